@@ -1,0 +1,1 @@
+"""A complete local platform with one command, taken away with another."""

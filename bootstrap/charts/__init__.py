@@ -1,0 +1,1 @@
+"""Helm: pull once, render, install, heal."""

@@ -1,0 +1,1 @@
+"""Cluster providers: kwok (embedded), kind, k3d and existing clusters."""

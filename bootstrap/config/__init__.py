@@ -1,0 +1,1 @@
+"""Stack files and settings; every value knows its source."""

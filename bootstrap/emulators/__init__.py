@@ -1,0 +1,1 @@
+"""AWS emulators and the places they run in."""

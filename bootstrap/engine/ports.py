@@ -1,0 +1,156 @@
+"""What the engine needs from the rooms above it, in its own words.
+
+Every method may be called again after a kill at any moment and converges. Methods that take long take a token,
+whose deadline they obey, and `say`, to tell what they are waiting for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bootstrap.clock import CancelToken
+from bootstrap.model.event import Say
+from bootstrap.model.kube import KubeContext, ObjectRef
+from bootstrap.model.observed import (
+    ClusterObserved,
+    EmulatorEndpoint,
+    EmulatorObserved,
+    InventoryEntry,
+    PreparedRelease,
+    ReleaseObserved,
+    SeedsObserved,
+)
+from bootstrap.model.release import Kustomization, Release
+
+
+class Programs(Protocol):
+    """Finds the programs we drive."""
+
+    def path(self, name: str) -> Path:
+        """Where an accepted version of `helm`, `kubectl`, `kwok`, … is; fetched or built when it is missing.
+
+        Raises:
+            RefusedError: it can neither be found nor fetched nor built; says what was tried.
+        """
+        ...
+
+    def version(self, name: str) -> str:
+        """The version of what `path` gives, without a leading v."""
+        ...
+
+
+class ClusterProvider(Protocol):
+    """Makes one stack's cluster."""
+
+    def observe(self, cancel: CancelToken) -> ClusterObserved:
+        """Look, change nothing. RUNNING only when its identity was proven just now."""
+        ...
+
+    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
+        """Create, start or repair it; done when the API answers, machines are Ready and identity is proven.
+
+        Raises:
+            RefusedError: something foreign is in the way (a cluster of this name, a taken port).
+        """
+        ...
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """Take away what `up` made, and nothing else; fine when it is half made or gone."""
+        ...
+
+
+class Emulator(Protocol):
+    """Makes one stack's AWS emulator."""
+
+    def observe(self, cancel: CancelToken) -> EmulatorObserved:
+        """Look, change nothing. RUNNING only when it proved to be the emulator just now."""
+        ...
+
+    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+        """Create or start it; done when its health route answers as its driver does."""
+        ...
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """Take it away with its data; fine when it is gone."""
+        ...
+
+
+class Seeds(Protocol):
+    """The stack's fixtures against one emulator."""
+
+    def observe(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> SeedsObserved:
+        """Compare, write nothing."""
+        ...
+
+    def apply(self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say) -> SeedsObserved:
+        """Make it so; what was changed. No write call where nothing differs."""
+        ...
+
+
+class Charts(Protocol):
+    """Helm charts and releases."""
+
+    def prepare(self, releases: Sequence[Release], cancel: CancelToken) -> Mapping[str, PreparedRelease]:
+        """By release id; rendered where the chart is in the cache or on disk. Pulls nothing."""
+        ...
+
+    def pull(self, release: Release, cancel: CancelToken, say: Say) -> str:
+        """Bring the chart into the cache; its digest."""
+        ...
+
+    def observe(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, ReleaseObserved]:
+        """Every release of the cluster, by NAMESPACE/RELEASE_NAME."""
+        ...
+
+    def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
+        """Apply the chart's CRDs and wait until they are Established; how many."""
+        ...
+
+    def install(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> str:
+        """Install or upgrade and wait until ready; heals a pending release first. What to tell of it."""
+        ...
+
+    def uninstall(self, namespace: str, release_name: str, kube: KubeContext, cancel: CancelToken, say: Say) -> None:
+        """Remove a release; fine when it is gone."""
+        ...
+
+
+class Objects(Protocol):
+    """Plain objects of Kustomizations, and the inventory of what was applied."""
+
+    def inventory(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, InventoryEntry]:
+        """What `up` applied, by NAMESPACE/NAME of the Kustomization."""
+        ...
+
+    def missing(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> frozenset[ObjectRef]:
+        """Those that are not in the cluster."""
+        ...
+
+    def apply(
+        self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, cancel: CancelToken, say: Say
+    ) -> str:
+        """Apply server-side, wait where asked, note it in the inventory. What to tell of it."""
+        ...
+
+    def delete(
+        self,
+        owner: str,
+        objects: Sequence[ObjectRef],
+        kube: KubeContext,
+        cancel: CancelToken,
+        say: Say,
+    ) -> None:
+        """Delete them and wait until they are gone; `owner` leaves the inventory when nothing of it stays."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """All of them, for one stack."""
+
+    cluster: ClusterProvider
+    emulator: Emulator | None
+    seeds: Seeds | None
+    charts: Charts
+    objects: Objects

@@ -1,0 +1,114 @@
+"""The errors a person sees: what happened, the evidence, and what to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the process ends with; documented in every command's help."""
+
+    OK = 0
+    STEP_FAILED = 1
+    USAGE = 2
+    INVALID = 3
+    REFUSED = 4
+    TIMEOUT = 5
+    WOULD_CHANGE = 10
+    BUG = 70
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where in the user's files something stands."""
+
+    file: str
+    line: int | None = None
+    """1-based."""
+    path: str | None = None
+    """The way to the value inside the document, such as `spec.values.image.tag`."""
+
+    def __str__(self) -> str:
+        """`file:line: path`, as far as it is known."""
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return where if self.path is None else f"{where}: {self.path}"
+
+
+class BootstrapError(Exception):
+    """Something the user can act on; anything else that escapes is a bug (exit 70)."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.STEP_FAILED
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        evidence: Sequence[str] = (),
+        command: str | None = None,
+        fix: str | None = None,
+        log: str | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.evidence = tuple(evidence)
+        """Lines of a program's own output; the renderer shows at most five."""
+        self.command = command
+        """The exact command, ready to paste."""
+        self.fix = fix
+        self.log = log
+
+
+class UsageError(BootstrapError):
+    """The command line cannot be meant like this (exit 2)."""
+
+    exit_code = ExitCode.USAGE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing wrong in the user's files."""
+
+    place: Place
+    text: str
+
+    def __str__(self) -> str:
+        """`file:line: path: text`."""
+        return f"{self.place}: {self.text}"
+
+
+class InvalidError(BootstrapError):
+    """Files that are wrong, or parts that cannot go together (exit 3). Holds every problem found."""
+
+    exit_code = ExitCode.INVALID
+
+    def __init__(self, problems: Sequence[Problem], *, what: str | None = None, fix: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__(what or "\n".join(str(problem) for problem in self.problems), fix=fix)
+
+
+class RefusedError(BootstrapError):
+    """A program or a target is missing, or is not what it must be (exit 4). Nothing was written."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class StepFailedError(BootstrapError):
+    """A step could not do its work (exit 1)."""
+
+
+class DeadlineError(BootstrapError):
+    """A wait passed its deadline; names what it waited for (a failed step; exit 1)."""
+
+
+class RunTimeoutError(BootstrapError):
+    """The whole run passed its own deadline (exit 5)."""
+
+    exit_code = ExitCode.TIMEOUT
+
+
+class CancelledError(BootstrapError):
+    """The user, or another step's failure under --fail-fast, stopped this (exit 130)."""
+
+    exit_code = ExitCode.INTERRUPTED

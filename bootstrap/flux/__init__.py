@@ -1,0 +1,1 @@
+"""Reads a Flux repository on disk as Flux would."""

@@ -1,0 +1,1 @@
+"""kubectl, the readiness of objects and why one is not ready."""

@@ -1,0 +1,1 @@
+"""The values every room speaks of."""

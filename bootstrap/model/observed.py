@@ -1,0 +1,123 @@
+"""What is there now, read once at the start of a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
+from bootstrap.model.release import Note, Release
+
+
+class TargetState(StrEnum):
+    """How a cluster or an emulator is found."""
+
+    ABSENT = "absent"
+    STOPPED = "stopped"
+    BROKEN = "broken"
+    """Partly there or not answering; `up` repairs it or makes it anew."""
+    RUNNING = "running"
+    OUTDATED = "outdated"
+    """Runs, but not as declared now; the detail says what differs. `up` makes it anew."""
+    FOREIGN = "foreign"
+    """Something of this name that is not ours; never touched."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterObserved:
+    """The cluster as found."""
+
+    state: TargetState
+    detail: str = ""
+    kube: KubeContext | None = None
+    """Set when RUNNING: identity proven just now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmulatorEndpoint:
+    """An emulator that has proven to be one."""
+
+    url: str
+    """From this machine, `http://127.0.0.1:4566`."""
+    region: str
+    driver: str
+    incarnation: str = ""
+    """Changes whenever its data was lost."""
+    capabilities: frozenset[str] = frozenset()
+    """What it can do beyond the API, such as `lambda-invoke`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmulatorObserved:
+    """The emulator as found."""
+
+    state: TargetState
+    detail: str = ""
+    endpoint: EmulatorEndpoint | None = None
+    """Set when RUNNING."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeedsObserved:
+    """How far the emulator's data is from the fixtures."""
+
+    changes: int
+    """Resources that an apply would create, change or delete."""
+    detail: str = ""
+    """`12 to create, 1 drifted`."""
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets that the fixtures declare."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReleaseObserved:
+    """A Helm release as found in the cluster."""
+
+    namespace: str
+    release_name: str
+    status: str
+    """Helm's own word: deployed, failed, pending-install, pending-upgrade, …"""
+    revision: int
+    fingerprint: str | None
+    """What `up` labelled it with; None: not installed by us."""
+    owner: str | None = None
+    """NAMESPACE/NAME of the HelmRelease it was installed for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InventoryEntry:
+    """What was applied for one Kustomization."""
+
+    fingerprint: str
+    objects: tuple[ObjectRef, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedRelease:
+    """A release with its chart looked up and, where that is possible yet, rendered."""
+
+    release: Release
+    chart_digest: str | None = None
+    """None: not pulled yet."""
+    fingerprint: str | None = None
+    """Hash of chart digest, values, post renderers and names; None while the chart is not pulled."""
+    crds: tuple[Manifest, ...] = ()
+    """CustomResourceDefinitions of crds/ and templates."""
+    manifests: tuple[Manifest, ...] | None = None
+    """Rendered objects with hooks, without those of crds/; None: not rendered."""
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observed:
+    """All that was found."""
+
+    cluster: ClusterObserved
+    emulator: EmulatorObserved | None = None
+    seeds: SeedsObserved | None = None
+    """None: no fixtures, or no emulator to ask yet."""
+    releases: Mapping[str, ReleaseObserved] = field(default_factory=dict)
+    """By `NAMESPACE/RELEASE_NAME` as helm knows them."""
+    inventory: Mapping[str, InventoryEntry] = field(default_factory=dict)
+    """By NAMESPACE/NAME of the Kustomization."""
+    missing: frozenset[ObjectRef] = frozenset()
+    """Objects of the inventory that are gone from the cluster."""

@@ -1,0 +1,162 @@
+"""What a Flux repository asks for: Helm releases and Kustomizations with their objects."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from bootstrap.errors import Place
+from bootstrap.model.kube import Manifest, ObjectRef
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """Something the user should know that stops nothing; `--strict` makes it a problem."""
+
+    text: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RepositoryChart:
+    """A chart of an HTTP Helm repository."""
+
+    url: str
+    name: str
+    version: str = "*"
+    """A version or a semver range, as Helm reads it; a pre-release only when asked for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OciChart:
+    """A chart in an OCI registry; digest goes before semver before tag before version range."""
+
+    url: str
+    """With the chart's own name: `oci://registry/path/name`."""
+    version: str | None = None
+    """A version or a range (HelmRepository of type oci)."""
+    tag: str | None = None
+    semver: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GitChart:
+    """A chart in a folder of a Git repository that is not this one."""
+
+    url: str
+    path: str
+    branch: str | None = None
+    tag: str | None = None
+    semver: str | None = None
+    commit: str | None = None
+    ref_name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalChart:
+    """A chart in a folder of the repository on disk."""
+
+    path: Path
+    """Absolute."""
+    version: str | None = None
+    """None: the one in its Chart.yaml."""
+
+
+ChartRef: TypeAlias = RepositoryChart | OciChart | GitChart | LocalChart
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValuesFrom:
+    """Values that only the cluster can give (a ConfigMap or Secret the repository does not hold)."""
+
+    kind: str
+    name: str
+    values_key: str = "values.yaml"
+    target_path: str | None = None
+    optional: bool = False
+    position: int = 0
+    """Its place among all `valuesFrom`; later ones win, `values` wins over all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """One Helm release, as Flux's HelmRelease declares it, its values merged."""
+
+    namespace: str
+    """Of the HelmRelease object."""
+    name: str
+    """Of the HelmRelease object."""
+    release_name: str
+    """What helm calls it (Flux's rule: spec.releaseName, else [targetNamespace-]name, shortened over 53)."""
+    target_namespace: str
+    chart: ChartRef
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Chart `valuesFiles`, then `valuesFrom` in order, then inline values: the later wins."""
+    values_from: tuple[ValuesFrom, ...] = ()
+    """What of `valuesFrom` only the cluster holds; merged beneath `values` before install."""
+    inline_values: Mapping[str, Any] = field(default_factory=dict)
+    """spec.values alone: what goes over `values_from`."""
+    values_files: tuple[str, ...] = ()
+    """Files inside the chart that replace its values.yaml."""
+    create_namespace: bool = False
+    crds: str = "Create"
+    """install.crds: Skip, Create or CreateReplace."""
+    upgrade_crds: str = "Skip"
+    timeout: timedelta = timedelta(minutes=5)
+    retries: int = 0
+    rollback: bool = False
+    """upgrade.remediation.strategy is rollback (and there are retries)."""
+    disable_wait: bool = False
+    disable_hooks: bool = False
+    disable_openapi_validation: bool = False
+    post_renderers: tuple[Mapping[str, Any], ...] = ()
+    """Kustomize settings (patches, images), each applied to what the one before gave."""
+    common_metadata: Mapping[str, Any] = field(default_factory=dict)
+    """labels and annotations for every object."""
+    run_tests: bool = False
+    suspended: bool = False
+    depends_on: tuple[str, ...] = ()
+    """NAMESPACE/NAME of other HelmReleases."""
+    owner: str = ""
+    """NAMESPACE/NAME of the Kustomization that holds it."""
+    place: Place | None = None
+
+    @property
+    def id(self) -> str:
+        """NAMESPACE/NAME of the HelmRelease."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kustomization:
+    """One Flux Kustomization and the plain objects it applies (Flux's own kinds are not among them)."""
+
+    namespace: str
+    name: str
+    objects: tuple[Manifest, ...] = ()
+    releases: tuple[str, ...] = ()
+    """NAMESPACE/NAME of the HelmReleases in it."""
+    depends_on: tuple[str, ...] = ()
+    """NAMESPACE/NAME of other Kustomizations."""
+    parent: str | None = None
+    wait: bool = False
+    timeout: timedelta = timedelta(minutes=5)
+    health_checks: tuple[ObjectRef, ...] = ()
+    suspended: bool = False
+    place: Place | None = None
+
+    @property
+    def id(self) -> str:
+        """NAMESPACE/NAME."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FluxRepo:
+    """All that a Flux repository says, in listed order."""
+
+    kustomizations: tuple[Kustomization, ...] = ()
+    releases: tuple[Release, ...] = ()
+    notes: tuple[Note, ...] = ()

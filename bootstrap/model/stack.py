@@ -1,0 +1,153 @@
+"""A stack as its file declares it, defaults filled in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class Provider(StrEnum):
+    """Who makes the cluster. AUTO is resolved before anything is planned."""
+
+    AUTO = "auto"
+    KIND = "kind"
+    K3D = "k3d"
+    KWOK = "kwok"
+    EXISTING = "existing"
+
+
+class Driver(StrEnum):
+    """Which AWS emulator. AUTO is resolved before anything is planned."""
+
+    AUTO = "auto"
+    MINISTACK = "ministack"
+    LOCALSTACK = "localstack"
+    MOTO = "moto"
+
+
+class Placement(StrEnum):
+    """Where the emulator runs. AUTO: a process beside kwok, a container beside kind and k3d."""
+
+    AUTO = "auto"
+    PROCESS = "process"
+    CONTAINER = "container"
+    CHART = "chart"
+    ENDPOINT = "endpoint"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostPorts:
+    """Ports on 127.0.0.1 that lead to the ingress controller."""
+
+    http: int = 8080
+    https: int = 8443
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterSpec:
+    """The cluster a stack wants."""
+
+    provider: Provider = Provider.AUTO
+    kubernetes: str = "1.34"
+    workers: int = 0
+    ports: HostPorts = field(default_factory=HostPorts)
+    image: str | None = None
+    """The image of the machines of a kind or k3d cluster, instead of the one for `kubernetes`."""
+    config: Path | None = None
+    """A native kind or k3d configuration that ours is merged into."""
+    context: str | None = None
+    """Provider `existing`: the name in the user's kubeconfig."""
+    uid: str | None = None
+    """Provider `existing`: the UID of its kube-system namespace, the proof of its identity."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmulatorSpec:
+    """The AWS emulator a stack wants."""
+
+    driver: Driver = Driver.AUTO
+    placement: Placement = Placement.AUTO
+    release: str = "auto"
+    """The HelmRelease it stands for, NAMESPACE/NAME; auto: the only one whose chart is `localstack`."""
+    region: str = "us-east-1"
+    port: int = 0
+    """On 127.0.0.1; 0: 4566 where it is free, else any, remembered."""
+    image: str | None = None
+    endpoint: str | None = None
+    """Placement `endpoint`: its URL."""
+    persist: bool = True
+    """Whether its contents outlive a stop."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceSpec:
+    """A Flux repository on disk."""
+
+    root: Path
+    """Absolute; the paths of Flux Kustomizations are relative to it."""
+    path: str
+    """The entry, relative to root, such as `clusters/stages/dev`."""
+    substitute: Mapping[str, str] = field(default_factory=dict)
+    """Values for `${name}`, over those of the repository."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stack:
+    """One platform: a cluster, an emulator with seeds, and the charts of a repository."""
+
+    name: str
+    file: Path | None
+    """None: made from `--repo`."""
+    project: Path
+    """Absolute; the folder whose path, with the name, identifies the stack on this machine."""
+    cluster: ClusterSpec = field(default_factory=ClusterSpec)
+    emulator: EmulatorSpec | None = field(default_factory=EmulatorSpec)
+    seeds: tuple[Path, ...] = ()
+    """Absolute files and folders."""
+    source: SourceSpec | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """`--var`: for `${name}` in fixtures and, over `source.substitute`, in manifests."""
+    mirrors: Mapping[str, str] = field(default_factory=dict)
+    """Chart repository address prefix → the prefix asked instead."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatePaths:
+    """Where a stack keeps what it must remember (0700; every file 0600)."""
+
+    folder: Path
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The stack's own kubeconfig."""
+        return self.folder / "kubeconfig"
+
+    @property
+    def journal(self) -> Path:
+        """JSON lines of what runs did."""
+        return self.folder / "journal.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a run changes the stack."""
+        return self.folder / "lock"
+
+    @property
+    def logs(self) -> Path:
+        """Full logs of runs and of long-lived programs."""
+        return self.folder / "logs"
+
+    @property
+    def cluster(self) -> Path:
+        """What the cluster provider keeps."""
+        return self.folder / "cluster"
+
+    @property
+    def emulator(self) -> Path:
+        """What the emulator keeps."""
+        return self.folder / "emulator"
+
+    @property
+    def seeds(self) -> Path:
+        """Generated secrets."""
+        return self.folder / "seeds"

@@ -1,0 +1,162 @@
+"""Steps, the actions they perform, and the plan they make."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import NewType, TypeAlias
+
+from bootstrap.model.kube import ObjectRef
+from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.release import Kustomization, Note, Release
+from bootstrap.model.stack import ClusterSpec, EmulatorSpec
+
+StepId = NewType("StepId", str)
+"""`cluster`, `emulator`, `seeds`, `pull/NS/NAME`, `crds/NS/NAME`, `release/NS/NAME`, `objects/NS/NAME`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keep:
+    """Nothing to do: it is as declared."""
+
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnsureCluster:
+    """Create, start or repair the cluster, then prove its identity."""
+
+    spec: ClusterSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnsureEmulator:
+    """Create or start the emulator, then prove that it is one."""
+
+    spec: EmulatorSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApplySeeds:
+    """Make the emulator's data as the fixtures declare it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullChart:
+    """Bring a chart into the cache and note its digest."""
+
+    release: Release
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApplyCrds:
+    """Apply a chart's CustomResourceDefinitions server-side and wait until they are Established."""
+
+    prepared: PreparedRelease
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstallRelease:
+    """Install or upgrade a release, and wait until it is ready."""
+
+    prepared: PreparedRelease
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApplyObjects:
+    """Apply the plain objects of a Kustomization server-side, and wait where it asks for that."""
+
+    kustomization: Kustomization
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UninstallRelease:
+    """Remove a release that we installed."""
+
+    namespace: str
+    release_name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeleteObjects:
+    """Remove objects of our inventory."""
+
+    owner: str
+    objects: tuple[ObjectRef, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeleteCluster:
+    """Take away the cluster and all that came with it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeleteEmulator:
+    """Take away the emulator and its data."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoveState:
+    """Remove the stack's state folder."""
+
+
+Action: TypeAlias = (
+    Keep
+    | EnsureCluster
+    | EnsureEmulator
+    | ApplySeeds
+    | PullChart
+    | ApplyCrds
+    | InstallRelease
+    | ApplyObjects
+    | UninstallRelease
+    | DeleteObjects
+    | DeleteCluster
+    | DeleteEmulator
+    | RemoveState
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One action, what it waits for, and why it is taken."""
+
+    id: StepId
+    action: Action
+    needs: tuple[StepId, ...] = ()
+    reason: str
+    """For the reader: `not found`, `values changed`, `unchanged`."""
+    timeout: timedelta
+
+
+class EdgeKind(StrEnum):
+    """Where an edge comes from."""
+
+    DEPENDS_ON = "dependsOn"
+    INFERRED = "inferred"
+    LISTED = "listed order"
+    STRUCTURE = "structure"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edge:
+    """`step` may not begin before `needs` is done, because of `reason`."""
+
+    step: StepId
+    needs: StepId
+    kind: EdgeKind
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Steps in an order in which they could run one by one; start priority is that order."""
+
+    steps: tuple[Step, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def changes(self) -> int:
+        """Steps that would do something."""
+        return sum(not isinstance(step.action, Keep) for step in self.steps)

@@ -1,0 +1,1 @@
+"""Fixtures as desired state: files, what is there, the difference, the writes."""

@@ -1,0 +1,1 @@
+"""The programs we drive: found, downloaded and verified, or built."""
