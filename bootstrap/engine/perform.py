@@ -1,0 +1,164 @@
+"""Each action, performed through the ports."""
+
+import threading
+from collections.abc import Callable
+from typing import assert_never
+
+from bootstrap.clock import CancelToken
+from bootstrap.engine.ports import Ports
+from bootstrap.errors import BootstrapError
+from bootstrap.model.event import Outcome, Say, Status
+from bootstrap.model.kube import KubeContext
+from bootstrap.model.observed import EmulatorEndpoint, Observed, PreparedRelease
+from bootstrap.model.step import (
+    Action,
+    ApplyCrds,
+    ApplyObjects,
+    ApplySeeds,
+    DeleteCluster,
+    DeleteEmulator,
+    DeleteObjects,
+    EnsureCluster,
+    EnsureEmulator,
+    InstallRelease,
+    Keep,
+    PullChart,
+    RemoveState,
+    UninstallRelease,
+)
+
+
+class Performer:
+    """Performs actions against proven targets.
+
+    The targets are those observed at the start of the run, or made in it. What could not be observed, because
+    the cluster did not run yet, is looked at before it is acted on: `up` of a stopped stack changes nothing.
+    """
+
+    def __init__(self, ports: Ports, observed: Observed, remove_state: Callable[[], None]) -> None:
+        self._ports = ports
+        self._remove_state = remove_state
+        self._kube = observed.cluster.kube
+        self._endpoint = None if observed.emulator is None else observed.emulator.endpoint
+        self._late = self._kube is None
+        self._lock = threading.Lock()
+        self._deployed: dict[str, str | None] | None = None
+
+    def __call__(self, action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        """Perform it; UNCHANGED where it turned out that nothing was to be done.
+
+        Raises:
+            BootstrapError: it could not be done.
+        """
+        match action:
+            case Keep(what=what):
+                return Outcome(status=Status.UNCHANGED, detail=what)
+            case EnsureCluster():
+                self._kube = self._ports.cluster.up(cancel, say)
+                return _done("ready, pods are simulated" if self._kube.simulated else "ready")
+            case EnsureEmulator():
+                return self._ensure_emulator(cancel, say)
+            case ApplySeeds():
+                return self._apply_seeds(cancel, say)
+            case PullChart(release=release):
+                return _done(self._ports.charts.pull(release, cancel, say))
+            case ApplyCrds(prepared=prepared):
+                return self._apply_crds(prepared, cancel, say)
+            case InstallRelease(prepared=prepared):
+                return self._install(prepared, cancel, say)
+            case ApplyObjects():
+                return self._apply_objects(action, cancel, say)
+            case UninstallRelease(namespace=namespace, release_name=name):
+                self._ports.charts.uninstall(namespace, name, self.kube, cancel, say)
+                return _done("removed")
+            case DeleteObjects(owner=owner, objects=objects):
+                self._ports.objects.delete(owner, objects, self.kube, cancel, say)
+                return _done(f"{len(objects)} removed")
+            case DeleteCluster():
+                self._ports.cluster.delete(cancel, say)
+                return _done("removed")
+            case DeleteEmulator():
+                return self._delete_emulator(cancel, say)
+            case RemoveState():
+                self._remove_state()
+                return _done("removed")
+            case _:
+                assert_never(action)
+
+    @property
+    def kube(self) -> KubeContext:
+        """The proven cluster.
+
+        Raises:
+            BootstrapError: there is none in this run (step `cluster` was left out, and it does not run).
+        """
+        if self._kube is None:
+            raise BootstrapError("the cluster does not run", fix="do not leave out the step cluster")
+        return self._kube
+
+    @property
+    def endpoint(self) -> EmulatorEndpoint:
+        """The proven emulator.
+
+        Raises:
+            BootstrapError: there is none in this run (step `emulator` was left out, and it does not run).
+        """
+        if self._endpoint is None:
+            raise BootstrapError("the emulator does not run", fix="do not leave out the step emulator")
+        return self._endpoint
+
+    def _ensure_emulator(self, cancel: CancelToken, say: Say) -> Outcome:
+        if self._ports.emulator is None:
+            raise BootstrapError("the stack has no emulator")
+        self._endpoint = self._ports.emulator.up(cancel, say)
+        return _done(f"{self._endpoint.driver} at {self._endpoint.url}")
+
+    def _delete_emulator(self, cancel: CancelToken, say: Say) -> Outcome:
+        if self._ports.emulator is None:
+            raise BootstrapError("the stack has no emulator")
+        self._ports.emulator.delete(cancel, say)
+        return _done("removed")
+
+    def _apply_seeds(self, cancel: CancelToken, say: Say) -> Outcome:
+        if self._ports.seeds is None:
+            raise BootstrapError("the stack has no seeds")
+        applied = self._ports.seeds.apply(self.endpoint, cancel, say)
+        return _done(applied.detail) if applied.changes else _unchanged()
+
+    def _apply_crds(self, prepared: PreparedRelease, cancel: CancelToken, say: Say) -> Outcome:
+        if self._is_deployed(prepared, cancel):
+            return _unchanged()
+        count = self._ports.charts.apply_crds(prepared, self.kube, cancel, say)
+        return _done(f"{count} established")
+
+    def _install(self, prepared: PreparedRelease, cancel: CancelToken, say: Say) -> Outcome:
+        if self._is_deployed(prepared, cancel):
+            return _unchanged()
+        return _done(self._ports.charts.install(prepared, self.kube, cancel, say))
+
+    def _apply_objects(self, action: ApplyObjects, cancel: CancelToken, say: Say) -> Outcome:
+        part = action.kustomization
+        if self._late:
+            found = self._ports.objects.inventory(self.kube, cancel).get(part.id)
+            same = found is not None and found.fingerprint == action.fingerprint
+            if same and found is not None and not self._ports.objects.missing(found.objects, self.kube, cancel):
+                return _unchanged()
+        return _done(self._ports.objects.apply(part, action.fingerprint, self.kube, cancel, say))
+
+    def _is_deployed(self, prepared: PreparedRelease, cancel: CancelToken) -> bool:
+        if not self._late or prepared.fingerprint is None:
+            return False
+        with self._lock:
+            if self._deployed is None:
+                releases = self._ports.charts.observe(self.kube, cancel).items()
+                self._deployed = {key: one.fingerprint for key, one in releases if one.status == "deployed"}
+        key = f"{prepared.release.target_namespace}/{prepared.release.release_name}"
+        return self._deployed.get(key) == prepared.fingerprint
+
+
+def _done(detail: str) -> Outcome:
+    return Outcome(status=Status.DONE, detail=detail)
+
+
+def _unchanged() -> Outcome:
+    return Outcome(status=Status.UNCHANGED, detail="unchanged")

@@ -1,0 +1,223 @@
+"""Runs a plan: one loop owns the state, a few threads perform the steps."""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from bootstrap.clock import CancelToken
+from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError
+from bootstrap.model.event import Emit, Outcome, Say, Status, StepFinished, StepProgress, StepStarted
+from bootstrap.model.step import Action, Keep, Plan, Step, StepId
+
+Perform: TypeAlias = Callable[[Action, CancelToken, Say], Outcome]
+
+_POLL_SECONDS = 0.1
+STOP_GRACE_SECONDS = 60.0
+"""How long a step may take to stop after a cancel or past its deadline before the run goes on without it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """How every step of a plan ended."""
+
+    outcomes: Mapping[StepId, Outcome]
+    seconds: float
+    timed_out: bool = False
+    cancelled: bool = False
+
+    def counts(self) -> dict[str, int]:
+        """Steps by status, in the order of `Status`; those that are 0 left out."""
+        found = [outcome.status for outcome in self.outcomes.values()]
+        return {status.value: found.count(status) for status in Status if status in found}
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the process should end with."""
+        if self.cancelled:
+            return ExitCode.INTERRUPTED
+        if self.timed_out:
+            return ExitCode.TIMEOUT
+        errors = [outcome.error for outcome in self.outcomes.values() if outcome.status is Status.FAILED]
+        if not errors:
+            return ExitCode.OK
+        first = errors[0]
+        if first is not None and first.exit_code in {ExitCode.INVALID, ExitCode.REFUSED, ExitCode.BUG}:
+            return first.exit_code
+        return ExitCode.STEP_FAILED
+
+
+class BugError(BootstrapError):
+    """An exception nobody foresaw escaped from a step; its traceback is the evidence (exit 70)."""
+
+    exit_code = ExitCode.BUG
+
+
+def run_plan(
+    plan: Plan, perform: Perform, emit: Emit, *, jobs: int, cancel: CancelToken, fail_fast: bool = False
+) -> Report:
+    """Perform every step after those it needs, up to `jobs` at once, in listed order where there is a choice.
+
+    Every step gets exactly one outcome. A failure skips what needs it, and names the culprit; the rest finishes,
+    unless `fail_fast`. A cancel stops what runs and reports the rest as CANCELLED. `emit` is called from this
+    thread only.
+    """
+    started = cancel.clock.monotonic()
+    run = _Run(plan=plan, perform=perform, emit=emit, jobs=jobs, cancel=cancel, fail_fast=fail_fast)
+    run.loop()
+    return Report(
+        outcomes={step.id: run.outcomes[step.id] for step in plan.steps},
+        seconds=cancel.clock.monotonic() - started,
+        timed_out=run.timed_out,
+        cancelled=run.cancelled_by_user,
+    )
+
+
+@dataclass(kw_only=True, slots=True)
+class _Running:
+    """A step that a thread performs now."""
+
+    step: Step
+    token: CancelToken
+    started: float
+    overdue_since: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Said:
+    step: StepId
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ended:
+    step: StepId
+    outcome: Outcome
+
+
+@dataclass(kw_only=True, slots=True)
+class _Run:
+    plan: Plan
+    perform: Perform
+    emit: Emit
+    jobs: int
+    cancel: CancelToken
+    fail_fast: bool
+    outcomes: dict[StepId, Outcome] = field(default_factory=dict)
+    running: dict[StepId, _Running] = field(default_factory=dict)
+    told: "queue.SimpleQueue[_Said | _Ended]" = field(default_factory=queue.SimpleQueue)
+    timed_out: bool = False
+    cancelled_by_user: bool = False
+    stopping: str | None = None
+    """Why nothing new is started."""
+
+    def loop(self) -> None:
+        while len(self.outcomes) < len(self.plan.steps):
+            self._look_for_cancel()
+            # Settling may free steps that were waiting, and never takes one back: it ends.
+            while self._settle_one():
+                pass
+            if self.running:
+                self._listen()
+
+    def _look_for_cancel(self) -> None:
+        if self.stopping is not None:
+            return
+        if self.cancel.cancelled:
+            self.cancelled_by_user = True
+            self.stopping = "stopped"
+        elif self.cancel.remaining() == 0.0:
+            self.timed_out = True
+            self.stopping = "the run's time is over"
+
+    def _settle_one(self) -> bool:
+        """Decide about one more waiting step; False when all that wait have to."""
+        for step in self.plan.steps:
+            if step.id in self.outcomes or step.id in self.running:
+                continue
+            outcome = self._known_outcome(step)
+            if outcome is not None:
+                self._finish(step.id, outcome, seconds=0.0)
+                return True
+            if len(self.running) < self.jobs and all(need in self.outcomes for need in step.needs):
+                self._start(step)
+                return True
+        return False
+
+    def _known_outcome(self, step: Step) -> Outcome | None:
+        """The outcome of a step that need not be performed, or never will be."""
+        for need in step.needs:
+            outcome = self.outcomes.get(need)
+            if outcome is not None and outcome.status is Status.FAILED:
+                return Outcome(status=Status.SKIPPED, detail=need)
+            if outcome is not None and outcome.status is Status.SKIPPED:
+                return Outcome(status=Status.SKIPPED, detail=outcome.detail)
+        if self.stopping is not None:
+            return Outcome(status=Status.CANCELLED, detail=self.stopping)
+        if isinstance(step.action, Keep) and all(need in self.outcomes for need in step.needs):
+            return Outcome(status=Status.UNCHANGED, detail=step.reason)
+        return None
+
+    def _start(self, step: Step) -> None:
+        token = self.cancel.within(step.timeout.total_seconds(), step.id)
+        clock = self.cancel.clock
+        self.running[step.id] = _Running(step=step, token=token, started=clock.monotonic())
+        self.emit(StepStarted(at=clock.now(), step=step.id, reason=step.reason))
+        threading.Thread(target=self._perform, args=(step, token), name=step.id, daemon=True).start()
+
+    def _perform(self, step: Step, token: CancelToken) -> None:
+        def say(text: str) -> None:
+            self.told.put(_Said(step=step.id, text=text))
+
+        self.told.put(_Ended(step=step.id, outcome=_outcome_of(self.perform, step.action, token, say)))
+
+    def _listen(self) -> None:
+        try:
+            told = self.told.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            self._abandon_overdue()
+            return
+        if told.step not in self.running:
+            return  # an abandoned step speaks; its outcome stands
+        if isinstance(told, _Said):
+            self.emit(StepProgress(at=self.cancel.clock.now(), step=told.step, text=told.text))
+            return
+        seconds = self.cancel.clock.monotonic() - self.running.pop(told.step).started
+        self._finish(told.step, told.outcome, seconds=seconds)
+
+    def _abandon_overdue(self) -> None:
+        """A step that does not obey its token must not hold up the others' outcomes."""
+        now = self.cancel.clock.monotonic()
+        for running in tuple(self.running.values()):
+            if not (running.token.cancelled or running.token.remaining() == 0.0):
+                continue
+            if running.overdue_since is None:
+                running.overdue_since = now
+            elif now - running.overdue_since > STOP_GRACE_SECONDS:
+                del self.running[running.step.id]
+                error = StepFailedError(f"{running.step.id} does not stop; what it started may still run")
+                self._finish(running.step.id, Outcome(status=Status.FAILED, error=error), seconds=now - running.started)
+
+    def _finish(self, step: StepId, outcome: Outcome, *, seconds: float) -> None:
+        self.outcomes[step] = outcome
+        self.emit(StepFinished(at=self.cancel.clock.now(), step=step, outcome=outcome, seconds=seconds))
+        if outcome.status is Status.FAILED and self.fail_fast and self.stopping is None:
+            self.stopping = f"{step} failed"
+            for running in self.running.values():
+                running.token.cancel(self.stopping)
+
+
+def _outcome_of(perform: Perform, action: Action, token: CancelToken, say: Say) -> Outcome:
+    try:
+        return perform(action, token, say)
+    except CancelledError as error:
+        return Outcome(status=Status.CANCELLED, detail=error.what)
+    except BootstrapError as error:
+        return Outcome(status=Status.FAILED, detail=error.what, error=error)
+    except Exception as error:  # noqa: BLE001 - the one place where an unforeseen exception becomes a value
+        bug = BugError(
+            f"unexpected {type(error).__name__}: {error}", fix="this is a bug: please report it with the log"
+        )
+        bug.__cause__ = error
+        return Outcome(status=Status.FAILED, detail=bug.what, error=bug)

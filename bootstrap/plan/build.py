@@ -1,0 +1,239 @@
+"""What is wanted and what is there become a plan; same input, same plan."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bootstrap.errors import RefusedError
+from bootstrap.model.kube import ObjectRef, ref_of
+from bootstrap.model.observed import Observed, PreparedRelease, ReleaseObserved, TargetState
+from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
+from bootstrap.model.stack import Stack
+from bootstrap.model.step import (
+    Action,
+    ApplyCrds,
+    ApplyObjects,
+    ApplySeeds,
+    DeleteObjects,
+    EnsureCluster,
+    EnsureEmulator,
+    InstallRelease,
+    Keep,
+    Plan,
+    PullChart,
+    Step,
+    StepId,
+    UninstallRelease,
+)
+from bootstrap.plan import edges, ids
+from bootstrap.plan.order import build_graph
+from bootstrap.plan.units import Units, cut, fingerprint
+
+CLUSTER_TIMEOUT = timedelta(minutes=5)
+EMULATOR_TIMEOUT = timedelta(minutes=2)
+SEEDS_TIMEOUT = timedelta(minutes=10)
+PULL_TIMEOUT = timedelta(minutes=5)
+CRDS_TIMEOUT = timedelta(minutes=2)
+DELETE_TIMEOUT = timedelta(minutes=5)
+HEAL_TIMEOUT = timedelta(minutes=1)
+"""What a release may take beyond its own timeout: to heal what a killed run left, and to be told of."""
+
+_UNCHANGED = "unchanged"
+_NEXT_TO_THE_CLUSTER = "not known before the cluster runs"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """All that a plan is made of, but for what is there."""
+
+    stack: Stack
+    repo: FluxRepo = field(default_factory=FluxRepo)
+    prepared: Mapping[str, PreparedRelease] = field(default_factory=dict)
+    """By release id."""
+    inferred: Sequence[tuple[str, str, str]] = ()
+    """(unit, needed unit, reason), read from the rendered manifests; units are `release/…` and `objects/…`."""
+    prune: bool = False
+    """Whether what left the repository is removed."""
+
+
+def build_plan(wanted: Wanted, observed: Observed) -> Plan:
+    """Every step with its needs and its reason, in an order in which they could run one by one.
+
+    Raises:
+        InvalidError: the repository's own dependencies go round in a circle.
+        RefusedError: what is there under our name is not ours.
+    """
+    units = cut(wanted.stack, wanted.repo)
+    actions = {step: (action, reason, timeout) for step, action, reason, timeout in _actions(wanted, observed, units)}
+    asked, notes = edges.written(wanted.repo, units)
+    graph, conflicts = build_graph(
+        tuple(actions),
+        (
+            *edges.structure(wanted.stack, units, actions),
+            *edges.nested(wanted.repo, units),
+            *asked,
+            *edges.found(wanted.inferred, units),
+            *edges.listed(units, wanted.prepared),
+        ),
+    )
+    steps = (
+        Step(
+            id=step, action=actions[step][0], needs=graph.needs(step), reason=actions[step][1], timeout=actions[step][2]
+        )
+        for step in graph.ordered()
+    )
+    told = (*wanted.repo.notes, *notes, *conflicts, *_notes(wanted, observed, units))
+    return Plan(steps=tuple(steps), edges=graph.edges(), notes=told)
+
+
+_Row = tuple[StepId, Action, str, timedelta]
+
+
+def _actions(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]:
+    yield _cluster(wanted.stack, observed)
+    if wanted.stack.emulator is not None:
+        yield _emulator(wanted.stack, observed)
+        if wanted.stack.seeds:
+            yield _seeds(observed)
+    for release in units.releases:
+        yield from _chart(wanted.prepared.get(release.id), release, observed)
+    for unit in units.listed:
+        if isinstance(unit, Kustomization):
+            yield _objects(unit, observed)
+        else:
+            yield _release(wanted.prepared.get(unit.id), unit, observed)
+    if wanted.prune:
+        yield from _prune(wanted, observed, units)
+
+
+def _cluster(stack: Stack, observed: Observed) -> _Row:
+    found = observed.cluster
+    if found.state is TargetState.FOREIGN:
+        raise RefusedError(f"the cluster of stack {stack.name} is not ours: {found.detail}", fix="rename the stack")
+    if found.state is TargetState.RUNNING:
+        return ids.CLUSTER, Keep(what="cluster"), _UNCHANGED, CLUSTER_TIMEOUT
+    return ids.CLUSTER, EnsureCluster(spec=stack.cluster), _reason(found.state, found.detail), CLUSTER_TIMEOUT
+
+
+def _emulator(stack: Stack, observed: Observed) -> _Row:
+    found = observed.emulator
+    if found is not None and found.state is TargetState.FOREIGN:
+        raise RefusedError(f"the emulator of stack {stack.name} is not ours: {found.detail}", fix="rename the stack")
+    if found is not None and found.state is TargetState.RUNNING:
+        return ids.EMULATOR, Keep(what="emulator"), _UNCHANGED, EMULATOR_TIMEOUT
+    assert stack.emulator is not None  # noqa: S101 - the caller looked
+    reason = "not found" if found is None else _reason(found.state, found.detail)
+    return ids.EMULATOR, EnsureEmulator(spec=stack.emulator), reason, EMULATOR_TIMEOUT
+
+
+def _reason(state: TargetState, detail: str) -> str:
+    word = "not found" if state is TargetState.ABSENT else state.value
+    return f"{word}: {detail}" if detail else word
+
+
+def _seeds(observed: Observed) -> _Row:
+    if observed.seeds is None:
+        return ids.SEEDS, ApplySeeds(), "not known before the emulator runs", SEEDS_TIMEOUT
+    if observed.seeds.changes == 0:
+        return ids.SEEDS, Keep(what="seeds"), _UNCHANGED, SEEDS_TIMEOUT
+    return ids.SEEDS, ApplySeeds(), observed.seeds.detail, SEEDS_TIMEOUT
+
+
+def _chart(prepared: PreparedRelease | None, release: Release, observed: Observed) -> Iterator[_Row]:
+    if prepared is None or prepared.chart_digest is None:
+        yield ids.pull(release.id), PullChart(release=release), "not in the cache", PULL_TIMEOUT
+    if prepared is not None and prepared.crds:
+        reason = _release_reason(prepared, release, observed)
+        kept = Keep(what="CRDs")
+        action = ApplyCrds(prepared=prepared) if reason else kept
+        yield ids.crds(release.id), action, reason or _UNCHANGED, CRDS_TIMEOUT
+
+
+def _release(prepared: PreparedRelease | None, release: Release, observed: Observed) -> _Row:
+    one = prepared or PreparedRelease(release=release)
+    reason = _release_reason(one, release, observed)
+    timeout = release.timeout * (1 + release.retries) + HEAL_TIMEOUT
+    action = InstallRelease(prepared=one) if reason else Keep(what="release")
+    return ids.release(release.id), action, reason or _UNCHANGED, timeout
+
+
+def _release_reason(prepared: PreparedRelease, release: Release, observed: Observed) -> str:
+    """Why it is installed; empty when it is as declared."""
+    if observed.cluster.state is not TargetState.RUNNING:
+        fresh = observed.cluster.state is TargetState.ABSENT
+        return "not found" if fresh else _NEXT_TO_THE_CLUSTER
+    found = observed.releases.get(f"{release.target_namespace}/{release.release_name}")
+    if found is None:
+        return "not found"
+    if found.status != "deployed":
+        return f"its state is {found.status}"
+    return _difference(found, prepared)
+
+
+def _difference(found: ReleaseObserved, prepared: PreparedRelease) -> str:
+    if found.fingerprint is None:
+        return "installed by someone else"
+    if prepared.fingerprint is None:
+        return "its chart is not known yet"
+    if found.fingerprint == prepared.fingerprint:
+        return ""
+    names = ("chart", "values", "settings")
+    parts = tuple(zip(names, found.fingerprint.split("."), prepared.fingerprint.split("."), strict=False))
+    changed = [name for name, old, new in parts if old != new]
+    return f"{' and '.join(changed)} changed"
+
+
+def _objects(part: Kustomization, observed: Observed) -> _Row:
+    wanted, found = fingerprint(part), observed.inventory.get(part.id)
+    step, action = ids.objects(part.id), ApplyObjects(kustomization=part, fingerprint=wanted)
+    if observed.cluster.state is not TargetState.RUNNING:
+        fresh = observed.cluster.state is TargetState.ABSENT
+        return step, action, "not found" if fresh else _NEXT_TO_THE_CLUSTER, part.timeout + HEAL_TIMEOUT
+    if found is None:
+        return step, action, "not found", part.timeout + HEAL_TIMEOUT
+    if found.fingerprint != wanted:
+        return step, action, "manifests changed", part.timeout + HEAL_TIMEOUT
+    gone = [str(one) for one in found.objects if one in observed.missing]
+    if gone:
+        return step, action, f"gone: {', '.join(gone[:3])}{', …' if gone[3:] else ''}", part.timeout + HEAL_TIMEOUT
+    return step, Keep(what="objects"), _UNCHANGED, part.timeout
+
+
+def _prune(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]:
+    for found in orphaned_releases(wanted, observed):
+        step = StepId(f"prune/{found.namespace}/{found.release_name}")
+        action = UninstallRelease(namespace=found.namespace, release_name=found.release_name)
+        yield step, action, "no longer in the repository", DELETE_TIMEOUT
+    kept = {part.id: {*_refs(part)} for part in units.parts}
+    for owner, entry in observed.inventory.items():
+        gone = tuple(one for one in entry.objects if one not in kept.get(owner, frozenset()))
+        if gone and owner.removesuffix(ids.CUSTOM_PART) not in units.suspended:
+            step = StepId(f"prune-objects/{owner}")
+            yield step, DeleteObjects(owner=owner, objects=gone), "no longer in the repository", DELETE_TIMEOUT
+
+
+def orphaned_releases(wanted: Wanted, observed: Observed) -> tuple[ReleaseObserved, ...]:
+    """Releases we installed for a HelmRelease that is no longer in the repository."""
+    known = {one.id for one in wanted.repo.releases}
+    return tuple(one for one in observed.releases.values() if one.owner is not None and one.owner not in known)
+
+
+def _notes(wanted: Wanted, observed: Observed, units: Units) -> Iterator[Note]:
+    for name in units.suspended:
+        yield Note(text=f"{name} is suspended: left as it is")
+    if not wanted.prune:
+        for found in orphaned_releases(wanted, observed):
+            name = f"{found.namespace}/{found.release_name}"
+            yield Note(text=f"release {name} is no longer in the repository; remove it with: bootstrap up --prune")
+    for one in wanted.prepared.values():
+        yield from one.notes
+
+
+def _refs(part: Kustomization) -> Iterator[ObjectRef]:
+    """Its objects, named with a namespace and without: only the cluster knows which kinds have one."""
+    for manifest in part.objects:
+        named = ref_of(manifest)
+        yield named
+        yield dataclasses.replace(named, namespace=named.namespace or "default")
+        yield dataclasses.replace(named, namespace=None)

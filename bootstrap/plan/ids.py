@@ -1,0 +1,72 @@
+"""The names of steps."""
+
+from collections.abc import Iterable, Mapping
+
+from bootstrap.errors import UsageError
+from bootstrap.model.step import StepId
+
+CLUSTER = StepId("cluster")
+EMULATOR = StepId("emulator")
+SEEDS = StepId("seeds")
+CUSTOM_PART = "+custom"
+"""Ends the name of the part of a Kustomization that holds objects of kinds its own charts may define."""
+
+
+def pull(release: str) -> StepId:
+    """The step that pulls the chart of release NAMESPACE/NAME."""
+    return StepId(f"pull/{release}")
+
+
+def crds(release: str) -> StepId:
+    """The step that applies the CRDs of release NAMESPACE/NAME."""
+    return StepId(f"crds/{release}")
+
+
+def release(name: str) -> StepId:
+    """The step that installs release NAMESPACE/NAME."""
+    return StepId(f"release/{name}")
+
+
+def objects(kustomization: str) -> StepId:
+    """The step that applies the plain objects of Kustomization NAMESPACE/NAME."""
+    return StepId(f"objects/{kustomization}")
+
+
+def short_names(steps: Iterable[StepId]) -> Mapping[str, StepId]:
+    """Every way to name a step: its id, and each shorter form that means this step alone.
+
+    `release/media/jellyfin` is also `media/jellyfin`, `release/jellyfin` and `jellyfin`. A bare name means the
+    release before its chart or its CRDs.
+    """
+    known = tuple(steps)
+    found: dict[str, list[StepId]] = {}
+    for step in known:
+        for form in _forms(step):
+            found.setdefault(form, []).append(step)
+    names = {form: matches[0] for form, matches in found.items() if len(matches) == 1}
+    return names | {step: step for step in known}
+
+
+def _forms(step: StepId) -> tuple[str, ...]:
+    kind, _, rest = step.partition("/")
+    namespace, _, name = rest.partition("/")
+    if not name:
+        return (step,)
+    kinded = (step, f"{kind}/{name}")
+    return (*kinded, f"{namespace}/{name}", name) if kind in {"release", "objects"} else kinded
+
+
+def find_step(given: str, steps: Iterable[StepId]) -> StepId:
+    """The step meant by its id or a short form.
+
+    Raises:
+        UsageError: none is, or several are.
+    """
+    known = tuple(steps)
+    step = short_names(known).get(given)
+    if step is not None:
+        return step
+    several = [one for one in known if given in _forms(one)]
+    if several:
+        raise UsageError(f"{given} could be {' or '.join(several)}", fix="write one of them")
+    raise UsageError(f"no step is called {given}", evidence=known[:5], fix="run: bootstrap plan")

@@ -1,0 +1,98 @@
+"""Edges between steps become an order: written ones win over inferred ones, listed order fills the gaps."""
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.model.release import Note
+from bootstrap.model.step import Edge, EdgeKind, StepId
+
+_STRENGTH = {EdgeKind.STRUCTURE: 0, EdgeKind.DEPENDS_ON: 1, EdgeKind.INFERRED: 2, EdgeKind.LISTED: 3}
+
+
+class Graph:
+    """Steps and the edges between them; never holds a cycle."""
+
+    def __init__(self, steps: Iterable[StepId]) -> None:
+        self._edges: dict[StepId, dict[StepId, Edge]] = {step: {} for step in steps}
+
+    def add(self, edge: Edge) -> tuple[Edge, ...]:
+        """Add the edge; or, where it would close a circle, leave it out: the edges it contradicts.
+
+        An edge to or from a step that is not there, or to itself, says nothing: it is left out too.
+        """
+        if edge.step not in self._edges or edge.needs not in self._edges or edge.step == edge.needs:
+            return ()
+        way_back = self._way(edge.needs, edge.step)
+        if not way_back:
+            self._edges[edge.step].setdefault(edge.needs, edge)
+        return way_back
+
+    def needs(self, step: StepId) -> tuple[StepId, ...]:
+        """What this step needs, without what one of those needs anyway."""
+        direct = tuple(self._edges[step])
+        return tuple(need for need in direct if not any(self._way(other, need) for other in direct if other != need))
+
+    def edges(self) -> tuple[Edge, ...]:
+        """Every edge, by step."""
+        return tuple(edge for needs in self._edges.values() for edge in needs.values())
+
+    def ordered(self) -> tuple[StepId, ...]:
+        """The steps so that each comes after its needs, otherwise in the order they were given in."""
+        place = {step: number for number, step in enumerate(self._edges)}
+        waiting = {step: len(needs) for step, needs in self._edges.items()}
+        dependants = self._dependants()
+        free = [place[step] for step, count in waiting.items() if count == 0]
+        heapq.heapify(free)
+        steps, order = tuple(self._edges), []
+        while free:
+            step = steps[heapq.heappop(free)]
+            order.append(step)
+            for dependant in dependants.get(step, ()):
+                waiting[dependant] -= 1
+                if waiting[dependant] == 0:
+                    heapq.heappush(free, place[dependant])
+        return tuple(order)
+
+    def _dependants(self) -> Mapping[StepId, Sequence[StepId]]:
+        found: dict[StepId, list[StepId]] = {}
+        for edge in self.edges():
+            found.setdefault(edge.needs, []).append(edge.step)
+        return found
+
+    def _way(self, start: StepId, goal: StepId) -> tuple[Edge, ...]:
+        """The edges by which `start` needs `goal`, shortest way; empty when it does not."""
+        reached: dict[StepId, tuple[Edge, ...]] = {start: ()}
+        frontier = [start]
+        while frontier:
+            beyond = []
+            for step in frontier:
+                for need, edge in self._edges[step].items():
+                    if need not in reached:
+                        reached[need] = (*reached[step], edge)
+                        beyond.append(need)
+            if goal in reached:
+                return reached[goal]
+            frontier = beyond
+        return ()
+
+
+def build_graph(steps: Sequence[StepId], edges: Iterable[Edge]) -> tuple[Graph, tuple[Note, ...]]:
+    """The graph of these edges, the strongest kind first, and a note for each inferred edge left out.
+
+    Raises:
+        InvalidError: what the repository says itself goes round in a circle; names each edge with its reason.
+    """
+    graph, notes, problems = Graph(steps), [], []
+    for edge in sorted(edges, key=lambda edge: _STRENGTH[edge.kind]):
+        contradicted = graph.add(edge)
+        if not contradicted:
+            continue
+        circle = "; ".join(f"{one.step} needs {one.needs} ({one.reason})" for one in (edge, *contradicted))
+        if edge.kind in {EdgeKind.DEPENDS_ON, EdgeKind.STRUCTURE}:
+            problems.append(Problem(place=Place(file=edge.step), text=f"depends on itself: {circle}"))
+        elif edge.kind is EdgeKind.INFERRED:
+            notes.append(Note(text=f"the written order wins over what was found in the manifests: {circle}"))
+    if problems:
+        raise InvalidError(problems, fix="take one of these dependencies out")
+    return graph, tuple(notes)

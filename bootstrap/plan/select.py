@@ -1,0 +1,46 @@
+"""Part of a plan: only some steps, or all but some."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from bootstrap.model.release import Note
+from bootstrap.model.step import Plan, Step, StepId
+from bootstrap.plan.ids import find_step
+
+
+def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) -> Plan:
+    """The steps named in `only` with all they need, less those named in `skip`.
+
+    Who needs a skipped step is performed all the same, after what the skipped one needs; a note says so.
+
+    Raises:
+        UsageError: a name means no step, or several.
+    """
+    known = [step.id for step in plan.steps]
+    wanted = _with_needs(plan, [find_step(name, known) for name in only]) if only else frozenset(known)
+    left_out = frozenset(find_step(name, known) for name in skip)
+    steps: list[Step] = []
+    replaced: dict[StepId, tuple[StepId, ...]] = {}
+    notes = []
+    for step in plan.steps:
+        needs = tuple(dict.fromkeys(one for need in step.needs for one in replaced.get(need, (need,))))
+        if step.id in left_out:
+            replaced[step.id] = needs
+        elif step.id in wanted:
+            steps.append(dataclasses.replace(step, needs=needs))
+            notes += [Note(text=f"{step.id} needs {need}, which is skipped") for need in step.needs if need in left_out]
+    kept = frozenset(step.id for step in steps)
+    edges = tuple(edge for edge in plan.edges if edge.step in kept and edge.needs in kept)
+    return dataclasses.replace(plan, steps=tuple(steps), edges=edges, notes=(*plan.notes, *notes))
+
+
+def _with_needs(plan: Plan, steps: Iterable[StepId]) -> frozenset[StepId]:
+    needs = {step.id: step.needs for step in plan.steps}
+    found: set[StepId] = set()
+    waiting = list(steps)
+    while waiting:
+        step = waiting.pop()
+        if step not in found:
+            found.add(step)
+            waiting += needs[step]
+    return frozenset(found)

@@ -1,0 +1,65 @@
+"""The plan of `down`: what this stack made, and nothing else."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from bootstrap.model.observed import Observed, TargetState
+from bootstrap.model.stack import Placement, Provider, Stack
+from bootstrap.model.step import (
+    Action,
+    DeleteCluster,
+    DeleteEmulator,
+    DeleteObjects,
+    Keep,
+    Plan,
+    RemoveState,
+    Step,
+    StepId,
+    UninstallRelease,
+)
+from bootstrap.plan import ids
+
+TIMEOUT = timedelta(minutes=5)
+STATE = StepId("state")
+
+
+def build_teardown(stack: Stack, observed: Observed) -> Plan:
+    """Take away emulator and cluster, then the state; from a cluster that is not ours, only what we put there."""
+    emptied = tuple(_emptying(observed)) if stack.cluster.provider is Provider.EXISTING else ()
+    steps = [*emptied, _cluster(observed, tuple(step.id for step in emptied))]
+    if stack.emulator is not None and stack.emulator.placement is not Placement.CHART:
+        steps.append(_emulator(observed))
+    needs = tuple(step.id for step in steps)
+    steps.append(_step(STATE, RemoveState(), "the last of this stack", needs))
+    return Plan(steps=tuple(steps))
+
+
+def _emptying(observed: Observed) -> Iterator[Step]:
+    releases: list[StepId] = []
+    for found in observed.releases.values():
+        if found.owner is not None:
+            step = StepId(f"release/{found.namespace}/{found.release_name}")
+            action = UninstallRelease(namespace=found.namespace, release_name=found.release_name)
+            # One by one, the last installed first: who depends on another was installed after it.
+            yield _step(step, action, "installed by us", tuple(releases[-1:]))
+            releases.append(step)
+    for owner, entry in observed.inventory.items():
+        deletion = DeleteObjects(owner=owner, objects=tuple(reversed(entry.objects)))
+        yield _step(ids.objects(owner), deletion, "applied by us", tuple(releases[-1:]))
+
+
+def _cluster(observed: Observed, needs: tuple[StepId, ...]) -> Step:
+    if observed.cluster.state is TargetState.FOREIGN:
+        return _step(ids.CLUSTER, Keep(what="cluster"), f"not ours: {observed.cluster.detail}", needs)
+    return _step(ids.CLUSTER, DeleteCluster(), observed.cluster.state.value, needs)
+
+
+def _emulator(observed: Observed) -> Step:
+    found = observed.emulator
+    if found is not None and found.state is TargetState.FOREIGN:
+        return _step(ids.EMULATOR, Keep(what="emulator"), f"not ours: {found.detail}", ())
+    return _step(ids.EMULATOR, DeleteEmulator(), TargetState.ABSENT.value if found is None else found.state.value, ())
+
+
+def _step(step: StepId, action: Action, reason: str, needs: tuple[StepId, ...]) -> Step:
+    return Step(id=step, action=action, needs=needs, reason=reason, timeout=TIMEOUT)
