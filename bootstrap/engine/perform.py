@@ -44,7 +44,9 @@ class Performer:
         self._lock = threading.Lock()
         self._deployed: dict[str, str | None] | None = None
 
-    def __call__(self, action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def __call__(  # noqa: C901, PLR0911, PLR0912 - one arm per action: a new one fails type checking here
+        self, action: Action, cancel: CancelToken, say: Say
+    ) -> Outcome:
         """Perform it; UNCHANGED where it turned out that nothing was to be done.
 
         Raises:
@@ -128,10 +130,14 @@ class Performer:
     def _apply_crds(self, prepared: PreparedRelease, cancel: CancelToken, say: Say) -> Outcome:
         if self._is_deployed(prepared, cancel):
             return _unchanged()
-        count = self._ports.charts.apply_crds(prepared, self.kube, cancel, say)
+        count = self._ports.charts.apply_crds(prepared, self.kube, cancel, say) if prepared.crds else 0
         return _done(f"{count} established")
 
     def _install(self, prepared: PreparedRelease, cancel: CancelToken, say: Say) -> Outcome:
+        if prepared.chart_digest is None:
+            # Its chart was pulled in this run, after the plan was made: its CRDs had no step of their own.
+            prepared = self._ports.charts.prepare([prepared.release], cancel)[prepared.release.id]
+            self._apply_crds(prepared, cancel, say)
         if self._is_deployed(prepared, cancel):
             return _unchanged()
         return _done(self._ports.charts.install(prepared, self.kube, cancel, say))

@@ -1,0 +1,59 @@
+"""Reads what is there, once, in parallel."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from bootstrap.clock import CancelToken
+from bootstrap.engine.ports import Ports
+from bootstrap.model.kube import KubeContext, ObjectRef
+from bootstrap.model.observed import (
+    ClusterObserved,
+    EmulatorObserved,
+    InventoryEntry,
+    Observed,
+    ReleaseObserved,
+    SeedsObserved,
+)
+
+
+def observe(ports: Ports, cancel: CancelToken) -> Observed:
+    """Look at the cluster and the emulator, and at what is in them where they run. Changes nothing.
+
+    Raises:
+        RefusedError: something foreign answers where ours should be.
+    """
+    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="observe") as pool:
+        emulator = pool.submit(_emulator, ports, cancel)
+        cluster = pool.submit(_cluster, ports, cancel, pool)
+        found, releases, inventory, missing = cluster.result()
+        seen, seeds = emulator.result()
+    return Observed(cluster=found, emulator=seen, seeds=seeds, releases=releases, inventory=inventory, missing=missing)
+
+
+def _emulator(ports: Ports, cancel: CancelToken) -> tuple[EmulatorObserved | None, SeedsObserved | None]:
+    if ports.emulator is None:
+        return None, None
+    found = ports.emulator.observe(cancel)
+    if found.endpoint is None or ports.seeds is None:
+        return found, None
+    return found, ports.seeds.observe(found.endpoint, cancel)
+
+
+_InCluster = tuple[ClusterObserved, Mapping[str, ReleaseObserved], Mapping[str, InventoryEntry], frozenset[ObjectRef]]
+
+
+def _cluster(ports: Ports, cancel: CancelToken, pool: ThreadPoolExecutor) -> _InCluster:
+    found = ports.cluster.observe(cancel)
+    if found.kube is None:
+        return found, {}, {}, frozenset()
+    releases = pool.submit(ports.charts.observe, found.kube, cancel)
+    inventory, missing = _inventory(ports, found.kube, cancel)
+    return found, releases.result(), inventory, missing
+
+
+def _inventory(
+    ports: Ports, kube: KubeContext, cancel: CancelToken
+) -> tuple[Mapping[str, InventoryEntry], frozenset[ObjectRef]]:
+    inventory = ports.objects.inventory(kube, cancel)
+    applied = [one for entry in inventory.values() for one in entry.objects]
+    return inventory, ports.objects.missing(applied, kube, cancel) if applied else frozenset()
