@@ -1,0 +1,210 @@
+"""Ports that live in memory: they remember what they were asked, and can be told to fail."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootstrap.clock import CancelToken
+from bootstrap.engine.ports import Ports
+from bootstrap.errors import BootstrapError, StepFailedError
+from bootstrap.model.event import Say
+from bootstrap.model.kube import KubeContext, ObjectRef, ref_of
+from bootstrap.model.observed import (
+    ClusterObserved,
+    EmulatorEndpoint,
+    EmulatorObserved,
+    InventoryEntry,
+    PreparedRelease,
+    ReleaseObserved,
+    SeedsObserved,
+    TargetState,
+)
+from bootstrap.model.release import Kustomization, Release
+
+KUBE = KubeContext(kubeconfig=Path("/kubeconfig"), uid="uid-1", simulated=True)
+ENDPOINT = EmulatorEndpoint(url="http://127.0.0.1:4566", region="us-east-1", driver="ministack")
+
+
+@dataclass(kw_only=True)
+class World:
+    """What the fakes share: everything that exists, every write, and what is to fail."""
+
+    cluster: TargetState = TargetState.ABSENT
+    emulator: TargetState = TargetState.ABSENT
+    seed_changes: int = 3
+    releases: dict[str, ReleaseObserved] = field(default_factory=dict)
+    inventory: dict[str, InventoryEntry] = field(default_factory=dict)
+    gone: set[ObjectRef] = field(default_factory=set)
+    charts: set[str] = field(default_factory=set)
+    """Ids of the releases whose chart is in the cache."""
+    writes: list[str] = field(default_factory=list)
+    failures: dict[str, BootstrapError] = field(default_factory=dict)
+    """By write, such as `install a/b`."""
+
+    def write(self, what: str) -> None:
+        if what in self.failures:
+            raise self.failures[what]
+        self.writes.append(what)
+
+    def fail(self, what: str, text: str = "it broke") -> None:
+        self.failures[what] = StepFailedError(text)
+
+    def ports(self) -> Ports:
+        return Ports(
+            cluster=FakeCluster(self),
+            emulator=FakeEmulator(self),
+            seeds=FakeSeeds(self),
+            charts=FakeCharts(self),
+            objects=FakeObjects(self),
+        )
+
+
+@dataclass
+class FakeCluster:
+    world: World
+
+    def observe(self, cancel: CancelToken) -> ClusterObserved:
+        del cancel
+        running = self.world.cluster is TargetState.RUNNING
+        return ClusterObserved(state=self.world.cluster, kube=KUBE if running else None)
+
+    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
+        cancel.check()
+        say("waiting for the API")
+        self.world.write("cluster up")
+        self.world.cluster = TargetState.RUNNING
+        return KUBE
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        del cancel, say
+        self.world.write("cluster delete")
+        self.world.cluster = TargetState.ABSENT
+        self.world.releases.clear()
+        self.world.inventory.clear()
+
+
+@dataclass
+class FakeEmulator:
+    world: World
+
+    def observe(self, cancel: CancelToken) -> EmulatorObserved:
+        del cancel
+        running = self.world.emulator is TargetState.RUNNING
+        return EmulatorObserved(state=self.world.emulator, endpoint=ENDPOINT if running else None)
+
+    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+        cancel.check()
+        say("waiting for its health route")
+        self.world.write("emulator up")
+        self.world.emulator = TargetState.RUNNING
+        return ENDPOINT
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        del cancel, say
+        self.world.write("emulator delete")
+        self.world.emulator = TargetState.ABSENT
+
+
+@dataclass
+class FakeSeeds:
+    world: World
+
+    def observe(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> SeedsObserved:
+        del cancel
+        assert endpoint == ENDPOINT
+        return SeedsObserved(changes=self.world.seed_changes, detail=f"{self.world.seed_changes} to create")
+
+    def apply(self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say) -> SeedsObserved:
+        del say
+        found = self.observe(endpoint, cancel)
+        if found.changes:
+            self.world.write("seed")
+            self.world.seed_changes = 0
+        return found
+
+
+@dataclass
+class FakeCharts:
+    world: World
+
+    def prepare(self, releases: Sequence[Release], cancel: CancelToken) -> Mapping[str, PreparedRelease]:
+        del cancel
+        return {one.id: self._prepared(one) for one in releases}
+
+    def _prepared(self, release: Release) -> PreparedRelease:
+        if release.id not in self.world.charts:
+            return PreparedRelease(release=release)
+        print_ = f"{release.id}.{sorted(release.values.items())}"
+        return PreparedRelease(release=release, chart_digest="sha256:1", fingerprint=print_, manifests=())
+
+    def pull(self, release: Release, cancel: CancelToken, say: Say) -> str:
+        del cancel, say
+        self.world.write(f"pull {release.id}")
+        self.world.charts.add(release.id)
+        return "sha256:1"
+
+    def observe(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, ReleaseObserved]:
+        del cancel
+        assert kube == KUBE
+        return dict(self.world.releases)
+
+    def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
+        del cancel, say
+        assert kube == KUBE
+        self.world.write(f"crds {prepared.release.id}")
+        return len(prepared.crds)
+
+    def install(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> str:
+        del cancel, say
+        assert kube == KUBE
+        release = prepared.release
+        self.world.write(f"install {release.id}")
+        self.world.releases[f"{release.target_namespace}/{release.release_name}"] = ReleaseObserved(
+            namespace=release.target_namespace,
+            release_name=release.release_name,
+            status="deployed",
+            revision=1,
+            fingerprint=prepared.fingerprint,
+            owner=release.id,
+        )
+        return "revision 1"
+
+    def uninstall(self, namespace: str, release_name: str, kube: KubeContext, cancel: CancelToken, say: Say) -> None:
+        del cancel, say
+        assert kube == KUBE
+        self.world.write(f"uninstall {namespace}/{release_name}")
+        self.world.releases.pop(f"{namespace}/{release_name}", None)
+
+
+@dataclass
+class FakeObjects:
+    world: World
+
+    def inventory(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, InventoryEntry]:
+        del cancel
+        assert kube == KUBE
+        return dict(self.world.inventory)
+
+    def missing(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> frozenset[ObjectRef]:
+        del cancel
+        assert kube == KUBE
+        return frozenset(objects) & self.world.gone
+
+    def apply(
+        self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, cancel: CancelToken, say: Say
+    ) -> str:
+        del cancel, say
+        assert kube == KUBE
+        self.world.write(f"apply {kustomization.id}")
+        refs = tuple(ref_of(one) for one in kustomization.objects)
+        self.world.inventory[kustomization.id] = InventoryEntry(fingerprint=fingerprint, objects=refs)
+        self.world.gone -= set(refs)
+        return f"{len(refs)} objects"
+
+    def delete(
+        self, owner: str, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken, say: Say
+    ) -> None:
+        del cancel, say
+        assert kube == KUBE
+        self.world.write(f"delete {owner} {len(objects)}")
+        self.world.inventory.pop(owner, None)

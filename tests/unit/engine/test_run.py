@@ -1,0 +1,238 @@
+"""The scheduler: order, outcomes, failure, cancel and time."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from fakes.clock import FakeClock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.engine import run as run_module
+from bootstrap.engine.run import Perform, Report, run_plan
+from bootstrap.errors import ExitCode, RefusedError, StepFailedError
+from bootstrap.model.event import Event, Outcome, Say, Status, StepFinished, StepProgress, StepStarted
+from bootstrap.model.step import Action, DeleteObjects, Keep, Plan, Step, StepId
+
+
+def step(name: str, *needs: str, action: Action | None = None, seconds: float = 60) -> Step:
+    return Step(
+        id=StepId(name),
+        action=action or DeleteObjects(owner=name, objects=()),
+        needs=tuple(StepId(need) for need in needs),
+        reason="asked",
+        timeout=timedelta(seconds=seconds),
+    )
+
+
+def owner(action: Action) -> str:
+    assert isinstance(action, DeleteObjects)
+    return action.owner
+
+
+def go(
+    steps: list[Step], perform: Perform, *, jobs: int = 2, cancel: CancelToken | None = None, fail_fast: bool = False
+) -> tuple[Report, list[Event]]:
+    events: list[Event] = []
+    token = cancel or CancelToken(SystemClock())
+    plan = Plan(steps=tuple(steps))
+    return run_plan(plan, perform, events.append, jobs=jobs, cancel=token, fail_fast=fail_fast), events
+
+
+def done(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    del action, cancel, say
+    return Outcome(status=Status.DONE)
+
+
+def statuses(report: Report) -> dict[str, str]:
+    return {name: outcome.status.value for name, outcome in report.outcomes.items()}
+
+
+def test_one_job_performs_in_listed_order_with_start_and_end_told() -> None:
+    report, events = go([step("a"), step("b", "a"), step("c")], done, jobs=1)
+    told = [(type(event).__name__, event.step) for event in events if isinstance(event, StepStarted | StepFinished)]
+    assert told == [(kind, name) for name in "abc" for kind in ("StepStarted", "StepFinished")]
+    assert report.exit_code is ExitCode.OK
+    assert report.counts() == {"done": 3}
+
+
+def test_progress_is_told_between() -> None:
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        say("half way")
+        return done(action, cancel, say)
+
+    _, events = go([step("a")], perform)
+    assert [type(event) for event in events] == [StepStarted, StepProgress, StepFinished]
+
+
+def test_a_failure_skips_what_needs_it_and_names_the_culprit() -> None:
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        if owner(action) == "a":
+            raise StepFailedError("it broke")
+        return done(action, cancel, say)
+
+    report, _ = go([step("a"), step("b", "a"), step("c", "b"), step("d")], perform)
+    assert statuses(report) == {"a": "failed", "b": "skipped", "c": "skipped", "d": "done"}
+    assert report.outcomes[StepId("c")].detail == "a"
+    assert report.exit_code is ExitCode.STEP_FAILED
+
+
+def test_fail_fast_stops_the_rest() -> None:
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        if owner(action) == "a":
+            raise StepFailedError("it broke")
+        return done(action, cancel, say)
+
+    report, _ = go([step("a"), step("b"), step("c", "a")], perform, jobs=1, fail_fast=True)
+    assert statuses(report) == {"a": "failed", "b": "cancelled", "c": "skipped"}
+    assert report.exit_code is ExitCode.STEP_FAILED
+
+
+def test_fail_fast_cancels_what_runs() -> None:
+    begun = threading.Event()
+
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        if owner(action) == "a":
+            begun.wait()
+            raise StepFailedError("it broke")
+        begun.set()
+        while True:
+            cancel.sleep(1)
+
+    report, _ = go([step("a"), step("b")], perform, fail_fast=True)
+    assert statuses(report) == {"a": "failed", "b": "cancelled"}
+    assert report.outcomes[StepId("b")].detail == "a failed"
+
+
+def test_kept_steps_take_no_thread_and_wait_for_their_needs() -> None:
+    report, events = go([step("a"), step("b", "a", action=Keep(what="b"))], done)
+    assert statuses(report) == {"a": "done", "b": "unchanged"}
+    assert [event.step for event in events if isinstance(event, StepStarted)] == ["a"]
+
+
+def test_a_refusal_keeps_its_exit_code_and_a_bug_is_told_as_one() -> None:
+    def refuse(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        raise RefusedError("not ours")
+
+    def crash(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        raise ZeroDivisionError("oops")
+
+    assert go([step("a")], refuse)[0].exit_code is ExitCode.REFUSED
+    report, _ = go([step("a")], crash)
+    assert report.exit_code is ExitCode.BUG
+    assert report.outcomes[StepId("a")].detail == "unexpected ZeroDivisionError: oops"
+
+
+def test_cancel_ends_what_runs_and_reports_the_rest() -> None:
+    token = CancelToken(SystemClock())
+
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        token.cancel("interrupted")
+        cancel.check()
+        raise AssertionError
+
+    report, events = go([step("a"), step("b", "a"), step("c")], perform, jobs=1, cancel=token)
+    assert statuses(report) == {"a": "cancelled", "b": "cancelled", "c": "cancelled"}
+    assert sum(isinstance(event, StepFinished) for event in events) == 3
+    assert report.exit_code is ExitCode.INTERRUPTED
+
+
+def test_a_step_past_its_deadline_fails_and_the_others_go_on() -> None:
+    clock = FakeClock()
+
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        if owner(action) == "a":
+            cancel.sleep(10)
+        return done(action, cancel, say)
+
+    report, _ = go([step("a", seconds=5), step("b")], perform, jobs=1, cancel=CancelToken(clock))
+    assert statuses(report) == {"a": "failed", "b": "done"}
+    assert report.outcomes[StepId("a")].detail == "a was not done within 5s"
+
+
+def test_the_runs_own_deadline_ends_it_with_its_own_exit_code() -> None:
+    cancel = CancelToken(FakeClock()).within(5, "the run")
+
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        cancel.sleep(10)
+        raise AssertionError
+
+    report, _ = go([step("a"), step("b")], perform, jobs=1, cancel=cancel)
+    assert statuses(report) == {"a": "failed", "b": "cancelled"}
+    assert report.outcomes[StepId("a")].detail == "the run was not done within 5s"
+    assert report.exit_code is ExitCode.TIMEOUT
+
+
+def test_a_step_that_does_not_obey_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "_POLL_SECONDS", 0.001)
+    clock, stuck = FakeClock(), threading.Event()
+
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        if owner(action) == "stuck":
+            clock.advance(1000)
+            stuck.wait()
+            say("too late")
+        return done(action, cancel, say)
+
+    original = clock.monotonic
+    monkeypatch.setattr(clock, "monotonic", lambda: clock.advance(1) or original())
+    report, _ = go(
+        [step("stuck", seconds=5), step("b", "stuck"), step("c")], perform, jobs=1, cancel=CancelToken(clock)
+    )
+    stuck.set()
+    assert statuses(report) == {"stuck": "failed", "b": "skipped", "c": "done"}
+    assert "does not stop" in report.outcomes[StepId("stuck")].detail or report.outcomes[StepId("stuck")].error
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[Step]:
+    """Random DAGs: a step may need any listed before it."""
+    count = draw(st.integers(1, 12))
+    steps = []
+    for number in range(count):
+        needs = draw(st.sets(st.integers(0, number - 1), max_size=3)) if number else set()
+        kept = draw(st.booleans())
+        name = f"s{number}"
+        action = Keep(what=name) if kept else DeleteObjects(owner=name, objects=())
+        steps.append(step(name, *(f"s{need}" for need in sorted(needs)), action=action))
+    return steps
+
+
+@given(graphs(), st.sets(st.integers(0, 11)), st.none() | st.integers(0, 11), st.integers(1, 4), st.booleans())
+def test_whatever_happens_every_step_has_one_outcome_after_its_needs(
+    steps: list[Step], failing: set[int], cancelling: int | None, jobs: int, fail_fast: bool
+) -> None:
+    token = CancelToken(FakeClock())
+    ended: set[str] = set()
+
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        name = owner(action)
+        needs = next(one.needs for one in steps if one.id == name)
+        assert ended.issuperset(needs)
+        if name == f"s{cancelling}":
+            token.cancel("interrupted")
+        if name in {f"s{number}" for number in failing}:
+            raise StepFailedError("it broke")
+        return done(action, cancel, say)
+
+    finished: list[StepFinished] = []
+
+    def emit(event: Event) -> None:
+        if isinstance(event, StepFinished):
+            finished.append(event)
+            ended.add(event.step)
+
+    report = run_plan(Plan(steps=tuple(steps)), perform, emit, jobs=jobs, cancel=token, fail_fast=fail_fast)
+    assert sorted(event.step for event in finished) == sorted(one.id for one in steps)
+    assert list(report.outcomes) == [one.id for one in steps]
+    assert not any(
+        outcome.status is Status.FAILED and isinstance(outcome.error, run_module.BugError)
+        for outcome in report.outcomes.values()
+    )
+    for one in steps:
+        blamed = report.outcomes[one.id]
+        if blamed.status is Status.SKIPPED:
+            assert report.outcomes[StepId(blamed.detail)].status is Status.FAILED
+        if blamed.status in {Status.DONE, Status.UNCHANGED, Status.FAILED}:
+            assert all(report.outcomes[need].status in {Status.DONE, Status.UNCHANGED} for need in one.needs)

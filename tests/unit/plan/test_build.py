@@ -1,0 +1,301 @@
+"""The whole plan, as lines: order, needs and reasons at once."""
+
+import dataclasses
+
+import pytest
+from fakes.ports import ENDPOINT, KUBE
+from fakes.repo import config_map, custom, kustomization, release, stack
+
+from bootstrap.errors import InvalidError, RefusedError
+from bootstrap.model.kube import ref_of
+from bootstrap.model.observed import (
+    ClusterObserved,
+    EmulatorObserved,
+    InventoryEntry,
+    Observed,
+    PreparedRelease,
+    ReleaseObserved,
+    SeedsObserved,
+    TargetState,
+)
+from bootstrap.model.release import FluxRepo, Release
+from bootstrap.model.stack import Provider
+from bootstrap.model.step import Plan
+from bootstrap.plan.build import Wanted, build_plan
+from bootstrap.plan.units import cut, fingerprint
+
+NOTHING = Observed(cluster=ClusterObserved(state=TargetState.ABSENT))
+EMPTY = Observed(
+    cluster=ClusterObserved(state=TargetState.RUNNING, kube=KUBE),
+    emulator=EmulatorObserved(state=TargetState.RUNNING, endpoint=ENDPOINT),
+    seeds=SeedsObserved(changes=0),
+)
+
+
+def lines(plan: Plan) -> list[str]:
+    return [
+        f"{step.id}: {type(step.action).__name__}"
+        + (f" after {', '.join(step.needs)}" if step.needs else "")
+        + f" ({step.reason})"
+        for step in plan.steps
+    ]
+
+
+def notes(plan: Plan) -> list[str]:
+    return [note.text for note in plan.notes]
+
+
+def prepared(one: Release, print_: str = "c1.v1.s1") -> PreparedRelease:
+    return PreparedRelease(release=one, chart_digest="sha256:1", fingerprint=print_, manifests=())
+
+
+def deployed(one: Release, print_: str | None = "c1.v1.s1", status: str = "deployed") -> ReleaseObserved:
+    return ReleaseObserved(
+        namespace=one.target_namespace,
+        release_name=one.release_name,
+        status=status,
+        revision=1,
+        fingerprint=print_,
+        owner=one.id if print_ else None,
+    )
+
+
+def test_a_stack_without_anything_else_is_one_step() -> None:
+    assert lines(build_plan(Wanted(stack=stack()), NOTHING)) == ["cluster: EnsureCluster (not found)"]
+
+
+def test_a_cold_stack_starts_everything_independent_at_once() -> None:
+    crd = {"spec": {"group": "example.dev", "names": {"kind": "Widget"}}}
+    a, b = release("a"), release("b", needs=["a"])
+    repo = FluxRepo(
+        kustomizations=(
+            kustomization("apps", config_map("one"), custom("Widget", "w"), releases=["apps/a", "apps/b"]),
+        ),
+        releases=(a, b),
+    )
+    wanted = Wanted(
+        stack=stack(emulator=True, seeds=True),
+        repo=repo,
+        prepared={a.id: dataclasses.replace(prepared(a), crds=(crd,)), b.id: prepared(b)},
+        inferred=[("objects/flux-system/apps+custom", "release/apps/a", "Widget w is of a kind it defines")],
+    )
+    assert lines(build_plan(wanted, NOTHING)) == [
+        "cluster: EnsureCluster (not found)",
+        "emulator: EnsureEmulator (not found)",
+        "seeds: ApplySeeds after emulator (not known before the emulator runs)",
+        "crds/apps/a: ApplyCrds after cluster (not found)",
+        "objects/bootstrap-system/emulator: ApplyObjects after cluster (not found)",
+        "objects/flux-system/apps: ApplyObjects after cluster (not found)",
+        "release/apps/a: InstallRelease after crds/apps/a, objects/flux-system/apps (not found)",
+        "release/apps/b: InstallRelease after release/apps/a (not found)",
+        "objects/flux-system/apps+custom: ApplyObjects after release/apps/a (not found)",
+    ]
+
+
+def test_a_second_plan_keeps_everything() -> None:
+    a = release("a")
+    repo = FluxRepo(kustomizations=(kustomization("apps", config_map("one")),), releases=(a,))
+    wanted = Wanted(stack=stack(emulator=True, seeds=True), repo=repo, prepared={a.id: prepared(a)})
+    parts = cut(wanted.stack, repo).parts
+    inventory = {part.id: InventoryEntry(fingerprint=fingerprint(part)) for part in parts}
+    plan = build_plan(wanted, dataclasses.replace(EMPTY, releases={"apps/a": deployed(a)}, inventory=inventory))
+    assert {step.reason for step in plan.steps} == {"unchanged"}
+    assert plan.changes == 0
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (deployed(release("a"), "c1.v2.s1"), "values changed"),
+        (deployed(release("a"), "c0.v0.s1"), "chart and values changed"),
+        (deployed(release("a"), status="pending-install"), "its state is pending-install"),
+        (deployed(release("a"), None), "installed by someone else"),
+    ],
+)
+def test_a_release_says_why_it_is_installed_again(found: ReleaseObserved, reason: str) -> None:
+    a = release("a")
+    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=(a,)), prepared={a.id: prepared(a)})
+    plan = build_plan(wanted, dataclasses.replace(EMPTY, releases={"apps/a": found}))
+    assert lines(plan)[-1] == f"release/apps/a: InstallRelease after cluster ({reason})"
+
+
+def test_a_chart_that_is_not_pulled_keeps_the_listed_order_around_it() -> None:
+    a, b, c, d = (release(name) for name in "abcd")
+    repo = FluxRepo(kustomizations=(kustomization("apps", custom("Widget", "w")),), releases=(a, b, c, d))
+    known = {one.id: prepared(one) for one in (a, b, d)}
+    assert lines(build_plan(Wanted(stack=stack(), repo=repo, prepared=known), NOTHING)) == [
+        "cluster: EnsureCluster (not found)",
+        "pull/apps/c: PullChart (not in the cache)",
+        "release/apps/a: InstallRelease after cluster (not found)",
+        "release/apps/b: InstallRelease after cluster (not found)",
+        "release/apps/c: InstallRelease after pull/apps/c, release/apps/a, release/apps/b (not found)",
+        "release/apps/d: InstallRelease after release/apps/c (not found)",
+        "objects/flux-system/apps+custom: ApplyObjects after release/apps/c (not found)",
+    ]
+
+
+def test_the_emulator_takes_the_place_of_its_release() -> None:
+    localstack = release("localstack", chart="localstack", needs=["a"])
+    a, user = release("a"), release("user", needs=["localstack"])
+    every = (a, localstack, user)
+    wanted = Wanted(
+        stack=stack(emulator=True), repo=FluxRepo(releases=every), prepared={one.id: prepared(one) for one in every}
+    )
+    assert lines(build_plan(wanted, NOTHING)) == [
+        "cluster: EnsureCluster (not found)",
+        "emulator: EnsureEmulator (not found)",
+        "objects/bootstrap-system/emulator: ApplyObjects after cluster (not found)",
+        "release/apps/a: InstallRelease after cluster (not found)",
+        "release/apps/user: InstallRelease after emulator, objects/bootstrap-system/emulator (not found)",
+    ]
+
+
+def test_kustomizations_wait_for_all_that_they_depend_on_brings() -> None:
+    inner = release("inner", owner="flux-system/child")
+    repo = FluxRepo(
+        kustomizations=(
+            kustomization("parent", config_map("p")),
+            kustomization("child", config_map("c"), parent="flux-system/parent"),
+            kustomization("later", config_map("l"), needs=["parent"]),
+        ),
+        releases=(inner,),
+    )
+    wanted = Wanted(stack=stack(), repo=repo, prepared={inner.id: prepared(inner)})
+    assert lines(build_plan(wanted, EMPTY))[1:] == [
+        "objects/flux-system/parent: ApplyObjects after cluster (not found)",
+        "objects/flux-system/child: ApplyObjects after objects/flux-system/parent (not found)",
+        "release/apps/inner: InstallRelease after objects/flux-system/child (not found)",
+        "objects/flux-system/later: ApplyObjects after release/apps/inner (not found)",
+    ]
+
+
+def test_a_circle_in_the_repository_is_refused_with_each_reason() -> None:
+    repo = FluxRepo(releases=(release("a", needs=["b"]), release("b", needs=["a"])))
+    with pytest.raises(InvalidError) as raised:
+        build_plan(Wanted(stack=stack(), repo=repo), NOTHING)
+    assert str(raised.value) == (
+        "release/apps/b: depends on itself: release/apps/b needs release/apps/a (HelmRelease b dependsOn a); "
+        "release/apps/a needs release/apps/b (HelmRelease a dependsOn b)"
+    )
+
+
+def test_the_written_order_wins_over_the_inferred_one_and_says_so() -> None:
+    a, b = release("a", needs=["b"]), release("b")
+    known = {one.id: prepared(one) for one in (a, b)}
+    wanted = Wanted(
+        stack=stack(),
+        repo=FluxRepo(releases=(a, b)),
+        prepared=known,
+        inferred=[("release/apps/b", "release/apps/a", "uses its Secret")],
+    )
+    plan = build_plan(wanted, NOTHING)
+    assert [step.id for step in plan.steps] == ["cluster", "release/apps/b", "release/apps/a"]
+    assert notes(plan) == [
+        "the written order wins over what was found in the manifests: "
+        "release/apps/b needs release/apps/a (uses its Secret); "
+        "release/apps/a needs release/apps/b (HelmRelease a dependsOn b)"
+    ]
+
+
+def test_what_is_suspended_is_left_with_a_note_together_with_what_it_would_bring() -> None:
+    a, b = release("a", suspended=True), release("b", owner="flux-system/child")
+    repo = FluxRepo(
+        kustomizations=(
+            kustomization("child", config_map("c"), parent="flux-system/rest"),
+            kustomization("rest", config_map("r"), suspended=True),
+        ),
+        releases=(a, b),
+    )
+    plan = build_plan(Wanted(stack=stack(), repo=repo), NOTHING)
+    assert lines(plan) == ["cluster: EnsureCluster (not found)"]
+    assert notes(plan) == [
+        "flux-system/rest is suspended: left as it is",
+        "flux-system/child is suspended: left as it is",
+        "apps/a is suspended: left as it is",
+        "apps/b is suspended: left as it is",
+    ]
+
+
+def test_a_dependency_that_is_nowhere_is_noted() -> None:
+    a = release("a", needs=["ghost"])
+    repo = FluxRepo(kustomizations=(kustomization("apps", config_map("c"), needs=["nobody"]),), releases=(a,))
+    assert notes(build_plan(Wanted(stack=stack(), repo=repo, prepared={a.id: prepared(a)}), NOTHING)) == [
+        "Kustomization flux-system/apps depends on flux-system/nobody, which is not there",
+        "HelmRelease apps/a depends on apps/ghost, which is not there",
+    ]
+
+
+def test_objects_that_changed_or_are_gone_are_applied_again() -> None:
+    part = kustomization("apps", config_map("one"), config_map("two"))
+    wanted = Wanted(stack=stack(), repo=FluxRepo(kustomizations=(part,)))
+    refs = tuple(ref_of(one) for one in part.objects)
+    changed = dataclasses.replace(EMPTY, inventory={part.id: InventoryEntry(fingerprint="old", objects=refs)})
+    assert lines(build_plan(wanted, changed))[1].endswith("(manifests changed)")
+    same = InventoryEntry(fingerprint=fingerprint(part), objects=refs)
+    gone = dataclasses.replace(EMPTY, inventory={part.id: same}, missing=frozenset(refs[:1]))
+    assert lines(build_plan(wanted, gone))[1].endswith("(gone: ConfigMap apps/one)")
+
+
+def test_what_left_the_repository_is_named_and_pruned_only_when_asked() -> None:
+    left = release("left")
+    part = kustomization("apps", config_map("stays"))
+    refs = tuple(ref_of(one) for one in (config_map("stays"), config_map("goes")))
+    observed = dataclasses.replace(
+        EMPTY,
+        releases={"apps/left": deployed(left), "other/theirs": deployed(release("theirs"), None)},
+        inventory={part.id: InventoryEntry(fingerprint=fingerprint(part), objects=refs)},
+    )
+    wanted = Wanted(stack=stack(), repo=FluxRepo(kustomizations=(part,)))
+    plan = build_plan(wanted, observed)
+    assert plan.changes == 0
+    assert notes(plan) == ["release apps/left is no longer in the repository; remove it with: bootstrap up --prune"]
+    assert lines(build_plan(dataclasses.replace(wanted, prune=True), observed))[2:] == [
+        "prune/apps/left: UninstallRelease (no longer in the repository)",
+        "prune-objects/flux-system/apps: DeleteObjects (no longer in the repository)",
+    ]
+
+
+def test_a_stopped_stack_is_started_and_looked_at_again() -> None:
+    a = release("a")
+    repo = FluxRepo(kustomizations=(kustomization("apps", config_map("one")),), releases=(a,))
+    stopped = Observed(cluster=ClusterObserved(state=TargetState.STOPPED, detail="its programs do not run"))
+    plan = build_plan(Wanted(stack=stack(), repo=repo, prepared={a.id: prepared(a)}), stopped)
+    assert [step.reason for step in plan.steps] == [
+        "stopped: its programs do not run",
+        "not known before the cluster runs",
+        "not known before the cluster runs",
+    ]
+
+
+def test_a_foreign_target_is_refused() -> None:
+    foreign = Observed(cluster=ClusterObserved(state=TargetState.FOREIGN, detail="on another network"))
+    with pytest.raises(RefusedError, match="the cluster of stack test is not ours: on another network"):
+        build_plan(Wanted(stack=stack()), foreign)
+    emulator = dataclasses.replace(NOTHING, emulator=EmulatorObserved(state=TargetState.FOREIGN, detail="no label"))
+    with pytest.raises(RefusedError, match="the emulator of stack test is not ours: no label"):
+        build_plan(Wanted(stack=stack(emulator=True)), emulator)
+
+
+@pytest.mark.parametrize(
+    ("fields", "values", "address"),
+    [
+        ({}, {}, "localstack.apps"),
+        ({"release_name": "aws", "target_namespace": "cloud"}, {}, "aws-localstack.cloud"),
+        ({"release_name": "my-localstack"}, {}, "my-localstack.apps"),
+        ({}, {"fullnameOverride": "aws"}, "aws.apps"),
+        ({"release_name": "x"}, {"nameOverride": "cloud"}, "x-cloud.apps"),
+    ],
+)
+def test_the_emulator_is_reached_by_the_name_its_chart_would_give_it(
+    fields: dict[str, str], values: dict[str, str], address: str
+) -> None:
+    one = release("localstack", chart="localstack", values=values, **fields)
+    part = cut(stack(emulator=True), FluxRepo(releases=(one,))).parts[0]
+    home, service = part.objects
+    assert f"{service['metadata']['name']}.{service['metadata']['namespace']}" == address
+    assert home["metadata"]["name"] == service["metadata"]["namespace"]
+
+
+def test_on_docker_the_emulators_name_leads_to_its_container() -> None:
+    part = cut(stack(emulator=True, provider=Provider.KIND), FluxRepo()).parts[0]
+    assert part.objects[1]["spec"]["externalName"] == "bootstrap-test-emulator"

@@ -1,0 +1,52 @@
+import pytest
+from fakes.repo import release, stack
+
+from bootstrap.errors import UsageError
+from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState
+from bootstrap.model.release import FluxRepo
+from bootstrap.model.step import Plan
+from bootstrap.plan.build import Wanted, build_plan
+from bootstrap.plan.select import select
+
+
+@pytest.fixture
+def plan() -> Plan:
+    releases = (release("a"), release("b", needs=["a"]), release("c", needs=["b"]), release("d"))
+    known = {one.id: PreparedRelease(release=one, chart_digest="1", manifests=()) for one in releases}
+    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=releases), prepared=known)
+    return build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
+
+
+def needs(plan: Plan) -> dict[str, tuple[str, ...]]:
+    return {step.id: step.needs for step in plan.steps}
+
+
+def test_all_steps_are_there_without_a_choice(plan: Plan) -> None:
+    assert select(plan) == plan
+
+
+def test_only_brings_what_it_needs(plan: Plan) -> None:
+    assert list(needs(select(plan, only=["b"]))) == ["cluster", "release/apps/a", "release/apps/b"]
+
+
+def test_skip_leaves_one_out_and_keeps_the_order_around_it(plan: Plan) -> None:
+    chosen = select(plan, skip=["release/b"])
+    assert needs(chosen) == {
+        "cluster": (),
+        "release/apps/a": ("cluster",),
+        "release/apps/c": ("release/apps/a",),
+        "release/apps/d": ("cluster",),
+    }
+    assert [note.text for note in chosen.notes] == ["release/apps/c needs release/apps/b, which is skipped"]
+    assert all(edge.needs != "release/apps/b" for edge in chosen.edges)
+
+
+def test_names_that_mean_nothing_or_too_much_are_told(plan: Plan) -> None:
+    with pytest.raises(UsageError, match="no step is called x"):
+        select(plan, only=["x"])
+    twice = (release("same"), release("same", namespace="other"))
+    known = {one.id: PreparedRelease(release=one, chart_digest="1", manifests=()) for one in twice}
+    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=twice), prepared=known)
+    double = build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
+    with pytest.raises(UsageError, match="same could be release/apps/same or release/other/same"):
+        select(double, only=["same"])

@@ -1,0 +1,79 @@
+import dataclasses
+
+from fakes.ports import ENDPOINT, KUBE
+from fakes.repo import stack
+
+from bootstrap.model.kube import ObjectRef
+from bootstrap.model.observed import (
+    ClusterObserved,
+    EmulatorObserved,
+    InventoryEntry,
+    Observed,
+    ReleaseObserved,
+    TargetState,
+)
+from bootstrap.model.stack import Provider
+from bootstrap.model.step import DeleteObjects, Plan
+from bootstrap.plan.teardown import build_teardown
+
+
+def lines(plan: Plan) -> list[str]:
+    return [
+        f"{step.id}: {type(step.action).__name__} after {', '.join(step.needs)} ({step.reason})" for step in plan.steps
+    ]
+
+
+UP = Observed(
+    cluster=ClusterObserved(state=TargetState.RUNNING, kube=KUBE),
+    emulator=EmulatorObserved(state=TargetState.RUNNING, endpoint=ENDPOINT),
+    releases={
+        f"apps/{name}": ReleaseObserved(
+            namespace="apps", release_name=name, status="deployed", revision=1, fingerprint=mark, owner=mark
+        )
+        for name, mark in (("ours", "apps/ours"), ("second", "apps/second"), ("theirs", None))
+    },
+    inventory={
+        "flux-system/apps": InventoryEntry(
+            fingerprint="1",
+            objects=(
+                ObjectRef(api_version="v1", kind="Namespace", namespace=None, name="apps"),
+                ObjectRef(api_version="v1", kind="ConfigMap", namespace="apps", name="c"),
+            ),
+        )
+    },
+)
+
+
+def test_our_own_cluster_goes_whole() -> None:
+    assert lines(build_teardown(stack(emulator=True), UP)) == [
+        "cluster: DeleteCluster after  (running)",
+        "emulator: DeleteEmulator after  (running)",
+        "state: RemoveState after cluster, emulator (the last of this stack)",
+    ]
+
+
+def test_someone_elses_cluster_loses_only_what_we_put_there() -> None:
+    plan = build_teardown(stack(provider=Provider.EXISTING), UP)
+    assert lines(plan) == [
+        "release/apps/ours: UninstallRelease after  (installed by us)",
+        "release/apps/second: UninstallRelease after release/apps/ours (installed by us)",
+        "objects/flux-system/apps: DeleteObjects after release/apps/second (applied by us)",
+        "cluster: DeleteCluster after release/apps/ours, release/apps/second, objects/flux-system/apps (running)",
+        "state: RemoveState after release/apps/ours, release/apps/second, objects/flux-system/apps, cluster "
+        "(the last of this stack)",
+    ]
+    deletion = plan.steps[2].action
+    assert isinstance(deletion, DeleteObjects)
+    assert [one.kind for one in deletion.objects] == ["ConfigMap", "Namespace"]
+
+
+def test_what_is_foreign_stays() -> None:
+    foreign = dataclasses.replace(
+        UP,
+        cluster=ClusterObserved(state=TargetState.FOREIGN, detail="on another network"),
+        emulator=EmulatorObserved(state=TargetState.FOREIGN, detail="no label"),
+    )
+    assert lines(build_teardown(stack(emulator=True), foreign))[:2] == [
+        "cluster: Keep after  (not ours: on another network)",
+        "emulator: Keep after  (not ours: no label)",
+    ]
