@@ -16,6 +16,8 @@ class Note:
 
     text: str
     place: Place | None = None
+    expected: bool = False
+    """Flux demands the field this is about (`interval`, `prune`), so that `--strict` lets it pass."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,8 @@ class OciChart:
     tag: str | None = None
     semver: str | None = None
     digest: str | None = None
+    insecure: bool = False
+    """Plain HTTP."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,8 +80,12 @@ class ValuesFrom:
     values_key: str = "values.yaml"
     target_path: str | None = None
     optional: bool = False
+    literal: bool = False
+    """With `target_path`: the value is taken as it is, not read as helm's `--set` reads it."""
     position: int = 0
-    """Its place among all `valuesFrom`; later ones win, `values` wins over all."""
+    """Its place among all `valuesFrom`; later ones win, `values` wins over all but those with `target_path`."""
+    content: str | None = None
+    """What the repository holds under `values_key`; None: only the cluster does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,27 +103,41 @@ class Release:
     values: Mapping[str, Any] = field(default_factory=dict)
     """Chart `valuesFiles`, then `valuesFrom` in order, then inline values: the later wins."""
     values_from: tuple[ValuesFrom, ...] = ()
-    """What of `valuesFrom` only the cluster holds; merged beneath `values` before install."""
+    """All of `valuesFrom`, where some of it only the cluster holds, else none: `bootstrap.flux.values.merged` makes the
+    final values of it once the missing contents are read."""
     inline_values: Mapping[str, Any] = field(default_factory=dict)
     """spec.values alone: what goes over `values_from`."""
     values_files: tuple[str, ...] = ()
-    """Files inside the chart that replace its values.yaml."""
+    """Files that replace the chart's values.yaml, relative to the chart's folder; the later wins."""
+    ignore_missing_values_files: bool = False
     create_namespace: bool = False
     crds: str = "Create"
     """install.crds: Skip, Create or CreateReplace."""
     upgrade_crds: str = "Skip"
     timeout: timedelta = timedelta(minutes=5)
+    upgrade_timeout: timedelta | None = None
+    """None: as `timeout`."""
     retries: int = 0
+    """After a failed install; negative: without limit."""
+    upgrade_retries: int = 0
     rollback: bool = False
     """upgrade.remediation.strategy is rollback (and there are retries)."""
     disable_wait: bool = False
+    upgrade_disable_wait: bool = False
+    disable_wait_for_jobs: bool = False
     disable_hooks: bool = False
     disable_openapi_validation: bool = False
+    disable_schema_validation: bool = False
+    force: bool = False
+    """upgrade.force: objects that cannot be changed are replaced."""
+    cleanup_on_fail: bool = False
+    max_history: int = 5
     post_renderers: tuple[Mapping[str, Any], ...] = ()
     """Kustomize settings (patches, images), each applied to what the one before gave."""
     common_metadata: Mapping[str, Any] = field(default_factory=dict)
     """labels and annotations for every object."""
     run_tests: bool = False
+    ignore_test_failures: bool = False
     suspended: bool = False
     depends_on: tuple[str, ...] = ()
     """NAMESPACE/NAME of other HelmReleases."""
@@ -141,6 +163,8 @@ class Kustomization:
     depends_on: tuple[str, ...] = ()
     """NAMESPACE/NAME of other Kustomizations."""
     parent: str | None = None
+    path: str = ""
+    """Its folder, relative to the repository's root."""
     wait: bool = False
     timeout: timedelta = timedelta(minutes=5)
     health_checks: tuple[ObjectRef, ...] = ()
