@@ -1,0 +1,243 @@
+"""Speaks to one API server over HTTPS, several threads at once.
+
+A kubectl process costs about 100 ms, a request on an open connection about 2 ms; readiness of many objects is asked
+for several times a second.
+"""
+
+import contextlib
+import http.client
+import json
+import queue
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from bootstrap.clock import CancelToken
+from bootstrap.errors import StepFailedError
+from bootstrap.kube.discovery import Discovery, Kind, UnknownKindError, group_path
+from bootstrap.kube.kubeconfig import Server
+from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+
+FIELD_MANAGER = "bootstrap"
+_REQUEST_SECONDS = 30.0
+_RETRIES = 5
+_BUSY = frozenset({429, 500, 502, 503, 504})
+_GONE = 404
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What the API server answered."""
+
+    status: int
+    body: Any
+    """Decoded JSON."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it did what was asked."""
+        return self.status < http.client.BAD_REQUEST
+
+    @property
+    def reason(self) -> str:
+        """Kubernetes' own word for a failure, such as `AlreadyExists`."""
+        return str(self.body.get("reason", "")) if isinstance(self.body, dict) else ""
+
+    @property
+    def message(self) -> str:
+        """Kubernetes' own sentence for a failure."""
+        return str(self.body.get("message", self.body)) if isinstance(self.body, dict) else str(self.body)
+
+
+class ApiUnreachableError(StepFailedError):
+    """The API server does not answer."""
+
+
+class ApiRefusedError(StepFailedError):
+    """The API server answered with a failure; keeps its answer."""
+
+    def __init__(self, what: str, answer: Answer) -> None:
+        super().__init__(f"{what}: {answer.message}")
+        self.answer = answer
+
+
+class KubeApi:
+    """One API server. Reads and server-side writes are repeated while it is busy or restarting."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._idle: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
+        self._discovery = Discovery()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        cancel: CancelToken,
+        *,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request, repeated with a growing pause while the server is busy or cannot be reached.
+
+        Raises:
+            ApiUnreachableError: it does not answer, again and again.
+            CancelledError, DeadlineError: as the token says.
+        """
+        content = None if body is None else json.dumps(body).encode()
+        sent = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}
+        for attempt in range(_RETRIES):
+            last = attempt == _RETRIES - 1
+            try:
+                answer = self._once(method, path, content, sent, cancel)
+            except (OSError, http.client.HTTPException) as error:
+                cancel.check()
+                if last:
+                    raise self._unreachable(error) from error
+            else:
+                if last or answer.status not in _BUSY or not _worth_repeating(answer):
+                    return answer
+            cancel.sleep(0.2 * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def get(self, path: str, cancel: CancelToken, *, headers: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
+        """The JSON at this path; None when there is nothing.
+
+        Raises:
+            ApiRefusedError: any other failure.
+        """
+        answer = self.ask("GET", path, cancel, headers=headers)
+        if answer.status == _GONE:
+            return None
+        if not answer.ok:
+            raise ApiRefusedError(f"cannot read {path}", answer)
+        return answer.body
+
+    def read(self, ref: ObjectRef, cancel: CancelToken) -> Manifest | None:
+        """The live object; None when it, or its kind, is not there."""
+        try:
+            path = self.path(ref, cancel)
+        except UnknownKindError:
+            return None
+        found: Manifest | None = self.get(path, cancel)
+        return found
+
+    def apply(
+        self, manifest: Manifest, cancel: CancelToken, *, manager: str = FIELD_MANAGER, dry_run: bool = False
+    ) -> Manifest:
+        """Server-side apply, taking fields over from other managers; the live object.
+
+        Raises:
+            ApiRefusedError: the API server rejects it.
+            UnknownKindError: no such kind.
+        """
+        ref = ref_of(manifest)
+        query = f"?fieldManager={quote(manager)}&force=true" + ("&dryRun=All" if dry_run else "")
+        answer = self.ask(
+            "PATCH",
+            self.path(ref, cancel) + query,
+            cancel,
+            body=manifest,
+            headers={"Content-Type": "application/apply-patch+yaml"},
+        )
+        if not answer.ok:
+            raise ApiRefusedError(f"cannot apply {ref}", answer)
+        applied: Manifest = answer.body
+        return applied
+
+    def delete(self, ref: ObjectRef, cancel: CancelToken, *, uid: str | None = None) -> bool:
+        """Ask for its deletion, dependants in the background; False when it is gone already."""
+        options: dict[str, object] = {"propagationPolicy": "Background"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        try:
+            answer = self.ask("DELETE", self.path(ref, cancel), cancel, body=options)
+        except UnknownKindError:
+            return False
+        if answer.status == _GONE:
+            return False
+        if not answer.ok:
+            raise ApiRefusedError(f"cannot delete {ref}", answer)
+        return True
+
+    def path(self, ref: ObjectRef, cancel: CancelToken) -> str:
+        """Where the object lives; one without a namespace whose kind has one is looked for in `default`.
+
+        Raises:
+            UnknownKindError: the API server does not know the kind.
+        """
+        return f"{self.collection(ref.api_version, ref.kind, ref.namespace, cancel)}/{quote(ref.name)}"
+
+    def collection(self, api_version: str, kind: str, namespace: str | None, cancel: CancelToken) -> str:
+        """Where the objects of a kind live; see `path`."""
+        found = self.kind(api_version, kind, cancel)
+        where = f"/namespaces/{quote(namespace or 'default')}" if found.namespaced else ""
+        return f"{group_path(api_version)}{where}/{found.plural}"
+
+    def kind(self, api_version: str, kind: str, cancel: CancelToken) -> Kind:
+        """How the API server serves a kind; asked again once when it is new.
+
+        Raises:
+            UnknownKindError: it does not.
+        """
+        return self._discovery.find(api_version, kind, lambda path: self.get(path, cancel))
+
+    def _once(
+        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str], cancel: CancelToken
+    ) -> Answer:
+        cancel.check()
+        remaining = cancel.remaining()
+        seconds = _REQUEST_SECONDS if remaining is None else min(_REQUEST_SECONDS, max(remaining, 0.05))
+        with self._connection(seconds) as connection:
+            connection.request(
+                method, self._server.prefix + path, body=content, headers={**self._server.headers, **headers}
+            )
+            response = connection.getresponse()
+            return Answer(status=response.status, body=_decoded(response.read()))
+
+    @contextlib.contextmanager
+    def _connection(self, seconds: float) -> Iterator[http.client.HTTPConnection]:
+        """An open connection; one that failed is closed, the others are kept for the next request."""
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = self._connect(seconds)
+        if connection.sock is not None:
+            connection.sock.settimeout(seconds)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.put(connection)
+
+    def _connect(self, seconds: float) -> http.client.HTTPConnection:
+        server = self._server
+        if server.tls is None:
+            return http.client.HTTPConnection(server.host, server.port, timeout=seconds)
+        connection = http.client.HTTPSConnection(server.host, server.port, timeout=seconds, context=server.tls)
+        if server.name is not None:
+            plain = socket.create_connection((server.host, server.port), timeout=seconds)
+            connection.sock = server.tls.wrap_socket(plain, server_hostname=server.name)
+        return connection
+
+    def _unreachable(self, error: Exception) -> ApiUnreachableError:
+        where = f"{self._server.host}:{self._server.port}"
+        return ApiUnreachableError(
+            f"the API server at {where} does not answer: {str(error) or type(error).__name__}",
+            fix="run: bootstrap status",
+        )
+
+
+def _decoded(content: bytes) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(content) if content else {}
+    except ValueError:
+        return content.decode(errors="replace")
+
+
+def _worth_repeating(answer: Answer) -> bool:
+    # A webhook that cannot be called, or an object that makes the server fail, is an answer.
+    return answer.status != http.client.INTERNAL_SERVER_ERROR or "etcd" in answer.message

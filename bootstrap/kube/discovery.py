@@ -1,0 +1,68 @@
+"""Which kinds an API server serves, and under which path."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.errors import StepFailedError
+
+Fetch = Callable[[str], Any]
+"""Path → JSON; None when there is nothing."""
+
+
+class UnknownKindError(StepFailedError):
+    """The API server has no such kind (its CustomResourceDefinition is not there)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """How one kind is served."""
+
+    plural: str
+    namespaced: bool
+
+
+class Discovery:
+    """Kinds by group and version; learns of new ones when asked for them.
+
+    One group version is read at a time: an aggregated read of everything costs a busy API server more, and one
+    broken group must not hide the others.
+    """
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, dict[str, Kind]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, api_version: str, kind: str, fetch: Fetch) -> Kind:
+        """How this kind is served.
+
+        Raises:
+            UnknownKindError: not at all.
+        """
+        found = self._kinds.get(api_version, {}).get(kind)
+        if found is None:
+            kinds = _kinds(fetch(group_path(api_version)))
+            with self._lock:
+                self._kinds[api_version] = kinds
+            found = kinds.get(kind)
+        if found is None:
+            raise UnknownKindError(
+                f"the cluster does not know {kind} ({api_version})",
+                fix="add the chart that brings its CustomResourceDefinition, or a dependsOn on it",
+            )
+        return found
+
+
+def group_path(api_version: str) -> str:
+    """Where a group version is served."""
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def _kinds(listed: Any) -> dict[str, Kind]:  # noqa: ANN401 - JSON
+    resources = (listed or {}).get("resources") or ()
+    return {
+        entry["kind"]: Kind(plural=entry["name"], namespaced=bool(entry["namespaced"]))
+        for entry in resources
+        if "/" not in entry["name"]
+    }

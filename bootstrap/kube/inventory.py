@@ -1,0 +1,84 @@
+"""What was applied for each Kustomization, kept in the cluster so that it vanishes with it.
+
+One ConfigMap per Kustomization: steps that run at once never write the same object, and none outgrows the 1 MiB that
+an object may have (room for about 10 000 entries).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+from bootstrap.clock import CancelToken
+from bootstrap.kube.api import KubeApi
+from bootstrap.model.kube import Manifest, ObjectRef
+from bootstrap.model.observed import InventoryEntry
+
+NAMESPACE = "bootstrap-system"
+OWNER_LABEL = "bootstrap.dev/owner"
+_INVENTORY_LABEL = "bootstrap.dev/inventory"
+_OF = "bootstrap.dev/kustomization"
+
+
+class Inventory:
+    """The entries of one owner."""
+
+    def __init__(self, api: KubeApi, owner: str) -> None:
+        self._api = api
+        self._owner = owner
+
+    def read(self, cancel: CancelToken) -> Mapping[str, InventoryEntry]:
+        """All entries, by NAMESPACE/NAME of the Kustomization."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/configmaps?labelSelector={_INVENTORY_LABEL}%3D{self._owner}"
+        listed = self._api.get(path, cancel) or {}
+        return {item["metadata"]["annotations"][_OF]: _entry(item) for item in listed.get("items") or ()}
+
+    def entry(self, kustomization: str, cancel: CancelToken) -> InventoryEntry | None:
+        """One entry; None when there is none."""
+        live = self._api.read(_ref(kustomization), cancel)
+        return None if live is None else _entry(live)
+
+    def write(self, kustomization: str, entry: InventoryEntry, cancel: CancelToken) -> None:
+        """Keep this entry; makes the namespace when it is not there."""
+        if self._api.read(_NAMESPACE_REF, cancel) is None:
+            self._api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, cancel)
+        self._api.apply(self._manifest(kustomization, entry), cancel)
+
+    def remove(self, kustomization: str, cancel: CancelToken) -> None:
+        """Forget this entry; fine when there is none."""
+        self._api.delete(_ref(kustomization), cancel)
+
+    def _manifest(self, kustomization: str, entry: InventoryEntry) -> Manifest:
+        ref = _ref(kustomization)
+        return {
+            "apiVersion": ref.api_version,
+            "kind": ref.kind,
+            "metadata": {
+                "name": ref.name,
+                "namespace": ref.namespace,
+                "labels": {_INVENTORY_LABEL: self._owner, OWNER_LABEL: self._owner},
+                "annotations": {_OF: kustomization},
+            },
+            "data": {"fingerprint": entry.fingerprint, "objects": _written(entry.objects)},
+        }
+
+
+_NAMESPACE_REF = ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=NAMESPACE)
+
+
+def _ref(kustomization: str) -> ObjectRef:
+    # A hash, since both parts together may be longer than a name may be.
+    digest = hashlib.sha256(kustomization.encode()).hexdigest()[:16]
+    return ObjectRef(api_version="v1", kind="ConfigMap", namespace=NAMESPACE, name=f"inventory-{digest}")
+
+
+def _written(objects: Iterable[ObjectRef]) -> str:
+    return json.dumps([[ref.api_version, ref.kind, ref.namespace, ref.name] for ref in sorted(objects, key=str)])
+
+
+def _entry(live: Manifest) -> InventoryEntry:
+    kept = live.get("data") or {}
+    objects = tuple(
+        ObjectRef(api_version=version, kind=kind, namespace=namespace, name=name)
+        for version, kind, namespace, name in json.loads(kept.get("objects", "[]"))
+    )
+    return InventoryEntry(fingerprint=kept.get("fingerprint", ""), objects=objects)

@@ -1,0 +1,266 @@
+"""Whether one live object has become what its spec asks for, by the rules of kstatus (sigs.k8s.io/cli-utils)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bootstrap.model.kube import Manifest
+
+
+class Readiness(StrEnum):
+    """How far an object is."""
+
+    CURRENT = "Current"
+    IN_PROGRESS = "InProgress"
+    FAILED = "Failed"
+    """It will not get there by itself."""
+    TERMINATING = "Terminating"
+    NOT_FOUND = "NotFound"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """How far an object is, and why."""
+
+    readiness: Readiness
+    reason: str = ""
+
+    @property
+    def current(self) -> bool:
+        """Whether nothing is left to wait for."""
+        return self.readiness is Readiness.CURRENT
+
+
+CURRENT = Judgement(readiness=Readiness.CURRENT)
+ABSENT = Judgement(readiness=Readiness.NOT_FOUND, reason="not found")
+_Rule = Callable[[Manifest], Judgement]
+
+
+def judge(manifest: Manifest) -> Judgement:
+    """How far this live object is, by the rules of its kind; kinds without rules go by their conditions."""
+    metadata = manifest.get("metadata") or {}
+    if metadata.get("deletionTimestamp"):
+        return Judgement(readiness=Readiness.TERMINATING, reason="is being deleted")
+    if (behind := _behind(manifest)) is not None:
+        return behind
+    group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
+    rule = _RULES.get((group, str(manifest.get("kind", ""))))
+    return rule(manifest) if rule is not None else _by_conditions(manifest)
+
+
+def _behind(manifest: Manifest) -> Judgement | None:
+    observed = _status(manifest).get("observedGeneration")
+    generation = (manifest.get("metadata") or {}).get("generation")
+    if observed is None or generation is None or observed >= generation:
+        return None
+    return _progress("its controller has not seen the newest spec")
+
+
+def _deployment(manifest: Manifest) -> Judgement:
+    status, wanted = _status(manifest), _replicas(manifest)
+    progressing = _condition(manifest, "Progressing")
+    if progressing.get("reason") == "ProgressDeadlineExceeded":
+        return _failed(str(progressing.get("message") or "progress deadline exceeded"))
+    if "observedGeneration" not in status:
+        return _progress("not seen by its controller yet")
+    updated, total, available = (
+        int(status.get(key) or 0) for key in ("updatedReplicas", "replicas", "availableReplicas")
+    )
+    if updated < wanted:
+        return _progress(f"{updated}/{wanted} replicas updated")
+    if total > updated:
+        return _progress(f"{total - updated} old replicas are to end")
+    if available < wanted:
+        return _progress(f"{available}/{wanted} replicas available")
+    return CURRENT
+
+
+def _replica_set(manifest: Manifest) -> Judgement:
+    status, wanted = _status(manifest), _replicas(manifest)
+    failure = _condition(manifest, "ReplicaFailure")
+    if failure.get("status") == "True":
+        return _progress(str(failure.get("message") or "replica failure"))
+    if "observedGeneration" not in status:
+        return _progress("not seen by its controller yet")
+    return _enough(int(status.get("availableReplicas") or 0), wanted, "replicas available")
+
+
+def _stateful_set(manifest: Manifest) -> Judgement:
+    status, spec, wanted = _status(manifest), _spec(manifest), _replicas(manifest)
+    if "observedGeneration" not in status:
+        return _progress("not seen by its controller yet")
+    strategy = spec.get("updateStrategy") or {}
+    if strategy.get("type") == "OnDelete":
+        return CURRENT
+    ready = int(status.get("readyReplicas") or 0)
+    if ready < wanted:
+        return _progress(f"{ready}/{wanted} replicas ready")
+    partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
+    updated = int(status.get("updatedReplicas") or 0)
+    if partition:
+        return _enough(updated, max(wanted - partition, 0), "replicas updated")
+    if status.get("updateRevision") and status.get("currentRevision") != status.get("updateRevision"):
+        return _progress(f"{updated}/{wanted} replicas updated")
+    return CURRENT
+
+
+def _daemon_set(manifest: Manifest) -> Judgement:
+    status = _status(manifest)
+    if "observedGeneration" not in status:
+        return _progress("not seen by its controller yet")
+    wanted = int(status.get("desiredNumberScheduled") or 0)
+    if (_spec(manifest).get("updateStrategy") or {}).get("type") == "OnDelete":
+        return CURRENT
+    for key, word in (
+        ("updatedNumberScheduled", "pods updated"),
+        ("numberAvailable", "pods available"),
+        ("numberReady", "pods ready"),
+    ):
+        if int(status.get(key) or 0) < wanted:
+            return _progress(f"{int(status.get(key) or 0)}/{wanted} {word}")
+    return CURRENT
+
+
+def _job(manifest: Manifest) -> Judgement:
+    """Flux waits for completion (kstatus itself is content with a started Job)."""
+    failed = _condition(manifest, "Failed")
+    if failed.get("status") == "True":
+        return _failed(f"{failed.get('reason')}: {failed.get('message')}")
+    if _condition(manifest, "Complete").get("status") == "True":
+        return CURRENT
+    if _spec(manifest).get("suspend"):
+        return CURRENT
+    status = _status(manifest)
+    return _progress(f"{int(status.get('succeeded') or 0)}/{_spec(manifest).get('completions') or 1} completions")
+
+
+def _pod(manifest: Manifest) -> Judgement:
+    status = _status(manifest)
+    phase = status.get("phase")
+    if phase == "Succeeded":
+        return CURRENT
+    if phase == "Failed":
+        return _failed(str(status.get("message") or status.get("reason") or "the pod failed"))
+    if _condition(manifest, "Ready").get("status") == "True":
+        return CURRENT
+    return _progress(waiting_reason(manifest) or f"phase {phase or 'unknown'}")
+
+
+def waiting_reason(pod: Manifest) -> str:
+    """Why a pod's containers wait or ended badly, or why it is not scheduled; empty when nothing tells."""
+    status = _status(pod)
+    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        state = container.get("state") or {}
+        for word in ("waiting", "terminated"):
+            told = state.get(word) or {}
+            if told.get("reason") and told["reason"] not in {"ContainerCreating", "PodInitializing", "Completed"}:
+                message = f" ({told['message']})" if told.get("message") else ""
+                return f"{container.get('name')}: {told['reason']}{message}"
+    scheduled = _condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        return f"{scheduled.get('reason')}: {scheduled.get('message')}"
+    return ""
+
+
+def _claim(manifest: Manifest) -> Judgement:
+    phase = _status(manifest).get("phase")
+    return CURRENT if phase == "Bound" else _progress(f"phase {phase or 'unknown'}")
+
+
+def _service(manifest: Manifest) -> Judgement:
+    if _spec(manifest).get("type") != "LoadBalancer" or (_status(manifest).get("loadBalancer") or {}).get("ingress"):
+        return CURRENT
+    return _progress("no load balancer address yet")
+
+
+def _api_service(manifest: Manifest) -> Judgement:
+    available = _condition(manifest, "Available")
+    if available.get("status") == "True":
+        return CURRENT
+    return _progress(str(available.get("message") or "not Available yet"))
+
+
+def _crd(manifest: Manifest) -> Judgement:
+    names = _condition(manifest, "NamesAccepted")
+    if names.get("status") == "False":
+        return _failed(f"its names are taken: {names.get('message')}")
+    if _condition(manifest, "Established").get("status") == "True":
+        return CURRENT
+    return _progress("not Established yet")
+
+
+def _disruption_budget(manifest: Manifest) -> Judgement:
+    return CURRENT if "observedGeneration" in _status(manifest) else _progress("not seen by its controller yet")
+
+
+def _always(_manifest: Manifest) -> Judgement:
+    return CURRENT
+
+
+def _by_conditions(manifest: Manifest) -> Judgement:
+    stalled = _condition(manifest, "Stalled")
+    if stalled.get("status") == "True":
+        return _failed(_told(stalled))
+    reconciling = _condition(manifest, "Reconciling")
+    if reconciling.get("status") == "True":
+        return _progress(_told(reconciling))
+    ready = _condition(manifest, "Ready")
+    if ready and ready.get("status") != "True":
+        return _progress(_told(ready))
+    return CURRENT
+
+
+def _told(condition: Mapping[str, Any]) -> str:
+    told = (condition.get("reason"), condition.get("message"))
+    return ": ".join(str(part) for part in told if part) or f"{condition.get('type')} is {condition.get('status')}"
+
+
+def _enough(found: int, wanted: int, word: str) -> Judgement:
+    return CURRENT if found >= wanted else _progress(f"{found}/{wanted} {word}")
+
+
+def _replicas(manifest: Manifest) -> int:
+    wanted = _spec(manifest).get("replicas")
+    return 1 if wanted is None else int(wanted)
+
+
+def _progress(reason: str) -> Judgement:
+    return Judgement(readiness=Readiness.IN_PROGRESS, reason=reason)
+
+
+def _failed(reason: str) -> Judgement:
+    return Judgement(readiness=Readiness.FAILED, reason=reason)
+
+
+def _spec(manifest: Manifest) -> Mapping[str, Any]:
+    return manifest.get("spec") or {}
+
+
+def _status(manifest: Manifest) -> Mapping[str, Any]:
+    return manifest.get("status") or {}
+
+
+def _condition(manifest: Manifest, kind: str) -> Mapping[str, Any]:
+    conditions = _status(manifest).get("conditions")
+    for condition in conditions if isinstance(conditions, list) else ():
+        if isinstance(condition, Mapping) and condition.get("type") == kind:
+            return condition
+    return {}
+
+
+_RULES: Mapping[tuple[str, str], _Rule] = {
+    ("apps", "Deployment"): _deployment,
+    ("apps", "ReplicaSet"): _replica_set,
+    ("apps", "StatefulSet"): _stateful_set,
+    ("apps", "DaemonSet"): _daemon_set,
+    ("batch", "Job"): _job,
+    ("batch", "CronJob"): _always,
+    ("", "Pod"): _pod,
+    ("", "ReplicationController"): _replica_set,
+    ("", "PersistentVolumeClaim"): _claim,
+    ("", "Service"): _service,
+    ("policy", "PodDisruptionBudget"): _disruption_budget,
+    ("apiregistration.k8s.io", "APIService"): _api_service,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): _crd,
+}

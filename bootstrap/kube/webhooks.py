@@ -1,0 +1,71 @@
+"""Whether the admission webhooks of a release can be called."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from bootstrap.clock import CancelToken
+from bootstrap.engine.wait import wait_until
+from bootstrap.errors import DeadlineError
+from bootstrap.kube.api import ApiUnreachableError, KubeApi
+from bootstrap.model.event import Say
+from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+
+_KINDS = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
+NOT_CALLABLE = "failed calling webhook"
+"""What an API server says when a webhook does not answer; a webhook that rejects says something else."""
+
+
+def webhook_configurations(manifests: Iterable[Manifest]) -> tuple[ObjectRef, ...]:
+    """Those objects that register admission webhooks."""
+    return tuple(ref_of(manifest) for manifest in manifests if manifest.get("kind") in _KINDS)
+
+
+def wait_for_webhooks(configurations: Iterable[ObjectRef], api: KubeApi, cancel: CancelToken, say: Say) -> None:
+    """Return when each webhook has its caBundle and a ready endpoint.
+
+    Raises:
+        DeadlineError: one has not, in time; names it and what it lacks.
+    """
+    for ref in configurations:
+        lacking = ""
+
+        def probe(ref: ObjectRef = ref) -> bool | None:
+            nonlocal lacking
+            before, lacking = lacking, _lacking(ref, api, cancel)
+            if lacking and lacking != before:
+                say(f"waiting for {ref}: {lacking}")
+            return None if lacking else True
+
+        try:
+            wait_until(probe, cancel, interval=0.5)
+        except DeadlineError as error:
+            raise DeadlineError(f"{ref} cannot be called: {lacking} ({error.what})") from error
+
+
+def _lacking(ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> str:
+    try:
+        live = api.read(ref, cancel)
+        if live is None:
+            return "not found"
+        found = (_lack_of(webhook, api, cancel) for webhook in live.get("webhooks") or ())
+        return next((lack for lack in found if lack), "")
+    except ApiUnreachableError as error:
+        return error.what
+
+
+def _lack_of(webhook: Mapping[str, Any], api: KubeApi, cancel: CancelToken) -> str:
+    client = webhook.get("clientConfig") or {}
+    backend = client.get("service")
+    if backend is None:
+        return ""
+    if not client.get("caBundle"):
+        return f"webhook {webhook.get('name')} has no caBundle yet"
+    namespace, name = str(backend.get("namespace")), str(backend.get("name"))
+    selector = quote(f"kubernetes.io/service-name={name}")
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{quote(namespace)}/endpointslices?labelSelector={selector}"
+    slices = (api.get(path, cancel) or {}).get("items") or ()
+    endpoints = (endpoint for each in slices for endpoint in each.get("endpoints") or ())
+    if any((endpoint.get("conditions") or {}).get("ready") is not False for endpoint in endpoints):
+        return ""
+    return f"Service {namespace}/{name} of webhook {webhook.get('name')} has no ready endpoint"
