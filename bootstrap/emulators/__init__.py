@@ -1,1 +1,1 @@
-"""AWS emulators and the places they run in."""
+"""AWS emulators: started, found, and proven before anything is written to them."""

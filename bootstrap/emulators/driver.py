@@ -1,0 +1,78 @@
+"""What has to be known of an emulator to start it, to recognise it, and to know what it can do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from bootstrap.model.stack import Driver
+
+Identify: TypeAlias = Callable[[Mapping[str, Any]], str | None]
+"""The JSON of the health route → the version, `?` where it tells none; None: this is not that driver."""
+
+LAMBDA_INVOKE = "lambda-invoke"
+"""Functions run: when invoked, and when a queue, stream, topic or bucket feeds them."""
+PERSISTENCE = "persistence"
+"""Its contents can outlive a stop."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launch:
+    """One start of an emulator as a process."""
+
+    port: int
+    region: str
+    folder: Path
+    """Its own; `folder / "tmp"` exists and is its home and temporary folder."""
+    persist: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProcessRecipe:
+    """How it runs as a child process under this very Python."""
+
+    modules: tuple[str, ...]
+    """All importable exactly when it is installed as it has to be."""
+    distribution: str
+    """What pip calls it; its version is told and compared."""
+    install: str
+    """The command that brings it."""
+    arguments: Callable[[Launch], tuple[str, ...]]
+    """What follows `python`."""
+    environment: Callable[[Launch], Mapping[str, str]]
+    """Over the clean one that every child gets."""
+    saved: Callable[[Path], tuple[Path, ...]] = lambda _folder: ()
+    """The files it writes into its folder when it ends in order; empty: it never saves."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageRecipe:
+    """How it runs as a container."""
+
+    default: str
+    port: int
+    """The port it listens on inside, when `environment` is given."""
+    check: Callable[[str, Mapping[str, str]], None]
+    """(image, the user's environment): raises RefusedError when this image cannot start, before anything starts."""
+    environment: Callable[[int, str], Mapping[str, str]]
+    """(port, region) → what the container is given."""
+    exit_codes: Mapping[int, str] = field(default_factory=dict)
+    """What an exit code of its main process means, for the reader."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmulatorDriver:
+    """One AWS emulator; its file in `drivers/` is all that knows it."""
+
+    name: Driver
+    health: str
+    """GET path."""
+    identify: Identify
+    reset: str
+    """POST path that empties it."""
+    accounts: frozenset[str]
+    """The dummy accounts that its STS names for our dummy credentials."""
+    capabilities: frozenset[str]
+    process: ProcessRecipe | None = None
+    image: ImageRecipe | None = None
+    health_status: int = 200

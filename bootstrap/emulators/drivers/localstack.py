@@ -1,0 +1,66 @@
+"""LocalStack: a container, free without a token up to 4.14.0."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bootstrap.emulators.driver import LAMBDA_INVOKE, EmulatorDriver, ImageRecipe
+from bootstrap.errors import RefusedError
+from bootstrap.model.stack import Driver
+
+IMAGE = "localstack/localstack:4.14.0"
+LAST_FREE = (4, 14, 0)
+TOKEN = "LOCALSTACK_AUTH_TOKEN"  # noqa: S105  # the variable's name
+
+EXIT_CODES = {
+    55: f"LocalStack ended because it has no valid licence (exit code 55): give {TOKEN}, or use {IMAGE}",
+}
+
+
+def check_image(image: str, environ: Mapping[str, str]) -> None:
+    """Return when the image starts without a token, or there is one.
+
+    Raises:
+        RefusedError: it is later than 4.14.0, or cannot be told to be free, and the environment has no token.
+    """
+    if environ.get(TOKEN) or _is_free(image):
+        return
+    raise RefusedError(
+        f"{image} does not start without {TOKEN}: 4.14.0 is the last LocalStack that needs no token",
+        fix=f"set emulator.image to {IMAGE}, set {TOKEN}, or use emulator.driver ministack",
+    )
+
+
+def _is_free(image: str) -> bool:
+    repository, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
+    version = re.fullmatch(r"(\d+)\.(\d+)(?:\.(\d+))?(?:-[a-z0-9-]+)?", tag)
+    if repository != "localstack" or version is None:
+        return False
+    major, minor, patch = (int(part or 0) for part in version.groups())
+    return (major, minor, patch) <= LAST_FREE
+
+
+def _identify(health: Mapping[str, Any]) -> str | None:
+    ours = (
+        isinstance(health.get("services"), Mapping)
+        and {"edition", "version"} <= health.keys()
+        and "ready_scripts" not in health
+    )
+    return str(health["version"]) if ours else None
+
+
+DRIVER = EmulatorDriver(
+    name=Driver.LOCALSTACK,
+    health="/_localstack/health",
+    identify=_identify,
+    reset="/_localstack/state/reset",
+    accounts=frozenset({"000000000000"}),
+    capabilities=frozenset({LAMBDA_INVOKE}),
+    image=ImageRecipe(
+        default=IMAGE,
+        port=4566,
+        check=check_image,
+        environment=lambda port, _region: {"GATEWAY_LISTEN": f"0.0.0.0:{port}", "LAMBDA_IGNORE_ARCHITECTURE": "1"},
+        exit_codes=EXIT_CODES,
+    ),
+)

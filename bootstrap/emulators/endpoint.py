@@ -1,0 +1,83 @@
+"""Placement `endpoint`: an emulator that runs already, and stays."""
+
+from bootstrap.clock import CancelToken
+from bootstrap.emulators.address import Resolve, Trust
+from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
+from bootstrap.emulators.proof import Proven, prove
+from bootstrap.emulators.wire import NoAnswerError, Request, exchange
+from bootstrap.errors import RefusedError, StepFailedError
+from bootstrap.model.event import Say
+from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
+from bootstrap.model.stack import Driver, EmulatorSpec
+
+_FAILED = 300
+
+
+class EndpointEmulator:
+    """Implements `engine.ports.Emulator` for a running emulator that the stack file, or `--endpoint`, names."""
+
+    def __init__(self, spec: EmulatorSpec, trust: Trust = Trust.NAMED, resolve: Resolve | None = None) -> None:
+        self._spec = spec
+        self._trust = trust
+        self._resolve = resolve
+
+    def observe(self, cancel: CancelToken) -> EmulatorObserved:
+        """See `Emulator.observe`."""
+        try:
+            proven = self._prove(cancel)
+        except (RefusedError, NoAnswerError) as error:
+            detail = "; ".join((error.what, *error.evidence))
+            return EmulatorObserved(state=TargetState.ABSENT, detail=detail)
+        incarnation = incarnation_of(proven, self._spec.region, cancel)
+        return EmulatorObserved(
+            state=TargetState.RUNNING, endpoint=proven_endpoint(proven, self._spec.region, incarnation)
+        )
+
+    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+        """See `Emulator.up`; starts nothing.
+
+        Raises:
+            RefusedError: it is not there, or did not prove to be an emulator.
+        """
+        say(f"proving that {self._spec.endpoint} is an emulator")
+        proven = self._prove(cancel)
+        return proven_endpoint(proven, self._spec.region, ensure_incarnation(proven, self._spec.region, cancel))
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """Leave it as it is: it is not ours."""
+        cancel.check()
+        say(f"leaving {self._spec.endpoint} as it is")
+
+    def _prove(self, cancel: CancelToken) -> Proven:
+        if not self._spec.endpoint:
+            raise RefusedError("emulator.placement is endpoint, but there is no emulator.endpoint", fix="set its URL")
+        driver = None if self._spec.driver is Driver.AUTO else self._spec.driver
+        return prove(self._spec.endpoint, cancel, driver=driver, trust=self._trust, resolve=self._resolve)
+
+
+def proven_endpoint(proven: Proven, region: str, incarnation: str) -> EmulatorEndpoint:
+    """What the other rooms are given: the number that was proven, never a name."""
+    return EmulatorEndpoint(
+        url=proven.address.url,
+        region=region,
+        driver=proven.driver.name.value,
+        incarnation=incarnation,
+        capabilities=proven.driver.capabilities,
+    )
+
+
+def empty(endpoint: EmulatorEndpoint, cancel: CancelToken) -> EmulatorEndpoint:
+    """Lose everything in it, after proving it once more; the endpoint with its new incarnation.
+
+    Raises:
+        RefusedError: it is no longer the emulator it was.
+        StepFailedError: it cannot be emptied.
+    """
+    proven = prove(endpoint.url, cancel, driver=Driver(endpoint.driver), trust=Trust.NAMED)
+    answer = exchange(proven.address, Request(method="POST", path=proven.driver.reset), cancel, seconds=60)
+    if answer.status >= _FAILED:
+        raise StepFailedError(
+            f"{endpoint.driver} cannot be emptied: POST {proven.driver.reset} answers {answer.status}",
+            fix="restart the emulator instead; its data goes with it",
+        )
+    return proven_endpoint(proven, endpoint.region, ensure_incarnation(proven, endpoint.region, cancel))

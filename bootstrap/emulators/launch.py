@@ -1,0 +1,26 @@
+"""Becomes the emulator, after writing down which process that is.
+
+Run as `python -m bootstrap.emulators.launch IDENTITY_FILE PROGRAM ARGUMENT…`. The file is on disk before the program
+begins, so a `bootstrap` killed at any moment leaves no emulator that the next one does not know.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from bootstrap.engine.files import write_whole
+from bootstrap.process import started_at
+
+
+def main() -> None:
+    """Write the identity, then become the program: pid and start time stay."""
+    file, *argv = sys.argv[1:]
+    pid = os.getpid()
+    identity = {"pid": pid, "started": started_at(pid), "program": Path(argv[0]).name}
+    write_whole(Path(file), json.dumps(identity).encode())
+    os.execv(argv[0], argv)  # noqa: S606  # no shell is wanted: the argument list is the whole program
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What a stack remembers of its emulator process."""
+
+import dataclasses
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap.engine.files import private_folder, write_whole
+from bootstrap.errors import StepFailedError
+from bootstrap.process import ProcessIdentity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """How the emulator was started last."""
+
+    driver: str
+    version: str
+    """Of the installed distribution."""
+    region: str
+    persist: bool
+    port: int
+    started: float
+    """Seconds since the epoch."""
+
+
+class EmulatorFolder:
+    """`state.emulator`: the record, the process identity, and what the emulator keeps."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.identity_file = folder / "process.json"
+        self._record_file = folder / "emulator.json"
+        self.contents = folder / "contents"
+
+    def record(self) -> Record | None:
+        """The last start, or None."""
+        found = _read(self._record_file)
+        try:
+            return None if found is None else Record(**found)
+        except TypeError as error:
+            raise StepFailedError(
+                f"{self._record_file} was written by another version of bootstrap",
+                fix="run the bootstrap that wrote it, or remove the file after ending its emulator",
+            ) from error
+
+    def remember(self, record: Record) -> None:
+        """Write it down; comes before the start."""
+        self.identity_file.unlink(missing_ok=True)
+        write_whole(self._record_file, json.dumps(dataclasses.asdict(record)).encode())
+
+    def identity(self) -> ProcessIdentity | None:
+        """The process of the last start, whether it lives or not."""
+        found = _read(self.identity_file)
+        return None if found is None else ProcessIdentity(**found)
+
+    def make(self) -> None:
+        """All folders, private."""
+        for name in ("tmp", "state", "s3"):
+            private_folder(self.contents / name)
+
+    def forget_contents(self) -> None:
+        """Lose the data; a later start begins empty."""
+        if self.contents.exists():
+            shutil.rmtree(self.contents)
+
+    def remove(self) -> None:
+        """Everything."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    if not file.exists():
+        return None
+    found = json.loads(file.read_text())
+    if not isinstance(found, dict):
+        raise StepFailedError(f"{file} is not what bootstrap writes", fix=f"remove {file}")
+    return found
