@@ -26,6 +26,12 @@ class Journal:
         self._file = file
         self._clock = clock
         self._lock = threading.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """Write nothing more: what it belongs to is being removed."""
+        with self._lock:
+            self._closed = True
 
     def write(self, event: Event) -> None:
         """Keep what the next run has to know: the bounds of runs and steps."""
@@ -74,6 +80,8 @@ class Journal:
         # Begins a line of its own even behind the half line of a killed run.
         line = "\n" + json.dumps({"type": kind, "at": self._clock.now().isoformat(), **fields}) + "\n"
         with self._lock:
+            if self._closed:
+                return
             private_folder(self._file.parent)
             descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:

@@ -1,0 +1,226 @@
+"""The run of each verb: read → observe → plan → run → report."""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from bootstrap.clock import CancelToken, Clock
+from bootstrap.engine.journal import Journal
+from bootstrap.engine.lock import hold
+from bootstrap.engine.observe import observe
+from bootstrap.engine.perform import Performer
+from bootstrap.engine.ports import Ports
+from bootstrap.engine.recover import end_leftovers
+from bootstrap.engine.run import Report, run_plan
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.model.event import Emit, Event, Noted, Planned, RunFinished, RunStarted
+from bootstrap.model.observed import Observed, TargetState
+from bootstrap.model.release import FluxRepo, Note
+from bootstrap.model.stack import Provider, Stack, StatePaths
+from bootstrap.model.step import Plan
+from bootstrap.plan.build import Wanted, build_plan
+from bootstrap.plan.select import select
+from bootstrap.plan.teardown import build_teardown
+from bootstrap.process import Processes
+
+Infer: TypeAlias = Callable[[Wanted], Sequence[tuple[str, str, str]]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Platform:
+    """One stack with everything that can act for it."""
+
+    stack: Stack
+    """`auto` resolved."""
+    state: StatePaths
+    ports: Ports
+    processes: Processes
+    journal: Journal
+    clock: Clock
+    read: Callable[[CancelToken], FluxRepo]
+    """Reads the stack's repository."""
+    infer: Infer
+    """Reads more edges from rendered manifests."""
+    headline: str
+    """What the first line says of provider and simulation."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanOptions:
+    """Which part of the plan, and what to do with what left the repository."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    prune: bool = False
+    strict: bool = False
+    """Notes are problems."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """How a plan is run."""
+
+    command: str
+    """As typed, for the journal and the lock."""
+    jobs: int = 4
+    fail_fast: bool = False
+    log: str | None = None
+    """Where the full log is written."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planning:
+    """A plan with what it was made of."""
+
+    plan: Plan
+    wanted: Wanted
+    observed: Observed
+
+
+def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Planning:
+    """Read, observe and plan; changes nothing.
+
+    Raises:
+        InvalidError: the files are wrong, or with `strict` there is something to note.
+        RefusedError: something foreign is in the way.
+    """
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="plan") as pool:
+        observing = pool.submit(observe, platform.ports, cancel)
+        wanted = _wanted(platform, options, cancel)
+        observed = observing.result()
+    plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
+    if options.strict and plan.notes:
+        nowhere = Place(file=platform.stack.name)
+        raise InvalidError([Problem(place=note.place or nowhere, text=note.text) for note in plan.notes])
+    return Planning(plan=plan, wanted=wanted, observed=observed)
+
+
+def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
+    """Make the platform as declared; a no-op when it is.
+
+    Raises:
+        InvalidError, RefusedError: before anything was changed.
+    """
+    with _changing(platform, how, emit, cancel) as told:
+        planning = plan_up(platform, options, cancel)
+        report = _run(platform, planning.plan, planning.observed, how, emit=told, cancel=cancel)
+        _finish(platform, report, how, told, _where(platform, report))
+    return report
+
+
+def down(platform: Platform, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
+    """Take away what `up` made, and nothing else.
+
+    Raises:
+        RefusedError: another run changes this stack.
+    """
+    if not platform.state.folder.exists() and _nothing_there(platform, cancel):
+        return _already_down(platform, how, emit)
+    with _changing(platform, how, emit, cancel) as told:
+        observed = _observe_for_down(platform, cancel)
+        plan = build_teardown(platform.stack, observed)
+        report = _run(platform, plan, observed, how, emit=told, cancel=cancel)
+        _finish(platform, report, how, told, ())
+    return report
+
+
+def remove_state(platform: Platform) -> None:
+    """Remove the stack's state folder, and the one that holds all stacks' once it is empty."""
+    platform.journal.close()
+    shutil.rmtree(platform.state.folder, ignore_errors=False)
+    with contextlib.suppress(OSError):
+        platform.state.folder.parent.rmdir()
+
+
+def _wanted(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Wanted:
+    repo = platform.read(cancel)
+    prepared = platform.ports.charts.prepare(repo.releases, cancel)
+    wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared, prune=options.prune)
+    return replace(wanted, inferred=platform.infer(wanted))
+
+
+@contextlib.contextmanager
+def _changing(platform: Platform, how: RunOptions, emit: Emit, cancel: CancelToken) -> Iterator[Emit]:
+    """Under the lock, with what a killed run left behind ended; gives where events go."""
+
+    def tell(event: Event) -> None:
+        platform.journal.write(event)
+        emit(event)
+
+    with hold(platform.state.lock, how.command):
+        tell(_started(platform, how))
+        for program in end_leftovers(platform.journal, platform.processes, cancel):
+            tell(
+                Noted(at=platform.clock.now(), note=Note(text=f"ended {program}, which a killed run had left running"))
+            )
+        yield tell
+
+
+def _started(platform: Platform, how: RunOptions) -> RunStarted:
+    return RunStarted(
+        at=platform.clock.now(), command=how.command, stack=platform.stack.name, headline=platform.headline
+    )
+
+
+def _run(
+    platform: Platform, plan: Plan, observed: Observed, how: RunOptions, *, emit: Emit, cancel: CancelToken
+) -> Report:
+    emit(Planned(at=platform.clock.now(), plan=plan))
+    for note in plan.notes:
+        emit(Noted(at=platform.clock.now(), note=note))
+    performer = Performer(platform.ports, observed, lambda: remove_state(platform))
+    return run_plan(plan, performer, emit, jobs=how.jobs, cancel=cancel, fail_fast=how.fail_fast)
+
+
+def _finish(platform: Platform, report: Report, how: RunOptions, emit: Emit, summary: tuple[str, ...]) -> None:
+    code = report.exit_code
+    emit(
+        RunFinished(
+            at=platform.clock.now(),
+            exit_code=code,
+            seconds=report.seconds,
+            counts=report.counts(),
+            log=how.log if code else None,
+            summary=summary,
+        )
+    )
+
+
+def _where(platform: Platform, report: Report) -> tuple[str, ...]:
+    """What to tell at the end of `up`: the way in, and what is simulated."""
+    if report.exit_code:
+        return ()
+    told = [f"Kubernetes: export KUBECONFIG={platform.state.kubeconfig}"]
+    cancel = CancelToken(platform.clock).within(5, "the emulator's address")
+    emulator = platform.ports.emulator.observe(cancel) if platform.ports.emulator is not None else None
+    if emulator is not None and emulator.endpoint is not None:
+        told.append(f"AWS: export AWS_ENDPOINT_URL={emulator.endpoint.url}")
+    return (*told, f"Next: bootstrap status {platform.stack.name}, or: bootstrap run -- kubectl get pods -A")
+
+
+def _observe_for_down(platform: Platform, cancel: CancelToken) -> Observed:
+    """What is there, as far as it can be told: `down` must work on what is half made or broken."""
+    cluster = platform.ports.cluster.observe(cancel)
+    emulator = None if platform.ports.emulator is None else platform.ports.emulator.observe(cancel)
+    if cluster.kube is None or platform.stack.cluster.provider is not Provider.EXISTING:
+        return Observed(cluster=cluster, emulator=emulator)  # our own cluster goes with all that is in it
+    return Observed(
+        cluster=cluster,
+        emulator=emulator,
+        releases=platform.ports.charts.observe(cluster.kube, cancel),
+        inventory=platform.ports.objects.inventory(cluster.kube, cancel),
+    )
+
+
+def _nothing_there(platform: Platform, cancel: CancelToken) -> bool:
+    return platform.ports.cluster.observe(cancel).state is TargetState.ABSENT
+
+
+def _already_down(platform: Platform, how: RunOptions, emit: Emit) -> Report:
+    emit(_started(platform, how))
+    report = Report(outcomes={}, seconds=0.0)
+    _finish(platform, report, how, emit, ("nothing to remove",))
+    return report

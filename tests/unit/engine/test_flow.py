@@ -1,0 +1,206 @@
+"""up, up again and down over fake ports: what is written, and what a second run leaves alone."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clock import CancelToken
+from bootstrap.engine.flow import PlanOptions, Platform, RunOptions, down, plan_up, remove_state, up
+from bootstrap.engine.journal import Journal
+from bootstrap.engine.run import Report
+from bootstrap.errors import InvalidError, RefusedError
+from bootstrap.model.event import Event, Noted, Planned, RunFinished, RunStarted
+from bootstrap.model.observed import TargetState
+from bootstrap.model.release import FluxRepo
+from bootstrap.model.stack import StatePaths
+from bootstrap.process import Command, ProcessIdentity
+from fakes.clock import FakeClock
+from fakes.ports import World
+from fakes.processes import FakeProcesses
+from fakes.repo import config_map, kustomization, release, stack
+
+HOW = RunOptions(command="bootstrap up test", jobs=1, log="/logs/up.log")
+REPO = FluxRepo(
+    kustomizations=(kustomization("apps", config_map("one"), releases=["apps/a", "apps/b"]),),
+    releases=(release("a"), release("b", needs=["a"])),
+)
+
+
+@dataclasses.dataclass
+class Setting:
+    """One stack over fakes, with what its runs told."""
+
+    folder: Path
+    world: World = dataclasses.field(default_factory=lambda: World(charts={"apps/a", "apps/b"}))
+    processes: FakeProcesses = dataclasses.field(default_factory=FakeProcesses)
+    clock: FakeClock = dataclasses.field(default_factory=FakeClock)
+    events: list[Event] = dataclasses.field(default_factory=list)
+    repo: FluxRepo = REPO
+
+    @property
+    def platform(self) -> Platform:
+        state = StatePaths(folder=self.folder / "bootstrap" / "test-1")
+        return Platform(
+            stack=stack(emulator=True, seeds=True),
+            state=state,
+            ports=self.world.ports(),
+            processes=self.processes,
+            journal=Journal(state.journal, self.clock),
+            clock=self.clock,
+            read=lambda _cancel: self.repo,
+            infer=lambda _wanted: (),
+            headline="on fakes",
+        )
+
+    def up(self, options: PlanOptions = PlanOptions(), how: RunOptions = HOW) -> Report:  # noqa: B008 - frozen
+        return up(self.platform, options, how, emit=self.events.append, cancel=self.cancel)
+
+    def down(self) -> Report:
+        return down(self.platform, HOW, emit=self.events.append, cancel=self.cancel)
+
+    @property
+    def cancel(self) -> CancelToken:
+        return CancelToken(self.clock)
+
+
+@pytest.fixture
+def setting(tmp_path: Path) -> Setting:
+    return Setting(tmp_path)
+
+
+COLD = [
+    "cluster up",
+    "emulator up",
+    "seed",
+    "apply bootstrap-system/emulator",
+    "apply flux-system/apps",
+    "install apps/a",
+    "install apps/b",
+]
+
+
+def test_up_writes_everything_once(setting: Setting) -> None:
+    assert setting.up().counts() == {"done": 7}
+    assert setting.world.writes == COLD
+    assert setting.up().counts() == {"unchanged": 7}
+    assert setting.world.writes == COLD
+
+
+def test_a_run_is_told_from_start_to_end(setting: Setting) -> None:
+    setting.up()
+    first, second, *_, last = setting.events
+    assert isinstance(first, RunStarted)
+    assert (first.headline, first.stack) == ("on fakes", "test")
+    assert isinstance(second, Planned)
+    assert isinstance(last, RunFinished)
+    assert last.counts == {"done": 7}
+    assert last.log is None
+    assert last.summary[1] == "AWS: export AWS_ENDPOINT_URL=http://127.0.0.1:4566"
+
+
+def test_a_chart_pulled_in_this_run_is_prepared_before_it_is_installed(setting: Setting) -> None:
+    setting.world.charts.clear()
+    assert setting.up().exit_code == 0
+    assert [write for write in setting.world.writes if write.startswith("pull")] == ["pull apps/a", "pull apps/b"]
+    assert setting.up().counts() == {"unchanged": 7}
+
+
+def test_a_stopped_stack_is_started_and_nothing_else_is_written(setting: Setting) -> None:
+    setting.up()
+    setting.world.writes.clear()
+    setting.world.cluster = setting.world.emulator = TargetState.STOPPED
+    report = setting.up()
+    assert setting.world.writes == ["cluster up", "emulator up"]
+    assert report.counts() == {"done": 2, "unchanged": 5}
+
+
+@pytest.mark.parametrize("at", COLD)
+def test_after_a_failure_anywhere_the_next_run_does_the_rest(setting: Setting, at: str) -> None:
+    setting.world.fail(at)
+    report = setting.up()
+    assert report.exit_code == 1
+    last = setting.events[-1]
+    assert isinstance(last, RunFinished)
+    assert last.log == "/logs/up.log"
+    setting.world.failures.clear()
+    assert setting.up().exit_code == 0
+    assert sorted(setting.world.writes) == sorted(COLD)
+
+
+def test_plan_changes_nothing(setting: Setting) -> None:
+    planning = plan_up(setting.platform, PlanOptions(only=("a",)), setting.cancel)
+    assert [step.id for step in planning.plan.steps] == ["cluster", "objects/flux-system/apps", "release/apps/a"]
+    assert setting.world.writes == []
+    assert not setting.platform.state.folder.exists()
+
+
+def test_strict_refuses_what_would_be_noted(setting: Setting) -> None:
+    setting.repo = FluxRepo(releases=(release("a", suspended=True),))
+    with pytest.raises(InvalidError, match="apps/a is suspended"):
+        setting.up(PlanOptions(strict=True))
+    assert setting.up().exit_code == 0
+    assert [event.note.text for event in setting.events if isinstance(event, Noted)] == [
+        "apps/a is suspended: left as it is"
+    ]
+
+
+def test_what_a_killed_run_left_is_ended_politely_before_anything_else(setting: Setting) -> None:
+    helm = ProcessIdentity(pid=7, started="t7", program="helm")
+    setting.processes.living[7] = helm
+    setting.platform.journal.child(helm, Command(argv=("helm", "upgrade")))
+    gone = ProcessIdentity(pid=8, started="t8", program="kubectl")
+    setting.platform.journal.child(gone, Command(argv=("kubectl", "apply")))
+    setting.up()
+    assert [name for name, _ in setting.processes.stopped] == ["helm"]
+    assert isinstance(setting.events[1], Noted)
+    assert setting.events[1].note.text == "ended helm, which a killed run had left running"
+
+
+def test_down_takes_all_away_and_leaves_no_file(setting: Setting, tmp_path: Path) -> None:
+    setting.up()
+    report = setting.down()
+    assert report.exit_code == 0
+    assert setting.world.writes[-2:] == ["cluster delete", "emulator delete"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_down_of_nothing_says_so_and_makes_nothing(setting: Setting, tmp_path: Path) -> None:
+    assert setting.down().exit_code == 0
+    assert setting.world.writes == []
+    last = setting.events[-1]
+    assert isinstance(last, RunFinished)
+    assert last.summary == ("nothing to remove",)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_down_keeps_the_state_for_the_next_one(setting: Setting) -> None:
+    setting.up()
+    setting.world.fail("cluster delete")
+    assert setting.down().counts() == {"done": 1, "failed": 1, "skipped": 1}
+    assert setting.platform.state.folder.exists()
+    setting.world.failures.clear()
+    assert setting.down().exit_code == 0
+
+
+def test_the_folder_of_other_stacks_stays(setting: Setting) -> None:
+    setting.up()
+    other = setting.platform.state.folder.parent / "other"
+    other.mkdir()
+    remove_state(setting.platform)
+    assert other.exists()
+
+
+def test_two_runs_at_once_are_told_apart(setting: Setting) -> None:
+    inner: list[Callable[[], object]] = []
+
+    def read(_cancel: CancelToken) -> FluxRepo:
+        with pytest.raises(RefusedError, match=r"another run changes this stack: pid \d+, bootstrap up test"):
+            setting.up()
+        inner.append(setting.up)
+        return REPO
+
+    platform = dataclasses.replace(setting.platform, read=read)
+    up(platform, PlanOptions(), HOW, emit=setting.events.append, cancel=setting.cancel)
+    assert inner
