@@ -55,12 +55,15 @@ class CancelToken:
         self._reason = ""
         self._deadline: float | None = None
         self._allowed = 0.0
+        # A child keeps its parent alive, not the other way round: polls make and drop children by the thousand.
+        self._parent: CancelToken | None = None
         self._children: weakref.WeakSet[CancelToken] = weakref.WeakSet()
         self._lock = threading.Lock()
 
     def within(self, seconds: float, what: str) -> "CancelToken":
         """A child whose deadline is `seconds` from now; `what` names what is waited for."""
         child = CancelToken(self.clock, what=what)
+        child._parent = self
         child._deadline = self.clock.monotonic() + seconds
         child._allowed = seconds
         if self._deadline is not None and self._deadline < child._deadline:

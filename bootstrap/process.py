@@ -198,7 +198,13 @@ class SystemProcesses:
                 f"cannot start {command.argv[0]}: {error.strerror}", fix="run: bootstrap doctor"
             ) from error
         if command.recorded:
-            self._record(_identity(child.pid, command), command)
+            try:
+                self._record(_identity(child.pid, command), command)
+            except BaseException:
+                # Without its line it ends by itself; its pipes are ours to close.
+                with child:
+                    child.kill()
+                raise
         return child
 
     def _end_group(self, child: "subprocess.Popen[bytes]", command: Command) -> None:
