@@ -143,7 +143,9 @@ class KubeObjects:
         return not marks & _PRUNE_OFF and api.delete(ref, cancel, uid=live["metadata"]["uid"])
 
 
-def apply_patiently(manifest: Manifest, api: KubeApi, cancel: CancelToken, say: Say, *, manager: str = "bootstrap") -> None:
+def apply_patiently(
+    manifest: Manifest, api: KubeApi, cancel: CancelToken, say: Say, *, manager: str = "bootstrap"
+) -> None:
     """Apply; an admission webhook that cannot be called yet is waited for, for a while.
 
     Raises:
