@@ -1,0 +1,33 @@
+"""What a component's log says of its end."""
+
+import re
+import shutil
+from pathlib import Path
+
+_TAIL_BYTES = 64 << 10
+_LINES = 4
+_WIDTH = 300
+_SCARCE = 64 << 20
+_TELLING = re.compile(r'^[EF]\d{4} |"level":"(?:ERROR|error|panic|fatal)"|^panic:|^fatal|^Error:|error:|"error":')
+
+
+def telling_lines(log: Path) -> tuple[str, ...]:
+    """The last lines that speak of a failure, or the last lines where none does; each shortened."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            text = stream.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ()
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if _TELLING.search(line)] or lines
+    return tuple(line if len(line) <= _WIDTH else f"{line[:_WIDTH]}…" for line in telling[-_LINES:])
+
+
+def disk_note(folder: Path) -> str:
+    """That the disk is full, where it is; else empty."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return ""
+    return f"only {free >> 20} MiB are free on the disk of {folder}" if free < _SCARCE else ""

@@ -1,0 +1,262 @@
+"""Provider `kwok`: the cluster of a machine without Docker."""
+
+import contextlib
+import platform
+import shutil
+import signal
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bootstrap.clock import CancelToken, Clock
+from bootstrap.clusters.kwok import furniture
+from bootstrap.clusters.kwok.api import Api
+from bootstrap.clusters.kwok.children import Children
+from bootstrap.clusters.kwok.components import FIRST, Component, egress, stages
+from bootstrap.clusters.kwok.evidence import disk_note, telling_lines
+from bootstrap.clusters.kwok.examine import broken, examine, is_version
+from bootstrap.clusters.kwok.layout import Layout, Record, read_record, write_record
+from bootstrap.clusters.kwok.pki import ADMIN, CLIENTS, kubeconfig, make_pki
+from bootstrap.clusters.kwok.sockets import free_port, holder, is_free
+from bootstrap.engine.files import private_folder, write_whole
+from bootstrap.engine.lock import hold
+from bootstrap.engine.ports import Programs
+from bootstrap.engine.wait import wait_until
+from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
+from bootstrap.model.event import Say
+from bootstrap.model.kube import KubeContext
+from bootstrap.model.observed import ClusterObserved, TargetState
+from bootstrap.model.stack import ClusterSpec, StatePaths
+from bootstrap.process import Processes
+
+_START_SECONDS = 120.0
+_ANSWER_SECONDS = 30.0
+_INTERVAL = 0.05
+_FIRST_PORT = 20_000
+_PORTS = 10_000
+"""Below those that Linux gives to outgoing connections, so that ours is not taken while the cluster is stopped."""
+_TRIED_PORTS = 200
+
+
+class KwokProvider:
+    """etcd, API server, controllers, scheduler and kwok as processes that outlive us.
+
+    Everything listens on 127.0.0.1 or a unix socket, and nothing is ever sent beyond this machine.
+    """
+
+    def __init__(
+        self,
+        stack_name: str,
+        spec: ClusterSpec,
+        state: StatePaths,
+        programs: Programs,
+        processes: Processes,
+        clock: Clock,
+    ) -> None:
+        self._context = f"bootstrap-{stack_name}"
+        self._spec = spec
+        self._layout = Layout(state=state)
+        self._programs = programs
+        self._clock = clock
+        self._children = Children(self._layout, processes)
+
+    def observe(self, cancel: CancelToken) -> ClusterObserved:
+        """See `ClusterProvider.observe`."""
+        cancel.check()
+        running = self._children.running()
+        try:
+            record = read_record(self._layout)
+        except StepFailedError as error:
+            return broken(error.what)
+        if record is None:
+            return self._without_record(running)
+        if not running:
+            return ClusterObserved(state=TargetState.STOPPED, detail="its processes are gone, its data is kept")
+        dead = next((component for component in Component if component not in running), None)
+        if dead is not None:
+            return broken("; ".join((f"{dead} is not running", *self._children.last_words(dead)[-1:])))
+        return examine(self._layout, record, self._spec)
+
+    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
+        """See `ClusterProvider.up`."""
+        programs, version = self._find_programs()
+        with self._changing():
+            record = self._prepare(version, cancel, say)
+            adopted = bool(self._children.running())
+            try:
+                return self._converge(record, programs, _limit(adopted=adopted), cancel, say)
+            except DeadlineError:
+                cancel.check()
+                if not adopted:
+                    raise
+            say("it does not answer: restarting its processes")
+            self._children.stop(cancel)
+            return self._converge(record, programs, _limit(adopted=False), cancel, say)
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """See `ClusterProvider.delete`."""
+        if not self._layout.folder.exists():
+            self._children.stop(cancel, polite=signal.SIGKILL)
+            self._remove_files()
+            return
+        with self._changing():
+            say("stopping its processes")
+            # Its data is thrown away: there is nothing to finish politely.
+            self._children.stop(cancel, polite=signal.SIGKILL)
+            self._remove_files()
+
+    def _without_record(self, running: Mapping[Component, object]) -> ClusterObserved:
+        if running:
+            return broken("its files are gone, but its processes run")
+        if self._layout.folder.exists():
+            return broken("its creation was interrupted")
+        return ClusterObserved(state=TargetState.ABSENT)
+
+    def _find_programs(self) -> tuple[dict[Component, Path], str]:
+        if platform.system() != "Linux":
+            raise RefusedError("the embedded cluster runs on Linux only", fix="use provider kind or k3d")
+        programs = {component: self._programs.path(component) for component in Component}
+        version = self._programs.version(Component.API_SERVER)
+        if not is_version(version, self._spec.kubernetes):
+            raise RefusedError(
+                f"Kubernetes {self._spec.kubernetes} is declared, the embedded control plane is {version}",
+                fix=f'set cluster.kubernetes to "{_minor(version)}", or use provider kind or k3d',
+            )
+        return programs, version
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        folder = self._layout.folder
+        try:
+            private_folder(self._layout.state.folder)
+            with hold(self._layout.lock, "the embedded cluster"):
+                yield
+        except OSError as error:
+            note = disk_note(folder) or disk_note(folder.parent)
+            raise StepFailedError(
+                f"cannot write {error.filename or folder}: {error.strerror or error}",
+                evidence=(note,) if note else (),
+                fix=f"make room on the disk of {folder}, and let its owner write there",
+            ) from error
+
+    def _prepare(self, version: str, cancel: CancelToken, say: Say) -> Record:
+        record = read_record(self._layout)
+        if record is not None and _minor(record.kubernetes) != _minor(version):
+            say(f"making it anew: Kubernetes {record.kubernetes} becomes {version}")
+            record = None
+        if record is None:
+            self._children.stop(cancel, polite=signal.SIGKILL)
+            self._empty_folder()
+            record = Record(port=_choose_port(self._layout.folder), kubernetes=version)
+        elif record.kubernetes != version:
+            say(f"Kubernetes {record.kubernetes} becomes {version}")
+            self._children.stop(cancel)
+            record = replace(record, kubernetes=version)
+        self._write_settings(record)
+        write_record(self._layout, record)
+        return record
+
+    def _write_settings(self, record: Record) -> None:
+        layout = self._layout
+        private_folder(layout.temporary)
+        make_pki(layout.pki, self._clock)
+        write_whole(layout.folder / "egress.json", egress())
+        write_whole(layout.folder / "stages.json", stages(furniture.STORAGE_CLASS))
+        for client in CLIENTS:
+            if client != ADMIN:
+                write_whole(layout.kubeconfig(client), kubeconfig(layout.pki, client, record.port, self._context))
+
+    def _converge(
+        self, record: Record, programs: Mapping[Component, Path], seconds: float, cancel: CancelToken, say: Say
+    ) -> KubeContext:
+        if Component.API_SERVER not in self._children.running():
+            _refuse_taken(record.port)
+        first = {component: programs[component] for component in FIRST}
+        with self._api(record.port) as api:
+            say("starting etcd and the API server")
+            self._children.ensure(first, record.port)
+            self._wait(api.ready, cancel.within(seconds, "the start of the cluster's API server"))
+            say("setting up machines and volumes")
+            self._children.ensure(programs, record.port)
+            self._wait(lambda: self._furnish(api, record), cancel.within(seconds, "the set-up of the cluster"))
+            return self._prove(api, record)
+
+    def _furnish(self, api: Api, record: Record) -> str:
+        try:
+            furniture.furnish(api, self._spec.workers, record.kubernetes)
+            return furniture.missing(api, self._spec.workers)
+        except StepFailedError as error:
+            # It is told at the deadline: a server that has just begun may refuse what it accepts in a moment.
+            return "; ".join((error.what, *error.evidence))
+
+    def _wait(self, lacks: Callable[[], str], cancel: CancelToken) -> None:
+        """Until `lacks` gives nothing more; what it gave last is told at the deadline."""
+        lack = ""
+
+        def probe() -> bool | None:
+            nonlocal lack
+            self._children.check()
+            lack = lacks()
+            return None if lack else True
+
+        try:
+            wait_until(probe, cancel, interval=_INTERVAL)
+        except DeadlineError as error:
+            log = self._layout.log(Component.API_SERVER)
+            raise DeadlineError(
+                error.what, evidence=(lack, *telling_lines(log)), fix="run: bootstrap up", log=str(log)
+            ) from error
+        self._children.check()
+
+    def _prove(self, api: Api, record: Record) -> KubeContext:
+        uid = furniture.identity(api)
+        if uid is None:
+            raise StepFailedError("the cluster has no namespace kube-system", fix="run: bootstrap up")
+        write_record(self._layout, replace(record, uid=uid))
+        target = self._layout.state.kubeconfig
+        write_whole(target, kubeconfig(self._layout.pki, ADMIN, record.port, self._context))
+        return KubeContext(kubeconfig=target, uid=uid, simulated=True)
+
+    @contextlib.contextmanager
+    def _api(self, port: int) -> Iterator[Api]:
+        with contextlib.closing(Api(port, self._layout.pki)) as api:
+            yield api
+
+    def _empty_folder(self) -> None:
+        for entry in self._layout.folder.iterdir():
+            if entry != self._layout.lock:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    def _remove_files(self) -> None:
+        for file in (self._layout.state.kubeconfig, *self._layout.logs):
+            file.unlink(missing_ok=True)
+        if self._layout.folder.exists():
+            shutil.rmtree(self._layout.folder)
+
+
+def _limit(*, adopted: bool) -> float:
+    return _ANSWER_SECONDS if adopted else _START_SECONDS
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _choose_port(folder: Path) -> int:
+    # From the folder's name, so that a cluster made anew is found where the last one was.
+    first = _FIRST_PORT + zlib.crc32(str(folder).encode()) % _PORTS
+    port = free_port(first, _TRIED_PORTS)
+    if port is None:
+        raise RefusedError(f"none of the ports {first} to {first + _TRIED_PORTS - 1} is free on 127.0.0.1")
+    return port
+
+
+def _refuse_taken(port: int) -> None:
+    if is_free(port):
+        return
+    by = holder(port) or "a program of another user"
+    raise RefusedError(
+        f"port {port}, the cluster's API server's, is taken by {by}",
+        fix="end that program, then run: bootstrap up (or, for a cluster on another port: bootstrap down first)",
+    )
