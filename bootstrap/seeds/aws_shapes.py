@@ -1,0 +1,124 @@
+"""AWS's own parameters, checked against botocore's models, with places and near names."""
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.config.documents import ValuePath, nearest
+from bootstrap.seeds.words import kind_of
+
+if TYPE_CHECKING:
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel, Shape
+
+
+@functools.cache
+def model_loader() -> "Loader":
+    """Botocore's own models, and none from the user's folders."""
+    from pathlib import Path  # noqa: PLC0415 - botocore is loaded only where fixtures are
+
+    import botocore  # noqa: PLC0415
+    from botocore.loaders import Loader  # noqa: PLC0415
+
+    return Loader(extra_search_paths=[str(Path(botocore.__file__).parent / "data")], include_default_search_paths=False)
+
+
+@functools.cache
+def service_model(service: str) -> "ServiceModel":
+    """The model of `sqs`, `s3`, …."""
+    from botocore.model import ServiceModel  # noqa: PLC0415
+
+    return ServiceModel(model_loader().load_service_model(service, "service-2"), service)
+
+
+@functools.cache
+def members(service: str, operation: str) -> "Mapping[str, Shape]":
+    """The parameters of an operation."""
+    shape = service_model(service).operation_model(operation).input_shape
+    return {} if shape is None else shape.members
+
+
+def mismatches(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:  # noqa: ANN401 - YAML
+    """Everything about `value` that AWS's model does not allow, with the way to it."""
+    match shape.type_name:
+        case "structure":
+            yield from _structure(shape, value, path)
+        case "list":
+            yield from _list(shape, value, path)
+        case "map":
+            yield from _map(shape, value, path)
+        case _:
+            yield from _scalar(shape, value, path)
+
+
+def unknown_parameter(name: str, known: Mapping[str, object]) -> str:
+    """What to say of a parameter that AWS does not have."""
+    near = nearest(name, known)
+    return f"unknown AWS parameter (did you mean {near}?)" if near else "unknown AWS parameter"
+
+
+def _structure(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:  # noqa: ANN401 - YAML
+    if not isinstance(value, dict):
+        yield path, f"must be a mapping ({shape.name}), not {kind_of(value)}"
+        return
+    known: Mapping[str, Shape] = getattr(shape, "members", {})
+    for name, inner in value.items():
+        if name in known:
+            yield from mismatches(known[name], inner, (*path, name))
+        else:
+            yield (*path, name), unknown_parameter(name, known)
+    for name in getattr(shape, "required_members", ()):
+        if name not in value:
+            yield path, f"{name} is required by AWS ({shape.name})"
+
+
+def _list(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:  # noqa: ANN401 - YAML
+    if not isinstance(value, list):
+        yield path, f"must be a list ({shape.name}), not {kind_of(value)}"
+        return
+    for number, inner in enumerate(value):
+        yield from mismatches(shape.member, inner, (*path, number))  # type: ignore[attr-defined] # of list shapes
+
+
+def _map(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:  # noqa: ANN401 - YAML
+    if not isinstance(value, dict):
+        yield path, f"must be a mapping ({shape.name}), not {kind_of(value)}"
+        return
+    allowed = getattr(shape.key, "enum", ())  # type: ignore[attr-defined] # of map shapes
+    for name, inner in value.items():
+        if allowed and name not in allowed:
+            yield (*path, name), unknown_parameter(name, dict.fromkeys(allowed))
+        else:
+            yield from mismatches(shape.value, inner, (*path, name))  # type: ignore[attr-defined] # of map shapes
+
+
+_PYTHON: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "character": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "timestamp": (str, int, float),
+    "blob": (str, bytes),
+}
+_WORDS = {"boolean": "true or false", "integer": "a whole number", "long": "a whole number", "string": "text"}
+
+
+def _scalar(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:  # noqa: ANN401 - YAML
+    if isinstance(value, str) and "${ref:" in value:
+        return
+    wanted = _PYTHON.get(shape.type_name, (object,))
+    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted and object not in wanted):
+        word = _WORDS.get(shape.type_name, f"a {shape.type_name}")
+        hint = (
+            f' (write "{value}")' if word == "text" and isinstance(value, int) and not isinstance(value, bool) else ""
+        )
+        yield path, f"must be {word}, not {kind_of(value)}{hint}"
+        return
+    allowed = getattr(shape, "enum", ())
+    if allowed and value not in allowed:
+        near = nearest(str(value), allowed)
+        said = f"did you mean {near}?" if near else f"known: {', '.join(allowed)}"
+        yield path, f"{value!r} is not a {shape.name} ({said})"

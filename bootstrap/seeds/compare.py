@@ -1,0 +1,60 @@
+"""Desired against observed, field by field; pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bootstrap.seeds.marker import Applied
+from bootstrap.seeds.model import KNOWN_LATER, Action, Desired, Difference, DifferenceKind, Observed, digest
+
+_QUIET = frozenset({DifferenceKind.EXTRA, DifferenceKind.ORPHANED})
+
+
+def differences(
+    desired: Desired, observed: Observed | None, applied: Applied, contents: Sequence[str] = ()
+) -> Iterator[Difference]:
+    """What is not as declared. `contents`: prefixes of fields whose removal is left to `prune`."""
+    for path, new in desired.fields.items():
+        old = _old(desired, observed, applied, path)
+        if old != new and new != KNOWN_LATER:
+            drifted = observed is not None and applied.fields.get(path) == digest(new)
+            kind = DifferenceKind.DRIFTED if drifted else DifferenceKind.CHANGED
+            yield Difference(path=path, old=old, new=new, kind=kind, secret=path in desired.secret)
+    if observed is None:
+        return
+    for path in applied.fields:
+        if path not in desired.fields and observed.fields.get(path) is not None:
+            kind = DifferenceKind.ORPHANED if path.startswith(tuple(contents)) else DifferenceKind.CHANGED
+            yield Difference(path=path, old=observed.fields[path], kind=kind, secret=path in applied.secret)
+
+
+def _old(desired: Desired, observed: Observed | None, applied: Applied, path: str) -> object:
+    if observed is None:
+        return None
+    return applied.notes.get(path) if path in desired.ledger else observed.fields.get(path)
+
+
+def action_for(desired: Desired, observed: Observed | None, found: Iterable[Difference]) -> tuple[Action, str]:
+    """What to do about a resource that is ours or absent, and why."""
+    if observed is None:
+        return Action.CREATE, "not found"
+    given = list(found)
+    fixed = [one.path for one in given if one.path in desired.fixed]
+    if fixed:
+        return Action.REPLACE, f"{', '.join(fixed)} cannot be changed in place"
+    if not given:
+        return Action.UNCHANGED, "as declared"
+    changed = [one for one in given if one.kind is DifferenceKind.CHANGED]
+    if changed:
+        return Action.UPDATE, f"{_counted(changed)} differ from what is declared"
+    quiet = [one for one in given if one.kind in _QUIET]
+    if len(quiet) == len(given):
+        return Action.DRIFTED, f"{_counted(quiet)} are not declared"
+    return Action.DRIFTED, f"{_counted(given)} changed since the last apply"
+
+
+def for_apply(found: Iterable[Difference]) -> list[Difference]:
+    """Those that `apply` acts on; the others wait for `refresh` and `prune`."""
+    return [one for one in found if one.kind not in _QUIET]
+
+
+def _counted(found: Sequence[Difference]) -> str:
+    return "1 field" if len(found) == 1 else f"{len(found)} fields"

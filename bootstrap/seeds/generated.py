@@ -1,0 +1,53 @@
+"""Generated secrets: made once, kept in the state folder across resets."""
+
+import json
+import secrets
+import threading
+from pathlib import Path
+
+from bootstrap.engine.files import write_whole
+from bootstrap.seeds.model import ResourceId
+
+_SAFE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class GeneratedSecrets:
+    """Values by resource and field, in one file (0600)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "generated.json"
+        self._lock = threading.Lock()
+        self._values: dict[str, str] | None = None
+
+    def known(self, resource: ResourceId, path: str) -> str | None:
+        """The value; None: not generated yet."""
+        with self._lock:
+            return self._load().get(f"{resource}#{path}")
+
+    def keep(self, resource: ResourceId, path: str, value: str) -> str:
+        """Remember the value, on disk before it is used; the value."""
+        with self._lock:
+            values = self._load()
+            values[f"{resource}#{path}"] = value
+            write_whole(self._file, json.dumps(values, indent=1, sort_keys=True).encode())
+        return value
+
+    def forget(self, resource: ResourceId) -> None:
+        """Let the next use generate anew."""
+        with self._lock:
+            values = self._load()
+            mine = [key for key in values if key.startswith(f"{resource}#")]
+            for key in mine:
+                del values[key]
+            if mine:
+                write_whole(self._file, json.dumps(values, indent=1, sort_keys=True).encode())
+
+    def _load(self) -> dict[str, str]:
+        if self._values is None:
+            self._values = json.loads(self._file.read_bytes()) if self._file.exists() else {}
+        return self._values
+
+
+def generate(*, length: int = 32, alphabet: str = _SAFE) -> str:
+    """Random text from the system's source."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))

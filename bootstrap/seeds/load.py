@@ -1,0 +1,179 @@
+"""Fixture files → fixtures, every problem at once."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap.config.documents import Document, ValuePath, nearest, read_documents, unknown_key
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.seeds import references
+from bootstrap.seeds.model import Fixture, Need, ResourceId
+from bootstrap.seeds.schema import mismatches
+from bootstrap.seeds.service import Service
+from bootstrap.seeds.words import kind_of
+
+API_VERSION = "bootstrap.dev/v1"
+KIND = "Seeds"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fixtures:
+    """All that is declared."""
+
+    by_id: Mapping[ResourceId, Fixture]
+    needs: Mapping[ResourceId, tuple[Need, ...]]
+    order: Mapping[ResourceId, frozenset[ResourceId]]
+    """Of each those that must exist before it."""
+    folders: tuple[Path, ...] = ()
+    """The folders that were given, for the init scripts beside the fixtures."""
+
+
+def load(paths: Sequence[Path], services: Mapping[str, Service], variables: Mapping[str, str]) -> Fixtures:
+    """Read files, and the `*.yaml` and `*.yml` of folders (not of folders inside them).
+
+    Raises:
+        InvalidError: every problem in all files.
+    """
+    loading = _Loading(services, variables)
+    for path in paths:
+        loading.read(path)
+    needs = loading.needs()
+    order, cycle = references.in_order(needs)
+    if cycle:
+        path_of = next(need.path for need in needs[cycle[0]] if need.target == cycle[1] and not need.soft)
+        loading.complain(loading.by_id[cycle[0]], path_of, f"a cycle: {' → '.join(map(str, cycle))}")
+    if loading.problems:
+        given = dict.fromkeys(loading.problems)
+        raise InvalidError(sorted(given, key=lambda one: (one.place.file, one.place.line or 0)))
+    folders = tuple(path for path in paths if path.is_dir())
+    return Fixtures(by_id=loading.by_id, needs=needs, order=order, folders=folders)
+
+
+class _Loading:
+    """Everything read so far and everything wrong with it."""
+
+    def __init__(self, services: Mapping[str, Service], variables: Mapping[str, str]) -> None:
+        self.problems: list[Problem] = []
+        self.by_id: dict[ResourceId, Fixture] = {}
+        self._broken: set[ResourceId] = set()
+        self._services = services
+        self._variables = variables
+
+    def complain(self, fixture: Fixture, path: ValuePath, text: str) -> None:
+        self.problems.append(fixture.problem(path, text))
+        self._broken.add(fixture.id)
+
+    def read(self, path: Path) -> None:
+        for file in self._files(path):
+            try:
+                documents = read_documents(file)
+            except InvalidError as error:
+                self.problems.extend(error.problems)
+                continue
+            for document in documents:
+                self._document(document)
+
+    def _files(self, path: Path) -> list[Path]:
+        if path.is_dir():
+            return sorted(file for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern))
+        if not path.is_file():
+            self.problems.append(Problem(place=Place(file=str(path)), text="no such file or folder"))
+            return []
+        return [path]
+
+    def _document(self, document: Document) -> None:
+        if not isinstance(document.value, dict):
+            self.problems.append(document.problem((), f"must be a mapping, not {kind_of(document.value)}"))
+            return
+        self.problems.extend(_head(document))
+        known = ("apiVersion", "kind", *self._services)
+        for key, section in document.value.items():
+            if key not in known:
+                self.problems.append(document.problem((key,), unknown_key(key, known)))
+            elif key in self._services:
+                self._section(document, key, section)
+
+    def _section(self, document: Document, service: str, section: Any) -> None:  # noqa: ANN401 - YAML
+        if not isinstance(section, dict):
+            text = f"must be a mapping of names to fixtures, not {kind_of(section)}"
+            self.problems.append(document.problem((service,), text))
+            return
+        for key, given in section.items():
+            self._fixture(document, service, key, {} if given is None else given)
+
+    def _fixture(self, document: Document, service: str, key: str, given: Any) -> None:  # noqa: ANN401 - YAML
+        found: list[tuple[ValuePath, str]] = []
+
+        def complain(path: ValuePath, text: str) -> None:
+            found.append((path, text))
+
+        name = references.substitute(key, self._variables, (), complain)
+        body = references.substitute(given, self._variables, (), complain)
+        found.extend(mismatches(self._services[service].schema, body))
+        fixture = Fixture(
+            id=ResourceId(service, name),
+            body=body if isinstance(body, dict) else {},
+            document=document,
+            path=(service, key),
+            folder=Path(document.file).parent,
+        )
+        for path, text in found:
+            self.complain(fixture, path, text)
+        if not found:
+            wrong = list(self._services[service].check(fixture))
+            self.problems.extend(wrong)
+            self._broken.update([fixture.id] if wrong else [])
+        self._declare(fixture)
+
+    def _declare(self, fixture: Fixture) -> None:
+        first = self.by_id.setdefault(fixture.id, fixture)
+        if first is not fixture:
+            self.complain(fixture, (), f"is declared twice (first in {first.place.file}:{first.place.line})")
+
+    def needs(self) -> dict[ResourceId, tuple[Need, ...]]:
+        return {one.id: tuple(self._needs(one)) for one in self.by_id.values()}
+
+    def _needs(self, fixture: Fixture) -> Iterator[Need]:
+        written: list[Need] = []
+        for found in references.needs_in(fixture.body):
+            if isinstance(found, Need):
+                written.append(found)
+            else:
+                self.complain(fixture, *found)
+        implied = () if fixture.id in self._broken else self._services[fixture.id.service].needs(fixture)
+        for need in (*written, *implied):
+            wrong = _wrong(need, self.by_id, self._services)
+            if wrong:
+                self.complain(fixture, need.path, wrong)
+            elif need.target != fixture.id or not need.soft:
+                yield need
+
+
+def _head(document: Document) -> Iterator[Problem]:
+    for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
+        if key not in document.value:
+            yield document.problem((), f"{key} is missing (write {key}: {wanted})")
+        elif document.value[key] != wanted:
+            yield document.problem((key,), f"must be {wanted}, not {document.value[key]!r}")
+
+
+def _wrong(need: Need, by_id: Mapping[ResourceId, Fixture], services: Mapping[str, Service]) -> str | None:
+    if need.target.service not in services:
+        near = nearest(need.target.service, services)
+        return f"no service is named {need.target.service} ({_hint(near, services)})"
+    if need.target not in by_id:
+        declared = [one.name for one in by_id if one.service == need.target.service]
+        near = nearest(need.target.name, declared)
+        return f"{need.target} is not declared ({_hint(near, declared)})"
+    offered = services[need.target.service].attributes
+    if need.attribute not in offered:
+        return f"{need.target} has no {need.attribute} ({_hint(nearest(need.attribute, offered), offered)})"
+    return None
+
+
+def _hint(near: str | None, known: Iterable[str]) -> str:
+    if near:
+        return f"did you mean {near}?"
+    names = ", ".join(sorted(known))
+    return f"known: {names}" if names else "there is none"

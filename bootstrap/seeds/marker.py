@@ -1,0 +1,147 @@
+"""What tags cannot carry, kept inside the emulator so that it vanishes with the data and cannot lie.
+
+One S3 object per owner in a bucket of ours: an incarnation id, the hash of every field as last applied, what services
+noted, and the names we were about to create. The latter is written before anything is made: whatever a killed run left
+behind without a tag is still known to be ours.
+"""
+
+import json
+import threading
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bootstrap.seeds.model import Desired, FieldPath, ResourceId, Value, digest
+from bootstrap.seeds.target import Target
+
+MARKER_BUCKET = "bootstrap-marker"
+"""Never exported, pruned or shown."""
+
+_ABSENT = ("NoSuchBucket", "NoSuchKey", "404")
+_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    """What we remember of one resource."""
+
+    fields: Mapping[FieldPath, str] = field(default_factory=dict)
+    """Hash of each value as last applied."""
+    secret: frozenset[FieldPath] = frozenset()
+    notes: Mapping[str, Value] = field(default_factory=dict)
+
+
+class Marker:
+    """The marker of one owner. Reads once; writes are grouped when many threads write at once."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._key = f"{target.owner}.json"
+        self._content: dict[str, Any] = {}
+        self._exists = False
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._version = 0
+        self._written = 0
+
+    def read(self) -> None:
+        """Load it; an emulator without one is a new incarnation."""
+        found = self._target.find("s3", "GetObject", *_ABSENT, Bucket=MARKER_BUCKET, Key=self._key)
+        self._exists = found is not None
+        self._content = json.loads(found["Body"].read()) if found else {}
+        self._content.setdefault("incarnation", uuid.uuid4().hex)
+        for key in ("resources", "once"):
+            self._content.setdefault(key, {})
+        self._content.setdefault("pending", [])
+
+    @property
+    def incarnation(self) -> str:
+        """Changes whenever the emulator lost its data."""
+        return str(self._content["incarnation"])
+
+    def applied(self, resource: ResourceId) -> Applied:
+        """What is remembered of it; empty for a resource we never applied."""
+        found = self._content["resources"].get(str(resource), {})
+        return Applied(
+            fields=found.get("fields", {}), secret=frozenset(found.get("secret", ())), notes=found.get("notes", {})
+        )
+
+    def owns(self, resource: ResourceId) -> bool:
+        """Whether we made it, or were about to."""
+        return str(resource) in self._content["resources"] or str(resource) in self._content["pending"]
+
+    def owned(self) -> frozenset[ResourceId]:
+        """Everything we made or were about to make."""
+        names = {*self._content["resources"], *self._content["pending"]}
+        return frozenset(ResourceId(*name.split("/", 1)) for name in names)
+
+    def begin(self, resources: Iterable[ResourceId]) -> None:
+        """Note what is about to be created."""
+        with self._lock:
+            self._content["pending"] = sorted({*self._content["pending"], *map(str, resources)})
+            self._version += 1
+        self._write()
+
+    def record(self, desired: Desired, notes: Mapping[str, Value]) -> None:
+        """Note a resource as applied."""
+        name = str(desired.id)
+        with self._lock:
+            before = self._content["resources"].get(name, {})
+            ledger = {path: desired.fields[path] for path in desired.ledger if path in desired.fields}
+            self._content["resources"][name] = {
+                "fields": {path: digest(value) for path, value in desired.fields.items()},
+                "secret": sorted(desired.secret),
+                "notes": {**before.get("notes", {}), **ledger, **notes},
+            }
+            self._drop_pending(name)
+            self._version += 1
+        self._write()
+
+    def forget(self, resource: ResourceId) -> None:
+        """The resource is gone."""
+        with self._lock:
+            self._content["resources"].pop(str(resource), None)
+            self._drop_pending(str(resource))
+            self._version += 1
+        self._write()
+
+    def done_once(self, name: str) -> str | None:
+        """The content hash under which something was last done; None: never in this incarnation."""
+        found = self._content["once"].get(name)
+        return None if found is None else str(found)
+
+    def do_once(self, name: str, content: str) -> None:
+        """Note that something was done with this content (an init script that ran)."""
+        with self._lock:
+            self._content["once"][name] = content
+            self._version += 1
+        self._write()
+
+    def _drop_pending(self, name: str) -> None:
+        if name in self._content["pending"]:
+            self._content["pending"].remove(name)
+
+    def _write(self) -> None:
+        """Returns when the caller's change is stored; one write serves everyone who waited for it."""
+        with self._lock:
+            mine = self._version
+        with self._writing:
+            if self._written >= mine:
+                return
+            with self._lock:
+                version = self._version
+                body = json.dumps({"version": _VERSION, **self._content}, sort_keys=True).encode()
+            if not self._exists:
+                self._target.find(
+                    "s3", "CreateBucket", "BucketAlreadyOwnedByYou", "BucketAlreadyExists", **_bucket(self._target)
+                )
+                self._exists = True
+            self._target.call("s3", "PutObject", Bucket=MARKER_BUCKET, Key=self._key, Body=body)
+            self._written = version
+
+
+def _bucket(target: Target) -> dict[str, Any]:
+    """CreateBucket's parameters: us-east-1 may not be named as a location, all others must be."""
+    place = {} if target.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
+    return {"Bucket": MARKER_BUCKET, **place}

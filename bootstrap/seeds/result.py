@@ -1,0 +1,171 @@
+"""What the verbs return, with their stable JSON form (docs/seeds.md)."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bootstrap.errors import BootstrapError
+from bootstrap.model.observed import EmulatorEndpoint
+from bootstrap.seeds.model import Action, Difference, ResourceId, Value
+from bootstrap.seeds.target import Calls
+
+_CHANGES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DRIFTED})
+_WORDS = {
+    Action.CREATE: "to create",
+    Action.UPDATE: "to update",
+    Action.REPLACE: "to replace",
+    Action.DRIFTED: "drifted",
+    Action.UNCHANGED: "unchanged",
+    Action.ORPHANED: "orphaned",
+    Action.FOREIGN: "foreign",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResourceChange:
+    """One resource: what is to be done, or was done."""
+
+    id: ResourceId
+    action: Action
+    reason: str
+    differences: tuple[Difference, ...] = ()
+    place: str | None = None
+    """`file:line` of the fixture; None for orphans."""
+    applies: bool = False
+    """Whether `apply` acts on it: not on foreign ones, orphans, and things that only `refresh` removes."""
+
+    def to_json(self) -> dict[str, Value]:
+        """With secrets masked."""
+        return {
+            "id": str(self.id),
+            "service": self.id.service,
+            "name": self.id.name,
+            "action": str(self.action),
+            "reason": self.reason,
+            "place": self.place,
+            "differences": [one.to_json() for one in self.differences],
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeedPlan:
+    """Fixtures against an emulator."""
+
+    owner: str
+    endpoint: EmulatorEndpoint
+    resources: tuple[ResourceChange, ...]
+    calls: Calls
+    notes: tuple[str, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything is not as declared, whichever verb would change it (exit code 10)."""
+        return any(one.action in _CHANGES or one.action is Action.ORPHANED for one in self.resources)
+
+    @property
+    def changes(self) -> int:
+        """Resources that `apply` would change."""
+        return sum(one.applies for one in self.resources)
+
+    @property
+    def counts(self) -> Mapping[Action, int]:
+        """Resources by action, in the order of Action."""
+        counted = Counter(one.action for one in self.resources)
+        return {action: counted[action] for action in Action if counted[action]}
+
+    def summary(self) -> str:
+        """`12 to create, 1 drifted, 3 unchanged`."""
+        return ", ".join(f"{count} {_WORDS[action]}" for action, count in self.counts.items()) or "nothing declared"
+
+    def to_json(self) -> dict[str, Value]:
+        """`kind: SeedPlan`."""
+        return {
+            "version": 1,
+            "kind": "SeedPlan",
+            "owner": self.owner,
+            "endpoint": _endpoint(self.endpoint),
+            "changes": self.changes,
+            "differs": self.differs,
+            "summary": {str(action): count for action, count in self.counts.items()},
+            "resources": [one.to_json() for one in self.resources],
+            "notes": list(self.notes),
+            "calls": self.calls.to_json(),
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A resource that could not be made as declared."""
+
+    id: ResourceId
+    error: BootstrapError | None
+    """None: not tried, because of `because`."""
+    because: ResourceId | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeedResult:
+    """What a verb did. `resources` tells of each what was found before and done about it."""
+
+    verb: str
+    owner: str
+    endpoint: EmulatorEndpoint
+    resources: tuple[ResourceChange, ...]
+    calls: Calls
+    incarnation: str
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    """Written by `export`."""
+    dry_run: bool = False
+
+    @property
+    def changed(self) -> int:
+        """Resources that were changed."""
+        return sum(one.applies for one in self.resources)
+
+    def summary(self) -> str:
+        """`12 created, 1 updated, 187 unchanged`."""
+        done = {
+            Action.CREATE: "created",
+            Action.UPDATE: "updated",
+            Action.REPLACE: "replaced",
+            Action.DRIFTED: "repaired",
+        }
+        counted: Counter[str] = Counter()
+        for one in self.resources:
+            word = done.get(one.action, str(one.action))
+            if one.action in done and not one.applies:
+                word = "drifted"
+            counted["deleted" if one.action is Action.ORPHANED and one.applies else word] += 1
+        return ", ".join(f"{count} {word}" for word, count in counted.items()) or "nothing declared"
+
+    def to_json(self) -> dict[str, Value]:
+        """`kind: SeedResult`."""
+        return {
+            "version": 1,
+            "kind": "SeedResult",
+            "verb": self.verb,
+            "dryRun": self.dry_run,
+            "owner": self.owner,
+            "endpoint": _endpoint(self.endpoint),
+            "incarnation": self.incarnation,
+            "changed": self.changed,
+            "resources": [one.to_json() for one in self.resources],
+            "failures": [_failure(one) for one in self.failures],
+            "notes": list(self.notes),
+            "files": list(self.files),
+            "calls": self.calls.to_json(),
+        }
+
+
+def _endpoint(endpoint: EmulatorEndpoint) -> dict[str, Value]:
+    return {"url": endpoint.url, "driver": endpoint.driver, "region": endpoint.region}
+
+
+def _failure(failure: Failure) -> dict[str, Value]:
+    return {
+        "id": str(failure.id),
+        "error": None if failure.error is None else failure.error.what,
+        "because": None if failure.because is None else str(failure.because),
+    }

@@ -1,0 +1,252 @@
+"""The verbs: plan, apply, refresh, reset, prune; each looks first and returns what it found and did."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootstrap.clock import CancelToken
+from bootstrap.errors import StepFailedError, UsageError
+from bootstrap.model.event import Say
+from bootstrap.model.observed import EmulatorEndpoint, SeedsObserved
+from bootstrap.seeds.execute import Run, make
+from bootstrap.seeds.generated import GeneratedSecrets
+from bootstrap.seeds.load import Fixtures, load
+from bootstrap.seeds.model import Action, DifferenceKind, Observed
+from bootstrap.seeds.registry import all_services
+from bootstrap.seeds.result import Failure, ResourceChange, SeedPlan, SeedResult
+from bootstrap.seeds.service import Service
+from bootstrap.seeds.survey import Case, Options, Survey
+from bootstrap.seeds.target import Target
+
+_DEFAULTS = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seeding:
+    """Fixtures, and whose they are. Implements the engine's port `Seeds`."""
+
+    owner: str
+    """The value of our tag; one per stack and project."""
+    paths: Sequence[Path]
+    """Fixture files and folders."""
+    state: Path
+    """Where generated secrets are kept."""
+    environment: Mapping[str, str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=all_services)
+
+    def fixtures(self) -> Fixtures:
+        """Read and check the files.
+
+        Raises:
+            InvalidError: every problem in all of them.
+        """
+        return load(self.paths, self.services, self.variables)
+
+    def observe(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> SeedsObserved:
+        """See `engine.ports.Seeds`."""
+        return self._told(self.plan(endpoint, cancel, thorough=False))
+
+    def apply(self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say) -> SeedsObserved:
+        """See `engine.ports.Seeds`.
+
+        Raises:
+            StepFailedError: some resources could not be made as declared.
+        """
+        result = raise_failures(self.make_so(endpoint, cancel, say))
+        return SeedsObserved(changes=result.changed, detail=result.summary(), secrets=self._secrets())
+
+    def _told(self, plan: SeedPlan) -> SeedsObserved:
+        return SeedsObserved(changes=plan.changes, detail=plan.summary(), secrets=self._secrets())
+
+    def _secrets(self) -> tuple[str, ...]:
+        return tuple(sorted(one.name for one in self.fixtures().by_id if one.service == "secretsmanager"))
+
+    def plan(
+        self, endpoint: EmulatorEndpoint, cancel: CancelToken, options: Options = _DEFAULTS, *, thorough: bool = True
+    ) -> SeedPlan:
+        """What `apply` would do, and what is otherwise not as declared. `thorough` compares every item and object."""
+        with _Opened(self, endpoint, cancel, options) as survey:
+            cases = survey.cases(thorough=thorough, writes=False)
+            orphans = survey.orphans() if thorough and not options.only else []
+            told = [*(case.told() for case in cases), *map(_orphan, orphans)]
+            return SeedPlan(owner=self.owner, endpoint=endpoint, resources=tuple(told), calls=survey.target.calls)
+
+    def make_so(
+        self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say, options: Options = _DEFAULTS
+    ) -> SeedResult:
+        """Apply. Makes no write call where nothing differs."""
+        return self._write(endpoint, cancel, say, options, verb="apply")
+
+    def refresh(
+        self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say, options: Options = _DEFAULTS
+    ) -> SeedResult:
+        """Apply, and return the data to what is declared."""
+        return self._write(endpoint, cancel, say, options, verb="refresh")
+
+    def reset(
+        self,
+        endpoint: EmulatorEndpoint,
+        cancel: CancelToken,
+        say: Say,
+        empty: Callable[[], None],
+        options: Options = _DEFAULTS,
+    ) -> SeedResult:
+        """Empty the emulator with `empty`, then apply. Generated secrets stay."""
+        self.fixtures()
+        if not options.dry_run:
+            say("emptying the emulator")
+            empty()
+        return self._write(endpoint, cancel, say, options, verb="reset")
+
+    def prune(
+        self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say, options: Options = _DEFAULTS
+    ) -> SeedResult:
+        """Delete what carries our mark and is not declared."""
+        with _Opened(self, endpoint, cancel, options) as survey:
+            orphans = survey.orphans()
+            cases = [_only_orphans(case) for case in survey.cases(thorough=False, writes=False)]
+            inside = [case for case in cases if case.differences]
+            if not options.dry_run:
+                for one in _deletable(orphans, self.services):
+                    say(f"deleting {one.id}")
+                    self.services[one.id.service].delete(survey.target, one)
+                    survey.marker.forget(one.id)
+                for case in inside:
+                    make(survey, case, extras=True)
+            told = (*map(_pruned, orphans), *(case.told(applies=True) for case in inside))
+            return self._result("prune", survey, told, [], dry_run=options.dry_run)
+
+    def _write(
+        self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say, options: Options, *, verb: str
+    ) -> SeedResult:
+        extras = verb == "refresh"
+        with _Opened(self, endpoint, cancel, options) as survey:
+            if options.rotate and not options.dry_run:
+                survey.rotate()
+            cases = survey.cases(thorough=extras, writes=not options.dry_run)
+            if extras:
+                cases = [survey.forgotten(case) for case in cases]
+            acting = [case for case in cases if _acts(case, extras=extras)]
+            _refuse_replace(acting, options)
+            failures = [] if options.dry_run else self._perform(survey, acting, say, extras=extras)
+            failed = {failure.id for failure in failures}
+            told = tuple(case.told(applies=case in acting and case.fixture.id not in failed) for case in cases)
+            return self._result(verb, survey, told, failures, dry_run=options.dry_run)
+
+    def _perform(self, survey: Survey, acting: Sequence[Case], say: Say, *, extras: bool) -> list[Failure]:
+        created = [case.fixture.id for case in acting if case.observed is None]
+        if created:
+            survey.marker.begin(created)
+        run = Run(survey.fixtures.order, lambda case: make(survey, case, extras=extras))
+        if acting:
+            run.all(acting, survey, say)
+        return run.failures
+
+    def _result(
+        self,
+        verb: str,
+        survey: Survey,
+        told: tuple[ResourceChange, ...],
+        failures: Sequence[Failure],
+        *,
+        dry_run: bool,
+    ) -> SeedResult:
+        return SeedResult(
+            verb=verb,
+            owner=self.owner,
+            endpoint=survey.target.endpoint,
+            resources=told,
+            calls=survey.target.calls,
+            incarnation=survey.marker.incarnation,
+            failures=tuple(failures),
+            dry_run=dry_run,
+        )
+
+
+class _Opened:
+    """A survey that has looked; closes its connections."""
+
+    def __init__(self, seeding: Seeding, endpoint: EmulatorEndpoint, cancel: CancelToken, options: Options) -> None:
+        fixtures = seeding.fixtures()
+        _known(fixtures, options)
+        self._survey = Survey(
+            fixtures=fixtures,
+            services=seeding.services,
+            target=Target(endpoint, seeding.owner, cancel),
+            environment=seeding.environment,
+            generated=GeneratedSecrets(seeding.state),
+            options=options,
+        )
+
+    def __enter__(self) -> Survey:
+        try:
+            self._survey.look()
+        except BaseException:
+            self._survey.target.close()
+            raise
+        return self._survey
+
+    def __exit__(self, *_: object) -> None:
+        self._survey.target.close()
+
+
+def raise_failures(result: SeedResult) -> SeedResult:
+    """The result, if nothing failed.
+
+    Raises:
+        StepFailedError: with each failure as evidence.
+    """
+    failed = [one for one in result.failures if one.error is not None]
+    if not failed:
+        return result
+    skipped = len(result.failures) - len(failed)
+    counted = "1 resource" if len(failed) == 1 else f"{len(failed)} resources"
+    what = f"{counted} could not be made as declared" + (f", {skipped} more need them" if skipped else "")
+    raise StepFailedError(what, evidence=[f"{one.id}: {one.error}" for one in failed])
+
+
+def _known(fixtures: Fixtures, options: Options) -> None:
+    """What `--only` names must be declared: a misspelt name would silently do nothing."""
+    missing = sorted(one for one in options.only if one not in fixtures.by_id)
+    if missing:
+        known = ", ".join(str(one) for one in sorted(fixtures.by_id))
+        raise UsageError(f"{missing[0]} is not declared", fix=f"declared are: {known}")
+
+
+def _acts(case: Case, *, extras: bool) -> bool:
+    return case.acts or (extras and case.action is Action.DRIFTED and bool(case.differences))
+
+
+def _refuse_replace(acting: Sequence[Case], options: Options) -> None:
+    replaced = [case for case in acting if case.action is Action.REPLACE]
+    if replaced and not options.allow_replace and not options.dry_run:
+        evidence = [
+            f"{case.fixture.place.file}:{case.fixture.place.line}: {case.fixture.id}: {case.reason}"
+            for case in replaced
+        ]
+        raise StepFailedError(
+            "some changes need resources to be deleted and made anew; nothing was written",
+            evidence=evidence,
+            fix="run again with --allow-replace (what is in them is lost)",
+        )
+
+
+def _orphan(found: Observed) -> ResourceChange:
+    return ResourceChange(id=found.id, action=Action.ORPHANED, reason="ours, and no longer declared (prune deletes it)")
+
+
+def _pruned(found: Observed) -> ResourceChange:
+    return ResourceChange(id=found.id, action=Action.ORPHANED, reason="ours, and no longer declared", applies=True)
+
+
+def _deletable(orphans: Sequence[Observed], services: Mapping[str, Service]) -> list[Observed]:
+    """Users before what they use: the reverse of the order of creation."""
+    rank = {name: number for number, name in enumerate(services)}
+    return sorted(orphans, key=lambda one: (-rank[one.id.service], one.id.name))
+
+
+def _only_orphans(case: Case) -> Case:
+    kept = tuple(one for one in case.differences if one.kind is DifferenceKind.ORPHANED)
+    case.differences = kept if case.action is not Action.FOREIGN else ()
+    return case
