@@ -167,14 +167,20 @@ def _composed(text: str, file: str) -> list[yaml.Node]:
             loader = _Loader(text)
             return list(iter(lambda: loader.get_node() if loader.check_node() else None, None))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = None if mark is None else mark.line + 1
-        said = ", ".join(part for part in (error.context, error.problem) if part)
-        raise InvalidError([Problem(place=Place(file=file, line=line), text=f"is not YAML: {said}")]) from error
+        raise InvalidError([_not_yaml(error, text, file)]) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         problem = Problem(place=Place(file=file, line=line), text=f"is not YAML: {error.reason}")
         raise InvalidError([problem]) from error
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    line = None if mark is None else mark.line + 1
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    if line is not None and "\t" in "".join(text.splitlines()[line - 1 : line]):
+        said += " (a tab cannot indent YAML: use spaces)"
+    return Problem(place=Place(file=file, line=line), text=f"is not YAML: {said}")
 
 
 @contextlib.contextmanager

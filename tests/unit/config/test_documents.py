@@ -92,8 +92,9 @@ def test_a_byte_order_mark_is_no_text() -> None:
         ("a: {<<: 5}", ["f.yaml:1: a.<<: only mappings can be merged"]),
         ("a: *b", ["f.yaml:1: is not YAML: found undefined alias"]),
         ("a: b: c", ["f.yaml:1: is not YAML: mapping values are not allowed in this context"]),
-        ("a:\n\tb: c", [
-            "f.yaml:2: is not YAML: while scanning for the next token, found character that cannot start any token"]),
+        ("a:\n\tb: c", [(
+            "f.yaml:2: is not YAML: while scanning for the next token, found character that cannot start any token "
+            "(a tab cannot indent YAML: use spaces)")]),
         ("a: 1\nb: \x01", ["f.yaml:2: is not YAML: control characters are not allowed"]),
         (b"a: 1\nb: \xff", ["f.yaml:2: is not UTF-8 text (byte 0xff)"]),
         ("a: \ud800", ["f.yaml:1: is not UTF-8 text (byte 0xed)"]),

@@ -1,0 +1,136 @@
+"""What cannot go together in a stack, and what `auto` means."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+from bootstrap.config.documents import ValuePath, path_text
+from bootstrap.errors import InvalidError, Place, Problem, RefusedError
+from bootstrap.model.stack import Driver, EmulatorSpec, Placement, Provider, Stack
+
+PlaceOf = Callable[[ValuePath], Place]
+
+_ON_DOCKER = (Provider.KIND, Provider.K3D)
+_DRIVER = ("emulator", "driver")
+_PLACEMENT = ("emulator", "placement")
+_ENDPOINT = ("emulator", "endpoint")
+
+
+def conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
+    """Every pair of values that cannot go together; `auto` goes with anything."""
+    yield from _cluster_conflicts(stack, place)
+    if stack.emulator is not None:
+        yield from _placement_conflicts(stack.emulator, stack.cluster.provider, place)
+        yield from _endpoint_conflicts(stack.emulator, place)
+        yield from _port_conflicts(stack, stack.emulator.port, place)
+
+
+def resolve_auto(
+    stack: Stack, *, docker_answers: bool, lives_on: Provider | None, place: PlaceOf | None = None
+) -> Stack:
+    """The stack with provider, placement and driver decided; `lives_on` is where it was brought up before.
+
+    With placement `endpoint` the driver may stay `auto`: only the endpoint can tell.
+
+    Raises:
+        RefusedError: it lives elsewhere than asked for, or where it lives cannot be reached. Never a second cluster.
+        InvalidError: what `auto` came to cannot go with the rest.
+    """
+    provider = _provider(stack, docker_answers=docker_answers, lives_on=lives_on)
+    emulator = None if stack.emulator is None else _resolved_emulator(stack.emulator, provider)
+    cluster = dataclasses.replace(stack.cluster, provider=provider)
+    resolved = dataclasses.replace(stack, cluster=cluster, emulator=emulator)
+    problems = tuple(conflicts(resolved, place or _place_in(stack)))
+    if problems:
+        raise InvalidError(problems)
+    return resolved
+
+
+def _provider(stack: Stack, *, docker_answers: bool, lives_on: Provider | None) -> Provider:
+    asked = stack.cluster.provider
+    if lives_on is not None and asked not in {Provider.AUTO, lives_on}:
+        raise RefusedError(
+            f"stack {stack.name} lives on {lives_on}; {asked} would be a second cluster",
+            fix=f"take it away first: bootstrap down {stack.name} --provider {lives_on}",
+        )
+    if lives_on in _ON_DOCKER and not docker_answers:
+        raise RefusedError(
+            f"stack {stack.name} lives on {lives_on}, and no Docker engine answers",
+            fix="start Docker, then run the same command again (bootstrap doctor says what is wrong with it)",
+        )
+    if asked is not Provider.AUTO:
+        return asked
+    return lives_on or (Provider.KIND if docker_answers else Provider.KWOK)
+
+
+def _resolved_emulator(emulator: EmulatorSpec, provider: Provider) -> EmulatorSpec:
+    placement = emulator.placement
+    if placement is Placement.AUTO:
+        placement = _placement(emulator, provider)
+    driver = emulator.driver
+    if driver is Driver.AUTO and placement is not Placement.ENDPOINT:
+        driver = Driver.LOCALSTACK if placement is Placement.CHART else Driver.MINISTACK
+    return dataclasses.replace(emulator, placement=placement, driver=driver)
+
+
+def _placement(emulator: EmulatorSpec, provider: Provider) -> Placement:
+    if emulator.endpoint is not None:
+        return Placement.ENDPOINT
+    if provider is Provider.EXISTING:
+        return Placement.CHART
+    in_process = provider is Provider.KWOK and emulator.driver is not Driver.LOCALSTACK
+    return Placement.PROCESS if in_process else Placement.CONTAINER
+
+
+def _cluster_conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
+    ports = stack.cluster.ports
+    if ports.http == ports.https:
+        yield _said(place, ("cluster", "ports", "https"), f"{ports.https} is the port of http already")
+    if stack.cluster.provider is Provider.EXISTING and stack.cluster.context is None:
+        text = "is missing: provider existing needs the name of a context in your kubeconfig"
+        yield _said(place, ("cluster", "context"), text)
+
+
+def _placement_conflicts(emulator: EmulatorSpec, provider: Provider, place: PlaceOf) -> Iterator[Problem]:
+    placement, driver = emulator.placement, emulator.driver
+    if placement is Placement.CHART and provider is Provider.KWOK:
+        text = "chart cannot be used on kwok, whose pods are simulated: write process, container or auto"
+        yield _said(place, _PLACEMENT, text)
+    if placement is Placement.PROCESS and provider in _ON_DOCKER:
+        text = f"process cannot be used on {provider}, whose pods would not reach it: write container, chart or auto"
+        yield _said(place, _PLACEMENT, text)
+    if placement in {Placement.PROCESS, Placement.CONTAINER} and provider is Provider.EXISTING:
+        text = (
+            f"{placement} cannot be used on an existing cluster: its pods would not reach it; write chart or endpoint"
+        )
+        yield _said(place, _PLACEMENT, text)
+    if placement is Placement.CHART and driver not in {Driver.AUTO, Driver.LOCALSTACK}:
+        text = f"{driver} has no chart: write localstack, or another placement"
+        yield _said(place, _DRIVER, text)
+    if placement is Placement.PROCESS and driver is Driver.LOCALSTACK:
+        text = "localstack does not run as a plain process: write placement container or chart"
+        yield _said(place, _PLACEMENT, text)
+
+
+def _endpoint_conflicts(emulator: EmulatorSpec, place: PlaceOf) -> Iterator[Problem]:
+    placement = emulator.placement
+    if placement is Placement.ENDPOINT and emulator.endpoint is None:
+        text = "is missing: placement endpoint needs its address, such as http://127.0.0.1:4566"
+        yield _said(place, _ENDPOINT, text)
+    if emulator.endpoint is not None and placement not in {Placement.AUTO, Placement.ENDPOINT}:
+        yield _said(place, _ENDPOINT, f"goes with placement endpoint, not with {placement}")
+
+
+def _port_conflicts(stack: Stack, port: int, place: PlaceOf) -> Iterator[Problem]:
+    ports = stack.cluster.ports
+    if port in {ports.http, ports.https}:
+        taken = "http" if port == ports.http else "https"
+        yield _said(place, ("emulator", "port"), f"{port} is the port cluster.ports.{taken} already")
+
+
+def _said(place: PlaceOf, path: ValuePath, text: str) -> Problem:
+    return Problem(place=place(path), text=text)
+
+
+def _place_in(stack: Stack) -> PlaceOf:
+    file = "the stack" if stack.file is None else str(stack.file)
+    return lambda path: Place(file=file, path=path_text(path))

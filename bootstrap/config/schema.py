@@ -1,0 +1,152 @@
+"""The stack file: its fields, their defaults, and the JSON Schema for editors."""
+
+import json
+from typing import Any
+
+from bootstrap.config.fields import Choice, Field, Listed, Section, Text, TextMap, Truth, Whole, json_schema
+from bootstrap.model.stack import ClusterSpec, Driver, EmulatorSpec, HostPorts, Placement, Provider
+
+API_VERSION = "bootstrap.dev/v1"
+NAME = r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
+"""Of a stack: it becomes part of the names of clusters, networks and folders."""
+
+_VARIABLES = TextMap(key=r"[A-Za-z_][A-Za-z0-9_]*", what="a variable's name (letters, digits and _)")
+_PORT = Whole(least=1, most=65535)
+_PORTS = HostPorts()
+_CLUSTER = ClusterSpec()
+_EMULATOR = EmulatorSpec()
+
+_METADATA = Section(
+    fields={
+        "name": Field(
+            kind=Text(pattern=NAME, what="a stack's name", example="lower case letters, digits and -, such as dev"),
+            says="Names the stack on this machine; without it the file's name does.",
+        )
+    }
+)
+
+_HOST_PORTS = Section(
+    fields={
+        "http": Field(
+            kind=_PORT, says="Port on 127.0.0.1 for the ingress controller's HTTP entry.", default=_PORTS.http
+        ),
+        "https": Field(kind=_PORT, says="The same for HTTPS.", default=_PORTS.https),
+    }
+)
+
+_CLUSTER_SECTION = Section(
+    fields={
+        "provider": Field(
+            kind=Choice(words=tuple(Provider)),
+            says="Who makes the cluster; auto: kind where a Docker engine answers, else kwok.",
+            default=_CLUSTER.provider.value,
+        ),
+        "kubernetes": Field(
+            kind=Text(pattern=r"1\.[0-9]+(\.[0-9]+)?", what="a Kubernetes version", example="1.34"),
+            says="The Kubernetes version.",
+            default=_CLUSTER.kubernetes,
+        ),
+        "workers": Field(
+            kind=Whole(least=0, most=50), says="Machines besides the control plane.", default=_CLUSTER.workers
+        ),
+        "ports": Field(kind=_HOST_PORTS, says="Ports of this machine that lead to the ingress controller."),
+        "image": Field(kind=Text(), says="Image of the machines of a kind or k3d cluster."),
+        "config": Field(kind=Text(), says="A native kind or k3d configuration file that is merged in."),
+        "context": Field(kind=Text(), says="Provider existing: the context in your kubeconfig."),
+        "uid": Field(
+            kind=Text(
+                pattern=r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+                what="a UID",
+                example="what `kubectl get namespace kube-system -o jsonpath={.metadata.uid}` prints",
+            ),
+            says="Provider existing: UID of the cluster's kube-system namespace, the proof that it is the one meant.",
+        ),
+    }
+)
+
+_EMULATOR_SECTION = Section(
+    absent=True,
+    fields={
+        "driver": Field(
+            kind=Choice(words=tuple(Driver)),
+            says="Which AWS emulator; auto: ministack, or localstack with placement chart.",
+            default=_EMULATOR.driver.value,
+        ),
+        "placement": Field(
+            kind=Choice(words=tuple(Placement)),
+            says="Where it runs; auto: a process beside kwok, a container beside kind and k3d.",
+            default=_EMULATOR.placement.value,
+        ),
+        "release": Field(
+            kind=Text(
+                pattern=r"auto|[a-z0-9.-]+/[a-z0-9.-]+",
+                what="a HelmRelease",
+                example="NAMESPACE/NAME or auto",
+            ),
+            says="The HelmRelease it stands for; auto: the only one whose chart is localstack.",
+            default=_EMULATOR.release,
+        ),
+        "region": Field(
+            kind=Text(pattern=r"[a-z]{2,}(-[a-z]+)+-[0-9]+", what="an AWS region", example="us-east-1"),
+            says="The AWS region.",
+            default=_EMULATOR.region,
+        ),
+        "port": Field(
+            kind=Whole(least=0, most=65535),
+            says="Port on 127.0.0.1; 0: 4566 where it is free, else any other, which is remembered.",
+            default=_EMULATOR.port,
+        ),
+        "image": Field(kind=Text(), says="The emulator's image, instead of the driver's own."),
+        "endpoint": Field(
+            kind=Text(pattern=r"https?://[^\s/]+/?", what="an address", example="http://127.0.0.1:4566"),
+            says="Placement endpoint: where the emulator is.",
+        ),
+        "persist": Field(kind=Truth(), says="Whether its contents outlive a stop.", default=_EMULATOR.persist),
+    },
+)
+
+_SOURCE_SECTION = Section(
+    fields={
+        "root": Field(
+            kind=Text(),
+            says="The repository; paths of Flux Kustomizations are relative to it. Relative to this file.",
+            default=".",
+        ),
+        "path": Field(kind=Text(), says="The entry, relative to root.", required="clusters/stages/dev"),
+        "substitute": Field(kind=_VARIABLES, says="Values for ${name}, over those of the repository."),
+    }
+)
+
+STACK = Section(
+    fields={
+        "apiVersion": Field(
+            kind=Choice(words=(API_VERSION,)), says="The version of this format.", required=API_VERSION
+        ),
+        "kind": Field(kind=Choice(words=("Stack",)), says="What this file is.", required="Stack"),
+        "metadata": Field(kind=_METADATA, says="About the stack."),
+        "cluster": Field(kind=_CLUSTER_SECTION, says="The cluster."),
+        "emulator": Field(kind=_EMULATOR_SECTION, says="The AWS emulator; false: none."),
+        "seeds": Field(
+            kind=Listed(of=Text()),
+            says="Seed files and folders, relative to this file.",
+            default=[],
+        ),
+        "source": Field(kind=_SOURCE_SECTION, says="The Flux repository on disk."),
+        "variables": Field(kind=_VARIABLES, says="Values for ${name} in seeds and, over source.substitute, manifests."),
+        "mirrors": Field(kind=TextMap(), says="Prefix of a chart repository's address: the prefix to ask instead."),
+    }
+)
+
+
+def stack_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a stack file; docs/stack.schema.json is its published form."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "bootstrap stack file",
+        **json_schema(STACK),
+    }
+
+
+def published_schema() -> str:
+    """The text of docs/stack.schema.json."""
+    return json.dumps(stack_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,154 @@
+"""Reads a stack: its file, what the environment and flags put over it, and where every value came from."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.config.conflicts import conflicts
+from bootstrap.config.documents import Document, ValuePath, read_documents
+from bootstrap.config.find import find_stack, shown_path
+from bootstrap.config.layers import Layer, Source, Values, merge
+from bootstrap.config.overrides import Overrides, environment_layers, flag_layers, repository_layer, work_tree
+from bootstrap.config.schema import API_VERSION, STACK
+from bootstrap.config.shown import ShownValue, shown_values
+from bootstrap.config.values import Reading
+from bootstrap.errors import InvalidError, Place, Problem, UsageError
+from bootstrap.model.stack import Stack
+
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadedStack:
+    """A stack, and where each of its values was given."""
+
+    stack: Stack
+    values: tuple[ShownValue, ...]
+    """Every value that holds, in the order of the documentation."""
+    place: Callable[[ValuePath], Place]
+    """Where the value at a path was given; for messages about it."""
+
+
+def load_stack(
+    reference: str | None, overrides: Overrides, *, cwd: Path, environment: Mapping[str, str]
+) -> LoadedStack:
+    """The stack that the user means; flags go over the environment, that over the file, that over defaults.
+
+    Relative paths start from the folder of the stack file where it gives them, else from `cwd`.
+
+    Raises:
+        UsageError: there is no such stack, or a flag is no assignment.
+        InvalidError: every problem of the file, the environment and the flags at once.
+    """
+    file = _file(reference, overrides, cwd)
+    problems: list[Problem] = []
+    document = None if file is None else _only_document(file, shown_path(file, cwd))
+    base = repository_layer(overrides, cwd) if file is None or document is None else _file_layer(document, file)
+    values = merge(STACK, [base, *environment_layers(environment, cwd), *flag_layers(overrides, cwd)], problems)
+    folder = cwd if file is None else file.resolve().parent
+    reading = Reading(values=values, folder=folder, problems=problems)
+    stack = reading.stack(name=_name(file, overrides, cwd), file=file, project=_project(values, file, folder))
+    problems.extend(_name_problems(document, file))
+    problems.extend(_context_problems(stack, values, reading.place))
+    problems.extend(conflicts(stack, reading.place))
+    if problems:
+        raise InvalidError(sorted(_first_of_each(problems), key=_order(document)))
+    return LoadedStack(stack=stack, values=shown_values(STACK, _held(stack, values)), place=reading.place)
+
+
+def _file(reference: str | None, overrides: Overrides, cwd: Path) -> Path | None:
+    if overrides.repo is None:
+        if overrides.root is not None:
+            raise UsageError("--root goes with --repo", fix="a stack file says it as source.root")
+        return find_stack(reference, cwd)
+    if reference is not None:
+        raise UsageError(f"--repo runs a repository without a stack file, but {reference} was named too")
+    return None
+
+
+def _only_document(file: Path, shown: str) -> Document:
+    documents = read_documents(file, shown=shown)
+    begin = f"it begins with apiVersion: {API_VERSION} and kind: Stack"
+    if not documents:
+        raise InvalidError([Problem(place=Place(file=shown), text=f"is empty: write a stack; {begin}")])
+    first, *more = documents
+    if more:
+        raise InvalidError([more[0].problem((), "begins a second document; a stack file holds one")])
+    if not isinstance(first.value, Mapping):
+        raise InvalidError([first.problem((), f"is no stack: {begin}")])
+    given = (first.value.get("apiVersion"), first.value.get("kind"))
+    if None not in given and given != (API_VERSION, "Stack"):
+        # A file of another kind would only fill the screen with keys that are unknown here.
+        raise InvalidError([first.problem((), f"is {given[1]} of {given[0]}; a stack is Stack of {API_VERSION}")])
+    return first
+
+
+def _file_layer(document: Document, file: Path) -> Layer:
+    return Layer(
+        source=Source.FILE,
+        value=document.value,
+        place=document.place,
+        folder=file.resolve().parent,
+        written=document.written,
+    )
+
+
+def _name(file: Path | None, overrides: Overrides, cwd: Path) -> str:
+    """The name of a stack that gives none, made fit for the names it becomes part of."""
+    named = (cwd / (overrides.repo or ".")).resolve() if file is None else file
+    text = named.stem if file is not None else work_tree(named).name
+    fit = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_LONGEST_NAME].strip("-")
+    return fit or "stack"
+
+
+def _project(values: Values, file: Path | None, folder: Path) -> Path:
+    """The folder that the stack belongs to: the one that holds `stacks/`, or the repository's."""
+    if file is None:
+        return Path(values[("source", "root")].value)
+    return folder.parent if folder.name == "stacks" else folder
+
+
+def _name_problems(document: Document | None, file: Path | None) -> Iterator[Problem]:
+    if document is None or file is None:
+        return
+    metadata = document.value.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    if isinstance(name, str) and name != file.stem and file.resolve().parent.name == "stacks":
+        text = f'"{name}" is not the name that this file is found by: write {file.stem}, or rename the file'
+        yield document.problem(("metadata", "name"), text)
+
+
+def _context_problems(stack: Stack, values: Values, place: Callable[[ValuePath], Place]) -> Iterator[Problem]:
+    """What only provider `existing` reads; another provider asked for by a flag simply does not read it."""
+    provider = values[("cluster", "provider")]
+    if stack.cluster.provider == "existing" or provider.source in {Source.ENVIRONMENT, Source.FLAG}:
+        return
+    for name in ("context", "uid"):
+        if ("cluster", name) in values:
+            text = f"goes with provider existing, not with {stack.cluster.provider}"
+            yield Problem(place=place(("cluster", name)), text=text)
+
+
+def _first_of_each(problems: list[Problem]) -> Iterator[Problem]:
+    """One problem of each value: what follows from a wrong value is no news."""
+    told: set[str | None] = set()
+    for problem in problems:
+        if problem.place.path is None or problem.place.path not in told:
+            yield problem
+        told.add(problem.place.path)
+
+
+def _order(document: Document | None) -> Callable[[Problem], tuple[bool, int]]:
+    """The file's problems by line, then those of the environment and of flags."""
+    file = None if document is None else document.file
+    return lambda problem: (problem.place.file != file, problem.place.line or 0)
+
+
+def _held(stack: Stack, values: Values) -> Values:
+    """The values that mean something: no defaults of an emulator or a source that the stack does not have."""
+    absent = {"source"} if stack.source is None else set()
+    absent |= {"emulator"} if stack.emulator is None else set()
+    return {
+        path: given for path, given in values.items() if path[0] not in absent or given.source is not Source.DEFAULT
+    }

@@ -1,0 +1,60 @@
+"""Where things are kept on this machine."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import platformdirs
+
+from bootstrap.errors import RefusedError
+from bootstrap.model.stack import Stack, StatePaths
+
+_NAME = "bootstrap"
+_HASH_LENGTH = 10
+
+
+def state_paths(stack: Stack, environment: Mapping[str, str]) -> StatePaths:
+    """Where the stack keeps what it must remember; creates nothing.
+
+    The folder is named for the stack and the project's real path, so that two checkouts never meet.
+    """
+    project = hashlib.sha256(str(stack.project.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
+    return StatePaths(folder=state_folder(environment) / f"{stack.name}-{project[:_HASH_LENGTH]}")
+
+
+def create_state(paths: StatePaths) -> None:
+    """Make the stack's folder and its logs folder, readable by their owner only.
+
+    Raises:
+        RefusedError: the disk does not allow it.
+    """
+    try:
+        for folder in (paths.folder, paths.logs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+    except OSError as error:
+        raise RefusedError(
+            f"cannot create {error.filename}: {error.strerror}",
+            fix="set XDG_STATE_HOME to a folder that can be written to",
+        ) from error
+
+
+def state_folder(environment: Mapping[str, str]) -> Path:
+    """What all stacks keep: `$XDG_STATE_HOME/bootstrap`, else the system's place for it."""
+    return _folder(environment, "XDG_STATE_HOME", platformdirs.user_state_path(_NAME, appauthor=False))
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """What can be fetched again: `$XDG_CACHE_HOME/bootstrap`, else the system's place for it."""
+    return _folder(environment, "XDG_CACHE_HOME", platformdirs.user_cache_path(_NAME, appauthor=False))
+
+
+def settings_folder(environment: Mapping[str, str]) -> Path:
+    """What the user writes: `$XDG_CONFIG_HOME/bootstrap`, else the system's place for it."""
+    return _folder(environment, "XDG_CONFIG_HOME", platformdirs.user_config_path(_NAME, appauthor=False))
+
+
+def _folder(environment: Mapping[str, str], variable: str, otherwise: Path) -> Path:
+    given = environment.get(variable, "")
+    # The XDG rules: a relative path is as good as none.
+    return Path(given) / _NAME if Path(given).is_absolute() else otherwise

@@ -1,0 +1,86 @@
+"""What `auto` comes to, and that a stack never gets a second cluster."""
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.config.conflicts import resolve_auto
+from bootstrap.errors import InvalidError, RefusedError
+from bootstrap.model.stack import ClusterSpec, Driver, EmulatorSpec, Placement, Provider, Stack
+
+
+def stack(provider: Provider = Provider.AUTO, emulator: EmulatorSpec | None = None) -> Stack:
+    return Stack(
+        name="dev",
+        file=Path("/p/stacks/dev.yaml"),
+        project=Path("/p"),
+        cluster=ClusterSpec(provider=provider, context="shared" if provider is Provider.EXISTING else None),
+        emulator=emulator or EmulatorSpec(),
+    )
+
+
+def resolved(
+    given: Stack, *, docker: bool = False, lives_on: Provider | None = None
+) -> tuple[Provider, Placement, Driver]:
+    found = resolve_auto(given, docker_answers=docker, lives_on=lives_on)
+    assert found.emulator is not None
+    return found.cluster.provider, found.emulator.placement, found.emulator.driver
+
+
+def test_kind_where_docker_answers_else_kwok() -> None:
+    assert resolved(stack(), docker=True) == (Provider.KIND, Placement.CONTAINER, Driver.MINISTACK)
+    assert resolved(stack(), docker=False) == (Provider.KWOK, Placement.PROCESS, Driver.MINISTACK)
+
+
+def test_a_stack_stays_where_it_lives() -> None:
+    assert resolved(stack(), docker=True, lives_on=Provider.KWOK)[0] is Provider.KWOK
+    assert resolved(stack(), docker=True, lives_on=Provider.K3D)[0] is Provider.K3D
+
+
+@pytest.mark.parametrize("asked", [Provider.AUTO, Provider.KIND])
+def test_docker_down_is_an_error_where_the_stack_lives_on_it(asked: Provider) -> None:
+    with pytest.raises(RefusedError) as caught:
+        resolve_auto(stack(asked), docker_answers=False, lives_on=Provider.KIND)
+    assert caught.value.what == "stack dev lives on kind, and no Docker engine answers"
+
+
+def test_another_provider_is_refused_while_the_stack_lives() -> None:
+    with pytest.raises(RefusedError) as caught:
+        resolve_auto(stack(Provider.KWOK), docker_answers=True, lives_on=Provider.KIND)
+    assert caught.value.what == "stack dev lives on kind; kwok would be a second cluster"
+    assert caught.value.fix == "take it away first: bootstrap down dev --provider kind"
+
+
+@pytest.mark.parametrize(
+    ("provider", "emulator", "placement", "driver"),
+    [
+        (Provider.K3D, EmulatorSpec(), Placement.CONTAINER, Driver.MINISTACK),
+        (Provider.KWOK, EmulatorSpec(driver=Driver.LOCALSTACK), Placement.CONTAINER, Driver.LOCALSTACK),
+        (Provider.KWOK, EmulatorSpec(driver=Driver.MOTO), Placement.PROCESS, Driver.MOTO),
+        (Provider.EXISTING, EmulatorSpec(), Placement.CHART, Driver.LOCALSTACK),
+        (Provider.KIND, EmulatorSpec(placement=Placement.CHART), Placement.CHART, Driver.LOCALSTACK),
+        (Provider.KIND, EmulatorSpec(endpoint="http://127.0.0.1:1"), Placement.ENDPOINT, Driver.AUTO),
+    ],
+)
+def test_placement_and_driver(provider: Provider, emulator: EmulatorSpec, placement: Placement, driver: Driver) -> None:
+    assert resolved(stack(provider, emulator)) == (provider, placement, driver)
+
+
+def test_no_emulator_stays_none() -> None:
+    without = Stack(name="dev", file=None, project=Path("/p"), emulator=None)
+    assert resolve_auto(without, docker_answers=False, lives_on=None).emulator is None
+
+
+def test_what_auto_came_to_must_go_with_the_rest() -> None:
+    chart = stack(emulator=EmulatorSpec(placement=Placement.CHART))
+    with pytest.raises(InvalidError) as caught:
+        resolve_auto(chart, docker_answers=False, lives_on=None)
+    assert str(caught.value) == (
+        "/p/stacks/dev.yaml: emulator.placement: chart cannot be used on kwok, whose pods are simulated: "
+        "write process, container or auto"
+    )
+
+
+def test_ministack_has_no_place_on_an_existing_cluster_but_an_endpoint() -> None:
+    with pytest.raises(InvalidError, match="ministack has no chart"):
+        resolved(stack(Provider.EXISTING, EmulatorSpec(driver=Driver.MINISTACK)))
