@@ -133,6 +133,11 @@ class StatePaths:
         return self.folder / "lock"
 
     @property
+    def provider(self) -> Path:
+        """The name of the provider that the stack lives on."""
+        return self.folder / "provider"
+
+    @property
     def logs(self) -> Path:
         """Full logs of runs and of long-lived programs."""
         return self.folder / "logs"
