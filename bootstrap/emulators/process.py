@@ -5,6 +5,7 @@ import importlib.util
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from bootstrap.clock import CancelToken, Clock
@@ -26,6 +27,8 @@ from bootstrap.process import Command, Processes, ProcessIdentity
 DEFAULT_PORT = 4566
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+LAUNCH_SECONDS = 3.0
+RELEASE_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 # What a program needs to run at all; credentials, profiles, proxies and Docker's address stay behind.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
@@ -83,6 +86,7 @@ class ProcessEmulator:
             RefusedError: the driver is not installed, or its port is taken.
             StepFailedError: it ended, or did not answer in time; shows the end of its log.
         """
+        self._await_launcher(cancel)
         seen = self.observe(cancel)
         if seen.state is TargetState.RUNNING and seen.endpoint is not None:
             return self._incarnated(self._prove_running(cancel), cancel)
@@ -101,17 +105,27 @@ class ProcessEmulator:
 
     def delete(self, cancel: CancelToken, say: Say) -> None:
         """See `Emulator.delete`."""
+        self._await_launcher(cancel)
         if self._living() is not None:
             say(f"stopping {self._driver.name}")
             self.stop(cancel)
         self._folder.remove()
+
+    def _await_launcher(self, cancel: CancelToken) -> None:
+        """Let a child that a killed or cancelled run has just started write down who it is."""
+        if self._folder.record() is None:
+            return
+        token = cancel.within(LAUNCH_SECONDS, "the start of an earlier run")
+        while self._folder.identity() is None and token.remaining():
+            self._clock.wait(threading.Event(), _POLL_SECONDS)
+            cancel.check()
 
     def _living(self) -> ProcessIdentity | None:
         identity = self._folder.identity()
         return identity if identity is not None and self._processes.alive(identity) else None
 
     def _observe_ended(self, record: Record | None, cancel: CancelToken) -> EmulatorObserved:
-        if self._spec.port and free_port(self._spec.port) is None:
+        if self._spec.port and self._is_taken(self._spec.port, record):
             holder = holder_of(self._spec.port, self._processes, cancel)
             return EmulatorObserved(
                 state=TargetState.FOREIGN, detail=f"port {self._spec.port} of 127.0.0.1 is taken by {holder}"
@@ -123,6 +137,16 @@ class ProcessEmulator:
             state=TargetState.STOPPED if kept else TargetState.ABSENT,
             detail="ended, its data is kept" if kept else "ended, its data is lost",
         )
+
+    def _is_taken(self, port: int, record: Record | None) -> bool:
+        # The threads of a killed process hold its port for a moment after it counts as ended.
+        patience = RELEASE_SECONDS if record is not None and record.port == port else 0.0
+        until = self._clock.monotonic() + patience
+        while free_port(port) is None:
+            if self._clock.monotonic() >= until:
+                return True
+            self._clock.wait(threading.Event(), _POLL_SECONDS)
+        return False
 
     def _differs(self, record: Record) -> str:
         pairs = (
@@ -181,7 +205,7 @@ class ProcessEmulator:
         remembered = () if last is None else (last.port,)
         wanted = (self._spec.port,) if self._spec.port else (*remembered, DEFAULT_PORT, 0)
         for port in wanted:
-            if (free := free_port(port)) is not None:
+            if not self._is_taken(port, last) and (free := free_port(port)) is not None:
                 return free
         holder = holder_of(wanted[0], self._processes, cancel)
         raise RefusedError(

@@ -1,0 +1,45 @@
+"""Real emulators on ports of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.emulators.choose import driver_of
+from bootstrap.emulators.process import ProcessEmulator
+from bootstrap.emulators.sockets import free_port
+from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
+from bootstrap.process import SystemProcesses
+from fakes.machine import Make, quiet
+
+
+@pytest.fixture
+def cancel() -> CancelToken:
+    return CancelToken(SystemClock())
+
+
+@pytest.fixture(params=[Driver.MINISTACK, Driver.MOTO], ids=str)
+def driver(request: pytest.FixtureRequest) -> Driver:
+    """Every driver that runs as a process."""
+    return Driver(request.param)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StatePaths:
+    return StatePaths(folder=tmp_path / "state ü")
+
+
+@pytest.fixture
+def make(driver: Driver, state: StatePaths, cancel: CancelToken) -> Iterator[Make]:
+    """Emulators of one stack, as one run after another makes them; all gone at the end."""
+    port = free_port()
+    assert port is not None
+
+    def made(**changed: object) -> ProcessEmulator:
+        spec = EmulatorSpec(**{"driver": driver, "port": port, **changed})  # type: ignore[arg-type]  # fields of the spec
+        clock = SystemClock()
+        return ProcessEmulator("test", spec, state, driver_of(spec), SystemProcesses(clock), clock)
+
+    yield made
+    made().delete(cancel, quiet)
