@@ -1,0 +1,81 @@
+"""Gathers what is wrong and what is noteworthy, so that it is told all at once and without repetition."""
+
+from dataclasses import dataclass, field
+
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.flux.places import Places
+from bootstrap.model.kube import ObjectRef
+from bootstrap.model.release import Note
+
+_SHOWN = 3
+
+
+@dataclass(slots=True)
+class _Topic:
+    text: str
+    place: Place | None
+    expected: bool
+    subjects: list[str] = field(default_factory=list)
+
+
+class Findings:
+    """Problems and notes of one repository."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self._problems: dict[Problem, None] = {}
+        self._topics: dict[str, _Topic] = {}
+
+    def problem(self, text: str, place: Place) -> None:
+        """Something that has to be mended."""
+        self._problems[Problem(place=place, text=text)] = None
+
+    def note(self, text: str, subject: str, place: Place | None, *, expected: bool = False) -> None:
+        """Something to know of `subject`; the same text for several becomes one note that counts them."""
+        topic = self._topics.setdefault(text, _Topic(text=text, place=place, expected=expected))
+        if subject not in topic.subjects:
+            topic.subjects.append(subject)
+
+    def notes(self) -> tuple[Note, ...]:
+        """All notes, one per text, with the place of the first that it is about."""
+        return tuple(
+            Note(text=f"{_listed(topic.subjects)}: {topic.text}", place=topic.place, expected=topic.expected)
+            for topic in self._topics.values()
+        )
+
+    def check(self) -> None:
+        """Return when nothing is wrong.
+
+        Raises:
+            InvalidError: with every problem.
+        """
+        if self._problems:
+            raise InvalidError(tuple(self._problems))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """One object of the repository, to speak of it with its place."""
+
+    ref: ObjectRef
+    findings: Findings
+    fallback: str
+    """The folder it was built from: named when its file is not found."""
+
+    def place(self, path: str | None = None) -> Place:
+        """Where it, or its field at `path`, is written."""
+        return self.findings.places.of(self.ref, self.fallback, path) or Place(file=self.fallback, path=path)
+
+    def problem(self, text: str, path: str | None = None) -> None:
+        """Something wrong with it."""
+        self.findings.problem(f"{self.ref}: {text}", self.place(path))
+
+    def note(self, text: str, path: str | None = None, *, expected: bool = False) -> None:
+        """Something to know of it."""
+        self.findings.note(text, str(self.ref), self.place(path), expected=expected)
+
+
+def _listed(subjects: list[str]) -> str:
+    shown = ", ".join(subjects[:_SHOWN])
+    more = len(subjects) - _SHOWN
+    return shown if more <= 0 else f"{shown} and {more} more"

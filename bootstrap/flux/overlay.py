@@ -1,0 +1,187 @@
+"""Lays out the folder that kustomize builds for one Flux Kustomization, without a write into the user's tree.
+
+Flux merges its own settings into the folder's kustomization.yaml. Here the merged file stands in a temporary folder
+that mirrors the repository by symbolic links, so that every path in it means what it means in the repository.
+"""
+
+import contextlib
+import os
+import posixpath
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.flux.scalars import YamlError, load
+
+FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_IGNORED_FOLDERS = frozenset({".git", ".github", ".circleci"})
+_IGNORED_FILES = frozenset(
+    {
+        ".travis.yml",
+        ".gitlab-ci.yml",
+        "appveyor.yml",
+        ".drone.yml",
+        "cloudbuild.yaml",
+        "codeship-services.yml",
+        "codeship-steps.yml",
+        ".goreleaser.yml",
+        ".sops.yaml",
+        ".flux.yaml",
+    }
+)
+"""What source-controller leaves out of every artifact."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Additions:
+    """What a Flux Kustomization adds to the kustomization.yaml of its folder."""
+
+    namespace: str | None = None
+    name_prefix: str | None = None
+    name_suffix: str | None = None
+    patches: tuple[Mapping[str, Any], ...] = ()
+    patches_strategic_merge: tuple[Mapping[str, Any], ...] = ()
+    patches_json6902: tuple[Mapping[str, Any], ...] = ()
+    components: tuple[str, ...] = ()
+    ignore_missing_components: bool = False
+    images: tuple[Mapping[str, Any], ...] = ()
+    build_metadata: tuple[str, ...] = field(default=())
+
+
+def inside(path: str) -> str:
+    """A Flux path relative to the root, without a way out of it; `.` is the root."""
+    return posixpath.normpath("/" + path).lstrip("/") or "."
+
+
+@contextlib.contextmanager
+def laid_out(root: Path, folder: str, additions: Additions) -> Iterator[Path | None]:
+    """The folder to hand to kustomize while the context lasts; None when there is nothing in it to build.
+
+    Raises:
+        InvalidError: its kustomization.yaml cannot be read.
+    """
+    source = root / folder
+    merged = _merged(root, source, additions)
+    if merged is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="bootstrap-kustomize-") as temporary:
+        target = _mirror(root, inside(folder), Path(temporary).resolve())
+        (target / FILE_NAMES[0]).write_text(yaml.safe_dump(merged, sort_keys=False, allow_unicode=True))
+        yield target
+
+
+def _mirror(root: Path, folder: str, target: Path) -> Path:
+    """Real folders down to `folder`, links to everything beside them; the last one without its kustomization file."""
+    source = root
+    for name in () if folder == "." else folder.split("/"):
+        _link_all(source, target, {name})
+        source, target = source / name, target / name
+        target.mkdir()
+    _link_all(source, target, set(FILE_NAMES))
+    return target
+
+
+def _link_all(source: Path, target: Path, without: set[str]) -> None:
+    for entry in os.scandir(source):
+        if entry.name not in without:
+            (target / entry.name).symlink_to(entry.path)
+
+
+def _merged(root: Path, folder: Path, additions: Additions) -> dict[str, Any] | None:
+    file = next((folder / name for name in FILE_NAMES if (folder / name).is_file()), None)
+    if file is None:
+        listed = _scan(folder)
+        settings: dict[str, Any] = {"resources": listed}
+    else:
+        settings = _read(file, root)
+        listed = settings.get("resources") or settings.get("bases") or []
+    _add(settings, folder, additions)
+    if not listed:
+        # Flux asks for this so that kustomize does not call the file empty; it shows on what generators make.
+        settings.setdefault("buildMetadata", ["originAnnotations"])
+    # kustomize inside Flux keeps the listed order; kubectl sorts unless it is told not to.
+    settings.setdefault("sortOptions", {"order": "fifo"})
+    return settings if listed or file is not None or additions.components else None
+
+
+def _read(file: Path, root: Path) -> dict[str, Any]:
+    shown = file.relative_to(root).as_posix()
+    try:
+        settings = load(file.read_text())
+    except YamlError as error:
+        raise InvalidError([Problem(place=Place(file=shown, line=error.line), text=str(error))]) from error
+    if settings is not None and not isinstance(settings, dict):
+        raise InvalidError([Problem(place=Place(file=shown), text="is no kustomization")])
+    return settings or {}
+
+
+def _add(settings: dict[str, Any], folder: Path, additions: Additions) -> None:
+    given = {
+        "namespace": additions.namespace,
+        "namePrefix": additions.name_prefix,
+        "nameSuffix": additions.name_suffix,
+        "buildMetadata": list(additions.build_metadata) or None,
+    }
+    settings.update({key: value for key, value in given.items() if value is not None})
+    _extend(settings, "patches", [dict(patch) for patch in additions.patches])
+    _extend(settings, "patchesStrategicMerge", [dump_patch(patch) for patch in additions.patches_strategic_merge])
+    _extend(settings, "patchesJson6902", [json6902(patch) for patch in additions.patches_json6902])
+    missing = {name for name in additions.components if not (folder / name).exists()}
+    leave_out = missing if additions.ignore_missing_components else set()
+    _extend(settings, "components", [name for name in additions.components if name not in leave_out])
+    for image in additions.images:
+        _set_image(settings.setdefault("images", []), image)
+
+
+def _extend(settings: dict[str, Any], key: str, more: list[Any]) -> None:
+    if more:
+        settings[key] = [*(settings.get(key) or []), *more]
+
+
+def dump_patch(patch: object) -> str:
+    """A patch as the text that kustomize takes."""
+    return str(yaml.safe_dump(patch, sort_keys=False))
+
+
+def json6902(patch: Mapping[str, Any]) -> dict[str, Any]:
+    """A patch of the old `patchesJson6902` with its operations as text."""
+    return {**patch, "patch": dump_patch(patch.get("patch"))}
+
+
+def _set_image(images: list[dict[str, Any]], image: Mapping[str, Any]) -> None:
+    """An image that is named already is changed field by field; tag and digest change together."""
+    there = next((known for known in images if known.get("name") == image.get("name")), None)
+    if there is None:
+        images.append(dict(image))
+        return
+    if image.get("newName"):
+        there["newName"] = image["newName"]
+    if image.get("newTag") or image.get("digest"):
+        for key in ("newTag", "digest"):
+            there.pop(key, None)
+            if image.get(key):
+                there[key] = image[key]
+
+
+def _scan(folder: Path) -> list[str]:
+    """The resources of a folder without kustomization.yaml: its YAML files, and subfolders that have one, whole."""
+    found: list[str] = []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name not in _IGNORED_FOLDERS:
+                found += _scan_folder(Path(entry.path))
+        elif entry.name.endswith((".yaml", ".yml")) and entry.name not in _IGNORED_FILES:
+            found.append(f"./{entry.name}")
+    return found
+
+
+def _scan_folder(folder: Path) -> list[str]:
+    if any((folder / name).is_file() for name in FILE_NAMES):
+        return [f"./{folder.name}"]
+    return [f"./{folder.name}/{found[2:]}" for found in _scan(folder)]

@@ -1,0 +1,166 @@
+"""Finds where in the repository's files an object, or a field of it, is written: kustomize does not tell."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+
+from bootstrap.errors import Place
+from bootstrap.flux.overlay import FILE_NAMES
+from bootstrap.model.kube import ObjectRef
+
+_SKIPPED = frozenset({".git", ".github", ".venv", "node_modules", "__pycache__"})
+_LARGEST = 4_000_000
+_SEPARATOR = re.compile(rb"^---(?:[ \t].*)?\r?$", re.MULTILINE)
+_KIND = re.compile(rb"^kind:[ \t]*[\"']?([\w.-]+)", re.MULTILINE)
+_METADATA = re.compile(rb"^metadata:[ \t]*(\{.*\}|(?:\r?\n(?:[ \t]+.*|[ \t]*#.*)?)*)", re.MULTILINE)
+_NAME = re.compile(rb"^[ \t]+name:[ \t]*[\"']?([^\s\"'#]+)|[{,][ \t]*name:[ \t]*[\"']?([^\s\"',}]+)", re.MULTILINE)
+_NAMESPACE = re.compile(
+    rb"^[ \t]+namespace:[ \t]*[\"']?([^\s\"'#]+)|[{,][ \t]*namespace:[ \t]*[\"']?([^\s\"',}]+)", re.MULTILINE
+)
+_STRING = re.compile(r"[\w.+@~/-]+")
+_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Written:
+    """One document of a file that looks like this object: the object itself, or a patch of it."""
+
+    file: Path
+    line: int
+    text: bytes
+    kind: str
+    name: str
+    namespace: str | None
+
+
+class Places:
+    """The objects of one repository, looked up by what they are called. Reads files only when first asked."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._drawn: dict[Path, frozenset[Path]] = {}
+
+    def of(self, ref: ObjectRef, folder: str, path: str | None = None) -> Place | None:
+        """Where the object that was built from `folder`, or its field at `path`, is written; None when unknown."""
+        candidates = self._candidates(ref, folder)
+        for written in reversed(candidates) if path else ():
+            line = _line_of(written, path or "")
+            if line is not None:
+                return Place(file=self._shown(written.file), line=line, path=path)
+        if not candidates:
+            return None
+        return Place(file=self._shown(candidates[0].file), line=candidates[0].line, path=path)
+
+    def _candidates(self, ref: ObjectRef, folder: str) -> Sequence[_Written]:
+        """Whole objects before patches; what the folder does not draw in counts only when nothing else is found."""
+        named = [
+            written
+            for written in self._by_name.get((ref.kind, ref.name), ())
+            if _may_be(written.namespace, ref.namespace)
+        ]
+        drawn = self._drawn_in(self._root / folder)
+        return sorted(
+            [written for written in named if written.file in drawn] or named, key=lambda written: -len(written.text)
+        )
+
+    def _drawn_in(self, folder: Path) -> frozenset[Path]:
+        """The files that kustomize reads for this folder, as far as its kustomization files name them."""
+        if folder not in self._drawn:
+            self._drawn[folder] = frozenset()
+            self._drawn[folder] = frozenset(self._reached(folder))
+        return self._drawn[folder]
+
+    def _reached(self, folder: Path) -> Iterator[Path]:
+        named = next((folder / name for name in FILE_NAMES if (folder / name).is_file()), None)
+        if named is None:
+            yield from _files(folder)
+            return
+        yield named
+        for text in _STRING.findall(named.read_text(errors="replace")):
+            path = Path(os.path.normpath(folder / text))
+            if path.is_file():
+                yield path
+            elif path != folder and path.is_dir() and path.is_relative_to(self._root):
+                yield from self._drawn_in(path)
+
+    def _shown(self, file: Path) -> str:
+        return file.relative_to(self._root).as_posix()
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], list[_Written]]:
+        found: dict[tuple[str, str], list[_Written]] = {}
+        for file in _files(self._root):
+            for written in _documents(file):
+                found.setdefault((written.kind, written.name), []).append(written)
+        return found
+
+
+def _may_be(written: str | None, wanted: str | None) -> bool:
+    return written is None or wanted is None or written == wanted or "$" in written
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED)
+        for name in sorted(files):
+            file = Path(folder, name)
+            if name.endswith((".yaml", ".yml")) and file.is_file() and file.stat().st_size < _LARGEST:
+                yield file
+
+
+def _documents(file: Path) -> Iterator[_Written]:
+    content = file.read_bytes()
+    start = 0
+    for end, following in (*((mark.start(), mark.end()) for mark in _SEPARATOR.finditer(content)), (len(content), 0)):
+        text = content[start:end]
+        kind, metadata = _KIND.search(text), _METADATA.search(text)
+        name = None if metadata is None else _first(_NAME, metadata.group(0))
+        if kind is not None and metadata is not None and name is not None:
+            yield _Written(
+                file=file,
+                line=content.count(b"\n", 0, start + kind.start()) + 1,
+                text=text,
+                kind=kind.group(1).decode(),
+                name=name,
+                namespace=_first(_NAMESPACE, metadata.group(0)),
+            )
+        start = following
+
+
+def _first(expression: re.Pattern[bytes], text: bytes) -> str | None:
+    found = expression.search(text)
+    return None if found is None else (found.group(1) or found.group(2)).decode(errors="replace")
+
+
+def _line_of(written: _Written, path: str) -> int | None:
+    """The line of `spec.a[0].b` in that document; None when it does not hold it or cannot be read."""
+    try:
+        node = yaml.compose(written.text.decode(errors="replace"), yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return None
+    line = 0
+    for key, index in _PART.findall(path):
+        step = _entry(node, key) if key else _item(node, int(index))
+        if step is None:
+            return None
+        line, node = step
+    before = written.text[: written.text.index(b"kind:")].count(b"\n")
+    return written.line - before + line
+
+
+def _entry(node: yaml.Node | None, key: str) -> tuple[int, yaml.Node] | None:
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return next(((name.start_mark.line, value) for name, value in node.value if name.value == key), None)
+
+
+def _item(node: yaml.Node | None, index: int) -> tuple[int, yaml.Node] | None:
+    if not isinstance(node, yaml.SequenceNode) or index >= len(node.value):
+        return None
+    item = node.value[index]
+    return item.start_mark.line, item

@@ -1,0 +1,63 @@
+"""Merges a release's values as Flux does."""
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bootstrap.flux.scalars import YamlError, load
+from bootstrap.flux.strvals import PathError, set_value
+from bootstrap.model.release import ValuesFrom
+
+
+class ValuesError(ValueError):
+    """The content of one `valuesFrom` entry cannot be used."""
+
+    def __init__(self, source: ValuesFrom, text: str) -> None:
+        super().__init__(f"{source.kind} {source.name}, key {source.values_key}: {text}")
+        self.source = source
+
+
+def merged(inline: Mapping[str, Any], sources: Iterable[ValuesFrom]) -> dict[str, Any]:
+    """`sources` in their order, then `inline`: the later wins, mapping by mapping.
+
+    A source with a target path is put over the inline values too. A source without content is passed over.
+
+    Raises:
+        ValuesError: a content is no YAML mapping, or its target path cannot be followed.
+    """
+    result: dict[str, Any] = {}
+    for source in sources:
+        if source.content is None:
+            continue
+        if source.target_path:
+            result = _over(result, inline)
+            _set(result, source, source.content)
+        else:
+            result = _over(result, _document(source, source.content))
+    return _over(result, inline)
+
+
+def _document(source: ValuesFrom, content: str) -> dict[str, Any]:
+    try:
+        values = load(content)
+    except YamlError as error:
+        raise ValuesError(source, str(error)) from error
+    if values is not None and not isinstance(values, dict):
+        raise ValuesError(source, "is no mapping")
+    return values or {}
+
+
+def _set(values: dict[str, Any], source: ValuesFrom, content: str) -> None:
+    try:
+        set_value(values, source.target_path or "", content, literal=source.literal)
+    except PathError as error:
+        raise ValuesError(source, f"at {source.target_path}: {error}") from error
+
+
+def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(lower)
+    for key, value in upper.items():
+        held = result.get(key)
+        both = isinstance(held, dict) and isinstance(value, dict)
+        result[key] = _over(held, value) if both else copy.deepcopy(value)  # type: ignore[arg-type]  # both are dicts
+    return result

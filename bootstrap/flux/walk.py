@@ -1,0 +1,191 @@
+"""Walks from the entry through all Kustomizations that it leads to, level by level."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bootstrap.flux.decryption import Decrypt
+from bootstrap.flux.documents import Build, Built, Variables, build, manifests
+from bootstrap.flux.findings import Findings, Subject
+from bootstrap.flux.kustomization import GROUP, Declared, PostBuild, read_kustomization
+from bootstrap.flux.scalars import YamlError, load
+from bootstrap.flux.sources import Sources
+from bootstrap.flux.store import Store, contents
+from bootstrap.model.kube import Manifest, ref_of
+
+_THREADS = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tools:
+    """What makes objects of the files below `root`."""
+
+    root: Path
+    build: Build
+    decrypt: Decrypt | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expanded:
+    """A Kustomization with its objects, child Kustomizations among them."""
+
+    declared: Declared
+    parent: str | None
+    manifests: tuple[Manifest, ...] = ()
+
+
+class Walk:
+    """One way through a repository."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        *,
+        variables: Mapping[str, str],
+        store: Store,
+        sources: Sources,
+        findings: Findings,
+    ) -> None:
+        self._tools = tools
+        self._variables = variables
+        self._store = store
+        self._sources = sources
+        self._findings = findings
+        self._parents: dict[str, str | None] = {}
+        self._done: dict[str, Expanded] = {}
+
+    def expand(self, entry: Declared) -> tuple[Expanded, ...]:
+        """The entry and all below it, each parent before its children, in listed order."""
+        entry, built = self._adopted(entry)
+        self._parents[entry.id] = None
+        waiting = [built]
+        while waiting:
+            settled = [built for built in waiting if self._settled(built.declared)] or [_least_demanding(waiting)]
+            waiting = [built for built in waiting if built not in settled]
+            found = [child for built in settled for child in self._finish(built, top=built.declared.id == entry.id)]
+            waiting += self._build_all(found)
+        return tuple(self._in_order(entry.id))
+
+    def _adopted(self, entry: Declared) -> tuple[Declared, Built]:
+        """The entry as its own Kustomization declares it, where the repository holds one: flux bootstrap writes it."""
+        built = self._build(entry)
+        own = next((declared for declared in self._kustomizations(built) if declared.path == entry.path), None)
+        if own is None:
+            return entry, built
+        if own.additions == entry.additions:
+            return own, replace(built, declared=own)
+        return own, self._build(own)
+
+    def _kustomizations(self, built: Built) -> Sequence[Declared]:
+        silent = Findings(self._findings.places)
+        found = (_as_kustomization(text, built.declared, silent) for text in built.texts)
+        return [declared for declared in found if declared is not None]
+
+    def _build_all(self, declared: Sequence[Declared]) -> list[Built]:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return list(pool.map(self._build, declared))
+
+    def _build(self, declared: Declared) -> Built:
+        return build(self._tools.root, declared, self._tools.build)
+
+    def _settled(self, declared: Declared) -> bool:
+        """Whether everything it takes variables from is known."""
+        post_build = declared.post_build or PostBuild()
+        return all(self._store.find(ref.kind, declared.namespace, ref.name) for ref in post_build.substitute_from)
+
+    def _finish(self, built: Built, *, top: bool) -> list[Declared]:
+        """Make its objects, and tell which Kustomizations to build next."""
+        declared = built.declared
+        for problem in built.problems:
+            self._findings.problem(problem.text, problem.place)
+        found = manifests(built, self._variables_of(declared, top=top), self._tools.decrypt, self._findings)
+        self._store.add(found)
+        self._done[declared.id] = Expanded(declared=declared, parent=self._parents[declared.id], manifests=found)
+        children = [
+            read_kustomization(manifest, self._subject(manifest, declared))
+            for manifest in found
+            if ref_of(manifest).group == GROUP and ref_of(manifest).kind == "Kustomization"
+        ]
+        if top:
+            own = () if declared.source is None else (declared.source,)
+            self._sources.choose_own(own or [child.source for child in children if child.source is not None])
+        return [child for child in children if self._is_new(child, declared)]
+
+    def _is_new(self, child: Declared, parent: Declared) -> bool:
+        """Note it as a child; whether it is to be built."""
+        if child.id in self._parents:
+            return False
+        self._parents[child.id] = parent.id
+        self._done[child.id] = Expanded(declared=child, parent=parent.id)
+        return not child.suspended and self._is_here(child)
+
+    def _is_here(self, child: Declared) -> bool:
+        if child.source is not None and not self._sources.is_working_tree(child.source):
+            url = self._sources.url(child.source)
+            where = f"{child.source} ({url})" if url else str(child.source)
+            text = f"its files are not read: they come from {where}, which is not this repository"
+            child.subject.note(text, "spec.sourceRef")
+            return False
+        if not (self._tools.root / child.path).is_dir():
+            child.subject.problem(f"there is no folder {child.path}", "spec.path")
+            return False
+        return True
+
+    def _variables_of(self, declared: Declared, *, top: bool) -> Variables | None:
+        if declared.post_build is None:
+            return Variables(values=self._variables, only_given=True) if top and self._variables else None
+        values: dict[str, str] = {}
+        for ref in declared.post_build.substitute_from:
+            held = self._store.find(ref.kind, declared.namespace, ref.name)
+            if held is not None:
+                values |= contents(held)
+            elif not ref.optional:
+                self._lacking(declared, f"{ref.kind} {declared.namespace}/{ref.name}")
+        values |= declared.post_build.substitute
+        values |= self._variables
+        if not values and not declared.post_build.always:
+            return None
+        return Variables(values={name: value.replace("\n", "") for name, value in values.items()})
+
+    def _lacking(self, declared: Declared, source: str) -> None:
+        if self._variables:
+            declared.subject.note(
+                f"{source} is not in the repository: only the stack's own variables stand for what it holds",
+                "spec.postBuild.substituteFrom",
+            )
+            return
+        declared.subject.problem(
+            f"{source} is not in the repository: add it, mark it optional, or give what it holds with --var",
+            "spec.postBuild.substituteFrom",
+        )
+
+    def _subject(self, manifest: Manifest, declared: Declared) -> Subject:
+        return Subject(ref=ref_of(manifest), findings=self._findings, fallback=declared.path)
+
+    def _in_order(self, top: str) -> list[Expanded]:
+        children = [child for child, parent in self._parents.items() if parent == top]
+        return [self._done[top], *(found for child in children for found in self._in_order(child))]
+
+
+def _least_demanding(waiting: Sequence[Built]) -> Built:
+    """The one to go on with although it lacks a source of variables: best one that calls it optional."""
+
+    def demanding(built: Built) -> bool:
+        post_build = built.declared.post_build or PostBuild()
+        return any(not ref.optional for ref in post_build.substitute_from)
+
+    return min(waiting, key=demanding)
+
+
+def _as_kustomization(text: str, declared: Declared, findings: Findings) -> Declared | None:
+    if GROUP not in text:
+        return None
+    try:
+        manifest = load(text)
+    except YamlError:
+        return None
+    ref = ref_of(manifest)
+    if ref.group != GROUP or ref.kind != "Kustomization":
+        return None
+    return read_kustomization(manifest, Subject(ref=ref, findings=findings, fallback=declared.path))
