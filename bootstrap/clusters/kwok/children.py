@@ -80,13 +80,23 @@ class Children:
         """
         for component, (identity, command) in self._watched.items():
             if not self._processes.alive(identity):
-                raise StepFailedError(
-                    f"{component} of the cluster has ended",
-                    evidence=self.last_words(component),
-                    command=f"cd {shlex.quote(str(self._layout.folder))} && {command}",
-                    fix=_fix(component),
-                    log=str(self._layout.log(component)),
-                )
+                raise self._ended(component, f"cd {shlex.quote(str(self._layout.folder))} && {command}")
+
+    def check_all(self) -> None:
+        """Return while every component runs, whoever started it; raises as `check`."""
+        running = self.running()
+        for component in Component:
+            if component not in running:
+                raise self._ended(component)
+
+    def _ended(self, component: Component, command: str | None = None) -> StepFailedError:
+        return StepFailedError(
+            f"{component} of the cluster has ended",
+            evidence=self.last_words(component),
+            command=command,
+            fix=_fix(component),
+            log=str(self._layout.log(component)),
+        )
 
     def last_words(self, component: Component) -> tuple[str, ...]:
         """The lines of its log that tell the most, and a full disk."""

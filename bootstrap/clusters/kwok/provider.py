@@ -106,6 +106,14 @@ class KwokProvider:
             self._children.stop(cancel, polite=signal.SIGKILL)
             self._remove_files()
 
+    def check(self) -> None:
+        """Return while a cluster that `up` made has all its components; cheap enough for every second of a run.
+
+        Raises:
+            StepFailedError: one has ended, and nothing that still waits can come true; with its last words.
+        """
+        self._children.check_all()
+
     def _without_record(self, running: Mapping[Component, object]) -> ClusterObserved:
         if running:
             return broken("its files are gone, but its processes run")

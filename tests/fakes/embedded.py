@@ -1,0 +1,54 @@
+"""An embedded cluster in a test's folder; run as a program, one that a test can kill."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.clusters.kwok.provider import KwokProvider
+from bootstrap.engine.ports import Programs
+from bootstrap.model.observed import TargetState
+from bootstrap.model.stack import ClusterSpec, StatePaths
+from bootstrap.process import SystemProcesses
+from fakes.programs import real_programs
+
+
+class Embedded:
+    """A provider and what it is called with."""
+
+    def __init__(self, folder: Path, *, workers: int = 0, programs: Programs | None = None) -> None:
+        self.state = StatePaths(folder=folder)
+        self.said: list[str] = []
+        self.spec = ClusterSpec(workers=workers)
+        self._clock = SystemClock()
+        self._programs = programs or real_programs()
+
+    @property
+    def provider(self) -> KwokProvider:
+        """A new one each time: nothing may depend on what one remembers."""
+        processes = SystemProcesses(self._clock)
+        return KwokProvider("test", self.spec, self.state, self._programs, processes, self._clock)
+
+    def token(self, seconds: float = 180.0) -> CancelToken:
+        return CancelToken(self._clock).within(seconds, "the test")
+
+    def up(self) -> str:
+        """Bring it up; its UID."""
+        return self.provider.up(self.token(), self.said.append).uid
+
+    def delete(self) -> None:
+        self.provider.delete(self.token(), self.said.append)
+
+    def observe(self) -> tuple[TargetState, str]:
+        observed = self.provider.observe(self.token())
+        return observed.state, observed.detail
+
+
+def main(verb: str, folder: str) -> None:
+    embedded = Embedded(Path(folder))
+    verbs: dict[str, Callable[[], object]] = {"up": embedded.up, "delete": embedded.delete, "observe": embedded.observe}
+    sys.stdout.write(f"{verbs[verb]()}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
