@@ -2,12 +2,13 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from bootstrap.clock import CancelToken, Clock
+from bootstrap.engine.files import write_whole
 from bootstrap.engine.journal import Journal
 from bootstrap.engine.lock import hold
 from bootstrap.engine.observe import observe
@@ -15,16 +16,34 @@ from bootstrap.engine.perform import Performer
 from bootstrap.engine.ports import Ports
 from bootstrap.engine.recover import end_leftovers
 from bootstrap.engine.run import Report, run_plan
-from bootstrap.errors import InvalidError, Place, Problem
-from bootstrap.model.event import Emit, Event, Noted, Planned, RunFinished, RunStarted
+from bootstrap.errors import BootstrapError, InvalidError, Place, Problem
+from bootstrap.model.event import (
+    Emit,
+    Event,
+    Noted,
+    Outcome,
+    Planned,
+    RunFinished,
+    RunStarted,
+    Say,
+    Status,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+)
+from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.observed import Observed, TargetState
 from bootstrap.model.release import FluxRepo, Note
 from bootstrap.model.stack import Provider, Stack, StatePaths
-from bootstrap.model.step import Plan
+from bootstrap.model.status import Health
+from bootstrap.model.step import Plan, StepId
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.select import select
 from bootstrap.plan.teardown import build_teardown
 from bootstrap.process import Processes
+
+PROGRAMS = StepId("programs")
+"""What is told before there is a plan: programs are fetched or built."""
 
 Infer: TypeAlias = Callable[[Wanted], Sequence[tuple[str, str, str]]]
 
@@ -44,6 +63,10 @@ class Platform:
     """Reads the stack's repository."""
     infer: Infer
     """Reads more edges from rendered manifests."""
+    health: Callable[[Sequence[ObjectRef], str, KubeContext, CancelToken], Mapping[ObjectRef, tuple[Health, str]]]
+    """How objects are right now; those without a namespace are looked for in the one given."""
+    fetch: Callable[[CancelToken, Say], Sequence[str]] | None = None
+    """Brings the programs that reading, planning and running need; those it brought. None: all are here."""
     headline: str
     """What the first line says of provider and simulation."""
 
@@ -105,7 +128,9 @@ def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit,
         InvalidError, RefusedError: before anything was changed.
     """
     with _changing(platform, how, emit, cancel) as told:
+        fetch_programs(platform, emit=told, cancel=cancel)
         planning = plan_up(platform, options, cancel)
+        remember_provider(platform)
         report = _run(platform, planning.plan, planning.observed, how, emit=told, cancel=cancel)
         _finish(platform, report, how, told, _where(platform, report))
     return report
@@ -125,6 +150,37 @@ def down(platform: Platform, how: RunOptions, *, emit: Emit, cancel: CancelToken
         report = _run(platform, plan, observed, how, emit=told, cancel=cancel)
         _finish(platform, report, how, told, ())
     return report
+
+
+def fetch_programs(platform: Platform, *, emit: Emit, cancel: CancelToken) -> None:
+    """Bring the programs that are missing, told as a step of its own before there can be a plan.
+
+    Raises:
+        RefusedError: one can neither be found nor fetched nor built.
+    """
+    if platform.fetch is None:
+        return
+    clock, started = platform.clock, platform.clock.monotonic()
+    emit(StepStarted(at=clock.now(), step=PROGRAMS, reason="not on this machine yet"))
+
+    def say(text: str) -> None:
+        emit(StepProgress(at=clock.now(), step=PROGRAMS, text=text))
+
+    def finish(outcome: Outcome) -> None:
+        seconds = clock.monotonic() - started
+        emit(StepFinished(at=clock.now(), step=PROGRAMS, outcome=outcome, seconds=seconds))
+
+    try:
+        brought = platform.fetch(cancel, say)
+    except BootstrapError as error:
+        finish(Outcome(status=Status.FAILED, detail=error.what, error=error))
+        raise
+    finish(Outcome(status=Status.DONE, detail=", ".join(brought)))
+
+
+def remember_provider(platform: Platform) -> None:
+    """Note where the stack lives before anything of it is made there: it must never live in two places."""
+    write_whole(platform.state.provider, f"{platform.stack.cluster.provider}\n".encode())
 
 
 def remove_state(platform: Platform) -> None:

@@ -20,6 +20,7 @@ from bootstrap.model.observed import (
     TargetState,
 )
 from bootstrap.model.release import Kustomization, Release
+from bootstrap.model.status import Health
 
 KUBE = KubeContext(kubeconfig=Path("/kubeconfig"), uid="uid-1", simulated=True)
 ENDPOINT = EmulatorEndpoint(url="http://127.0.0.1:4566", region="us-east-1", driver="ministack")
@@ -40,6 +41,12 @@ class World:
     writes: list[str] = field(default_factory=list)
     failures: dict[str, BootstrapError] = field(default_factory=dict)
     """By write, such as `install a/b`."""
+
+    unhealthy: dict[str, tuple[Health, str]] = field(default_factory=dict)
+    """By name of the object."""
+
+    def health_of(self, ref: ObjectRef) -> tuple[Health, str]:
+        return self.unhealthy.get(ref.name, (Health.UP, ""))
 
     def write(self, what: str) -> None:
         if what in self.failures:

@@ -1,0 +1,34 @@
+"""`bootstrap run`."""
+
+import os
+
+import click
+
+from bootstrap.cli.options import StackOptions
+from bootstrap.config.overrides import Overrides
+from bootstrap.errors import RefusedError
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True})
+@click.option("--stack", "reference", metavar="STACK", help="The stack (default dev).")
+@click.argument("words", metavar="-- CMD [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(*, reference: str | None, words: tuple[str, ...]) -> int:
+    """Run a command with KUBECONFIG, AWS_ENDPOINT_URL and dummy keys; ends with its exit code.
+
+    \b
+      bootstrap run -- kubectl get pods -A
+      bootstrap run --stack quickstart -- aws s3 ls
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.wiring import new_token, open_stack  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.engine.environment import REMOVED, platform_environment  # noqa: PLC0415
+
+    cancel = new_token()
+    stack = StackOptions(reference=reference, overrides=Overrides())
+    found = platform_environment(open_stack(stack, cancel=cancel).platform, cancel)
+    kept = {name: value for name, value in os.environ.items() if name not in REMOVED}
+    kept = {name: value for name, value in kept.items() if not name.startswith("AWS_ENDPOINT_URL_")}
+    try:
+        # It takes our place: its signals, its terminal and its exit code are its own.
+        os.execvpe(words[0], words, {**kept, **found})  # noqa: S606 - the user's own command, no shell
+    except OSError as error:
+        raise RefusedError(f"cannot run {words[0]}: {error.strerror}") from error

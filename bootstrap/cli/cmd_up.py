@@ -1,0 +1,43 @@
+"""`bootstrap up`."""
+
+import click
+
+from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
+from bootstrap.config.settings import SettingFlags
+
+
+@click.command("up")
+@stack_options
+@run_options
+@tell_options
+@click.option("--only", multiple=True, metavar="STEP", help="Only this step, with what it needs.")
+@click.option("--skip", multiple=True, metavar="STEP", help="All but this step.")
+@click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
+@click.option("--prune", is_flag=True, help="Remove what we installed and is no longer in the repository.")
+@click.option("--strict", is_flag=True, help="Refuse where there is something to note.")
+def command(  # noqa: PLR0913 - one parameter per flag
+    *,
+    stack: StackOptions,
+    flags: SettingFlags,
+    tell: TellOptions,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    fail_fast: bool,
+    prune: bool,
+    strict: bool,
+) -> int:
+    """Bring the platform up; change nothing when it is as declared.
+
+    \b
+      bootstrap up                       stack dev of this project
+      bootstrap up quickstart            another stack
+      bootstrap up --only release/grafana    one release, with what it needs
+      bootstrap up --set cluster.workers=2 --var app_image=web:2
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.running import running  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.engine.flow import PlanOptions, up  # noqa: PLC0415
+
+    options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict)
+    with running("up", stack, tell, flags) as run:
+        report = up(run.platform, options, run.how(fail_fast=fail_fast), emit=run.emit, cancel=run.cancel)
+    return report.exit_code

@@ -1,0 +1,119 @@
+"""The command `bootstrap`: finds the verb, runs it, and turns every error into text and an exit code."""
+
+import importlib
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from bootstrap.errors import BootstrapError, CancelledError, ExitCode
+
+_EXIT_CODES = """\b
+Exit codes: 0 ok · 1 a step failed · 2 usage · 3 invalid files or an impossible combination ·
+4 program or target missing or refused · 5 the run's timeout · 10 would change (--exit-code) ·
+70 bug · 130 interrupted"""
+
+# Kept here so that `--help` imports no command: (module, what the list says).
+_COMMANDS = {
+    "up": "Bring the platform up, or change nothing when it is as declared.",
+    "plan": "Show what up would do, each step with its reason.",
+    "status": "Show what is up, what is not, and why.",
+    "down": "Take away what up made, and nothing else.",
+    "seed": "Plan, apply, refresh, reset, prune or export the AWS data alone.",
+    "run": "Run a command with the platform's environment.",
+    "env": "Print the platform's environment for a shell.",
+    "kubeconfig": "Print the path of the stack's kubeconfig, or merge it.",
+    "logs": "Show the logs of the last run, or of a long-lived program.",
+    "render": "Print the objects of each release as they will be installed.",
+    "graph": "Print every edge between steps with its reason.",
+    "config": "Show the stack as it is understood, and where each value comes from.",
+    "doctor": "Examine this machine: programs, limits, folders.",
+    "tools": "List or fetch the programs that are driven.",
+    "completion": "Print the completion script for a shell.",
+    "version": "Print the version.",
+}
+
+
+class _Commands(click.Group):
+    """Imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        # `run` and the like are words of Python or of modules too: every command stands in cmd_NAME.
+        command: Any = importlib.import_module(f"bootstrap.cli.cmd_{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - the name of each command's object is a rule of ours
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EXIT_CODES,
+)
+def bootstrap() -> None:
+    """A complete local platform with one command, taken away with another.
+
+    \b
+      bootstrap up                 cluster, AWS emulator with data, charts: stack dev
+      bootstrap up quickstart      the smallest whole one
+      bootstrap plan --var a=b     what would be done, and why
+      bootstrap down               take it away again
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it with the documented exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; the exit code. Errors are told on standard error."""
+    try:
+        code = bootstrap.main(arguments, prog_name="bootstrap", standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough of it; nothing may be written to it at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except BootstrapError as error:
+        if not isinstance(error, CancelledError):
+            _tell(error)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
+        _tell_bug(error)
+        return ExitCode.BUG
+    return int(code or 0)
+
+
+def _tell(error: BootstrapError) -> None:
+    from bootstrap.console.errors import error_text  # noqa: PLC0415 - only when there is something to tell
+    from bootstrap.console.stream import write_text  # noqa: PLC0415
+
+    write_text(sys.stderr, error_text(error))
+
+
+def _tell_bug(error: Exception) -> None:
+    import traceback  # noqa: PLC0415 - only for bugs
+
+    from bootstrap.console.stream import write_text  # noqa: PLC0415
+
+    told = "".join(traceback.format_exception(error))
+    write_text(sys.stderr, f"{told}\nThis is a bug in bootstrap: please report it with the text above.\n")

@@ -1,0 +1,59 @@
+"""What a program needs to use the platform."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bootstrap.clock import CancelToken
+from bootstrap.engine.flow import Platform
+from bootstrap.errors import RefusedError
+
+_LOOK_SECONDS = 20.0
+
+
+def existing_kubeconfig(platform: Platform) -> Path:
+    """The stack's own kubeconfig.
+
+    Raises:
+        RefusedError: there is none; the stack is not up.
+    """
+    file = platform.state.kubeconfig
+    if not file.exists():
+        raise RefusedError(
+            f"stack {platform.stack.name} is not up: it has no kubeconfig",
+            fix=f"run: bootstrap up {platform.stack.name}",
+        )
+    return file
+
+
+def platform_environment(platform: Platform, cancel: CancelToken) -> Mapping[str, str]:
+    """The variables that lead kubectl, helm, boto3 and the aws CLI to this platform, and to no other.
+
+    Credentials are dummies, and the user's profile is switched off: nothing that runs with these can reach AWS.
+
+    Raises:
+        RefusedError: the stack is not up, or its emulator does not run.
+    """
+    found = {"KUBECONFIG": str(existing_kubeconfig(platform))}
+    if platform.ports.emulator is None:
+        return found
+    looked = platform.ports.emulator.observe(cancel.within(_LOOK_SECONDS, "the emulator's address"))
+    if looked.endpoint is None:
+        raise RefusedError(
+            f"the emulator does not run: {looked.detail or looked.state}",
+            fix=f"run: bootstrap up {platform.stack.name}",
+        )
+    return {
+        **found,
+        "AWS_ENDPOINT_URL": looked.endpoint.url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": looked.endpoint.region,
+        "AWS_DEFAULT_REGION": looked.endpoint.region,
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+REMOVED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+"""Variables of the user's that would lead elsewhere."""

@@ -1,0 +1,38 @@
+"""The logs of a stack: of runs, and of the programs that keep running."""
+
+from collections import deque
+from pathlib import Path
+
+from bootstrap.errors import RefusedError, UsageError
+from bootstrap.model.stack import StatePaths
+
+
+def known_logs(state: StatePaths) -> tuple[Path, ...]:
+    """Every log of the stack, the one written last first."""
+    found = {file for file in state.folder.rglob("*.log") if file.is_file()}
+    return tuple(sorted(found, key=lambda file: file.stat().st_mtime_ns, reverse=True))
+
+
+def find_log(state: StatePaths, name: str | None) -> Path:
+    """The newest log of this program or verb; without a name that of the last run.
+
+    Raises:
+        RefusedError: the stack has no log yet.
+        UsageError: none is called so.
+    """
+    logs = known_logs(state)
+    if not logs:
+        raise RefusedError("there is no log of this stack", fix="run: bootstrap up")
+    # A run's log carries the time it began: up-20260102-030405.log.
+    for file in logs:
+        stem, _, rest = file.stem.partition("-20")
+        if name == file.stem or (rest and name in {None, stem}):
+            return file
+    known = sorted({file.stem.partition("-20")[0] for file in logs})
+    raise UsageError(f"no log of {name or 'a run'}", fix=f"one of: {', '.join(known)}")
+
+
+def last_lines(file: Path, count: int) -> str:
+    """The last `count` lines; all of them for 0."""
+    with file.open(errors="replace") as stream:
+        return "".join(deque(stream, count or None))

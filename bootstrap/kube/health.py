@@ -1,0 +1,48 @@
+"""How live objects are right now, for `status`; waits for nothing."""
+
+from collections.abc import Mapping, Sequence
+
+from bootstrap.clock import CancelToken
+from bootstrap.kube.cluster import Clusters
+from bootstrap.kube.discovery import UnknownKindError
+from bootstrap.kube.live import in_namespace, read_all
+from bootstrap.kube.readiness import Readiness, judge
+from bootstrap.kube.simulated import simulated_reason
+from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
+from bootstrap.model.status import Health
+from bootstrap.process import Processes
+
+
+class KubeHealth:
+    """Judges objects as `up` does when it waits for them."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._clusters = Clusters(processes)
+
+    def __call__(
+        self, objects: Sequence[ObjectRef], namespace: str, kube: KubeContext, cancel: CancelToken
+    ) -> Mapping[ObjectRef, tuple[Health, str]]:
+        """Health and what there is to say, per object; one without a namespace is looked for in `namespace`."""
+        api = self._clusters.api(kube, cancel)
+        found: dict[ObjectRef, tuple[Health, str]] = {}
+        named = []
+        for ref in objects:
+            try:
+                named.append(in_namespace(ref, namespace, api, cancel))
+            except UnknownKindError:
+                found[ref] = (Health.DOWN, "the cluster does not know its kind")
+        for ref, live in read_all(named, api, cancel).items():
+            found[ref] = _health(live, simulated=kube.simulated)
+        return found
+
+
+def _health(live: Manifest | None, *, simulated: bool) -> tuple[Health, str]:
+    if live is None:
+        return Health.DOWN, "not there"
+    reason = simulated_reason(live) if simulated else None
+    if reason is not None:
+        return Health.SIMULATED, reason
+    judgement = judge(live)
+    if judgement.current:
+        return Health.UP, ""
+    return (Health.DOWN if judgement.readiness is Readiness.FAILED else Health.PENDING), judgement.reason
