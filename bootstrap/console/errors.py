@@ -1,0 +1,92 @@
+"""Errors as text: what, evidence, the command, the fix, the log."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bootstrap.console.words import counted, grouped, short_id
+from bootstrap.errors import BootstrapError, InvalidError, Problem
+from bootstrap.model.step import StepId
+
+_EVIDENCE_LINES = 5
+_LINE_LENGTH = 400
+
+
+def error_text(error: BootstrapError, *, log: str | None = None) -> str:
+    """The whole error, ending where the eye lands: with what to do, and the log."""
+    lines = [f"Error: {_headline(error)}", *_body(error), *_ending(error, log or error.log, ())]
+    return "\n".join(lines) + "\n"
+
+
+def failures_text(
+    failed: Mapping[StepId, BootstrapError], skipped: Mapping[StepId, Sequence[StepId]], *, log: str | None
+) -> str:
+    """The errors of a run's steps; one that several steps ended with is told once, the log at the very end.
+
+    `skipped` has, for each failed step, the steps that were skipped because of it.
+    """
+    blocks = []
+    for steps, error in _same(failed):
+        where = "" if error.what.startswith(tuple(steps)) else f"{', '.join(map(short_id, steps))}: "
+        because = [step for one in steps for step in skipped.get(one, ())]
+        lines = [f"Error: {where}{_headline(error)}", *_body(error), *_ending(error, None, because)]
+        blocks.append("\n".join(lines))
+    if log is not None:
+        blocks[-1:] = [f"{blocks[-1]}\nLog:   {log}"]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _headline(error: BootstrapError) -> str:
+    if isinstance(error, InvalidError) and error.problems:
+        told = str(error) != "\n".join(map(str, error.problems))
+        if told:
+            return error.what
+        files = {problem.place.file for problem in error.problems}
+        where = f" in {next(iter(files))}" if len(files) == 1 else ""
+        return f"{counted(len(error.problems), 'problem')}{where}"
+    return error.what.rstrip()
+
+
+def _body(error: BootstrapError) -> list[str]:
+    if isinstance(error, InvalidError):
+        return [f"  {line}" for line in _problems(error.problems)]
+    shown = [_clipped(line) for line in grouped(line.rstrip() for line in error.evidence)][-_EVIDENCE_LINES:]
+    lines = [f"  {line}" for line in shown]
+    return lines if error.command is None else [*lines, f"  Command: {error.command}"]
+
+
+def _problems(problems: Iterable[Problem]) -> list[str]:
+    """One line for each; the same problem of a value that stands in several places is told once."""
+    places: dict[tuple[str, str | None, str], list[int]] = {}
+    for problem in problems:
+        key = (problem.place.file, problem.place.path, problem.text)
+        places.setdefault(key, []).extend([] if problem.place.line is None else [problem.place.line])
+    lines = []
+    for (file, path, text), numbers in places.items():
+        ordered = sorted(set(numbers))
+        where = ":".join([file, *map(str, ordered[:1])])
+        also = f" (also in {'lines' if len(ordered) > 2 else 'line'} {', '.join(map(str, ordered[1:]))})"  # noqa: PLR2004
+        lines.append(": ".join(part for part in (where, path, text) if part is not None) + also * (len(ordered) > 1))
+    return lines
+
+
+def _ending(error: BootstrapError, log: str | None, because: Sequence[StepId]) -> list[str]:
+    lines = []
+    if because:
+        names = ", ".join(map(short_id, because[:3])) + ("" if len(because) <= 3 else ", …")  # noqa: PLR2004 - a line's worth
+        lines.append(f"  {counted(len(because), 'step')} skipped because of this: {names}")
+    if error.fix is not None:
+        lines.append(f"Fix:   {error.fix}")
+    if log is not None:
+        lines.append(f"Log:   {log}")
+    return lines
+
+
+def _same(failed: Mapping[StepId, BootstrapError]) -> list[tuple[list[StepId], BootstrapError]]:
+    """The errors, each with all steps that it ended."""
+    found: dict[tuple[str, str | None, str | None], tuple[list[StepId], BootstrapError]] = {}
+    for step, error in failed.items():
+        found.setdefault((error.what, error.command, error.fix), ([], error))[0].append(step)
+    return list(found.values())
+
+
+def _clipped(line: str) -> str:
+    return line if len(line) <= _LINE_LENGTH else line[: _LINE_LENGTH - 1] + "…"

@@ -1,0 +1,119 @@
+"""What is known of a run from its events: the state that boards and summaries are drawn from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bootstrap.console.errors import failures_text
+from bootstrap.console.words import lasted, tally
+from bootstrap.errors import BootstrapError
+from bootstrap.model.event import (
+    Event,
+    Noted,
+    Outcome,
+    Planned,
+    RunFinished,
+    RunStarted,
+    Status,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+)
+from bootstrap.model.release import Note
+from bootstrap.model.step import StepId
+
+
+@dataclass(kw_only=True, slots=True)
+class StepState:
+    """One step so far."""
+
+    needs: tuple[StepId, ...] = ()
+    started: datetime | None = None
+    text: str = ""
+    """Its reason, then what it last said."""
+    outcome: Outcome | None = None
+    seconds: float = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Begun, not ended."""
+        return self.started is not None and self.outcome is None
+
+    @property
+    def waiting(self) -> bool:
+        """Not begun."""
+        return self.started is None and self.outcome is None
+
+
+@dataclass(kw_only=True, slots=True)
+class Progress:
+    """A run so far; `add` is given every event, in order."""
+
+    headline: str = ""
+    started: datetime | None = None
+    steps: dict[StepId, StepState] = field(default_factory=dict)
+    """In the order of the plan."""
+    notes: list[Note] = field(default_factory=list)
+    finished: RunFinished | None = None
+
+    def add(self, event: Event) -> None:
+        """Learn of one event."""
+        match event:
+            case RunStarted(at=at, headline=headline):
+                self.headline, self.started = headline, at
+            case Planned(plan=plan):
+                for step in plan.steps:
+                    self.steps.setdefault(step.id, StepState(needs=step.needs))
+            case Noted(note=note):
+                self.notes.append(note)
+            case RunFinished():
+                self.finished = event
+            case StepStarted() | StepProgress() | StepFinished():
+                self._step(event)
+
+    def _step(self, event: StepStarted | StepProgress | StepFinished) -> None:
+        step = self.steps.setdefault(event.step, StepState())
+        match event:
+            case StepStarted(at=at, reason=reason):
+                step.started, step.text = at, reason
+            case StepProgress(text=text):
+                step.text = text
+            case StepFinished(outcome=outcome, seconds=seconds):
+                step.outcome, step.seconds = outcome, seconds
+
+    def with_status(self, status: Status) -> Iterator[StepId]:
+        """The steps that ended like this."""
+        return (one for one, step in self.steps.items() if step.outcome is not None and step.outcome.status is status)
+
+    def since(self, now: datetime) -> float:
+        """Seconds since the run began."""
+        return 0.0 if self.started is None else max(0.0, (now - self.started).total_seconds())
+
+
+def failures(progress: Progress) -> str:
+    """The errors of all failed steps, each with what was skipped because of it; empty without one."""
+    failed: dict[StepId, BootstrapError] = {}
+    for one in progress.with_status(Status.FAILED):
+        outcome = progress.steps[one].outcome
+        if outcome is not None:
+            failed[one] = outcome.error or BootstrapError(outcome.detail or "failed")
+    if not failed:
+        return ""
+    skipped: dict[StepId, list[StepId]] = {}
+    for one in progress.with_status(Status.SKIPPED):
+        outcome = progress.steps[one].outcome
+        if outcome is not None:
+            skipped.setdefault(StepId(outcome.detail), []).append(one)
+    log = None if progress.finished is None else progress.finished.log
+    return failures_text(failed, skipped, log=log)
+
+
+def ending(finished: RunFinished) -> str:
+    """The last lines: URLs and the next command, then what was done and how long it took."""
+    counts = {status: number for status, number in finished.counts.items() if number}
+    took = lasted(finished.seconds)
+    if set(counts) == {Status.UNCHANGED.value}:
+        told = f"Nothing to do: {counts[Status.UNCHANGED.value]} unchanged ({took})"
+    else:
+        told = f"{tally(counts)} ({took})"
+    return "\n".join([*finished.summary, told]) + "\n"

@@ -1,0 +1,57 @@
+"""The only way to a terminal, a pipe or a log: masked, and never broken by an encoding."""
+
+import contextlib
+from typing import Protocol, TextIO
+
+from bootstrap.console.mask import SECRETS, Masker
+
+
+class Writer(Protocol):
+    """Takes whole lines."""
+
+    def write(self, text: str) -> None:
+        """Write the text; ends it with a newline where it has none."""
+        ...
+
+
+def write_text(stream: TextIO, text: str, *, secrets: Masker = SECRETS) -> None:
+    """Write a result: masked, characters that the stream's encoding lacks written as escapes.
+
+    Raises:
+        BrokenPipeError: nobody reads any more; the command ends quietly (`bootstrap.cli.main`).
+    """
+    ended = text if text.endswith("\n") or not text else text + "\n"
+    stream.write(encodable(secrets.mask(ended), stream.encoding))
+    stream.flush()
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    """The text with what `encoding` cannot say written as escapes; lone surrogates too."""
+    name = encoding or "utf-8"
+    try:
+        return text.encode(name, "backslashreplace").decode(name)
+    except LookupError:
+        return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+class ProgressSink:
+    """Where progress is told; once nobody reads it any more, the run goes on untold."""
+
+    def __init__(self, stream: TextIO, *, secrets: Masker = SECRETS) -> None:
+        self.stream = stream
+        self.secrets = secrets
+        self._open = True
+
+    def write(self, text: str) -> None:
+        """See `Writer.write`."""
+        if not self._open or not text:
+            return
+        try:
+            write_text(self.stream, text, secrets=self.secrets)
+        except (OSError, ValueError):  # a closed pipe, a full disk, a closed file: no reason to stop the run
+            self._open = False
+
+    def close(self) -> None:
+        """Flush what the stream still holds."""
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.flush()
