@@ -125,11 +125,18 @@ class SystemProcesses:
     def __init__(self, clock: Clock, record: Record = lambda _identity, _command: None) -> None:
         self._clock = clock
         self._record = record
+        self._running: set[int] = set()
+
+    def kill_running(self) -> None:
+        """Kill every child that `run` waits for, with its group, at once; from any thread, even a signal handler."""
+        for pid in tuple(self._running):
+            _signal_group(pid, signal.SIGKILL)
 
     def run(self, command: Command, cancel: CancelToken, *, check: bool = True) -> Finished:
         """See `Processes.run`."""
         cancel.check()
         child = self._start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self._running.add(child.pid)
         output = _Collector(child, _gated_input(command))
         try:
             while not output.done.is_set():
@@ -138,6 +145,8 @@ class SystemProcesses:
         except (CancelledError, DeadlineError, KeyboardInterrupt):
             self._end_group(child, command)
             raise
+        finally:
+            self._running.discard(child.pid)
         finished = output.finished()
         if check and finished.returncode != 0:
             raise CommandFailedError(command, finished)

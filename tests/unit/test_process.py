@@ -153,3 +153,16 @@ def test_a_name_with_spaces_and_parentheses_hides_nothing(cancel: CancelToken, t
 
 def test_nothing_runs_under_a_pid_that_is_free() -> None:
     assert started_at(2**22 + 1) is None
+
+
+def test_what_runs_can_be_killed_at_once(cancel: CancelToken, tmp_path: Path) -> None:
+    processes, ready = SystemProcesses(CLOCK), tmp_path / "ready"
+    command = sh(f"trap '' INT TERM; echo yes > {ready}; sleep 60", recorded=True)
+
+    def kill_when_ready() -> None:
+        wait_for(ready, cancel)
+        processes.kill_running()
+
+    threading.Thread(target=kill_when_ready).start()
+    assert processes.run(command, cancel, check=False).returncode == -signal.SIGKILL
+    processes.kill_running()

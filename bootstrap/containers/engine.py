@@ -1,0 +1,53 @@
+"""Reaches the Docker engine that the user's docker command would reach."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from docker import DockerClient  # loads slowly; only adapters that run need it
+
+_SOCKETS = (Path("/var/run/docker.sock"), Path("/run/docker.sock"))
+_SECONDS = 5
+
+
+def engine_answers(environment: Mapping[str, str]) -> bool:
+    """Whether an engine answers; at once where nothing points at one."""
+    if not _is_pointed_at(environment):
+        return False
+    from docker.errors import DockerException  # noqa: PLC0415 - loads slowly
+
+    try:
+        client = connect(environment)
+    except (DockerException, OSError):
+        return False
+    try:
+        return bool(client.ping())
+    except (DockerException, OSError):
+        return False
+    finally:
+        client.close()
+
+
+def connect(environment: Mapping[str, str]) -> "DockerClient":
+    """A client of the engine that DOCKER_HOST, else the current docker context, names; it has not been asked yet.
+
+    Raises:
+        docker.errors.DockerException: the address or its certificates cannot be used.
+    """
+    from docker import ContextAPI, DockerClient  # noqa: PLC0415 - loads slowly
+
+    if environment.get("DOCKER_HOST"):
+        return DockerClient.from_env(timeout=_SECONDS, environment=dict(environment))
+    current = ContextAPI.get_current_context()
+    return DockerClient(base_url=current.Host, tls=current.TLSConfig, timeout=_SECONDS)
+
+
+def _is_pointed_at(environment: Mapping[str, str]) -> bool:
+    home = Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    return bool(
+        environment.get("DOCKER_HOST")
+        or environment.get("DOCKER_CONTEXT")
+        or (home / "contexts").is_dir()
+        or any(socket.exists() for socket in _SOCKETS)
+    )
