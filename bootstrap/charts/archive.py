@@ -1,0 +1,159 @@
+"""Charts as archives: packed the same from the same files, whoever packs them and when."""
+
+import gzip
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap.charts.ignore import Ignore
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.flux.scalars import YamlError, load
+
+_CHART_FILE = "Chart.yaml"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dependency:
+    """A chart that another one needs."""
+
+    name: str
+    version: str
+    repository: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChartFiles:
+    """A chart's files by their path inside it."""
+
+    name: str
+    version: str
+    files: Mapping[str, bytes]
+    lacking: tuple[Dependency, ...] = ()
+    """Dependencies that are not in charts/."""
+
+    @property
+    def digest(self) -> str:
+        """`sha256:…` of names and contents; neither time nor compression counts."""
+        total = hashlib.sha256()
+        for path, content in sorted(self.files.items()):
+            total.update(f"{len(path)}:{path}:{len(content)}:".encode())
+            total.update(content)
+        return f"sha256:{total.hexdigest()}"
+
+    def packed(self) -> bytes:
+        """The archive that helm installs."""
+        stream = io.BytesIO()
+        with (
+            gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as compressed,
+            tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            # Helm wants Chart.yaml first.
+            for path in sorted(self.files, key=lambda path: (path != _CHART_FILE, path)):
+                member = tarfile.TarInfo(f"{self.name}/{path}")
+                member.size, member.mode = len(self.files[path]), 0o644
+                archive.addfile(member, io.BytesIO(self.files[path]))
+        return stream.getvalue()
+
+    def having(self, files: Mapping[str, bytes]) -> "ChartFiles":
+        """This chart with these files put in or replaced."""
+        return chart_files({**self.files, **files}, str(self.name))
+
+
+def read_folder(folder: Path) -> ChartFiles:
+    """The chart in this folder, without what its .helmignore leaves out.
+
+    Raises:
+        InvalidError: it is no chart.
+    """
+    ignore_file = folder / ".helmignore"
+    lines = ignore_file.read_text().splitlines() if ignore_file.is_file() else ()
+    return chart_files(dict(_walk(folder, folder, Ignore(lines))), str(folder))
+
+
+def read_archive(content: bytes, where: str) -> ChartFiles:
+    """The chart in this archive.
+
+    Raises:
+        InvalidError: it is no chart.
+    """
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+            files = dict(_members(archive))
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise _invalid(where, f"is not a chart archive: {error}") from error
+    return chart_files(files, where)
+
+
+def chart_files(files: Mapping[str, bytes], where: str) -> ChartFiles:
+    """A chart made of these files.
+
+    Raises:
+        InvalidError: there is no Chart.yaml with a name and a version.
+    """
+    if _CHART_FILE not in files:
+        raise _invalid(where, "is no chart: it has no Chart.yaml")
+    told = _yaml(files[_CHART_FILE], f"{where}/{_CHART_FILE}")
+    if not told.get("name") or not told.get("version"):
+        raise _invalid(f"{where}/{_CHART_FILE}", "lacks name or version")
+    return ChartFiles(
+        name=str(told["name"]),
+        version=str(told["version"]),
+        files=files,
+        lacking=tuple(_lacking(_dependencies(told, files, where), files)),
+    )
+
+
+def _dependencies(told: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Sequence[Mapping[str, Any]]:
+    if "dependencies" in told:
+        return told["dependencies"] or ()
+    # Charts of API version v1 name them in a file of their own.
+    if "requirements.yaml" in files:
+        return _yaml(files["requirements.yaml"], f"{where}/requirements.yaml").get("dependencies") or ()
+    return ()
+
+
+def _lacking(wanted: Sequence[Mapping[str, Any]], files: Mapping[str, bytes]) -> Iterator[Dependency]:
+    there = [path.split("/")[1] for path in files if path.startswith("charts/")]
+    for dependency in wanted:
+        name = str(dependency.get("name", ""))
+        if not any(entry == name or (entry.startswith(f"{name}-") and entry.endswith(".tgz")) for entry in there):
+            yield Dependency(
+                name=name,
+                version=str(dependency.get("version", "*")),
+                repository=str(dependency.get("repository") or ""),
+            )
+
+
+def _walk(folder: Path, root: Path, ignored: Ignore) -> Iterator[tuple[str, bytes]]:
+    for entry in sorted(folder.iterdir()):
+        path = entry.relative_to(root).as_posix()
+        if ignored(path, folder=entry.is_dir()):
+            continue
+        if entry.is_dir():
+            yield from _walk(entry, root, ignored)
+        elif entry.is_file():
+            yield path, entry.read_bytes()
+
+
+def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    for member in archive:
+        stream = archive.extractfile(member) if member.isfile() else None
+        if stream is not None:
+            # The first part is the chart's name.
+            yield member.name.removeprefix("./").partition("/")[2], stream.read()
+
+
+def _yaml(content: bytes, where: str) -> Mapping[str, Any]:
+    try:
+        told = load(content.decode())
+    except (YamlError, UnicodeDecodeError) as error:
+        raise _invalid(where, str(error)) from error
+    return told if isinstance(told, dict) else {}
+
+
+def _invalid(where: str, text: str) -> InvalidError:
+    return InvalidError((Problem(place=Place(file=where), text=text),))

@@ -1,0 +1,81 @@
+"""A chart's CustomResourceDefinitions, there and Established before anything of the chart is."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from bootstrap.charts.documents import HOOK
+from bootstrap.clock import CancelToken
+from bootstrap.errors import StepFailedError
+from bootstrap.kube.api import FIELD_MANAGER, KubeApi
+from bootstrap.kube.waiting import wait_ready
+from bootstrap.model.event import Say
+from bootstrap.model.kube import Manifest, ref_of
+from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.release import Release
+
+CRD = "CustomResourceDefinition"
+_HELM = "helm"
+_MANAGED_BY = "app.kubernetes.io/managed-by"
+_RELEASE_NAME, _RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
+
+
+def template_crds(objects: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    """Those among a chart's objects that helm installs with the rest, and removes with it."""
+    return tuple(one for one in objects if one.get("kind") == CRD and HOOK not in (_metadata(one, "annotations")))
+
+
+def apply(prepared: PreparedRelease, api: KubeApi, cancel: CancelToken, say: Say, *, installed: bool) -> int:
+    """Apply them server-side, wait until they are Established; how many.
+
+    Those of templates are labelled as helm's own, so that it takes them over. Those of crds/ follow the release's
+    policy: `Skip` leaves all as it is, `Create` makes what is missing, `CreateReplace` brings all up to date.
+
+    Raises:
+        StepFailedError: the API server rejects one, or another release holds it.
+    """
+    release = prepared.release
+    policy = release.upgrade_crds if installed else release.crds
+    templates = template_crds(prepared.manifests or ())
+    from_templates = {ref_of(one) for one in templates}
+    folder = [one for one in prepared.crds if ref_of(one) not in from_templates]
+    live = {ref_of(one): api.read(ref_of(one), cancel) for one in (*folder, *templates)}
+    for one in templates:
+        _refuse_other_release(one, live[ref_of(one)], release)
+    wanted = [(one, FIELD_MANAGER) for one in folder if policy == "CreateReplace" or _is_new(live[ref_of(one)], policy)]
+    wanted += [(_adoptable(one, release), _HELM) for one in templates]
+    for number, (one, manager) in enumerate(wanted, start=1):
+        say(f"applying {number}/{len(wanted)}: {ref_of(one)}")
+        api.apply(one, cancel, manager=manager)
+    # On a cluster of the user's own, what is not there and is to be skipped is not waited for.
+    there = [ref for ref, found in live.items() if found is not None or any(ref == ref_of(one) for one, _ in wanted)]
+    wait_ready(there, api, cancel, say, what=f"definitions of {release.id}", simulated=False)
+    return len(there)
+
+
+def _is_new(live: Manifest | None, policy: str) -> bool:
+    return live is None and policy != "Skip"
+
+
+def _adoptable(crd: Manifest, release: Release) -> Manifest:
+    metadata = dict(crd.get("metadata") or {})
+    metadata["labels"] = {**_metadata(crd, "labels"), _MANAGED_BY: "Helm"}
+    metadata["annotations"] = {
+        **_metadata(crd, "annotations"),
+        _RELEASE_NAME: release.release_name,
+        _RELEASE_NAMESPACE: release.target_namespace,
+    }
+    return {**crd, "metadata": metadata}
+
+
+def _refuse_other_release(crd: Manifest, live: Manifest | None, release: Release) -> None:
+    marks = _metadata(live or {}, "annotations")
+    owner = (marks.get(_RELEASE_NAMESPACE), marks.get(_RELEASE_NAME))
+    if owner not in {(None, None), (release.target_namespace, release.release_name)}:
+        raise StepFailedError(
+            f"{ref_of(crd)} of {release.id} belongs to release {owner[0]}/{owner[1]}",
+            fix="switch its definitions off in one of the two charts' values (often `crds.enabled: false`)",
+        )
+
+
+def _metadata(manifest: Manifest, key: str) -> dict[str, Any]:
+    return (manifest.get("metadata") or {}).get(key) or {}

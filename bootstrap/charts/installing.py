@@ -1,0 +1,171 @@
+"""Installs one release: heals it, runs helm under a watchdog, waits until it is ready, notes that it is."""
+
+import json
+from collections.abc import Iterable
+
+from bootstrap.charts.crds import CRD
+from bootstrap.charts.documents import HOOK, objects_of
+from bootstrap.charts.failures import explained
+from bootstrap.charts.healing import heal, refuse_foreign
+from bootstrap.charts.invocation import Invocation, Target, limit_of
+from bootstrap.charts.records import DEPLOYED, Revision, mark_ready, revisions
+from bootstrap.charts.store import StoredChart
+from bootstrap.clock import CancelToken
+from bootstrap.errors import BootstrapError, DeadlineError, StepFailedError
+from bootstrap.kube.diagnosis import diagnose
+from bootstrap.kube.live import in_namespace
+from bootstrap.kube.simulated import is_api_backend
+from bootstrap.kube.waiting import look_at, wait_ready
+from bootstrap.kube.webhooks import NOT_CALLABLE, wait_for_webhooks, webhook_configurations
+from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.release import Release
+from bootstrap.process import Command, CommandFailedError
+
+_WEBHOOK_SECONDS = 60.0
+_PAUSE = 2.0
+_DIAGNOSIS_SECONDS = 5.0
+
+
+def install(prepared: PreparedRelease, chart: StoredChart, invocation: Invocation, target: Target) -> str:
+    """Install or upgrade and wait until ready; what to tell of it.
+
+    What is applied already, but was never seen ready, is only waited for.
+
+    Raises:
+        RefusedError: a release of this name is not ours.
+        StepFailedError: helm fails, or an object failed for good.
+        DeadlineError: it took too long; says what was waited for.
+    """
+    release = prepared.release
+    refuse_foreign(release, _history(release, target))
+    newest = _healed(release, target)
+    if newest is not None and newest.status == DEPLOYED and newest.applied == prepared.fingerprint:
+        manifests, word = prepared.manifests or (), "ready"
+    else:
+        manifests, word = _install(prepared, chart, invocation, target, newest), "upgraded" if newest else "installed"
+    simulated = _wait(release, manifests, target, upgrade=newest is not None)
+    if release.run_tests:
+        _test(release, invocation, target)
+    mark_ready(_history(release, target)[-1], prepared.fingerprint or "", target.api, target.cancel)
+    told = f"{word}, {chart.name} {chart.version}"
+    return f"{told}, {len(simulated)} simulated" if simulated else told
+
+
+def uninstall(release: Release, invocation: Invocation, target: Target) -> None:
+    """Remove an installed release with helm, and wait until its objects are gone; fine when there is none.
+
+    Raises:
+        RefusedError: it is not ours.
+        StepFailedError: helm fails.
+    """
+    refuse_foreign(release, _history(release, target))
+    command = invocation.other("uninstall", release, target, "--ignore-not-found", "--wait")
+    _mutate(command, release, invocation, target, doing="uninstall")
+
+
+def _history(release: Release, target: Target) -> tuple[Revision, ...]:
+    return revisions(release.target_namespace, release.release_name, target.api, target.cancel)
+
+
+def _healed(release: Release, target: Target) -> Revision | None:
+    history = heal(_history(release, target), target.api, target.cancel, target.say)
+    return history[-1] if history else None
+
+
+def _install(
+    prepared: PreparedRelease, chart: StoredChart, invocation: Invocation, target: Target, newest: Revision | None
+) -> tuple[Manifest, ...]:
+    """Run helm until it succeeds or its retries are used up; the objects it applied."""
+    release = prepared.release
+    retries = release.retries if newest is None else release.upgrade_retries
+    patient_until = target.cancel.clock.monotonic() + _WEBHOOK_SECONDS
+    attempt = 0
+    while True:
+        try:
+            return _run(prepared, chart, invocation, target, newest)
+        except CommandFailedError as error:
+            unanswered = NOT_CALLABLE in " ".join(error.finished.lines())
+            if unanswered and target.cancel.clock.monotonic() < patient_until:
+                target.say("waiting for a webhook that cannot be called yet")
+            else:
+                failure = explained(error, release, doing="install", evidence=_hook_evidence(prepared, target))
+                if newest is not None and release.rollback:
+                    target.say("failed, rolling back")
+                    _mutate(
+                        invocation.other("rollback", release, target), release, invocation, target, doing="roll back"
+                    )
+                if attempt == retries:
+                    raise failure from error
+                attempt += 1
+                target.say(f"failed, trying again: {failure.what}")
+        target.cancel.sleep(_PAUSE)
+        newest = _healed(release, target)
+
+
+def _run(
+    prepared: PreparedRelease, chart: StoredChart, invocation: Invocation, target: Target, newest: Revision | None
+) -> tuple[Manifest, ...]:
+    limit = limit_of(prepared.release, upgrade=newest is not None)
+    command = invocation.install(prepared, chart, target, limit)
+    target.say(f"{'installing' if newest is None else 'upgrading'} {chart.name} {chart.version}")
+    try:
+        finished = invocation.run(command, target, limit, f"helm for release {prepared.release.id}")
+    except DeadlineError as error:
+        raise DeadlineError(error.what, evidence=_hook_evidence(prepared, target), command=str(command)) from error
+    return objects_of(json.loads(finished.stdout)["manifest"], without=CRD)
+
+
+def _wait(release: Release, manifests: Iterable[Manifest], target: Target, *, upgrade: bool) -> tuple[ObjectRef, ...]:
+    """Wait as the release asks; the objects that are simulated."""
+    if release.upgrade_disable_wait if upgrade else release.disable_wait:
+        return ()
+    wanted = [one for one in manifests if not (release.disable_wait_for_jobs and one.get("kind") == "Job")]
+    refs = [
+        in_namespace(ref_of(one), release.target_namespace, target.api, target.cancel)
+        for one in wanted
+        if one.get("kind") != CRD and not _is_hook(one) and not (target.kube.simulated and is_api_backend(one))
+    ]
+    what = f"release {release.id}"
+    waited = wait_ready(refs, target.api, target.cancel, target.say, what=what, simulated=target.kube.simulated)
+    if not target.kube.simulated:
+        wait_for_webhooks(webhook_configurations(wanted), target.api, target.cancel, target.say)
+    return waited.simulated
+
+
+def _hook_evidence(prepared: PreparedRelease, target: Target) -> tuple[str, ...]:
+    """What the cluster tells of hooks that did not end well; it is asked for a few seconds at most."""
+    within = CancelToken(target.cancel.clock).within(_DIAGNOSIS_SECONDS, "the diagnosis")
+    namespace = prepared.release.target_namespace
+    try:
+        hooks = [
+            in_namespace(ref_of(one), namespace, target.api, within)
+            for one in prepared.manifests or ()
+            if _is_hook(one) and one.get("kind") in {"Job", "Pod"}
+        ]
+        look = look_at(hooks, target.api, within, simulated=target.kube.simulated)
+        there = {ref: judgement for ref, judgement in look.unready.items() if look.live[ref] is not None}
+        return diagnose(there, look.live, target.api, within) if there else ()
+    except BootstrapError as error:
+        return (error.what,)
+
+
+def _test(release: Release, invocation: Invocation, target: Target) -> None:
+    target.say("running its tests")
+    try:
+        _mutate(invocation.other("test", release, target), release, invocation, target, doing="test")
+    except StepFailedError:
+        if not release.ignore_test_failures:
+            raise
+        target.say("its tests failed, which it asks to ignore")
+
+
+def _mutate(command: Command, release: Release, invocation: Invocation, target: Target, *, doing: str) -> None:
+    try:
+        invocation.run(command, target, release.timeout, f"helm for release {release.id}")
+    except CommandFailedError as error:
+        raise explained(error, release, doing=doing) from error
+
+
+def _is_hook(manifest: Manifest) -> bool:
+    return HOOK in ((manifest.get("metadata") or {}).get("annotations") or {})

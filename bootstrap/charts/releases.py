@@ -1,0 +1,180 @@
+"""Helm charts and releases of one stack: the port `Charts`, put together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bootstrap.charts import crds
+from bootstrap.charts.archive import read_archive
+from bootstrap.charts.documents import Rendered
+from bootstrap.charts.helm import Helm
+from bootstrap.charts.installing import install, uninstall
+from bootstrap.charts.invocation import Invocation, Target
+from bootstrap.charts.lock import ChartLock, LockedChart, lock_key
+from bootstrap.charts.postrender import PostRendering
+from bootstrap.charts.records import newest, revisions
+from bootstrap.charts.render import Capabilities, Renders, api_versions, fingerprint
+from bootstrap.charts.sources import ChartSources
+from bootstrap.charts.store import ChartStore, StoredChart
+from bootstrap.clock import CancelToken
+from bootstrap.engine.ports import Programs
+from bootstrap.errors import InvalidError, Place, Problem, StepFailedError
+from bootstrap.kube.cluster import Clusters
+from bootstrap.model.event import Say
+from bootstrap.model.kube import KubeContext, Manifest
+from bootstrap.model.observed import PreparedRelease, ReleaseObserved
+from bootstrap.model.release import Release, RepositoryChart
+from bootstrap.model.stack import StatePaths
+from bootstrap.process import Processes
+
+_RENDERS_AT_ONCE = 4
+
+
+class HelmCharts:
+    """Charts by helm, 3.17 or newer."""
+
+    def __init__(  # noqa: PLR0913 - wiring gives each by name, once
+        self,
+        *,
+        programs: Programs,
+        processes: Processes,
+        cache: Path,
+        state: StatePaths,
+        kube_version: str,
+        mirrors: Mapping[str, str],
+        lock_file: Path | None = None,
+        locked: bool = False,
+    ) -> None:
+        """`cache` is shared by all stacks; `locked` refuses charts that `lock_file` does not name."""
+        helm = Helm(programs, processes, cache / "helm")
+        post = PostRendering(programs, processes, helm, state.folder / "helm")
+        self._store = ChartStore(cache / "charts")
+        self._sources = ChartSources(helm, processes, self._store, mirrors=mirrors, lock_file=lock_file)
+        self._renders = Renders(helm, post, cache / "renders")
+        self._invocation = Invocation(helm, post, state.folder / "helm")
+        self._clusters = Clusters(processes)
+        self._kube_version = kube_version
+        self._locked = locked
+        self._known_apis: frozenset[str] = frozenset()
+
+    def prepare(self, releases: Sequence[Release], cancel: CancelToken) -> Mapping[str, PreparedRelease]:
+        """See `Charts.prepare`.
+
+        A chart that asks which APIs there are is rendered as if the definitions of all charts were there: they go
+        before every install.
+
+        Raises:
+            InvalidError: a chart on disk is none; with `locked`, a reference that the lock file does not name.
+            StepFailedError: a chart cannot be rendered.
+        """
+        lock = self._sources.lock
+        if self._locked:
+            _refuse_unlocked(releases, lock)
+        charts = {release.id: self._sources.find(release, lock) for release in releases}
+        found = [(release, chart) for release in releases if (chart := charts[release.id]) is not None]
+        rendered = self._render_all(found, frozenset(), cancel)
+        self._known_apis |= {api for each in rendered.values() for api in api_versions(_definitions(each))}
+        asking = [(release, chart) for release, chart in found if self._known_apis and _asks_for_apis(chart)]
+        rendered |= self._render_all(asking, self._known_apis, cancel)
+        return {release.id: _prepared(release, charts[release.id], rendered.get(release.id)) for release in releases}
+
+    def pull(self, release: Release, cancel: CancelToken, say: Say) -> str:
+        """See `Charts.pull`."""
+        return self._sources.pull(release, cancel, say).digest
+
+    def observe(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, ReleaseObserved]:
+        """See `Charts.observe`."""
+        found = newest(self._clusters.api(kube, cancel), cancel)
+        return {key: revision.observed for key, revision in found.items()}
+
+    def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
+        """See `Charts.apply_crds`."""
+        api = self._clusters.proven(kube, cancel)
+        release = prepared.release
+        installed = bool(revisions(release.target_namespace, release.release_name, api, cancel))
+        return crds.apply(prepared, api, cancel, say, installed=installed)
+
+    def install(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> str:
+        """See `Charts.install`.
+
+        Raises:
+            RefusedError: another cluster answers, or a release of this name is not ours.
+            StepFailedError, DeadlineError: it failed, or took too long.
+        """
+        api = self._clusters.proven(kube, cancel)
+        chart = None if prepared.chart_digest is None else self._store.find(prepared.chart_digest)
+        if chart is None:
+            raise StepFailedError(f"the chart of {prepared.release.id} is not in the cache", fix="run: bootstrap up")
+        return install(prepared, chart, self._invocation, Target(kube=kube, api=api, cancel=cancel, say=say))
+
+    def uninstall(self, namespace: str, release_name: str, kube: KubeContext, cancel: CancelToken, say: Say) -> None:
+        """See `Charts.uninstall`.
+
+        Raises:
+            RefusedError: another cluster answers, or the release is not ours.
+        """
+        api = self._clusters.proven(kube, cancel)
+        release = Release(
+            namespace=namespace,
+            name=release_name,
+            release_name=release_name,
+            target_namespace=namespace,
+            chart=RepositoryChart(url="", name=release_name),
+        )
+        uninstall(release, self._invocation, Target(kube=kube, api=api, cancel=cancel, say=say))
+
+    def upgraded_lock(self, releases: Iterable[Release], cancel: CancelToken, say: Say) -> ChartLock:
+        """What all chart references mean now; nothing is written but the cache."""
+        charts: dict[str, LockedChart] = {}
+        for release in releases:
+            key = lock_key(release.chart)
+            locked = self._sources.upgrade(release.chart, cancel, say)
+            if key is not None and locked is not None:
+                charts[key] = locked
+        return ChartLock(charts=charts)
+
+    def _render_all(
+        self, charts: Sequence[tuple[Release, StoredChart]], apis: frozenset[str], cancel: CancelToken
+    ) -> dict[str, Rendered]:
+        capabilities = Capabilities(kube_version=self._kube_version, api_versions=tuple(sorted(apis)))
+
+        def render(pair: tuple[Release, StoredChart]) -> Rendered:
+            return self._renders.render(*pair, capabilities, cancel)
+
+        with ThreadPoolExecutor(max_workers=_RENDERS_AT_ONCE) as pool:
+            rendered = list(pool.map(render, charts))
+        return {release.id: each for (release, _), each in zip(charts, rendered, strict=True)}
+
+
+def _prepared(release: Release, chart: StoredChart | None, rendered: Rendered | None) -> PreparedRelease:
+    if chart is None or rendered is None:
+        return PreparedRelease(release=release)
+    return PreparedRelease(
+        release=release,
+        chart_digest=chart.digest,
+        fingerprint=fingerprint(release, chart),
+        crds=_definitions(rendered),
+        manifests=(*rendered.objects, *rendered.hooks),
+    )
+
+
+def _definitions(rendered: Rendered) -> tuple[Manifest, ...]:
+    return (*rendered.folder_crds, *crds.template_crds(rendered.objects))
+
+
+def _asks_for_apis(chart: StoredChart) -> bool:
+    """Whether its templates may look at Capabilities.APIVersions (subcharts packed in it count as asking)."""
+    files = read_archive(chart.file.read_bytes(), str(chart.file)).files
+    return any(b".APIVersions" in content for content in files.values()) or any(
+        path.startswith("charts/") and path.endswith(".tgz") for path in files
+    )
+
+
+def _refuse_unlocked(releases: Iterable[Release], lock: ChartLock) -> None:
+    problems = [
+        Problem(place=release.place or Place(file=release.id), text=f"{key} is not in the lock file")
+        for release in releases
+        if (key := lock_key(release.chart)) is not None and key not in lock.charts
+    ]
+    if problems:
+        raise InvalidError(problems, fix="run without --locked, and commit the lock file")

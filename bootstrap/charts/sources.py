@@ -1,0 +1,257 @@
+"""Finds a release's chart: on disk, in the cache, or where it is published."""
+
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bootstrap.charts.archive import ChartFiles, Dependency, read_archive, read_folder
+from bootstrap.charts.git import fetch_chart
+from bootstrap.charts.helm import Helm
+from bootstrap.charts.lock import ChartLock, LockedChart, lock_key, read_lock, write_lock
+from bootstrap.charts.store import ChartStore, StoredChart
+from bootstrap.clock import CancelToken
+from bootstrap.errors import InvalidError, Place, Problem, StepFailedError
+from bootstrap.flux.scalars import YamlError, load
+from bootstrap.model.event import Say
+from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, Release, RepositoryChart
+from bootstrap.process import CommandFailedError, Processes
+
+_SECONDS = 300.0
+_LOOPBACK = ("oci://127.0.0.1", "oci://localhost", "oci://[::1]")
+_FILE = "file://"
+
+
+class ChartSources:
+    """Looks charts up without the network, and pulls them where that is asked for."""
+
+    def __init__(
+        self,
+        helm: Helm,
+        processes: Processes,
+        store: ChartStore,
+        *,
+        mirrors: Mapping[str, str],
+        lock_file: Path | None,
+    ) -> None:
+        self._helm = helm
+        self._processes = processes
+        self._store = store
+        self._mirrors = mirrors
+        self._lock_file = lock_file
+        self._writing = threading.Lock()
+
+    @property
+    def lock(self) -> ChartLock:
+        """The lock file as it is now."""
+        return ChartLock() if self._lock_file is None else read_lock(self._lock_file)
+
+    def find(self, release: Release, lock: ChartLock) -> StoredChart | None:
+        """The release's chart from disk or cache, its values files merged; None: it must be pulled.
+
+        Raises:
+            InvalidError: what is there is no chart, or lacks a values file.
+        """
+        chart = self._find(release.chart, lock)
+        return None if chart is None else self._with_values_files(release, chart)
+
+    def pull(self, release: Release, cancel: CancelToken, say: Say) -> StoredChart:
+        """Bring the release's chart into the cache and write it into the lock file.
+
+        Raises:
+            StepFailedError: it cannot be had, or is not what the lock file says.
+        """
+        locked = self.lock.find(release.chart)
+        chart = self._pull(_pinned(release.chart, locked), cancel, say)
+        if locked is not None and locked.digest != chart.digest:
+            raise StepFailedError(
+                f"chart {chart.name} {chart.version} is not what {self._lock_file} says: "
+                f"{chart.digest}, not {locked.digest}",
+                fix="if that change is wanted, run: bootstrap lock --upgrade",
+            )
+        self._store.resolve(release.chart, chart.digest)
+        self._note(release.chart, chart)
+        return self._with_values_files(release, chart)
+
+    def upgrade(self, ref: ChartRef, cancel: CancelToken, say: Say) -> LockedChart | None:
+        """What this reference means now, whatever the lock file says; None for a chart on disk."""
+        if lock_key(ref) is None:
+            return None
+        chart = self._pull(ref, cancel, say)
+        self._store.resolve(ref, chart.digest)
+        return LockedChart(version=chart.version, digest=chart.digest)
+
+    def _find(self, ref: ChartRef, lock: ChartLock) -> StoredChart | None:
+        if isinstance(ref, LocalChart):
+            chart = read_folder(ref.path)
+            # With its dependencies put in it is another chart, remembered for the files it was made of.
+            return self._store.pack(chart) if not chart.lacking else self._store.resolved(_of(ref, chart))
+        if (locked := lock.find(ref)) is not None:
+            return self._store.find(locked.digest)
+        return self._store.resolved(ref)
+
+    def _pull(self, ref: ChartRef, cancel: CancelToken, say: Say) -> StoredChart:
+        match ref:
+            case LocalChart():
+                chart = read_folder(ref.path)
+                stored = self._store.pack(self._completed(chart, ref.path, cancel, say))
+                self._store.resolve(_of(ref, chart), stored.digest)
+                return stored
+            case GitChart():
+                say(f"fetching {ref.url}")
+                return self._pull_git(ref, cancel, say)
+            case RepositoryChart():
+                say(f"pulling {ref.name} {ref.version} from {ref.url}")
+                return self._pull_repository(ref, cancel)
+            case OciChart():
+                say(f"pulling {ref.url}")
+                return self._pull_oci(ref, cancel)
+
+    def _pull_git(self, ref: GitChart, cancel: CancelToken, say: Say) -> StoredChart:
+        with tempfile.TemporaryDirectory(prefix="bootstrap-chart-") as temporary:
+            folder = fetch_chart(ref, Path(temporary), self._processes, cancel)
+            return self._store.pack(self._completed(read_folder(folder), folder, cancel, say))
+
+    def _pull_repository(self, ref: RepositoryChart, cancel: CancelToken) -> StoredChart:
+        url = self._mirrored(ref.url)
+        known = self._known_repository(url)
+        where = (f"{known}/{ref.name}",) if known is not None else (ref.name, "--repo", url)
+        user = () if known is None else ("--repository-config", str(self._helm.repositories))
+        if known is not None:
+            self._ask_helm(("repo", "update", known, *user), f"chart repository {url}", cancel)
+        version = () if ref.version in {"", "*"} else ("--version", ref.version)
+        return self._pulled((*where, *version, *user), f"chart {ref.name} {ref.version} of {ref.url}", cancel)
+
+    def _pull_oci(self, ref: OciChart, cancel: CancelToken) -> StoredChart:
+        url = self._mirrored(ref.url)
+        plain = ("--plain-http",) if ref.insecure or url.startswith(_LOOPBACK) else ()
+        version = ref.semver or ref.version
+        if ref.digest is not None:
+            return self._pulled((f"{url}@{ref.digest}", *plain), f"chart {ref.url}@{ref.digest}", cancel)
+        if ref.semver is None and ref.tag is not None:
+            return self._pulled((f"{url}:{ref.tag}", *plain), f"chart {ref.url}:{ref.tag}", cancel)
+        wanted = () if version in {None, "", "*"} else ("--version", str(version))
+        return self._pulled((url, *wanted, *plain), f"chart {ref.url} {version or ''}".rstrip(), cancel)
+
+    def _pulled(self, arguments: tuple[str, ...], what: str, cancel: CancelToken) -> StoredChart:
+        with tempfile.TemporaryDirectory(prefix="bootstrap-chart-") as temporary:
+            self._ask_helm(("pull", *arguments, "--destination", temporary), what, cancel)
+            [archive] = Path(temporary).glob("*.tgz")
+            return self._store.keep(archive.read_bytes(), what)
+
+    def _ask_helm(self, arguments: tuple[str, ...], what: str, cancel: CancelToken) -> None:
+        try:
+            self._helm.read(arguments, cancel.within(_SECONDS, what))
+        except CommandFailedError as error:
+            raise StepFailedError(
+                f"cannot pull {what}",
+                evidence=error.evidence,
+                command=error.command,
+                fix="check address, name and version; a mirror is set with `mirrors:` in the stack file",
+            ) from error
+
+    def _completed(self, chart: ChartFiles, folder: Path, cancel: CancelToken, say: Say) -> ChartFiles:
+        """The chart with the dependencies that it lacks in charts/, as `helm dependency build` puts them there."""
+        files = {}
+        for dependency in chart.lacking:
+            stored = self._dependency(dependency, folder, cancel, say)
+            files[f"charts/{stored.name}-{stored.version}.tgz"] = stored.file.read_bytes()
+        return chart.having(files) if files else chart
+
+    def _dependency(self, wanted: Dependency, folder: Path, cancel: CancelToken, say: Say) -> StoredChart:
+        if wanted.repository.startswith(_FILE):
+            path = (folder / wanted.repository.removeprefix(_FILE)).resolve()
+            return self._pull(LocalChart(path=path), cancel, say)
+        if wanted.repository.startswith("oci://"):
+            return self._pull(OciChart(url=f"{wanted.repository}/{wanted.name}", version=wanted.version), cancel, say)
+        if not wanted.repository:
+            problem = Problem(
+                place=Place(file=str(folder)), text=f"lacks charts/{wanted.name}, which has no repository"
+            )
+            raise InvalidError((problem,))
+        ref = RepositoryChart(url=wanted.repository, name=wanted.name, version=wanted.version)
+        return self._pull(ref, cancel, say)
+
+    def _with_values_files(self, release: Release, chart: StoredChart) -> StoredChart:
+        """The chart whose values.yaml is what the release's values files make of it (Flux's rule)."""
+        if not release.values_files:
+            return chart
+        files = read_archive(chart.file.read_bytes(), str(chart.file))
+        values: dict[str, Any] = {}
+        for name in release.values_files:
+            content = files.files.get(name.removeprefix("./")) or _beside(release.chart, name)
+            if content is None and not release.ignore_missing_values_files:
+                raise _invalid(release, f"valuesFiles: {name} is not in chart {chart.name}")
+            values = _over(values, _values(content or b"", name, release))
+        import json  # noqa: PLC0415
+
+        # JSON is YAML.
+        return self._store.pack(files.having({"values.yaml": json.dumps(values).encode()}))
+
+    def _mirrored(self, url: str) -> str:
+        matching = [prefix for prefix in self._mirrors if url.startswith(prefix)]
+        if not matching:
+            return url
+        prefix = max(matching, key=len)
+        return self._mirrors[prefix] + url.removeprefix(prefix)
+
+    def _known_repository(self, url: str) -> str | None:
+        """What the user's helm calls this repository, with the credentials it has for it."""
+        try:
+            listed = (load(self._helm.repositories.read_text()) or {}).get("repositories") or ()
+        except (FileNotFoundError, YamlError):
+            return None
+        for entry in listed:
+            if str(entry.get("url", "")).rstrip("/") == url.rstrip("/"):
+                return str(entry["name"])
+        return None
+
+    def _note(self, ref: ChartRef, chart: StoredChart) -> None:
+        if self._lock_file is None or lock_key(ref) is None:
+            return
+        with self._writing:
+            lock = read_lock(self._lock_file)
+            locked = LockedChart(version=chart.version, digest=chart.digest)
+            if lock.find(ref) != locked:
+                write_lock(self._lock_file, lock.having(ref, locked))
+
+
+def _pinned(ref: ChartRef, locked: LockedChart | None) -> ChartRef:
+    match ref:
+        case RepositoryChart() if locked is not None:
+            return replace(ref, version=locked.version)
+        case OciChart(digest=None, tag=None) if locked is not None:
+            return replace(ref, version=locked.version, semver=None)
+        case _:
+            return ref
+
+
+def _of(ref: LocalChart, chart: ChartFiles) -> LocalChart:
+    return LocalChart(path=ref.path, version=chart.digest)
+
+
+def _beside(ref: ChartRef, name: str) -> bytes | None:
+    file = ref.path / name if isinstance(ref, LocalChart) else None
+    return file.read_bytes() if file is not None and file.is_file() else None
+
+
+def _values(content: bytes, name: str, release: Release) -> Mapping[str, Any]:
+    try:
+        values = load(content.decode())
+    except YamlError as error:
+        raise _invalid(release, f"valuesFiles: {name}: {error}") from error
+    return values or {}
+
+
+def _over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(under)
+    for key, value in over.items():
+        held = result.get(key)
+        result[key] = _over(held, value) if isinstance(held, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def _invalid(release: Release, text: str) -> InvalidError:
+    return InvalidError((Problem(place=release.place or Place(file=release.id), text=text),))

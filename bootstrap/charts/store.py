@@ -1,0 +1,82 @@
+"""The cache of charts: archives by digest, and what each reference was resolved to."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bootstrap.charts.archive import ChartFiles, read_archive
+from bootstrap.engine.files import write_whole
+from bootstrap.model.release import ChartRef
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredChart:
+    """A chart in the cache."""
+
+    name: str
+    version: str
+    digest: str
+    """`sha256:…`: of the archive as it was published, or of the files where nobody published one."""
+    file: Path
+
+
+class ChartStore:
+    """Archives under `folder`; written whole, never changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, content: bytes, where: str) -> StoredChart:
+        """Keep a published archive.
+
+        Raises:
+            InvalidError: it is no chart archive.
+        """
+        chart = read_archive(content, where)
+        return self._keep(chart, f"sha256:{hashlib.sha256(content).hexdigest()}", content)
+
+    def pack(self, chart: ChartFiles) -> StoredChart:
+        """Keep a chart that is known by its files."""
+        file = self._file(chart.digest)
+        return self._keep(chart, chart.digest, b"" if file.exists() else chart.packed())
+
+    def find(self, digest: str) -> StoredChart | None:
+        """The chart of this digest; None when it is not here."""
+        try:
+            told = json.loads(self._file(digest).with_suffix(".json").read_bytes())
+        except FileNotFoundError:
+            return None
+        return StoredChart(**told, file=self._file(digest)) if self._file(digest).exists() else None
+
+    def resolve(self, ref: ChartRef, digest: str) -> None:
+        """Remember what a reference led to."""
+        write_whole(self._reference(ref), json.dumps({"digest": digest, "ref": reference_key(ref)}).encode())
+
+    def resolved(self, ref: ChartRef) -> StoredChart | None:
+        """What this reference led to the last time; None when it was never followed here."""
+        try:
+            told = json.loads(self._reference(ref).read_bytes())
+        except FileNotFoundError:
+            return None
+        return self.find(told["digest"])
+
+    def _keep(self, chart: ChartFiles, digest: str, content: bytes) -> StoredChart:
+        file = self._file(digest)
+        told = {"name": chart.name, "version": chart.version, "digest": digest}
+        if not file.exists():
+            write_whole(file, content)
+        if not file.with_suffix(".json").exists():
+            write_whole(file.with_suffix(".json"), json.dumps(told).encode())
+        return StoredChart(**told, file=file)
+
+    def _file(self, digest: str) -> Path:
+        return self._folder / f"{digest.removeprefix('sha256:')}.tgz"
+
+    def _reference(self, ref: ChartRef) -> Path:
+        return self._folder / "refs" / f"{hashlib.sha256(reference_key(ref).encode()).hexdigest()[:32]}.json"
+
+
+def reference_key(ref: ChartRef) -> str:
+    """What tells this reference from all others."""
+    return json.dumps({"type": type(ref).__name__, **asdict(ref)}, sort_keys=True, default=str)
