@@ -94,9 +94,16 @@ class Children:
             f"{component} of the cluster has ended",
             evidence=self.last_words(component),
             command=command,
-            fix=_fix(component),
+            fix=self._fix(component),
             log=str(self._layout.log(component)),
         )
+
+    def _fix(self, component: Component) -> str:
+        if disk_note(self._layout.folder):
+            return "make room on the disk, then run: bootstrap up"
+        if component is Component.ETCD:
+            return "run: bootstrap up; when its data is damaged, make the cluster anew: bootstrap down first"
+        return "run: bootstrap up"
 
     def last_words(self, component: Component) -> tuple[str, ...]:
         """The lines of its log that tell the most, and a full disk."""
@@ -132,9 +139,3 @@ class Children:
             MARK: f"{component}@{self._layout.folder}",
         }
         return Command(argv=(str(program), *arguments(component, port)), env=environment, cwd=self._layout.folder)
-
-
-def _fix(component: Component) -> str:
-    if component is Component.ETCD:
-        return "when its data is damaged, make the cluster anew: bootstrap down, then bootstrap up"
-    return "run: bootstrap up"

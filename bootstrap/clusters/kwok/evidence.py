@@ -1,5 +1,6 @@
 """What a component's log says of its end."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -21,7 +22,22 @@ def telling_lines(log: Path) -> tuple[str, ...]:
         return ()
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if _TELLING.search(line)] or lines
-    return tuple(line if len(line) <= _WIDTH else f"{line[:_WIDTH]}…" for line in telling[-_LINES:])
+    return tuple(_short(_plain(line)) for line in telling[-_LINES:])
+
+
+def _plain(line: str) -> str:
+    """What a line of JSON says; other lines as they are."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(said, dict) or "msg" not in said:
+        return line
+    return ": ".join(str(said[key]) for key in ("level", "msg", "error", "err") if said.get(key)).lower()
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= _WIDTH else f"{line[:_WIDTH]}…"
 
 
 def disk_note(folder: Path) -> str:

@@ -32,6 +32,8 @@ from bootstrap.process import Processes
 
 _START_SECONDS = 120.0
 _ANSWER_SECONDS = 30.0
+_CLOSING_SECONDS = 2.0
+"""How long a server that was just killed may still seem to listen."""
 _INTERVAL = 0.05
 _FIRST_PORT = 20_000
 _PORTS = 10_000
@@ -179,7 +181,7 @@ class KwokProvider:
         self, record: Record, programs: Mapping[Component, Path], seconds: float, cancel: CancelToken, say: Say
     ) -> KubeContext:
         if Component.API_SERVER not in self._children.running():
-            _refuse_taken(record.port)
+            _refuse_taken(record.port, cancel)
         first = {component: programs[component] for component in FIRST}
         with self._api(record.port) as api:
             say("starting etcd and the API server")
@@ -260,11 +262,12 @@ def _choose_port(folder: Path) -> int:
     return port
 
 
-def _refuse_taken(port: int) -> None:
-    if is_free(port):
-        return
-    by = holder(port) or "a program of another user"
-    raise RefusedError(
-        f"port {port}, the cluster's API server's, is taken by {by}",
-        fix="end that program, then run: bootstrap up (or, for a cluster on another port: bootstrap down first)",
-    )
+def _refuse_taken(port: int, cancel: CancelToken) -> None:
+    until = cancel.clock.monotonic() + _CLOSING_SECONDS
+    while not is_free(port):
+        if cancel.clock.monotonic() >= until:
+            raise RefusedError(
+                f"port {port}, the cluster's API server's, is taken by {holder(port) or 'a program of another user'}",
+                fix="end that program, then run: bootstrap up (or, for a cluster on another port: bootstrap down first)",
+            )
+        cancel.sleep(_INTERVAL)
