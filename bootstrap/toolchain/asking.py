@@ -1,5 +1,6 @@
 """Asks programs for their version, once for each file: a run where nothing changed starts no process for it."""
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.files import private_folder, write_whole
+from bootstrap.engine.files import write_whole
 from bootstrap.errors import BootstrapError, CancelledError
 from bootstrap.process import Command, Processes
 from bootstrap.toolchain.table import Program
@@ -36,13 +37,15 @@ class Versions:
         version = self._ask(program, path, cancel)
         if version is not None:
             self._known[str(path)] = [*mark, version]
-            write_whole(self.file, json.dumps(self._known, indent=0, sort_keys=True).encode())
+            # Not being able to remember costs time only; that the cache cannot be written is told by `doctor`.
+            with contextlib.suppress(OSError):
+                write_whole(self.file, json.dumps(self._known, indent=0, sort_keys=True).encode())
         return version
 
     def _ask(self, program: Program, path: Path, cancel: CancelToken) -> str | None:
-        # Go would otherwise change itself for the module it is asked in.
+        # Go would otherwise become another version for the module it is asked in.
         environment = {**self.environment, "GOTOOLCHAIN": "local"}
-        command = Command(argv=(str(path), *program.asks), env=environment, cwd=private_folder(self.file.parent))
+        command = Command(argv=(str(path), *program.asks), env=environment, cwd=Path("/"))
         try:
             told = self.processes.run(command, cancel.within(_ASK_SECONDS, f"{path} telling its version"))
         except CancelledError:
@@ -56,6 +59,6 @@ class Versions:
 def _read(file: Path) -> dict[str, list[int | str]]:
     try:
         known = json.loads(file.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}

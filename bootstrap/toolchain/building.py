@@ -132,4 +132,4 @@ def _writable(folder: Path) -> bool:
     """Whether a file can be made in it, or it can be made itself."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    return os.access(folder, os.W_OK)
+    return folder.is_dir() and os.access(folder, os.W_OK)

@@ -29,10 +29,20 @@ class Sources:
         """The program in the cache; what another run brought in the meantime is taken.
 
         Raises:
-            RefusedError: no source has it (what each said is the evidence), or a file is not what it must be.
+            RefusedError: no source has it (what each said is the evidence), or a file is not what it must be,
+                or the cache cannot be written.
         """
         if not program.runs_on(self.store.platform):
             raise unsupported(program, str(self.store.platform))
+        try:
+            return self._bring(program, cancel, say)
+        except OSError as error:
+            raise RefusedError(
+                f"{program.name} cannot be put into the cache: {error}",
+                fix="make room or make it writable, or set XDG_CACHE_HOME to another folder",
+            ) from error
+
+    def _bring(self, program: Program, cancel: CancelToken, say: Say) -> Path:
         with self.store.claim(program.name, cancel, say):
             found = self.store.find(program)
             if found is not None:

@@ -38,7 +38,8 @@ class Store:
         """The best version that is here, and where it came from."""
         for version in program.versions:
             place = self.place(program, version)
-            with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+            # What cannot be read is brought again: a cache.
+            with contextlib.suppress(OSError, ValueError, TypeError):
                 origin = Origin(**json.loads((place / _ORIGIN).read_bytes()))
                 if os.access(place / origin.path, os.X_OK):
                     return place / origin.path, origin
