@@ -59,7 +59,7 @@ class Declared:
     path: str
     """Relative to the root, normalized."""
     subject: Subject
-    source: SourceRef | None = None
+    source: SourceRef
     additions: Additions = field(default_factory=Additions)
     post_build: PostBuild | None = None
     decrypts: bool = False

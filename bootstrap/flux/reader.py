@@ -1,25 +1,29 @@
 """Reads a Flux repository on disk as Flux would."""
 
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.flux import artifacts as external
 from bootstrap.flux import helmrelease, kustomization, sources
+from bootstrap.flux.artifacts import Artifacts
 from bootstrap.flux.decryption import Decrypt
 from bootstrap.flux.documents import Build
 from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.helmrelease import read_release
-from bootstrap.flux.kustomization import Declared
+from bootstrap.flux.kustomization import Declared, SourceRef
 from bootstrap.flux.overlay import inside
 from bootstrap.flux.places import Places
 from bootstrap.flux.sources import Sources
 from bootstrap.flux.store import Store
-from bootstrap.flux.walk import Expanded, Tools, Walk
+from bootstrap.flux.walk import Expanded, Known, Tools, Walk
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.model.release import FluxRepo, Kustomization, Release
 from bootstrap.model.stack import SourceSpec
 
-_READ = frozenset({kustomization.GROUP, helmrelease.GROUP, sources.GROUP})
-_FLUX = "toolkit.fluxcd.io"
+_READ = frozenset({kustomization.GROUP, helmrelease.GROUP, sources.GROUP, external.GROUP})
+_FLUX = "fluxcd.io"
 _OPERATOR = "fluxcd.controlplane.io"
 _ENTRY_NAMESPACE = "flux-system"
 _EXCLUDED = {"kustomize.toolkit.fluxcd.io/reconcile": "disabled", "kustomize.toolkit.fluxcd.io/ssa": "Ignore"}
@@ -50,14 +54,11 @@ def read_repo(
         raise InvalidError([Problem(place=Place(file=str(root / entry)), text="there is no such folder")])
     findings, store = Findings(Places(root)), Store()
     places = Sources(root, origin, store, findings)
-    walk = Walk(
-        Tools(root=root, build=build, decrypt=decrypt),
-        variables={**source.substitute, **(variables or {})},
-        store=store,
-        sources=places,
-        findings=findings,
-    )
-    expanded = walk.expand(_entry(entry, findings))
+    with tempfile.TemporaryDirectory(prefix="bootstrap-artifacts-") as temporary:
+        artifacts = Artifacts(root, Path(temporary).resolve(), store, places)
+        known = Known(store=store, sources=places, artifacts=artifacts, findings=findings)
+        walk = Walk(Tools(root=root, build=build, decrypt=decrypt), known, {**source.substitute, **(variables or {})})
+        expanded = walk.expand(_entry(entry, findings))
     releases = tuple(_releases(expanded, places, store, findings))
     kustomizations = tuple(_kustomization(one, findings) for one in expanded)
     findings.check()
@@ -70,7 +71,8 @@ def _entry(path: str, findings: Findings) -> Declared:
     version = f"{kustomization.GROUP}/v1"
     ref = ObjectRef(api_version=version, kind="Kustomization", namespace=_ENTRY_NAMESPACE, name=name)
     subject = Subject(ref=ref, findings=findings, fallback=path)
-    return Declared(namespace=_ENTRY_NAMESPACE, name=name, path=path, subject=subject)
+    nowhere = SourceRef(kind="", namespace="", name="")
+    return Declared(namespace=_ENTRY_NAMESPACE, name=name, path=path, subject=subject, source=nowhere)
 
 
 def _releases(expanded: Sequence[Expanded], places: Sources, store: Store, findings: Findings) -> Iterable[Release]:

@@ -39,7 +39,7 @@ class Sources:
         Where they name several, `flux-system` goes before one that is not declared, that before the one most of
         them name.
         """
-        counted = Counter(named)
+        counted = Counter(ref for ref in named if ref.kind != "ExternalArtifact")
         ranked = sorted(counted, key=lambda ref: (ref.name != "flux-system", self._declared(ref), -counted[ref]))
         self._own = ranked[0] if ranked else None
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bootstrap.flux.artifacts import Artifacts
 from bootstrap.flux.decryption import Decrypt
 from bootstrap.flux.documents import Build, Built, Variables, build, manifests
 from bootstrap.flux.findings import Findings, Subject
@@ -27,6 +28,16 @@ class Tools:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What is gathered on the way."""
+
+    store: Store
+    sources: Sources
+    artifacts: Artifacts
+    findings: Findings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Expanded:
     """A Kustomization with its objects, child Kustomizations among them."""
 
@@ -38,20 +49,12 @@ class Expanded:
 class Walk:
     """One way through a repository."""
 
-    def __init__(
-        self,
-        tools: Tools,
-        *,
-        variables: Mapping[str, str],
-        store: Store,
-        sources: Sources,
-        findings: Findings,
-    ) -> None:
+    def __init__(self, tools: Tools, known: Known, variables: Mapping[str, str]) -> None:
         self._tools = tools
         self._variables = variables
-        self._store = store
-        self._sources = sources
-        self._findings = findings
+        self._known = known
+        self._findings = known.findings
+        self._roots: dict[str, Path] = {}
         self._parents: dict[str, str | None] = {}
         self._done: dict[str, Expanded] = {}
 
@@ -87,12 +90,12 @@ class Walk:
             return list(pool.map(self._build, declared))
 
     def _build(self, declared: Declared) -> Built:
-        return build(self._tools.root, declared, self._tools.build)
+        return build(self._roots.get(declared.id, self._tools.root), declared, self._tools.build)
 
     def _settled(self, declared: Declared) -> bool:
         """Whether everything it takes variables from is known."""
         post_build = declared.post_build or PostBuild()
-        return all(self._store.find(ref.kind, declared.namespace, ref.name) for ref in post_build.substitute_from)
+        return all(self._known.store.find(ref.kind, declared.namespace, ref.name) for ref in post_build.substitute_from)
 
     def _finish(self, built: Built, *, top: bool) -> list[Declared]:
         """Make its objects, and tell which Kustomizations to build next."""
@@ -100,7 +103,7 @@ class Walk:
         for problem in built.problems:
             self._findings.problem(problem.text, problem.place)
         found = manifests(built, self._variables_of(declared, top=top), self._tools.decrypt, self._findings)
-        self._store.add(found)
+        self._known.store.add(found)
         self._done[declared.id] = Expanded(declared=declared, parent=self._parents[declared.id], manifests=found)
         children = [
             read_kustomization(manifest, self._subject(manifest, declared))
@@ -108,8 +111,7 @@ class Walk:
             if ref_of(manifest).group == GROUP and ref_of(manifest).kind == "Kustomization"
         ]
         if top:
-            own = () if declared.source is None else (declared.source,)
-            self._sources.choose_own(own or [child.source for child in children if child.source is not None])
+            self._known.sources.choose_own([declared.source] if declared.source.name else [c.source for c in children])
         return [child for child in children if self._is_new(child, declared)]
 
     def _is_new(self, child: Declared, parent: Declared) -> bool:
@@ -121,23 +123,35 @@ class Walk:
         return not child.suspended and self._is_here(child)
 
     def _is_here(self, child: Declared) -> bool:
-        if child.source is not None and not self._sources.is_working_tree(child.source):
-            url = self._sources.url(child.source)
+        root = self._root_of(child)
+        if root is None:
+            url = self._known.sources.url(child.source)
             where = f"{child.source} ({url})" if url else str(child.source)
             text = f"its files are not read: they come from {where}, which is not this repository"
             child.subject.note(text, "spec.sourceRef")
             return False
-        if not (self._tools.root / child.path).is_dir():
+        if not (root / child.path).is_dir():
             child.subject.problem(f"there is no folder {child.path}", "spec.path")
             return False
+        self._roots[child.id] = root
         return True
+
+    def _root_of(self, child: Declared) -> Path | None:
+        """What its path is relative to: a source that no one declares is taken for this repository where it fits."""
+        found = self._known.artifacts.root_of(child.source, self._findings)
+        if found is not None or self._known.sources.url(child.source) is not None:
+            return found
+        if child.source.kind == "ExternalArtifact" or not (self._tools.root / child.path).is_dir():
+            return None
+        child.subject.note(f"{child.source} is not declared: it is taken for this repository", "spec.sourceRef")
+        return self._tools.root
 
     def _variables_of(self, declared: Declared, *, top: bool) -> Variables | None:
         if declared.post_build is None:
             return Variables(values=self._variables, only_given=True) if top and self._variables else None
         values: dict[str, str] = {}
         for ref in declared.post_build.substitute_from:
-            held = self._store.find(ref.kind, declared.namespace, ref.name)
+            held = self._known.store.find(ref.kind, declared.namespace, ref.name)
             if held is not None:
                 values |= contents(held)
             elif not ref.optional:
