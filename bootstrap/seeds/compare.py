@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from bootstrap.seeds.marker import Applied
-from bootstrap.seeds.model import KNOWN_LATER, Action, Desired, Difference, DifferenceKind, Observed, digest
+from bootstrap.seeds.model import KNOWN_LATER, Action, Desired, Difference, DifferenceKind, Observed, Value, digest
 
 _QUIET = frozenset({DifferenceKind.EXTRA, DifferenceKind.ORPHANED})
 
@@ -14,7 +14,7 @@ def differences(
     """What is not as declared. `contents`: prefixes of fields whose removal is left to `prune`."""
     for path, new in desired.fields.items():
         old = _old(desired, observed, applied, path)
-        if old != new and new != KNOWN_LATER:
+        if new not in (old, KNOWN_LATER):
             drifted = observed is not None and applied.fields.get(path) == digest(new)
             kind = DifferenceKind.DRIFTED if drifted else DifferenceKind.CHANGED
             yield Difference(path=path, old=old, new=new, kind=kind, secret=path in desired.secret)
@@ -29,7 +29,19 @@ def differences(
 def _old(desired: Desired, observed: Observed | None, applied: Applied, path: str) -> object:
     if observed is None:
         return None
-    return applied.notes.get(path) if path in desired.ledger else observed.fields.get(path)
+    if path in desired.ledger and path not in observed.fields:
+        return applied.notes.get(path)
+    found = observed.fields.get(path)
+    return as_declared(found, desired.fields[path]) if path in desired.loose else found
+
+
+def as_declared(found: Value, declared: Value) -> Value:
+    """What was found, without the keys that nobody declared."""
+    if isinstance(found, dict) and isinstance(declared, dict):
+        return {key: as_declared(inner, declared[key]) for key, inner in found.items() if key in declared}
+    if isinstance(found, list) and isinstance(declared, list) and len(found) == len(declared):
+        return [as_declared(*pair) for pair in zip(found, declared, strict=True)]
+    return found
 
 
 def action_for(desired: Desired, observed: Observed | None, found: Iterable[Difference]) -> tuple[Action, str]:

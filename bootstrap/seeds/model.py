@@ -82,7 +82,10 @@ class Desired:
     fixed: frozenset[FieldPath] = frozenset()
     """Fields that AWS cannot change in place: a difference means replace."""
     ledger: frozenset[FieldPath] = frozenset()
-    """Fields that the emulator cannot tell, such as the hash of messages sent once: kept in our marker."""
+    """Fields that the emulator cannot tell, such as the hash of messages sent once: kept in our marker.
+    Where it does tell one, what it tells counts."""
+    loose: frozenset[FieldPath] = frozenset()
+    """Fields in which the emulator may fill in what is not declared: only declared keys are compared."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

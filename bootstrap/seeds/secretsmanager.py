@@ -288,7 +288,8 @@ def _from_environment(fixture: Fixture, given: Value, scope: Scope) -> str:
     spec = {"name": given} if isinstance(given, str) else given
     value = scope.environment.get(spec["name"], spec.get("default"))
     if value is None:
-        text = f"the environment variable {spec['name']} is not set (give it a default: {{name: {spec['name']}, default: …}})"
+        name = spec["name"]
+        text = f"the environment variable {name} is not set (give it a default: {{name: {name}, default: …}})"
         raise InvalidError([fixture.problem(("env",), text)])
     return str(value)
 

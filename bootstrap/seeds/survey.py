@@ -131,7 +131,10 @@ class Survey:
         covered = [one for one in self.fixtures.by_id.values() if self.options.covers(one.id)]
         problems: list[Problem] = []
         cases: list[Case] = []
-        for outcome in self.target.each(lambda one: self._tried(one, thorough=thorough, writes=writes), covered):
+        tries = [
+            self.target.submit(functools.partial(self._tried, one, thorough=thorough, writes=writes)) for one in covered
+        ]
+        for outcome in [one.result() for one in tries]:
             if isinstance(outcome, InvalidError):
                 problems.extend(outcome.problems)
             else:
@@ -164,7 +167,9 @@ class Survey:
         applied = self.marker.applied(fixture.id)
         found = list(differences(desired, observed, applied, service.contents))
         if observed is not None:
-            found.extend(service.inspect(self.target, desired, observed, applied.notes, thorough=thorough))
+            known = {one.path for one in found}
+            inside = service.inspect(self.target, desired, observed, applied.notes, thorough=thorough)
+            found.extend(one for one in inside if one.path not in known)
             if observed.tags.get(OWNER_TAG) != self.target.owner:
                 old = observed.tags.get(OWNER_TAG)
                 found.append(Difference(path=f"tags.{OWNER_TAG}", old=old, new=self.target.owner))
