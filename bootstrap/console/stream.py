@@ -1,9 +1,13 @@
 """The only way to a terminal, a pipe or a log: masked, and never broken by an encoding."""
 
 import contextlib
+import re
 from typing import Protocol, TextIO
 
 from bootstrap.console.mask import SECRETS, Masker
+
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Colours, titles and cursor movements of the programs whose output is quoted; tab and newline stay."""
 
 
 class Writer(Protocol):
@@ -15,14 +19,19 @@ class Writer(Protocol):
 
 
 def write_text(stream: TextIO, text: str, *, secrets: Masker = SECRETS) -> None:
-    """Write a result: masked, characters that the stream's encoding lacks written as escapes.
+    """Write a result: masked, without control characters, what the stream's encoding lacks written as escapes.
 
     Raises:
         BrokenPipeError: nobody reads any more; the command ends quietly (`bootstrap.cli.main`).
     """
     ended = text if text.endswith("\n") or not text else text + "\n"
-    stream.write(encodable(secrets.mask(ended), stream.encoding))
+    stream.write(printable(ended, stream.encoding, secrets=secrets))
     stream.flush()
+
+
+def printable(text: str, encoding: str | None, *, secrets: Masker = SECRETS) -> str:
+    """The text as it may be shown on a stream of this encoding."""
+    return encodable(secrets.mask(_CONTROL.sub("", text)), encoding)
 
 
 def encodable(text: str, encoding: str | None) -> str:

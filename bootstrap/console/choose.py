@@ -1,0 +1,58 @@
+"""Which renderer a run is shown by."""
+
+from collections.abc import Mapping
+from typing import TextIO
+
+from bootstrap.clock import Clock
+from bootstrap.console.mask import SECRETS, Masker
+from bootstrap.console.plain import PlainRenderer
+from bootstrap.console.quiet import QuietRenderer
+from bootstrap.console.records import JsonRenderer
+from bootstrap.console.renderer import Renderer
+from bootstrap.console.stream import ProgressSink
+
+
+def choose_renderer(  # noqa: PLR0913 -- one place knows all that decides
+    progress: str,
+    *,
+    verbosity: int,
+    color: bool,
+    stderr: TextIO,
+    environment: Mapping[str, str],
+    clock: Clock,
+    secrets: Masker = SECRETS,
+) -> Renderer:
+    """The renderer for `--progress` auto, live, plain, json or quiet, on standard error.
+
+    `auto` is live on a terminal that can move its cursor, outside of CI, and plain elsewhere; quiet with -q.
+    `live` is plain too where standard error is no such terminal.
+    """
+    sink = ProgressSink(stderr, secrets=secrets)
+    chosen = shown_as(progress, verbosity=verbosity, terminal=stderr.isatty(), environment=environment)
+    match chosen:
+        case "live":
+            from bootstrap.console.live import LiveRenderer  # noqa: PLC0415 -- rich loads slowly
+
+            return LiveRenderer(sink, clock, color=color and not environment.get("NO_COLOR"))
+        case "json":
+            return JsonRenderer(sink, secrets=secrets)
+        case "quiet":
+            return QuietRenderer(sink)
+        case _:
+            return PlainRenderer(sink, verbosity=verbosity)
+
+
+def shown_as(progress: str, *, verbosity: int, terminal: bool, environment: Mapping[str, str]) -> str:
+    """`live`, `plain`, `json` or `quiet`."""
+    if progress == "json":
+        return progress
+    if progress == "quiet" or verbosity < 0:
+        return "quiet"
+    can_draw = terminal and environment.get("TERM") not in {"dumb", None, ""}
+    wanted = progress == "live" or (progress == "auto" and not in_ci(environment))
+    return "live" if can_draw and wanted else "plain"
+
+
+def in_ci(environment: Mapping[str, str]) -> bool:
+    """Whether this is a CI job, which sets `CI`."""
+    return environment.get("CI", "").lower() not in {"", "0", "false"}
