@@ -2,9 +2,10 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, output_option
+from bootstrap.cli.options import StackOptions, output_option, settings_of
 from bootstrap.config.overrides import Overrides
 from bootstrap.errors import ExitCode
+from bootstrap.model.stack import Provider
 
 
 @click.group("tools")
@@ -23,7 +24,7 @@ def command() -> None:
 def list_programs(*, output: str, tools: tuple[str, ...]) -> int:
     """List every program with its version, its path and why it is the one; fetches nothing."""
     from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.wiring import make_toolchain, new_token, settings_of  # noqa: PLC0415
+    from bootstrap.cli.wiring import make_toolchain, new_token  # noqa: PLC0415
     from bootstrap.console.checks import programs_json, programs_text  # noqa: PLC0415
 
     settings = settings_of(StackOptions(reference=None, overrides=Overrides(), tools=tools))
@@ -40,11 +41,11 @@ def fetch(*, names: tuple[str, ...]) -> int:
     A program that is here already is left as it is.
     """
     from bootstrap.cli.running import interruptible, show, told_on_stderr  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.wiring import EMBEDDED, make_toolchain, new_token, settings_of  # noqa: PLC0415
+    from bootstrap.cli.wiring import NEEDED, make_toolchain, new_token  # noqa: PLC0415
     from bootstrap.console.checks import programs_text  # noqa: PLC0415
 
     settings = settings_of(StackOptions(reference=None, overrides=Overrides()))
     cancel = new_token()
     with interruptible(cancel):
-        show(programs_text(make_toolchain(settings, cancel, told_on_stderr).fetch(names or EMBEDDED)))
+        show(programs_text(make_toolchain(settings, cancel, told_on_stderr).fetch(names or NEEDED[Provider.KWOK])))
     return ExitCode.OK

@@ -78,7 +78,7 @@ def main() -> NoReturn:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return per way to end
     """Run one command line; the exit code. Errors are told on standard error."""
     try:
         code = bootstrap.main(arguments, prog_name="bootstrap", standalone_mode=False)

@@ -1,30 +1,38 @@
 """Constructs the adapters of one stack: the only place that knows them all."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bootstrap.cli.options import StackOptions, settings_of
 from bootstrap.clock import CancelToken, Clock, SystemClock
 from bootstrap.config.conflicts import resolve_auto
 from bootstrap.config.settings import Settings
 from bootstrap.config.stack import LoadedStack, load_stack
-from bootstrap.config.state import cache_folder, state_paths
+from bootstrap.config.state import cache_folder, state_folder, state_paths
 from bootstrap.engine.flow import Platform
 from bootstrap.engine.journal import Journal
-from bootstrap.engine.ports import ClusterProvider, Emulator, Ports, Programs, Seeds
+from bootstrap.engine.ports import ClusterProvider, Emulator, Ports, Programs
 from bootstrap.errors import RefusedError
 from bootstrap.model.event import Say
+from bootstrap.model.kube import ObjectRef
 from bootstrap.model.release import FluxRepo
-from bootstrap.model.stack import Provider, Stack, StatePaths
+from bootstrap.model.stack import ClusterSpec, Provider, Stack, StatePaths
+from bootstrap.model.status import Health
 from bootstrap.plan.build import Wanted
-from bootstrap.process import SystemProcesses
+from bootstrap.process import Command, Processes, SystemProcesses
+from bootstrap.toolchain.doctor import Check, Machine, examine, machine_probes
 from bootstrap.toolchain.resolve import Missing, Toolchain, ToolchainSettings
+from bootstrap.toolchain.table import EMBEDDED, PROGRAMS
 
-from bootstrap.cli.options import StackOptions, settings_of
+if TYPE_CHECKING:
+    from bootstrap.seeds.seeding import Seeding  # `--help` imports no adapter
 
-_NEEDED = {
-    Provider.KWOK: ("kubectl", "helm", "kwok", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"),
+NEEDED = {
+    Provider.AUTO: ("kubectl", "helm", *EMBEDDED),
+    Provider.KWOK: ("kubectl", "helm", *EMBEDDED),
     Provider.KIND: ("kubectl", "helm", "kind"),
     Provider.K3D: ("kubectl", "helm", "k3d"),
     Provider.EXISTING: ("kubectl", "helm"),
@@ -72,10 +80,12 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
     clock = cancel.clock
     journal = Journal(state.journal, clock)
     processes = SystemProcesses(clock, journal.child)
-    toolchain = Toolchain(_toolchain_settings(held, cache, loaded.stack), processes, cancel)
+    telling = _Telling()
+    toolchain = Toolchain(_toolchain_settings(held, cache, loaded.stack), processes, cancel, telling)
     parts = _Parts(
         stack=stack, state=state, cache=cache, settings=held, processes=processes, programs=toolchain, clock=clock
     )
+    needed = NEEDED[stack.cluster.provider]
     platform = Platform(
         stack=stack,
         state=state,
@@ -84,8 +94,11 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         journal=journal,
         clock=clock,
         read=lambda token: _read(parts, token),
+        check=_check(parts),
         infer=_infer,
-        fetch=_fetch(parts, toolchain),
+        health=_health(parts),
+        lacking=lambda: [one.name for one in toolchain.resolve_all(needed) if isinstance(one, Missing)],
+        fetch=lambda say: telling.through(say, lambda: toolchain.fetch(needed)),
         headline=_headline(loaded.stack, stack, lives_on),
     )
     return Opened(platform=platform, loaded=loaded, settings=held, processes=processes, cache=cache)
@@ -95,6 +108,17 @@ def make_toolchain(settings: Settings, cancel: CancelToken, say: Say = lambda _t
     """The programs of this machine, without a stack."""
     cache = cache_folder(os.environ)
     return Toolchain(_toolchain_settings(settings, cache, None), SystemProcesses(cancel.clock), cancel, say)
+
+
+def examine_machine(options: StackOptions) -> tuple[Check, ...]:
+    """Everything that `doctor` looks at."""
+    machine = Machine(
+        toolchain=make_toolchain(settings_of(options), new_token()),
+        environment=os.environ,
+        cache=cache_folder(os.environ),
+        state=state_folder(os.environ),
+    )
+    return examine(machine_probes(machine))
 
 
 def new_token(settings: Settings | None = None) -> CancelToken:
@@ -107,7 +131,7 @@ def _toolchain_settings(settings: Settings, cache: Path, stack: Stack | None) ->
     environment = dict(os.environ)
     if settings.mirror is not None:
         environment["BOOTSTRAP_MIRROR"] = settings.mirror
-    lock_file = None if stack is None else stack.project / "bootstrap.lock"
+    lock_file = None if stack is None else stack.project / "bootstrap.tools.lock"
     return ToolchainSettings(cache=cache, environment=environment, given=settings.tools, lock_file=lock_file)
 
 
@@ -127,7 +151,7 @@ def _docker_answers(stack: Stack, lives_on: Provider | None) -> bool:
         return False
     from bootstrap.containers.engine import engine_answers  # noqa: PLC0415 - the docker library loads slowly
 
-    return engine_answers()
+    return engine_answers(os.environ)
 
 
 def _headline(asked: Stack, stack: Stack, lives_on: Provider | None) -> str:
@@ -138,17 +162,52 @@ def _headline(asked: Stack, stack: Stack, lives_on: Provider | None) -> str:
     return f"stack {stack.name} on {provider}{why}{simulated}"
 
 
+class _Telling:
+    """What a toolchain says, led to whoever listens now."""
+
+    def __init__(self) -> None:
+        self._say: Say | None = None
+
+    def __call__(self, text: str) -> None:
+        if self._say is not None:
+            self._say(text)
+
+    def through(self, say: Say, act: Callable[[], object]) -> None:
+        self._say = say
+        try:
+            act()
+        finally:
+            self._say = None
+
+
 def _ports(parts: _Parts) -> Ports:
-    from bootstrap.charts.port import HelmCharts  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.charts.releases import HelmCharts  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.kube.objects import KubeObjects  # noqa: PLC0415
 
+    charts = HelmCharts(
+        programs=parts.programs,
+        processes=parts.processes,
+        cache=parts.cache,
+        state=parts.state,
+        kube_version=_kube_version(parts.stack.cluster),
+        mirrors=parts.stack.mirrors,
+        lock_file=parts.stack.project / "bootstrap.lock",
+    )
     return Ports(
         cluster=_cluster(parts),
         emulator=_emulator(parts),
         seeds=_seeds(parts),
-        charts=HelmCharts(parts),  # type: ignore
-        objects=KubeObjects(parts.processes, parts.stack.name),
+        charts=charts,
+        objects=KubeObjects(parts.processes, parts.state.folder.name),
     )
+
+
+def _kube_version(spec: ClusterSpec) -> str:
+    """What charts are told before the cluster can be asked: a minor alone means its embedded, else its first patch."""
+    embedded = PROGRAMS["kube-apiserver"].wanted
+    if embedded.startswith(f"{spec.kubernetes}."):
+        return embedded
+    return spec.kubernetes if spec.kubernetes.count(".") > 1 else f"{spec.kubernetes}.0"
 
 
 def _cluster(parts: _Parts) -> ClusterProvider:
@@ -171,10 +230,23 @@ def _emulator(parts: _Parts) -> Emulator | None:
     return emulator_for(parts.stack.name, spec, parts.state, parts.processes, parts.clock)
 
 
-def _seeds(parts: _Parts) -> Seeds | None:
+def _check(parts: _Parts) -> Callable[[], object]:
+    seeds = _seeds(parts)
+    return (lambda: None) if seeds is None else seeds.fixtures
+
+
+def _seeds(parts: _Parts) -> "Seeding | None":
     if not parts.stack.seeds or parts.stack.emulator is None:
         return None
-    raise NotImplementedError
+    from bootstrap.seeds.seeding import Seeding  # noqa: PLC0415
+
+    return Seeding(
+        owner=parts.state.folder.name,
+        paths=parts.stack.seeds,
+        state=parts.state.seeds,
+        environment=os.environ,
+        variables=parts.stack.variables,
+    )
 
 
 def _read(parts: _Parts, cancel: CancelToken) -> FluxRepo:
@@ -188,20 +260,23 @@ def _read(parts: _Parts, cancel: CancelToken) -> FluxRepo:
     return read_repo(
         source,
         build=lambda folder: kustomize.build(folder, cancel),
-        origin=_origin(source.root),
+        origin=_origin(source.root, parts.processes, cancel),
         variables=parts.stack.variables,
     )
 
 
+def _origin(root: Path, processes: Processes, cancel: CancelToken) -> str | None:
+    """The address of the repository's own remote; None where it has none, or is no Git repository."""
+    asked = Command(argv=("git", "-C", str(root), "config", "--get", "remote.origin.url"))
+    return processes.run(asked, cancel, check=False).text().strip() or None
+
+
 def _infer(wanted: Wanted) -> Sequence[tuple[str, str, str]]:
-    from bootstrap.plan.infer import infer  # noqa: PLC0415
-
-    return infer(wanted)
-
-
-def _origin(root: Path) -> str | None:
-    raise NotImplementedError
+    del wanted
+    return ()
 
 
-def _fetch(parts: _Parts, toolchain: Toolchain):
-    raise NotImplementedError
+def _health(parts: _Parts) -> Callable[..., Mapping[ObjectRef, tuple[Health, str]]]:
+    from bootstrap.kube.health import KubeHealth  # noqa: PLC0415
+
+    return KubeHealth(parts.processes)

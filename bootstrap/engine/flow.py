@@ -61,12 +61,16 @@ class Platform:
     clock: Clock
     read: Callable[[CancelToken], FluxRepo]
     """Reads the stack's repository."""
+    check: Callable[[], object]
+    """Reads everything else that the stack names, the fixtures; raises InvalidError."""
     infer: Infer
     """Reads more edges from rendered manifests."""
     health: Callable[[Sequence[ObjectRef], str, KubeContext, CancelToken], Mapping[ObjectRef, tuple[Health, str]]]
     """How objects are right now; those without a namespace are looked for in the one given."""
-    fetch: Callable[[CancelToken, Say], Sequence[str]] | None = None
-    """Brings the programs that reading, planning and running need; those it brought. None: all are here."""
+    lacking: Callable[[], Sequence[str]]
+    """The programs that reading, planning and running need and that are not here."""
+    fetch: Callable[[Say], None]
+    """Brings them."""
     headline: str
     """What the first line says of provider and simulation."""
 
@@ -111,8 +115,10 @@ def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Pl
         RefusedError: something foreign is in the way.
     """
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="plan") as pool:
+        checking = pool.submit(platform.check)
         observing = pool.submit(observe, platform.ports, cancel)
         wanted = _wanted(platform, options, cancel)
+        checking.result()
         observed = observing.result()
     plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
     if options.strict and plan.notes:
@@ -128,7 +134,7 @@ def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit,
         InvalidError, RefusedError: before anything was changed.
     """
     with _changing(platform, how, emit, cancel) as told:
-        fetch_programs(platform, emit=told, cancel=cancel)
+        fetch_programs(platform, told)
         planning = plan_up(platform, options, cancel)
         remember_provider(platform)
         report = _run(platform, planning.plan, planning.observed, how, emit=told, cancel=cancel)
@@ -152,16 +158,17 @@ def down(platform: Platform, how: RunOptions, *, emit: Emit, cancel: CancelToken
     return report
 
 
-def fetch_programs(platform: Platform, *, emit: Emit, cancel: CancelToken) -> None:
+def fetch_programs(platform: Platform, emit: Emit) -> None:
     """Bring the programs that are missing, told as a step of its own before there can be a plan.
 
     Raises:
         RefusedError: one can neither be found nor fetched nor built.
     """
-    if platform.fetch is None:
+    lacking = platform.lacking()
+    if not lacking:
         return
     clock, started = platform.clock, platform.clock.monotonic()
-    emit(StepStarted(at=clock.now(), step=PROGRAMS, reason="not on this machine yet"))
+    emit(StepStarted(at=clock.now(), step=PROGRAMS, reason=f"not here: {', '.join(lacking)}"))
 
     def say(text: str) -> None:
         emit(StepProgress(at=clock.now(), step=PROGRAMS, text=text))
@@ -171,11 +178,11 @@ def fetch_programs(platform: Platform, *, emit: Emit, cancel: CancelToken) -> No
         emit(StepFinished(at=clock.now(), step=PROGRAMS, outcome=outcome, seconds=seconds))
 
     try:
-        brought = platform.fetch(cancel, say)
+        platform.fetch(say)
     except BootstrapError as error:
         finish(Outcome(status=Status.FAILED, detail=error.what, error=error))
         raise
-    finish(Outcome(status=Status.DONE, detail=", ".join(brought)))
+    finish(Outcome(status=Status.DONE, detail=f"{', '.join(lacking)} are here now"))
 
 
 def remember_provider(platform: Platform) -> None:

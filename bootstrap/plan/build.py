@@ -129,7 +129,7 @@ def _emulator(stack: Stack, observed: Observed) -> _Row:
 
 def _reason(state: TargetState, detail: str) -> str:
     word = "not found" if state is TargetState.ABSENT else state.value
-    return f"{word}: {detail}" if detail else word
+    return f"{word}: {detail}" if detail not in {"", word} else word
 
 
 def _seeds(observed: Observed) -> _Row:

@@ -50,8 +50,11 @@ class Setting:
             journal=Journal(state.journal, self.clock),
             clock=self.clock,
             read=lambda _cancel: self.repo,
+            check=lambda: None,
             infer=lambda _wanted: (),
             health=lambda objects, _namespace, _kube, _cancel: {one: self.world.health_of(one) for one in objects},
+            lacking=lambda: (),
+            fetch=lambda _say: None,
             headline="on fakes",
         )
 

@@ -38,8 +38,11 @@ def platform(tmp_path: Path, world: World) -> Platform:
         journal=Journal(state.journal, clock),
         clock=clock,
         read=lambda _cancel: REPO,
+        check=lambda: None,
         infer=lambda _wanted: (),
         health=lambda objects, _namespace, _kube, _cancel: {one: world.health_of(one) for one in objects},
+        lacking=lambda: (),
+        fetch=lambda _say: None,
         headline="on fakes",
     )
 

@@ -1,0 +1,138 @@
+"""One run of a verb: its token, its renderers, its signals."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import TextIO
+
+from bootstrap.cli.options import StackOptions, TellOptions, settings_of, typed
+from bootstrap.cli.wiring import Opened, new_token, open_stack
+from bootstrap.clock import CancelToken
+from bootstrap.config.settings import SettingFlags, Settings
+from bootstrap.console.choose import choose_renderer
+from bootstrap.console.logfile import LogRenderer, log_path
+from bootstrap.console.records import JsonRenderer
+from bootstrap.console.renderer import FanOut, Renderer
+from bootstrap.console.stream import write_text
+from bootstrap.engine.flow import Planning, PlanOptions, Platform, RunOptions, fetch_programs, plan_up
+from bootstrap.engine.status import read_status
+from bootstrap.errors import ExitCode
+from bootstrap.model.event import Emit
+from bootstrap.model.status import StatusReport
+from bootstrap.process import SystemProcesses
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """All that a verb which runs a plan needs."""
+
+    platform: Platform
+    emit: Emit
+    cancel: CancelToken
+    settings: Settings
+    log: str
+
+    def how(self, *, fail_fast: bool = False) -> RunOptions:
+        """How the plan is run, as the command line and the settings say."""
+        return RunOptions(command=typed(), jobs=self.settings.jobs, fail_fast=fail_fast, log=self.log)
+
+
+@contextlib.contextmanager
+def running(verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFlags) -> Iterator[Run]:
+    """A run that is told as the options say, logged in full, and stopped by Ctrl-C."""
+    settings = settings_of(stack, flags)
+    cancel = new_token(settings)
+    opened = open_stack(stack, cancel=cancel, settings=settings)
+    state = opened.platform.state
+    log = log_path(state.logs, verb, cancel.clock.now())
+    renderers: list[Renderer] = [_shown(tell, settings, cancel)]
+    if verb == "up" or state.folder.exists():
+        renderers.append(LogRenderer(log))
+    with contextlib.ExitStack() as stack_of_files:
+        if tell.events is not None:
+            renderers.append(JsonRenderer(_EventsFile(stack_of_files.enter_context(tell.events.open("w")))))
+        emit = FanOut(renderers)
+        stack_of_files.callback(emit.close)
+        stack_of_files.enter_context(interruptible(cancel, opened.processes))
+        yield Run(platform=opened.platform, emit=emit, cancel=cancel, settings=settings, log=str(log))
+
+
+class _EventsFile:
+    """Where --events goes: whoever follows the file sees each event at once."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def _shown(tell: TellOptions, settings: Settings, cancel: CancelToken) -> Renderer:
+    return choose_renderer(
+        tell.progress or settings.progress,
+        verbosity=tell.verbosity,
+        color=tell.color,
+        stderr=sys.stderr,
+        environment=os.environ,
+        clock=cancel.clock,
+    )
+
+
+def planning(stack: StackOptions, tell: TellOptions, flags: SettingFlags, options: PlanOptions) -> Planning:
+    """A plan, with the programs that making it needs fetched first."""
+    del tell
+    opened, cancel = _opened(stack, flags)
+    with interruptible(cancel, opened.processes):
+        return plan_up(opened.platform, options, cancel)
+
+
+def status_of(stack: StackOptions, tell: TellOptions, flags: SettingFlags) -> StatusReport:
+    """How the stack is now."""
+    del tell
+    opened, cancel = _opened(stack, flags)
+    with interruptible(cancel, opened.processes):
+        return read_status(opened.platform, cancel)
+
+
+def _opened(stack: StackOptions, flags: SettingFlags) -> tuple[Opened, CancelToken]:
+    settings = settings_of(stack, flags)
+    cancel = new_token(settings)
+    opened = open_stack(stack, cancel=cancel, settings=settings)
+    fetch_programs(opened.platform, lambda event: told_on_stderr(str(getattr(event, "text", ""))))
+    return opened, cancel
+
+
+@contextlib.contextmanager
+def interruptible(cancel: CancelToken, processes: SystemProcesses | None = None) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) cancels the token, the second ends everything at once."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if cancel.cancelled:
+            if processes is not None:
+                processes.kill_running()
+            os._exit(ExitCode.INTERRUPTED)
+        told_on_stderr("Stopping… (again to force)")
+        cancel.cancel(f"stopped by {signal.Signals(number).name}")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def show(text: str) -> None:
+    """Write a result: the only thing that goes to standard output."""
+    write_text(sys.stdout, text)
+
+
+def told_on_stderr(text: str) -> None:
+    """Tell what is being done, outside a run."""
+    if text:
+        write_text(sys.stderr, f"{text}\n")
