@@ -1,0 +1,120 @@
+"""Which objects an admission webhook is asked about (Kubernetes: admissionregistration.k8s.io/v1)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.model.kube import Manifest
+from bootstrap.plan.pods import pod_spec
+
+_KINDS = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
+_NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Webhook:
+    """One webhook that pods answer."""
+
+    name: str
+    backend: tuple[str, str]
+    """Namespace and name of its Service."""
+    rules: tuple[Mapping[str, Any], ...]
+    object_selector: Mapping[str, Any]
+    namespace_selector: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """An object as a webhook sees it."""
+
+    manifest: Manifest
+    plural: str
+    namespace: str | None
+    namespace_labels: Mapping[str, str]
+
+
+def webhooks_of(manifest: Manifest) -> Iterator[Webhook]:
+    """The webhooks that an object registers, but for those whose silence changes nothing.
+
+    A validating webhook with failurePolicy Ignore is passed over when it does not answer; a mutating one that is
+    passed over leaves objects unchanged that were to be changed.
+    """
+    if manifest.get("kind") not in _KINDS:
+        return
+    validating = manifest.get("kind") == "ValidatingWebhookConfiguration"
+    for webhook in manifest.get("webhooks") or ():
+        backend = (webhook.get("clientConfig") or {}).get("service")
+        if backend is None or (validating and webhook.get("failurePolicy") == "Ignore"):
+            continue
+        yield Webhook(
+            name=str(webhook.get("name", "")),
+            backend=(str(backend.get("namespace", "")), str(backend.get("name", ""))),
+            rules=tuple(webhook.get("rules") or ()),
+            object_selector=webhook.get("objectSelector") or {},
+            namespace_selector=webhook.get("namespaceSelector") or {},
+        )
+
+
+def asks_about(webhook: Webhook, asked: Asked) -> bool:
+    """Whether creating this object calls the webhook; pods count for the workload that makes them."""
+    labels = (asked.manifest.get("metadata") or {}).get("labels") or {}
+    group = str(asked.manifest.get("apiVersion", "")).rpartition("/")[0]
+    if not _selects_namespace(webhook, asked):
+        return False
+    if _rules_match(webhook.rules, group, asked.plural) and _selects(webhook.object_selector, labels):
+        return True
+    template = _template_labels(asked.manifest)
+    return (
+        template is not None and _rules_match(webhook.rules, "", "pods") and _selects(webhook.object_selector, template)
+    )
+
+
+def _rules_match(rules: Sequence[Mapping[str, Any]], group: str, plural: str) -> bool:
+    return any(
+        _any_of(rule.get("operations"), "CREATE")
+        and _any_of(rule.get("apiGroups"), group)
+        and (_any_of(rule.get("resources"), plural) or "*/*" in (rule.get("resources") or ()))
+        for rule in rules
+    )
+
+
+def _any_of(listed: object, wanted: str) -> bool:
+    return isinstance(listed, Sequence) and ("*" in listed or wanted in listed)
+
+
+def _selects_namespace(webhook: Webhook, asked: Asked) -> bool:
+    if asked.namespace is None:
+        return True
+    labels = {**asked.namespace_labels, _NAME_LABEL: asked.namespace}
+    return _selects(webhook.namespace_selector, labels)
+
+
+def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    wanted = selector.get("matchLabels") or {}
+    if any(labels.get(key) != value for key, value in wanted.items()):
+        return False
+    return all(_holds(expression, labels) for expression in selector.get("matchExpressions") or ())
+
+
+def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    found = labels.get(str(expression.get("key")))
+    values = expression.get("values") or ()
+    match expression.get("operator"):
+        case "In":
+            return found in values
+        case "NotIn":
+            return found not in values
+        case "Exists":
+            return found is not None
+        case _:
+            return found is None
+
+
+def _template_labels(manifest: Manifest) -> Mapping[str, str] | None:
+    if pod_spec(manifest) is None or manifest.get("kind") == "Pod":
+        return None
+    spec = manifest.get("spec") or {}
+    if manifest.get("kind") == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    labels: Mapping[str, str] = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    return labels
