@@ -5,6 +5,7 @@ that mirrors the repository by symbolic links, so that every path in it means wh
 """
 
 import contextlib
+import json
 import os
 import posixpath
 import tempfile
@@ -12,8 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.flux.scalars import YamlError, load
@@ -72,7 +71,8 @@ def laid_out(root: Path, folder: str, additions: Additions) -> Iterator[Path | N
         return
     with tempfile.TemporaryDirectory(prefix="bootstrap-kustomize-") as temporary:
         target = _mirror(root, inside(folder), Path(temporary).resolve())
-        (target / FILE_NAMES[0]).write_text(yaml.safe_dump(merged, sort_keys=False, allow_unicode=True))
+        # As JSON: no text in it can be taken for a boolean or a number, whatever the reader's rules.
+        (target / FILE_NAMES[0]).write_text(dump_patch(merged), encoding="utf-8")
         yield target
 
 
@@ -113,7 +113,7 @@ def _merged(root: Path, folder: Path, additions: Additions) -> dict[str, Any] | 
 def _read(file: Path, root: Path) -> dict[str, Any]:
     shown = file.relative_to(root).as_posix()
     try:
-        settings = load(file.read_text())
+        settings = load(file.read_text(encoding="utf-8"))
     except YamlError as error:
         raise InvalidError([Problem(place=Place(file=shown, line=error.line), text=str(error))]) from error
     if settings is not None and not isinstance(settings, dict):
@@ -146,7 +146,7 @@ def _extend(settings: dict[str, Any], key: str, more: list[Any]) -> None:
 
 def dump_patch(patch: object) -> str:
     """A patch as the text that kustomize takes."""
-    return str(yaml.safe_dump(patch, sort_keys=False))
+    return json.dumps(patch, ensure_ascii=False)
 
 
 def json6902(patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class Places:
             yield from _files(folder)
             return
         yield named
-        for text in _STRING.findall(named.read_text(errors="replace")):
+        for text in _STRING.findall(named.read_text(encoding="utf-8", errors="replace")):
             path = Path(os.path.normpath(folder / text))
             if path.is_file():
                 yield path

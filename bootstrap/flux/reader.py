@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.errors import InvalidError, Place, Problem
@@ -11,6 +12,7 @@ from bootstrap.flux.artifacts import Artifacts
 from bootstrap.flux.decryption import Decrypt
 from bootstrap.flux.documents import Build
 from bootstrap.flux.findings import Findings, Subject
+from bootstrap.flux.graph import dependencies, find_cycle
 from bootstrap.flux.helmrelease import read_release
 from bootstrap.flux.kustomization import Declared, SourceRef
 from bootstrap.flux.overlay import inside
@@ -61,8 +63,18 @@ def read_repo(
         expanded = walk.expand(_entry(entry, findings))
     releases = tuple(_releases(expanded, places, store, findings))
     kustomizations = tuple(_kustomization(one, findings) for one in expanded)
+    repo = FluxRepo(kustomizations=kustomizations, releases=releases)
+    _check_graph(repo, findings)
     findings.check()
-    return FluxRepo(kustomizations=kustomizations, releases=releases, notes=findings.notes())
+    return replace(repo, notes=findings.notes())
+
+
+def _check_graph(repo: FluxRepo, findings: Findings) -> None:
+    """Report a circle that Flux would wait in for ever."""
+    cycle = find_cycle(one for one in dependencies(repo) if one.strict)
+    if cycle:
+        told = "; ".join(str(one) for one in cycle)
+        findings.problem(f"waits for itself: {told}", cycle[0].place or Place(file="."))
 
 
 def _entry(path: str, findings: Findings) -> Declared:

@@ -1,0 +1,136 @@
+"""What waits for what by the repository's own words: values in, values out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bootstrap.errors import Place
+from bootstrap.model.release import FluxRepo, Kustomization
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dependency:
+    """`unit` may not begin before `needs` is done; both are `objects/NS/NAME` or `release/NS/NAME`."""
+
+    unit: str
+    needs: str
+    reason: str
+    strict: bool = True
+    """Flux itself would wait. The others are good order, and give way where they contradict a strict one."""
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        """`unit needs other (reason)`."""
+        return f"{self.unit} needs {self.needs} ({self.reason})"
+
+
+def dependencies(repo: FluxRepo) -> tuple[Dependency, ...]:
+    """Every dependency that dependsOn and nesting make, without repetition, in listed order.
+
+    What depends on a Kustomization waits for its plain objects and, where Flux does not (no spec.wait, no health
+    check on it), as well for its releases and all that its children bring, unless it is one of them. What a
+    Kustomization holds waits for its plain objects. A name that is nowhere makes no dependency.
+    """
+    found = (*_between(repo), *_nested(repo), *_of_releases(repo))
+    return tuple({(one.unit, one.needs): one for one in sorted(found, key=lambda one: one.strict)}.values())
+
+
+def find_cycle(among: Iterable[Dependency]) -> tuple[Dependency, ...]:
+    """The dependencies of one cycle, each needed unit being the next one's unit; empty when there is none."""
+    by_unit: dict[str, list[Dependency]] = {}
+    for one in among:
+        by_unit.setdefault(one.unit, []).append(one)
+    done: set[str] = set()
+    for start in by_unit:
+        cycle = _cycle_from(start, by_unit, done)
+        if cycle:
+            return cycle
+    return ()
+
+
+class _Tree:
+    """The Kustomizations by parentage, and the units they stand for."""
+
+    def __init__(self, repo: FluxRepo) -> None:
+        self._by_id = {one.id: one for one in repo.kustomizations}
+        self._children: dict[str | None, list[str]] = {}
+        for one in repo.kustomizations:
+            self._children.setdefault(one.parent, []).append(one.id)
+
+    def inside(self, name: str) -> tuple[str, ...]:
+        """All units of it and of its children; none when it is not there."""
+        one = self._by_id.get(name)
+        if one is None:
+            return ()
+        return (*_own(one), *(unit for child in self._children.get(name, ()) for unit in self.inside(child)))
+
+    def until_ready(self, name: str) -> tuple[str, ...]:
+        """The units that Flux sees done before it calls the Kustomization ready."""
+        one = self._by_id.get(name)
+        if one is None:
+            return ()
+        children = self._children.get(name, ()) if one.wait else self._checked(one, "Kustomization")
+        releases = one.releases if one.wait else self._checked(one, "HelmRelease")
+        below = (unit for child in children if child != name for unit in self.until_ready(child))
+        return (f"objects/{name}", *(f"release/{release}" for release in releases), *below)
+
+    def _checked(self, one: Kustomization, kind: str) -> tuple[str, ...]:
+        return tuple(f"{check.namespace}/{check.name}" for check in one.health_checks if check.kind == kind)
+
+
+def _own(one: Kustomization) -> tuple[str, ...]:
+    return (f"objects/{one.id}", *(f"release/{release}" for release in one.releases))
+
+
+def _between(repo: FluxRepo) -> Iterable[Dependency]:
+    tree = _Tree(repo)
+    for one in repo.kustomizations:
+        units = tree.inside(one.id)
+        for need in one.depends_on:
+            reason = f"Kustomization {one.id} dependsOn {need}"
+            strict = tree.until_ready(need)
+            loose = [other for other in tree.inside(need) if other not in strict and other not in units]
+            for unit in units:
+                for other in strict:
+                    yield Dependency(unit=unit, needs=other, reason=reason, place=one.place)
+                for other in () if f"objects/{one.id}" in tree.inside(need) else loose:
+                    yield Dependency(unit=unit, needs=other, reason=reason, place=one.place, strict=False)
+
+
+def _nested(repo: FluxRepo) -> Iterable[Dependency]:
+    for one in repo.kustomizations:
+        objects = f"objects/{one.id}"
+        if one.parent is not None:
+            reason = f"Kustomization {one.id} is in {one.parent}"
+            yield Dependency(unit=objects, needs=f"objects/{one.parent}", reason=reason, place=one.place)
+        for release in one.releases:
+            reason = f"HelmRelease {release} is in Kustomization {one.id}"
+            yield Dependency(unit=f"release/{release}", needs=objects, reason=reason, place=one.place)
+
+
+def _of_releases(repo: FluxRepo) -> Iterable[Dependency]:
+    known = {one.id for one in repo.releases}
+    for one in repo.releases:
+        for need in one.depends_on:
+            if need in known:
+                reason = f"HelmRelease {one.id} dependsOn {need}"
+                yield Dependency(unit=f"release/{one.id}", needs=f"release/{need}", reason=reason, place=one.place)
+
+
+def _cycle_from(start: str, by_unit: Mapping[str, Sequence[Dependency]], done: set[str]) -> tuple[Dependency, ...]:
+    """Walk down from `start`, without recursion: a chain may be as long as the repository."""
+    trail: list[Dependency] = []
+    waiting = [iter(by_unit.get(start, ()))]
+    on_trail = {start: 0}
+    while waiting:
+        following = next(waiting[-1], None)
+        if following is None:
+            waiting.pop()
+            done.add(trail.pop().needs if trail else start)
+            on_trail = {start: 0} | {one.needs: index + 1 for index, one in enumerate(trail)}
+        elif following.needs in on_trail:
+            return (*trail[on_trail[following.needs] :], following)
+        elif following.needs not in done:
+            trail.append(following)
+            on_trail[following.needs] = len(trail)
+            waiting.append(iter(by_unit.get(following.needs, ())))
+    return ()
