@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this may have an older one, and should be told
-    sys.exit("Error: this needs Python 3.11 or newer\nFix:   run it by one, such as: python3.11 scripts/run.py …")
+    sys.exit("Error: this needs Python 3.11 or newer\nFix:   run it by one, such as: python3.11 scripts/run.py ...")
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".venv"
