@@ -12,6 +12,7 @@ from bootstrap.model.step import StepId
 _SPIN_PER_SECOND = 8
 _NAME_SHARE = 0.45
 _LEAST_TEXT = 12
+_TOOK_WIDTH = len("59m59s")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,12 +107,12 @@ def _row(one: StepId, step: StepState, now: datetime, widths: tuple[int, int], s
     mark, status = _mark(step, now, symbols)
     name = _cut(short_id(one), names, symbols)
     took = _took(step, now)
-    room = width - names - len(took) - 6
+    room = width - names - _TOOK_WIDTH - 6
     begin = f" {mark} {name:<{names}}"
     if room < _LEAST_TEXT:
         return Line(text=_cut(f"{begin} {took}".rstrip(), width, symbols), status=status)
     text = _cut(_said(step), room, symbols)
-    return Line(text=f"{begin}  {text:<{room}} {took}".rstrip(), status=status)
+    return Line(text=f"{begin}  {text:<{room}} {took:>{_TOOK_WIDTH}}".rstrip(), status=status)
 
 
 def _mark(step: StepState, now: datetime, symbols: Symbols) -> tuple[str, str]:

@@ -42,8 +42,7 @@ def _text(plan: Plan) -> str:
 def _dot(plan: Plan) -> str:
     steps = [f"  {_quoted(step.id)};" for step in plan.steps]
     edges = [
-        f"  {_quoted(edge.needs)} -> {_quoted(edge.step)} "
-        f"[label={_quoted(edge.reason)}, tooltip={_quoted(_why(edge))}, style={_DOT_STYLE[edge.kind]}];"
+        f"  {_quoted(edge.needs)} -> {_quoted(edge.step)} [label={_quoted(_why(edge))}, style={_DOT_STYLE[edge.kind]}];"
         for edge in plan.edges
     ]
     return "\n".join(["digraph plan {", "  rankdir=LR;", "  node [shape=box];", *steps, *edges, "}"]) + "\n"

@@ -109,11 +109,11 @@ def failures(progress: Progress) -> str:
 
 
 def ending(finished: RunFinished) -> str:
-    """The last lines: URLs and the next command, then what was done and how long it took."""
+    """The last lines: what was done and how long it took, then URLs and the next command."""
     counts = {status: number for status, number in finished.counts.items() if number}
     took = lasted(finished.seconds)
     if set(counts) == {Status.UNCHANGED.value}:
         told = f"Nothing to do: {counts[Status.UNCHANGED.value]} unchanged ({took})"
     else:
         told = f"{tally(counts)} ({took})"
-    return "\n".join([*finished.summary, told]) + "\n"
+    return "\n".join([told, *finished.summary]) + "\n"

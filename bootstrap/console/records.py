@@ -120,7 +120,7 @@ def _step_event(event: StepStarted | StepProgress | StepFinished) -> dict[str, A
             skipped = outcome.status is Status.SKIPPED
             ended = {
                 "status": outcome.status.value,
-                "seconds": round(seconds, 3),
+                "seconds": round(float(seconds), 3),
                 "detail": None if skipped else outcome.detail,
                 "because_of": outcome.detail or None if skipped else None,
                 "error": None if outcome.error is None else error_fields(outcome.error),
@@ -132,7 +132,7 @@ def _end(event: RunFinished) -> dict[str, Any]:
     counts = {status.value: event.counts.get(status.value, 0) for status in Status}
     return {
         "exit_code": int(event.exit_code),
-        "seconds": round(event.seconds, 3),
+        "seconds": round(float(event.seconds), 3),
         "counts": counts,
         "log": event.log,
         "summary": list(event.summary),

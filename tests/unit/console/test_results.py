@@ -1,0 +1,145 @@
+"""Results on standard output: plan, graph and status, as text and as JSON."""
+
+import json
+
+import pytest
+
+from bootstrap.console.graph import graph_text
+from bootstrap.console.plan import plan_json, plan_text
+from bootstrap.console.status import status_json, status_text
+from bootstrap.model.event import Planned
+from bootstrap.model.status import Health, PartStatus, StatusReport
+from fakes.recorded_run import PLAN, UNCHANGED
+
+PLAN_TEXT = """\
+* cluster                   ensure cluster   not found
+* seeds                     apply seeds      12 to create  (needs cluster)
+* release/traefik/traefik   install release  new  (needs cluster)
+  release/apps/redis        keep             unchanged  (needs cluster)
+* release/apps/n8n          install release  values changed  (needs release/traefik/traefik, release/apps/redis)
+* objects/flux-system/apps  install release  changed  (needs release/apps/n8n)
+note: apps/n8n.yaml:7: interval has no meaning here
+5 of 6 steps would change something (*)
+"""
+
+GRAPH_TEXT = """\
+cluster
+seeds
+release/traefik/traefik
+  after cluster: it is installed there (structure)
+release/apps/redis
+release/apps/n8n
+  after release/traefik/traefik: Kustomization "apps" (dependsOn)
+objects/flux-system/apps
+"""
+
+GRAPH_DOT = """\
+digraph plan {
+  rankdir=LR;
+  node [shape=box];
+  "cluster";
+  "seeds";
+  "release/traefik/traefik";
+  "release/apps/redis";
+  "release/apps/n8n";
+  "objects/flux-system/apps";
+  "cluster" -> "release/traefik/traefik" [label="it is installed there (structure)", style=bold];
+  "release/traefik/traefik" -> "release/apps/n8n" [label="Kustomization \\"apps\\" (dependsOn)", style=solid];
+}
+"""
+
+GRAPH_MERMAID = """\
+flowchart LR
+  s0["cluster"]
+  s1["seeds"]
+  s2["release/traefik/traefik"]
+  s3["release/apps/redis"]
+  s4["release/apps/n8n"]
+  s5["objects/flux-system/apps"]
+  s0 -->|"it is installed there (structure)"| s2
+  s2 -->|"Kustomization #quot;apps#quot; (dependsOn)"| s4
+"""
+
+
+def test_the_plan_as_text() -> None:
+    assert plan_text(PLAN) == PLAN_TEXT
+
+
+def test_a_plan_that_changes_nothing() -> None:
+    planned = UNCHANGED[1]
+    assert isinstance(planned, Planned)
+    assert plan_text(planned.plan) == "  cluster  keep  unchanged\nNothing to do: 1 step unchanged\n"
+
+
+def test_the_plan_as_json() -> None:
+    found = json.loads(plan_json(PLAN))
+    assert (found["version"], found["changes"]) == (1, 5)
+    assert found["steps"][1] == {
+        "id": "seeds",
+        "action": "apply_seeds",
+        "needs": ["cluster"],
+        "reason": "12 to create",
+    }
+    assert found["notes"] == [{"text": "interval has no meaning here", "place": "apps/n8n.yaml:7"}]
+
+
+@pytest.mark.parametrize(("output", "shown"), [("text", GRAPH_TEXT), ("dot", GRAPH_DOT), ("mermaid", GRAPH_MERMAID)])
+def test_the_graph(output: str, shown: str) -> None:
+    assert graph_text(PLAN, output) == shown
+
+
+def test_a_graph_of_another_form() -> None:
+    with pytest.raises(ValueError, match="svg"):
+        graph_text(PLAN, "svg")
+
+
+REPORT = StatusReport(
+    stack="dev",
+    headline="stack dev on kwok: pods are simulated",
+    parts=(
+        PartStatus(name="cluster", health=Health.UP, detail="Kubernetes 1.34.4"),
+        PartStatus(name="seeds", health=Health.UP),
+        PartStatus(
+            name="release/apps/n8n",
+            health=Health.DOWN,
+            detail="1 of 3 objects down",
+            evidence=tuple(f"Pod apps/n8n-{number}: crashed" for number in range(7)),
+        ),
+        PartStatus(name="objects/apps/stores", health=Health.SIMULATED, detail="2 of 2 objects simulated"),
+    ),
+    urls=(("AWS", "http://127.0.0.1:4566"), ("grafana.localhost", "http://grafana.localhost:8080")),
+)
+
+STATUS_TEXT = """\
+stack dev on kwok: pods are simulated
+  cluster              up         Kubernetes 1.34.4
+  seeds                up
+  release/apps/n8n     down       1 of 3 objects down
+      Pod apps/n8n-0: crashed
+      Pod apps/n8n-1: crashed
+      Pod apps/n8n-2: crashed
+      Pod apps/n8n-3: crashed
+      Pod apps/n8n-4: crashed
+  objects/apps/stores  simulated  2 of 2 objects simulated
+  AWS                http://127.0.0.1:4566
+  grafana.localhost  http://grafana.localhost:8080
+2 up · 1 simulated · 1 down: bring up what is not with bootstrap up dev
+"""
+
+
+def test_status_as_text() -> None:
+    assert status_text(REPORT) == STATUS_TEXT
+
+
+def test_status_of_what_is_up() -> None:
+    up = StatusReport(stack="dev", headline="stack dev on kind", parts=REPORT.parts[:1])
+    assert status_text(up) == "stack dev on kind\n  cluster  up  Kubernetes 1.34.4\n1 up\n"
+    assert status_text(StatusReport(stack="dev", headline="dev")) == "dev\nnothing is declared\n"
+
+
+def test_status_as_json() -> None:
+    found = json.loads(status_json(REPORT))
+    assert (found["version"], found["stack"], found["up"]) == (1, "dev", False)
+    assert found["parts"][0] == {"name": "cluster", "health": "up", "detail": "Kubernetes 1.34.4", "evidence": []}
+    assert found["simulated"] == ["objects/apps/stores"]
+    assert found["urls"][0] == {"name": "AWS", "url": "http://127.0.0.1:4566"}
