@@ -51,7 +51,7 @@ def test_lines_of_a_secret_are_secrets_and_longer_ones_come_first() -> None:
         ("AKIAABCDEFGHIJKLMNOP", "***"),
         ("helm --password hunter2 x", "helm --password *** x"),
         ("ghp_" + "a" * 24, "***"),
-        ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nx", "-----BEGIN RSA PRIVATE KEY----- ***\nx"),
+        ("-----BEGIN PRIVATE KEY-----\na\n-----END PRIVATE KEY-----\nx", "-----BEGIN PRIVATE KEY----- ***\nx"),
         ("the password was refused", "the password was refused"),
         ("secretsmanager/fleet: 2 secrets", "secretsmanager/fleet: 2 secrets"),
     ],
