@@ -56,11 +56,11 @@ def action_for(desired: Desired, observed: Observed | None, found: Iterable[Diff
         return Action.UNCHANGED, "as declared"
     changed = [one for one in given if one.kind is DifferenceKind.CHANGED]
     if changed:
-        return Action.UPDATE, f"{_counted(changed)} differ from what is declared"
+        return Action.UPDATE, f"not as declared: {_counted(changed)}"
     quiet = [one for one in given if one.kind in _QUIET]
     if len(quiet) == len(given):
-        return Action.DRIFTED, f"{_counted(quiet)} are not declared"
-    return Action.DRIFTED, f"{_counted(given)} changed since the last apply"
+        return Action.DRIFTED, f"not declared: {_counted(quiet)}"
+    return Action.DRIFTED, f"changed since the last apply: {_counted(given)}"
 
 
 def for_apply(found: Iterable[Difference]) -> list[Difference]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bootstrap.errors import Problem
+from bootstrap.seeds.grants import is_ours_alone
 from bootstrap.seeds.model import Desired, Difference, Fixture, Need, Observed, ResourceId, Value, digest
 from bootstrap.seeds.policies import policy_text, policy_value
 from bootstrap.seeds.schema import POLICY, TAGS, Anything, Aws, Either, Flag, ListOf, MapOf, Record, Text, Whole
@@ -225,7 +226,7 @@ class Sqs(Service):
         body: dict[str, Value] = {
             "deadLetterQueue": dead
             and {"queue": dead["arn"].rpartition(":")[2], "maxReceiveCount": dead["maxReceiveCount"]},
-            "policy": fields.get("policy"),
+            "policy": None if is_ours_alone(fields.get("policy")) else fields.get("policy"),
             "tags": {key: text for key, text in observed.tags.items() if key not in {OWNER_TAG, MESSAGES_TAG}},
             "aws": {"Attributes": attributes} if attributes else None,
         }

@@ -1,7 +1,9 @@
 """The emulator as the services see it: calls that are counted, bounded and never leave it."""
 
 import functools
+import json
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 OWNER_TAG = "bootstrap.dev/owner"
 
 _WORKERS = 12
+_REFUSED = 300
+_UNDER_WAY = 6
 _READS = ("Get", "List", "Describe", "Head", "BatchGet", "Scan", "Query", "Lookup")
 
 Answer = dict[str, Any]
@@ -63,6 +67,7 @@ class Target:
         self.cancel = cancel
         self._clients: dict[str, BaseClient] = {}
         self._lock = threading.Lock()
+        self._exchange = threading.local()
         self._counts = {"read": 0, "write": 0}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="seeds")
         # A task that waits for tasks of its own pool could wait for ever: inner maps have a pool of their own.
@@ -122,6 +127,20 @@ class Target:
                 return None
             raise
 
+    def raw(self, operation: str, request: bytes, **stand_in: Any) -> Answer:  # noqa: ANN401 - AWS's own parameters
+        """Call DynamoDB with a body of our own and take its answer as JSON, past botocore's models.
+
+        Items come by the hundred thousand: converting each value twice would cost more than the emulator takes.
+        `stand_in`: the parameters that botocore wants to see before the body is exchanged.
+        """
+        exchange = self._exchange
+        exchange.request, exchange.answer = request, None
+        try:
+            self.call("dynamodb", operation, **stand_in)
+            return dict(json.loads(exchange.answer or b"{}"))
+        finally:
+            exchange.request = exchange.answer = None
+
     def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[Answer]:  # noqa: ANN401 - AWS's
         """Every page of a listing, by botocore's paginator."""
         from botocore import xform_name  # noqa: PLC0415
@@ -137,6 +156,20 @@ class Target:
         if len(given) < 2:  # noqa: PLR2004 - one needs no thread
             return [act(item) for item in given]
         return list(self._inner.map(act, given))
+
+    def stream(self, act: Callable[[Item], object], items: Iterable[Item]) -> None:
+        """`act` on every item, several at once, holding only as many as are under way. May not be nested."""
+        running: deque[Future[object]] = deque()
+        try:
+            for item in items:
+                running.append(self._inner.submit(act, item))
+                if len(running) >= _UNDER_WAY:
+                    running.popleft().result()
+            for future in running:
+                future.result()
+        finally:
+            for future in running:
+                future.cancel()
 
     def submit(self, act: Callable[[], Made]) -> Future[Made]:
         """Run in the outer pool."""
@@ -176,7 +209,20 @@ class Target:
             ),
         )
         client.meta.events.register("before-send", self._sent)
+        if service == "dynamodb":
+            client.meta.events.register("before-call.dynamodb", self._put_body)
+            client.meta.events.register("before-parse.dynamodb", self._take_body)
         return client
+
+    def _put_body(self, params: dict[str, Any], **_: object) -> None:
+        request = getattr(self._exchange, "request", None)
+        if request is not None:
+            params["body"] = request
+
+    def _take_body(self, response_dict: dict[str, Any], **_: object) -> None:
+        if getattr(self._exchange, "request", None) is not None and response_dict["status_code"] < _REFUSED:
+            self._exchange.answer = response_dict["body"]
+            response_dict["body"] = b"{}"
 
     @functools.cached_property
     def _session(self) -> "Session":
