@@ -99,8 +99,10 @@ def test_the_operator_asks_the_emulator_by_the_name_that_pods_use(processes: Sys
     }
 
 
-def test_the_image_of_the_quickstart_application_is_a_variable(processes: SystemProcesses) -> None:
-    deployment = applied(read("quickstart", processes, "app_image=shop:1"), "Deployment", "orders")
+def test_the_image_of_the_quickstart_is_a_variable(processes: SystemProcesses) -> None:
+    repo = read("quickstart", processes, "app_image=shop:1")
+    assert values(repo, "catalog")["image"] == "shop:1"
+    deployment = applied(repo, "Deployment", "orders")
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "shop:1"
     assert deployment["spec"]["replicas"] == 1
 

@@ -158,7 +158,7 @@ def test_quickstart_charts_know_the_values_they_are_given() -> None:
 
 def fixtures(*folders: Path) -> set[str]:
     """`secretsmanager/platform/grafana`: every fixture under the folders."""
-    bodies = [body for folder in folders for file in sorted(folder.rglob("*.yaml")) for body in documents(file)]
+    bodies = [body for folder in folders for file in sorted(folder.glob("*.yaml")) for body in documents(file)]
     return {
         f"{service}/{name}"
         for body in bodies
