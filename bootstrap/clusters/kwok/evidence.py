@@ -33,7 +33,8 @@ def _plain(line: str) -> str:
         return line
     if not isinstance(said, dict) or "msg" not in said:
         return line
-    return ": ".join(str(said[key]) for key in ("level", "msg", "error", "err") if said.get(key)).lower()
+    rest = (str(said[key]) for key in ("msg", "error", "err") if said.get(key))
+    return ": ".join((str(said.get("level", "error")).lower(), *rest))
 
 
 def _short(line: str) -> str:

@@ -268,6 +268,6 @@ def _refuse_taken(port: int, cancel: CancelToken) -> None:
         if cancel.clock.monotonic() >= until:
             raise RefusedError(
                 f"port {port}, the cluster's API server's, is taken by {holder(port) or 'a program of another user'}",
-                fix="end that program, then run: bootstrap up (or, for a cluster on another port: bootstrap down first)",
+                fix="end that program, or let the cluster have another port: bootstrap down, then bootstrap up",
             )
         cancel.sleep(_INTERVAL)
