@@ -22,6 +22,7 @@ from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import ClusterSpec, Provider, Stack, StatePaths
 from bootstrap.model.status import Health
 from bootstrap.plan.build import Wanted
+from bootstrap.plan.units import cut
 from bootstrap.process import Command, Processes, SystemProcesses
 from bootstrap.toolchain.doctor import Check, Machine, examine, machine_probes
 from bootstrap.toolchain.resolve import Missing, Toolchain, ToolchainSettings
@@ -95,7 +96,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         clock=clock,
         read=lambda token: _read(parts, token),
         check=_check(parts),
-        infer=_infer,
+        infer=lambda wanted: _infer(parts, wanted),
         health=_health(parts),
         lacking=lambda: [one.name for one in toolchain.resolve_all(needed) if isinstance(one, Missing)],
         fetch=lambda say: telling.through(say, lambda: toolchain.fetch(needed)),
@@ -271,9 +272,18 @@ def _origin(root: Path, processes: Processes, cancel: CancelToken) -> str | None
     return processes.run(asked, cancel, check=False).text().strip() or None
 
 
-def _infer(wanted: Wanted) -> Sequence[tuple[str, str, str]]:
-    del wanted
-    return ()
+def _infer(parts: _Parts, wanted: Wanted) -> Sequence[tuple[str, str, str]]:
+    from bootstrap.plan.infer import infer  # noqa: PLC0415 - `--help` needs no plan
+
+    seeds = _seeds(parts)
+    return infer(
+        wanted.prepared.values(),
+        cut(wanted.stack, wanted.repo).parts,
+        simulated=parts.stack.cluster.provider is Provider.KWOK,
+        secrets=None
+        if seeds is None
+        else {one.name for one in seeds.fixtures().by_id if one.service == "secretsmanager"},
+    )
 
 
 def _health(parts: _Parts) -> Callable[..., Mapping[ObjectRef, tuple[Health, str]]]:

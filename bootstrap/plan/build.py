@@ -66,13 +66,11 @@ def build_plan(wanted: Wanted, observed: Observed) -> Plan:
     """
     units = cut(wanted.stack, wanted.repo)
     actions = {step: (action, reason, timeout) for step, action, reason, timeout in _actions(wanted, observed, units)}
-    asked, notes = edges.written(wanted.repo, units)
     graph, conflicts = build_graph(
         tuple(actions),
         (
             *edges.structure(wanted.stack, units, actions),
-            *edges.nested(wanted.repo, units),
-            *asked,
+            *edges.written(wanted.repo, units),
             *edges.found(wanted.inferred, units),
             *edges.listed(units, wanted.prepared),
         ),
@@ -83,7 +81,7 @@ def build_plan(wanted: Wanted, observed: Observed) -> Plan:
         )
         for step in graph.ordered()
     )
-    told = (*wanted.repo.notes, *notes, *conflicts, *_notes(wanted, observed, units))
+    told = (*wanted.repo.notes, *edges.unmet(wanted.repo), *conflicts, *_notes(wanted, observed, units))
     return Plan(steps=tuple(steps), edges=graph.edges(), notes=told)
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from bootstrap.flux.graph import dependencies
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo, Note
 from bootstrap.model.stack import Stack
 from bootstrap.model.step import Edge, EdgeKind, StepId
 from bootstrap.plan import ids
-from bootstrap.plan.units import EMULATOR_PART, Units, members
+from bootstrap.plan.units import EMULATOR_PART, Units
 
 
 def structure(stack: Stack, units: Units, steps: Iterable[StepId]) -> Iterator[Edge]:
@@ -27,49 +28,40 @@ def structure(stack: Stack, units: Units, steps: Iterable[StepId]) -> Iterator[E
         if part.id.endswith(ids.CUSTOM_PART):
             plain = ids.objects(part.id.removesuffix(ids.CUSTOM_PART))
             yield _edge(ids.objects(part.id), plain, "of the same Kustomization")
-    for one in units.releases:
-        yield _edge(ids.release(one.id), ids.objects(one.owner), "of the same Kustomization")
 
 
-def written(repo: FluxRepo, units: Units) -> tuple[tuple[Edge, ...], tuple[Note, ...]]:
-    """Flux's dependsOn, of Kustomizations and of HelmReleases, and a note for each that names nothing."""
-    edges, notes = [], []
-    inside = members(repo, units)
-    for one in repo.kustomizations:
-        for need in one.depends_on:
-            if need not in inside and need not in units.suspended:
-                notes.append(
-                    Note(text=f"Kustomization {one.id} depends on {need}, which is not there", place=one.place)
-                )
-            reason = f"Kustomization {one.name} dependsOn {need.rpartition('/')[2]}"
-            edges += [
-                Edge(step=StepId(step), needs=StepId(other), kind=EdgeKind.DEPENDS_ON, reason=reason)
-                for step in inside.get(one.id, ())
-                if step != ids.EMULATOR  # outside the cluster it waits for nothing in it
-                for other in inside.get(need, ())
-            ]
-    targets = _targets(units)
-    for release in units.releases:
+def written(repo: FluxRepo, units: Units) -> Iterator[Edge]:
+    """What the repository says itself: Flux's dependsOn and the nesting of Kustomizations.
+
+    What Flux would not wait for itself is no more than a listed order: it gives way to what is found in manifests.
+    """
+    steps = _steps(units)
+    held = {ids.release(one.id): ids.objects(one.owner) for one in repo.releases}
+    held |= {ids.objects(one.id): ids.objects(one.parent) for one in repo.kustomizations if one.parent is not None}
+    for one in dependencies(repo):
+        kind = EdgeKind.DEPENDS_ON if one.strict else EdgeKind.LISTED
+        nested = held.get(StepId(one.unit)) == one.needs
+        for step in steps.get(one.unit, ()):
+            if step == ids.EMULATOR:
+                continue  # outside the cluster it waits for nothing in it
+            # What a Kustomization holds comes after its plain objects; its custom resources may need just that.
+            for need in (StepId(one.needs),) if nested else steps.get(one.needs, ()):
+                yield Edge(step=step, needs=need, kind=kind, reason=one.reason)
+
+
+def unmet(repo: FluxRepo) -> Iterator[Note]:
+    """A note for each dependency on something that is not there."""
+    kustomizations, releases = {one.id for one in repo.kustomizations}, {one.id for one in repo.releases}
+    for kustomization in repo.kustomizations:
+        for need in kustomization.depends_on:
+            if need not in kustomizations:
+                text = f"Kustomization {kustomization.id} depends on {need}, which is not there"
+                yield Note(text=text, place=kustomization.place)
+    for release in repo.releases:
         for need in release.depends_on:
-            if need not in targets and need not in units.suspended:
+            if need not in releases:
                 text = f"HelmRelease {release.id} depends on {need}, which is not there"
-                notes.append(Note(text=text, place=release.place))
-            reason = f"HelmRelease {release.name} dependsOn {need.rpartition('/')[2]}"
-            edges += [
-                Edge(step=ids.release(release.id), needs=other, kind=EdgeKind.DEPENDS_ON, reason=reason)
-                for other in targets.get(need, ())
-            ]
-    return tuple(edges), tuple(notes)
-
-
-def nested(repo: FluxRepo, units: Units) -> Iterator[Edge]:
-    """A Kustomization's plain objects come before what its children bring: the children are among them."""
-    inside = members(repo, units)
-    for one in repo.kustomizations:
-        if one.parent is None:
-            continue
-        for step in inside[one.id]:
-            yield _edge(StepId(step), ids.objects(one.parent), f"Kustomization {one.name} is in {one.parent}")
+                yield Note(text=text, place=release.place)
 
 
 def found(inferred: Iterable[tuple[str, str, str]], units: Units) -> Iterator[Edge]:
@@ -105,11 +97,16 @@ def _listed(step: StepId, needs: StepId, reason: str) -> Edge:
     return Edge(step=step, needs=needs, kind=EdgeKind.LISTED, reason=reason)
 
 
-def _targets(units: Units) -> Mapping[str, tuple[StepId, ...]]:
-    targets: dict[str, tuple[StepId, ...]] = {one.id: (ids.release(one.id),) for one in units.releases}
+def _steps(units: Units) -> Mapping[str, tuple[StepId, ...]]:
+    """What `objects/NS/NAME` and `release/NS/NAME` are done by."""
+    found: dict[str, list[StepId]] = {}
+    for part in units.parts:
+        found.setdefault(ids.objects(part.id.removesuffix(ids.CUSTOM_PART)), []).append(ids.objects(part.id))
+    for one in units.releases:
+        found[ids.release(one.id)] = [ids.release(one.id)]
     if units.emulator is not None:
-        targets[units.emulator.id] = _emulator_steps()
-    return targets
+        found[ids.release(units.emulator.id)] = list(_emulator_steps())
+    return {unit: tuple(steps) for unit, steps in found.items()}
 
 
 def _emulator_steps() -> tuple[StepId, ...]:

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bootstrap.model.kube import Manifest
@@ -141,29 +141,6 @@ def fingerprint(part: Kustomization) -> str:
         "health_checks": [dataclasses.asdict(one) for one in part.health_checks],
     }
     return hashlib.sha256(json.dumps(wanted, sort_keys=True, default=str).encode()).hexdigest()[:32]
-
-
-def members(repo: FluxRepo, units: Units) -> Mapping[str, tuple[str, ...]]:
-    """Per Kustomization, the units of it and of all Kustomizations below it, as step ids."""
-    own: dict[str, list[str]] = {one.id: [] for one in repo.kustomizations}
-    for part in units.parts:
-        owner = part.id.removesuffix(ids.CUSTOM_PART)
-        if owner in own:
-            own[owner].append(ids.objects(part.id))
-    for release in units.releases:
-        own.setdefault(release.owner, []).append(ids.release(release.id))
-    if units.emulator is not None:
-        own.setdefault(units.emulator.owner, []).extend((ids.EMULATOR, ids.objects(EMULATOR_PART)))
-    children: dict[str, list[str]] = {}
-    for one in repo.kustomizations:
-        if one.parent is not None:
-            children.setdefault(one.parent, []).append(one.id)
-
-    def below(name: str, seen: frozenset[str]) -> tuple[str, ...]:
-        nested = (below(child, seen | {name}) for child in children.get(name, ()) if child not in seen)
-        return (*own.get(name, ()), *(unit for units_ in nested for unit in units_))
-
-    return {name: below(name, frozenset()) for name in own}
 
 
 def _suspended(kustomizations: Sequence[Kustomization]) -> tuple[str, ...]:

@@ -3,8 +3,6 @@
 import dataclasses
 
 import pytest
-from fakes.ports import ENDPOINT, KUBE
-from fakes.repo import config_map, custom, kustomization, release, stack
 
 from bootstrap.errors import InvalidError, RefusedError
 from bootstrap.model.kube import ref_of
@@ -23,6 +21,8 @@ from bootstrap.model.stack import Provider
 from bootstrap.model.step import Plan
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.units import cut, fingerprint
+from fakes.ports import ENDPOINT, KUBE
+from fakes.repo import config_map, custom, kustomization, release, stack
 
 NOTHING = Observed(cluster=ClusterObserved(state=TargetState.ABSENT))
 EMPTY = Observed(
@@ -144,8 +144,8 @@ def test_the_emulator_takes_the_place_of_its_release() -> None:
     assert lines(build_plan(wanted, NOTHING)) == [
         "cluster: EnsureCluster (not found)",
         "emulator: EnsureEmulator (not found)",
-        "objects/bootstrap-system/emulator: ApplyObjects after cluster (not found)",
         "release/apps/a: InstallRelease after cluster (not found)",
+        "objects/bootstrap-system/emulator: ApplyObjects after release/apps/a (not found)",
         "release/apps/user: InstallRelease after emulator, objects/bootstrap-system/emulator (not found)",
     ]
 
@@ -155,7 +155,7 @@ def test_kustomizations_wait_for_all_that_they_depend_on_brings() -> None:
     repo = FluxRepo(
         kustomizations=(
             kustomization("parent", config_map("p")),
-            kustomization("child", config_map("c"), parent="flux-system/parent"),
+            kustomization("child", config_map("c"), parent="flux-system/parent", releases=["apps/inner"]),
             kustomization("later", config_map("l"), needs=["parent"]),
         ),
         releases=(inner,),
@@ -174,8 +174,8 @@ def test_a_circle_in_the_repository_is_refused_with_each_reason() -> None:
     with pytest.raises(InvalidError) as raised:
         build_plan(Wanted(stack=stack(), repo=repo), NOTHING)
     assert str(raised.value) == (
-        "release/apps/b: depends on itself: release/apps/b needs release/apps/a (HelmRelease b dependsOn a); "
-        "release/apps/a needs release/apps/b (HelmRelease a dependsOn b)"
+        "release/apps/b: depends on itself: release/apps/b needs release/apps/a (HelmRelease apps/b dependsOn apps/a); "
+        "release/apps/a needs release/apps/b (HelmRelease apps/a dependsOn apps/b)"
     )
 
 
@@ -193,7 +193,7 @@ def test_the_written_order_wins_over_the_inferred_one_and_says_so() -> None:
     assert notes(plan) == [
         "the written order wins over what was found in the manifests: "
         "release/apps/b needs release/apps/a (uses its Secret); "
-        "release/apps/a needs release/apps/b (HelmRelease a dependsOn b)"
+        "release/apps/a needs release/apps/b (HelmRelease apps/a dependsOn apps/b)"
     ]
 
 

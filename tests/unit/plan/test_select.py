@@ -1,5 +1,4 @@
 import pytest
-from fakes.repo import release, stack
 
 from bootstrap.errors import UsageError
 from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState
@@ -7,6 +6,7 @@ from bootstrap.model.release import FluxRepo
 from bootstrap.model.step import Plan
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.select import select
+from fakes.repo import release, stack
 
 
 @pytest.fixture

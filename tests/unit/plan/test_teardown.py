@@ -1,8 +1,5 @@
 import dataclasses
 
-from fakes.ports import ENDPOINT, KUBE
-from fakes.repo import stack
-
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import (
     ClusterObserved,
@@ -15,6 +12,8 @@ from bootstrap.model.observed import (
 from bootstrap.model.stack import Provider
 from bootstrap.model.step import DeleteObjects, Plan
 from bootstrap.plan.teardown import build_teardown
+from fakes.ports import ENDPOINT, KUBE
+from fakes.repo import stack
 
 
 def lines(plan: Plan) -> list[str]:
