@@ -10,7 +10,7 @@ from bootstrap.model.event import Status
 from bootstrap.model.step import StepId
 
 _SPIN_PER_SECOND = 8
-_NAME_SHARE = 0.45
+_NAME_SHARE = 0.4
 _LEAST_TEXT = 12
 _TOOK_WIDTH = len("59m59s")
 
@@ -38,11 +38,11 @@ UNICODE = Symbols(
     cancelled="-",
     waiting="·",
     spinner="⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
-    dot="·",
+    dot=" · ",
     more="…",
 )
 ASCII = Symbols(
-    done="+", unchanged="=", failed="x", skipped="-", cancelled="-", waiting=".", spinner="|/-\\", dot=",", more="~"
+    done="+", unchanged="=", failed="x", skipped="-", cancelled="-", waiting=".", spinner="|/-\\", dot=", ", more="~"
 )
 
 
@@ -78,6 +78,13 @@ def board_lines(progress: Progress, now: datetime, *, width: int, height: int, s
     return [title, *rows, Line(text=_cut(_sum(progress, now, hidden, symbols), width, symbols))]
 
 
+def last_board(progress: Progress, now: datetime, *, width: int, symbols: Symbols) -> list[Line]:
+    """What stays on the terminal: all steps but the unchanged, however many; the sum where the run has no other end."""
+    everything = board_lines(progress, now, width=width, height=len(progress.steps) + 2, symbols=symbols)
+    told = everything if progress.finished is None else everything[:-1]
+    return [line for line in told if line.status != Status.UNCHANGED]
+
+
 def _that_fit(progress: Progress, room: int) -> list[StepId]:
     """The steps to show, in the order of the plan."""
     if len(progress.steps) <= room:
@@ -107,12 +114,12 @@ def _row(one: StepId, step: StepState, now: datetime, widths: tuple[int, int], s
     mark, status = _mark(step, now, symbols)
     name = _cut(short_id(one), names, symbols)
     took = _took(step, now)
-    room = width - names - _TOOK_WIDTH - 6
+    room = width - names - 5 - (_TOOK_WIDTH + 1 if took else 0)
     begin = f" {mark} {name:<{names}}"
     if room < _LEAST_TEXT:
         return Line(text=_cut(f"{begin} {took}".rstrip(), width, symbols), status=status)
     text = _cut(_said(step), room, symbols)
-    return Line(text=f"{begin}  {text:<{room}} {took:>{_TOOK_WIDTH}}".rstrip(), status=status)
+    return Line(text=f"{begin}  {text:<{room}} {took:>{_TOOK_WIDTH if took else 0}}".rstrip(), status=status)
 
 
 def _mark(step: StepState, now: datetime, symbols: Symbols) -> tuple[str, str]:
@@ -140,7 +147,7 @@ def _took(step: StepState, now: datetime) -> str:
 
 def _sum(progress: Progress, now: datetime, hidden: int, symbols: Symbols) -> str:
     """` 2 done · 1 running · 5 waiting  1m02s`."""
-    counts = f" {symbols.dot} ".join(_counts(progress)) or "looking"
+    counts = symbols.dot.join(_counts(progress)) or "looking"
     more = f" ({hidden} not shown)" if hidden else ""
     return f" {counts}{more}  {lasted(progress.since(now))}"
 

@@ -4,7 +4,7 @@ import threading
 from typing import TYPE_CHECKING, TextIO
 
 from bootstrap.clock import Clock
-from bootstrap.console.board import Line, board_lines, symbols_for
+from bootstrap.console.board import Line, board_lines, last_board, symbols_for
 from bootstrap.console.progress import Progress, ending, failures
 from bootstrap.console.stream import ProgressSink, printable
 from bootstrap.model.event import Event, Noted, RunFinished, RunStarted
@@ -83,7 +83,9 @@ class LiveRenderer:
             live.stop()
 
     def _leave_board(self) -> None:
-        self._console.print(self._group(self._lines(height=len(self._progress.steps) + 2)))
+        width = self._console.size.width
+        lines = last_board(self._progress, self._clock.now(), width=width, symbols=self._symbols)
+        self._console.print(self._group(lines))
 
     def _above(self, text: str) -> None:
         """A line above the board, which stays."""
@@ -93,17 +95,11 @@ class LiveRenderer:
 
     def _drawn(self) -> "Group":
         size = self._console.size
-        return self._group(self._lines(height=size.height - 1))
-
-    def _lines(self, *, height: int) -> list[Line]:
         with self._lock:
-            return board_lines(
-                self._progress,
-                self._clock.now(),
-                width=self._console.size.width,
-                height=height,
-                symbols=self._symbols,
+            lines = board_lines(
+                self._progress, self._clock.now(), width=size.width, height=size.height - 1, symbols=self._symbols
             )
+        return self._group(lines)
 
     def _group(self, lines: list[Line]) -> "Group":
         from rich.console import Group  # noqa: PLC0415 -- see above

@@ -9,6 +9,8 @@ from bootstrap.console.mask import SECRETS, Masker
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Colours, titles and cursor movements of the programs whose output is quoted; tab and newline stay."""
 
+_PLAINER = str.maketrans({"·": ",", "…": "...", "✓": "ok", "✗": "x"})
+
 
 class Writer(Protocol):
     """Takes whole lines."""
@@ -35,12 +37,15 @@ def printable(text: str, encoding: str | None, *, secrets: Masker = SECRETS) -> 
 
 
 def encodable(text: str, encoding: str | None) -> str:
-    """The text with what `encoding` cannot say written as escapes; lone surrogates too."""
+    """The text with what `encoding` cannot say written plainer, or as escapes; lone surrogates too."""
     name = encoding or "utf-8"
     try:
-        return text.encode(name, "backslashreplace").decode(name)
+        text.encode(name)
+    except UnicodeEncodeError:
+        return text.translate(_PLAINER).encode(name, "backslashreplace").decode(name)
     except LookupError:
-        return text.encode("ascii", "backslashreplace").decode("ascii")
+        return text.translate(_PLAINER).encode("ascii", "backslashreplace").decode("ascii")
+    return text
 
 
 class ProgressSink:

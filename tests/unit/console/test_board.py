@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.console.board import ASCII, UNICODE, Line, Symbols, board_lines, symbols_for
+from bootstrap.console.board import ASCII, UNICODE, Line, Symbols, board_lines, last_board, symbols_for
 from bootstrap.console.progress import Progress
 from fakes.recorded_run import FAILED, at
 
@@ -19,13 +19,13 @@ stack dev on kwok: a real Kubernetes API, but pods are simulated
 
 NARROW = """\
 stack dev on kwok: a real Kubernetes AP~
- + cluster            41s
- + seeds              0.4s
- | release/traefik    18s
- = release/apps/redis
- . release/apps/n8n
- . objects/flux-syst~
- 2 done , 1 unchanged , 1 running , 2 w~
+ + cluster           created         41s
+ + seeds             12 created     0.4s
+ | release/traefik   1 of 2 pods~    18s
+ = release/apps/re~  unchanged
+ . release/apps/n8n  needs release/trae~
+ . objects/flux-sy~  needs release/apps~
+ 2 done, 1 unchanged, 1 running, 2 wait~
 """
 
 LOW = """\
@@ -71,6 +71,20 @@ def test_no_board_is_wider_or_higher_than_its_room(width: int, height: int) -> N
     lines = board(width, height, UNICODE)
     assert len(lines) <= max(3, height)
     assert all(len(line.text) <= max(width, 8) for line in lines)
+
+
+def test_what_stays_of_a_finished_run_is_what_happened() -> None:
+    progress = Progress()
+    for event in FAILED:
+        progress.add(event)
+    assert [line.text for line in last_board(progress, at(102), width=80, symbols=UNICODE)] == [
+        "stack dev on kwok: a real Kubernetes API, but pods are simulated",
+        " ✓ cluster                   created                                         41s",
+        " ✓ seeds                     12 created                                     0.4s",
+        " ✗ release/traefik           release traefik is not Ready after 60s        1m00s",
+        " - release/apps/n8n          needs release/traefik",
+        " - objects/flux-system/apps  needs release/traefik",
+    ]
 
 
 def test_the_spinner_turns() -> None:
