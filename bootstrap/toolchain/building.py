@@ -24,8 +24,8 @@ _SAY_SECONDS = 5.0
 class GoBuilds:
     """Builds programs. What an interrupted build compiled stays in Go's own cache: the next one goes on from there."""
 
-    go: Callable[[], Path]
-    """Finds, or fetches, an accepted Go; asked only when something is built."""
+    go: Callable[[], tuple[Path, str]]
+    """Finds, or fetches, an accepted Go and tells its version; asked only when something is built."""
     processes: Processes
     environment: Mapping[str, str]
     logs: Path
@@ -38,7 +38,7 @@ class GoBuilds:
         Raises:
             CannotGiveError: sources out of reach, or the build failed; the log is kept.
         """
-        go = self.go()
+        go, version = self.go()
         within = cancel.within(_BUILD_SECONDS, f"building {wish.program.name}")
         command = self._command(go, wish, build)
         log = private_folder(self.logs) / f"build-{wish.program.name}.log"
@@ -52,7 +52,7 @@ class GoBuilds:
         except CommandFailedError as error:
             last = "; ".join(log.read_text(errors="replace").splitlines()[-3:])
             raise CannotGiveError(f"{command} failed: {last} (log: {log})") from error
-        return Origin(version=wish.program.wanted, source=f"built with {go}", path=wish.program.name)
+        return Origin(version=wish.program.wanted, source=f"built with go {version}", path=wish.program.name)
 
     def _command(self, go: Path, wish: Wish, build: GoInstall | GoModule) -> Command:
         argv, cwd = self._arguments(wish, build)
@@ -124,6 +124,8 @@ def _watch(work: Callable[[], Finished], cancel: CancelToken, tell: Callable[[fl
 def _so_far(log: Path) -> str:
     """How far Go is: `-v` names every module it downloads and every package it compiles."""
     lines = log.read_text(errors="replace").splitlines()
+    if not lines:
+        return "linking what Go's cache has"
     downloaded = sum(line.startswith("go: downloading ") for line in lines)
     return f"{downloaded} modules downloaded, {len(lines) - downloaded} packages compiled"
 

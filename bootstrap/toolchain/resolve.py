@@ -198,11 +198,14 @@ class Toolchain:
             )
         return found
 
-    def _go(self) -> Path:
-        return self.path("go")
+    def _go(self) -> tuple[Path, str]:
+        found = self.obtain("go")
+        return found.path, found.version
 
 
-def _sources(settings: ToolchainSettings, processes: Processes, store: Store, go: Callable[[], Path]) -> Sources:
+def _sources(
+    settings: ToolchainSettings, processes: Processes, store: Store, go: Callable[[], tuple[Path, str]]
+) -> Sources:
     lock = LockFile(file=settings.lock_file)
     downloads = Downloads(partial=store.root / ".partial", mirror=settings.environment.get("BOOTSTRAP_MIRROR") or None)
     builds = GoBuilds(
