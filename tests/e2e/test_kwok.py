@@ -20,6 +20,7 @@ from bootstrap.clusters.kwok import provider as provider_module
 from bootstrap.clusters.kwok.children import marked_processes
 from bootstrap.clusters.kwok.components import Component
 from bootstrap.clusters.kwok.furniture import volume_names
+from bootstrap.clusters.kwok.sockets import is_free
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import ClusterSpec
@@ -77,7 +78,7 @@ def kubectl(embedded: Embedded, *arguments: str) -> str:
 
 
 def run(embedded: Embedded, program: str, *arguments: str) -> str:
-    environment = {"KUBECONFIG": str(embedded.state.kubeconfig), "HOME": str(embedded.state.folder), "PATH": "/bin"}
+    environment = {"KUBECONFIG": str(embedded.state.kubeconfig), "HOME": f"{embedded.state.folder}-home", "PATH": "/bin"}
     command = (str(real_programs().path(program)), *arguments)
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert finished.returncode == 0, finished.stderr
@@ -222,6 +223,7 @@ def test_another_version_than_the_programs_is_refused(shared: Embedded) -> None:
 def test_a_taken_port_names_its_holder(shared: Embedded) -> None:
     port = json.loads((shared.state.cluster / "cluster.json").read_text())["port"]
     kill(shared, *Component)
+    eventually(lambda: is_free(port))
     with socket.create_server(("127.0.0.1", port)), pytest.raises(RefusedError, match=f"pid {os.getpid()}"):
         shared.up()
     shared.up()

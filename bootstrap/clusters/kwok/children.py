@@ -20,7 +20,7 @@ from bootstrap.process import Command, Processes, ProcessIdentity, started_at
 
 MARK = "BOOTSTRAP_COMPONENT"
 _LOG_LIMIT = 8 << 20
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS = 5.0
 
 Find: TypeAlias = Callable[[str], Iterable[tuple[str, ProcessIdentity]]]
 """Given a folder: the component and the process of everything that carries it."""

@@ -1,0 +1,74 @@
+"""What every cluster provider promises, held on the fake and on each real one.
+
+A new provider joins by one line in `PROVIDERS`.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.engine.ports import ClusterProvider
+from bootstrap.errors import CancelledError
+from bootstrap.model.observed import TargetState
+from fakes.embedded import Embedded
+from fakes.ports import FakeCluster, World
+
+PROVIDERS: dict[str, Callable[[Path], ClusterProvider]] = {
+    "fake": lambda _folder: FakeCluster(World()),
+    "kwok": lambda folder: Embedded(folder / "state").provider,
+}
+MARKS = {"kwok": pytest.mark.e2e}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in PROVIDERS])
+def provider(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ClusterProvider]:
+    made = PROVIDERS[request.param](tmp_path)
+    yield made
+    made.delete(token(), ignore)
+
+
+def token() -> CancelToken:
+    return CancelToken(SystemClock()).within(300, "the test")
+
+
+def ignore(_text: str) -> None:
+    """Nobody listens."""
+
+
+def test_its_life(provider: ClusterProvider) -> None:
+    said: list[str] = []
+    assert provider.observe(token()).state is TargetState.ABSENT
+
+    kube = provider.up(token(), said.append)
+    assert said
+    assert kube.uid
+
+    found = provider.observe(token())
+    assert (found.state, found.kube) == (TargetState.RUNNING, kube)
+    assert provider.up(token(), ignore) == kube
+
+    provider.delete(token(), ignore)
+    gone = provider.observe(token())
+    assert (gone.state, gone.kube) == (TargetState.ABSENT, None)
+    provider.delete(token(), ignore)
+
+
+def test_a_cancelled_up_leaves_what_can_be_deleted(provider: ClusterProvider) -> None:
+    cancelled = token()
+    cancelled.cancel("stop")
+    with pytest.raises(CancelledError, match="stop"):
+        provider.up(cancelled, ignore)
+    provider.delete(token(), ignore)
+    assert provider.observe(token()).state is TargetState.ABSENT
+
+
+@pytest.mark.e2e
+def test_one_cancelled_halfway_too(tmp_path: Path) -> None:
+    provider = Embedded(tmp_path).provider
+    cancelled = token()
+    with pytest.raises(CancelledError, match="stop"):
+        provider.up(cancelled, lambda _text: cancelled.cancel("stop"))
+    provider.delete(token(), ignore)
+    assert provider.observe(token()).state is TargetState.ABSENT
