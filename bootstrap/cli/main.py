@@ -1,5 +1,6 @@
 """The command `bootstrap`: finds the verb, runs it, and turns every error into text and an exit code."""
 
+import difflib
 import importlib
 import os
 import sys
@@ -15,7 +16,7 @@ Exit codes: 0 ok · 1 a step failed · 2 usage · 3 invalid files or an impossib
 70 bug · 130 interrupted"""
 
 # Kept here so that `--help` imports no command: (module, what the list says).
-_COMMANDS = {
+COMMANDS = {
     "up": "Bring the platform up, or change nothing when it is as declared.",
     "plan": "Show what up would do, each step with its reason.",
     "status": "Show what is up, what is not, and why.",
@@ -40,21 +41,32 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
         # `run` and the like are words of Python or of modules too: every command stands in cmd_NAME.
         command: Any = importlib.import_module(f"bootstrap.cli.cmd_{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - the name of each command's object is a rule of ours
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx=ctx) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.command(

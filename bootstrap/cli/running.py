@@ -18,11 +18,22 @@ from bootstrap.console.logfile import LogRenderer, log_path
 from bootstrap.console.records import JsonRenderer
 from bootstrap.console.renderer import FanOut, Renderer
 from bootstrap.console.stream import write_text
-from bootstrap.engine.flow import Planning, PlanOptions, Platform, RunOptions, fetch_programs, plan_up
+from bootstrap.engine.flow import (
+    Planning,
+    PlanOptions,
+    Platform,
+    RunOptions,
+    fetch_programs,
+    plan_up,
+    prepare_all,
+)
 from bootstrap.engine.status import read_status
 from bootstrap.errors import ExitCode
 from bootstrap.model.event import Emit
+from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.status import StatusReport
+from bootstrap.plan import ids
+from bootstrap.plan.ids import find_step
 from bootstrap.process import SystemProcesses
 
 
@@ -97,6 +108,20 @@ def status_of(stack: StackOptions, tell: TellOptions, flags: SettingFlags) -> St
     opened, cancel = _opened(stack, flags)
     with interruptible(cancel, opened.processes):
         return read_status(opened.platform, cancel)
+
+
+def rendering(
+    stack: StackOptions, tell: TellOptions, flags: SettingFlags, release: str | None
+) -> tuple[PreparedRelease, ...]:
+    """The rendered releases of a stack, or the one that is named; charts that are not here are pulled first."""
+    del tell
+    opened, cancel = _opened(stack, flags)
+    with interruptible(cancel, opened.processes):
+        releases = opened.platform.read(cancel).releases
+        if release is not None:
+            wanted = find_step(release, [ids.release(one.id) for one in releases])
+            releases = tuple(one for one in releases if ids.release(one.id) == wanted)
+        return prepare_all(opened.platform, releases, told_on_stderr, cancel)
 
 
 def _opened(stack: StackOptions, flags: SettingFlags) -> tuple[Opened, CancelToken]:

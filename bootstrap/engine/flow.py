@@ -32,8 +32,8 @@ from bootstrap.model.event import (
     StepStarted,
 )
 from bootstrap.model.kube import KubeContext, ObjectRef
-from bootstrap.model.observed import Observed, TargetState
-from bootstrap.model.release import FluxRepo, Note
+from bootstrap.model.observed import Observed, PreparedRelease, TargetState
+from bootstrap.model.release import FluxRepo, Note, Release
 from bootstrap.model.stack import Provider, Stack, StatePaths
 from bootstrap.model.status import Health
 from bootstrap.model.step import Plan, StepId
@@ -156,6 +156,24 @@ def down(platform: Platform, how: RunOptions, *, emit: Emit, cancel: CancelToken
         report = _run(platform, plan, observed, how, emit=told, cancel=cancel)
         _finish(platform, report, how, told, ())
     return report
+
+
+def prepare_all(
+    platform: Platform, releases: Sequence[Release], say: Say, cancel: CancelToken
+) -> tuple[PreparedRelease, ...]:
+    """The releases, rendered; charts that are not in the cache are pulled first.
+
+    Raises:
+        StepFailedError: a chart cannot be pulled or rendered.
+    """
+    prepared = platform.ports.charts.prepare(releases, cancel)
+    lacking = [one for one in releases if prepared[one.id].chart_digest is None]
+    for one in lacking:
+        say(f"pulling the chart of {one.id}")
+        platform.ports.charts.pull(one, cancel, say)
+    if lacking:
+        prepared = platform.ports.charts.prepare(releases, cancel)
+    return tuple(prepared[one.id] for one in releases)
 
 
 def fetch_programs(platform: Platform, emit: Emit) -> None:

@@ -1,0 +1,199 @@
+"""What the verbs of `seed` share: whose fixtures, and which emulator, proven before anything is sent to it."""
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bootstrap.cli.options import StackOptions, output_option, typed
+from bootstrap.clock import CancelToken
+from bootstrap.config.overrides import Overrides
+from bootstrap.errors import RefusedError, UsageError
+from bootstrap.model.observed import EmulatorEndpoint
+
+if TYPE_CHECKING:
+    from bootstrap.engine.flow import Platform
+    from bootstrap.seeds.seeding import Seeding
+    from bootstrap.seeds.survey import Options
+
+_HASH_LENGTH = 10
+_Command = Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeedOptions:
+    """Which fixtures and which emulator, as the command line says."""
+
+    paths: tuple[Path, ...]
+    stack: str | None
+    endpoint: str | None
+    variables: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenedSeeds:
+    """Fixtures and a proven emulator."""
+
+    seeding: "Seeding"
+    endpoint: EmulatorEndpoint
+    cancel: CancelToken
+
+
+def seed_options(command: _Command) -> _Command:
+    """PATH… and the flags of every verb, as one argument `seed`, and --output."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
+        names = ("paths", "stack", "endpoint", "variables", "services", "only")
+        return command(seed=SeedOptions(**{name: given.pop(name) for name in names}), **given)
+
+    path = click.Path(path_type=Path)
+    for decorate in reversed(
+        (
+            click.argument("paths", metavar="[PATH]...", nargs=-1, type=path),
+            click.option("--stack", metavar="S", help="The stack whose seeds and emulator are meant (default: dev)."),
+            click.option("--endpoint", metavar="URL", help="A running emulator; without --stack, no stack is needed."),
+            click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable."),
+            click.option(
+                "--service", "services", multiple=True, metavar="NAME", help="Only this service, such as sqs."
+            ),
+            click.option("--only", multiple=True, metavar="ID", help="Only this resource, such as sqs/orders."),
+            output_option,
+        )
+    ):
+        wrapped = decorate(wrapped)
+    return wrapped
+
+
+@contextlib.contextmanager
+def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]:
+    """Fixtures and the emulator. With `writes` no other run changes them meanwhile.
+
+    Raises:
+        UsageError, InvalidError: the command line or the stack file is wrong.
+        RefusedError: there is no emulator, or what answers did not prove to be one.
+    """
+    from bootstrap.cli.running import interruptible  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.wiring import new_token  # noqa: PLC0415
+    from bootstrap.engine.lock import hold  # noqa: PLC0415
+
+    cancel = new_token()
+    with interruptible(cancel), contextlib.ExitStack() as stack:
+        alone = options.stack is None and options.endpoint is not None
+        seeding, lock, find = _alone(options) if alone else _of_stack(options, cancel)
+        seeding.fixtures()
+        if writes:
+            stack.enter_context(hold(lock, typed()))
+        yield OpenedSeeds(seeding=seeding, endpoint=find(cancel, writes), cancel=cancel)
+
+
+@contextlib.contextmanager
+def endpoint_of(options: SeedOptions) -> Iterator[tuple[EmulatorEndpoint, CancelToken]]:
+    """The emulator alone, for what needs no fixtures."""
+    from bootstrap.cli.running import interruptible  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.wiring import new_token, open_stack  # noqa: PLC0415
+
+    cancel = new_token()
+    with interruptible(cancel):
+        if options.endpoint is not None:
+            yield _endpoint(options.endpoint, cancel, False), cancel  # noqa: FBT003 - as `_Find` says
+            return
+        platform = open_stack(StackOptions(reference=options.stack, overrides=Overrides()), cancel=cancel).platform
+        yield _running(platform, cancel), cancel
+
+
+_Find = Callable[[CancelToken, bool], EmulatorEndpoint]
+
+
+def _alone(options: SeedOptions) -> "tuple[Seeding, Path, _Find]":
+    """Without a stack: the owner is the folder's name and a hash of its path."""
+    from bootstrap.config.state import state_folder  # noqa: PLC0415
+    from bootstrap.seeds.seeding import Seeding  # noqa: PLC0415
+
+    paths = options.paths or (Path(),)
+    folder = (paths[0] if paths[0].is_dir() else paths[0].parent).resolve()
+    owner = f"{folder.name}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:_HASH_LENGTH]}"
+    state = state_folder(os.environ) / f"seeds-{owner}"
+    seeding = Seeding(
+        owner=owner, paths=paths, state=state, environment=os.environ, variables=_variables(options.variables)
+    )
+    return seeding, state / "lock", functools.partial(_endpoint, options.endpoint or "")
+
+
+def _of_stack(options: SeedOptions, cancel: CancelToken) -> "tuple[Seeding, Path, _Find]":
+    from dataclasses import replace  # noqa: PLC0415
+
+    from bootstrap.cli.wiring import open_stack  # noqa: PLC0415
+    from bootstrap.seeds.seeding import Seeding  # noqa: PLC0415
+
+    overrides = Overrides(variables=options.variables)
+    platform = open_stack(StackOptions(reference=options.stack, overrides=overrides), cancel=cancel).platform
+    seeding = platform.ports.seeds
+    if not isinstance(seeding, Seeding):
+        raise UsageError(f"stack {platform.stack.name} has no seeds", fix="name them in the stack file, under seeds")
+    if options.paths:
+        seeding = replace(seeding, paths=options.paths)
+    if options.endpoint:
+        return seeding, platform.state.lock, functools.partial(_endpoint, options.endpoint)
+
+    return seeding, platform.state.lock, lambda token, _writes: _running(platform, token)
+
+
+def _running(platform: "Platform", cancel: CancelToken) -> EmulatorEndpoint:
+    emulator = platform.ports.emulator
+    observed = None if emulator is None else emulator.observe(cancel)
+    if observed is None or observed.endpoint is None:
+        why = "it has none" if observed is None else observed.detail or str(observed.state)
+        raise RefusedError(f"the emulator of stack {platform.stack.name} is not running: {why}", fix="bootstrap up")
+    return observed.endpoint
+
+
+def _endpoint(url: str, cancel: CancelToken, writes: bool) -> EmulatorEndpoint:  # noqa: FBT001 - as `_Find` says
+    """A running emulator, proven; a verb that only reads leaves nothing in it."""
+    from bootstrap.emulators.endpoint import EndpointEmulator  # noqa: PLC0415
+    from bootstrap.model.stack import EmulatorSpec, Placement  # noqa: PLC0415
+
+    emulator = EndpointEmulator(EmulatorSpec(placement=Placement.ENDPOINT, endpoint=url))
+    if writes:
+        return emulator.up(cancel, lambda _text: None)
+    observed = emulator.observe(cancel)
+    if observed.endpoint is None:
+        raise RefusedError(f"{url} did not prove to be an emulator: {observed.detail}")
+    return observed.endpoint
+
+
+def chosen(seed: SeedOptions, **flags: bool) -> "Options":
+    """The flags of a verb as a value."""
+    from bootstrap.seeds.model import ResourceId  # noqa: PLC0415
+    from bootstrap.seeds.registry import all_services  # noqa: PLC0415
+    from bootstrap.seeds.survey import Options  # noqa: PLC0415
+
+    for name in seed.services:
+        if name not in all_services():
+            raise UsageError(f"no service is named {name}", fix=f"known: {', '.join(all_services())}")
+    wrong = next((one for one in seed.only if "/" not in one), None)
+    if wrong:
+        raise UsageError(f"--only {wrong}: write SERVICE/NAME, such as sqs/orders")
+    only = frozenset(ResourceId(*one.split("/", 1)) for one in seed.only)
+    return Options(services=frozenset(seed.services), only=only, **flags)
+
+
+def shown_json(value: dict[str, Any]) -> str:
+    """A result as JSON."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n"
+
+
+def _variables(given: tuple[str, ...]) -> dict[str, str]:
+    wrong = next((one for one in given if "=" not in one), None)
+    if wrong:
+        raise UsageError(f"--var {wrong}: write NAME=VALUE")
+    return dict(one.split("=", 1) for one in given)

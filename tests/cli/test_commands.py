@@ -1,0 +1,162 @@
+"""Commands that need no program: results on standard output, errors on standard error, documented exit codes."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from bootstrap.cli import main as main_module
+
+if TYPE_CHECKING:
+    from cli.conftest import Cli
+
+
+def test_a_stack_that_is_not_there(cli: "Cli") -> None:
+    told = cli("up", "nowhere")
+    assert (told.code, told.out) == (2, "")
+    assert "nowhere" in told.err
+
+
+def test_every_problem_of_a_stack_file_at_once(cli: "Cli") -> None:
+    cli.stack("cluster: {provder: kwok, workers: many}")
+    told = cli("plan")
+    assert told.code == 3
+    assert "stacks/dev.yaml:4: cluster.provder: unknown key (did you mean provider?)" in told.err
+    assert "stacks/dev.yaml:4: cluster.workers" in told.err
+    assert told.out == ""
+
+
+def test_an_impossible_combination_is_told_before_anything_starts(cli: "Cli") -> None:
+    cli.stack("cluster: {provider: kwok}\nemulator: {placement: chart}")
+    told = cli("up")
+    assert told.code == 3
+    assert "chart cannot be used on kwok" in told.err
+    assert not (cli.folder.parent / "xdg state").exists()
+
+
+def test_config_shows_where_values_come_from(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.stack()
+    monkeypatch.setenv("BOOTSTRAP_SET_cluster__workers", "2")
+    told = cli("config", "--show-origin", "--set", "emulator.region=eu-west-1")
+    assert told.code == 0
+    rows = {line.split(":")[0]: line for line in told.out.splitlines()}
+    assert rows["cluster.provider"].split() == ["cluster.provider:", "kwok", "#", "stacks/dev.yaml:4"]
+    assert rows["cluster.workers"].split() == ["cluster.workers:", "2", "#", "BOOTSTRAP_SET_cluster__workers"]
+    assert rows["emulator.region"].split() == ["emulator.region:", "eu-west-1", "#", "--set"]
+    found = json.loads(cli("config", "--output", "json").out)
+    assert {"path": "cluster.provider", "value": "kwok", "origin": "stacks/dev.yaml:4"} in found["values"]
+
+
+def test_the_schema_is_json(cli: "Cli") -> None:
+    assert json.loads(cli("config", "--schema").out)["properties"]["kind"]
+
+
+def test_down_of_nothing_changes_nothing(cli: "Cli") -> None:
+    cli.stack()
+    told = cli("down", "--progress", "plain")
+    assert (told.code, told.out) == (0, "")
+    assert "nothing to remove" in told.err
+    assert not (cli.folder.parent / "xdg state").exists()
+
+
+@pytest.mark.parametrize("command", [("env",), ("kubeconfig",), ("run", "--", "true")])
+def test_what_needs_a_platform_refuses_without_one(cli: "Cli", command: tuple[str, ...]) -> None:
+    cli.stack()
+    told = cli(*command)
+    assert (told.code, told.out) == (4, "")
+    assert "stack dev is not up" in told.err
+    assert "bootstrap up dev" in told.err
+
+
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "clusters": [{"name": "bootstrap-dev", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "users": [{"name": "bootstrap-dev", "user": {"token": "t"}}],
+    "contexts": [{"name": "bootstrap-dev", "context": {"cluster": "bootstrap-dev", "user": "bootstrap-dev"}}],
+    "current-context": "bootstrap-dev",
+}
+
+
+@pytest.fixture
+def with_kubeconfig(cli: "Cli") -> Path:
+    cli.stack()
+    file = cli.state.kubeconfig
+    file.parent.mkdir(parents=True)
+    file.write_text(yaml.safe_dump(KUBECONFIG))
+    return file
+
+
+def test_the_kubeconfigs_path_is_told(cli: "Cli", with_kubeconfig: Path) -> None:
+    assert cli("kubeconfig").out == f"{with_kubeconfig}\n"
+
+
+def test_only_merge_writes_the_users_kubeconfig_and_keeps_what_is_there(
+    cli: "Cli", with_kubeconfig: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert with_kubeconfig.exists()
+    theirs = tmp_path / "their config"
+    old = {"name": "bootstrap-dev", "cluster": {"server": "https://old"}}
+    other = {"name": "other", "cluster": {"server": "https://other"}}
+    theirs.write_text(yaml.safe_dump({"clusters": [old, other], "current-context": "other", "users": None}))
+    monkeypatch.setenv("KUBECONFIG", f"{theirs}{os.pathsep}/elsewhere")
+    told = cli("kubeconfig", "--merge")
+    assert told.out == f"bootstrap-dev is in {theirs}\n"
+    merged = yaml.safe_load(theirs.read_text())
+    assert [one["name"] for one in merged["clusters"]] == ["other", "bootstrap-dev"]
+    assert merged["clusters"][1]["cluster"]["server"] == "https://127.0.0.1:1"
+    assert merged["current-context"] == "other"
+    assert theirs.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["[", "just text", "clusters: {a: b}"])
+def test_a_kubeconfig_that_is_none_is_left_as_it_is(
+    cli: "Cli", with_kubeconfig: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    assert with_kubeconfig.exists()
+    theirs = tmp_path / "theirs"
+    theirs.write_text(text)
+    monkeypatch.setenv("KUBECONFIG", str(theirs))
+    assert cli("kubeconfig", "--merge").code == 3
+    assert theirs.read_text() == text
+
+
+def test_logs_are_shown_listed_and_missed(cli: "Cli") -> None:
+    cli.stack()
+    assert cli("logs").code == 4
+    log = cli.state.logs / "up-20260102-030405.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("one\ntwo\n")
+    assert cli("logs", "-n", "1").out == "two\n"
+    assert cli("logs", "--list").out == f"{log}\n"
+    assert cli("logs", "--of", "etcd").code == 2
+
+
+def test_a_bug_is_told_as_one(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(main_module.bootstrap, "main", crash)
+    told = cli("up")
+    assert told.code == 70
+    assert "ZeroDivisionError: oops" in told.err
+    assert "This is a bug in bootstrap" in told.err
+
+
+def test_doctor_names_every_program(cli: "Cli", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = json.loads(cli("doctor", "--output", "json").out)
+    assert {"helm", "kubectl", "kind", "k3d", "kwok", "etcd", "python"} <= {one["subject"] for one in found["checks"]}
+    told = cli("doctor")
+    assert told.code == 4
+    assert "Fix: " in told.out
+
+
+def test_tools_list_fetches_nothing(cli: "Cli", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = json.loads(cli("tools", "list", "--output", "json").out)
+    assert {one["name"]: one["path"] for one in found["programs"]}["helm"] is None
+    assert cli("tools", "fetch", "nonsense").code == 2

@@ -1,0 +1,82 @@
+"""What the command line says of itself."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bootstrap.cli.main import COMMANDS
+
+Cli = Callable[..., Any]
+
+HELP = """\
+Usage: bootstrap [OPTIONS] COMMAND [ARGS]...
+
+  A complete local platform with one command, taken away with another.
+
+    bootstrap up                 cluster, AWS emulator with data, charts: stack dev
+    bootstrap up quickstart      the smallest whole one
+    bootstrap plan --var a=b     what would be done, and why
+    bootstrap down               take it away again
+"""
+
+
+def test_help_begins_with_what_it_is_and_examples(cli: Cli) -> None:
+    told = cli("--help")
+    assert told.code == 0
+    assert told.out.startswith(HELP)
+    assert "10 would change (--exit-code)" in told.out
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys; from bootstrap.cli.main import run; run(['--help']);"
+        "heavy = {'boto3', 'botocore', 'docker', 'rich', 'cryptography', 'python_on_whales', 'http.client'};"
+        "sys.exit(' '.join(sorted(heavy & set(sys.modules))) or None)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help_that_fits_a_screen(cli: Cli, command: str) -> None:
+    told = cli(command, "--help")
+    assert told.code == 0
+    lines = told.out.splitlines()
+    assert lines[0].startswith(f"Usage: bootstrap {command}")
+    assert len(lines) <= 50
+    assert max(len(line) for line in lines) <= 100
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"version"}))
+def test_examples_come_before_options(cli: Cli, command: str) -> None:
+    text = cli(command, "--help").out
+    usage, _, rest = text.partition("\n")
+    assert usage
+    assert 0 < rest.index(f"bootstrap {command}") < rest.index("Options:")
+
+
+def test_a_mistyped_command_is_a_usage_error_with_the_nearest(cli: Cli) -> None:
+    told = cli("stauts")
+    assert told.code == 2
+    assert "No such command 'stauts'" in told.err
+    assert "status" in told.err
+
+
+def test_a_mistyped_option_is_a_usage_error(cli: Cli) -> None:
+    told = cli("up", "--prunee")
+    assert (told.code, told.out) == (2, "")
+    assert "--prune" in told.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_name_the_program(cli: Cli, shell: str) -> None:
+    told = cli("completion", shell)
+    assert told.code == 0
+    assert "_BOOTSTRAP_COMPLETE" in told.out
+
+
+def test_the_version_is_told(cli: Cli) -> None:
+    assert cli("version").out == "bootstrap 0.1.0\n"
