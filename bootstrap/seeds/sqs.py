@@ -196,6 +196,9 @@ class Sqs(Service):
         changed = {one.path: one.new for one in differences}
         attributes = _sent(changed)
         if attributes:
+            if desired.fields.get("policy") is not None:
+                # moto forgets the policy when other attributes are set without it.
+                attributes["Policy"] = policy_text(desired.fields["policy"])
             target.call("sqs", "SetQueueAttributes", QueueUrl=url, Attributes=attributes)
         added, removed = tag_changes(differences)
         if added:

@@ -1,0 +1,367 @@
+"""Queues and topics as fixtures declare them, read back through plain boto3."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.model.observed import EmulatorEndpoint
+from bootstrap.model.stack import Driver
+from bootstrap.seeds.service import Look
+from bootstrap.seeds.sns import Sns
+from bootstrap.seeds.sqs import Sqs
+from bootstrap.seeds.target import Target
+from fakes.bench import Bench, running
+
+pytestmark = pytest.mark.e2e
+
+OWNER = ("bootstrap.dev/owner", "test-0123")
+
+
+@pytest.fixture(scope="module", params=[Driver.MINISTACK, Driver.MOTO], ids=str)
+def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
+    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as found:
+        yield found
+
+
+@pytest.fixture
+def bench(endpoint: EmulatorEndpoint, tmp_path: Path) -> Bench:
+    made = Bench(endpoint=endpoint, folder=tmp_path)
+    made.empty()
+    return made
+
+
+def queue_url(bench: Bench, name: str) -> str:
+    return str(bench.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
+
+
+def attributes(bench: Bench, name: str) -> dict[str, str]:
+    found = bench.client("sqs").get_queue_attributes(QueueUrl=queue_url(bench, name), AttributeNames=["All"])
+    return dict(found["Attributes"])
+
+
+def drained(bench: Bench, name: str) -> list[str]:
+    """Every message now in the queue; they stay hidden for a while."""
+    bodies: list[str] = []
+    while True:
+        answer = bench.client("sqs").receive_message(
+            QueueUrl=queue_url(bench, name), MaxNumberOfMessages=10, WaitTimeSeconds=0, VisibilityTimeout=1
+        )
+        if not answer.get("Messages"):
+            return sorted(bodies)
+        for message in answer["Messages"]:
+            bodies.append(message["Body"])
+            bench.client("sqs").delete_message(QueueUrl=queue_url(bench, name), ReceiptHandle=message["ReceiptHandle"])
+
+
+def topic_arn(bench: Bench, name: str) -> str:
+    topics = bench.client("sns").list_topics()["Topics"]
+    return next(str(one["TopicArn"]) for one in topics if one["TopicArn"].endswith(f":{name}"))
+
+
+def subscriptions(bench: Bench, name: str) -> dict[str, dict[str, str]]:
+    sns = bench.client("sns")
+    listed = sns.list_subscriptions_by_topic(TopicArn=topic_arn(bench, name))["Subscriptions"]
+    return {
+        one["Endpoint"]: dict(sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"])
+        for one in listed
+    }
+
+
+EVERY_QUEUE_ATTRIBUTE = """
+sqs:
+  dead.fifo: {}
+  orders.fifo:
+    fifo: true
+    deadLetterQueue: {queue: dead.fifo, maxReceiveCount: 7}
+    policy:
+      Version: "2012-10-17"
+      Statement: [{Effect: Allow, Principal: "*", Action: "sqs:SendMessage", Resource: "*"}]
+    tags: {team: sales}
+    aws:
+      Attributes:
+        ContentBasedDeduplication: "true"
+        DeduplicationScope: messageGroup
+        FifoThroughputLimit: perMessageGroupId
+        VisibilityTimeout: "31"
+        DelaySeconds: "2"
+        MaximumMessageSize: "2048"
+        MessageRetentionPeriod: "86400"
+        ReceiveMessageWaitTimeSeconds: "3"
+        KmsMasterKeyId: alias/aws/sqs
+        KmsDataKeyReusePeriodSeconds: "600"
+  plain:
+    aws: {Attributes: {SqsManagedSseEnabled: "false", RedriveAllowPolicy: '{"redrivePermission": "denyAll"}'}}
+"""
+
+
+def test_every_attribute_of_a_queue(bench: Bench) -> None:
+    bench.apply(EVERY_QUEUE_ATTRIBUTE)
+    found = attributes(bench, "orders.fifo")
+    assert found["FifoQueue"] == "true"
+    assert found["VisibilityTimeout"] == "31"
+    assert found["DelaySeconds"] == "2"
+    assert found["MaximumMessageSize"] == "2048"
+    assert found["MessageRetentionPeriod"] == "86400"
+    assert found["ReceiveMessageWaitTimeSeconds"] == "3"
+    assert found["KmsMasterKeyId"] == "alias/aws/sqs"
+    assert found["KmsDataKeyReusePeriodSeconds"] == "600"
+    assert found["DeduplicationScope"] == "messageGroup"
+    assert json.loads(found["Policy"])["Statement"][0]["Action"] == "sqs:SendMessage"
+    dead = attributes(bench, "dead.fifo")["QueueArn"]
+    assert json.loads(found["RedrivePolicy"]) == {"deadLetterTargetArn": dead, "maxReceiveCount": 7}
+    tags = bench.client("sqs").list_queue_tags(QueueUrl=queue_url(bench, "orders.fifo"))["Tags"]
+    assert tags == {"team": "sales", OWNER[0]: OWNER[1]}
+    bench.settled()
+
+
+def test_drift_of_a_queue_is_told_by_field_and_repaired(bench: Bench) -> None:
+    bench.apply(EVERY_QUEUE_ATTRIBUTE)
+    sqs, url = bench.client("sqs"), queue_url(bench, "orders.fifo")
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "60", "RedrivePolicy": ""})
+    sqs.tag_queue(QueueUrl=url, Tags={"team": "marketing"})
+    found = bench.differing()
+    if bench.driver is Driver.MOTO:
+        found.pop("sqs/orders.fifo: policy", None)  # moto forgets it when other attributes are set
+    assert found == {
+        "sqs/orders.fifo: attributes.VisibilityTimeout": "drifted",
+        "sqs/orders.fifo: deadLetterQueue": "drifted",
+        "sqs/orders.fifo: tags.team": "drifted",
+    }
+    bench.refresh()
+    assert attributes(bench, "orders.fifo")["VisibilityTimeout"] == "31"
+    bench.settled()
+
+
+def test_what_is_no_longer_declared_goes_back_to_the_default(bench: Bench) -> None:
+    bench.apply(
+        'sqs: {orders: {tags: {team: sales}, policy: {Statement: []}, aws: {Attributes: {VisibilityTimeout: "60"}}}}'
+    )
+    bench.apply("sqs: {orders: {}}")
+    found = attributes(bench, "orders")
+    assert found["VisibilityTimeout"] == "30"
+    assert not found.get("Policy")
+    bench.settled()
+
+
+def test_standard_to_fifo_is_another_queue(bench: Bench) -> None:
+    bench.apply("sqs: {orders: {}, jobs.fifo: {}}")
+    bench.apply("sqs: {jobs.fifo: {}}")
+    assert [str(one.id) for one in bench.plan().resources if one.action == "orphaned"] == ["sqs/orders"]
+    bench.prune()
+    urls = bench.client("sqs").list_queues()["QueueUrls"]
+    assert [url.rpartition("/")[2] for url in urls] == ["jobs.fifo"]
+
+
+def test_messages_are_sent_once_per_content(bench: Bench) -> None:
+    bench.apply("sqs: {orders: {messages: [one, {json: {id: 2}, attributes: {kind: order}}]}}")
+    bench.settled()
+    bench.apply("sqs: {orders: {messages: [one, {json: {id: 2}, attributes: {kind: order}}, three]}}")
+    assert drained(bench, "orders") == ["one", "three", '{"id": 2}']
+    bench.settled()
+
+
+def test_refresh_purges_and_sends_again(bench: Bench) -> None:
+    bench.apply("sqs: {orders: {messages: [one, two]}, jobs.fifo: {messages: [{body: a, group: g}]}, other: {}}")
+    bench.client("sqs").send_message(QueueUrl=queue_url(bench, "orders"), MessageBody="foreign")
+    bench.client("sqs").send_message(QueueUrl=queue_url(bench, "other"), MessageBody="foreign")
+    bench.refresh()
+    assert drained(bench, "orders") == ["one", "two"]
+    assert drained(bench, "jobs.fifo") == ["a"]
+    assert drained(bench, "other") == []
+
+
+def test_more_messages_than_one_batch_holds(bench: Bench) -> None:
+    texts = [f"message {number:02}" for number in range(23)]
+    bench.apply(f"sqs: {{orders: {{messages: {json.dumps(texts)}}}}}")
+    assert drained(bench, "orders") == texts
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3, 4])
+def test_a_kill_while_messages_are_sent_leaves_no_duplicate(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    texts = [f"message {number:02}" for number in range(15)]
+    bench.write(f"sqs: {{orders: {{messages: {json.dumps(texts)}}}}}")
+    left = calls
+
+    def dies(self: Target, service: str, operation: str, **parameters: Any) -> Any:  # AWS's own
+        nonlocal left
+        if service == "sqs" and not operation.startswith(("Get", "List")):
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+        return real(self, service, operation, **parameters)
+
+    with monkeypatch.context() as dying:
+        real = Target.call
+        dying.setattr(Target, "call", dies)
+        if calls < 4:
+            with pytest.raises(KeyboardInterrupt):
+                bench.apply()
+        else:
+            bench.apply()
+    bench.apply()
+    assert drained(bench, "orders") == texts
+
+
+EVERY_TOPIC_ATTRIBUTE = """
+sqs: {dead: {}, plain: {}, in.fifo: {}}
+sns:
+  events.fifo:
+    tags: {team: sales}
+    policy:
+      Version: "2012-10-17"
+      Statement: [{Effect: Allow, Principal: "*", Action: "sns:Publish", Resource: "*"}]
+    aws:
+      Attributes:
+        DisplayName: Events
+        KmsMasterKeyId: alias/aws/sns
+        ContentBasedDeduplication: "true"
+        SignatureVersion: "2"
+        TracingConfig: Active
+    subscriptions: [{queue: in.fifo, rawDelivery: true}]
+  news:
+    aws:
+      Attributes:
+        DeliveryPolicy: >-
+          {"http": {"defaultHealthyRetryPolicy": {"minDelayTarget": 1, "maxDelayTarget": 2, "numRetries": 3}}}
+    subscriptions:
+      - queue: plain
+        rawDelivery: true
+        filterPolicy: {kind: [order, {prefix: re}]}
+        filterPolicyScope: MessageBody
+        deadLetterQueue: dead
+      - http: http://127.0.0.1:9/hook
+"""
+
+
+def test_every_attribute_of_a_topic(bench: Bench) -> None:
+    bench.apply(EVERY_TOPIC_ATTRIBUTE)
+    found = bench.client("sns").get_topic_attributes(TopicArn=topic_arn(bench, "events.fifo"))["Attributes"]
+    assert found["FifoTopic"] == "true"
+    assert found["DisplayName"] == "Events"
+    assert found["KmsMasterKeyId"] == "alias/aws/sns"
+    assert found["ContentBasedDeduplication"] == "true"
+    assert json.loads(found["Policy"])["Statement"][0]["Action"] == "sns:Publish"
+    if bench.driver is Driver.MINISTACK:
+        assert (found["SignatureVersion"], found["TracingConfig"]) == ("2", "Active")
+    tags = bench.client("sns").list_tags_for_resource(ResourceArn=topic_arn(bench, "events.fifo"))["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "sales", OWNER[0]: OWNER[1]}
+    news = bench.client("sns").get_topic_attributes(TopicArn=topic_arn(bench, "news"))["Attributes"]
+    assert json.loads(news["DeliveryPolicy"])["http"]["defaultHealthyRetryPolicy"]["numRetries"] == 3
+    bench.settled()
+
+
+def test_a_subscription_with_all_its_settings(bench: Bench) -> None:
+    bench.apply(EVERY_TOPIC_ATTRIBUTE)
+    found = subscriptions(bench, "news")
+    plain = attributes(bench, "plain")["QueueArn"]
+    assert set(found) == {plain, "http://127.0.0.1:9/hook"}
+    assert found[plain]["RawMessageDelivery"] == "true"
+    assert found[plain]["FilterPolicyScope"] == "MessageBody"
+    assert json.loads(found[plain]["FilterPolicy"]) == {"kind": ["order", {"prefix": "re"}]}
+    assert json.loads(found[plain]["RedrivePolicy"]) == {"deadLetterTargetArn": attributes(bench, "dead")["QueueArn"]}
+    statement = json.loads(attributes(bench, "plain")["Policy"])["Statement"]
+    assert [one["Condition"]["ArnEquals"]["aws:SourceArn"] for one in statement] == [topic_arn(bench, "news")]
+
+
+def test_only_what_the_filter_lets_through_arrives(bench: Bench) -> None:
+    bench.apply(
+        """
+        sqs: {orders: {}, all: {}}
+        sns:
+          news:
+            subscriptions: [{queue: orders, rawDelivery: true, filterPolicy: {kind: [order]}}, {queue: all}]
+        """
+    )
+    for kind in ("order", "other"):
+        bench.client("sns").publish(
+            TopicArn=topic_arn(bench, "news"),
+            Message=kind,
+            MessageAttributes={"kind": {"DataType": "String", "StringValue": kind}},
+        )
+    assert drained(bench, "orders") == ["order"]
+    assert sorted(json.loads(body)["Message"] for body in drained(bench, "all")) == ["order", "other"]
+
+
+def test_a_declared_queue_policy_is_left_alone(bench: Bench) -> None:
+    bench.apply(
+        """
+        sqs: {orders: {policy: {Version: "2012-10-17", Statement: [{Sid: mine, Effect: Deny, Principal: "*",
+                                                                    Action: "sqs:*", Resource: "*"}]}}}
+        sns: {news: {subscriptions: [{queue: orders}]}}
+        """
+    )
+    assert [one["Sid"] for one in json.loads(attributes(bench, "orders")["Policy"])["Statement"]] == ["mine"]
+    bench.settled()
+
+
+def test_drift_of_a_topic_is_told_by_field_and_repaired(bench: Bench) -> None:
+    bench.apply(EVERY_TOPIC_ATTRIBUTE)
+    sns = bench.client("sns")
+    news = topic_arn(bench, "news")
+    plain = subscriptions(bench, "news")[attributes(bench, "plain")["QueueArn"]]["SubscriptionArn"]
+    sns.set_subscription_attributes(SubscriptionArn=plain, AttributeName="RawMessageDelivery", AttributeValue="false")
+    events = topic_arn(bench, "events.fifo")
+    sns.set_topic_attributes(TopicArn=events, AttributeName="DisplayName", AttributeValue="Other")
+    gone = next(iter(subscriptions(bench, "events.fifo").values()))["SubscriptionArn"]
+    sns.unsubscribe(SubscriptionArn=gone)
+    sns.subscribe(TopicArn=news, Protocol="sqs", Endpoint=attributes(bench, "dead")["QueueArn"])
+    found = bench.differing()
+    assert found["sns/news: subscriptions/queue/plain.rawDelivery"] == "drifted"
+    assert found["sns/news: subscriptions/queue/dead"] == "extra"
+    assert found["sns/events.fifo: attributes.DisplayName"] == "drifted"
+    assert found["sns/events.fifo: subscriptions/queue/in.fifo"] == "drifted"
+    bench.refresh()
+    assert set(subscriptions(bench, "news")) == {attributes(bench, "plain")["QueueArn"], "http://127.0.0.1:9/hook"}
+    assert set(subscriptions(bench, "events.fifo")) == {attributes(bench, "in.fifo")["QueueArn"]}
+    bench.settled()
+
+
+def test_a_subscription_no_longer_declared_waits_for_prune(bench: Bench) -> None:
+    bench.apply("sqs: {a: {}, b: {}}\nsns: {news: {subscriptions: [{queue: a}, {queue: b}]}}")
+    bench.apply("sqs: {a: {}, b: {}}\nsns: {news: {subscriptions: [{queue: a}]}}")
+    assert bench.differing()["sns/news: subscriptions/queue/b"] == "orphaned"
+    bench.prune()
+    assert set(subscriptions(bench, "news")) == {attributes(bench, "a")["QueueArn"]}
+    assert not attributes(bench, "b").get("Policy")
+    bench.settled()
+
+
+def test_a_changed_filter_is_changed_in_place(bench: Bench) -> None:
+    bench.apply("sqs: {a: {}}\nsns: {news: {subscriptions: [{queue: a, filterPolicy: {kind: [x]}}]}}")
+    before = subscriptions(bench, "news")
+    bench.apply("sqs: {a: {}}\nsns: {news: {subscriptions: [{queue: a}]}}")
+    after = subscriptions(bench, "news")
+    assert [one["SubscriptionArn"] for one in after.values()] == [one["SubscriptionArn"] for one in before.values()]
+    assert [one.get("FilterPolicy", "{}") for one in after.values()] == ["{}"]
+    bench.settled()
+
+
+def test_export_makes_the_same_again(bench: Bench) -> None:
+    for text in (EVERY_QUEUE_ATTRIBUTE, EVERY_TOPIC_ATTRIBUTE):
+        bench.empty()
+        bench.apply(text)
+        first = exported(bench)
+        bench.empty()
+        bench.write("")
+        (bench.fixtures / "fixtures.yaml").write_text(
+            json.dumps({"apiVersion": "bootstrap.dev/v1", "kind": "Seeds", **first})
+        )
+        bench.apply()
+        assert exported(bench) == first
+        bench.settled()
+
+
+def exported(bench: Bench) -> dict[str, dict[str, object]]:
+    target = Target(bench.endpoint, bench.owner, bench.cancel)
+    found: dict[str, dict[str, object]] = {}
+    for service in (Sqs(), Sns()):
+        looks = [Look(name=name, all=True) for name in service.names(target)]
+        seen = service.observe(target, looks)
+        found[service.name] = {name: service.export(target, one).body for name, one in sorted(seen.items())}
+    target.close()
+    return found

@@ -1,0 +1,118 @@
+"""Fixtures written by a test, applied to a real emulator, and read back through plain boto3."""
+
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.emulators.choose import driver_of
+from bootstrap.emulators.endpoint import empty
+from bootstrap.emulators.process import ProcessEmulator
+from bootstrap.model.observed import EmulatorEndpoint
+from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
+from bootstrap.process import SystemProcesses
+from bootstrap.seeds.result import SeedPlan, SeedResult
+from bootstrap.seeds.seeding import Seeding, raise_failures
+from bootstrap.seeds.survey import Options
+
+HEAD = "apiVersion: bootstrap.dev/v1\nkind: Seeds\n"
+
+
+def quiet(_text: str) -> None:
+    """Say nothing."""
+
+
+@contextmanager
+def running(driver: Driver, folder: Path) -> Iterator[EmulatorEndpoint]:
+    """An emulator on any port, for as long as it is wanted."""
+    clock = SystemClock()
+    spec = EmulatorSpec(driver=driver, persist=False)
+    state = StatePaths(folder=folder)
+    emulator = ProcessEmulator("test", spec, state, driver_of(spec), SystemProcesses(clock), clock)
+    cancel = CancelToken(clock)
+    try:
+        yield emulator.up(cancel, quiet)
+    finally:
+        emulator.delete(cancel, quiet)
+
+
+@dataclass
+class Bench:
+    """One stack's fixtures in one emulator."""
+
+    endpoint: EmulatorEndpoint
+    folder: Path
+    owner: str = "test-0123"
+    environment: dict[str, str] = field(default_factory=dict)
+    cancel: CancelToken = field(default_factory=lambda: CancelToken(SystemClock()))
+
+    @property
+    def driver(self) -> Driver:
+        """Which one it is."""
+        return Driver(self.endpoint.driver)
+
+    @property
+    def fixtures(self) -> Path:
+        """The folder that holds the fixture file."""
+        return self.folder / "fixtures"
+
+    def seeding(self) -> Seeding:
+        """As a verb makes it."""
+        return Seeding(
+            owner=self.owner, paths=[self.fixtures], state=self.folder / "seeds", environment=self.environment
+        )
+
+    def write(self, text: str) -> None:
+        """Declare this and nothing else."""
+        self.fixtures.mkdir(exist_ok=True)
+        (self.fixtures / "fixtures.yaml").write_text(HEAD + textwrap.dedent(text))
+
+    def apply(self, text: str | None = None) -> SeedResult:
+        """Declare and apply; every failure is raised."""
+        if text is not None:
+            self.write(text)
+        return raise_failures(self.seeding().make_so(self.endpoint, self.cancel, quiet))
+
+    def refresh(self) -> SeedResult:
+        """Return the data to what is declared."""
+        return raise_failures(self.seeding().refresh(self.endpoint, self.cancel, quiet))
+
+    def prune(self) -> SeedResult:
+        """Delete what is no longer declared."""
+        return raise_failures(self.seeding().prune(self.endpoint, self.cancel, quiet))
+
+    def plan(self, options: Options = Options()) -> SeedPlan:  # noqa: B008  # frozen
+        """What differs, thoroughly."""
+        return self.seeding().plan(self.endpoint, self.cancel, options)
+
+    def differing(self) -> dict[str, str]:
+        """Every field that is not as declared, with the kind of difference."""
+        return {
+            f"{change.id}: {one.path}": str(one.kind) for change in self.plan().resources for one in change.differences
+        }
+
+    def settled(self) -> None:
+        """Assert that a second apply and a plan find nothing to do, and write nothing."""
+        again = self.seeding().make_so(self.endpoint, self.cancel, quiet)
+        told = [(str(one.id), one.differences) for one in again.resources if one.differences]
+        assert (told, again.calls.write, again.failures) == ([], 0, ())
+        assert self.differing() == {}
+
+    def empty(self) -> None:
+        """Lose everything in the emulator."""
+        self.endpoint = empty(self.endpoint, self.cancel)
+
+    def client(self, name: str) -> Any:  # boto3's clients have no type of their own
+        """Plain boto3."""
+        return boto3.client(
+            name,  # type: ignore[call-overload]  # any of them
+            endpoint_url=self.endpoint.url,
+            region_name=self.endpoint.region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
