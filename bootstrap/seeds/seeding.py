@@ -45,7 +45,8 @@ class Seeding:
 
     def observe(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> SeedsObserved:
         """See `engine.ports.Seeds`."""
-        return self._told(self.plan(endpoint, cancel, thorough=False))
+        plan = self.plan(endpoint, cancel, thorough=False)
+        return SeedsObserved(changes=plan.changes, detail=plan.summary(), secrets=_secrets(plan.resources))
 
     def apply(self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say) -> SeedsObserved:
         """See `engine.ports.Seeds`.
@@ -54,13 +55,7 @@ class Seeding:
             StepFailedError: some resources could not be made as declared.
         """
         result = raise_failures(self.make_so(endpoint, cancel, say))
-        return SeedsObserved(changes=result.changed, detail=result.summary(), secrets=self._secrets())
-
-    def _told(self, plan: SeedPlan) -> SeedsObserved:
-        return SeedsObserved(changes=plan.changes, detail=plan.summary(), secrets=self._secrets())
-
-    def _secrets(self) -> tuple[str, ...]:
-        return tuple(sorted(one.name for one in self.fixtures().by_id if one.service == "secretsmanager"))
+        return SeedsObserved(changes=result.changed, detail=result.summary(), secrets=_secrets(result.resources))
 
     def plan(
         self, endpoint: EmulatorEndpoint, cancel: CancelToken, options: Options = _DEFAULTS, *, thorough: bool = True
@@ -204,6 +199,11 @@ def raise_failures(result: SeedResult) -> SeedResult:
     counted = "1 resource" if len(failed) == 1 else f"{len(failed)} resources"
     what = f"{counted} could not be made as declared" + (f", {skipped} more need them" if skipped else "")
     raise StepFailedError(what, evidence=[f"{one.id}: {one.error}" for one in failed])
+
+
+def _secrets(told: Sequence[ResourceChange]) -> tuple[str, ...]:
+    names = (one.id.name for one in told if one.id.service == "secretsmanager" and one.action is not Action.ORPHANED)
+    return tuple(sorted(names))
 
 
 def _known(fixtures: Fixtures, options: Options) -> None:
