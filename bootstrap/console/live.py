@@ -1,5 +1,6 @@
 """The live board on a terminal, drawn by rich."""
 
+import sys
 import threading
 from typing import TYPE_CHECKING, TextIO
 
@@ -33,7 +34,8 @@ class LiveRenderer:
         self._sink = sink
         self._clock = clock
         self._progress = Progress()
-        self._lock = threading.Lock()
+        # Re-entrant: a signal may come while the lock is held, and its handler tells that we are stopping.
+        self._lock = threading.RLock()
         self._symbols = symbols_for(sink.stream.encoding)
         self._console = _console(sink.stream, color=color)
         self._live: Live | None = None
@@ -66,9 +68,9 @@ class LiveRenderer:
             get_renderable=self._drawn,
             refresh_per_second=_REFRESHES,
             transient=True,
-            # Only what we write goes to the terminal; others' prints are theirs.
             redirect_stdout=False,
-            redirect_stderr=False,
+            # What others tell on the same terminal ("Stopping…") goes above the board, not into it.
+            redirect_stderr=self._sink.stream is sys.stderr,
         )
         self._live.start(refresh=True)
 
