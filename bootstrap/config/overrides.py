@@ -1,31 +1,18 @@
 """What the command line and the environment say about a stack, as layers over its file."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.config.documents import ValuePath, path_text
+from bootstrap.config.flags import Overrides
 from bootstrap.config.layers import Layer, Source, assignment, at_path
 from bootstrap.config.schema import STACK
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
 
+__all__ = ["Overrides", "environment_layers", "flag_layers", "repository_layer", "work_tree"]
+
 _SET = "BOOTSTRAP_SET_"
 _CHART_MIRROR = "BOOTSTRAP_CHART_MIRROR"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Overrides:
-    """What the command line says about the stack."""
-
-    sets: tuple[str, ...] = ()
-    """`--set`: `cluster.workers=2`."""
-    provider: str | None = None
-    variables: tuple[str, ...] = ()
-    """`--var`: `name=value`."""
-    repo: Path | None = None
-    """`--repo`: the entry of a Flux repository, instead of a stack file."""
-    root: Path | None = None
-    """`--root`: what that repository's paths are relative to; else its Git work tree, else the entry itself."""
 
 
 def repository_layer(overrides: Overrides, cwd: Path) -> Layer:

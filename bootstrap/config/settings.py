@@ -9,10 +9,13 @@ from typing import Any
 from bootstrap.config.documents import ValuePath, path_text, read_documents
 from bootstrap.config.fields import Choice, Duration, Field, Section, Text, TextMap, Whole, seconds_in
 from bootstrap.config.find import shown_path
+from bootstrap.config.flags import SettingFlags
 from bootstrap.config.layers import Layer, Source, Values, at_path, leaves, merge
 from bootstrap.config.shown import ShownValue, shown_values
 from bootstrap.config.state import settings_folder
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
+
+__all__ = ["FILE_NAME", "SETTINGS", "SettingFlags", "Settings", "load_settings"]
 
 FILE_NAME = "config.yaml"
 _TOOL = "BOOTSTRAP_TOOL_"
@@ -42,17 +45,6 @@ class Settings:
     """Absolute, by the program's name."""
     values: tuple[ShownValue, ...]
     """Each setting with what gave it."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SettingFlags:
-    """What the command line says; None: nothing."""
-
-    jobs: int | None = None
-    timeout: str | None = None
-    progress: str | None = None
-    tools: tuple[str, ...] = ()
-    """`--tool`: `helm=/opt/helm`."""
 
 
 def load_settings(flags: SettingFlags, *, cwd: Path, environment: Mapping[str, str]) -> Settings:

@@ -8,8 +8,9 @@ from pathlib import Path
 from bootstrap.config.conflicts import conflicts
 from bootstrap.config.documents import Document, ValuePath, read_documents
 from bootstrap.config.find import find_stack, shown_path
+from bootstrap.config.flags import Overrides
 from bootstrap.config.layers import Layer, Source, Values, merge
-from bootstrap.config.overrides import Overrides, environment_layers, flag_layers, repository_layer, work_tree
+from bootstrap.config.overrides import environment_layers, flag_layers, repository_layer, work_tree
 from bootstrap.config.schema import API_VERSION, STACK
 from bootstrap.config.shown import ShownValue, shown_values
 from bootstrap.config.values import Reading

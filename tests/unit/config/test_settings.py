@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.config.settings import SettingFlags, Settings, load_settings
+from bootstrap.config.flags import SettingFlags
+from bootstrap.config.settings import Settings, load_settings
 from bootstrap.errors import InvalidError, UsageError
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.config.overrides import Overrides
+from bootstrap.config.flags import Overrides
 from bootstrap.config.stack import LoadedStack, load_stack
 from bootstrap.errors import InvalidError, UsageError
 from bootstrap.model.stack import (

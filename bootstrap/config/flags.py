@@ -1,0 +1,30 @@
+"""What the command line says about a stack and the settings; imported by every `--help`, so nothing heavy here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overrides:
+    """What the command line says about the stack."""
+
+    sets: tuple[str, ...] = ()
+    """`--set`: `cluster.workers=2`."""
+    provider: str | None = None
+    variables: tuple[str, ...] = ()
+    """`--var`: `name=value`."""
+    repo: Path | None = None
+    """`--repo`: the entry of a Flux repository, instead of a stack file."""
+    root: Path | None = None
+    """`--root`: what that repository's paths are relative to; else its Git work tree, else the entry itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettingFlags:
+    """What the command line says; None: nothing."""
+
+    jobs: int | None = None
+    timeout: str | None = None
+    progress: str | None = None
+    tools: tuple[str, ...] = ()
+    """`--tool`: `helm=/opt/helm`."""
