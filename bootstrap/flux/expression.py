@@ -61,7 +61,7 @@ class _Parser:
         """What follows `${`."""
         if self._at("#"):
             self.position += 1
-            return self._closed(Call(name=self._name(), operator="#"))
+            return self._closed(Call(name=self._name("bad substitution"), operator="#"))
         name = self._name()
         following = self._peek()
         if following == ":":
@@ -144,12 +144,12 @@ class _Parser:
             raise SubstitutionError("unable to parse substitution within function")
         return "".join(found)
 
-    def _name(self) -> str:
+    def _name(self, otherwise: str = "unable to parse variable name") -> str:
         start = self.position
         while self._peek().isalpha() or self._peek().isdecimal() or self._peek() == "_":
             self.position += 1
         if start == self.position:
-            raise SubstitutionError("unable to parse variable name")
+            raise SubstitutionError(otherwise)
         return self.text[start : self.position]
 
     def _run(self, chars: str) -> str:

@@ -58,15 +58,19 @@ class Places:
 
     def _candidates(self, ref: ObjectRef, folder: str) -> Sequence[_Written]:
         """Whole objects before patches; what the folder does not draw in counts only when nothing else is found."""
+        drawn = self._drawn_in(self._root / folder)
         named = [
             written
             for written in self._by_name.get((ref.kind, ref.name), ())
             if _may_be(written.namespace, ref.namespace)
         ]
-        drawn = self._drawn_in(self._root / folder)
-        return sorted(
-            [written for written in named if written.file in drawn] or named, key=lambda written: -len(written.text)
-        )
+        best = [written for written in named if written.file in drawn] or named or self._renamed(ref, drawn)
+        return sorted(best, key=lambda written: -len(written.text))
+
+    def _renamed(self, ref: ObjectRef, drawn: frozenset[Path]) -> list[_Written]:
+        """What may have become this object by a prefix, a suffix or a hash: the one most of whose name is left."""
+        parts = sorted((name for kind, name in self._by_name if kind == ref.kind and name in ref.name), key=len)
+        return [written for written in self._by_name[ref.kind, parts[-1]] if written.file in drawn] if parts else []
 
     def _drawn_in(self, folder: Path) -> frozenset[Path]:
         """The files that kustomize reads for this folder, as far as its kustomization files name them."""

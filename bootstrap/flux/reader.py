@@ -65,8 +65,19 @@ def read_repo(
     kustomizations = tuple(_kustomization(one, findings) for one in expanded)
     repo = FluxRepo(kustomizations=kustomizations, releases=releases)
     _check_graph(repo, findings)
+    _note_suspended(repo, findings)
     findings.check()
     return replace(repo, notes=findings.notes())
+
+
+def _note_suspended(repo: FluxRepo, findings: Findings) -> None:
+    """Note who depends on something that is suspended."""
+    for group in (repo.kustomizations, repo.releases):
+        suspended = {one.id for one in group if one.suspended}
+        for one in group:
+            for need in sorted(suspended & set(one.depends_on)):
+                text = f"depends on {need}, which is suspended: Flux would wait until it is resumed"
+                findings.note(text, one.id, one.place)
 
 
 def _check_graph(repo: FluxRepo, findings: Findings) -> None:
@@ -137,7 +148,7 @@ def _is_flux(manifest: Manifest, declared: Declared, findings: Findings) -> bool
         return False
     if group not in _READ:
         subject = Subject(ref=ref, findings=findings, fallback=declared.path)
-        subject.note(f"is not applied: there is no Flux in the cluster that would act on a {ref.kind}")
+        subject.note("is not applied: no Flux runs in the cluster that would act on it")
     return True
 
 

@@ -1,5 +1,6 @@
 """YAML as kustomize, Flux and helm read it (sigs.k8s.io/yaml: YAML to JSON), which is not how PyYAML reads it."""
 
+import math
 import re
 from collections.abc import Hashable, Iterator
 from typing import Any, ClassVar
@@ -54,7 +55,8 @@ def _number(text: str) -> int | float | str:
         number = _integer(plain)
         if _INT_LIMITS[0] <= number < _INT_LIMITS[1]:
             return number
-    return _float(plain) if _FLOAT.fullmatch(plain) else text
+    decimal = float(plain) if _FLOAT.fullmatch(plain) else math.inf
+    return text if math.isinf(decimal) else _whole(decimal)
 
 
 def _integer(plain: str) -> int:
@@ -64,8 +66,7 @@ def _integer(plain: str) -> int:
     return sign * int(digits, 0)
 
 
-def _float(plain: str) -> int | float:
-    number = float(plain)
+def _whole(number: float) -> int | float:
     return int(number) if number.is_integer() and abs(number) < _PLAIN_FLOAT_LIMIT else number
 
 

@@ -76,7 +76,8 @@ class _Parser:
         between, stop = self._until("[.=")
         if between or not stop:
             raise PathError(f'unexpected "{between}" after an index')
-        items = [*items, *[None] * (index + 1 - len(items))]
+        if index >= len(items):
+            items = [*items, *[None] * (index + 1 - len(items))]
         if stop == "=":
             items[index] = self._value()
         elif stop == "[":

@@ -20,12 +20,15 @@ class ValuesError(ValueError):
 def merged(inline: Mapping[str, Any], sources: Iterable[ValuesFrom]) -> dict[str, Any]:
     """`sources` in their order, then `inline`: the later wins, mapping by mapping.
 
-    A source with a target path is put over the inline values too. A source without content is passed over.
+    A source with a target path below the top goes over the inline values too. One without content is passed over.
 
     Raises:
         ValuesError: a content is no YAML mapping, or its target path cannot be followed.
     """
     result: dict[str, Any] = {}
+    # From here on mappings are shared on purpose: what a target path changes inside one, it changes in the inline
+    # values too. Flux merges these once more at the end, and only so does a target path win over them.
+    inline = copy.deepcopy(dict(inline))
     for source in sources:
         if source.content is None:
             continue
@@ -58,6 +61,5 @@ def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(lower)
     for key, value in upper.items():
         held = result.get(key)
-        both = isinstance(held, dict) and isinstance(value, dict)
-        result[key] = _over(held, value) if both else copy.deepcopy(value)  # type: ignore[arg-type]  # both are dicts
+        result[key] = _over(held, value) if isinstance(held, dict) and isinstance(value, dict) else value
     return result

@@ -1,0 +1,98 @@
+"""Stand-ins for kustomize: a canned one that only collects resources, and the real one."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from bootstrap.flux.overlay import FILE_NAMES
+from bootstrap.flux.reader import read_repo
+from bootstrap.flux.scalars import load
+from bootstrap.model.release import FluxRepo
+from bootstrap.model.stack import SourceSpec
+from bootstrap.process import Command, CommandFailedError, Finished
+
+REPOS = Path(__file__).parents[2] / "data" / "repos"
+Write = Callable[[str, str], None]
+Read = Callable[..., FluxRepo]
+
+
+class Collector:
+    """Puts the resources of a folder one after another, as kustomize does where nothing is to be changed."""
+
+    def __init__(self) -> None:
+        self.settings: list[Mapping[str, object]] = []
+
+    def __call__(self, folder: Path) -> bytes:
+        self.settings.append(json.loads((folder / "kustomization.yaml").read_text()))
+        return "---\n".join(_resources(folder)).encode()
+
+
+def _resources(folder: Path) -> Iterator[str]:
+    named = next((folder / name for name in FILE_NAMES if (folder / name).is_file()), None)
+    if named is None:
+        raise _refusal(folder, f"unable to find one of 'kustomization.yaml' in directory '{folder}'")
+    for name in load(named.read_text()).get("resources", []):
+        path = folder / name
+        if path.is_dir():
+            yield from _resources(path)
+        elif path.exists():
+            yield path.read_text().removeprefix("---\n")
+        else:
+            raise _refusal(folder, f"open {path}: no such file or directory")
+
+
+def _refusal(folder: Path, text: str) -> CommandFailedError:
+    command = Command(argv=("kubectl", "kustomize", str(folder)))
+    return CommandFailedError(command, Finished(returncode=1, stdout=b"", stderr=f"error: {text}\n".encode()))
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a file of a repository in the temporary folder."""
+
+    def one(path: str, text: str) -> None:
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    return one
+
+
+@pytest.fixture
+def collector() -> Collector:
+    return Collector()
+
+
+@pytest.fixture
+def read(tmp_path: Path, collector: Collector) -> Read:
+    """Read the repository in the temporary folder with the canned kustomize."""
+
+    def one(path: str = ".", **more: object) -> FluxRepo:
+        return read_repo(SourceSpec(root=tmp_path, path=path), build=collector, **more)  # type: ignore[arg-type]
+
+    return one
+
+
+@pytest.fixture
+def read_for_real() -> Read:
+    """Read one of the test repositories with the real kustomize."""
+    kubectl = shutil.which("kubectl")
+    assert kubectl is not None, "kubectl is not on PATH"
+
+    def kustomize(folder: Path) -> bytes:
+        command = Command(argv=(kubectl, "kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder)))
+        done = subprocess.run(command.argv, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise CommandFailedError(
+                command, Finished(returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
+            )
+        return done.stdout
+
+    def one(situation: str, path: str = "clusters/dev", **more: object) -> FluxRepo:
+        return read_repo(SourceSpec(root=REPOS / situation, path=path), build=kustomize, **more)  # type: ignore[arg-type]
+
+    return one
