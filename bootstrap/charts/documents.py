@@ -1,7 +1,7 @@
 """Splits what `helm template` prints into definitions, hooks and ordinary objects."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bootstrap.flux.scalars import YamlError, load_all
@@ -10,6 +10,10 @@ from bootstrap.model.kube import Manifest
 _SOURCE = re.compile(r"^# Source: (?P<path>\S.*)$", re.MULTILINE)
 _SEPARATOR = re.compile(r"^---[ \t]*$", re.MULTILINE)
 _CRDS_FOLDER = re.compile(r"(?:[^/]+/charts/)*[^/]+/crds/")
+_DEFINITION = re.compile(r"^kind: [\"']?CustomResourceDefinition[\"']?\s*$", re.MULTILINE)
+_LONG = 200_000
+"""Characters from which on another program reads them faster, its start included."""
+Convert = Callable[[Sequence[str]], Sequence[Manifest] | None]
 HOOK = "helm.sh/hook"
 
 
@@ -27,16 +31,21 @@ class Rendered:
     hooks: tuple[Manifest, ...] = ()
 
 
-def split(text: str) -> Rendered:
-    """Each object of `helm template --include-crds`.
+def split(text: str, convert: Convert) -> Rendered:
+    """Each object of `helm template --include-crds`; `convert` reads definitions, which are long, or says None.
 
     Raises:
         UnreadableTemplateError: a document is not YAML.
     """
+    return classified(_read(tuple(_documents(text)), convert))
+
+
+def classified(manifests: Iterable[tuple[str, Manifest]]) -> Rendered:
+    """Objects, each with the file it comes from, by what helm does with them."""
     crds: list[Manifest] = []
     objects: list[Manifest] = []
     hooks: list[Manifest] = []
-    for source, manifest in _documents(text):
+    for source, manifest in manifests:
         if _CRDS_FOLDER.match(source):
             crds.append(manifest)
         elif HOOK in ((manifest.get("metadata") or {}).get("annotations") or {}):
@@ -46,10 +55,9 @@ def split(text: str) -> Rendered:
     return Rendered(folder_crds=tuple(crds), objects=tuple(objects), hooks=tuple(hooks))
 
 
-def objects_of(text: str, *, without: str) -> tuple[Manifest, ...]:
-    """The objects of YAML text, but for those of one kind, which are not even read: definitions are long."""
-    unwanted = re.compile(rf"^kind: [\"']?{without}[\"']?\s*$", re.MULTILINE)
-    parts = (part for part in _SEPARATOR.split(text) if not unwanted.search(part))
+def other_objects(text: str) -> tuple[Manifest, ...]:
+    """The objects of YAML text, but for definitions: they are long, and not even read."""
+    parts = (part for part in _SEPARATOR.split(text) if not _DEFINITION.search(part))
     return tuple(flattened(load_all("\n---\n".join(parts))))
 
 
@@ -64,12 +72,23 @@ def flattened(documents: Sequence[object]) -> Iterator[Manifest]:
             yield document
 
 
-def _documents(text: str) -> Iterator[tuple[str, Manifest]]:
+def _documents(text: str) -> Iterator[tuple[str, str]]:
+    """Each document and the file it comes from, which only the first document of a file tells."""
     source = ""
     for document in _SEPARATOR.split(text):
-        # Only the first document of a file is told where it comes from.
         if found := _SOURCE.search(document):
             source = found["path"]
+        yield source, document
+
+
+def _read(documents: Sequence[tuple[str, str]], convert: Convert) -> Iterator[tuple[str, Manifest]]:
+    long = [document for _, document in documents if _DEFINITION.search(document)]
+    converted = convert(long) if sum(map(len, long)) > _LONG else None
+    definitions = iter(converted or ())
+    for source, document in documents:
+        if converted is not None and _DEFINITION.search(document):
+            yield source, next(definitions)
+            continue
         try:
             loaded = load_all(document)
         except YamlError as error:

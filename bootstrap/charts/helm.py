@@ -11,7 +11,7 @@ from bootstrap.engine.ports import Programs
 from bootstrap.kube.kustomize import clean_environment
 from bootstrap.process import Command, Finished, Processes
 
-_GRACE_SECONDS = 5.0
+_GRACE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from bootstrap.charts.crds import CRD
-from bootstrap.charts.documents import HOOK, objects_of
+from bootstrap.charts.documents import HOOK, other_objects
 from bootstrap.charts.failures import explained
 from bootstrap.charts.healing import heal, refuse_foreign
 from bootstrap.charts.invocation import Invocation, Target, limit_of
@@ -12,6 +12,7 @@ from bootstrap.charts.records import DEPLOYED, Revision, mark_ready, revisions
 from bootstrap.charts.store import StoredChart
 from bootstrap.clock import CancelToken
 from bootstrap.errors import BootstrapError, DeadlineError, StepFailedError
+from bootstrap.kube.cluster import cluster_uid
 from bootstrap.kube.diagnosis import diagnose
 from bootstrap.kube.live import in_namespace
 from bootstrap.kube.simulated import is_api_backend
@@ -113,7 +114,7 @@ def _run(
         finished = invocation.run(command, target, limit, f"helm for release {prepared.release.id}")
     except DeadlineError as error:
         raise DeadlineError(error.what, evidence=_hook_evidence(prepared, target), command=str(command)) from error
-    return objects_of(json.loads(finished.stdout)["manifest"], without=CRD)
+    return other_objects(json.loads(finished.stdout)["manifest"])
 
 
 def _wait(release: Release, manifests: Iterable[Manifest], target: Target, *, upgrade: bool) -> tuple[ObjectRef, ...]:
@@ -134,10 +135,11 @@ def _wait(release: Release, manifests: Iterable[Manifest], target: Target, *, up
 
 
 def _hook_evidence(prepared: PreparedRelease, target: Target) -> tuple[str, ...]:
-    """What the cluster tells of hooks that did not end well; it is asked for a few seconds at most."""
+    """What the cluster tells of hooks that did not end well, or that it does not answer; asked for seconds at most."""
     within = CancelToken(target.cancel.clock).within(_DIAGNOSIS_SECONDS, "the diagnosis")
     namespace = prepared.release.target_namespace
     try:
+        cluster_uid(target.api, within)
         hooks = [
             in_namespace(ref_of(one), namespace, target.api, within)
             for one in prepared.manifests or ()

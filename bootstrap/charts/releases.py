@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bootstrap.charts import crds
-from bootstrap.charts.archive import read_archive
+from bootstrap.charts.asking import is_concerned
 from bootstrap.charts.documents import Rendered
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.installing import install, uninstall
@@ -20,6 +20,7 @@ from bootstrap.clock import CancelToken
 from bootstrap.engine.ports import Programs
 from bootstrap.errors import InvalidError, Place, Problem, StepFailedError
 from bootstrap.kube.cluster import Clusters
+from bootstrap.kube.convert import Converter
 from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import PreparedRelease, ReleaseObserved
@@ -50,7 +51,7 @@ class HelmCharts:
         post = PostRendering(programs, processes, helm, state.folder / "helm")
         self._store = ChartStore(cache / "charts")
         self._sources = ChartSources(helm, processes, self._store, mirrors=mirrors, lock_file=lock_file)
-        self._renders = Renders(helm, post, cache / "renders")
+        self._renders = Renders(helm, post, Converter(programs, processes), cache / "renders")
         self._invocation = Invocation(helm, post, state.folder / "helm")
         self._clusters = Clusters(processes)
         self._kube_version = kube_version
@@ -74,7 +75,7 @@ class HelmCharts:
         found = [(release, chart) for release in releases if (chart := charts[release.id]) is not None]
         rendered = self._render_all(found, frozenset(), cancel)
         self._known_apis |= {api for each in rendered.values() for api in api_versions(_definitions(each))}
-        asking = [(release, chart) for release, chart in found if self._known_apis and _asks_for_apis(chart)]
+        asking = [(release, chart) for release, chart in found if is_concerned(chart.asked_apis, self._known_apis)]
         rendered |= self._render_all(asking, self._known_apis, cancel)
         return {release.id: _prepared(release, charts[release.id], rendered.get(release.id)) for release in releases}
 
@@ -160,14 +161,6 @@ def _prepared(release: Release, chart: StoredChart | None, rendered: Rendered | 
 
 def _definitions(rendered: Rendered) -> tuple[Manifest, ...]:
     return (*rendered.folder_crds, *crds.template_crds(rendered.objects))
-
-
-def _asks_for_apis(chart: StoredChart) -> bool:
-    """Whether its templates may look at Capabilities.APIVersions (subcharts packed in it count as asking)."""
-    files = read_archive(chart.file.read_bytes(), str(chart.file)).files
-    return any(b".APIVersions" in content for content in files.values()) or any(
-        path.startswith("charts/") and path.endswith(".tgz") for path in files
-    )
 
 
 def _refuse_unlocked(releases: Iterable[Release], lock: ChartLock) -> None:

@@ -5,16 +5,18 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bootstrap.charts.documents import Rendered, UnreadableTemplateError, split
+from bootstrap.charts.documents import Rendered, UnreadableTemplateError, classified, split
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.postrender import PostRendering, post_renderer
 from bootstrap.charts.store import StoredChart
 from bootstrap.clock import CancelToken
 from bootstrap.engine.files import write_whole
 from bootstrap.errors import StepFailedError
+from bootstrap.kube.convert import Converter
 from bootstrap.model.release import Release
 from bootstrap.process import CommandFailedError
 
@@ -36,8 +38,9 @@ class Capabilities:
 class Renders:
     """`helm template`, once per chart, values and capabilities."""
 
-    def __init__(self, helm: Helm, post: PostRendering, folder: Path) -> None:
+    def __init__(self, helm: Helm, post: PostRendering, converter: Converter, folder: Path) -> None:
         self._helm = helm
+        self._converter = converter
         self._post = post
         self._folder = folder
 
@@ -73,7 +76,9 @@ class Renders:
         )
         within = cancel.within(_SECONDS, f"rendering {release.id}")
         try:
-            return split(self._helm.run(command, within).stdout.decode())
+            return split(
+                self._helm.run(command, within).stdout.decode(), partial(self._converter.objects, cancel=within)
+            )
         except CommandFailedError as error:
             raise _refused(release, chart, error) from error
         except UnreadableTemplateError as error:
@@ -91,7 +96,7 @@ class Renders:
             ) from error
         if not renderer.needed:
             return rendered
-        again = split("\n---\n".join(json.dumps(manifest) for manifest in changed))
+        again = classified(("", manifest) for manifest in changed)
         return Rendered(
             folder_crds=rendered.folder_crds,
             objects=again.objects,

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from bootstrap.charts.archive import ChartFiles, read_archive
+from bootstrap.charts.asking import asked_apis
 from bootstrap.engine.files import write_whole
 from bootstrap.model.release import ChartRef
 
@@ -18,6 +21,8 @@ class StoredChart:
     version: str
     digest: str
     """`sha256:…`: of the archive as it was published, or of the files where nobody published one."""
+    asked_apis: frozenset[str]
+    """See `asking.asked_apis`."""
     file: Path
 
 
@@ -47,7 +52,7 @@ class ChartStore:
             told = json.loads(self._file(digest).with_suffix(".json").read_bytes())
         except FileNotFoundError:
             return None
-        return StoredChart(**told, file=self._file(digest)) if self._file(digest).exists() else None
+        return _stored(told, self._file(digest)) if self._file(digest).exists() else None
 
     def resolve(self, ref: ChartRef, digest: str) -> None:
         """Remember what a reference led to."""
@@ -62,19 +67,35 @@ class ChartStore:
         return self.find(told["digest"])
 
     def _keep(self, chart: ChartFiles, digest: str, content: bytes) -> StoredChart:
+        if (kept := self.find(digest)) is not None:
+            return kept
         file = self._file(digest)
-        told = {"name": chart.name, "version": chart.version, "digest": digest}
+        told = {
+            "name": chart.name,
+            "version": chart.version,
+            "digest": digest,
+            "asked_apis": sorted(asked_apis(chart.files)),
+        }
         if not file.exists():
             write_whole(file, content)
-        if not file.with_suffix(".json").exists():
-            write_whole(file.with_suffix(".json"), json.dumps(told).encode())
-        return StoredChart(**told, file=file)
+        write_whole(file.with_suffix(".json"), json.dumps(told).encode())
+        return _stored(told, file)
 
     def _file(self, digest: str) -> Path:
         return self._folder / f"{digest.removeprefix('sha256:')}.tgz"
 
     def _reference(self, ref: ChartRef) -> Path:
         return self._folder / "refs" / f"{hashlib.sha256(reference_key(ref).encode()).hexdigest()[:32]}.json"
+
+
+def _stored(told: Mapping[str, Any], file: Path) -> StoredChart:
+    return StoredChart(
+        name=told["name"],
+        version=told["version"],
+        digest=told["digest"],
+        asked_apis=frozenset(told["asked_apis"]),
+        file=file,
+    )
 
 
 def reference_key(ref: ChartRef) -> str:

@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import json
 import queue
+import selectors
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bootstrap.clock import CancelToken
-from bootstrap.errors import StepFailedError
+from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.kube.discovery import Discovery, Kind, UnknownKindError, group_path
 from bootstrap.kube.kubeconfig import Server
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
@@ -25,6 +26,8 @@ _REQUEST_SECONDS = 30.0
 _RETRIES = 5
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _GONE = 404
+_CANCEL_SECONDS = 0.2
+_FIX = "run: bootstrap status"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +96,7 @@ class KubeApi:
             try:
                 answer = self._once(method, path, content, sent, cancel)
             except (OSError, http.client.HTTPException) as error:
-                cancel.check()
+                self._check(cancel, error)
                 if last:
                     raise self._unreachable(error) from error
             else:
@@ -194,6 +197,7 @@ class KubeApi:
             connection.request(
                 method, self._server.prefix + path, body=content, headers={**self._server.headers, **headers}
             )
+            _await_answer(connection, seconds, cancel)
             response = connection.getresponse()
             return Answer(status=response.status, body=_decoded(response.read()))
 
@@ -223,12 +227,30 @@ class KubeApi:
             connection.sock = server.tls.wrap_socket(plain, server_hostname=server.name)
         return connection
 
+    def _check(self, cancel: CancelToken, error: Exception) -> None:
+        try:
+            cancel.check()
+        except DeadlineError as late:
+            raise DeadlineError(f"{late.what}: {self._silence(error)}", fix=_FIX) from error
+
     def _unreachable(self, error: Exception) -> ApiUnreachableError:
+        return ApiUnreachableError(self._silence(error), fix=_FIX)
+
+    def _silence(self, error: Exception) -> str:
         where = f"{self._server.host}:{self._server.port}"
-        return ApiUnreachableError(
-            f"the API server at {where} does not answer: {str(error) or type(error).__name__}",
-            fix="run: bootstrap status",
-        )
+        return f"the API server at {where} does not answer: {str(error) or type(error).__name__}"
+
+
+def _await_answer(connection: http.client.HTTPConnection, seconds: float, cancel: CancelToken) -> None:
+    """Wait until the server begins to answer; a cancel ends the wait at once, a hung server ends it in `seconds`."""
+    until = cancel.clock.monotonic() + seconds
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.sock, selectors.EVENT_READ)
+        while not selector.select(_CANCEL_SECONDS):
+            if cancel.cancelled:
+                cancel.check()
+            if cancel.clock.monotonic() >= until:
+                raise TimeoutError(f"no answer within {seconds:.0f}s")
 
 
 def _decoded(content: bytes) -> Any:  # noqa: ANN401 - JSON
