@@ -14,7 +14,7 @@ from bootstrap.model.release import ValuesFrom
 TABLE = json.loads((Path(__file__).parent / "targetpath.json").read_text())
 
 
-def source(content: str | None, **more: Any) -> ValuesFrom:  # noqa: ANN401 - fields of any type
+def source(content: str | None, **more: Any) -> ValuesFrom:
     return ValuesFrom(kind="ConfigMap", name="given", content=content, **more)
 
 
