@@ -234,11 +234,15 @@ class KwokProvider:
             yield api
 
     def _empty_folder(self) -> None:
+        # As in `_remove_files`.
+        self._layout.record.unlink(missing_ok=True)
         for entry in self._layout.folder.iterdir():
             if entry != self._layout.lock:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def _remove_files(self) -> None:
+        # First: what is left when we are killed here must not be taken for a cluster with data.
+        self._layout.record.unlink(missing_ok=True)
         for file in (self._layout.state.kubeconfig, *self._layout.logs):
             file.unlink(missing_ok=True)
         if self._layout.folder.exists():

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,6 +169,22 @@ def test_data_of_another_patch_version_is_kept(room: Room) -> None:
     with pytest.raises(RefusedError, match="as told"):
         room.up()
     assert room.layout.etcd.exists()
+
+
+def test_what_an_interrupted_delete_leaves_is_not_taken_for_data(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(folder: Path) -> None:
+        raise KeyboardInterrupt(folder)
+
+    room.remember(Record(port=20001, kubernetes="1.34.4", uid="u"))
+    room.layout.etcd.mkdir()
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        room.provider.delete(room.token, lambda _text: None)
+    assert room.observe() == (TargetState.BROKEN, "its creation was interrupted")
+    write_record(room.layout, Record(port=20001, kubernetes="1.33.0", uid="u"))
+    with pytest.raises(KeyboardInterrupt):
+        room.up()
+    assert room.observe() == (TargetState.BROKEN, "its creation was interrupted")
 
 
 def _refuse(command: object, log: Path) -> object:
