@@ -1,6 +1,6 @@
 """What waits for what by the repository's own words: values in, values out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bootstrap.errors import Place
@@ -52,6 +52,7 @@ class _Tree:
 
     def __init__(self, repo: FluxRepo) -> None:
         self._by_id = {one.id: one for one in repo.kustomizations}
+        self._releases = {release for one in repo.kustomizations for release in one.releases}
         self._children: dict[str | None, list[str]] = {}
         for one in repo.kustomizations:
             self._children.setdefault(one.parent, []).append(one.id)
@@ -65,16 +66,24 @@ class _Tree:
 
     def until_ready(self, name: str) -> tuple[str, ...]:
         """The units that Flux sees done before it calls the Kustomization ready."""
-        one = self._by_id.get(name)
-        if one is None:
-            return ()
-        children = self._children.get(name, ()) if one.wait else self._checked(one, "Kustomization")
-        releases = one.releases if one.wait else self._checked(one, "HelmRelease")
-        below = (unit for child in children if child != name for unit in self.until_ready(child))
-        return (f"objects/{name}", *(f"release/{release}" for release in releases), *below)
+        found: dict[str, None] = {}
+        waiting = [name] if name in self._by_id else []
+        while waiting:
+            one = self._by_id[waiting.pop(0)]
+            if f"objects/{one.id}" in found:
+                continue
+            found |= dict.fromkeys((f"objects/{one.id}", *self._releases_seen(one)))
+            waiting += self._children.get(one.id, ()) if one.wait else _checked(one, "Kustomization", self._by_id)
+        return tuple(found)
 
-    def _checked(self, one: Kustomization, kind: str) -> tuple[str, ...]:
-        return tuple(f"{check.namespace}/{check.name}" for check in one.health_checks if check.kind == kind)
+    def _releases_seen(self, one: Kustomization) -> tuple[str, ...]:
+        seen = one.releases if one.wait else _checked(one, "HelmRelease", self._releases)
+        return tuple(f"release/{release}" for release in seen)
+
+
+def _checked(one: Kustomization, kind: str, known: Container[str]) -> tuple[str, ...]:
+    named = (f"{check.namespace}/{check.name}" for check in one.health_checks if check.kind == kind)
+    return tuple(name for name in named if name in known)
 
 
 def _own(one: Kustomization) -> tuple[str, ...]:
