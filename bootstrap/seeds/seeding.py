@@ -1,19 +1,21 @@
 """The verbs: plan, apply, refresh, reset, prune; each looks first and returns what it found and did."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bootstrap.clock import CancelToken
+from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.errors import StepFailedError, UsageError
 from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, SeedsObserved
+from bootstrap.process import Processes, SystemProcesses
 from bootstrap.seeds.execute import Run, make
 from bootstrap.seeds.generated import GeneratedSecrets
 from bootstrap.seeds.load import Fixtures, load
 from bootstrap.seeds.model import Action, DifferenceKind, Observed
 from bootstrap.seeds.registry import all_services
 from bootstrap.seeds.result import Failure, ResourceChange, SeedPlan, SeedResult
+from bootstrap.seeds.scripts import Script, run_scripts, scripts_in
 from bootstrap.seeds.service import Service
 from bootstrap.seeds.survey import Case, Options, Survey
 from bootstrap.seeds.target import Target
@@ -34,6 +36,8 @@ class Seeding:
     environment: Mapping[str, str]
     variables: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=all_services)
+    processes: Processes = field(default_factory=lambda: SystemProcesses(SystemClock()))
+    """Runs init scripts."""
 
     def fixtures(self) -> Fixtures:
         """Read and check the files.
@@ -64,8 +68,15 @@ class Seeding:
         with _Opened(self, endpoint, cancel, options) as survey:
             cases = survey.cases(thorough=thorough, writes=False)
             orphans = survey.orphans() if thorough and not options.only else []
-            told = [*(case.told() for case in cases), *map(_orphan, orphans)]
-            return SeedPlan(owner=self.owner, endpoint=endpoint, resources=tuple(told), calls=survey.target.calls)
+            scripts = [script.told(survey.marker) for script in _scripts(survey)]
+            told = [*(case.told() for case in cases), *scripts, *map(_orphan, orphans)]
+            return SeedPlan(
+                owner=self.owner,
+                endpoint=endpoint,
+                resources=tuple(told),
+                calls=survey.target.calls,
+                notes=_remarks(survey, cases),
+            )
 
     def make_so(
         self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say, options: Options = _DEFAULTS
@@ -124,10 +135,13 @@ class Seeding:
                 cases = [survey.forgotten(case) for case in cases]
             acting = [case for case in cases if _acts(case, extras=extras)]
             _refuse_replace(acting, options)
+            scripts = [script.told(survey.marker) for script in _scripts(survey)]
             failures = [] if options.dry_run else self._perform(survey, acting, say, extras=extras)
             failed = {failure.id for failure in failures}
-            told = tuple(case.told(applies=case in acting and case.fixture.id not in failed) for case in cases)
-            return self._result(verb, survey, told, failures, dry_run=options.dry_run)
+            told = [case.told(applies=case in acting and case.fixture.id not in failed) for case in cases]
+            told.extend(replace(one, applies=one.applies and one.id not in failed) for one in scripts)
+            notes = _remarks(survey, cases)
+            return self._result(verb, survey, tuple(told), failures, dry_run=options.dry_run, notes=notes)
 
     def _perform(self, survey: Survey, acting: Sequence[Case], say: Say, *, extras: bool) -> list[Failure]:
         created = [case.fixture.id for case in acting if case.observed is None]
@@ -136,7 +150,10 @@ class Seeding:
         run = Run(survey.fixtures.order, lambda case: make(survey, case, extras=extras))
         if acting:
             run.all(acting, survey, say)
-        return run.failures
+        pending = [script for script in _scripts(survey) if not script.done(survey.marker)]
+        if not pending or run.failures:
+            return run.failures
+        return run_scripts(pending, survey.target, survey.marker, self.processes, self.state / "logs", say)
 
     def _result(
         self,
@@ -146,6 +163,7 @@ class Seeding:
         failures: Sequence[Failure],
         *,
         dry_run: bool,
+        notes: tuple[str, ...] = (),
     ) -> SeedResult:
         return SeedResult(
             verb=verb,
@@ -156,6 +174,7 @@ class Seeding:
             incarnation=survey.marker.incarnation,
             failures=tuple(failures),
             dry_run=dry_run,
+            notes=notes,
         )
 
 
@@ -204,6 +223,18 @@ def raise_failures(result: SeedResult) -> SeedResult:
 def _secrets(told: Sequence[ResourceChange]) -> tuple[str, ...]:
     names = (one.id.name for one in told if one.id.service == "secretsmanager" and one.action is not Action.ORPHANED)
     return tuple(sorted(names))
+
+
+def _scripts(survey: Survey) -> list[Script]:
+    """The init scripts that the verb is about."""
+    options = survey.options
+    scripts = scripts_in(survey.fixtures.folders)
+    return [script for script in scripts if options.covers(script.id)]
+
+
+def _remarks(survey: Survey, cases: Sequence[Case]) -> tuple[str, ...]:
+    found = (survey.services[case.fixture.id.service].remarks(survey.target, case.desired) for case in cases)
+    return tuple(remark for remarks in found for remark in remarks)
 
 
 def _known(fixtures: Fixtures, options: Options) -> None:

@@ -122,6 +122,10 @@ class Service(Protocol):
         """
         return ()
 
+    def remarks(self, target: Target, desired: Desired) -> Iterable[str]:  # noqa: ARG002
+        """What the user should know that stops nothing: something this emulator can keep but not do."""
+        return ()
+
     def create(self, target: Target, desired: Desired) -> "Written":
         """Make it, with `target.tagged(…)` in the creating call where AWS allows that."""
         ...
