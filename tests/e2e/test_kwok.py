@@ -78,7 +78,8 @@ def kubectl(embedded: Embedded, *arguments: str) -> str:
 
 
 def run(embedded: Embedded, program: str, *arguments: str) -> str:
-    environment = {"KUBECONFIG": str(embedded.state.kubeconfig), "HOME": f"{embedded.state.folder}-home", "PATH": "/bin"}
+    home = f"{embedded.state.folder}-home"
+    environment = {"KUBECONFIG": str(embedded.state.kubeconfig), "HOME": home, "PATH": "/bin"}
     command = (str(real_programs().path(program)), *arguments)
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert finished.returncode == 0, finished.stderr
@@ -191,7 +192,15 @@ def test_a_control_plane_that_hangs_is_restarted(shared: Embedded, monkeypatch: 
     kill(shared, Component.API_SERVER, Component.ETCD, number=signal.SIGSTOP)
     assert shared.observe()[0] is TargetState.BROKEN
     assert shared.up() == uid
-    assert "it does not answer: restarting its processes" in shared.said
+    assert any(text.endswith("restarting all of it") for text in shared.said)
+
+
+def test_a_component_that_is_about_to_end_is_not_relied_on(shared: Embedded) -> None:
+    uid = shared.up()
+    kill(shared, Component.ETCD, Component.API_SERVER, number=signal.SIGTERM)
+    assert shared.up() == uid
+    eventually(lambda: shared.observe() == (TargetState.RUNNING, ""))
+    assert set(processes(shared)) == set(Component)
 
 
 def test_workers_come_and_go_in_place(shared: Embedded) -> None:

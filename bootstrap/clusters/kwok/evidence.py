@@ -9,7 +9,7 @@ _TAIL_BYTES = 64 << 10
 _LINES = 4
 _WIDTH = 300
 _SCARCE = 64 << 20
-_TELLING = re.compile(r'^[EF]\d{4} |"level":"(?:ERROR|error|panic|fatal)"|^panic:|^fatal|^Error:|error:|"error":')
+_TELLING = re.compile(r'^[EF]\d{4} |"level":"(?:ERROR|error|panic|fatal)"|^panic:|^fatal|^Error:|error:')
 
 
 def telling_lines(log: Path) -> tuple[str, ...]:

@@ -77,7 +77,8 @@ class KwokProvider:
             return ClusterObserved(state=TargetState.STOPPED, detail="its processes are gone, its data is kept")
         dead = next((component for component in Component if component not in running), None)
         if dead is not None:
-            return broken("; ".join((f"{dead} is not running", *self._children.last_words(dead)[-1:])))
+            words = self._children.last_words(dead)
+            return broken(f"{dead} is not running" + (f"; its log ends with: {words[-1]}" if words else ""))
         return examine(self._layout, record, self._spec)
 
     def up(self, cancel: CancelToken, say: Say) -> KubeContext:
@@ -88,11 +89,12 @@ class KwokProvider:
             adopted = bool(self._children.running())
             try:
                 return self._converge(record, programs, _limit(adopted=adopted), cancel, say)
-            except DeadlineError:
+            except (DeadlineError, StepFailedError) as error:
+                # What an earlier run left may hang, or be about to end; of what is started here that is the end.
                 cancel.check()
                 if not adopted:
                     raise
-            say("it does not answer: restarting its processes")
+                say(f"{error.what}: restarting all of it")
             self._children.stop(cancel)
             return self._converge(record, programs, _limit(adopted=False), cancel, say)
 

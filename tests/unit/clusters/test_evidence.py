@@ -32,7 +32,7 @@ def test_json_is_told_in_words(tmp_path: Path) -> None:
 
 
 def test_json_without_a_message_stays_as_it_is(tmp_path: Path) -> None:
-    assert told(tmp_path, '{"error": 1}\n[1]\n') == ('{"error": 1}',)
+    assert told(tmp_path, '{"error": 1}\n[1]\n') == ('{"error": 1}', "[1]")
 
 
 def test_a_long_line_is_shortened(tmp_path: Path) -> None:

@@ -86,7 +86,10 @@ def test_the_first_dead_component_is_named_with_its_last_word(room: Room) -> Non
     room.remember(Record(port=20001, kubernetes="1.34.4", uid="u"))
     room.state.logs.mkdir()
     room.layout.log(Component.API_SERVER).write_text("Error: no space left\n")
-    assert room.observe() == (TargetState.BROKEN, "kube-apiserver is not running; Error: no space left")
+    assert room.observe() == (
+        TargetState.BROKEN,
+        "kube-apiserver is not running; its log ends with: Error: no space left",
+    )
 
 
 @pytest.mark.usefixtures("etcd_alone")
