@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootstrap.cli.options import StackOptions, output_option, typed
-from bootstrap.clock import CancelToken
+from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.config.overrides import Overrides
 from bootstrap.errors import RefusedError, UsageError
 from bootstrap.model.observed import EmulatorEndpoint
@@ -83,10 +83,9 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
         RefusedError: there is no emulator, or what answers did not prove to be one.
     """
     from bootstrap.cli.running import interruptible  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.wiring import new_token  # noqa: PLC0415
     from bootstrap.engine.lock import hold  # noqa: PLC0415
 
-    cancel = new_token()
+    cancel = CancelToken(SystemClock())
     with interruptible(cancel), contextlib.ExitStack() as stack:
         alone = options.stack is None and options.endpoint is not None
         seeding, lock, find = _alone(options) if alone else _of_stack(options, cancel)
@@ -100,9 +99,9 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
 def endpoint_of(options: SeedOptions) -> Iterator[tuple[EmulatorEndpoint, CancelToken]]:
     """The emulator alone, for what needs no fixtures."""
     from bootstrap.cli.running import interruptible  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.wiring import new_token, open_stack  # noqa: PLC0415
+    from bootstrap.cli.wiring import open_stack  # noqa: PLC0415
 
-    cancel = new_token()
+    cancel = CancelToken(SystemClock())
     with interruptible(cancel):
         if options.endpoint is not None:
             yield _endpoint(options.endpoint, cancel, False), cancel  # noqa: FBT003 - as `_Find` says

@@ -5,30 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.config.documents import ValuePath, nearest
+from bootstrap.seeds.wire import service_model
 from bootstrap.seeds.words import kind_of
 
 if TYPE_CHECKING:
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel, Shape
-
-
-@functools.cache
-def model_loader() -> "Loader":
-    """Botocore's own models, and none from the user's folders."""
-    from pathlib import Path  # noqa: PLC0415 - botocore is loaded only where fixtures are
-
-    import botocore  # noqa: PLC0415
-    from botocore.loaders import Loader  # noqa: PLC0415
-
-    return Loader(extra_search_paths=[str(Path(botocore.__file__).parent / "data")], include_default_search_paths=False)
-
-
-@functools.cache
-def service_model(service: str) -> "ServiceModel":
-    """The model of `sqs`, `s3`, …."""
-    from botocore.model import ServiceModel  # noqa: PLC0415
-
-    return ServiceModel(model_loader().load_service_model(service, "service-2"), service)
+    from botocore.model import Shape
 
 
 @functools.cache

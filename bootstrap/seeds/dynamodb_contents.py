@@ -220,7 +220,7 @@ def _scanned(target: Target, table: str, keys: Sequence[str]) -> Iterator[tuple[
     start: Value = None
     while True:
         request = {"TableName": table, **({"ExclusiveStartKey": start} if start else {})}
-        page = target.raw("Scan", json.dumps(request).encode(), TableName=table)
+        page = target.raw("Scan", json.dumps(request).encode())
         for found in page["Items"]:
             item = canonical(found)
             yield key_text(item, keys), item
@@ -257,7 +257,7 @@ def _send(target: Target, table: str, batch: Sequence[dict[str, Value]]) -> None
     waiting = target.cancel.within(_BACKOFF_SECONDS * _TRIES * _TRIES, f"items being written to {table}")
     for tried in range(1, _TRIES):
         request = json.dumps({"RequestItems": left}).encode()
-        left = target.raw("BatchWriteItem", request, RequestItems={table: []}).get("UnprocessedItems") or {}
+        left = target.raw("BatchWriteItem", request).get("UnprocessedItems") or {}
         if not left:
             return
         waiting.sleep(_BACKOFF_SECONDS * tried)

@@ -39,13 +39,18 @@ class Seeding:
     processes: Processes = field(default_factory=lambda: SystemProcesses(SystemClock()))
     """Runs init scripts."""
 
+    _read: list[Fixtures] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The fixtures, once they were read: a run sees one state of the files."""
+
     def fixtures(self) -> Fixtures:
-        """Read and check the files.
+        """Read and check the files, once.
 
         Raises:
             InvalidError: every problem in all of them.
         """
-        return load(self.paths, self.services, self.variables)
+        if not self._read:
+            self._read.append(load(self.paths, self.services, self.variables))
+        return self._read[0]
 
     def observe(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> SeedsObserved:
         """See `engine.ports.Seeds`."""
