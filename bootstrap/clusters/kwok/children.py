@@ -4,6 +4,7 @@ There is no pid file that could be stale, or not yet written when we are killed:
 folder in its environment from its first instruction on, and is found by that.
 """
 
+import os
 import shlex
 import signal
 from collections.abc import Callable, Iterable, Mapping
@@ -44,7 +45,7 @@ def _component(process: Path, folder: str) -> str:
     except OSError:  # it has ended, or belongs to another user
         return ""
     for variable in environment.split(b"\0"):
-        name, _, value = variable.decode(errors="surrogateescape").partition("=")
+        name, _, value = os.fsdecode(variable).partition("=")
         if name == MARK:
             component, _, where = value.partition("@")
             return component if where == folder else ""

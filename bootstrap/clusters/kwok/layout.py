@@ -23,8 +23,8 @@ class Layout:
 
     @property
     def folder(self) -> Path:
-        """All that the cluster is, but for its logs and the stack's kubeconfig."""
-        return self.state.cluster.absolute()
+        """All that the cluster is, but for its logs and the stack's kubeconfig; one name, whatever way leads there."""
+        return self.state.cluster.resolve()
 
     @property
     def pki(self) -> Path:

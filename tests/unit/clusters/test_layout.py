@@ -23,3 +23,9 @@ def test_a_damaged_record_is_told_with_its_fix(tmp_path: Path, text: str) -> Non
     with pytest.raises(StepFailedError, match="is damaged") as caught:
         read_record(layout)
     assert caught.value.fix == "make the cluster anew: bootstrap down, then bootstrap up"
+
+
+def test_a_folder_has_one_name_whatever_way_leads_there(tmp_path: Path) -> None:
+    (tmp_path / "way").symlink_to(tmp_path)
+    layout = Layout(state=StatePaths(folder=tmp_path / "way" / "state"))
+    assert layout.folder == tmp_path.resolve() / "state" / "cluster"
