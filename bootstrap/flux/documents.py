@@ -105,12 +105,19 @@ def _objects(
         text.problem(f"Flux refuses a ${{…}} in it: {error}")
         return
     except YamlError as error:
-        text.problem(f"is no YAML any more once its variables are replaced: {error}")
+        when = "cannot be read" if variables is None else "is no YAML any more once its variables are replaced"
+        text.problem(f"{when}: {error}")
         return
-    if not isinstance(manifest, dict) or not ref_of(manifest).kind or not ref_of(manifest).name:
+    if not _is_object(manifest):
         text.problem("is no Kubernetes object: it needs apiVersion, kind and metadata.name")
         return
     yield manifest
+
+
+def _is_object(manifest: object) -> bool:
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict):
+        return False
+    return bool(manifest.get("apiVersion") and manifest.get("kind") and manifest["metadata"].get("name"))
 
 
 def _readable(text: _Text, decrypt: Decrypt | None) -> _Text:

@@ -1,53 +1,21 @@
 """Stand-ins for kustomize: a canned one that only collects resources, and the real one."""
 
-import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bootstrap.flux.overlay import FILE_NAMES
 from bootstrap.flux.reader import read_repo
-from bootstrap.flux.scalars import load
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import SourceSpec
 from bootstrap.process import Command, CommandFailedError, Finished
+from fakes.kustomize import Collector
 
 REPOS = Path(__file__).parents[2] / "data" / "repos"
 Write = Callable[[str, str], None]
 Read = Callable[..., FluxRepo]
-
-
-class Collector:
-    """Puts the resources of a folder one after another, as kustomize does where nothing is to be changed."""
-
-    def __init__(self) -> None:
-        self.settings: list[Mapping[str, object]] = []
-
-    def __call__(self, folder: Path) -> bytes:
-        self.settings.append(json.loads((folder / "kustomization.yaml").read_text()))
-        return "---\n".join(_resources(folder)).encode()
-
-
-def _resources(folder: Path) -> Iterator[str]:
-    named = next((folder / name for name in FILE_NAMES if (folder / name).is_file()), None)
-    if named is None:
-        raise _refusal(folder, f"unable to find one of 'kustomization.yaml' in directory '{folder}'")
-    for name in load(named.read_text()).get("resources", []):
-        path = folder / name
-        if path.is_dir():
-            yield from _resources(path)
-        elif path.exists():
-            yield path.read_text().removeprefix("---\n")
-        else:
-            raise _refusal(folder, f"open {path}: no such file or directory")
-
-
-def _refusal(folder: Path, text: str) -> CommandFailedError:
-    command = Command(argv=("kubectl", "kustomize", str(folder)))
-    return CommandFailedError(command, Finished(returncode=1, stdout=b"", stderr=f"error: {text}\n".encode()))
 
 
 @pytest.fixture
