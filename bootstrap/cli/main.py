@@ -107,7 +107,7 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return per way to e
         return ExitCode.OK
     except BootstrapError as error:
         if not isinstance(error, CancelledError):
-            _tell(error)
+            _tell(error, arguments)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
         _tell_bug(error)
@@ -115,11 +115,18 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return per way to e
     return int(code or 0)
 
 
-def _tell(error: BootstrapError) -> None:
-    from bootstrap.console.errors import error_text  # noqa: PLC0415 - only when there is something to tell
+def _tell(error: BootstrapError, arguments: list[str]) -> None:
+    """Tell what ended the command, as the last record where JSON lines were asked for."""
+    from bootstrap.clock import SystemClock  # noqa: PLC0415 - only when there is something to tell
+    from bootstrap.console.choose import wants_json  # noqa: PLC0415
+    from bootstrap.console.errors import error_text  # noqa: PLC0415
+    from bootstrap.console.records import error_record, line  # noqa: PLC0415
     from bootstrap.console.stream import write_text  # noqa: PLC0415
 
-    write_text(sys.stderr, error_text(error))
+    if wants_json(arguments, os.environ):
+        write_text(sys.stderr, line(error_record(error, at=SystemClock().now())))
+    else:
+        write_text(sys.stderr, error_text(error))
 
 
 def _tell_bug(error: Exception) -> None:

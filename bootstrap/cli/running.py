@@ -17,7 +17,7 @@ from bootstrap.console.choose import choose_renderer
 from bootstrap.console.logfile import LogRenderer, log_path
 from bootstrap.console.records import JsonRenderer
 from bootstrap.console.renderer import FanOut, Renderer
-from bootstrap.console.stream import write_text
+from bootstrap.console.stream import write_result, write_text
 from bootstrap.engine.flow import (
     Planning,
     PlanOptions,
@@ -154,7 +154,7 @@ def interruptible(cancel: CancelToken, processes: SystemProcesses | None = None)
 
 def show(text: str) -> None:
     """Write a result: the only thing that goes to standard output."""
-    write_text(sys.stdout, text)
+    write_result(sys.stdout, text)
 
 
 def told_on_stderr(text: str) -> None:

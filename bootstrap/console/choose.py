@@ -1,6 +1,7 @@
 """Which renderer a run is shown by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise, takewhile
 from typing import TextIO
 
 from bootstrap.clock import Clock
@@ -56,3 +57,11 @@ def shown_as(progress: str, *, verbosity: int, terminal: bool, environment: Mapp
 def in_ci(environment: Mapping[str, str]) -> bool:
     """Whether this is a CI job, which sets `CI`."""
     return environment.get("CI", "").lower() not in {"", "0", "false"}
+
+
+def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether a command line asks for JSON lines: an error that comes before its options are read is one too."""
+    ours = list(takewhile(lambda word: word != "--", arguments))
+    asked = [word for before, word in pairwise(ours) if before == "--progress"]
+    asked += [word.removeprefix("--progress=") for word in ours if word.startswith("--progress=")]
+    return (asked or [environment.get("BOOTSTRAP_PROGRESS", "")])[-1] == "json"

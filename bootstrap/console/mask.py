@@ -45,12 +45,16 @@ class Masker:
             self._pattern = re.compile("|".join(map(re.escape, longest))) if longest else None
 
     def mask(self, text: str) -> str:
-        """The text with every secret replaced."""
-        pattern = self._pattern
-        masked = text if pattern is None else pattern.sub(MASK, text)
+        """The text with every secret replaced, and with what looks like one."""
+        masked = self.mask_known(text)
         for looks_like, instead in _PATTERNS:
             masked = looks_like.sub(instead, masked)
         return masked
+
+    def mask_known(self, text: str) -> str:
+        """The text with every registered secret replaced."""
+        pattern = self._pattern
+        return text if pattern is None else pattern.sub(MASK, text)
 
 
 def _forms(value: str) -> set[str]:

@@ -1,6 +1,5 @@
 """The only way to a terminal, a pipe or a log: masked, and never broken by an encoding."""
 
-import contextlib
 import re
 from typing import Protocol, TextIO
 
@@ -21,14 +20,32 @@ class Writer(Protocol):
 
 
 def write_text(stream: TextIO, text: str, *, secrets: Masker = SECRETS) -> None:
-    """Write a result: masked, without control characters, what the stream's encoding lacks written as escapes.
+    """Tell of a run: masked, without control characters, what the stream's encoding lacks written as escapes.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+    """
+    _write(stream, printable(_ended(text), stream.encoding, secrets=secrets))
+
+
+def write_result(stream: TextIO, text: str, *, secrets: Masker = SECRETS) -> None:
+    """Write what was asked for, to be read by programs too: only secrets that were registered are masked.
+
+    What merely looks like one stays, or `eval "$(bootstrap env)"` and a rendered manifest would be broken.
 
     Raises:
         BrokenPipeError: nobody reads any more; the command ends quietly (`bootstrap.cli.main`).
     """
-    ended = text if text.endswith("\n") or not text else text + "\n"
-    stream.write(printable(ended, stream.encoding, secrets=secrets))
+    _write(stream, encodable(secrets.mask_known(_ended(text)), stream.encoding))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(text)
     stream.flush()
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") or not text else text + "\n"
 
 
 def printable(text: str, encoding: str | None, *, secrets: Masker = SECRETS) -> str:
@@ -64,8 +81,3 @@ class ProgressSink:
             write_text(self.stream, text, secrets=self.secrets)
         except (OSError, ValueError):  # a closed pipe, a full disk, a closed file: no reason to stop the run
             self._open = False
-
-    def close(self) -> None:
-        """Flush what the stream still holds."""
-        with contextlib.suppress(OSError, ValueError):
-            self.stream.flush()

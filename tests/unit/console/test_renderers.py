@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from bootstrap.console.choose import choose_renderer
+from bootstrap.console.choose import choose_renderer, wants_json
 from bootstrap.console.live import LiveRenderer
 from bootstrap.console.mask import Masker
 from bootstrap.console.plain import PlainRenderer
@@ -329,3 +329,18 @@ def test_which_renderer_is_chosen(
         progress, verbosity=verbosity, color=True, stderr=stream, environment=environment, clock=FakeClock()
     )
     assert type(found) is chosen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "asked"),
+    [
+        (["up", "--progress", "json"], {}, True),
+        (["up", "--progress=json", "dev"], {}, True),
+        (["up"], {"BOOTSTRAP_PROGRESS": "json"}, True),
+        (["up", "--progress", "plain"], {"BOOTSTRAP_PROGRESS": "json"}, False),
+        (["run", "--", "x", "--progress", "json"], {}, False),
+        (["up", "json"], {}, False),
+    ],
+)
+def test_whether_errors_are_records(arguments: list[str], environment: dict[str, str], *, asked: bool) -> None:
+    assert wants_json(arguments, environment) is asked

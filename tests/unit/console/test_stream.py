@@ -10,7 +10,7 @@ import pytest
 
 from bootstrap.console.logfile import LogRenderer, log_path
 from bootstrap.console.mask import Masker
-from bootstrap.console.stream import ProgressSink, encodable, write_text
+from bootstrap.console.stream import ProgressSink, encodable, write_result, write_text
 from fakes.recorded_run import FAILED, SECRET, at
 
 
@@ -86,6 +86,12 @@ def test_control_characters_of_quoted_programs_stay_out() -> None:
     assert raw.getvalue() == b"red a\tbc\n"
 
 
+def test_a_result_is_what_was_asked_for_but_for_known_secrets() -> None:
+    wrapped, raw = stream("utf-8")
+    write_result(wrapped, "export AWS_SECRET_ACCESS_KEY=test\nother=hunter2", secrets=masker("hunter2"))
+    assert raw.getvalue() == b"export AWS_SECRET_ACCESS_KEY=test\nother=***\n"
+
+
 class Closed(io.StringIO):
     """A pipe that nobody reads."""
 
@@ -100,7 +106,7 @@ class Closed(io.StringIO):
 
 def test_a_result_that_nobody_reads_is_an_error() -> None:
     with pytest.raises(BrokenPipeError):
-        write_text(Closed(), "a")
+        write_result(Closed(), "a")
 
 
 def test_progress_that_nobody_reads_is_told_no_more() -> None:
