@@ -49,7 +49,8 @@ def _call(proven: Proven, region: str, operation: str, body: dict[str, Any], can
         headers={"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"AmazonSSM.{operation}"},
         body=json.dumps(body).encode(),
     )
-    answer = exchange(proven.address, signed(request, aws_service="ssm", region=region), cancel)
+    # An emulator may load its Parameter Store with the first question.
+    answer = exchange(proven.address, signed(request, aws_service="ssm", region=region), cancel, seconds=30)
     try:
         found = json.loads(answer.body)
     except ValueError:

@@ -108,7 +108,7 @@ def _account(address: Address, driver: EmulatorDriver, cancel: CancelToken) -> s
         ),
         aws_service="sts",
     )
-    account = _account_in(exchange(address, request, cancel))
+    account = _account_in(exchange(address, request, cancel, seconds=15))
     if account is None or account not in driver.accounts:
         raise RefusedError(
             f"{address.url} answers as {driver.name}, but its STS names "

@@ -82,7 +82,8 @@ def make(survey: Survey, case: Case, *, extras: bool) -> None:
         **survey.attributes.get(current.fixture.id, {}),
         **written.attributes,
     }
-    survey.marker.record(current.desired, written.notes)
+    left = () if extras else (one.path for one in current.differences if one.kind is DifferenceKind.ORPHANED)
+    survey.marker.record(current.desired, written.notes, left)
 
 
 def _written(survey: Survey, case: Case, *, extras: bool) -> Written:

@@ -274,8 +274,8 @@ class Lambda(Service):
         """Code, configuration, then what hangs on it, only where it differs."""
         name, package = desired.id.name, desired.spec
         changed = {one.path: one.new for one in differences}
-        if "code" in changed:
-            target.call("lambda", "UpdateFunctionCode", FunctionName=name, **package.code())
+        if "code" in changed or "aws.Architectures" in changed:
+            target.call("lambda", "UpdateFunctionCode", FunctionName=name, **package.code(), **_machine(changed))
             _settled(target, name)
         if any(_is_configuration(path) for path in changed):
             undeclared = [path for path, new in changed.items() if new is None and path not in desired.fields]
@@ -426,11 +426,20 @@ def _configuration_fields(configuration: Answer) -> dict[str, Value]:
         "code": configuration["CodeSha256"],
         **{ours: configuration.get(theirs) for theirs, ours in _SIMPLE.items()},
         **{f"environment.{name}": value for name, value in variables.items()},
-        **{f"aws.{name}": configuration.get(name) for name in _AWS_DEFAULTS},
+        **{f"aws.{name}": configuration[name] for name in _AWS_DEFAULTS if name in configuration},
     }
 
 
+def _machine(changed: Mapping[str, Value]) -> dict[str, Value]:
+    """The processor the code is for, which AWS changes with the code alone."""
+    if "aws.Architectures" not in changed:
+        return {}
+    return {"Architectures": changed["aws.Architectures"] or _AWS_DEFAULTS["Architectures"]}
+
+
 def _is_configuration(path: str) -> bool:
+    if path == "aws.Architectures":
+        return False
     return path in {*_SIMPLE.values(), "layers"} or path.startswith(("environment.", "aws."))
 
 
@@ -454,7 +463,7 @@ def _back_to_default(paths: Iterable[str]) -> dict[str, Any]:
             sent["Layers"] = []
         elif path in _DEFAULTS:
             sent[theirs[path]] = _DEFAULTS[path]
-        elif path.removeprefix("aws.") in _AWS_DEFAULTS:
+        elif path.removeprefix("aws.") in _AWS_DEFAULTS and path != "aws.Architectures":
             sent[path.removeprefix("aws.")] = _AWS_DEFAULTS[path.removeprefix("aws.")]
     return sent
 

@@ -83,14 +83,17 @@ class Marker:
             self._version += 1
         self._write()
 
-    def record(self, desired: Desired, notes: Mapping[str, Value]) -> None:
-        """Note a resource as applied."""
+    def record(self, desired: Desired, notes: Mapping[str, Value], orphaned: Iterable[FieldPath] = ()) -> None:
+        """Note a resource as applied; `orphaned` fields are still there, and stay remembered as ours for `prune`."""
         name = str(desired.id)
         with self._lock:
             before = self._content["resources"].get(name, {})
             ledger = {path: desired.fields[path] for path in desired.ledger if path in desired.fields}
             self._content["resources"][name] = {
-                "fields": {path: digest(value) for path, value in desired.fields.items()},
+                "fields": {
+                    **{path: before.get("fields", {})[path] for path in orphaned if path in before.get("fields", {})},
+                    **{path: digest(value) for path, value in desired.fields.items()},
+                },
                 "secret": sorted(desired.secret),
                 "notes": {**before.get("notes", {}), **ledger, **notes},
             }

@@ -100,7 +100,7 @@ class Bench:
         """Assert that a second apply and a plan find nothing to do, and write nothing."""
         again = self.seeding().make_so(self.endpoint, self.cancel, quiet)
         told = [(str(one.id), one.differences) for one in again.resources if one.differences]
-        assert (told, again.calls.write, again.failures) == ([], 0, ())
+        assert (told, again.calls.write, again.failures) == ([], 0, ()), told
         assert self.differing() == {}
 
     def empty(self) -> None:
