@@ -75,7 +75,7 @@ def programs_text(programs: Sequence[Located]) -> str:
 
 
 def programs_json(programs: Sequence[Located]) -> str:
-    """`{"version": 1, "programs": [{"name", "version", "path", "why"}]}`; version and path null where it is not here."""
+    """`{"version": 1, "programs": [{"name", "version", "path", "why"}]}`; null: it is not here."""
     found = []
     for one in programs:
         path = getattr(one, "path", None)

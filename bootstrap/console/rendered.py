@@ -1,22 +1,46 @@
 """What releases are made of, as YAML and as JSON."""
 
 import json
+import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bootstrap.model.observed import PreparedRelease
+
+if TYPE_CHECKING:  # loads slowly
+    import yaml
+
+_READ_OTHERWISE = (
+    ("tag:yaml.org,2002:bool", r"^[yYnN]$", "yYnN"),
+    ("tag:yaml.org,2002:int", r"^[-+]?0[oO]?[0-9_]+$", "-+0"),
+    ("tag:yaml.org,2002:float", r"^[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?$", "-+.0123456789"),
+)
 
 
 def rendered_yaml(releases: Sequence[PreparedRelease]) -> str:
     """Every object as a YAML document, after a comment that names its release."""
     import yaml  # noqa: PLC0415 - only here
 
+    dumper = _dumper()
     documents = []
     for one in releases:
         documents += [
-            f"---\n# {one.release.id}\n{yaml.safe_dump(manifest, sort_keys=False, width=1000)}"
+            f"---\n# {one.release.id}\n{yaml.dump(manifest, Dumper=dumper, sort_keys=False, width=1000)}"
             for manifest in _objects(one)
         ]
     return "".join(documents)
+
+
+def _dumper() -> "type[yaml.SafeDumper]":
+    """Quotes text that any reader of Kubernetes YAML would take for something else, such as `1e3`, `y` and `0o17`."""
+    import yaml  # noqa: PLC0415 - only here
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    for tag, pattern, first in _READ_OTHERWISE:
+        Dumper.add_implicit_resolver(tag, re.compile(pattern), list(first))
+    return Dumper
 
 
 def rendered_json(releases: Sequence[PreparedRelease]) -> str:
