@@ -7,7 +7,7 @@ from bootstrap.charts.documents import HOOK
 from bootstrap.clock import CancelToken
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.api import FIELD_MANAGER, KubeApi
-from bootstrap.kube.waiting import wait_ready
+from bootstrap.kube.established import wait_established
 from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ref_of
 from bootstrap.model.observed import PreparedRelease
@@ -38,7 +38,7 @@ def apply(prepared: PreparedRelease, api: KubeApi, cancel: CancelToken, say: Say
     templates = template_crds(prepared.manifests or ())
     from_templates = {ref_of(one) for one in templates}
     folder = [one for one in prepared.crds if ref_of(one) not in from_templates]
-    live = {ref_of(one): api.read(ref_of(one), cancel) for one in (*folder, *templates)}
+    live = {ref_of(one): api.read(ref_of(one), cancel, metadata_only=True) for one in (*folder, *templates)}
     for one in templates:
         _refuse_other_release(one, live[ref_of(one)], release)
     wanted = [(one, FIELD_MANAGER) for one in folder if policy == "CreateReplace" or _is_new(live[ref_of(one)], policy)]
@@ -46,9 +46,10 @@ def apply(prepared: PreparedRelease, api: KubeApi, cancel: CancelToken, say: Say
     for number, (one, manager) in enumerate(wanted, start=1):
         say(f"applying {number}/{len(wanted)}: {ref_of(one)}")
         api.apply(one, cancel, manager=manager)
-    # On a cluster of the user's own, what is not there and is to be skipped is not waited for.
-    there = [ref for ref, found in live.items() if found is not None or any(ref == ref_of(one) for one, _ in wanted)]
-    wait_ready(there, api, cancel, say, what=f"definitions of {release.id}", simulated=False)
+    # What is not there and is to be skipped is not waited for.
+    applied = {ref_of(one) for one, _ in wanted}
+    there = [one for one in (*folder, *templates) if live[ref_of(one)] is not None or ref_of(one) in applied]
+    wait_established(there, api, cancel, say)
     return len(there)
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from bootstrap.clock import CancelToken
 from bootstrap.errors import DeadlineError, StepFailedError
-from bootstrap.kube.discovery import Discovery, Kind, UnknownKindError, group_path
+from bootstrap.kube.discovery import Discovery, Kind, UnknownKindError, group_path, kinds_in
 from bootstrap.kube.kubeconfig import Server
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 
@@ -27,6 +27,8 @@ _RETRIES = 5
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _GONE = 404
 _CANCEL_SECONDS = 0.2
+_METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
+"""Definitions are long, and mostly only asked for to see whether they are there."""
 _FIX = "run: bootstrap status"
 
 
@@ -118,37 +120,32 @@ class KubeApi:
             raise ApiRefusedError(f"cannot read {path}", answer)
         return answer.body
 
-    def read(self, ref: ObjectRef, cancel: CancelToken) -> Manifest | None:
+    def read(self, ref: ObjectRef, cancel: CancelToken, *, metadata_only: bool = False) -> Manifest | None:
         """The live object; None when it, or its kind, is not there."""
         try:
             path = self.path(ref, cancel)
         except UnknownKindError:
             return None
-        found: Manifest | None = self.get(path, cancel)
+        found: Manifest | None = self.get(path, cancel, headers=_METADATA_ONLY if metadata_only else None)
         return found
 
-    def apply(
-        self, manifest: Manifest, cancel: CancelToken, *, manager: str = FIELD_MANAGER, dry_run: bool = False
-    ) -> Manifest:
-        """Server-side apply, taking fields over from other managers; the live object.
+    def apply(self, manifest: Manifest, cancel: CancelToken, *, manager: str = FIELD_MANAGER) -> None:
+        """Server-side apply, taking fields over from other managers.
 
         Raises:
             ApiRefusedError: the API server rejects it.
             UnknownKindError: no such kind.
         """
-        ref = ref_of(manifest)
-        query = f"?fieldManager={quote(manager)}&force=true" + ("&dryRun=All" if dry_run else "")
-        answer = self.ask(
-            "PATCH",
-            self.path(ref, cancel) + query,
-            cancel,
-            body=manifest,
-            headers={"Content-Type": "application/apply-patch+yaml"},
-        )
-        if not answer.ok:
-            raise ApiRefusedError(f"cannot apply {ref}", answer)
-        applied: Manifest = answer.body
-        return applied
+        self._patch(manifest, f"?fieldManager={quote(manager)}&force=true", _METADATA_ONLY, cancel)
+
+    def dry_run(self, manifest: Manifest, cancel: CancelToken, *, manager: str = FIELD_MANAGER) -> Manifest:
+        """What the object would be if it were applied; nothing is changed.
+
+        Raises:
+            ApiRefusedError: the API server rejects it.
+            UnknownKindError: no such kind.
+        """
+        return self._patch(manifest, f"?fieldManager={quote(manager)}&force=true&dryRun=All", {}, cancel)
 
     def delete(self, ref: ObjectRef, cancel: CancelToken, *, uid: str | None = None) -> bool:
         """Ask for its deletion, dependants in the background; False when it is gone already."""
@@ -164,6 +161,10 @@ class KubeApi:
         if not answer.ok:
             raise ApiRefusedError(f"cannot delete {ref}", answer)
         return True
+
+    def serves(self, api_version: str, cancel: CancelToken) -> Mapping[str, Kind]:
+        """The kinds of a group version that can be used just now."""
+        return kinds_in(self.get(group_path(api_version), cancel))
 
     def path(self, ref: ObjectRef, cancel: CancelToken) -> str:
         """Where the object lives; one without a namespace whose kind has one is looked for in `default`.
@@ -186,6 +187,15 @@ class KubeApi:
             UnknownKindError: it does not.
         """
         return self._discovery.find(api_version, kind, lambda path: self.get(path, cancel))
+
+    def _patch(self, manifest: Manifest, query: str, accept: Mapping[str, str], cancel: CancelToken) -> Manifest:
+        ref = ref_of(manifest)
+        headers = {"Content-Type": "application/apply-patch+yaml", **accept}
+        answer = self.ask("PATCH", self.path(ref, cancel) + query, cancel, body=manifest, headers=headers)
+        if not answer.ok:
+            raise ApiRefusedError(f"cannot apply {ref}", answer)
+        applied: Manifest = answer.body
+        return applied
 
     def _once(
         self, method: str, path: str, content: bytes | None, headers: Mapping[str, str], cancel: CancelToken

@@ -42,7 +42,7 @@ class Discovery:
         """
         found = self._kinds.get(api_version, {}).get(kind)
         if found is None:
-            kinds = _kinds(fetch(group_path(api_version)))
+            kinds = kinds_in(fetch(group_path(api_version)))
             with self._lock:
                 self._kinds[api_version] = kinds
             found = kinds.get(kind)
@@ -59,7 +59,8 @@ def group_path(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
-def _kinds(listed: Any) -> dict[str, Kind]:  # noqa: ANN401 - JSON
+def kinds_in(listed: Any) -> dict[str, Kind]:  # noqa: ANN401 - JSON
+    """The kinds in an APIResourceList; none where there is no list."""
     resources = (listed or {}).get("resources") or ()
     return {
         entry["kind"]: Kind(plural=entry["name"], namespaced=bool(entry["namespaced"]))

@@ -114,7 +114,7 @@ class KubeObjects:
         return ref
 
     def _refuse_foreign(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> None:
-        live = api.read(ref, cancel)
+        live = api.read(ref, cancel, metadata_only=True)
         owner = _labels(live).get(OWNER_LABEL)
         if owner is not None and owner != self._owner:
             raise StepFailedError(
@@ -136,7 +136,7 @@ class KubeObjects:
         return wait_ready(checked, api, cancel, say, what=what, simulated=kube.simulated).simulated
 
     def _delete_one(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> bool:
-        live = api.read(ref, cancel)
+        live = api.read(ref, cancel, metadata_only=True)
         if live is None or _labels(live).get(OWNER_LABEL) != self._owner:
             return False
         marks = {*_labels(live).items(), *(live["metadata"].get("annotations") or {}).items()}

@@ -42,20 +42,23 @@ def wait_ready(
         StepFailedError: an object failed for good; with evidence.
         DeadlineError: the token's deadline passed; names what was not ready, and why.
     """
-    pending, pause, told = tuple(refs), _FIRST_PAUSE, ""
+    whole = tuple(refs)
+    pending, pause, told = whole, _FIRST_PAUSE, ""
     look = _Look(live={}, unready={}, simulated=())
     try:
         while True:
             look = _look_patiently(pending, api, cancel, look, simulated=simulated)
             _raise_failed(look, api, cancel, what)
-            if not look.unready:
+            if not look.unready and pending is whole:
                 return Waited(simulated=look.simulated)
-            text = _summary(look.unready)
-            if text != told:
+            # Those that were ready are looked at once more when all the others are.
+            pending = tuple(look.unready) or whole
+            if look.unready and (text := _summary(look.unready)) != told:
                 say(text)
                 told = text
-            cancel.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            if look.unready:
+                cancel.sleep(pause)
+                pause = min(pause * 1.5, _LONGEST_PAUSE)
     except DeadlineError as error:
         raise _too_late(error, look, api, cancel, what) from error
 
