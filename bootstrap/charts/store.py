@@ -50,9 +50,10 @@ class ChartStore:
         """The chart of this digest; None when it is not here."""
         try:
             told = json.loads(self._file(digest).with_suffix(".json").read_bytes())
-        except FileNotFoundError:
+            return _stored(told, self._file(digest)) if self._file(digest).exists() else None
+        except (FileNotFoundError, KeyError, ValueError):
+            # Another version of this program wrote what it knew of the chart: it is read from the chart anew.
             return None
-        return _stored(told, self._file(digest)) if self._file(digest).exists() else None
 
     def resolve(self, ref: ChartRef, digest: str) -> None:
         """Remember what a reference led to."""
