@@ -3,7 +3,7 @@
 import click
 
 from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
-from bootstrap.config.settings import SettingFlags
+from bootstrap.config.flags import SettingFlags
 
 
 @click.command("down")

@@ -5,7 +5,7 @@ import os
 import click
 
 from bootstrap.cli.options import StackOptions
-from bootstrap.config.overrides import Overrides
+from bootstrap.config.flags import Overrides
 from bootstrap.errors import RefusedError
 
 

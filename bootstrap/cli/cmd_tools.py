@@ -3,7 +3,7 @@
 import click
 
 from bootstrap.cli.options import StackOptions, output_option, settings_of
-from bootstrap.config.overrides import Overrides
+from bootstrap.config.flags import Overrides
 from bootstrap.errors import ExitCode
 from bootstrap.model.stack import Provider
 

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootstrap.config.overrides import Overrides
-from bootstrap.config.settings import SettingFlags, Settings, load_settings
+from bootstrap.config.flags import Overrides, SettingFlags
+
+if TYPE_CHECKING:  # reads YAML: `--help` does without
+    from bootstrap.config.settings import Settings
 
 _Command = Callable[..., Any]
 
@@ -113,8 +115,10 @@ def run_options(command: _Command) -> _Command:
     return wrapped
 
 
-def settings_of(stack: StackOptions, flags: SettingFlags | None = None) -> Settings:
+def settings_of(stack: StackOptions, flags: SettingFlags | None = None) -> "Settings":
     """The settings that hold for this command line."""
+    from bootstrap.config.settings import load_settings  # noqa: PLC0415 - reads YAML
+
     said = flags or SettingFlags()
     merged = SettingFlags(jobs=said.jobs, timeout=said.timeout, progress=said.progress, tools=stack.tools)
     return load_settings(merged, cwd=Path.cwd(), environment=os.environ)

@@ -12,7 +12,8 @@ from typing import TextIO
 from bootstrap.cli.options import StackOptions, TellOptions, settings_of, typed
 from bootstrap.cli.wiring import Opened, new_token, open_stack
 from bootstrap.clock import CancelToken
-from bootstrap.config.settings import SettingFlags, Settings
+from bootstrap.config.flags import SettingFlags
+from bootstrap.config.settings import Settings
 from bootstrap.console.choose import choose_renderer
 from bootstrap.console.logfile import LogRenderer, log_path
 from bootstrap.console.records import JsonRenderer

@@ -14,7 +14,7 @@ import click
 
 from bootstrap.cli.options import StackOptions, output_option, typed
 from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.config.overrides import Overrides
+from bootstrap.config.flags import Overrides
 from bootstrap.errors import RefusedError, UsageError
 from bootstrap.model.observed import EmulatorEndpoint
 
