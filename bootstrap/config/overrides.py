@@ -9,8 +9,6 @@ from bootstrap.config.layers import Layer, Source, assignment, at_path
 from bootstrap.config.schema import STACK
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
 
-__all__ = ["Overrides", "environment_layers", "flag_layers", "repository_layer", "work_tree"]
-
 _SET = "BOOTSTRAP_SET_"
 _CHART_MIRROR = "BOOTSTRAP_CHART_MIRROR"
 

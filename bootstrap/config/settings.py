@@ -15,8 +15,6 @@ from bootstrap.config.shown import ShownValue, shown_values
 from bootstrap.config.state import settings_folder
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
 
-__all__ = ["FILE_NAME", "SETTINGS", "SettingFlags", "Settings", "load_settings"]
-
 FILE_NAME = "config.yaml"
 _TOOL = "BOOTSTRAP_TOOL_"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.cli.main import run
-from bootstrap.config.overrides import Overrides
+from bootstrap.config.flags import Overrides
 from bootstrap.config.stack import load_stack
 from bootstrap.config.state import state_paths
 from bootstrap.model.stack import StatePaths

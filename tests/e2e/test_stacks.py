@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.config.overrides import Overrides
+from bootstrap.config.flags import Overrides
 from bootstrap.config.stack import load_stack
 from bootstrap.flux.reader import read_repo
 from bootstrap.kube.kustomize import Kustomize

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bootstrap.config.overrides import Overrides
+from bootstrap.config.flags import Overrides
 from bootstrap.config.stack import load_stack
 from bootstrap.model.stack import SourceSpec, Stack
 
