@@ -66,7 +66,7 @@ class Artifacts:
         )
 
     def _copied(self, artifact: Fields, aliases: frozenset[str], ref: SourceRef) -> Path | None:
-        target = self._folder / ref.namespace / ref.name
+        target = self._folder / inside(f"{ref.namespace}/{ref.name}")
         target.mkdir(parents=True)
         done = [self._copy(operation, aliases, target) for operation in artifact.children("copy")]
         return target if all(done) else None
@@ -84,16 +84,19 @@ class Artifacts:
         if not found:
             operation.subject.problem(f"nothing matches {pattern}", operation.at("from"))
         for source, destination, selected in found:
-            _copy_tree(source, target / destination, _Exclusion(self._root, self._root / selected, exclude))
+            _copy_tree(
+                source, target / inside(str(destination)), _Exclusion(self._root, self._root / selected, exclude)
+            )
         return True
 
     def _matches(self, pattern: str, to: str, target: Path) -> Sequence[tuple[Path, PurePosixPath, str]]:
         """What to copy where, and the folder that exclusions may be relative to."""
+        pattern = inside(pattern)
         if not _GLOB & set(pattern):
-            source = self._root / inside(pattern)
+            source = self._root / pattern
             into = source.is_dir() or to.endswith("/") or not to or (target / to).is_dir()
             destination = PurePosixPath(to, source.name) if into else PurePosixPath(to)
-            return [(source, destination, inside(pattern))] if source.exists() else []
+            return [(source, destination, pattern)] if source.exists() else []
         literal = pattern.split("/")[: next(i for i, part in enumerate(pattern.split("/")) if _GLOB & set(part))]
         selected = "/".join(literal) or "."
         stripped = pattern.endswith("/**") and pattern[: -len("/**")] == selected

@@ -49,14 +49,11 @@ class _Parser:
         name, stop = self._until(_STOPS)
         if stop == "=":
             value = self._value()
-            if name:
-                values[name] = value
+            _put(values, name, value)
         elif stop == "[":
             index = self._index()
             held = values.get(name, [])
-            filled = self._item(_checked(held, list, name), index, depth)
-            if name:
-                values[name] = filled
+            _put(values, name, self._item(_checked(held, list, name), index, depth))
         elif stop == ".":
             self._nested(values, name, depth)
         elif name or stop:
@@ -69,8 +66,7 @@ class _Parser:
         self._key(inner, depth + 1)
         if not inner:
             raise PathError(f'"{name}" has no value')
-        if name:
-            values[name] = inner
+        _put(values, name, inner)
 
     def _item(self, items: list[Any], index: int, depth: int) -> list[Any]:
         between, stop = self._until("[.=")
@@ -136,6 +132,11 @@ class _Parser:
                 self._position += 1
             found.append(char)
         return "".join(found), ""
+
+
+def _put(values: dict[str, Any], name: str, value: Any) -> None:  # noqa: ANN401 - YAML holds any
+    if name:
+        values[name] = value
 
 
 def _checked(value: Any, kind: type, name: str) -> Any:  # noqa: ANN401 - YAML holds any

@@ -92,3 +92,19 @@ def test_merging_changes_nothing_that_was_given() -> None:
 def test_what_cannot_be_merged_names_its_source(wrong: ValuesFrom, text: str) -> None:
     with pytest.raises(ValuesError, match=text):
         merged({}, [wrong])
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("", {}), ("[0]", {}), (".a", {}), ("a[0][1]", {"a": [[None, "x"]]}), ("a[0].b.c", {"a": [{"b": {"c": "x"}}]})],
+)
+def test_a_key_without_a_name_sets_nothing(path: str, expected: dict[str, Any]) -> None:
+    values: dict[str, Any] = {}
+    set_value(values, path, "x")
+    assert values == expected
+
+
+@pytest.mark.parametrize("value", ["x,y.", "x,y.z", "x,y[0]", "x,y[0", "{x,y", "x,,"])
+def test_what_follows_a_comma_is_another_path(value: str) -> None:
+    with pytest.raises(PathError):
+        set_value({}, "a", value)
