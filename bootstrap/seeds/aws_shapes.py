@@ -84,6 +84,8 @@ _PYTHON: Mapping[str, tuple[type, ...]] = {
     "timestamp": (str, int, float),
     "blob": (str, bytes),
 }
+_OPEN = frozenset({"Runtime"})
+"""Enumerations that grow: an emulator may know more of it than the model here."""
 _WORDS = {"boolean": "true or false", "integer": "a whole number", "long": "a whole number", "string": "text"}
 
 
@@ -98,7 +100,7 @@ def _scalar(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[Value
         )
         yield path, f"must be {word}, not {kind_of(value)}{hint}"
         return
-    allowed = getattr(shape, "enum", ())
+    allowed = () if shape.name in _OPEN else getattr(shape, "enum", ())
     if allowed and value not in allowed:
         near = nearest(str(value), allowed)
         said = f"did you mean {near}?" if near else f"known: {', '.join(allowed)}"

@@ -14,6 +14,8 @@ from bootstrap.seeds.model import Difference, DifferenceKind, Fixture, Value, di
 from bootstrap.seeds.target import Target
 
 _BATCH = 25
+_PAGE = 2000
+"""Items of one Scan: emulators do not stop at a megabyte, as AWS does."""
 _BACKOFF_SECONDS = 0.05
 _TRIES = 50
 
@@ -219,7 +221,7 @@ class ExactNumber(float):
 def _scanned(target: Target, table: str, keys: Sequence[str]) -> Iterator[tuple[str, Item]]:
     start: Value = None
     while True:
-        request = {"TableName": table, **({"ExclusiveStartKey": start} if start else {})}
+        request = {"TableName": table, "Limit": _PAGE, **({"ExclusiveStartKey": start} if start else {})}
         page = target.raw("Scan", json.dumps(request).encode())
         for found in page["Items"]:
             item = canonical(found)
