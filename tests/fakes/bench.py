@@ -101,7 +101,8 @@ class Bench:
         again = self.seeding().make_so(self.endpoint, self.cancel, quiet)
         told = [(str(one.id), one.differences) for one in again.resources if one.differences]
         assert (told, again.calls.write, again.failures) == ([], 0, ()), told
-        assert self.differing() == {}
+        found = self.differing()
+        assert found == {}, found
 
     def empty(self) -> None:
         """Lose everything in the emulator."""
