@@ -12,7 +12,8 @@ from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.kustomization import GROUP, Declared, PostBuild, read_kustomization
 from bootstrap.flux.scalars import YamlError, load
 from bootstrap.flux.sources import Sources
-from bootstrap.flux.store import Store, contents
+from bootstrap.flux.store import Store
+from bootstrap.flux.variables import variables_of
 from bootstrap.model.kube import Manifest, ref_of
 
 _THREADS = 8
@@ -102,7 +103,13 @@ class Walk:
         declared = built.declared
         for problem in built.problems:
             self._findings.problem(problem.text, problem.place)
-        found = manifests(built, self._variables_of(declared, top=top), self._tools.decrypt, self._findings)
+        given = self._variables
+        if declared.post_build is not None:
+            variables = variables_of(built, self._known.store, given)
+        else:
+            # Flux would not substitute in the entry either: only what the stack itself gives is replaced there.
+            variables = Variables(values=given, only_given=True) if top and given else None
+        found = manifests(built, variables, self._tools.decrypt, self._findings)
         self._known.store.add(found)
         self._done[declared.id] = Expanded(declared=declared, parent=self._parents[declared.id], manifests=found)
         children = [
@@ -145,34 +152,6 @@ class Walk:
             return None
         child.subject.note(f"{child.source} is not declared: it is taken for this repository", "spec.sourceRef")
         return self._tools.root
-
-    def _variables_of(self, declared: Declared, *, top: bool) -> Variables | None:
-        if declared.post_build is None:
-            return Variables(values=self._variables, only_given=True) if top and self._variables else None
-        values: dict[str, str] = {}
-        for ref in declared.post_build.substitute_from:
-            held = self._known.store.find(ref.kind, declared.namespace, ref.name)
-            if held is not None:
-                values |= contents(held)
-            elif not ref.optional:
-                self._lacking(declared, f"{ref.kind} {declared.namespace}/{ref.name}")
-        values |= declared.post_build.substitute
-        values |= self._variables
-        if not values and not declared.post_build.always:
-            return None
-        return Variables(values={name: value.replace("\n", "") for name, value in values.items()})
-
-    def _lacking(self, declared: Declared, source: str) -> None:
-        if self._variables:
-            declared.subject.note(
-                f"{source} is not in the repository: only the stack's own variables stand for what it holds",
-                "spec.postBuild.substituteFrom",
-            )
-            return
-        declared.subject.problem(
-            f"{source} is not in the repository: add it, mark it optional, or give what it holds with --var",
-            "spec.postBuild.substituteFrom",
-        )
 
     def _subject(self, manifest: Manifest, declared: Declared) -> Subject:
         return Subject(ref=ref_of(manifest), findings=self._findings, fallback=declared.path)

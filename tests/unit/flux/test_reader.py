@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import BootstrapError, InvalidError, RefusedError
+from bootstrap.flux.decryption import leave_encrypted
 from bootstrap.flux.reader import read_repo
+from bootstrap.flux.store import contents
 from bootstrap.model.kube import ref_of
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import SourceSpec
@@ -214,6 +216,37 @@ def test_optional_variables_that_are_nowhere(write: Write, read: Read) -> None:
     write("in/a.yaml", kustomization("a", "./a", reference))
     write("a/a.yaml", config("made", "data: {value: '${v:-kept}'}"))
     assert data_of(read("in"), "made") == {"value": "${v:-kept}"}
+
+
+def test_variables_that_the_kustomization_itself_brings(write: Write, read: Read) -> None:
+    references = "[{kind: ConfigMap, name: own}, {kind: Secret, name: own, optional: true}]"
+    write("in/a.yaml", kustomization("a", "./a", f"postBuild: {{substituteFrom: {references}}}"))
+    write("a/0.yaml", encrypted("sops: {}").replace("name: s", "name: own"))
+    write("a/1.yaml", config("other", "data: {about: own}"))
+    write("a/2.yaml", config("own", "data: {v: x}"))
+    write("a/3.yaml", config("made", "data: {value: '${v}'}"))
+    assert data_of(read("in"), "made") == {"value": "x"}
+
+
+def test_what_is_no_object_holds_no_variables(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./a", "postBuild: {substituteFrom: [{kind: ConfigMap, name: own}]}"))
+    write("a/1.yaml", "- own\n")
+    write("a/2.yaml", "own: {\n")
+    with pytest.raises(InvalidError) as raised:
+        read("in")
+    assert "ConfigMap f/own is not in the repository" in problems(raised)[0]
+
+
+def test_a_key_that_cannot_be_a_variable(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./a", "postBuild: {substituteFrom: [{kind: ConfigMap, name: own}]}"))
+    write("in/b.yaml", config("own", "data: {a.b: x}"))
+    write("a/a.yaml", config("a"))
+    with pytest.raises(InvalidError) as raised:
+        read("in")
+    assert problems(raised) == [
+        "in/a.yaml:7: spec.postBuild.substituteFrom: Kustomization f/a:"
+        ' "a.b" of ConfigMap own cannot be a variable\'s name'
+    ]
 
 
 def test_substitution_without_variables_when_always_asked_for(write: Write, read: Read) -> None:
@@ -547,7 +580,7 @@ def test_encrypted_files_inside_a_secret_are_decrypted(write: Write, read: Read)
         "plain": coded("about sops"),
         "list": coded("[sops]"),
         "broken": coded("sops: {"),
-        "odd": "no base 64 sops!",
+        "odd": "c29wc",
     }
     write("in/a.yaml", kustomization("a", "./a", "decryption: {provider: sops}"))
     write("a/a.yaml", encrypted(f"data: {json.dumps(entries)}"))
@@ -571,6 +604,36 @@ def test_what_cannot_be_decrypted(write: Write, read: Read) -> None:
         " which is not supported: encrypt a Secret",
         "a/b.yaml:4: sops: Secret f/t: is encrypted with SOPS and cannot be decrypted: no key could decrypt it",
     ]
+
+
+def test_only_a_secret_holds_encrypted_files(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./a", "decryption: {provider: sops}"))
+    write("a/a.yaml", config("a", "data: {about: 'sops: is a tool'}"))
+    assert data_of(read("in"), "a") == {"about": "sops: is a tool"}
+
+
+def test_an_encrypted_file_of_an_unknown_form_is_left_alone() -> None:
+    assert leave_encrypted(b"a=ENC", "dotenv") == b"a=ENC"
+
+
+def test_what_a_secret_holds_as_text() -> None:
+    secret = {
+        "kind": "Secret",
+        "data": {"a": "eA==", "b": "/w==", "c": "eA", "d": 1, "e": "eQ=="},
+        "stringData": {"e": "over", "f": "g"},
+    }
+    assert contents(secret) == {"a": "x", "e": "over", "f": "g"}
+    assert contents({"kind": "ConfigMap", "data": None}) == {}
+
+
+def test_common_annotations_alone(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./a", "commonMetadata: {annotations: {w: new}}"))
+    write("a/a.yaml", config("a"))
+    assert read("in").kustomizations[1].objects[0]["metadata"] == {
+        "name": "a",
+        "namespace": "f",
+        "annotations": {"w": "new"},
+    }
 
 
 def test_a_word_about_sops_is_no_encryption(write: Write, read: Read) -> None:

@@ -1,0 +1,67 @@
+"""Gathers what a Kustomization puts for `${name}`."""
+
+from collections.abc import Mapping
+
+from bootstrap.flux.documents import Built, Variables
+from bootstrap.flux.kustomization import Declared, PostBuild, VariablesRef
+from bootstrap.flux.scalars import YamlError, load
+from bootstrap.flux.store import Store, contents
+from bootstrap.flux.substitute import NAME
+from bootstrap.model.kube import Manifest, ref_of
+
+_PATH = "spec.postBuild.substituteFrom"
+
+
+def variables_of(built: Built, store: Store, given: Mapping[str, str]) -> Variables | None:
+    """What substituteFrom gives in its order, then substitute, then what the stack gives; None where Flux would not substitute.
+
+    Line breaks go from every value, as in Flux. What is missing, or cannot be a name, is reported.
+    """
+    declared = built.declared
+    post_build = declared.post_build or PostBuild()
+    values: dict[str, str] = {}
+    for ref in post_build.substitute_from:
+        held = store.find(ref.kind, declared.namespace, ref.name) or _among_its_own(built, ref)
+        if held is not None:
+            values |= _named(contents(held), ref, declared)
+        elif not ref.optional:
+            _report(declared, ref, given)
+    values |= {**post_build.substitute, **given}
+    if not values and not post_build.always:
+        return None
+    return Variables(values={name: value.replace("\n", "") for name, value in values.items()})
+
+
+def _named(entries: Mapping[str, str], ref: VariablesRef, declared: Declared) -> dict[str, str]:
+    for name in entries:
+        if not NAME.fullmatch(name):
+            declared.subject.problem(f'"{name}" of {ref.kind} {ref.name} cannot be a variable\'s name', _PATH)
+    return dict(entries)
+
+
+def _among_its_own(built: Built, ref: VariablesRef) -> Manifest | None:
+    """The object where the Kustomization itself brings it: Flux takes it from the cluster, from the second time on."""
+    for text in built.texts:
+        manifest = _read(text) if ref.name in text else None
+        if manifest is None or "sops" in manifest:
+            continue
+        found = ref_of(manifest)
+        if (found.kind, found.namespace, found.name) == (ref.kind, built.declared.namespace, ref.name):
+            return manifest
+    return None
+
+
+def _read(text: str) -> Manifest | None:
+    try:
+        manifest = load(text)
+    except YamlError:
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def _report(declared: Declared, ref: VariablesRef, given: Mapping[str, str]) -> None:
+    source = f"{ref.kind} {declared.namespace}/{ref.name} is not in the repository"
+    if given:
+        declared.subject.note(f"{source}: only the stack's own variables stand for what it holds", _PATH)
+    else:
+        declared.subject.problem(f"{source}: add it, mark it optional, or give what it holds with --var", _PATH)
