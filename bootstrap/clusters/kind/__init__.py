@@ -1,0 +1,1 @@
+"""Provider kind: a cluster in containers of the Docker engine."""

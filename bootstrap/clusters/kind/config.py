@@ -1,0 +1,77 @@
+"""What kind is given: ours, and the user's own configuration beneath it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.model.stack import ClusterSpec
+
+HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
+"""Where the ingress controller of a stack listens on every machine."""
+
+# kind's releases pin the images that were built for them; these are of 0.33.0.
+IMAGES = {
+    "1.37": "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5",
+    "1.36": "kindest/node:v1.36.4@sha256:099e049362a1526b2db71494e1947aae99bd16290d7c895f2b7ea312e3cbfaed",
+    "1.35": "kindest/node:v1.35.8@sha256:07b2536e30b803ed61d1677a79df6115f798ce64c80f9e22f6ed45afd09323c0",
+    "1.34": "kindest/node:v1.34.11@sha256:44e222ee2132dab25ff87301682f89eb82c7880ea3a1bf543bfe9708fd08d67d",
+}
+
+
+def image_of(spec: ClusterSpec) -> str:
+    """The image of the machines: the one that is declared, else kind's own for the version.
+
+    Raises:
+        InvalidError: there is none for this version.
+    """
+    if spec.image is not None:
+        return spec.image
+    if spec.kubernetes.count(".") > 1:
+        return f"kindest/node:v{spec.kubernetes}"
+    if spec.kubernetes not in IMAGES:
+        text = f"no image is known for Kubernetes {spec.kubernetes}; known are {', '.join(IMAGES)}"
+        raise InvalidError([Problem(place=Place(file="cluster.kubernetes"), text=text)], fix="set cluster.image")
+    return IMAGES[spec.kubernetes]
+
+
+def kind_config(spec: ClusterSpec, name: str) -> dict[str, Any]:
+    """A v1alpha4 cluster: the user's file where there is one, with what the stack needs put in.
+
+    The user's nodes stay as they are, but for an image where they name none; without them there is one control
+    plane and as many workers as are declared. The first control plane leads the stack's ports in.
+
+    Raises:
+        InvalidError: the user's file is no kind configuration.
+    """
+    given = {} if spec.config is None else _read(spec.config)
+    wanted: list[dict[str, Any]] = [dict(node) for node in given.get("nodes") or ()]
+    if not wanted:
+        wanted = [{"role": "control-plane"}, *({"role": "worker"} for _ in range(spec.workers))]
+    for node in wanted:
+        node.setdefault("image", image_of(spec))
+    first = next((node for node in wanted if node.get("role", "control-plane") == "control-plane"), wanted[0])
+    first["extraPortMappings"] = [*(first.get("extraPortMappings") or ()), *_ports(spec)]
+    networking = {**(given.get("networking") or {}), "apiServerAddress": "127.0.0.1"}
+    head = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4"}
+    return {**given, **head, "name": name, "networking": networking, "nodes": wanted}
+
+
+def _ports(spec: ClusterSpec) -> list[dict[str, Any]]:
+    pairs = ((HTTP_NODE_PORT, spec.ports.http), (HTTPS_NODE_PORT, spec.ports.https))
+    return [
+        {"containerPort": inside, "hostPort": outside, "listenAddress": "127.0.0.1", "protocol": "TCP"}
+        for inside, outside in pairs
+    ]
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    import yaml  # noqa: PLC0415 - only where there is a file
+
+    try:
+        found = yaml.safe_load(file.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise InvalidError([Problem(place=Place(file=str(file)), text=f"cannot be read: {error}")]) from error
+    if not isinstance(found, dict) or found.get("kind") != "Cluster":
+        raise InvalidError([Problem(place=Place(file=str(file)), text="is no kind configuration (kind: Cluster)")])
+    return found

@@ -1,0 +1,20 @@
+"""Ports of this machine that a cluster is to be reached by."""
+
+from collections.abc import Iterable
+
+from bootstrap.clusters.kwok.sockets import holder, is_free
+from bootstrap.errors import RefusedError
+
+
+def refuse_taken(ports: Iterable[int]) -> None:
+    """Return when every port of 127.0.0.1 is free.
+
+    Raises:
+        RefusedError: one is taken; names its holder, before anything is created.
+    """
+    for port in ports:
+        if not is_free(port):
+            raise RefusedError(
+                f"port {port} of 127.0.0.1 is taken by {holder(port) or 'another program'}",
+                fix="end that program, or choose another port: --set cluster.ports.http=… (or .https)",
+            )

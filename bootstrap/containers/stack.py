@@ -1,0 +1,156 @@
+"""What a stack has on the Docker engine: a labelled network first, and all that is on it."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.containers.engine import connect
+from bootstrap.engine.files import write_whole
+from bootstrap.errors import RefusedError
+from bootstrap.model.stack import StatePaths
+
+if TYPE_CHECKING:
+    from docker import DockerClient  # loads slowly; only adapters that run need it
+    from docker.models.containers import Container
+    from docker.models.networks import Network
+
+STACK_LABEL = "dev.bootstrap.stack"
+OWNER_LABEL = "dev.bootstrap.owner"
+_LONGEST = 28
+
+
+class StackOnDocker:
+    """Names, labels and the network of one stack; a new connection for each `open`."""
+
+    def __init__(self, state: StatePaths, environment: Mapping[str, str]) -> None:
+        self._state = state
+        self._environment = environment
+
+    @property
+    def name(self) -> str:
+        """Begins every name of this stack on the engine; short enough for a host name that ends in a role."""
+        stack, _, project = self._state.folder.name.rpartition("-")
+        return f"bootstrap-{stack[:_LONGEST].rstrip('-')}-{project}"
+
+    @contextmanager
+    def open(self) -> Iterator["DockerClient"]:
+        """A client of the engine.
+
+        Raises:
+            RefusedError: no engine answers, or it refuses; says what it said.
+        """
+        from docker.errors import DockerException  # noqa: PLC0415 - loads slowly
+
+        try:
+            client = connect(self._environment)
+        except DockerException as error:
+            raise refused(error) from error
+        try:
+            yield client
+        except DockerException as error:
+            raise refused(error) from error
+        finally:
+            client.close()
+
+    def labels(self) -> dict[str, str]:
+        """What marks everything that is made for this stack; makes the owner's nonce where there is none yet."""
+        return {STACK_LABEL: self._state.folder.name, OWNER_LABEL: self._nonce(create=True)}
+
+    def is_ours(self, labels: Mapping[str, str] | None) -> bool:
+        """Whether what carries these labels was made for this very stack, by the owner of this state folder."""
+        nonce = self._nonce(create=False)
+        return bool(nonce) and (labels or {}).get(OWNER_LABEL) == nonce
+
+    def network(self, client: "DockerClient") -> "Network | None":
+        """The stack's network; None when there is none.
+
+        Raises:
+            RefusedError: there is one of its name that we did not make.
+        """
+        found = [one for one in client.networks.list(names=[self.name]) if one.name == self.name]
+        foreign = [one for one in found if not self.is_ours(_labels(one.attrs))]
+        if foreign:
+            raise RefusedError(
+                f"the Docker network {self.name} was not made by this stack",
+                evidence=[f"{one.short_id}: labels {_labels(one.attrs)}" for one in foreign],
+                fix=f"remove it if nobody needs it: docker network rm {self.name}",
+            )
+        return found[0] if found else None
+
+    def ensure_network(self, client: "DockerClient") -> "Network":
+        """The stack's network, made when there is none: the mark that exists before anything else does."""
+        return self.network(client) or client.networks.create(self.name, driver="bridge", labels=self.labels())
+
+    def remove_network(self, client: "DockerClient") -> None:
+        """Remove it once nothing of anybody is on it; fine when it is gone."""
+        network = self.network(client)
+        if network is None:
+            return
+        network.reload()
+        if not network.attrs.get("Containers"):
+            network.remove()
+
+    def is_on_network(self, container: "Container") -> bool:
+        """Whether the container is attached to the network of this name; the network itself is proven by `network`."""
+        return self.name in container.attrs["NetworkSettings"]["Networks"]
+
+    def _nonce(self, *, create: bool) -> str:
+        file = self._file()
+        if file.exists():
+            return file.read_text().strip()
+        if not create:
+            return ""
+        nonce = secrets.token_hex(16)
+        write_whole(file, f"{nonce}\n".encode())
+        return nonce
+
+    def _file(self) -> Path:
+        return self._state.folder / "owner"
+
+
+def refused(error: Exception) -> RefusedError:
+    """The engine's own words as an error of ours."""
+    told = str(getattr(error, "explanation", None) or error)
+    return RefusedError("the Docker engine cannot be used", evidence=told.splitlines()[:5], fix="run: bootstrap doctor")
+
+
+def pull(client: "DockerClient", image: str, say: Callable[[str], None], check: Callable[[], None]) -> None:
+    """Bring an image to the engine unless it is there; `check` is asked between layers and may raise.
+
+    Raises:
+        RefusedError: it cannot be had.
+    """
+    from docker.errors import ImageNotFound, NotFound  # noqa: PLC0415 - loads slowly
+
+    try:
+        client.images.get(image)
+    except ImageNotFound:
+        say(f"pulling {image}")
+    else:
+        return
+    repository, _, tag = image.partition("@")[0].rpartition(":")
+    if "/" in tag or not repository:
+        repository, tag = image, "latest"
+    try:
+        for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
+            check()
+            _told(image, line)
+    except NotFound as error:
+        raise _no_image(image, str(error.explanation or error)) from error
+
+
+def _told(image: str, line: Mapping[str, Any]) -> None:
+    if "error" in line:
+        raise _no_image(image, str(line["error"]))
+
+
+def _no_image(image: str, told: str) -> RefusedError:
+    return RefusedError(
+        f"the image {image} cannot be pulled", evidence=told.splitlines()[:5], fix="name another one, or docker load it"
+    )
+
+
+def _labels(attrs: Mapping[str, Any]) -> Mapping[str, str]:
+    return attrs.get("Labels") or {}
