@@ -10,6 +10,7 @@ import json
 import queue
 import selectors
 import socket
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -75,6 +76,7 @@ class KubeApi:
         self._server = server
         self._idle: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
         self._discovery = Discovery()
+        weakref.finalize(self, _close_all, self._idle)
 
     def ask(
         self,
@@ -249,6 +251,11 @@ class KubeApi:
     def _silence(self, error: Exception) -> str:
         where = f"{self._server.host}:{self._server.port}"
         return f"the API server at {where} does not answer: {str(error) or type(error).__name__}"
+
+
+def _close_all(idle: "queue.LifoQueue[http.client.HTTPConnection]") -> None:
+    while not idle.empty():
+        idle.get_nowait().close()
 
 
 def _await_answer(connection: http.client.HTTPConnection, seconds: float, cancel: CancelToken) -> None:
