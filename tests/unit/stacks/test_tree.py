@@ -12,6 +12,8 @@ import yaml
 from bootstrap.config.flags import Overrides
 from bootstrap.config.stack import load_stack
 from bootstrap.model.stack import SourceSpec, Stack
+from bootstrap.seeds.load import load
+from bootstrap.seeds.registry import all_services
 
 STACKS = Path(__file__).parents[3] / "stacks"
 NAMES = ("quickstart", "dev", "ci", "prod")
@@ -177,6 +179,34 @@ def test_the_quickstart_application_names_what_is_seeded() -> None:
         f"s3/{settings['ORDERS_BUCKET']}",
         f"sqs/{settings['ORDERS_QUEUE']}",
     } <= seeded
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_fixtures_of_a_stack_are_sound(name: str) -> None:
+    loaded = load(stack(name).seeds, all_services(), {})
+    assert {str(each) for each in loaded.by_id} == fixtures(*stack(name).seeds)
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_what_is_synced_into_the_cluster_is_seeded(name: str) -> None:
+    seeded = {
+        secret: body
+        for folder in stack(name).seeds
+        for file in folder.glob("*.yaml")
+        for document in documents(file)
+        for secret, body in document.get("secretsmanager", {}).items()
+    }
+    for kustomization in kustomizations(name):
+        for each in objects(folder(name, kustomization)):
+            if each["kind"] == "ExternalSecret":
+                for remote in remote_refs(each):
+                    assert remote["key"] in seeded
+                    assert "property" not in remote or remote["property"] in seeded[remote["key"]]["json"]
+
+
+def remote_refs(external_secret: Object) -> list[Object]:
+    spec = external_secret["spec"]
+    return [each["remoteRef"] for each in spec.get("data", [])] + [each["extract"] for each in spec.get("dataFrom", [])]
 
 
 def test_quickstart_seeds_each_service() -> None:
