@@ -13,7 +13,7 @@ _PATH = "spec.postBuild.substituteFrom"
 
 
 def variables_of(built: Built, store: Store, given: Mapping[str, str]) -> Variables | None:
-    """What substituteFrom gives in its order, then substitute, then what the stack gives; None where Flux would not substitute.
+    """What substituteFrom gives, then substitute, then what the stack gives; None where Flux would not substitute.
 
     Line breaks go from every value, as in Flux. What is missing, or cannot be a name, is reported.
     """

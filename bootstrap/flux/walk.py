@@ -148,7 +148,8 @@ class Walk:
         found = self._known.artifacts.root_of(child.source, self._findings)
         if found is not None or self._known.sources.url(child.source) is not None:
             return found
-        if child.source.kind == "ExternalArtifact" or not (self._tools.root / child.path).is_dir():
+        fits = child.path != "." and (self._tools.root / child.path).is_dir()
+        if child.source.kind == "ExternalArtifact" or not fits:
             return None
         child.subject.note(f"{child.source} is not declared: it is taken for this repository", "spec.sourceRef")
         return self._tools.root
