@@ -50,12 +50,12 @@ _FIXES = (
         "webhook {0} does not answer: look at the pods behind it with: bootstrap status",
     ),
     (
-        r"(?:pre|post)-(?:install|upgrade|rollback|delete)",
-        "a hook of the chart failed: look at its Job with: bootstrap status; then run: bootstrap up",
+        r"conversion webhook for ([^,]+(?:, Kind=\w+)?) failed",
+        "the conversion webhook of {0} does not answer: its pods must be ready before objects of that kind are used",
     ),
     (
-        r"conversion webhook for (\S+),? failed",
-        "the conversion webhook of {0} does not answer: its pods must be ready before objects of that kind are used",
+        r"(?:pre|post)-(?:install|upgrade|rollback|delete)",
+        "a hook of the chart failed: look at its Job with: bootstrap status; then run: bootstrap up",
     ),
 )
 """What helm's message holds → what to do; groups are filled in. The more special go first."""
