@@ -87,10 +87,11 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         stack=stack, state=state, cache=cache, settings=held, processes=processes, programs=toolchain, clock=clock
     )
     needed = NEEDED[stack.cluster.provider]
+    ports = _ports(parts)
     platform = Platform(
         stack=stack,
         state=state,
-        ports=_ports(parts),
+        ports=ports,
         processes=processes,
         journal=journal,
         clock=clock,
@@ -98,6 +99,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         check=_check(parts),
         infer=lambda wanted: _infer(parts, wanted),
         health=_health(parts),
+        watch=_watch(ports.cluster),
         lacking=lambda: [one.name for one in toolchain.resolve_all(needed) if isinstance(one, Missing)],
         fetch=lambda say: telling.through(say, lambda: toolchain.fetch(needed)),
         headline=_headline(loaded.stack, stack, lives_on),
@@ -220,6 +222,12 @@ def _cluster(parts: _Parts) -> ClusterProvider:
             return KwokProvider(stack.name, stack.cluster, parts.state, parts.programs, parts.processes, parts.clock)
         case Provider.KIND | Provider.K3D | Provider.EXISTING:
             raise RefusedError(f"provider {stack.cluster.provider} is not available yet")
+
+
+def _watch(cluster: ClusterProvider) -> Callable[[], None] | None:
+    from bootstrap.clusters.kwok.provider import KwokProvider  # noqa: PLC0415 - `--help` imports no adapter
+
+    return cluster.check if isinstance(cluster, KwokProvider) else None
 
 
 def _emulator(parts: _Parts) -> Emulator | None:

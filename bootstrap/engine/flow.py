@@ -15,7 +15,7 @@ from bootstrap.engine.observe import observe
 from bootstrap.engine.perform import Performer
 from bootstrap.engine.ports import Ports
 from bootstrap.engine.recover import end_leftovers
-from bootstrap.engine.run import Report, run_plan
+from bootstrap.engine.run import Report, Watch, run_plan
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem
 from bootstrap.model.event import (
     Emit,
@@ -37,6 +37,7 @@ from bootstrap.model.release import FluxRepo, Note, Release
 from bootstrap.model.stack import Provider, Stack, StatePaths
 from bootstrap.model.status import Health
 from bootstrap.model.step import Plan, StepId
+from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.select import select
 from bootstrap.plan.teardown import build_teardown
@@ -67,6 +68,8 @@ class Platform:
     """Reads more edges from rendered manifests."""
     health: Callable[[Sequence[ObjectRef], str, KubeContext, CancelToken], Mapping[ObjectRef, tuple[Health, str]]]
     """How objects are right now; those without a namespace are looked for in the one given."""
+    watch: Callable[[], None] | None
+    """Raises StepFailedError when the cluster that runs has lost a part of itself; cheap enough for every second."""
     lacking: Callable[[], Sequence[str]]
     """The programs that reading, planning and running need and that are not here."""
     fetch: Callable[[Say], None]
@@ -137,7 +140,7 @@ def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit,
         fetch_programs(platform, told)
         planning = plan_up(platform, options, cancel)
         remember_provider(platform)
-        report = _run(platform, planning.plan, planning.observed, how, emit=told, cancel=cancel)
+        report = _run(platform, planning.plan, planning.observed, how, emit=told, cancel=cancel, watch=platform.watch)
         _finish(platform, report, how, told, _where(platform, report))
     return report
 
@@ -246,14 +249,22 @@ def _started(platform: Platform, how: RunOptions) -> RunStarted:
     )
 
 
-def _run(
-    platform: Platform, plan: Plan, observed: Observed, how: RunOptions, *, emit: Emit, cancel: CancelToken
+def _run(  # noqa: PLR0913 - what there is to a run
+    platform: Platform,
+    plan: Plan,
+    observed: Observed,
+    how: RunOptions,
+    *,
+    emit: Emit,
+    cancel: CancelToken,
+    watch: Callable[[], None] | None = None,
 ) -> Report:
     emit(Planned(at=platform.clock.now(), plan=plan))
     for note in plan.notes:
         emit(Noted(at=platform.clock.now(), note=note))
     performer = Performer(platform.ports, observed, lambda: remove_state(platform))
-    return run_plan(plan, performer, emit, jobs=how.jobs, cancel=cancel, fail_fast=how.fail_fast)
+    watched = None if watch is None else Watch(after=ids.CLUSTER, check=watch)
+    return run_plan(plan, performer, emit, jobs=how.jobs, cancel=cancel, fail_fast=how.fail_fast, watch=watched)
 
 
 def _finish(platform: Platform, report: Report, how: RunOptions, emit: Emit, summary: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ from bootstrap.model.step import Action, Keep, Plan, Step, StepId
 Perform: TypeAlias = Callable[[Action, CancelToken, Say], Outcome]
 
 _POLL_SECONDS = 0.1
+_WATCH_SECONDS = 1.0
 STOP_GRACE_SECONDS = 60.0
 """How long a step may take to stop after a cancel or past its deadline before the run goes on without it."""
 
@@ -54,8 +55,25 @@ class BugError(BootstrapError):
     exit_code = ExitCode.BUG
 
 
-def run_plan(
-    plan: Plan, perform: Perform, emit: Emit, *, jobs: int, cancel: CancelToken, fail_fast: bool = False
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """Looks about once a second at something that a step made and that every later step leans on."""
+
+    after: StepId
+    """Begins once this step is done."""
+    check: Callable[[], None]
+    """Raises BootstrapError when it is broken: then the whole run ends, since nothing can come true any more."""
+
+
+def run_plan(  # noqa: PLR0913 - all that decides how a plan runs
+    plan: Plan,
+    perform: Perform,
+    emit: Emit,
+    *,
+    jobs: int,
+    cancel: CancelToken,
+    fail_fast: bool = False,
+    watch: Watch | None = None,
 ) -> Report:
     """Perform every step after those it needs, up to `jobs` at once, in listed order where there is a choice.
 
@@ -64,7 +82,7 @@ def run_plan(
     thread only.
     """
     started = cancel.clock.monotonic()
-    run = _Run(plan=plan, perform=perform, emit=emit, jobs=jobs, cancel=cancel, fail_fast=fail_fast)
+    run = _Run(plan=plan, perform=perform, emit=emit, jobs=jobs, cancel=cancel, fail_fast=fail_fast, watch=watch)
     run.loop()
     return Report(
         outcomes={step.id: run.outcomes[step.id] for step in plan.steps},
@@ -104,6 +122,11 @@ class _Run:
     jobs: int
     cancel: CancelToken
     fail_fast: bool
+    watch: Watch | None
+    watched: float = 0.0
+    """When the watch was asked last."""
+    broken: BootstrapError | None = None
+    """What the watch found."""
     outcomes: dict[StepId, Outcome] = field(default_factory=dict)
     running: dict[StepId, _Running] = field(default_factory=dict)
     told: "queue.SimpleQueue[_Said | _Ended]" = field(default_factory=queue.SimpleQueue)
@@ -115,6 +138,7 @@ class _Run:
     def loop(self) -> None:
         while len(self.outcomes) < len(self.plan.steps):
             self._look_for_cancel()
+            self._look_at_watched()
             # Settling may free steps that were waiting, and never takes one back: it ends.
             while self._settle_one():
                 pass
@@ -130,6 +154,25 @@ class _Run:
         elif self.cancel.remaining() == 0.0:
             self.timed_out = True
             self.stopping = "the run's time is over"
+
+    def _look_at_watched(self) -> None:
+        now = self.cancel.clock.monotonic()
+        if self.watch is None or self.stopping is not None or now - self.watched < _WATCH_SECONDS:
+            return
+        made = self.outcomes.get(self.watch.after)
+        if made is None or made.status not in {Status.DONE, Status.UNCHANGED}:
+            return
+        self.watched = now
+        try:
+            self.watch.check()
+        except BootstrapError as error:
+            self.broken = error
+            self._stop(error.what)
+
+    def _stop(self, reason: str) -> None:
+        self.stopping = reason
+        for running in self.running.values():
+            running.token.cancel(reason)
 
     def _settle_one(self) -> bool:
         """Decide about one more waiting step; False when all that wait have to."""
@@ -184,7 +227,10 @@ class _Run:
             self.emit(StepProgress(at=self.cancel.clock.now(), step=told.step, text=told.text))
             return
         seconds = self.cancel.clock.monotonic() - self.running.pop(told.step).started
-        self._finish(told.step, told.outcome, seconds=seconds)
+        outcome = told.outcome
+        if self.broken is not None and outcome.status is Status.CANCELLED:
+            outcome = Outcome(status=Status.FAILED, detail=self.broken.what, error=self.broken)
+        self._finish(told.step, outcome, seconds=seconds)
 
     def _abandon_overdue(self) -> None:
         """A step that does not obey its token must not hold up the others' outcomes."""
@@ -203,9 +249,7 @@ class _Run:
         self.outcomes[step] = outcome
         self.emit(StepFinished(at=self.cancel.clock.now(), step=step, outcome=outcome, seconds=seconds))
         if outcome.status is Status.FAILED and self.fail_fast and self.stopping is None:
-            self.stopping = f"{step} failed"
-            for running in self.running.values():
-                running.token.cancel(self.stopping)
+            self._stop(f"{step} failed")
 
 
 def _outcome_of(perform: Perform, action: Action, token: CancelToken, say: Say) -> Outcome:

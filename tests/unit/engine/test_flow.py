@@ -53,6 +53,7 @@ class Setting:
             check=lambda: None,
             infer=lambda _wanted: (),
             health=lambda objects, _namespace, _kube, _cancel: {one: self.world.health_of(one) for one in objects},
+            watch=None,
             lacking=lambda: (),
             fetch=lambda _say: None,
             headline="on fakes",

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -188,6 +189,39 @@ def test_a_step_that_does_not_obey_holds_nobody_up(monkeypatch: pytest.MonkeyPat
     stuck.set()
     assert statuses(report) == {"stuck": "failed", "b": "skipped", "c": "done"}
     assert "does not stop" in report.outcomes[StepId("stuck")].detail or report.outcomes[StepId("stuck")].error
+
+
+def test_when_what_is_watched_breaks_the_run_ends_at_once_with_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "_POLL_SECONDS", 0.001)
+    clock, asked = FakeClock(), []
+
+    def check() -> None:
+        asked.append(clock.monotonic())
+        if len(asked) > 2:
+            raise StepFailedError("etcd is not running", evidence=("disk full",))
+
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        if owner(action) == "cluster":
+            assert not asked
+            return done(action, cancel, say)
+        while True:
+            cancel.sleep(0.7)
+
+    long = 1e9  # the steps only end because of what is watched
+    steps = (step("cluster"), step("a", "cluster", seconds=long), step("b", "a"), step("c", seconds=long))
+    report = run_plan(
+        Plan(steps=steps),
+        perform,
+        lambda _event: None,
+        jobs=2,
+        cancel=CancelToken(clock),
+        watch=run_module.Watch(after=StepId("cluster"), check=check),
+    )
+    assert statuses(report) == {"cluster": "done", "a": "failed", "b": "skipped", "c": "failed"}
+    assert report.outcomes[StepId("a")].error is not None
+    assert report.outcomes[StepId("a")].detail == "etcd is not running"
+    assert report.exit_code is ExitCode.STEP_FAILED
+    assert all(later - earlier >= 1 for earlier, later in pairwise(asked))
 
 
 @st.composite

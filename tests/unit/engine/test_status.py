@@ -41,6 +41,7 @@ def platform(tmp_path: Path, world: World) -> Platform:
         check=lambda: None,
         infer=lambda _wanted: (),
         health=lambda objects, _namespace, _kube, _cancel: {one: world.health_of(one) for one in objects},
+        watch=None,
         lacking=lambda: (),
         fetch=lambda _say: None,
         headline="on fakes",
