@@ -7,7 +7,7 @@ from bootstrap.errors import InvalidError
 from bootstrap.model.release import GitChart, LocalChart, OciChart, RepositoryChart
 
 LOCKED = LockedChart(version="1.2.3", digest="sha256:abc")
-REFS = [
+REFS: list[RepositoryChart | OciChart | GitChart] = [
     RepositoryChart(url="https://charts.example.com/", name="app", version="^1"),
     OciChart(url="oci://registry.example.com/app", semver="1.x"),
     GitChart(url="https://git.example.com/app", path="charts/app", branch="main"),
