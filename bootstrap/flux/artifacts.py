@@ -1,7 +1,7 @@
 """Puts together what an ArtifactGenerator makes of this repository's files."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -48,8 +48,8 @@ class Artifacts:
                 return self._copied(wanted, self._aliases(spec, ref.namespace), ref)
         return None
 
-    def _aliases(self, spec: Fields, namespace: str) -> frozenset[str]:
-        """The sources of the generator that are this repository; one that no one declares is taken for it."""
+    def _aliases(self, spec: Fields, namespace: str) -> dict[str, bool]:
+        """The sources of the generator that may be this repository: surely, or because no one declares them."""
         named = (
             (
                 source.required("alias"),
@@ -61,28 +61,31 @@ class Artifacts:
             )
             for source in spec.children("sources")
         )
-        return frozenset(
-            alias for alias, ref in named if self._sources.is_working_tree(ref) or self._sources.url(ref) is None
-        )
+        return {
+            alias: self._sources.is_working_tree(ref)
+            for alias, ref in named
+            if self._sources.is_working_tree(ref) or self._sources.url(ref) is None
+        }
 
-    def _copied(self, artifact: Fields, aliases: frozenset[str], ref: SourceRef) -> Path | None:
+    def _copied(self, artifact: Fields, aliases: Mapping[str, bool], ref: SourceRef) -> Path | None:
         target = self._folder / inside(f"{ref.namespace}/{ref.name}")
         target.mkdir(parents=True)
         done = [self._copy(operation, aliases, target) for operation in artifact.children("copy")]
         return target if all(done) else None
 
-    def _copy(self, operation: Fields, aliases: frozenset[str], target: Path) -> bool:
+    def _copy(self, operation: Fields, aliases: Mapping[str, bool], target: Path) -> bool:
         """Do one copy; whether it could be done."""
         alias, _, pattern = operation.required("from").removeprefix("@").partition("/")
         to = operation.required("to")
         strategy = operation.choice("strategy", ("Overwrite", "Merge", "Extract"), "Overwrite")
-        if alias not in aliases or strategy != "Overwrite" or not to.startswith(_TARGET):
+        possible = alias in aliases and strategy == "Overwrite" and to.startswith(_TARGET)
+        exclude = operation.strings("exclude")
+        found = self._matches(pattern, to.removeprefix(_TARGET), target) if possible else ()
+        if possible and aliases[alias] and not found:
+            operation.subject.problem(f"nothing matches {pattern}", operation.at("from"))
+        elif not found:
             operation.subject.note(f"{operation.path} is not supported: only files of this repository are copied")
             return False
-        exclude = operation.strings("exclude")
-        found = list(self._matches(pattern, to.removeprefix(_TARGET), target))
-        if not found:
-            operation.subject.problem(f"nothing matches {pattern}", operation.at("from"))
         for source, destination, selected in found:
             _copy_tree(
                 source, target / inside(str(destination)), _Exclusion(self._root, self._root / selected, exclude)

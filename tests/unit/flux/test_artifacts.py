@@ -24,6 +24,7 @@ metadata: {name: g, namespace: f}
 spec:
   sources:
     - {alias: repo, kind: GitRepository, name: repo}
+    - {alias: lost, kind: GitRepository, name: lost}
     - {alias: there, kind: GitRepository, name: there, namespace: other}
   artifacts:
     - name: another
@@ -68,6 +69,7 @@ def make(root: Path, copy: str, *, ref: SourceRef = MADE) -> tuple[list[str] | N
     ("copy", "expected"),
     [
         ('{from: "@repo/b.yaml", to: "@artifact/x/c.yaml"}', ["x/c.yaml <- b.yaml"]),
+        ('{from: "@lost/b.yaml", to: "@artifact/x/"}', ["x/b.yaml <- b.yaml"]),
         ('{from: "@repo/b.yaml", to: "@artifact/x/"}', ["x/b.yaml <- b.yaml"]),
         ('{from: "@repo/b.yaml", to: "@artifact/"}', ["b.yaml <- b.yaml"]),
         (
@@ -98,6 +100,7 @@ def test_files_are_copied_as_cp_would(root: Path, copy: str, expected: list[str]
         '{from: "@there/x", to: "@artifact/"}',
         '{from: "@repo/b.yaml", to: "@artifact/b.yaml", strategy: Merge}',
         '{from: "@repo/b.yaml", to: "elsewhere"}',
+        '{from: "@lost/absent/**", to: "@artifact/"}',
     ],
 )
 def test_what_is_not_made_of_this_repository_s_files_alone_is_not_made(root: Path, copy: str) -> None:

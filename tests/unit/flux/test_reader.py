@@ -320,7 +320,7 @@ def test_sources_that_are_this_repository(write: Write, read: Read) -> None:
     write("in/d.yaml", kustomization("d", "./nowhere").replace("name: here", "name: undeclared"))
     write("in/e.yaml", kustomization("e", "./c").replace("name: here", "name: foreign"))
     write("in/f.yaml", kustomization("f", "./a"))
-    write("in/g.yaml", kustomization("g", "./").replace("name: here", "name: undeclared"))
+    write("in/g.yaml", kustomization("g", "./").replace("name: here", "name: lost"))
     for name, url in (("twin", "https://git.example.com/us/it.git"), ("foreign", "https://git.example.com/them/it")):
         write(
             f"in/{name}.yaml",
@@ -341,10 +341,11 @@ def test_sources_that_are_this_repository(write: Write, read: Read) -> None:
     }
     assert noted(repo) == [
         "Kustomization f/b: GitRepository f/undeclared is not declared: it is taken for this repository",
-        "Kustomization f/d, Kustomization f/g: its files are not read: they come from GitRepository f/undeclared,"
+        "Kustomization f/d: its files are not read: they come from GitRepository f/undeclared,"
         " which is not this repository",
         "Kustomization f/e: its files are not read: they come from GitRepository f/foreign"
         " (https://git.example.com/them/it), which is not this repository",
+        "Kustomization f/g: its files are not read: they come from GitRepository f/lost, which is not this repository",
     ]
 
 
