@@ -59,7 +59,7 @@ class DynamoDB(Service):
             return None
         table = answer["Table"]
         arn = table["TableArn"]
-        tags = {tag["Key"]: tag["Value"] for tag in _tags(target, arn)}
+        tags = {tag["Key"]: tag.get("Value", "") for tag in _tags(target, arn)}
         lifetime = None
         if look.wants("ttl") or "TimeToLiveSpecification" in look.body.get("aws", {}):
             lifetime = target.call(self.name, "DescribeTimeToLive", TableName=look.name)["TimeToLiveDescription"]

@@ -272,7 +272,7 @@ def _creates(member: str) -> bool:
 
 def _tags(target: Target, bucket: str) -> dict[str, str]:
     answer = target.find("s3", "GetBucketTagging", "NoSuchTagSet", Bucket=bucket) or {}
-    return {tag["Key"]: tag["Value"] for tag in answer.get("TagSet", ())}
+    return {tag["Key"]: tag.get("Value", "") for tag in answer.get("TagSet", ())}
 
 
 def _put_tags(target: Target, bucket: str, tags: Mapping[str, str]) -> None:

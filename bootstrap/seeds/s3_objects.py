@@ -162,7 +162,7 @@ def described(target: Target, bucket: str, key: str, *, tags: bool) -> dict[Fiel
     }
     if tags:
         found = target.call("s3", "GetObjectTagging", Bucket=bucket, Key=key)["TagSet"]
-        made[f"{path}#tags"] = {tag["Key"]: tag["Value"] for tag in found} or None
+        made[f"{path}#tags"] = {tag["Key"]: tag.get("Value", "") for tag in found} or None
     return made
 
 

@@ -196,7 +196,7 @@ class SecretsManager(Service):
 
 
 def _observed(listed: Answer, value: Answer | None, policy: Value) -> Observed:
-    tags = {tag["Key"]: tag["Value"] for tag in listed.get("Tags", ())}
+    tags = {tag["Key"]: tag.get("Value", "") for tag in listed.get("Tags", ())}
     fields = {
         "value": _read_value(value),
         "description": listed.get("Description") or None,

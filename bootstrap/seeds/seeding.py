@@ -220,8 +220,10 @@ def raise_failures(result: SeedResult) -> SeedResult:
     if not failed:
         return result
     skipped = len(result.failures) - len(failed)
-    counted = "1 resource" if len(failed) == 1 else f"{len(failed)} resources"
-    what = f"{counted} could not be made as declared" + (f", {skipped} more need them" if skipped else "")
+    more = f", {skipped} more need it" if skipped else ""
+    if len(failed) == 1:
+        raise StepFailedError(f"{failed[0].id} could not be made as declared{more}: {failed[0].error}")
+    what = f"{len(failed)} resources could not be made as declared{more.replace('it', 'them')}"
     raise StepFailedError(what, evidence=[f"{one.id}: {one.error}" for one in failed])
 
 

@@ -1,0 +1,230 @@
+"""Tables and items as fixtures declare them, read back through plain boto3."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from bootstrap.errors import StepFailedError
+from bootstrap.model.stack import Driver
+from fakes.bench import Bench
+
+pytestmark = pytest.mark.e2e
+
+
+def table(bench: Bench, name: str = "orders") -> dict[str, Any]:
+    return dict(bench.client("dynamodb").describe_table(TableName=name)["Table"])
+
+
+def items(bench: Bench, name: str = "orders") -> dict[str, Any]:
+    found = bench.client("dynamodb").scan(TableName=name)["Items"]
+    return {one["id"]["S"]: one for one in found}
+
+
+EVERYTHING = """
+dynamodb:
+  orders:
+    keys: {partition: customer, sort: {name: number, type: N}}
+    globalIndexes:
+      byStatus: {keys: {partition: status, sort: {name: number, type: N}}, projection: [total]}
+    localIndexes:
+      byDate: {sort: date, projection: KEYS_ONLY}
+    stream: NEW_AND_OLD_IMAGES
+    ttl: expires
+    deletionProtection: true
+    tags: {team: sales}
+    policy: {Version: "2012-10-17", Statement: []}
+    aws: {SSESpecification: {Enabled: true, SSEType: KMS}, TableClass: STANDARD_INFREQUENT_ACCESS}
+  provisioned:
+    keys: {partition: id}
+    billing: PROVISIONED
+    capacity: {read: 5, write: 6}
+    globalIndexes: {byName: {keys: {partition: name}, capacity: {read: 1, write: 2}}}
+  verbatim:
+    aws:
+      AttributeDefinitions: [{AttributeName: Artist, AttributeType: S}]
+      KeySchema: [{AttributeName: Artist, KeyType: HASH}]
+      ProvisionedThroughput: {ReadCapacityUnits: 1, WriteCapacityUnits: 1}
+"""
+
+
+def test_every_setting_reads_back(bench: Bench) -> None:
+    bench.apply(EVERYTHING)
+    client = bench.client("dynamodb")
+    found = table(bench)
+    assert found["KeySchema"] == [
+        {"AttributeName": "customer", "KeyType": "HASH"},
+        {"AttributeName": "number", "KeyType": "RANGE"},
+    ]
+    types = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
+    assert types == {"customer": "S", "number": "N", "status": "S", "date": "S"}
+    (index,) = found["GlobalSecondaryIndexes"]
+    assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["total"]}
+    (local,) = found["LocalSecondaryIndexes"]
+    assert (local["IndexName"], local["Projection"]["ProjectionType"]) == ("byDate", "KEYS_ONLY")
+    assert found["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert found["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert found["DeletionProtectionEnabled"] is True
+    assert found["SSEDescription"]["SSEType"] == "KMS"
+    if bench.driver is Driver.MINISTACK:  # moto takes the class and does not tell it again
+        assert found["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
+    lifetime = client.describe_time_to_live(TableName="orders")["TimeToLiveDescription"]
+    assert lifetime == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
+    tags = client.list_tags_of_resource(ResourceArn=found["TableArn"])["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "sales", "bootstrap.dev/owner": bench.owner}
+    policy = client.get_resource_policy(ResourceArn=found["TableArn"])["Policy"]
+    assert json.loads(policy) == {"Version": "2012-10-17", "Statement": []}
+    capacity = table(bench, "provisioned")["ProvisionedThroughput"]
+    assert (capacity["ReadCapacityUnits"], capacity["WriteCapacityUnits"]) == (5, 6)
+    assert table(bench, "verbatim")["KeySchema"] == [{"AttributeName": "Artist", "KeyType": "HASH"}]
+    bench.settled()
+
+
+def test_items_read_back_exactly(bench: Bench) -> None:
+    bench.fixtures.mkdir()
+    (bench.fixtures / "a.jsonl").write_text('{"id": "l1", "n": 0.10}\n\n{"id": "l2", "set": {"$set": [3, 1.0]}}\n')
+    (bench.fixtures / "a.json").write_text('[{"id": "j1"},\n {"id": "j2", "deep": {"list": [1, null, false]}}]')
+    (bench.fixtures / "a.csv").write_text("id,n,on,tags,note\nc1,2.50,true,a|b,\nc2,,,,x\n")
+    (bench.fixtures / "typed.jsonl").write_text('{"id": {"S": "t1"}, "bin": {"B": "AAE="}}\n')
+    bench.apply(
+        """
+        dynamodb:
+          orders:
+            keys: {partition: id}
+            items:
+              - {id: i1, big: 12345678901234567890.123456789012345678, small: 1.10, none: ~, "yes": true}
+              - {id: i2, raw: !!binary AAEC, names: {$set: [b, a]}, blobs: {$set: [{$binary: AAE=}]}, empty: ""}
+            itemFiles:
+              - a.jsonl
+              - a.json
+              - {file: a.csv, types: {n: N, "on": BOOL, tags: SS}}
+              - {file: typed.jsonl, format: dynamodb}
+        """
+    )
+    found = items(bench)
+    assert set(found) == {"i1", "i2", "l1", "l2", "j1", "j2", "c1", "c2", "t1"}
+    assert found["i1"]["big"] == {"N": "12345678901234567890.123456789012345678"}
+    assert found["i1"]["small"] == {"N": "1.1"}
+    assert (found["i1"]["none"], found["i1"]["yes"]) == ({"NULL": True}, {"BOOL": True})
+    assert found["i2"]["raw"] == {"B": bytes([0, 1, 2])}
+    assert (sorted(found["i2"]["names"]["SS"]), found["i2"]["empty"]) == (["a", "b"], {"S": ""})
+    assert found["i2"]["blobs"] == {"BS": [bytes([0, 1])]}
+    assert (found["l1"]["n"], sorted(found["l2"]["set"]["NS"])) == ({"N": "0.1"}, ["1", "3"])
+    assert found["j2"]["deep"] == {"M": {"list": {"L": [{"N": "1"}, {"NULL": True}, {"BOOL": False}]}}}
+    assert (found["c1"]["n"], found["c1"]["on"], sorted(found["c1"]["tags"]["SS"])) == (
+        {"N": "2.5"},
+        {"BOOL": True},
+        ["a", "b"],
+    )
+    assert found["c2"] == {"id": {"S": "c2"}, "note": {"S": "x"}}
+    assert found["t1"]["bin"] == {"B": bytes([0, 1])}
+    bench.settled()
+
+
+def test_what_somebody_changed_is_shown_and_repaired(bench: Bench) -> None:
+    bench.apply(
+        """
+        dynamodb:
+          orders:
+            keys: {partition: id}
+            ttl: expires
+            tags: {team: sales}
+            items: [{id: a, n: 1}, {id: b, n: 2}, {id: c, n: 3}]
+        """
+    )
+    client = bench.client("dynamodb")
+    client.delete_item(TableName="orders", Key={"id": {"S": "a"}})
+    client.put_item(TableName="orders", Item={"id": {"S": "b"}, "n": {"N": "9"}, "more": {"S": "x"}})
+    client.put_item(TableName="orders", Item={"id": {"S": "z"}})
+    arn = table(bench)["TableArn"]
+    client.tag_resource(ResourceArn=arn, Tags=[{"Key": "team", "Value": "other"}])
+    client.update_table(TableName="orders", DeletionProtectionEnabled=True)
+    off = {"Enabled": False, "AttributeName": "expires"}
+    client.update_time_to_live(TableName="orders", TimeToLiveSpecification=off)
+    assert bench.differing() == {
+        "dynamodb/orders: ttl": "drifted",
+        "dynamodb/orders: tags.team": "drifted",
+        "dynamodb/orders: items/a": "drifted",
+        "dynamodb/orders: items/b.n": "drifted",
+        "dynamodb/orders: items/b.more": "drifted",
+        "dynamodb/orders: items/z": "extra",
+    }
+    bench.refresh()
+    assert set(items(bench)) == {"a", "b", "c"}
+    assert items(bench)["b"] == {"id": {"S": "b"}, "n": {"N": "2"}}
+    bench.settled()
+
+
+def test_apply_repairs_items_and_leaves_those_of_the_application(bench: Bench) -> None:
+    bench.apply("dynamodb: {orders: {keys: {partition: id}, items: [{id: a}, {id: b}]}}")
+    client = bench.client("dynamodb")
+    client.put_item(TableName="orders", Item={"id": {"S": "theirs"}})
+    client.delete_item(TableName="orders", Key={"id": {"S": "a"}})
+    bench.apply()
+    assert set(items(bench)) == {"a", "b", "theirs"}
+
+
+def test_indexes_and_capacity_change_in_place(bench: Bench) -> None:
+    bench.apply(
+        """
+        dynamodb:
+          orders:
+            keys: {partition: id}
+            items: [{id: a}]
+            globalIndexes: {idx1: {keys: {partition: x}}, idx2: {keys: {partition: y}}}
+        """
+    )
+    bench.apply(
+        """
+        dynamodb:
+          orders:
+            keys: {partition: id}
+            capacity: {read: 3, write: 3}
+            items: [{id: a}]
+            globalIndexes: {idx2: {keys: {partition: z}}, idx3: {keys: {partition: w}}}
+        """
+    )
+    found = table(bench)
+    indexes = {one["IndexName"]: one["KeySchema"][0]["AttributeName"] for one in found["GlobalSecondaryIndexes"]}
+    assert indexes == {"idx2": "z", "idx3": "w"}
+    assert found["ProvisionedThroughput"]["ReadCapacityUnits"] == 3
+    assert set(items(bench)) == {"a"}
+    bench.settled()
+
+
+def test_a_stream_changes_its_view(bench: Bench) -> None:
+    if bench.driver is Driver.MOTO:
+        pytest.skip("moto never enables a stream again once one was disabled")
+    bench.apply("dynamodb: {orders: {keys: {partition: id}, stream: NEW_IMAGE}}")
+    bench.apply("dynamodb: {orders: {keys: {partition: id}, stream: KEYS_ONLY}}")
+    assert table(bench)["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
+    bench.apply("dynamodb: {orders: {keys: {partition: id}}}")
+    assert not table(bench).get("StreamSpecification", {}).get("StreamEnabled")
+    bench.settled()
+
+
+def test_a_key_change_needs_leave_to_replace(bench: Bench) -> None:
+    bench.apply("dynamodb: {orders: {keys: {partition: id}}}")
+    with pytest.raises(StepFailedError, match="nothing was written") as caught:
+        bench.apply("dynamodb: {orders: {keys: {partition: other}}}")
+    assert "dynamodb/orders: keys cannot be changed in place" in caught.value.evidence[0]
+    assert table(bench)["KeySchema"][0]["AttributeName"] == "id"
+
+
+def test_an_item_set_that_changes_loses_nothing(bench: Bench) -> None:
+    bench.apply("dynamodb: {orders: {keys: {partition: id}, items: [{id: a, n: 1}, {id: b, n: 1}]}}")
+    bench.apply("dynamodb: {orders: {keys: {partition: id}, items: [{id: b, n: 2}, {id: c, n: 1}]}}")
+    assert items(bench)["b"]["n"] == {"N": "2"}
+    assert set(items(bench)) == {"a", "b", "c"}
+    bench.refresh()
+    assert set(items(bench)) == {"b", "c"}
+    bench.settled()
+
+
+def test_a_protected_table_of_ours_can_be_pruned(bench: Bench) -> None:
+    bench.apply("dynamodb: {orders: {keys: {partition: id}, deletionProtection: true}, other: {keys: {partition: id}}}")
+    bench.write("dynamodb: {other: {keys: {partition: id}}}")
+    assert [str(one.id) for one in bench.prune().resources if one.applies] == ["dynamodb/orders"]
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        table(bench)
