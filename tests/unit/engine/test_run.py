@@ -205,7 +205,9 @@ def test_when_what_is_watched_breaks_the_run_ends_at_once_with_the_cause(monkeyp
             assert not asked
             return done(action, cancel, say)
         while True:
-            cancel.sleep(0.7)
+            threading.Event().wait(0.001)
+            clock.advance(0.3)
+            cancel.check()
 
     long = 1e9  # the steps only end because of what is watched
     steps = (step("cluster"), step("a", "cluster", seconds=long), step("b", "a"), step("c", seconds=long))
