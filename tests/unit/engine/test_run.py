@@ -219,7 +219,7 @@ def test_when_what_is_watched_breaks_the_run_ends_at_once_with_the_cause(monkeyp
         cancel=CancelToken(clock),
         watch=run_module.Watch(after=StepId("cluster"), check=check),
     )
-    assert statuses(report) == {"cluster": "done", "a": "failed", "b": "skipped", "c": "failed"}
+    assert statuses(report) == {"cluster": "done", "a": "failed", "b": "cancelled", "c": "failed"}
     assert report.outcomes[StepId("a")].error is not None
     assert report.outcomes[StepId("a")].detail == "etcd is not running"
     assert report.exit_code is ExitCode.STEP_FAILED
