@@ -16,6 +16,7 @@ from bootstrap.config.flags import SettingFlags
 from bootstrap.config.settings import Settings
 from bootstrap.console.choose import choose_renderer
 from bootstrap.console.logfile import LogRenderer, log_path
+from bootstrap.console.mask import SECRETS
 from bootstrap.console.records import JsonRenderer
 from bootstrap.console.renderer import FanOut, Renderer
 from bootstrap.console.stream import write_result, write_text
@@ -36,6 +37,7 @@ from bootstrap.model.status import StatusReport
 from bootstrap.plan import ids
 from bootstrap.plan.ids import find_step
 from bootstrap.process import SystemProcesses
+from bootstrap.seeds.generated import generated_values
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +62,7 @@ def running(verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFla
     cancel = new_token(settings)
     opened = open_stack(stack, cancel=cancel, settings=settings)
     state = opened.platform.state
+    SECRETS.register(*generated_values(state.seeds))
     log = log_path(state.logs, verb, cancel.clock.now())
     renderers: list[Renderer] = [_shown(tell, settings, cancel)]
     if verb == "up" or state.folder.exists():

@@ -48,6 +48,12 @@ class GeneratedSecrets:
         return self._values
 
 
+def generated_values(folder: Path) -> tuple[str, ...]:
+    """Every value that was generated so far, so that nothing shows one by mistake."""
+    file = folder / "generated.json"
+    return tuple(json.loads(file.read_bytes()).values()) if file.exists() else ()
+
+
 def generate(*, length: int = 32, alphabet: str = _SAFE) -> str:
     """Random text from the system's source."""
     return "".join(secrets.choice(alphabet) for _ in range(length))
