@@ -1,12 +1,11 @@
 """What feeds a function: queues, table streams, topics and buckets."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bootstrap.errors import StepFailedError
 from bootstrap.seeds.grants import admit_to_function, dismiss_from_function, function_policy
 from bootstrap.seeds.model import KNOWN_LATER, Need, ResourceId, Value, digest
+from bootstrap.seeds.notifications import ID, of_functions, put_of_function
 from bootstrap.seeds.policies import policy_text, policy_value
 from bootstrap.seeds.schema import Anything, Aws, Flag, ListOf, MapOf, Record, Text, Whole
 from bootstrap.seeds.service import Scope
@@ -24,7 +23,6 @@ MAPPED = frozenset({"queue", "stream"})
 BATCH_SIZE = {"queue": 10, "stream": 100}
 
 _ABSENT = ("NotFound", "NotFoundException", "ResourceNotFoundException")
-_NOTIFICATION_ID = "bootstrap-"
 _CREATED = "s3:ObjectCreated:*"
 _SETTINGS = (
     "MaximumRetryAttempts",
@@ -170,7 +168,8 @@ def connect(target: Target, function: str, source: EventSource) -> None:
             )
         case "bucket":
             admit_to_function(target, arn, _arn_of(source))
-            _notify(target, source.source, [_notification(source, arn)], without=_notification_id(arn, source))
+            entry = _notification(source, arn)
+            put_of_function(target, source.source, [entry], without=entry["Id"])
         case _:
             target.call(
                 "lambda",
@@ -208,7 +207,7 @@ def disconnect(target: Target, function: str, there: EventSource) -> None:
             target.find("sns", "Unsubscribe", *_ABSENT, SubscriptionArn=there.handle)
             dismiss_from_function(target, arn, there.source)
         case "bucket":
-            _notify(target, there.source, [], without=there.handle)
+            put_of_function(target, there.source, [], without=there.handle)
             dismiss_from_function(target, arn, _arn_of(there))
         case _:
             target.find("lambda", "DeleteEventSourceMapping", *_ABSENT, UUID=there.handle)
@@ -265,8 +264,8 @@ def _found_subscriptions(target: Target, topic: str, function_arn: str) -> Itera
 
 
 def _found_notifications(target: Target, bucket: str, function_arn: str) -> Iterator[EventSource]:
-    for one in _notifications(target, bucket).get("LambdaFunctionConfigurations", ()):
-        if one["LambdaFunctionArn"] == function_arn and one.get("Id", "").startswith(_NOTIFICATION_ID):
+    for one in of_functions(target, bucket):
+        if one["LambdaFunctionArn"] == function_arn:
             rules = one.get("Filter", {}).get("Key", {}).get("FilterRules", ())
             named = {rule["Name"].lower(): rule["Value"] for rule in rules}
             yield EventSource(
@@ -283,40 +282,15 @@ def _bucket_key(bucket: str, rules: Mapping[str, str]) -> str:
     return f"bucket/{bucket}" + (f"?{prefix}*{suffix}" if prefix or suffix else "")
 
 
-def _notification_id(function_arn: str, source: EventSource) -> str:
-    return _NOTIFICATION_ID + digest([function_arn, source.key])
-
-
 def _notification(source: EventSource, function_arn: str) -> dict[str, Value]:
     prefix, _, suffix = source.key.partition("?")[2].partition("*")
     rules = [{"Name": name, "Value": text} for name, text in (("prefix", prefix), ("suffix", suffix)) if text]
     return {
-        "Id": _notification_id(function_arn, source),
+        "Id": ID + digest([function_arn, source.key]),
         "LambdaFunctionArn": function_arn,
         "Events": source.settings["Events"],
         **({"Filter": {"Key": {"FilterRules": rules}}} if rules else {}),
     }
-
-
-def _notifications(target: Target, bucket: str) -> dict[str, Value]:
-    answer = target.find("s3", "GetBucketNotificationConfiguration", "NoSuchBucket", Bucket=bucket) or {}
-    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
-
-
-def _notify(target: Target, bucket: str, added: Sequence[Value], *, without: str) -> None:
-    """Change our entries of the bucket's one notification document."""
-    there = _notifications(target, bucket)
-    entries = [one for value in there.values() if isinstance(value, list) for one in value]
-    foreign = [one for one in entries if not one.get("Id", "").startswith(_NOTIFICATION_ID)]
-    if foreign and added:
-        raise StepFailedError(
-            f"bucket {bucket} has notifications of its own",
-            evidence=[json.dumps(one, sort_keys=True) for one in foreign],
-            fix="declare this one among them (the bucket's notifications), not in the function's events",
-        )
-    ours = [one for one in there.get("LambdaFunctionConfigurations", ()) if one.get("Id") != without]
-    wanted = {**there, "LambdaFunctionConfigurations": [*ours, *added]}
-    target.call("s3", "PutBucketNotificationConfiguration", Bucket=bucket, NotificationConfiguration=wanted)
 
 
 def _sent(settings: Mapping[str, Value]) -> dict[str, Value]:

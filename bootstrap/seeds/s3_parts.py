@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bootstrap.seeds.model import FieldPath, Value
+from bootstrap.seeds.notifications import of_bucket, put_of_bucket
 from bootstrap.seeds.policies import policy_text, policy_value
 from bootstrap.seeds.schema import POLICY, Either, Flag, ListOf, Record, Schema, Text, Whole
 from bootstrap.seeds.target import Target
@@ -39,6 +40,8 @@ class Part:
         if answer is None:
             return None
         answer.pop("ResponseMetadata", None)
+        if self.member == "NotificationConfiguration":
+            answer = of_bucket(answer)
         value = answer.get(self.member) if self.wrapped else answer
         if self.keys and isinstance(value, dict):
             value = {key: value[key] for key in self.keys if key in value}
@@ -46,6 +49,9 @@ class Part:
 
     def write(self, target: Target, bucket: str, value: Value) -> None:
         """Put it; None takes it away."""
+        if self.member == "NotificationConfiguration":
+            put_of_bucket(target, bucket, value or {})
+            return
         if value is None and self.delete:
             target.call("s3", self.delete, Bucket=bucket)
             return
@@ -119,7 +125,6 @@ PARTS: tuple[Part, ...] = (
         put="PutBucketNotificationConfiguration",
         get="GetBucketNotificationConfiguration",
         off={},
-        extra={"SkipDestinationValidation": True},
     ),
     Part(
         field="aws.OwnershipControls",

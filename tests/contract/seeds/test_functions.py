@@ -327,12 +327,16 @@ def test_a_wrong_smoke_answer_fails_with_both_answers_until_it_is_right(bench: B
     bench.settled()
 
 
-def test_a_bucket_with_notifications_of_its_own_is_not_overwritten(bench: Bench) -> None:
-    with pytest.raises(StepFailedError) as failed:
-        bench.apply(
-            EVERY_SOURCE.replace("s3: {files: {}}", "s3: {files: {notifications: [{queue: jobs, events: [created]}]}}")
-        )
-    assert "bucket files has notifications of its own" in failed.value.evidence[0]
+def test_a_bucket_and_functions_share_its_notifications(bench: Bench) -> None:
+    both = EVERY_SOURCE.replace("s3: {files: {}}", "s3: {files: {notifications: [{queue: jobs, prefix: out/}]}}")
+    bench.apply(both)
+    bench.settled()
+    found = bench.client("s3").get_bucket_notification_configuration(Bucket="files")
+    assert (len(found["QueueConfigurations"]), len(found["LambdaFunctionConfigurations"])) == (1, 1)
+    bench.apply(both.replace("prefix: out/", "prefix: gone/"))
+    bench.settled()
+    found = bench.client("s3").get_bucket_notification_configuration(Bucket="files")
+    assert (len(found["QueueConfigurations"]), len(found["LambdaFunctionConfigurations"])) == (1, 1)
 
 
 def test_export_gives_a_fixture_with_its_code(bench: Bench) -> None:
