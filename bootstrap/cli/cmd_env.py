@@ -26,7 +26,8 @@ def command(*, stack: StackOptions, output: str) -> int:
     from bootstrap.engine.environment import REMOVED, platform_environment  # noqa: PLC0415
 
     cancel = new_token()
-    found = platform_environment(open_stack(stack, cancel=cancel).platform, cancel)
+    opened = open_stack(stack, cancel=cancel)
+    found = platform_environment(opened.platform, cancel)
     match output:
         case "json":
             show(f"{json.dumps(found, indent=2)}\n")
@@ -34,5 +35,8 @@ def command(*, stack: StackOptions, output: str) -> int:
             show("".join(f"{name}={json.dumps(value)}\n" for name, value in found.items()))
         case _:
             exports = [f"export {name}={shlex.quote(value)}" for name, value in found.items()]
+            folders = "".join(f"{shlex.quote(folder)}:" for folder in opened.program_folders())
+            if folders:
+                exports.append(f'export PATH={folders}"$PATH"')
             show("\n".join((*exports, f"unset {' '.join(REMOVED)}", "")))
     return ExitCode.OK

@@ -13,7 +13,9 @@ from bootstrap.errors import RefusedError
 @click.option("--stack", "reference", metavar="STACK", help="The stack (default dev).")
 @click.argument("words", metavar="-- CMD [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(*, reference: str | None, words: tuple[str, ...]) -> int:
-    """Run a command with KUBECONFIG, AWS_ENDPOINT_URL and dummy keys; ends with its exit code.
+    """Run a command with KUBECONFIG, AWS_ENDPOINT_URL, dummy keys, and kubectl and helm on PATH.
+
+    Ends with its exit code.
 
     \b
       bootstrap run -- kubectl get pods -A
@@ -24,11 +26,13 @@ def command(*, reference: str | None, words: tuple[str, ...]) -> int:
 
     cancel = new_token()
     stack = StackOptions(reference=reference, overrides=Overrides())
-    found = platform_environment(open_stack(stack, cancel=cancel).platform, cancel)
+    opened = open_stack(stack, cancel=cancel)
+    found = platform_environment(opened.platform, cancel)
+    path = os.pathsep.join((*opened.program_folders(), os.environ.get("PATH", os.defpath)))
     kept = {name: value for name, value in os.environ.items() if name not in REMOVED}
     kept = {name: value for name, value in kept.items() if not name.startswith("AWS_ENDPOINT_URL_")}
     try:
         # It takes our place: its signals, its terminal and its exit code are its own.
-        os.execvpe(words[0], words, {**kept, **found})  # noqa: S606 - the user's own command, no shell
+        os.execvpe(words[0], words, {**kept, **found, "PATH": path})  # noqa: S606 - the user's own command, no shell
     except OSError as error:
         raise RefusedError(f"cannot run {words[0]}: {error.strerror}") from error

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -72,7 +73,8 @@ def running(verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFla
             renderers.append(JsonRenderer(_EventsFile(stack_of_files.enter_context(tell.events.open("w")))))
         emit = FanOut(renderers)
         stack_of_files.callback(emit.close)
-        stack_of_files.enter_context(interruptible(cancel, opened.processes))
+        as_json = (tell.progress or settings.progress) == "json"
+        stack_of_files.enter_context(interruptible(cancel, opened.processes, quiet=as_json))
         yield Run(platform=opened.platform, emit=emit, cancel=cancel, settings=settings, log=str(log))
 
 
@@ -137,23 +139,49 @@ def _opened(stack: StackOptions, flags: SettingFlags) -> tuple[Opened, CancelTok
 
 
 @contextlib.contextmanager
-def interruptible(cancel: CancelToken, processes: SystemProcesses | None = None) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) cancels the token, the second ends everything at once."""
+def interruptible(
+    cancel: CancelToken, processes: SystemProcesses | None = None, *, quiet: bool = False
+) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) cancels the token, the second ends everything at once; `quiet` says nothing.
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        if cancel.cancelled:
-            if processes is not None:
-                processes.kill_running()
-            os._exit(ExitCode.INTERRUPTED)
-        told_on_stderr("Stopping… (again to force)")
-        cancel.cancel(f"stopped by {signal.Signals(number).name}")
+    A thread of its own acts on signals: a handler that did would interrupt the main thread anywhere, with a lock in
+    its hand or in the middle of a line.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    def act() -> None:
+        while number := os.read(reader, 1):
+            if number[0] not in _STOPPING:
+                continue
+            if cancel.cancelled:
+                if processes is not None:
+                    processes.kill_running()
+                os._exit(ExitCode.INTERRUPTED)
+            if not quiet:
+                told_on_stderr("Stopping… (again to force)")
+            cancel.cancel(f"stopped by {signal.Signals(number[0]).name}")
+
+    actor = threading.Thread(target=act, daemon=True)
+    actor.start()
+    handlers = {number: signal.signal(number, _leave_to_the_actor) for number in _STOPPING}
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield
     finally:
-        for number, handler in before.items():
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in handlers.items():
             signal.signal(number, handler)
+        os.close(writer)
+        actor.join()
+        os.close(reader)
+
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def _leave_to_the_actor(number: int, frame: FrameType | None) -> None:
+    """Keep the signal from doing what it does by itself."""
 
 
 def show(text: str) -> None:

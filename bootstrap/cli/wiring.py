@@ -25,7 +25,7 @@ from bootstrap.plan.build import Wanted
 from bootstrap.plan.units import cut
 from bootstrap.process import Command, Processes, SystemProcesses
 from bootstrap.toolchain.doctor import Check, Machine, examine, machine_probes
-from bootstrap.toolchain.resolve import Missing, Toolchain, ToolchainSettings
+from bootstrap.toolchain.resolve import Found, Missing, Toolchain, ToolchainSettings, Where
 from bootstrap.toolchain.table import EMBEDDED, PROGRAMS
 
 if TYPE_CHECKING:
@@ -50,6 +50,13 @@ class Opened:
     settings: Settings
     processes: SystemProcesses
     cache: Path
+    toolchain: Toolchain
+
+    def program_folders(self) -> tuple[str, ...]:
+        """Where kubectl and helm are, as far as they are not on PATH: what `run` and `env` put before it."""
+        found = self.toolchain.resolve_all(("kubectl", "helm"))
+        folders = (str(one.path.parent) for one in found if isinstance(one, Found) and one.where is not Where.PATH)
+        return tuple(dict.fromkeys(folders))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +111,9 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         fetch=lambda say: telling.through(say, lambda: toolchain.fetch(needed)),
         headline=_headline(loaded.stack, stack, lives_on),
     )
-    return Opened(platform=platform, loaded=loaded, settings=held, processes=processes, cache=cache)
+    return Opened(
+        platform=platform, loaded=loaded, settings=held, processes=processes, cache=cache, toolchain=toolchain
+    )
 
 
 def make_toolchain(settings: Settings, cancel: CancelToken, say: Say = lambda _text: None) -> Toolchain:
