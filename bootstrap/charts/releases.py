@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bootstrap.charts import crds
+from bootstrap.charts.archive import read_archive
 from bootstrap.charts.asking import is_concerned
 from bootstrap.charts.documents import Rendered
 from bootstrap.charts.helm import Helm
@@ -16,6 +17,7 @@ from bootstrap.charts.records import newest, revisions
 from bootstrap.charts.render import Capabilities, Renders, api_versions, fingerprint
 from bootstrap.charts.sources import ChartSources
 from bootstrap.charts.store import ChartStore, StoredChart
+from bootstrap.charts.unknown_values import UnknownValue, unknown_values
 from bootstrap.clock import CancelToken
 from bootstrap.engine.ports import Programs
 from bootstrap.errors import InvalidError, Place, Problem, StepFailedError
@@ -123,6 +125,13 @@ class HelmCharts:
             chart=RepositoryChart(url="", name=release_name),
         )
         uninstall(release, self._invocation, Target(kube=kube, api=api, cancel=cancel, say=say))
+
+    def unknown_values(self, prepared: PreparedRelease) -> tuple[UnknownValue, ...]:
+        """The values of this release that its chart does not read; none while the chart is not in the cache."""
+        chart = None if prepared.chart_digest is None else self._store.find(prepared.chart_digest)
+        if chart is None:
+            return ()
+        return unknown_values(prepared.release.values, read_archive(chart.file.read_bytes(), str(chart.file)))
 
     def upgraded_lock(self, releases: Iterable[Release], cancel: CancelToken, say: Say) -> ChartLock:
         """What all chart references mean now; nothing is written but the cache."""

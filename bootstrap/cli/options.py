@@ -26,6 +26,8 @@ class StackOptions:
     reference: str | None
     overrides: Overrides
     tools: tuple[str, ...] = ()
+    locked: bool = False
+    """Whether only charts of the lock file are taken."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +53,9 @@ def stack_options(command: _Command) -> _Command:
             repo=given.pop("repo"),
             root=given.pop("root"),
         )
-        stack = StackOptions(reference=given.pop("reference"), overrides=overrides, tools=given.pop("tools"))
+        stack = StackOptions(
+            reference=given.pop("reference"), overrides=overrides, tools=given.pop("tools"), locked=given.pop("locked")
+        )
         return command(stack=stack, **given)
 
     for decorate in reversed(
@@ -63,6 +67,7 @@ def stack_options(command: _Command) -> _Command:
             click.option("--provider", metavar="NAME", help="Short for --set cluster.provider=NAME."),
             click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable."),
             click.option("--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program."),
+            click.option("--locked", is_flag=True, help="Take only the charts that bootstrap.lock names."),
         )
     ):
         wrapped = decorate(wrapped)

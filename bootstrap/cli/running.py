@@ -7,9 +7,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+from bootstrap.charts.lock import read_lock, write_lock
 from bootstrap.cli.options import StackOptions, TellOptions, settings_of, typed
 from bootstrap.cli.wiring import Opened, new_token, open_stack
 from bootstrap.clock import CancelToken
@@ -27,6 +29,7 @@ from bootstrap.engine.flow import (
     Platform,
     RunOptions,
     fetch_programs,
+    lint_all,
     plan_up,
     prepare_all,
 )
@@ -34,6 +37,7 @@ from bootstrap.engine.status import read_status
 from bootstrap.errors import ExitCode
 from bootstrap.model.event import Emit
 from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.release import Note
 from bootstrap.model.status import StatusReport
 from bootstrap.plan import ids
 from bootstrap.plan.ids import find_step
@@ -128,6 +132,28 @@ def rendering(
             wanted = find_step(release, [ids.release(one.id) for one in releases])
             releases = tuple(one for one in releases if ids.release(one.id) == wanted)
         return prepare_all(opened.platform, releases, told_on_stderr, cancel)
+
+
+def linting(stack: StackOptions, tell: TellOptions, flags: SettingFlags) -> tuple[Note, ...]:
+    """All that can be said against a stack without a cluster."""
+    del tell
+    opened, cancel = _opened(stack, flags)
+    with interruptible(cancel, opened.processes):
+        return lint_all(opened.platform, told_on_stderr, cancel)
+
+
+def locking(stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, upgrade: bool) -> tuple[Path, int]:
+    """Write the lock file of the stack's charts; it, and how many charts it names."""
+    del tell
+    opened, cancel = _opened(stack, flags)
+    with interruptible(cancel, opened.processes):
+        releases = opened.platform.read(cancel).releases
+        if upgrade:
+            lock = opened.charts.upgraded_lock(releases, cancel, told_on_stderr)
+            write_lock(opened.lock_file, lock)
+        else:
+            prepare_all(opened.platform, releases, told_on_stderr, cancel)
+        return opened.lock_file, len(read_lock(opened.lock_file).charts)
 
 
 def _opened(stack: StackOptions, flags: SettingFlags) -> tuple[Opened, CancelToken]:

@@ -18,7 +18,7 @@ from bootstrap.engine.ports import ClusterProvider, Emulator, Ports, Programs
 from bootstrap.errors import RefusedError
 from bootstrap.model.event import Say
 from bootstrap.model.kube import ObjectRef
-from bootstrap.model.release import FluxRepo
+from bootstrap.model.release import FluxRepo, Note
 from bootstrap.model.stack import ClusterSpec, Provider, Stack, StatePaths
 from bootstrap.model.status import Health
 from bootstrap.plan.build import Wanted
@@ -29,8 +29,11 @@ from bootstrap.toolchain.resolve import Found, Missing, Toolchain, ToolchainSett
 from bootstrap.toolchain.table import EMBEDDED, PROGRAMS
 
 if TYPE_CHECKING:
+    from bootstrap.charts.releases import HelmCharts
     from bootstrap.seeds.seeding import Seeding  # `--help` imports no adapter
 
+LOCK_FILE = "bootstrap.lock"
+"""Beside the project's stacks: what each chart reference means."""
 NEEDED = {
     Provider.AUTO: ("kubectl", "helm", *EMBEDDED),
     Provider.KWOK: ("kubectl", "helm", *EMBEDDED),
@@ -51,6 +54,12 @@ class Opened:
     processes: SystemProcesses
     cache: Path
     toolchain: Toolchain
+    charts: "HelmCharts"
+
+    @property
+    def lock_file(self) -> Path:
+        """Where the project keeps what its chart references mean."""
+        return self.platform.stack.project / LOCK_FILE
 
     def program_folders(self) -> tuple[str, ...]:
         """Where kubectl and helm are, as far as they are not on PATH: what `run` and `env` put before it."""
@@ -70,6 +79,8 @@ class _Parts:
     processes: SystemProcesses
     programs: Programs
     clock: Clock
+    locked: bool
+    """Whether only charts of the lock file are taken."""
 
 
 def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Opened:
@@ -91,10 +102,18 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
     telling = _Telling()
     toolchain = Toolchain(_toolchain_settings(held, cache, loaded.stack), processes, cancel, telling)
     parts = _Parts(
-        stack=stack, state=state, cache=cache, settings=held, processes=processes, programs=toolchain, clock=clock
+        stack=stack,
+        state=state,
+        cache=cache,
+        settings=held,
+        processes=processes,
+        programs=toolchain,
+        clock=clock,
+        locked=options.locked,
     )
     needed = NEEDED[stack.cluster.provider]
-    ports = _ports(parts)
+    charts = _charts(parts)
+    ports = _ports(parts, charts)
     platform = Platform(
         stack=stack,
         state=state,
@@ -104,6 +123,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         clock=clock,
         read=lambda token: _read(parts, token),
         check=_check(parts),
+        preflight=lambda wanted, releases: _preflight(charts, wanted, releases),
         infer=lambda wanted: _infer(parts, wanted),
         health=_health(parts),
         watch=_watch(ports.cluster),
@@ -112,7 +132,13 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         headline=_headline(loaded.stack, stack, lives_on),
     )
     return Opened(
-        platform=platform, loaded=loaded, settings=held, processes=processes, cache=cache, toolchain=toolchain
+        platform=platform,
+        loaded=loaded,
+        settings=held,
+        processes=processes,
+        cache=cache,
+        toolchain=toolchain,
+        charts=charts,
     )
 
 
@@ -192,19 +218,24 @@ class _Telling:
             self._say = None
 
 
-def _ports(parts: _Parts) -> Ports:
+def _charts(parts: _Parts) -> "HelmCharts":
     from bootstrap.charts.releases import HelmCharts  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.kube.objects import KubeObjects  # noqa: PLC0415
 
-    charts = HelmCharts(
+    return HelmCharts(
         programs=parts.programs,
         processes=parts.processes,
         cache=parts.cache,
         state=parts.state,
         kube_version=_kube_version(parts.stack.cluster),
         mirrors=parts.stack.mirrors,
-        lock_file=parts.stack.project / "bootstrap.lock",
+        lock_file=parts.stack.project / LOCK_FILE,
+        locked=parts.locked,
     )
+
+
+def _ports(parts: _Parts, charts: "HelmCharts") -> Ports:
+    from bootstrap.kube.objects import KubeObjects  # noqa: PLC0415 - `--help` imports no adapter
+
     return Ports(
         cluster=_cluster(parts),
         emulator=_emulator(parts),
@@ -287,6 +318,16 @@ def _origin(root: Path, processes: Processes, cancel: CancelToken) -> str | None
     """The address of the repository's own remote; None where it has none, or is no Git repository."""
     asked = Command(argv=("git", "-C", str(root), "config", "--get", "remote.origin.url"))
     return processes.run(asked, cancel, check=False).text().strip() or None
+
+
+def _preflight(charts: "HelmCharts", wanted: Wanted, releases: Sequence[str]) -> tuple[Note, ...]:
+    from bootstrap.config.dead import known_dead  # noqa: PLC0415 - `--help` needs no plan
+    from bootstrap.plan.lint import lint, unknown_value  # noqa: PLC0415
+
+    found = list(lint(wanted, known_dead()))
+    for prepared in (wanted.prepared[name] for name in releases if name in wanted.prepared):
+        found += [unknown_value(prepared.release, one.path, one.near) for one in charts.unknown_values(prepared)]
+    return tuple(found)
 
 
 def _infer(parts: _Parts, wanted: Wanted) -> Sequence[tuple[str, str, str]]:

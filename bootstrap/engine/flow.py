@@ -36,7 +36,7 @@ from bootstrap.model.observed import Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo, Note, Release
 from bootstrap.model.stack import Provider, Stack, StatePaths
 from bootstrap.model.status import Health
-from bootstrap.model.step import Plan, StepId
+from bootstrap.model.step import InstallRelease, Plan, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.select import select
@@ -64,6 +64,8 @@ class Platform:
     """Reads the stack's repository."""
     check: Callable[[], object]
     """Reads everything else that the stack names, the fixtures; raises InvalidError."""
+    preflight: Callable[[Wanted, Sequence[str]], Sequence[Note]]
+    """What will likely not work as meant; the values of the releases of these ids are held against their charts."""
     infer: Infer
     """Reads more edges from rendered manifests."""
     health: Callable[[Sequence[ObjectRef], str, KubeContext, CancelToken], Mapping[ObjectRef, tuple[Health, str]]]
@@ -124,10 +126,17 @@ def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Pl
         checking.result()
         observed = observing.result()
     plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
+    plan = replace(plan, notes=(*plan.notes, *platform.preflight(wanted, _installed(plan))))
     if options.strict and plan.notes:
         nowhere = Place(file=platform.stack.name)
         raise InvalidError([Problem(place=note.place or nowhere, text=note.text) for note in plan.notes])
     return Planning(plan=plan, wanted=wanted, observed=observed)
+
+
+def _installed(plan: Plan) -> tuple[str, ...]:
+    """The ids of the releases that this plan installs."""
+    actions = (step.action for step in plan.steps)
+    return tuple(action.prepared.release.id for action in actions if isinstance(action, InstallRelease))
 
 
 def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
@@ -159,6 +168,19 @@ def down(platform: Platform, how: RunOptions, *, emit: Emit, cancel: CancelToken
         report = _run(platform, plan, observed, how, emit=told, cancel=cancel)
         _finish(platform, report, how, told, ())
     return report
+
+
+def lint_all(platform: Platform, say: Say, cancel: CancelToken) -> tuple[Note, ...]:
+    """All that can be said against the stack without a cluster; charts that are not here are pulled first.
+
+    Raises:
+        InvalidError, StepFailedError: its files are wrong, or a chart cannot be had or rendered.
+    """
+    repo = platform.read(cancel)
+    platform.check()
+    prepared = {one.release.id: one for one in prepare_all(platform, repo.releases, say, cancel)}
+    wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared)
+    return (*repo.notes, *platform.preflight(wanted, tuple(prepared)))
 
 
 def prepare_all(

@@ -51,6 +51,7 @@ class Setting:
             clock=self.clock,
             read=lambda _cancel: self.repo,
             check=lambda: None,
+            preflight=lambda _wanted, _releases: (),
             infer=lambda _wanted: (),
             health=lambda objects, _namespace, _kube, _cancel: {one: self.world.health_of(one) for one in objects},
             watch=None,

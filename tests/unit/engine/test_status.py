@@ -39,6 +39,7 @@ def platform(tmp_path: Path, world: World) -> Platform:
         clock=clock,
         read=lambda _cancel: REPO,
         check=lambda: None,
+        preflight=lambda _wanted, _releases: (),
         infer=lambda _wanted: (),
         health=lambda objects, _namespace, _kube, _cancel: {one: world.health_of(one) for one in objects},
         watch=None,

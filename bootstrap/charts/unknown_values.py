@@ -1,0 +1,119 @@
+"""Values that a chart does not read: a misspelt key is ignored by helm, silently, and costs people days."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.charts.archive import ChartFiles, read_archive
+from bootstrap.config.documents import nearest
+from bootstrap.flux.scalars import YamlError, load
+
+_TAKES_ALL = r"(?:toYaml|toJson|tpl|range|with|include|merge\w*|mustMerge\w*|deepCopy|omit|pick)\b[^}}]*\.{key}\b"
+"""A template that hands a whole map on reads every key in it."""
+_EVERYWHERE = frozenset({"global", "tags"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnknownValue:
+    """A key that neither the chart's defaults nor its templates know."""
+
+    path: str
+    """`controller.replicas`."""
+    near: str | None
+    """The nearest key that the chart knows there."""
+
+
+def unknown_values(values: Mapping[str, Any], chart: ChartFiles) -> tuple[UnknownValue, ...]:
+    """Every such key, the outermost only.
+
+    Where a template hands a map on as a whole, or mentions a key by name anywhere, the key counts as known: this
+    may miss a mistake, and accuses nobody wrongly.
+    """
+    return tuple(_unknown(values, _Known.of(chart), ()))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Known:
+    """What a chart says about its values."""
+
+    defaults: Mapping[str, Any]
+    templates: str
+    subcharts: Mapping[str, ChartFiles]
+    """By the key that their values stand under."""
+
+    @classmethod
+    def of(cls, chart: ChartFiles) -> "_Known":
+        text = "\n".join(
+            content.decode(errors="replace")
+            for path, content in chart.files.items()
+            if "/templates/" in f"/{path}" and not path.startswith("charts/")
+        )
+        return cls(defaults=_defaults(chart), templates=text, subcharts=dict(_subcharts(chart)))
+
+    def mentions(self, key: str) -> bool:
+        return re.search(rf"\b{re.escape(key)}\b", self.templates) is not None
+
+    def takes_all(self, key: str) -> bool:
+        return re.search(_TAKES_ALL.format(key=re.escape(key)), self.templates) is not None
+
+
+def _unknown(values: Mapping[str, Any], known: _Known, path: tuple[str, ...]) -> Iterator[UnknownValue]:
+    defaults = _at(known.defaults, path)
+    for name, value in values.items():
+        key = str(name)
+        here = (*path, key)
+        if not path and key in known.subcharts and isinstance(value, Mapping):
+            below = unknown_values(value, known.subcharts[key])
+            yield from (UnknownValue(path=f"{key}.{one.path}", near=one.near) for one in below)
+        elif not path and (key in _EVERYWHERE or key in known.subcharts):
+            continue
+        elif not isinstance(defaults, Mapping) or key not in defaults:
+            if not known.mentions(key):
+                near = nearest(key, [str(one) for one in defaults]) if isinstance(defaults, Mapping) else None
+                yield UnknownValue(path=".".join(here), near=near)
+        elif isinstance(value, Mapping) and defaults[key] and not known.takes_all(key):
+            yield from _unknown(value, known, here)
+
+
+def _at(values: object, path: tuple[str, ...]) -> object:
+    for key in path:
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values
+
+
+def _defaults(chart: ChartFiles) -> Mapping[str, Any]:
+    try:
+        found = load(chart.files.get("values.yaml", b"").decode(errors="replace"))
+    except YamlError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _subcharts(chart: ChartFiles) -> Iterator[tuple[str, ChartFiles]]:
+    """Those in charts/, as folders or archives, by name and by the alias that Chart.yaml gives them."""
+    told = load(chart.files["Chart.yaml"].decode(errors="replace"))
+    aliases: dict[str, list[str]] = {}
+    for one in (told or {}).get("dependencies") or () if isinstance(told, Mapping) else ():
+        aliases.setdefault(str(one["name"]), []).append(str(one.get("alias") or one["name"]))
+    for files in (*_archives(chart), *_folders(chart)):
+        for key in aliases.get(files.name, [files.name]):
+            yield key, files
+
+
+def _archives(chart: ChartFiles) -> Iterator[ChartFiles]:
+    for path, content in chart.files.items():
+        if re.fullmatch(r"charts/[^/]+\.tgz", path):
+            yield read_archive(content, path)
+
+
+def _folders(chart: ChartFiles) -> Iterator[ChartFiles]:
+    for path in chart.files:
+        found = re.fullmatch(r"(charts/[^/]+/)Chart\.yaml", path)
+        if found is None:
+            continue
+        below = found[1]
+        files = {name.removeprefix(below): part for name, part in chart.files.items() if name.startswith(below)}
+        told = load(files["Chart.yaml"].decode(errors="replace"))
+        name = str(told["name"]) if isinstance(told, Mapping) and "name" in told else below.split("/")[1]
+        yield ChartFiles(name=name, version="", files=files)

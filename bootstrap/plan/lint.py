@@ -1,0 +1,180 @@
+"""What will not work as meant, found in files and rendered manifests before anything is created."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from bootstrap.config.dead import DeadThing
+from bootstrap.errors import Place
+from bootstrap.model.kube import Manifest, ref_of
+from bootstrap.model.release import GitChart, LocalChart, Note, OciChart, Release, RepositoryChart
+from bootstrap.model.stack import Provider
+from bootstrap.plan.build import Wanted
+from bootstrap.plan.images import images_of
+from bootstrap.plan.units import cut, emulator_address, emulator_release
+
+_CLASSES = {
+    Provider.KWOK: frozenset({"standard"}),
+    Provider.KIND: frozenset({"standard"}),
+    Provider.K3D: frozenset({"local-path"}),
+}
+"""The storage classes that a new cluster has; nothing is known of an existing one."""
+_EMULATOR_PORT = 4566
+_STORES = frozenset({"ClusterSecretStore", "SecretStore"})
+_ENDPOINT_VARIABLE = re.compile(r"AWS_(?:ENDPOINT_URL(?:_\w+)?|SECRETSMANAGER_ENDPOINT|SSM_ENDPOINT|STS_ENDPOINT)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placed:
+    """An object and who brings it."""
+
+    manifest: Manifest
+    unit: str
+    place: Place | None
+
+
+_Check: TypeAlias = Callable[[Placed], Iterator[str]]
+
+
+def lint(wanted: Wanted, dead: Sequence[DeadThing]) -> tuple[Note, ...]:
+    """A note for everything that is likely not meant; releases that are not rendered are not looked into."""
+    placed = tuple(_placed(wanted))
+    checks: tuple[_Check, ...] = (
+        _storage(wanted, placed),
+        _load_balancer(wanted),
+        _secret_store(wanted),
+        _endpoint(wanted),
+        lambda one: _dead_images(one, dead),
+    )
+    found = [
+        Note(text=f"{one.unit}: {text}", place=one.place) for one in placed for check in checks for text in check(one)
+    ]
+    found += [
+        Note(text=f"release/{release.id}: {text}", place=release.place)
+        for release in wanted.repo.releases
+        for text in _dead_charts(release, dead)
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def unknown_value(release: Release, path: str, near: str | None) -> Note:
+    """The note for a value that the release's chart does not read."""
+    hint = f" (did you mean {near}?)" if near is not None else ""
+    return Note(text=f"release/{release.id}: values.{path}: its chart does not read this{hint}", place=release.place)
+
+
+def _placed(wanted: Wanted) -> Iterator[Placed]:
+    units = cut(wanted.stack, wanted.repo)
+    for part in units.parts:
+        for manifest in part.objects:
+            yield Placed(manifest=manifest, unit=f"objects/{part.id}", place=part.place)
+    for release in units.releases:
+        prepared = wanted.prepared.get(release.id)
+        for manifest in (prepared.manifests or ()) if prepared is not None else ():
+            yield Placed(manifest=manifest, unit=f"release/{release.id}", place=release.place)
+
+
+def _storage(wanted: Wanted, placed: Sequence[Placed]) -> _Check:
+    here = _CLASSES.get(wanted.stack.cluster.provider)
+    made = {ref_of(one.manifest).name for one in placed if one.manifest.get("kind") == "StorageClass"}
+
+    def check(one: Placed) -> Iterator[str]:
+        for name in dict.fromkeys(_storage_classes(one.manifest)):
+            if here is not None and name not in {*here, *made}:
+                provider = wanted.stack.cluster.provider
+                yield f"{ref_of(one.manifest)} asks for storage class {name}; {provider} has {', '.join(sorted(here))}"
+
+    return check
+
+
+def _storage_classes(value: Any) -> Iterator[str]:  # noqa: ANN401 - a manifest's inside
+    if isinstance(value, dict):
+        name = value.get("storageClassName")
+        if isinstance(name, str) and name:
+            yield name
+        for inner in value.values():
+            yield from _storage_classes(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _storage_classes(inner)
+
+
+def _load_balancer(wanted: Wanted) -> _Check:
+    def check(one: Placed) -> Iterator[str]:
+        spec = one.manifest.get("spec") or {}
+        is_one = one.manifest.get("kind") == "Service" and spec.get("type") == "LoadBalancer"
+        if is_one and wanted.stack.cluster.provider is Provider.KIND:
+            yield f"{ref_of(one.manifest)} is a LoadBalancer, which gets no address on kind: use NodePort or ClusterIP"
+
+    return check
+
+
+def _secret_store(wanted: Wanted) -> _Check:
+    def check(one: Placed) -> Iterator[str]:
+        emulator = wanted.stack.emulator
+        aws = ((one.manifest.get("spec") or {}).get("provider") or {}).get("aws") or {}
+        if one.manifest.get("kind") in _STORES and aws and emulator is not None:
+            region = aws.get("region")
+            if region and region != emulator.region:
+                yield f"{ref_of(one.manifest)} reads region {region}, but seeds are in {emulator.region}"
+
+    return check
+
+
+def _endpoint(wanted: Wanted) -> _Check:
+    namespace, name = emulator_address(emulator_release(wanted.stack, wanted.repo.releases))
+    hosts = {f"{name}.{namespace}{suffix}" for suffix in ("", ".svc", ".svc.cluster.local")}
+
+    def check(one: Placed) -> Iterator[str]:
+        if wanted.stack.emulator is None:
+            return
+        for variable, value in _variables(one.manifest):
+            if not _ENDPOINT_VARIABLE.fullmatch(variable) or "://" not in value:
+                continue
+            address = urlsplit(value)
+            if address.hostname not in hosts or address.port != _EMULATOR_PORT:
+                yield (
+                    f"{ref_of(one.manifest)} sets {variable} to {value}; "
+                    f"the emulator is http://{name}.{namespace}.svc:{_EMULATOR_PORT}"
+                )
+
+    return check
+
+
+def _variables(value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - a manifest's inside
+    if isinstance(value, dict):
+        if isinstance(value.get("name"), str) and isinstance(value.get("value"), str):
+            yield value["name"], value["value"]
+        for inner in value.values():
+            yield from _variables(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _variables(inner)
+
+
+def _dead_images(one: Placed, dead: Sequence[DeadThing]) -> Iterator[str]:
+    for image in images_of(one.manifest):
+        for thing in dead:
+            if thing.image is not None and thing.image.fullmatch(image):
+                yield f"{image}: {thing.says}; instead: {thing.instead}"
+
+
+def _dead_charts(release: Release, dead: Sequence[DeadThing]) -> Iterator[str]:
+    source = _source(release)
+    for thing in dead:
+        if thing.chart is not None and thing.chart.fullmatch(source):
+            yield f"chart {source}: {thing.says}; instead: {thing.instead}"
+
+
+def _source(release: Release) -> str:
+    match release.chart:
+        case RepositoryChart(url=url, name=name):
+            return f"{url.rstrip('/')}/{name}"
+        case OciChart(url=url):
+            return url
+        case GitChart(url=url, path=path):
+            return f"{url}/{path}"
+        case LocalChart(path=path):
+            return str(path)
