@@ -9,7 +9,9 @@ from bootstrap.charts.archive import ChartFiles, read_archive
 from bootstrap.config.documents import nearest
 from bootstrap.flux.scalars import YamlError, load
 
-_TAKES_ALL = r"(?:toYaml|toJson|tpl|range|with|include|merge\w*|mustMerge\w*|deepCopy|omit|pick)\b[^}}]*\.{key}\b"
+_TAKES_ALL = (
+    r"(?:toYaml|toJson|tpl|range|with|include|merge\w*|mustMerge\w*|deepCopy|omit|pick)\b[^}}]*\.{key}\b|\"{key}\""
+)
 """A template that hands a whole map on reads every key in it."""
 _EVERYWHERE = frozenset({"global", "tags"})
 
