@@ -106,22 +106,22 @@ def _queue_statement(queue_arn: str, source_arn: str) -> dict[str, Value]:
     }
 
 
-def _queue_url(target: Target, queue_arn: str) -> str | None:
-    found = target.find("sqs", "GetQueueUrl", *_NO_QUEUE, QueueName=queue_arn.rpartition(":")[2])
-    return str(found["QueueUrl"]) if found else None
+def _queue_url(target: Target, queue_arn: str) -> str:
+    """Emulators take the plain form, whichever form they give."""
+    return f"{target.endpoint.url}/{target.account}/{queue_arn.rpartition(':')[2]}"
 
 
 def _queue_policy(target: Target, queue_arn: str) -> Mapping[str, Value] | None:
+    """None: there is no such queue."""
     url = _queue_url(target, queue_arn)
-    if url is None:
+    found = target.find("sqs", "GetQueueAttributes", *_NO_QUEUE, QueueUrl=url, AttributeNames=["Policy"])
+    if found is None:
         return None
-    found = target.find("sqs", "GetQueueAttributes", *_NO_QUEUE, QueueUrl=url, AttributeNames=["Policy"]) or {}
     policy = policy_value(found.get("Attributes", {}).get("Policy"))
     return policy if isinstance(policy, dict) else {}
 
 
 def _put_queue_policy(target: Target, queue_arn: str, policy: Value) -> None:
+    text = policy_text(policy) if policy else ""
     url = _queue_url(target, queue_arn)
-    if url is not None:
-        text = policy_text(policy) if policy else ""
-        target.call("sqs", "SetQueueAttributes", QueueUrl=url, Attributes={"Policy": text})
+    target.call("sqs", "SetQueueAttributes", QueueUrl=url, Attributes={"Policy": text})

@@ -1,16 +1,28 @@
 """AWS Lambda."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bootstrap.config.documents import ValuePath, nearest
-from bootstrap.engine.wait import wait_until
-from bootstrap.errors import Problem, StepFailedError
+from bootstrap.config.documents import nearest
+from bootstrap.errors import Problem
 from bootstrap.seeds import lambda_events as events
 from bootstrap.seeds.aws_shapes import members
+from bootstrap.seeds.lambda_checks import NAME, RESERVED, RUNTIME, event_problems, file_problems
 from bootstrap.seeds.lambda_code import code_hash, packed
+from bootstrap.seeds.lambda_configuration import (
+    AWS_DEFAULTS,
+    DEFAULT_ROLE,
+    DEFAULTS,
+    SIMPLE,
+    UNTOLD_BY_MOTO,
+    back_to_default,
+    configuration_fields,
+    default_role,
+    is_configuration,
+    machine,
+    settled,
+)
 from bootstrap.seeds.lambda_parts import (
     Alias,
     Layer,
@@ -25,6 +37,7 @@ from bootstrap.seeds.lambda_parts import (
     put_url,
     url_fields,
 )
+from bootstrap.seeds.lambda_smoke import LAMBDA_INVOKE, SMOKE, prove
 from bootstrap.seeds.model import (
     KNOWN_LATER,
     Desired,
@@ -39,40 +52,12 @@ from bootstrap.seeds.model import (
 )
 from bootstrap.seeds.schema import TAGS, Anything, Aws, Either, Flag, ListOf, MapOf, Record, Text, Whole
 from bootstrap.seeds.service import Exported, Look, Scope, Service, Written, tag_changes, tag_fields
-from bootstrap.seeds.target import OWNER_TAG, Answer, Target
+from bootstrap.seeds.target import OWNER_TAG, Target
 
-LAMBDA_INVOKE = "lambda-invoke"
 """The capability of an emulator that runs functions."""
-DEFAULT_ROLE = "bootstrap-lambda"
 
 _ABSENT = ("ResourceNotFoundException",)
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_RUNTIME = re.compile(
-    r"python\d\.\d+|nodejs\d+\.x|java\d+(\.al\w+)?|dotnet\w+(\.\d)?|ruby\d\.\d|go1\.x|provided(\.al\w+)?"
-)
-_RESERVED = re.compile(
-    r"_HANDLER|_X_AMZN_TRACE_ID|AWS_(DEFAULT_)?REGION|AWS_EXECUTION_ENV|AWS_LAMBDA_.*|AWS_ACCESS_KEY(_ID)?"
-    r"|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|LAMBDA_(TASK_ROOT|RUNTIME_DIR)"
-)
 _SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|API_?KEY|PRIVATE", re.IGNORECASE)
-_READY_SECONDS = 60.0
-_SIMPLE = {"Runtime": "runtime", "Handler": "handler", "Description": "description", "Timeout": "timeout"} | {
-    "MemorySize": "memory",
-    "Role": "role",
-}
-_DEFAULTS: Mapping[str, Value] = {"description": "", "timeout": 3, "memory": 128}
-_AWS_DEFAULTS: Mapping[str, Value] = {
-    "Architectures": ["x86_64"],
-    "EphemeralStorage": {"Size": 512},
-    "TracingConfig": {"Mode": "PassThrough"},
-    "DeadLetterConfig": {"TargetArn": ""},
-    "KMSKeyArn": "",
-    "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},
-    "SnapStart": {"ApplyOn": "None"},
-    "LoggingConfig": {"LogFormat": "Text"},
-    "FileSystemConfigs": [],
-}
-_UNTOLD_BY_MOTO = frozenset({"DeadLetterConfig", "KMSKeyArn", "LoggingConfig", "FileSystemConfigs"})
 _INSTEAD = {
     "FunctionName": "it is the fixture's key",
     "Code": "write source or s3",
@@ -82,10 +67,9 @@ _INSTEAD = {
     "Publish": "write aliases",
     "PackageType": "only zip packages can be declared",
     "ImageConfig": "only zip packages can be declared",
-    **{name: f"write {ours}" for name, ours in _SIMPLE.items()},
+    **{name: f"write {ours}" for name, ours in SIMPLE.items()},
 }
 
-SMOKE = Record(keys={"event": Anything(), "expect": Anything()}, required=("event",))
 URL = Either(
     (Flag(), Record(keys={"auth": Text(choices=("NONE", "AWS_IAM")), "cors": MapOf(Anything()), "invokeMode": Text()}))
 )
@@ -124,18 +108,18 @@ class Lambda(Service):
     def check(self, fixture: Fixture) -> Iterator[Problem]:
         """Names, files, runtimes, reserved variables, and what an event source takes."""
         name, body = fixture.id.name, fixture.body
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             yield fixture.problem((), f"{name!r} is not a function name (letters, digits, - and _; at most 64)")
-        if not _RUNTIME.fullmatch(body["runtime"]) and "${" not in body["runtime"]:
+        if not RUNTIME.fullmatch(body["runtime"]) and "${" not in body["runtime"]:
             known = getattr(members("lambda", "CreateFunction")["Runtime"], "enum", ())
             near = nearest(body["runtime"], known)
             hint = f" (did you mean {near}?)" if near else ""
             yield fixture.problem(("runtime",), f"{body['runtime']!r} is not a runtime{hint}")
         for variable in body.get("environment", {}):
-            if _RESERVED.fullmatch(variable):
+            if RESERVED.fullmatch(variable):
                 yield fixture.problem(("environment", variable), "is reserved by Lambda")
-        yield from _file_problems(fixture)
-        yield from _event_problems(fixture)
+        yield from file_problems(fixture)
+        yield from event_problems(fixture)
 
     def needs(self, fixture: Fixture) -> Iterator[Need]:
         """Event sources, and the bucket of the code."""
@@ -163,7 +147,7 @@ class Lambda(Service):
         if answer is None:
             return None
         configuration, tags = answer["Configuration"], answer.get("Tags") or {}
-        fields = {**_configuration_fields(configuration), **tag_fields(tags)}
+        fields = {**configuration_fields(configuration), **tag_fields(tags)}
         attributes = {**self.predict(look.name, target), "arn": configuration["FunctionArn"]}
         if look.wants("layers"):
             declared = look.body.get("layers", [])
@@ -192,7 +176,7 @@ class Lambda(Service):
         package = _Package(fixture, body, scope)
         fields: dict[str, Value] = {
             "code": package.code_hash,
-            **{ours: body[ours] for ours in _SIMPLE.values() if ours in body},
+            **{ours: body[ours] for ours in SIMPLE.values() if ours in body},
             **{f"environment.{name}": value for name, value in body.get("environment", {}).items()},
             **{f"aws.{name}": value for name, value in body.get("aws", {}).items()},
             **tag_fields(body.get("tags", {})),
@@ -211,7 +195,7 @@ class Lambda(Service):
             fields["smoke"] = KNOWN_LATER if package.code_hash == KNOWN_LATER else digest([body["smoke"], parts])
             ledger.add("smoke")
         if scope.target.endpoint.driver == "moto":
-            ledger |= {f"aws.{name}" for name in body.get("aws", {}) if name in _UNTOLD_BY_MOTO}
+            ledger |= {f"aws.{name}" for name in body.get("aws", {}) if name in UNTOLD_BY_MOTO}
         return Desired(
             id=fixture.id,
             fields=fields,
@@ -251,7 +235,7 @@ class Lambda(Service):
         """The function, then what hangs on it; the smoke event last."""
         package: _Package = desired.spec
         tags = {path.removeprefix("tags."): text for path, text in desired.fields.items() if path.startswith("tags.")}
-        role = package.body.get("role") or _default_role(target)
+        role = package.body.get("role") or default_role(target)
         made = target.call(
             "lambda",
             "CreateFunction",
@@ -260,12 +244,12 @@ class Lambda(Service):
             **{"Role": role, **_configuration(target, package, created=True)},
             Tags=target.tagged(tags),
         )
-        _settled(target, desired.id.name)
+        settled(target, desired.id.name)
         url = put_url(target, desired.id.name, desired.fields.get("functionUrl"), there=False)
         for source in package.sources.values():
             events.connect(target, desired.id.name, source)
         _point_aliases(target, desired.id.name, package)
-        _prove(target, desired)
+        prove(target, desired)
         return Written(attributes={"arn": made["FunctionArn"], **({"url": url} if url else {})})
 
     def update(
@@ -275,13 +259,13 @@ class Lambda(Service):
         name, package = desired.id.name, desired.spec
         changed = {one.path: one.new for one in differences}
         if "code" in changed or "aws.Architectures" in changed:
-            target.call("lambda", "UpdateFunctionCode", FunctionName=name, **package.code(), **_machine(changed))
-            _settled(target, name)
-        if any(_is_configuration(path) for path in changed):
+            target.call("lambda", "UpdateFunctionCode", FunctionName=name, **package.code(), **machine(changed))
+            settled(target, name)
+        if any(is_configuration(path) for path in changed):
             undeclared = [path for path, new in changed.items() if new is None and path not in desired.fields]
-            sent = {**_configuration(target, package, created=False), **_back_to_default(undeclared)}
+            sent = {**_configuration(target, package, created=False), **back_to_default(undeclared)}
             target.call("lambda", "UpdateFunctionConfiguration", FunctionName=name, **sent)
-            _settled(target, name)
+            settled(target, name)
         _update_tags(target, observed.attributes["arn"], differences)
         url = ""
         if "functionUrl" in changed:
@@ -293,10 +277,10 @@ class Lambda(Service):
         ]
         for alias in gone:
             target.find("lambda", "DeleteAlias", *_ABSENT, FunctionName=name, Name=alias)
-        if any(path.startswith("aliases.") or path == "code" or _is_configuration(path) for path in changed):
+        if any(path.startswith("aliases.") or path == "code" or is_configuration(path) for path in changed):
             _point_aliases(target, name, package)
         if "smoke" in changed:
-            _prove(target, desired)
+            prove(target, desired)
         return Written(attributes={"url": url} if url else {})
 
     def delete(self, target: Target, observed: Observed) -> None:
@@ -310,8 +294,8 @@ class Lambda(Service):
         fields, name = observed.fields, observed.id.name
         body: dict[str, Value] = {
             ours: fields[ours]
-            for ours in _SIMPLE.values()
-            if fields.get(ours) not in {None, ""} and fields[ours] != _DEFAULTS.get(ours)
+            for ours in SIMPLE.values()
+            if fields.get(ours) not in {None, ""} and fields[ours] != DEFAULTS.get(ours)
         }
         if str(body.get("role", "")).endswith(f"/{DEFAULT_ROLE}"):
             del body["role"]
@@ -323,7 +307,7 @@ class Lambda(Service):
         aws = {
             key: value
             for path, value in fields.items()
-            if (key := path.removeprefix("aws.")) != path and value and value != _AWS_DEFAULTS.get(key)
+            if (key := path.removeprefix("aws.")) != path and value and value != AWS_DEFAULTS.get(key)
         }
         body |= {
             "environment": environment,
@@ -368,37 +352,6 @@ class _Package:
         return code_hash(found["Body"].read()) if found else KNOWN_LATER
 
 
-def _file_problems(fixture: Fixture) -> Iterator[Problem]:
-    body = fixture.body
-    if "source" in body and "${" not in body["source"]:
-        source = fixture.file(body["source"])
-        if not source.exists():
-            yield fixture.problem(("source",), f"there is no file or folder {body['source']}")
-        elif source.is_dir() and body["runtime"].startswith("python"):
-            module = body["handler"].rpartition(".")[0].replace(".", "/")
-            if not module:
-                yield fixture.problem(("handler",), "must be MODULE.FUNCTION, such as app.handler")
-            elif not (source / f"{module}.py").is_file() and not (source / module / "__init__.py").is_file():
-                yield fixture.problem(("handler",), f"there is no {module}.py in {body['source']}")
-    for number, layer in enumerate(body.get("layers", ())):
-        if not layer.startswith(("arn:", "${")) and not fixture.file(layer).exists():
-            yield fixture.problem(("layers", number), f"there is no file or folder {layer}")
-
-
-def _event_problems(fixture: Fixture) -> Iterator[Problem]:
-    seen: dict[str, int] = {}
-    for number, one in enumerate(fixture.body.get("events", ())):
-        path: ValuePath = ("events", number)
-        kind = events.kind_of_source(one)
-        for key in one:
-            if key != kind and key not in events.ALLOWED[kind]:
-                yield fixture.problem((*path, key), f"is not for a {kind}")
-        identity = digest([one[kind], one.get("prefix"), one.get("suffix")]) + kind
-        first = seen.setdefault(identity, number)
-        if first != number:
-            yield fixture.problem((*path, kind), f"{one[kind]} is given twice (first in events[{first}])")
-
-
 def _buckets(body: Mapping[str, Value]) -> list[str]:
     return [one["bucket"] for one in body.get("events", ()) if "bucket" in one and "${" not in one["bucket"]]
 
@@ -420,77 +373,16 @@ def _wanted_url(given: Value) -> Value:
     }
 
 
-def _configuration_fields(configuration: Answer) -> dict[str, Value]:
-    variables = (configuration.get("Environment") or {}).get("Variables") or {}
-    return {
-        "code": configuration["CodeSha256"],
-        **{ours: configuration.get(theirs) for theirs, ours in _SIMPLE.items()},
-        **{f"environment.{name}": value for name, value in variables.items()},
-        **{f"aws.{name}": configuration[name] for name in _AWS_DEFAULTS if name in configuration},
-    }
-
-
-def _machine(changed: Mapping[str, Value]) -> dict[str, Value]:
-    """The processor the code is for, which AWS changes with the code alone."""
-    if "aws.Architectures" not in changed:
-        return {}
-    return {"Architectures": changed["aws.Architectures"] or _AWS_DEFAULTS["Architectures"]}
-
-
-def _is_configuration(path: str) -> bool:
-    if path == "aws.Architectures":
-        return False
-    return path in {*_SIMPLE.values(), "layers"} or path.startswith(("environment.", "aws."))
-
-
 def _configuration(target: Target, package: _Package, *, created: bool) -> dict[str, Any]:
     """As CreateFunction and UpdateFunctionConfiguration take it; Architectures belong to the code later on."""
     body = package.body
-    sent: dict[str, Any] = {theirs: body[ours] for theirs, ours in _SIMPLE.items() if ours in body}
+    sent: dict[str, Any] = {theirs: body[ours] for theirs, ours in SIMPLE.items() if ours in body}
     sent["Environment"] = {"Variables": dict(body.get("environment", {}))}
     only_created = {"Architectures", "CodeSigningConfigArn", "DurableConfig"}
     sent |= {name: value for name, value in body.get("aws", {}).items() if created or name not in only_created}
     if package.layers:
         sent["Layers"] = [publish_layer(target, layer) for layer in package.layers]
     return sent
-
-
-def _back_to_default(paths: Iterable[str]) -> dict[str, Any]:
-    theirs = {ours: name for name, ours in _SIMPLE.items()}
-    sent: dict[str, Any] = {}
-    for path in paths:
-        if path == "layers":
-            sent["Layers"] = []
-        elif path in _DEFAULTS:
-            sent[theirs[path]] = _DEFAULTS[path]
-        elif path.removeprefix("aws.") in _AWS_DEFAULTS and path != "aws.Architectures":
-            sent[path.removeprefix("aws.")] = _AWS_DEFAULTS[path.removeprefix("aws.")]
-    return sent
-
-
-def _default_role(target: Target) -> str:
-    """A role that Lambda may assume; moto asks for one that exists."""
-    if target.endpoint.driver == "moto":
-        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        target.find(
-            "iam", "CreateRole", "EntityAlreadyExists", RoleName=DEFAULT_ROLE, AssumeRolePolicyDocument=document
-        )
-    return f"arn:aws:iam::{target.account}:role/{DEFAULT_ROLE}"
-
-
-def _settled(target: Target, name: str) -> None:
-    """Wait until the function can be run and changed."""
-
-    def state() -> str | None:
-        found = target.call("lambda", "GetFunctionConfiguration", FunctionName=name)
-        if "Failed" in {found.get("State"), found.get("LastUpdateStatus")}:
-            reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or "no reason given"
-            raise StepFailedError(f"function {name} cannot start: {reason}", fix="check its runtime and code")
-        busy = found.get("State") == "Pending" or found.get("LastUpdateStatus") == "InProgress"
-        return None if busy else "Active"
-
-    wait_until(state, target.cancel.within(_READY_SECONDS, f"function {name} becoming active"), interval=0.05)
 
 
 def _update_tags(target: Target, arn: str, differences: Sequence[Difference]) -> None:
@@ -524,43 +416,6 @@ def _update_events(target: Target, desired: Desired, observed: Observed, paths: 
 def _point_aliases(target: Target, name: str, package: _Package) -> None:
     for alias in _aliases(package.body):
         point_alias(target, name, alias)
-
-
-def _prove(target: Target, desired: Desired) -> None:
-    """Run the smoke events.
-
-    Raises:
-        StepFailedError: the function fails, or answers something else.
-    """
-    given = desired.spec.body.get("smoke")
-    if not given or not target.can(LAMBDA_INVOKE):
-        return
-    for smoke in given if isinstance(given, list) else [given]:
-        payload = json.dumps(smoke["event"]).encode()
-        answer = target.call("lambda", "Invoke", FunctionName=desired.id.name, Payload=payload)
-        text = answer["Payload"].read().decode(errors="replace")
-        if answer.get("FunctionError"):
-            raise _smoke_failed(desired, smoke, text, "fails")
-        if "expect" in smoke and _json(text) != smoke["expect"]:
-            raise _smoke_failed(desired, smoke, text, "does not answer what is expected")
-
-
-def _smoke_failed(desired: Desired, smoke: Mapping[str, Value], text: str, what: str) -> StepFailedError:
-    evidence = [f"event: {json.dumps(smoke['event'])}"]
-    if "expect" in smoke:
-        evidence.append(f"expected: {json.dumps(smoke['expect'])}")
-    return StepFailedError(
-        f"smoke test of {desired.id} {what}: {text[:500]}",
-        evidence=[*evidence, f"answered: {text[:500]}"],
-        fix="correct the function or its smoke event, then apply again",
-    )
-
-
-def _json(text: str) -> Value:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _exported_event(source: events.EventSource) -> dict[str, Value]:
