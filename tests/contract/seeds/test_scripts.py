@@ -83,7 +83,7 @@ def test_a_failing_script_fails_with_its_output_and_runs_again(bench: Bench) -> 
     for _ in range(2):
         with pytest.raises(StepFailedError) as failed:
             bench.apply()
-        assert "10-fails.sh failed with exit code 3" in failed.value.evidence[0]
+        assert "10-fails.sh failed with exit code 3" in " ".join((failed.value.what, *failed.value.evidence))
     log = (bench.folder / "seeds" / "logs" / "10-fails.sh.log").read_text()
     assert log == "to the screen\nno such thing\n"
     assert queues(bench) == ["declared"]
@@ -132,6 +132,6 @@ def test_without_the_cli_a_script_says_so(bench: Bench, monkeypatch: pytest.Monk
     script(bench, "10-cli.sh", "aws s3 mb s3://x\n")
     with pytest.raises(StepFailedError) as failed:
         bench.apply()
-    assert "failed with exit code 127" in failed.value.evidence[0]
+    assert "failed with exit code 127" in " ".join((failed.value.what, *failed.value.evidence))
     log = (bench.folder / "seeds" / "logs" / "10-cli.sh.log").read_text()
     assert log == "the aws command line is not installed (run: pip install awscli)\n"
