@@ -28,6 +28,7 @@ COMMANDS = {
     "logs": "Show the logs of the last run, or of a long-lived program.",
     "render": "Print the objects of each release as they will be installed.",
     "images": "Print the images that each release will pull.",
+    "diff": "Show what up would change in the running cluster.",
     "lint": "Say what will not work as meant; needs no cluster.",
     "lock": "Write down which version and digest each chart means.",
     "graph": "Print every edge between steps with its reason.",

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -23,6 +23,7 @@ from bootstrap.console.mask import SECRETS
 from bootstrap.console.records import JsonRenderer
 from bootstrap.console.renderer import FanOut, Renderer
 from bootstrap.console.stream import write_result, write_text
+from bootstrap.engine.diff import differences
 from bootstrap.engine.flow import (
     Planning,
     PlanOptions,
@@ -35,6 +36,7 @@ from bootstrap.engine.flow import (
 )
 from bootstrap.engine.status import read_status
 from bootstrap.errors import ExitCode
+from bootstrap.kube.difference import KubeDifferences, ObjectDifference
 from bootstrap.model.event import Emit
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Note
@@ -140,6 +142,17 @@ def linting(stack: StackOptions, tell: TellOptions, flags: SettingFlags) -> tupl
     opened, cancel = _opened(stack, flags)
     with interruptible(cancel, opened.processes):
         return lint_all(opened.platform, told_on_stderr, cancel)
+
+
+def differing(
+    stack: StackOptions, tell: TellOptions, flags: SettingFlags
+) -> Iterator[tuple[str, Sequence[ObjectDifference]]]:
+    """What up would change in the running cluster, by unit."""
+    del tell
+    opened, cancel = _opened(stack, flags)
+    with interruptible(cancel, opened.processes):
+        planned = plan_up(opened.platform, PlanOptions(), cancel)
+        yield from differences(planned, KubeDifferences(opened.processes, opened.platform.state.folder.name), cancel)
 
 
 def locking(stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, upgrade: bool) -> tuple[Path, int]:

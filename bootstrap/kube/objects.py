@@ -110,7 +110,7 @@ class KubeObjects:
         wait_for_kind(ref, api, cancel, say)
         ref = in_namespace(ref, "default", api, cancel)
         self._refuse_foreign(ref, api, cancel)
-        apply_patiently(_labelled(manifest, self._owner), api, cancel, say)
+        apply_patiently(labelled(manifest, self._owner), api, cancel, say)
         return ref
 
     def _refuse_foreign(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> None:
@@ -193,7 +193,8 @@ def _labels(live: Manifest | None) -> Mapping[str, Any]:
     return ((live or {}).get("metadata") or {}).get("labels") or {}
 
 
-def _labelled(manifest: Manifest, owner: str) -> Manifest:
+def labelled(manifest: Manifest, owner: str) -> Manifest:
+    """The object with the mark of the stack that applies it."""
     metadata = dict(manifest.get("metadata") or {})
     metadata["labels"] = {**(metadata.get("labels") or {}), OWNER_LABEL: owner}
     return {**manifest, "metadata": metadata}

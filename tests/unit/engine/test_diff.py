@@ -1,0 +1,59 @@
+from collections.abc import Sequence
+
+import pytest
+
+from bootstrap.clock import CancelToken
+from bootstrap.engine.diff import differences
+from bootstrap.engine.flow import Planning
+from bootstrap.errors import RefusedError
+from bootstrap.model.kube import KubeContext, Manifest
+from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState
+from bootstrap.model.release import FluxRepo
+from bootstrap.model.step import Plan
+from bootstrap.plan.build import Wanted
+from fakes.clock import FakeClock
+from fakes.ports import KUBE
+from fakes.repo import config_map, kustomization, release, stack
+
+HOOK: Manifest = {"kind": "Job", "metadata": {"name": "hook", "annotations": {"helm.sh/hook": "pre-install"}}}
+CRD: Manifest = {"kind": "CustomResourceDefinition", "metadata": {"name": "widgets.example.dev"}}
+
+
+def planning(state: TargetState) -> Planning:
+    a = release("a")
+    prepared = PreparedRelease(release=a, manifests=(config_map("mine"), HOOK, CRD))
+    wanted = Wanted(
+        stack=stack(),
+        repo=FluxRepo(kustomizations=(kustomization("apps", config_map("one")),), releases=(a,)),
+        prepared={a.id: prepared},
+    )
+    kube = KUBE if state is TargetState.RUNNING else None
+    return Planning(plan=Plan(), wanted=wanted, observed=Observed(cluster=ClusterObserved(state=state, kube=kube)))
+
+
+def test_each_unit_is_compared_as_it_would_be_applied() -> None:
+    asked: list[tuple[Sequence[Manifest], str, str]] = []
+
+    def compare(
+        objects: Sequence[Manifest], namespace: str, manager: str, kube: KubeContext, cancel: CancelToken
+    ) -> int:
+        assert kube is KUBE
+        asked.append((objects, namespace, manager))
+        return len(asked)
+
+    found = list(differences(planning(TargetState.RUNNING), compare, CancelToken(FakeClock())))
+    assert found == [("objects/flux-system/apps", 1), ("release/apps/a", 2)]
+    (plain, _, manager), (installed, namespace, helm) = asked
+    assert (plain, manager) == ((config_map("one"),), "bootstrap")
+    assert (namespace, helm) == ("apps", "helm")
+    (only,) = installed
+    assert only["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "Helm"}
+    assert only["metadata"]["annotations"] == {
+        "meta.helm.sh/release-name": "a",
+        "meta.helm.sh/release-namespace": "apps",
+    }
+
+
+def test_without_a_cluster_there_is_nothing_to_compare_with() -> None:
+    with pytest.raises(RefusedError, match="the cluster does not run"):
+        list(differences(planning(TargetState.STOPPED), lambda *_: None, CancelToken(FakeClock())))
