@@ -21,6 +21,7 @@ from bootstrap.model.kube import ObjectRef
 from bootstrap.model.release import FluxRepo, Note
 from bootstrap.model.stack import ClusterSpec, Provider, Stack, StatePaths
 from bootstrap.model.status import Health
+from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted
 from bootstrap.plan.units import cut
 from bootstrap.process import Command, Processes, SystemProcesses
@@ -123,7 +124,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         clock=clock,
         read=lambda token: _read(parts, token),
         check=_check(parts),
-        preflight=lambda wanted, releases: _preflight(charts, wanted, releases),
+        preflight=lambda wanted, steps: _preflight(charts, wanted, steps),
         infer=lambda wanted: _infer(parts, wanted),
         health=_health(parts),
         watch=_watch(ports.cluster),
@@ -320,13 +321,16 @@ def _origin(root: Path, processes: Processes, cancel: CancelToken) -> str | None
     return processes.run(asked, cancel, check=False).text().strip() or None
 
 
-def _preflight(charts: "HelmCharts", wanted: Wanted, releases: Sequence[str]) -> tuple[Note, ...]:
-    from bootstrap.config.dead import known_dead  # noqa: PLC0415 - `--help` needs no plan
+def _preflight(charts: "HelmCharts", wanted: Wanted, steps: Sequence[str]) -> tuple[Note, ...]:
+    if not steps:
+        return ()
+    from bootstrap.config.dead import known_dead  # noqa: PLC0415 - not for a run that changes nothing
     from bootstrap.plan.lint import lint, unknown_value  # noqa: PLC0415
 
-    found = list(lint(wanted, known_dead()))
-    for prepared in (wanted.prepared[name] for name in releases if name in wanted.prepared):
-        found += [unknown_value(prepared.release, one.path, one.near) for one in charts.unknown_values(prepared)]
+    found = list(lint(wanted, known_dead(), frozenset(steps)))
+    for prepared in wanted.prepared.values():
+        if ids.release(prepared.release.id) in steps:
+            found += [unknown_value(prepared.release, one.path, one.near) for one in charts.unknown_values(prepared)]
     return tuple(found)
 
 

@@ -33,14 +33,15 @@ from bootstrap.model.event import (
 )
 from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.observed import Observed, PreparedRelease, TargetState
-from bootstrap.model.release import FluxRepo, Note, Release
+from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import Provider, Stack, StatePaths
 from bootstrap.model.status import Health
-from bootstrap.model.step import InstallRelease, Plan, StepId
+from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.select import select
 from bootstrap.plan.teardown import build_teardown
+from bootstrap.plan.units import cut
 from bootstrap.process import Processes
 
 PROGRAMS = StepId("programs")
@@ -65,7 +66,7 @@ class Platform:
     check: Callable[[], object]
     """Reads everything else that the stack names, the fixtures; raises InvalidError."""
     preflight: Callable[[Wanted, Sequence[str]], Sequence[Note]]
-    """What will likely not work as meant; the values of the releases of these ids are held against their charts."""
+    """What will likely not work as meant in these steps."""
     infer: Infer
     """Reads more edges from rendered manifests."""
     health: Callable[[Sequence[ObjectRef], str, KubeContext, CancelToken], Mapping[ObjectRef, tuple[Health, str]]]
@@ -126,17 +127,16 @@ def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Pl
         checking.result()
         observed = observing.result()
     plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
-    plan = replace(plan, notes=(*plan.notes, *platform.preflight(wanted, _installed(plan))))
+    plan = replace(plan, notes=(*plan.notes, *platform.preflight(wanted, _applied(plan))))
     if options.strict and plan.notes:
         nowhere = Place(file=platform.stack.name)
         raise InvalidError([Problem(place=note.place or nowhere, text=note.text) for note in plan.notes])
     return Planning(plan=plan, wanted=wanted, observed=observed)
 
 
-def _installed(plan: Plan) -> tuple[str, ...]:
-    """The ids of the releases that this plan installs."""
-    actions = (step.action for step in plan.steps)
-    return tuple(action.prepared.release.id for action in actions if isinstance(action, InstallRelease))
+def _applied(plan: Plan) -> tuple[StepId, ...]:
+    """The steps that bring objects into the cluster."""
+    return tuple(step.id for step in plan.steps if isinstance(step.action, InstallRelease | ApplyObjects))
 
 
 def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
@@ -180,7 +180,11 @@ def lint_all(platform: Platform, say: Say, cancel: CancelToken) -> tuple[Note, .
     platform.check()
     prepared = {one.release.id: one for one in prepare_all(platform, repo.releases, say, cancel)}
     wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared)
-    return (*repo.notes, *platform.preflight(wanted, tuple(prepared)))
+    units = cut(platform.stack, repo).listed
+    steps = [ids.objects(one.id) if isinstance(one, Kustomization) else ids.release(one.id) for one in units]
+    # A suspended release is looked at too: its day may come.
+    steps += [ids.release(one.id) for one in repo.releases]
+    return (*repo.notes, *platform.preflight(wanted, steps))
 
 
 def prepare_all(

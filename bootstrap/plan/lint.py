@@ -1,7 +1,7 @@
 """What will not work as meant, found in files and rendered manifests before anything is created."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from bootstrap.errors import Place
 from bootstrap.model.kube import Manifest, ref_of
 from bootstrap.model.release import GitChart, LocalChart, Note, OciChart, Release, RepositoryChart
 from bootstrap.model.stack import Provider
+from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted
 from bootstrap.plan.images import images_of
 from bootstrap.plan.units import cut, emulator_address, emulator_release
@@ -38,11 +39,15 @@ class Placed:
 _Check: TypeAlias = Callable[[Placed], Iterator[str]]
 
 
-def lint(wanted: Wanted, dead: Sequence[DeadThing]) -> tuple[Note, ...]:
-    """A note for everything that is likely not meant; releases that are not rendered are not looked into."""
-    placed = tuple(_placed(wanted))
+def lint(wanted: Wanted, dead: Sequence[DeadThing], units: Collection[str]) -> tuple[Note, ...]:
+    """A note for everything in these units (step ids) that is likely not meant.
+
+    Releases that are not rendered are not looked into.
+    """
+    everything = tuple(_placed(wanted))
+    placed = tuple(one for one in everything if one.unit in units)
     checks: tuple[_Check, ...] = (
-        _storage(wanted, placed),
+        _storage(wanted, everything),
         _load_balancer(wanted),
         _secret_store(wanted),
         _endpoint(wanted),
@@ -54,6 +59,7 @@ def lint(wanted: Wanted, dead: Sequence[DeadThing]) -> tuple[Note, ...]:
     found += [
         Note(text=f"release/{release.id}: {text}", place=release.place)
         for release in wanted.repo.releases
+        if ids.release(release.id) in units
         for text in _dead_charts(release, dead)
     ]
     return tuple(dict.fromkeys(found))
@@ -72,7 +78,9 @@ def _placed(wanted: Wanted) -> Iterator[Placed]:
             yield Placed(manifest=manifest, unit=f"objects/{part.id}", place=part.place)
     for release in units.releases:
         prepared = wanted.prepared.get(release.id)
-        for manifest in (prepared.manifests or ()) if prepared is not None else ():
+        rendered = (prepared.manifests or ()) if prepared is not None else ()
+        # Definitions are large, and name nothing that is looked for.
+        for manifest in (one for one in rendered if one.get("kind") != "CustomResourceDefinition"):
             yield Placed(manifest=manifest, unit=f"release/{release.id}", place=release.place)
 
 

@@ -40,6 +40,7 @@ def store(region: str) -> Manifest:
     }
 
 
+UNITS = frozenset({"objects/flux-system/apps", "objects/flux-system/apps+custom"})
 SERVICE: Manifest = {
     "apiVersion": "v1",
     "kind": "Service",
@@ -52,7 +53,7 @@ def noted(*objects: Manifest, provider: Provider = Provider.KWOK) -> list[str]:
     repo = FluxRepo(kustomizations=(kustomization("apps", *objects),))
     wanted = Wanted(stack=stack(emulator=True, provider=provider), repo=repo)
     return [
-        note.text.removeprefix("objects/flux-system/apps").lstrip("+custom: ") for note in lint(wanted, known_dead())
+        note.text.removeprefix("objects/flux-system/apps").lstrip("+custom: ") for note in lint(wanted, known_dead(), UNITS)
     ]
 
 
@@ -128,9 +129,15 @@ def test_charts_that_are_dead_and_what_they_render() -> None:
     bitnami = release("pg", chart="postgresql")
     prepared = PreparedRelease(release=bitnami, manifests=(pod("bitnami/postgresql:16"),))
     wanted = Wanted(stack=stack(), repo=FluxRepo(releases=(dying, bitnami)), prepared={bitnami.id: prepared})
-    texts = [note.text for note in lint(wanted, known_dead())]
+    units = {"release/apps/wego", "release/apps/pg"}
+    texts = [note.text for note in lint(wanted, known_dead(), units)]
     assert [text.partition(":")[0] for text in texts] == ["release/apps/pg", "release/apps/wego"]
     assert "Headlamp" in texts[1]
+
+
+def test_only_the_units_that_are_asked_about_are_looked_into() -> None:
+    wanted = Wanted(stack=stack(), repo=FluxRepo(kustomizations=(kustomization("apps", claim("fast")),)))
+    assert lint(wanted, known_dead(), frozenset({"objects/flux-system/other"})) == ()
 
 
 def test_a_value_that_is_not_read() -> None:
