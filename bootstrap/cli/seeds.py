@@ -158,10 +158,12 @@ def _running(platform: "Platform", cancel: CancelToken) -> EmulatorEndpoint:
 
 def _endpoint(url: str, cancel: CancelToken, writes: bool) -> EmulatorEndpoint:  # noqa: FBT001 - as `_Find` says
     """A running emulator, proven; a verb that only reads leaves nothing in it."""
+    from bootstrap.emulators.address import Trust  # noqa: PLC0415
     from bootstrap.emulators.endpoint import EndpointEmulator  # noqa: PLC0415
     from bootstrap.model.stack import EmulatorSpec, Placement  # noqa: PLC0415
 
-    emulator = EndpointEmulator(EmulatorSpec(placement=Placement.ENDPOINT, endpoint=url))
+    # An address on the command line may be a slip; one beyond this machine has to stand in a stack file.
+    emulator = EndpointEmulator(EmulatorSpec(placement=Placement.ENDPOINT, endpoint=url), trust=Trust.LOOPBACK)
     if writes:
         return emulator.up(cancel, lambda _text: None)
     observed = emulator.observe(cancel)
