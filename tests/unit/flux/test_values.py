@@ -108,3 +108,9 @@ def test_a_key_without_a_name_sets_nothing(path: str, expected: dict[str, Any]) 
 def test_what_follows_a_comma_is_another_path(value: str) -> None:
     with pytest.raises(PathError):
         set_value({}, "a", value)
+
+
+def test_a_list_may_be_followed_by_another_path() -> None:
+    values: dict[str, Any] = {}
+    set_value(values, "a", "{x,1},b=y")
+    assert values == {"a": ["x", 1], "b": "y"}
