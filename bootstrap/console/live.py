@@ -47,7 +47,7 @@ class LiveRenderer:
         match event:
             case RunStarted():
                 self._start()
-            case Noted(note=note):
+            case Noted(note=note) if not note.expected:
                 self._above(f"note: {note.place}: {note.text}" if note.place else f"note: {note.text}")
             case RunFinished():
                 self._finish(event)

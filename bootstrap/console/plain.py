@@ -46,6 +46,8 @@ class PlainRenderer:
                 self._writer.write(headline)
             case Planned(plan=plan):
                 self._plan(plan)
+            case Noted(note=note) if note.expected and self._verbosity < 1:
+                pass  # of every Flux repository; plan, lint and the log have it
             case Noted(at=at, note=note):
                 self._line(at, "note ", f"{note.place}: {note.text}" if note.place else note.text)
             case RunFinished():

@@ -128,9 +128,10 @@ def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Pl
         observed = observing.result()
     plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
     plan = replace(plan, notes=(*plan.notes, *platform.preflight(wanted, _applied(plan))))
-    if options.strict and plan.notes:
+    unexpected = [note for note in plan.notes if not note.expected]
+    if options.strict and unexpected:
         nowhere = Place(file=platform.stack.name)
-        raise InvalidError([Problem(place=note.place or nowhere, text=note.text) for note in plan.notes])
+        raise InvalidError([Problem(place=note.place or nowhere, text=note.text) for note in unexpected])
     return Planning(plan=plan, wanted=wanted, observed=observed)
 
 
@@ -145,12 +146,13 @@ def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit,
     Raises:
         InvalidError, RefusedError: before anything was changed.
     """
+    began = platform.clock.monotonic()
     with _changing(platform, how, emit, cancel) as told:
         fetch_programs(platform, told)
         planning = plan_up(platform, options, cancel)
         remember_provider(platform)
         report = _run(platform, planning.plan, planning.observed, how, emit=told, cancel=cancel, watch=platform.watch)
-        _finish(platform, report, how, told, _where(platform, report))
+        _finish(platform, replace(report, seconds=_since(platform, began)), how, told, _where(platform, report))
     return report
 
 
@@ -291,6 +293,10 @@ def _run(  # noqa: PLR0913 - what there is to a run
     performer = Performer(platform.ports, observed, lambda: remove_state(platform))
     watched = None if watch is None else Watch(after=ids.CLUSTER, check=watch)
     return run_plan(plan, performer, emit, jobs=how.jobs, cancel=cancel, fail_fast=how.fail_fast, watch=watched)
+
+
+def _since(platform: Platform, began: float) -> float:
+    return platform.clock.monotonic() - began
 
 
 def _finish(platform: Platform, report: Report, how: RunOptions, emit: Emit, summary: tuple[str, ...]) -> None:
