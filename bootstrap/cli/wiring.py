@@ -305,6 +305,7 @@ def _read(parts: _Parts, cancel: CancelToken) -> FluxRepo:
         return FluxRepo()
     from bootstrap.flux.reader import read_repo  # noqa: PLC0415
     from bootstrap.kube.kustomize import Kustomize  # noqa: PLC0415
+    from bootstrap.kube.sops import sops_decrypt  # noqa: PLC0415
 
     kustomize = Kustomize(parts.programs, parts.processes)
     return read_repo(
@@ -312,6 +313,7 @@ def _read(parts: _Parts, cancel: CancelToken) -> FluxRepo:
         build=lambda folder: kustomize.build(folder, cancel),
         origin=_origin(source.root, parts.processes, cancel),
         variables=parts.stack.variables,
+        decrypt=sops_decrypt(os.environ, parts.processes, cancel),
     )
 
 
