@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bootstrap.charts.documents import HOOK
+from bootstrap.charts.records import revisions
 from bootstrap.clock import CancelToken
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.api import FIELD_MANAGER, KubeApi
@@ -40,7 +41,7 @@ def apply(prepared: PreparedRelease, api: KubeApi, cancel: CancelToken, say: Say
     folder = [one for one in prepared.crds if ref_of(one) not in from_templates]
     live = {ref_of(one): api.read(ref_of(one), cancel, metadata_only=True) for one in (*folder, *templates)}
     for one in templates:
-        _refuse_other_release(one, live[ref_of(one)], release)
+        _refuse_other_release(one, live[ref_of(one)], release, api, cancel)
     wanted = [(one, FIELD_MANAGER) for one in folder if policy == "CreateReplace" or _is_new(live[ref_of(one)], policy)]
     wanted += [(_adoptable(one, release), _HELM) for one in templates]
     for number, (one, manager) in enumerate(wanted, start=1):
@@ -68,12 +69,17 @@ def _adoptable(crd: Manifest, release: Release) -> Manifest:
     return {**crd, "metadata": metadata}
 
 
-def _refuse_other_release(crd: Manifest, live: Manifest | None, release: Release) -> None:
+def _refuse_other_release(
+    crd: Manifest, live: Manifest | None, release: Release, api: KubeApi, cancel: CancelToken
+) -> None:
     marks = _metadata(live or {}, "annotations")
-    owner = (marks.get(_RELEASE_NAMESPACE), marks.get(_RELEASE_NAME))
-    if owner not in {(None, None), (release.target_namespace, release.release_name)}:
+    namespace, name = marks.get(_RELEASE_NAMESPACE), marks.get(_RELEASE_NAME)
+    if None in {namespace, name} or (namespace, name) == (release.target_namespace, release.release_name):
+        return
+    # Marks of a release that is gone, or was never installed, bind nobody.
+    if revisions(str(namespace), str(name), api, cancel):
         raise StepFailedError(
-            f"{ref_of(crd)} of {release.id} belongs to release {owner[0]}/{owner[1]}",
+            f"{ref_of(crd)} of {release.id} belongs to release {namespace}/{name}",
             fix="switch its definitions off in one of the two charts' values (often `crds.enabled: false`)",
         )
 

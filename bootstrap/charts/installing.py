@@ -7,7 +7,7 @@ from bootstrap.charts.crds import CRD
 from bootstrap.charts.documents import HOOK, other_objects
 from bootstrap.charts.failures import explained
 from bootstrap.charts.healing import heal, refuse_foreign
-from bootstrap.charts.invocation import Invocation, Target, limit_of
+from bootstrap.charts.invocation import Invocation, Target, dropped, limit_of
 from bootstrap.charts.records import DEPLOYED, Revision, mark_ready, revisions
 from bootstrap.charts.store import StoredChart
 from bootstrap.clock import CancelToken
@@ -50,7 +50,8 @@ def install(prepared: PreparedRelease, chart: StoredChart, invocation: Invocatio
         _test(release, invocation, target)
     mark_ready(_history(release, target)[-1], prepared.fingerprint or "", target.api, target.cancel)
     told = f"{word}, {chart.name} {chart.version}"
-    return f"{told}, {len(simulated)} simulated" if simulated else told
+    count = len(simulated) + len(dropped(prepared, target.kube))
+    return f"{told}, {count} simulated" if count else told
 
 
 def uninstall(release: Release, invocation: Invocation, target: Target) -> None:

@@ -55,7 +55,7 @@ class Invocation:
     def install(self, prepared: PreparedRelease, chart: StoredChart, target: Target, limit: timedelta) -> Command:
         """Install, or upgrade what is there; all values given anew, its definitions left to us."""
         release = prepared.release
-        renderer = post_renderer(release, _dropped(prepared, target.kube))
+        renderer = post_renderer(release, dropped(prepared, target.kube))
         post, environment = self._post.flags(renderer, _file_name(release))
         labels = labels_for(release, prepared.fingerprint or "")
         return self._helm.command(
@@ -102,7 +102,8 @@ def _options(release: Release) -> Iterator[str]:
     return (flag for flag, wanted in chosen.items() if wanted)
 
 
-def _dropped(prepared: PreparedRelease, kube: KubeContext) -> list[ObjectRef]:
+def dropped(prepared: PreparedRelease, kube: KubeContext) -> list[ObjectRef]:
+    """Objects that are not installed where pods are simulated: they would break the API server's discovery."""
     return [ref_of(one) for one in prepared.manifests or () if kube.simulated and is_api_backend(one)]
 
 

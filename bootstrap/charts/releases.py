@@ -8,6 +8,7 @@ from bootstrap.charts import crds
 from bootstrap.charts.archive import read_archive
 from bootstrap.charts.asking import is_concerned
 from bootstrap.charts.documents import Rendered
+from bootstrap.charts.healing import refuse_foreign
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.installing import install, uninstall
 from bootstrap.charts.invocation import Invocation, Target
@@ -91,11 +92,16 @@ class HelmCharts:
         return {key: revision.observed for key, revision in found.items()}
 
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
-        """See `Charts.apply_crds`."""
+        """See `Charts.apply_crds`.
+
+        Raises:
+            RefusedError: another cluster answers, or the release is not ours; nothing was written.
+        """
         api = self._clusters.proven(kube, cancel)
         release = prepared.release
-        installed = bool(revisions(release.target_namespace, release.release_name, api, cancel))
-        return crds.apply(prepared, api, cancel, say, installed=installed)
+        history = revisions(release.target_namespace, release.release_name, api, cancel)
+        refuse_foreign(release, history)
+        return crds.apply(prepared, api, cancel, say, installed=bool(history))
 
     def install(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> str:
         """See `Charts.install`.

@@ -208,6 +208,8 @@ def test_release_of_someone_else_is_refused(stage: Stage, token: CancelToken) ->
     with pytest.raises(RefusedError, match="release web/app is there and was not installed by bootstrap"):
         stage.install(token)
     with pytest.raises(RefusedError, match="not installed by bootstrap"):
+        stage.charts.apply_crds(stage.prepared(token), stage.kube, token, stage.said.append)
+    with pytest.raises(RefusedError, match="not installed by bootstrap"):
         stage.charts.uninstall("web", "app", stage.kube, token, stage.said.append)
     assert stage.upgrades() == []
     assert stage.charts.observe(stage.kube, token)["web/app"].fingerprint is None
@@ -308,9 +310,19 @@ def test_definitions_of_templates_carry_helms_own_marks(stage: Stage, token: Can
 def test_definition_of_another_release_is_refused(stage: Stage, token: CancelToken) -> None:
     other = {"meta.helm.sh/release-name": "other", "meta.helm.sh/release-namespace": "else"}
     stage.api.put(CRD_PATH, {"metadata": {"annotations": other}})
+    path = "/api/v1/namespaces/else/secrets/sh.helm.release.v1.other.v1"
+    stage.api.put(path, {"metadata": {"labels": {"owner": "helm", "name": "other", "version": "1"}}})
     stage.rendered = [CRD]
     with pytest.raises(StepFailedError, match=r"widgets\.example\.dev of flux/app belongs to release else/other"):
         stage.charts.apply_crds(stage.prepared(token), stage.kube, token, stage.said.append)
+
+
+def test_definition_of_a_release_that_is_gone_is_taken_over(stage: Stage, token: CancelToken) -> None:
+    gone = {"meta.helm.sh/release-name": "other", "meta.helm.sh/release-namespace": "else"}
+    stage.api.put(CRD_PATH, {"metadata": {"annotations": gone}})
+    stage.rendered = [CRD]
+    assert stage.charts.apply_crds(stage.prepared(token), stage.kube, token, stage.said.append) == 1
+    assert stage.api.objects[CRD_PATH]["metadata"]["annotations"]["meta.helm.sh/release-name"] == "app"
 
 
 @pytest.mark.parametrize(
