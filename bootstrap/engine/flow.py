@@ -1,6 +1,7 @@
 """The run of each verb: read → observe → plan → run → report."""
 
 import contextlib
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -317,7 +318,7 @@ def _where(platform: Platform, report: Report) -> tuple[str, ...]:
     """What to tell at the end of `up`: the way in, and what is simulated."""
     if report.exit_code:
         return ()
-    told = [f"Kubernetes: export KUBECONFIG={platform.state.kubeconfig}"]
+    told = [f"Kubernetes: export KUBECONFIG={shlex.quote(str(platform.state.kubeconfig))}"]
     cancel = CancelToken(platform.clock).within(5, "the emulator's address")
     emulator = platform.ports.emulator.observe(cancel) if platform.ports.emulator is not None else None
     if emulator is not None and emulator.endpoint is not None:

@@ -79,7 +79,8 @@ def _judged(step: Step, found: Mapping[ObjectRef, tuple[Health, str]]) -> PartSt
         if any(one is health for one, _ in found.values()):
             worst = health
     told = [f"{ref}: {text}" for ref, (health, text) in found.items() if health is worst and health is not Health.UP]
-    detail = f"{len(found)} objects" if worst is Health.UP else f"{len(told)} of {len(found)} objects {worst}"
+    counted = f"{len(found)} object{'' if len(found) == 1 else 's'}"
+    detail = counted if worst is Health.UP else f"{len(told)} of {counted} {worst}"
     return PartStatus(name=step.id, health=worst, detail=detail, evidence=tuple(told[:_EVIDENCE_LINES]))
 
 
