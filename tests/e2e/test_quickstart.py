@@ -185,3 +185,19 @@ def test_interrupted_it_ends_in_time_and_reports_every_step(home: Home) -> None:
     assert statuses(events).keys() == {step["id"] for step in planned["steps"]}
     assert events[-1]["type"] == "run_finished"
     assert set(statuses(home.events(*UP)).values()) <= {"done", "unchanged"}
+
+
+def test_a_second_interrupt_ends_it_at_once_and_the_next_up_converges(home: Home) -> None:
+    with home.start("up", "quickstart", "--provider", "kwok", "--progress", "plain") as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if " start " in line:
+                process.send_signal(signal.SIGINT)
+                break
+        for line in process.stderr:
+            if line.startswith("Stopping"):
+                process.send_signal(signal.SIGINT)
+                break
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert set(statuses(home.events(*UP)).values()) <= {"done", "unchanged"}
