@@ -1,8 +1,10 @@
 """Fetches one folder of a Git repository, without its history."""
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from bootstrap.charts.semver import RangeError, newest_in
 from bootstrap.clock import CancelToken
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.kustomize import clean_environment
@@ -21,15 +23,16 @@ def fetch_chart(chart: GitChart, into: Path, processes: Processes, cancel: Cance
     """
     within = cancel.within(_SECONDS, f"git fetch of {chart.url}")
     try:
+        processes.run(_git("init", "--quiet", folder=into), within)
+        wanted = revision(chart, lambda: _tags(chart, into, processes, within))
         for arguments in (
-            ("init", "--quiet"),
-            ("fetch", "--quiet", "--depth=1", "--no-tags", "--", chart.url, revision(chart)),
+            ("fetch", "--quiet", "--depth=1", "--no-tags", "--", chart.url, wanted),
             ("checkout", "--quiet", "FETCH_HEAD", "--", chart.path.strip("/") or "."),
         ):
             processes.run(_git(*arguments, folder=into), within)
     except CommandFailedError as error:
         raise StepFailedError(
-            f"cannot fetch {chart.path} of {chart.url} at {revision(chart)}",
+            f"cannot fetch {chart.path} of {chart.url}",
             evidence=error.evidence,
             command=error.command,
             fix="check url, ref and path of the GitRepository, and that `git fetch` of it works by hand",
@@ -37,15 +40,36 @@ def fetch_chart(chart: GitChart, into: Path, processes: Processes, cancel: Cance
     return into / chart.path.strip("/")
 
 
-def revision(chart: GitChart) -> str:
-    """What to fetch: commit before ref name before tag before branch, as Flux reads it."""
+def revision(chart: GitChart, tags: Callable[[], Iterable[str]]) -> str:
+    """What to fetch: commit before ref name before semver before tag before branch, as Flux reads it.
+
+    Raises:
+        StepFailedError: the semver range is none, or no tag is in it.
+    """
     if chart.commit is not None:
         return chart.commit
     if chart.ref_name is not None:
         return chart.ref_name
+    if chart.semver is not None:
+        return f"refs/tags/{_newest_tag(chart.url, chart.semver, tags())}"
     if chart.tag is not None:
         return f"refs/tags/{chart.tag}"
     return f"refs/heads/{chart.branch or 'master'}"
+
+
+def _newest_tag(url: str, wanted: str, tags: Iterable[str]) -> str:
+    try:
+        found = newest_in(tags, wanted)
+    except RangeError as error:
+        raise StepFailedError(f"ref.semver of {url}: {error}") from error
+    if found is None:
+        raise StepFailedError(f"no tag of {url} is in the range {wanted}")
+    return found
+
+
+def _tags(chart: GitChart, folder: Path, processes: Processes, cancel: CancelToken) -> Iterable[str]:
+    listed = processes.run(_git("ls-remote", "--tags", "--refs", "--", chart.url, folder=folder), cancel)
+    return [line.rpartition("refs/tags/")[2] for line in listed.text().splitlines()]
 
 
 def _git(*arguments: str, folder: Path) -> Command:
