@@ -240,6 +240,8 @@ def number_text(value: float | Decimal | str, path: str = "") -> str:
         raise ItemError(f"{path}: {value!r} is not a number") from None
     if not number.is_finite() or len(number.as_tuple().digits) > _MOST_DIGITS:
         raise ItemError(f"{path}: {value} has more than {_MOST_DIGITS} digits, or no end")
+    if not number:
+        return "0"
     return format(number, "f") if -_MOST_DIGITS < number.adjusted() < _MOST_DIGITS else str(number)
 
 

@@ -1,0 +1,67 @@
+"""What is done about a resource, by values."""
+
+from typing import Any
+
+import pytest
+
+from bootstrap.seeds.compare import action_for, as_declared, differences, for_apply
+from bootstrap.seeds.marker import Applied
+from bootstrap.seeds.model import KNOWN_LATER, Desired, Observed, ResourceId, digest
+
+ID = ResourceId("s3", "a")
+
+
+def said(
+    desired: dict[str, Any],
+    observed: dict[str, Any] | None,
+    applied: dict[str, Any] | None = None,
+    **more: frozenset[str],
+) -> tuple[str, list[str]]:
+    wanted = Desired(id=ID, fields=desired, **more)
+    found = None if observed is None else Observed(id=ID, fields=observed)
+    remembered = Applied(fields={path: digest(value) for path, value in (applied or {}).items()}, notes=applied or {})
+    told = list(differences(wanted, found, remembered, ("objects/",)))
+    return str(action_for(wanted, found, told)[0]), [
+        f"{one.path} {one.kind} {one.old} {one.new} {one in for_apply([one])}" for one in told
+    ]
+
+
+@pytest.mark.parametrize(
+    ("desired", "observed", "applied", "expected"),
+    [
+        ({"x": 1}, None, None, ("create", ["x changed None 1 True"])),
+        ({"x": 1}, {"x": 1, "y": 2}, None, ("unchanged", [])),
+        ({"x": 2}, {"x": 1}, {"x": 1}, ("update", ["x changed 1 2 True"])),
+        ({"x": 1}, {"x": 3}, {"x": 1}, ("drifted", ["x drifted 3 1 True"])),
+        ({"x": 1}, {}, {"x": 1}, ("drifted", ["x drifted None 1 True"])),
+        ({}, {"x": 1}, {"x": 1}, ("update", ["x changed 1 None True"])),
+        ({}, {"objects/a": 1}, {"objects/a": 1}, ("drifted", ["objects/a orphaned 1 None False"])),
+        ({}, {}, {"x": 1}, ("unchanged", [])),
+        ({"x": KNOWN_LATER}, {"x": 1}, None, ("unchanged", [])),
+    ],
+)
+def test_actions(
+    desired: dict[str, Any], observed: dict[str, Any] | None, applied: dict[str, Any], expected: tuple[str, list[str]]
+) -> None:
+    assert said(desired, observed, applied) == expected
+
+
+def test_a_fixed_field_means_replace() -> None:
+    assert said({"x": 2}, {"x": 1}, fixed=frozenset({"x"}))[0] == "replace"
+
+
+def test_what_the_emulator_cannot_tell_is_remembered() -> None:
+    assert said({"x": 1}, {}, {"x": 1}, ledger=frozenset({"x"}))[0] == "unchanged"
+    assert said({"x": 1}, {"x": 5}, {"x": 1}, ledger=frozenset({"x"}))[0] == "drifted"
+
+
+def test_secrets_are_masked_in_json() -> None:
+    wanted = Desired(id=ID, fields={"value": "hush"}, secret=frozenset({"value"}))
+    (one,) = differences(wanted, Observed(id=ID, fields={"value": "old"}), Applied())
+    assert one.to_json() == {"path": "value", "kind": "changed", "old": "***", "new": "***"}
+
+
+def test_only_declared_keys_count_where_the_emulator_fills_in() -> None:
+    assert as_declared({"a": {"b": 1, "z": 0}, "y": 0}, {"a": {"b": 2}}) == {"a": {"b": 1}}
+    assert as_declared([{"a": 1, "b": 2}], [{"a": 1}]) == [{"a": 1}]
+    assert as_declared([1, 2], [1]) == [1, 2]
