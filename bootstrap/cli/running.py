@@ -59,14 +59,17 @@ class Run:
 
     def how(self, *, fail_fast: bool = False) -> RunOptions:
         """How the plan is run, as the command line and the settings say."""
-        return RunOptions(command=typed(), jobs=self.settings.jobs, fail_fast=fail_fast, log=self.log)
+        settings = self.settings
+        return RunOptions(
+            command=typed(), jobs=settings.jobs, fail_fast=fail_fast, timeout=settings.timeout, log=self.log
+        )
 
 
 @contextlib.contextmanager
 def running(verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFlags) -> Iterator[Run]:
     """A run that is told as the options say, logged in full, and stopped by Ctrl-C."""
     settings = settings_of(stack, flags)
-    cancel = new_token(settings)
+    cancel = new_token()
     opened = open_stack(stack, cancel=cancel, settings=settings)
     state = opened.platform.state
     SECRETS.register(*generated_values(state.seeds))
@@ -171,10 +174,11 @@ def locking(stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, upgr
 
 def _opened(stack: StackOptions, flags: SettingFlags) -> tuple[Opened, CancelToken]:
     settings = settings_of(stack, flags)
-    cancel = new_token(settings)
+    cancel = new_token()
     opened = open_stack(stack, cancel=cancel, settings=settings)
-    fetch_programs(opened.platform, lambda event: told_on_stderr(str(getattr(event, "text", ""))))
-    return opened, cancel
+    with interruptible(cancel, opened.processes):
+        fetch_programs(opened.platform, lambda event: told_on_stderr(str(getattr(event, "text", ""))))
+    return opened, cancel.within(settings.timeout.total_seconds(), "the run")
 
 
 @contextlib.contextmanager

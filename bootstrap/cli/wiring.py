@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 LOCK_FILE = "bootstrap.lock"
 """Beside the project's stacks: what each chart reference means."""
+TOOLS_LOCK_FILE = "bootstrap.tools.lock"
+"""Beside it: the digests of programs that were downloaded."""
 NEEDED = {
     Provider.AUTO: ("kubectl", "helm", *EMBEDDED),
     Provider.KWOK: ("kubectl", "helm", *EMBEDDED),
@@ -101,7 +103,9 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
     journal = Journal(state.journal, clock)
     processes = SystemProcesses(clock, journal.child)
     telling = _Telling()
-    toolchain = Toolchain(_toolchain_settings(held, cache, loaded.stack), processes, cancel, telling)
+    toolchain = Toolchain(
+        _toolchain_settings(held, cache, loaded.stack.project / TOOLS_LOCK_FILE), processes, cancel, telling
+    )
     parts = _Parts(
         stack=stack,
         state=state,
@@ -145,8 +149,10 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
 
 def make_toolchain(settings: Settings, cancel: CancelToken, say: Say = lambda _text: None) -> Toolchain:
     """The programs of this machine, without a stack."""
-    cache = cache_folder(os.environ)
-    return Toolchain(_toolchain_settings(settings, cache, None), SystemProcesses(cancel.clock), cancel, say)
+    cache, here = cache_folder(os.environ), Path.cwd()
+    locks = (folder / TOOLS_LOCK_FILE for folder in (here, *here.parents))
+    known = _toolchain_settings(settings, cache, next((file for file in locks if file.exists()), None))
+    return Toolchain(known, SystemProcesses(cancel.clock), cancel, say)
 
 
 def examine_machine(options: StackOptions) -> tuple[Check, ...]:
@@ -160,17 +166,15 @@ def examine_machine(options: StackOptions) -> tuple[Check, ...]:
     return examine(machine_probes(machine))
 
 
-def new_token(settings: Settings | None = None) -> CancelToken:
-    """The token of a whole run, with the run's deadline where settings tell one."""
-    token = CancelToken(SystemClock())
-    return token if settings is None else token.within(settings.timeout.total_seconds(), "the run")
+def new_token() -> CancelToken:
+    """The token of a whole command; its deadline, where it has one, begins once all programs are here."""
+    return CancelToken(SystemClock())
 
 
-def _toolchain_settings(settings: Settings, cache: Path, stack: Stack | None) -> ToolchainSettings:
+def _toolchain_settings(settings: Settings, cache: Path, lock_file: Path | None) -> ToolchainSettings:
     environment = dict(os.environ)
     if settings.mirror is not None:
         environment["BOOTSTRAP_MIRROR"] = settings.mirror
-    lock_file = None if stack is None else stack.project / "bootstrap.tools.lock"
     return ToolchainSettings(cache=cache, environment=environment, given=settings.tools, lock_file=lock_file)
 
 
@@ -261,8 +265,27 @@ def _cluster(parts: _Parts) -> ClusterProvider:
             from bootstrap.clusters.kwok.provider import KwokProvider  # noqa: PLC0415
 
             return KwokProvider(stack.name, stack.cluster, parts.state, parts.programs, parts.processes, parts.clock)
-        case Provider.KIND | Provider.K3D | Provider.EXISTING:
-            raise RefusedError(f"provider {stack.cluster.provider} is not available yet")
+        case Provider.KIND | Provider.K3D:
+            return _machines(parts)
+        case Provider.EXISTING:
+            from bootstrap.clusters.existing.provider import ExistingProvider  # noqa: PLC0415
+
+            return ExistingProvider(stack.cluster, parts.state, parts.processes, os.environ)
+
+
+def _machines(parts: _Parts) -> ClusterProvider:
+    from bootstrap.clusters.k3d.tool import LONGEST, K3d  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.clusters.kind.tool import Kind  # noqa: PLC0415
+    from bootstrap.clusters.machines import MachineCluster  # noqa: PLC0415
+    from bootstrap.clusters.tool import ClusterTool  # noqa: PLC0415
+    from bootstrap.containers.stack import StackOnDocker  # noqa: PLC0415
+
+    spec, docker = parts.stack.cluster, StackOnDocker(parts.state, os.environ)
+    tool: ClusterTool = Kind(spec, docker.name, parts.programs, parts.processes, os.environ)
+    if spec.provider is Provider.K3D:
+        short = docker.name_within(LONGEST)
+        tool = K3d(spec, short, docker.name, parts.programs, parts.processes, os.environ)
+    return MachineCluster(tool, spec.ports, parts.state, docker, parts.processes, adopt=parts.adopt)
 
 
 def _watch(cluster: ClusterProvider) -> Callable[[], None] | None:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypeAlias
 
 from bootstrap.clock import CancelToken, Clock
@@ -101,6 +102,8 @@ class RunOptions:
     """As typed, for the journal and the lock."""
     jobs: int = 4
     fail_fast: bool = False
+    timeout: timedelta = timedelta(minutes=30)
+    """For the whole run; bringing programs that are missing, which is done once, does not count."""
     log: str | None = None
     """Where the full log is written."""
 
@@ -150,6 +153,7 @@ def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit,
     began = platform.clock.monotonic()
     with _changing(platform, how, emit, cancel) as told:
         fetch_programs(platform, told)
+        cancel = _for_the_run(cancel, how)
         planning = plan_up(platform, options, cancel)
         remember_provider(platform)
         report = _run(platform, planning.plan, planning.observed, how, emit=told, cancel=cancel, watch=platform.watch)
@@ -165,6 +169,7 @@ def down(platform: Platform, how: RunOptions, *, emit: Emit, cancel: CancelToken
     """
     if not platform.state.folder.exists() and _nothing_there(platform, cancel):
         return _already_down(platform, how, emit)
+    cancel = _for_the_run(cancel, how)
     with _changing(platform, how, emit, cancel) as told:
         observed = _observe_for_down(platform, cancel)
         plan = build_teardown(platform.stack, observed)
@@ -294,6 +299,10 @@ def _run(  # noqa: PLR0913 - what there is to a run
     performer = Performer(platform.ports, observed, lambda: remove_state(platform))
     watched = None if watch is None else Watch(after=ids.CLUSTER, check=watch)
     return run_plan(plan, performer, emit, jobs=how.jobs, cancel=cancel, fail_fast=how.fail_fast, watch=watched)
+
+
+def _for_the_run(cancel: CancelToken, how: RunOptions) -> CancelToken:
+    return cancel.within(how.timeout.total_seconds(), "the run")
 
 
 def _since(platform: Platform, began: float) -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,16 @@ from bootstrap.engine.flow import PlanOptions, Platform, RunOptions, down, plan_
 from bootstrap.engine.journal import Journal
 from bootstrap.engine.run import Report
 from bootstrap.errors import InvalidError, RefusedError
-from bootstrap.model.event import Event, Noted, Planned, RunFinished, RunStarted
+from bootstrap.model.event import (
+    Event,
+    Noted,
+    Planned,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+)
 from bootstrap.model.observed import TargetState
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import StatePaths
@@ -210,3 +220,30 @@ def test_two_runs_at_once_are_told_apart(setting: Setting) -> None:
     platform = dataclasses.replace(setting.platform, read=read)
     up(platform, PlanOptions(), HOW, emit=setting.events.append, cancel=setting.cancel)
     assert inner
+
+
+def test_the_runs_deadline_begins_when_its_programs_are_here(setting: Setting) -> None:
+    def fetch(say: Callable[[str], None]) -> None:
+        say("building the control plane")
+        setting.clock.advance(3600)
+
+    platform = dataclasses.replace(setting.platform, lacking=lambda: ["kwok"], fetch=fetch)
+    how = dataclasses.replace(HOW, timeout=timedelta(minutes=1))
+    report = up(platform, PlanOptions(), how, emit=setting.events.append, cancel=setting.cancel)
+    assert report.exit_code == 0
+    told = [event for event in setting.events if isinstance(event, StepStarted | StepProgress | StepFinished)]
+    assert [event.step for event in told[:3]] == ["programs"] * 3
+    last = setting.events[-1]
+    assert isinstance(last, RunFinished)
+    assert last.seconds >= 3600
+
+
+def test_a_program_that_cannot_be_had_ends_the_run_before_there_is_a_plan(setting: Setting) -> None:
+    def fetch(_say: Callable[[str], None]) -> None:
+        raise RefusedError("kwok cannot be had")
+
+    platform = dataclasses.replace(setting.platform, lacking=lambda: ["kwok"], fetch=fetch)
+    with pytest.raises(RefusedError, match="kwok cannot be had"):
+        up(platform, PlanOptions(), HOW, emit=setting.events.append, cancel=setting.cancel)
+    assert not any(isinstance(event, Planned) for event in setting.events)
+    assert setting.world.writes == []
