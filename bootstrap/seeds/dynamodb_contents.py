@@ -58,9 +58,8 @@ class Contents:
                     raise InvalidError([Problem(place=place, text=wrong)])
                 yield place, key_text(item, tuple(self.keys)), item
         except ItemError as error:
-            raise InvalidError(
-                [Problem(place=Place(file=str(error)), text="cannot be an item")], what=str(error)
-            ) from None
+            place = error.place or self.fixture.place
+            raise InvalidError([Problem(place=place, text=error.text)]) from None
 
     def _all(self) -> Iterator[tuple[Place, Item]]:
         for number, item in enumerate(self.inline):

@@ -39,7 +39,12 @@ _MOST_DIGITS = 38
 
 
 class ItemError(ValueError):
-    """An item that DynamoDB cannot hold; says why."""
+    """An item that DynamoDB cannot hold; says why and, where that is known, in which line of which file."""
+
+    def __init__(self, text: str, place: Place | None = None) -> None:
+        super().__init__(text if place is None else f"{place}: {text}")
+        self.text = text
+        self.place = place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +81,7 @@ class Source:
             try:
                 yield place, convert(given)
             except ItemError as error:
-                raise ItemError(f"{place}: {error}") from None
+                raise ItemError(str(error), place) from None
 
     def _lines(self) -> Iterator[tuple[int, Any]]:
         with self.file.open("rb") as stream:
@@ -88,7 +93,7 @@ class Source:
         try:
             return json.loads(text, parse_float=Decimal)
         except ValueError as error:
-            raise ItemError(f"{self.shown}:{line}: is not JSON: {error}") from None
+            raise ItemError(f"is not JSON: {error}", Place(file=self.shown, line=line)) from None
 
     def _array(self) -> Iterator[tuple[int, Any]]:
         """The elements of a JSON array, read piece by piece."""
@@ -97,14 +102,14 @@ class Source:
             text, line, ended = stream.read(_CHUNK), 1, False
             text, line = _skip(text, line, "")
             if not text.startswith("["):
-                raise ItemError(f"{self.shown}:{line}: must be a JSON array of items")
+                raise ItemError("must be a JSON array of items", Place(file=self.shown, line=line))
             text, line = _skip(text[1:], line, "")
             while not text.startswith("]"):
                 try:
                     value, end = decoder.raw_decode(text)
                 except ValueError as error:
                     if ended:
-                        raise ItemError(f"{self.shown}:{line}: is not JSON: {error}") from None
+                        raise ItemError(f"is not JSON: {error}", Place(file=self.shown, line=line)) from None
                     more = stream.read(max(_CHUNK, len(text)))
                     ended = not more
                     text += more
@@ -120,10 +125,10 @@ class Source:
             try:
                 for row in reader:
                     if "" in row:
-                        raise ItemError(f"{self.shown}:{reader.line_num}: has more cells than the header")
+                        raise ItemError("has more cells than the header", Place(file=self.shown, line=reader.line_num))
                     yield reader.line_num, row
             except csv.Error as error:
-                raise ItemError(f"{self.shown}:{reader.line_num}: is not CSV: {error}") from None
+                raise ItemError(f"is not CSV: {error}", Place(file=self.shown, line=reader.line_num)) from None
 
     def _csv_item(self, row: Mapping[str, str | None]) -> Item:
         """An empty cell is an attribute that is not there."""

@@ -133,9 +133,10 @@ class SeedResult:
             Action.DRIFTED: "repaired",
         }
         counted: Counter[str] = Counter()
+        failed = {one.id: "failed" if one.because is None else "skipped" for one in self.failures}
         for one in self.resources:
-            word = done.get(one.action, str(one.action))
-            if one.action in done and not one.applies:
+            word = failed.get(one.id) or done.get(one.action, str(one.action))
+            if one.action in done and not one.applies and one.id not in failed:
                 word = "drifted"
             counted["deleted" if one.action is Action.ORPHANED and one.applies else word] += 1
         return ", ".join(f"{count} {word}" for word, count in counted.items()) or "nothing declared"
