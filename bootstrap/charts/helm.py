@@ -20,6 +20,8 @@ class Dialect:
 
     install: tuple[str, ...]
     """Added to every install and upgrade."""
+    forced: tuple[str, ...]
+    """Instead of `install` where objects that cannot be changed are to be replaced (Flux's upgrade.force)."""
     plugin_renderer: bool
     """Whether a post renderer is named as a plugin, not as a program."""
     hooks_rendered: bool
@@ -27,10 +29,16 @@ class Dialect:
 
 
 _DIALECTS = {
-    3: Dialect(install=(), plugin_renderer=False, hooks_rendered=False),
+    3: Dialect(install=(), forced=("--force",), plugin_renderer=False, hooks_rendered=False),
     # Server-side apply takes fields over from other managers, as Flux does; without it, whoever touched a field
     # (an autoscaler, a certificate injector) makes the next upgrade fail.
-    4: Dialect(install=("--server-side=true", "--force-conflicts"), plugin_renderer=True, hooks_rendered=True),
+    4: Dialect(
+        install=("--server-side=true", "--force-conflicts"),
+        # helm refuses to replace by server-side apply.
+        forced=("--server-side=false", "--force-replace"),
+        plugin_renderer=True,
+        hooks_rendered=True,
+    ),
 }
 
 

@@ -65,7 +65,7 @@ class Invocation:
             *("--labels", ",".join(f"{key}={value}" for key, value in labels.items())),
             *("--output", "json"),
             *_options(release),
-            *self._helm.dialect.install,
+            *(self._helm.dialect.forced if release.force else self._helm.dialect.install),
             *post,
             recorded=True,
             environment=environment,

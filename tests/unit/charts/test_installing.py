@@ -162,6 +162,19 @@ def test_dialects(stage: Stage, token: CancelToken, version: str, flag: str, the
     assert (flag in stage.upgrades()[0].argv) is there
 
 
+@pytest.mark.parametrize(
+    ("version", "flags"), [("3.17.3", {"--force"}), ("4.1.4", {"--server-side=false", "--force-replace"})]
+)
+def test_forced_releases_replace_what_cannot_be_changed(
+    stage: Stage, token: CancelToken, version: str, flags: set[str]
+) -> None:
+    stage.helm_version = version
+    stage.install(token, force=True)
+    words = set(stage.upgrades()[0].argv)
+    assert flags <= words
+    assert "--force-conflicts" not in words
+
+
 def test_post_renderer_is_a_program_for_helm_3_and_a_plugin_for_helm_4(stage: Stage, token: CancelToken) -> None:
     stage.processes.answers = {**stage.processes.answers, "kubectl kustomize": ok(json.dumps(SETTINGS))}
     found = []
