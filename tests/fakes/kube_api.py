@@ -83,6 +83,8 @@ class FakeKubeApi:
         if method == "DELETE":
             found = self.objects.pop(path, None)
             return (404, {"message": "not found"}) if found is None else (200, found)
+        if query.get("dryRun"):
+            return 200, _merged(self.objects.get(path, {}), body)
         return self._patch(path, body)
 
     def _get(self, path: str, query: Mapping[str, str]) -> Answer:
