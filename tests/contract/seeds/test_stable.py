@@ -39,7 +39,9 @@ def secrets(draw: st.DrawFn) -> dict[str, Any]:
     value = draw(st.sampled_from(["string", "json", "generate"]))
     given_value = {
         "string": st.text(
-            st.characters(codec="ascii", min_codepoint=33, exclude_characters="$"), min_size=1, max_size=9
+            st.characters(codec="ascii", min_codepoint=33, max_codepoint=126, exclude_characters="$"),
+            min_size=1,
+            max_size=9,
         ),
         "json": st.dictionaries(names, texts, min_size=1, max_size=3),
         "generate": st.fixed_dictionaries({"length": st.integers(1, 40)}),
