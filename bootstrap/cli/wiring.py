@@ -300,7 +300,7 @@ def _emulator(parts: _Parts) -> Emulator | None:
         return None
     from bootstrap.emulators.choose import emulator_for  # noqa: PLC0415
 
-    return emulator_for(parts.stack.name, spec, parts.state, parts.processes, parts.clock)
+    return emulator_for(parts.stack.name, spec, parts.state, parts.processes, parts.clock, os.environ)
 
 
 def _check(parts: _Parts) -> Callable[[], object]:

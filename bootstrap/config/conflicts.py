@@ -106,6 +106,10 @@ def _placement_conflicts(emulator: EmulatorSpec, provider: Provider, place: Plac
     if placement is Placement.CHART and driver not in {Driver.AUTO, Driver.LOCALSTACK}:
         text = f"{driver} has no chart: write localstack, or another placement"
         yield _said(place, _DRIVER, text)
+    used = placement in {Placement.AUTO, Placement.CONTAINER} and driver in {Driver.AUTO, Driver.LOCALSTACK}
+    if emulator.docker_socket and not used:
+        text = "goes with placement container and driver localstack: nothing else has a use for it"
+        yield _said(place, ("emulator", "dockerSocket"), text)
     if placement is Placement.PROCESS and driver is Driver.LOCALSTACK:
         text = "localstack does not run as a plain process: write placement container or chart"
         yield _said(place, _PLACEMENT, text)

@@ -102,6 +102,11 @@ _EMULATOR_SECTION = Section(
             says="Placement endpoint: where the emulator is.",
         ),
         "persist": Field(kind=Truth(), says="Whether its contents outlive a stop.", default=_EMULATOR.persist),
+        "dockerSocket": Field(
+            kind=Truth(),
+            says="Placement container: whether LocalStack is given the Docker socket, which its functions need to run.",
+            default=_EMULATOR.docker_socket,
+        ),
     },
 )
 

@@ -73,6 +73,7 @@ class Reading:
             image=at("image"),
             endpoint=at("endpoint"),
             persist=at("persist"),
+            docker_socket=at("dockerSocket"),
         )
 
     def _seeds(self) -> Iterator[Path]:

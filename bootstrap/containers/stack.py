@@ -1,6 +1,8 @@
 """What a stack has on the Docker engine: a labelled network first, and all that is on it."""
 
+import hashlib
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
 
 STACK_LABEL = "dev.bootstrap.stack"
 OWNER_LABEL = "dev.bootstrap.owner"
-_LONGEST = 28
+_LONGEST = 49
+"""With `-control-plane` a label of the domain name system: 63."""
+_DIGEST = 10
+_MAKING = threading.Lock()
 
 
 class StackOnDocker:
@@ -26,13 +31,22 @@ class StackOnDocker:
 
     def __init__(self, state: StatePaths, environment: Mapping[str, str]) -> None:
         self._state = state
-        self._environment = environment
+        self.environment = environment
+        """The user's."""
 
     @property
     def name(self) -> str:
         """Begins every name of this stack on the engine; short enough for a host name that ends in a role."""
-        stack, _, project = self._state.folder.name.rpartition("-")
-        return f"bootstrap-{stack[:_LONGEST].rstrip('-')}-{project}"
+        return self.name_within(_LONGEST)
+
+    def name_within(self, limit: int) -> str:
+        """`bootstrap-STACK-PROJECT` in so many characters; what is cut off stays in it as a digest."""
+        folder = self._state.folder.name
+        whole = f"bootstrap-{folder}"
+        if len(whole) <= limit:
+            return whole
+        digest = hashlib.sha256(folder.encode()).hexdigest()[:_DIGEST]
+        return f"{whole[: limit - _DIGEST - 1].rstrip('-')}-{digest}"
 
     @contextmanager
     def open(self) -> Iterator["DockerClient"]:
@@ -42,14 +56,15 @@ class StackOnDocker:
             RefusedError: no engine answers, or it refuses; says what it said.
         """
         from docker.errors import DockerException  # noqa: PLC0415 - loads slowly
+        from requests import RequestException  # noqa: PLC0415 - what docker lets through when the engine goes away
 
         try:
-            client = connect(self._environment)
+            client = connect(self.environment)
         except DockerException as error:
             raise refused(error) from error
         try:
             yield client
-        except DockerException as error:
+        except (DockerException, RequestException) as error:
             raise refused(error) from error
         finally:
             client.close()
@@ -81,16 +96,37 @@ class StackOnDocker:
 
     def ensure_network(self, client: "DockerClient") -> "Network":
         """The stack's network, made when there is none: the mark that exists before anything else does."""
-        return self.network(client) or client.networks.create(self.name, driver="bridge", labels=self.labels())
+        # Cluster and emulator start at once, and an engine makes a second network of the same name without a word.
+        with _MAKING:
+            return self.network(client) or client.networks.create(self.name, driver="bridge", labels=self.labels())
 
     def remove_network(self, client: "DockerClient") -> None:
         """Remove it once nothing of anybody is on it; fine when it is gone."""
-        network = self.network(client)
-        if network is None:
-            return
-        network.reload()
-        if not network.attrs.get("Containers"):
-            network.remove()
+        with _MAKING:
+            network = self.network(client)
+            if network is None:
+                return
+            network.reload()
+            if not network.attrs.get("Containers"):
+                network.remove()
+
+    def adopt_network(self, client: "DockerClient") -> None:
+        """Become the owner of this stack's network whose state folder was lost; fine where there is none.
+
+        Raises:
+            RefusedError: there is one of its name that was made for something else.
+        """
+        for one in client.networks.list(names=[self.name]):
+            labels = _labels(one.attrs)
+            if one.name != self.name or self.is_ours(labels):
+                continue
+            if labels.get(STACK_LABEL) != self._state.folder.name or OWNER_LABEL not in labels:
+                raise RefusedError(
+                    f"the Docker network {self.name} was not made for a stack of this name",
+                    evidence=[f"{one.short_id}: labels {labels}"],
+                    fix=f"remove it if nobody needs it: docker network rm {self.name}",
+                )
+            write_whole(self._file(), f"{labels[OWNER_LABEL]}\n".encode())
 
     def is_on_network(self, container: "Container") -> bool:
         """Whether the container is attached to the network of this name; the network itself is proven by `network`."""

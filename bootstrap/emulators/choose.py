@@ -1,6 +1,10 @@
 """Which emulator a stack gets, once its provider and placement are decided."""
 
+from collections.abc import Mapping
+
 from bootstrap.clock import Clock
+from bootstrap.containers.stack import StackOnDocker
+from bootstrap.emulators.container import ContainerEmulator
 from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.endpoint import EndpointEmulator
 from bootstrap.emulators.known import known_drivers
@@ -16,21 +20,29 @@ def driver_of(spec: EmulatorSpec) -> EmulatorDriver:
 
 
 def emulator_for(
-    stack_name: str, spec: EmulatorSpec, state: StatePaths, processes: Processes, clock: Clock
-) -> ProcessEmulator | EndpointEmulator:
-    """The emulator of the placements `process` (which `auto` means here) and `endpoint`.
+    stack_name: str,
+    spec: EmulatorSpec,
+    state: StatePaths,
+    processes: Processes,
+    clock: Clock,
+    environment: Mapping[str, str],
+) -> ProcessEmulator | EndpointEmulator | ContainerEmulator:
+    """The emulator of the placements `process` (which `auto` means here), `container` and `endpoint`.
 
     Raises:
-        InvalidError: another placement, or a driver that cannot run as a process.
+        InvalidError: another placement, or a driver that cannot run there.
     """
     match spec.placement:
         case Placement.PROCESS | Placement.AUTO:
             return ProcessEmulator(stack_name, spec, state, driver_of(spec), processes, clock)
         case Placement.ENDPOINT:
             return EndpointEmulator(spec)
-        case Placement.CONTAINER | Placement.CHART:
+        case Placement.CONTAINER:
+            docker = StackOnDocker(state, environment)
+            return ContainerEmulator(stack_name, spec, state, driver_of(spec), docker, processes)
+        case Placement.CHART:
             problem = Problem(
                 place=Place(file=stack_name, path="emulator.placement"),
-                text=f"placement {spec.placement} needs a Docker engine",
+                text="placement chart is not available yet",
             )
-            raise InvalidError((problem,), fix="set emulator.placement to process")
+            raise InvalidError((problem,), fix="set emulator.placement to container")

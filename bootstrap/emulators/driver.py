@@ -56,6 +56,14 @@ class ImageRecipe:
     """(image, the user's environment): raises RefusedError when this image cannot start, before anything starts."""
     environment: Callable[[int, str], Mapping[str, str]]
     """(port, region) → what the container is given."""
+    saving: Callable[[str], Mapping[str, str]] | None = None
+    """(a folder inside, which outlives the container) → what makes it keep its contents there; None: it never does."""
+    passed: tuple[str, ...] = ()
+    """Variables of the user's that it is given where they are set."""
+    with_socket: Callable[[str, str], Mapping[str, str]] | None = None
+    """(its network, its own name) → what it is given besides the engine's socket; None: it has no use for one."""
+    by_socket: frozenset[str] = frozenset()
+    """The capabilities it only has with the engine's socket."""
     exit_codes: Mapping[int, str] = field(default_factory=dict)
     """What an exit code of its main process means, for the reader."""
 

@@ -72,6 +72,27 @@ class EmulatorFolder:
             shutil.rmtree(self.folder)
 
 
+class ContainerFolder:
+    """`state.emulator` of one that runs as a container: the engine remembers all but the port that was found free."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / "container.json"
+
+    def port(self) -> int:
+        """The port of the last start; 0: none yet."""
+        return int((_read(self._file) or {}).get("port", 0))
+
+    def remember(self, port: int) -> None:
+        """Write it down; comes before the start."""
+        write_whole(self._file, json.dumps({"port": port}).encode())
+
+    def remove(self) -> None:
+        """Everything."""
+        if self._folder.exists():
+            shutil.rmtree(self._folder)
+
+
 def _read(file: Path) -> dict[str, Any] | None:
     if not file.exists():
         return None

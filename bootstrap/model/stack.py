@@ -77,6 +77,8 @@ class EmulatorSpec:
     """Placement `endpoint`: its URL."""
     persist: bool = True
     """Whether its contents outlive a stop."""
+    docker_socket: bool = False
+    """Placement `container`: whether LocalStack is given the Docker socket, which running functions needs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

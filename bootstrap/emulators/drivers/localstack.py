@@ -61,6 +61,10 @@ DRIVER = EmulatorDriver(
         port=4566,
         check=check_image,
         environment=lambda port, _region: {"GATEWAY_LISTEN": f"0.0.0.0:{port}", "LAMBDA_IGNORE_ARCHITECTURE": "1"},
+        passed=(TOKEN,),
+        # Its functions run in containers of their own, named after it and on its network.
+        with_socket=lambda network, name: {"LAMBDA_DOCKER_NETWORK": network, "MAIN_CONTAINER_NAME": name},
+        by_socket=frozenset({LAMBDA_INVOKE}),
         exit_codes=EXIT_CODES,
     ),
 )

@@ -58,11 +58,18 @@ DRIVER = EmulatorDriver(
         port=4566,
         check=lambda _image, _environ: None,
         environment=lambda port, region: {
+            "BIND_HOST": "0.0.0.0",  # noqa: S104  # of the container; the engine publishes it on 127.0.0.1
             "GATEWAY_PORT": str(port),
             "MINISTACK_REGION": region,
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "LAMBDA_EXECUTOR": "local",
+        },
+        saving=lambda folder: {
+            "PERSIST_STATE": "1",
+            "STATE_DIR": f"{folder}/state",
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": f"{folder}/s3",
         },
     ),
 )

@@ -36,7 +36,7 @@ DRIVER = EmulatorDriver(
     ),
     image=ImageRecipe(
         default="motoserver/moto:5.2.5",
-        port=5000,
+        port=4566,
         check=lambda _image, _environ: None,
         environment=lambda port, region: {"MOTO_PORT": str(port), "AWS_DEFAULT_REGION": region},
     ),

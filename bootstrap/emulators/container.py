@@ -1,0 +1,343 @@
+"""Placement `container`: the driver's image on the stack's own network, published on 127.0.0.1."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootstrap.clock import CancelToken
+from bootstrap.containers.stack import StackOnDocker, pull
+from bootstrap.emulators.address import Address
+from bootstrap.emulators.driver import EmulatorDriver, ImageRecipe
+from bootstrap.emulators.endpoint import proven_endpoint
+from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
+from bootstrap.emulators.inspected import SPEC_LABEL, exit_code, explained, last_lines, published_port, written_spec
+from bootstrap.emulators.proof import Proven, prove_address
+from bootstrap.emulators.record import ContainerFolder
+from bootstrap.emulators.sockets import LOOPBACK, free_port, holder_of
+from bootstrap.emulators.wire import NoAnswerError
+from bootstrap.errors import BootstrapError, DeadlineError, InvalidError, Place, Problem, RefusedError, StepFailedError
+from bootstrap.model.event import Say
+from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
+from bootstrap.model.stack import EmulatorSpec, StatePaths
+from bootstrap.process import Processes
+
+if TYPE_CHECKING:
+    from docker import DockerClient  # loads slowly; only adapters that run need it
+    from docker.models.containers import Container
+
+DEFAULT_PORT = 4566
+CONTENTS = "/var/lib/bootstrap"
+"""Inside, where the volume is."""
+START_SECONDS = 90.0
+STOP_SECONDS = 30
+_POLL_SECONDS = 0.1
+
+
+class ContainerEmulator:
+    """Implements `engine.ports.Emulator`; every step may be killed and done again."""
+
+    def __init__(
+        self,
+        stack_name: str,
+        spec: EmulatorSpec,
+        state: StatePaths,
+        driver: EmulatorDriver,
+        docker: StackOnDocker,
+        processes: Processes,
+    ) -> None:
+        if driver.image is None:
+            place = Place(file=stack_name, path="emulator")
+            raise InvalidError([Problem(place=place, text=f"{driver.name} has no image")], fix="name another driver")
+        self._spec = spec
+        self._driver = driver
+        self._recipe: ImageRecipe = driver.image
+        self._image = spec.image or driver.image.default
+        self._docker = docker
+        self._processes = processes
+        self._folder = ContainerFolder(state.emulator)
+        self._name = f"{docker.name}-emulator"
+        # What the Service of the in-cluster name leads to: `plan.units.emulator_part`.
+        self._alias = f"bootstrap-{stack_name}-emulator"
+
+    def observe(self, cancel: CancelToken) -> EmulatorObserved:
+        """See `Emulator.observe`."""
+        with self._docker.open() as client:
+            container = self._container(client)
+            if container is None:
+                return self._observe_absent(cancel)
+            if not self._docker.is_ours(container.labels):
+                return EmulatorObserved(
+                    state=TargetState.FOREIGN, detail=f"the container {self._name} was not made by this stack"
+                )
+            if container.status != "running":
+                return self._observe_ended(container)
+            if differs := self._differs(container):
+                return EmulatorObserved(state=TargetState.OUTDATED, detail=differs)
+            return self._observe_running(container, cancel)
+
+    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+        """See `Emulator.up`.
+
+        Raises:
+            RefusedError: the image cannot start or be had, its port is taken, or its container is not ours.
+            StepFailedError: it ended, or did not answer in time; shows the end of its log.
+        """
+        self._recipe.check(self._image, self._docker.environment)
+        seen = self.observe(cancel)
+        if seen.state is TargetState.FOREIGN:
+            raise RefusedError(f"the emulator cannot start: {seen.detail}", fix=self._way_out())
+        with self._docker.open() as client:
+            container = self._container(client)
+            if container is not None and seen.state is not TargetState.RUNNING:
+                container = self._resumed(client, container, seen, say)
+            if container is None:
+                container = self._made(client, cancel, say)
+            return self._incarnated(self._answering(container, cancel), cancel)
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """See `Emulator.delete`.
+
+        Raises:
+            RefusedError: its container or volume is not ours.
+        """
+        cancel.check()
+        with self._docker.open() as client:
+            container = self._container(client)
+            if container is not None:
+                self._refuse_foreign(container.labels, "container")
+                say(f"removing the container {self._name}")
+                self._remove(client, container)
+            self._forget_contents(client)
+            self._docker.remove_network(client)
+        self._folder.remove()
+
+    def _container(self, client: "DockerClient") -> "Container | None":
+        from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
+
+        try:
+            return client.containers.get(self._name)
+        except NotFound:
+            return None
+
+    def _observe_absent(self, cancel: CancelToken) -> EmulatorObserved:
+        if self._spec.port and free_port(self._spec.port) is None:
+            return EmulatorObserved(state=TargetState.FOREIGN, detail=self._taken(self._spec.port, cancel))
+        return EmulatorObserved(state=TargetState.ABSENT, detail="not found")
+
+    def _observe_ended(self, container: "Container") -> EmulatorObserved:
+        if self._is_kept(container):
+            word = "paused" if container.status == "paused" else "ended"
+            return EmulatorObserved(state=TargetState.STOPPED, detail=f"{word}, its data is kept")
+        if container.status == "created":
+            return EmulatorObserved(state=TargetState.BROKEN, detail="its start was interrupted")
+        if exit_code(container):
+            detail = "; ".join((explained(container, self._driver), *last_lines(container)[-1:]))
+            return EmulatorObserved(state=TargetState.BROKEN, detail=detail)
+        return EmulatorObserved(state=TargetState.ABSENT, detail="ended, its data is lost")
+
+    def _observe_running(self, container: "Container", cancel: CancelToken) -> EmulatorObserved:
+        try:
+            proven = self._prove(container, cancel)
+        except (NoAnswerError, RefusedError) as error:
+            return EmulatorObserved(state=TargetState.BROKEN, detail=error.what)
+        return EmulatorObserved(
+            state=TargetState.RUNNING,
+            endpoint=self._endpoint(proven, incarnation_of(proven, self._spec.region, cancel)),
+        )
+
+    def _is_kept(self, container: "Container") -> bool:
+        """Whether it ended in order (or is paused) as it is declared now, so that it goes on with all its data.
+
+        One that was killed left some of its contents behind and some not: they are none.
+        """
+        whole = container.status == "paused" or (container.status == "exited" and exit_code(container) == 0)
+        persists = self._persists() or container.status == "paused"
+        return whole and persists and not self._differs(container)
+
+    def _differs(self, container: "Container") -> str:
+        if not self._docker.is_on_network(container):
+            return f"it is not on the network {self._docker.name}"
+        was, now = written_spec(container), self._wanted()
+        names = [name for name in now if was.get(name) != now[name]]
+        port = published_port(container)
+        told = [f"{name} is {was.get(name, 'unknown')}, declared {now[name]}" for name in names if name != "settings"]
+        told += ["its settings are declared otherwise now"] if "settings" in names else []
+        told += [f"port is {port}, declared {self._spec.port}"] if self._spec.port not in {0, port} else []
+        return ", ".join(told)
+
+    def _wanted(self) -> Mapping[str, str]:
+        """What a change of makes the container anew."""
+        settings = json.dumps(self._variables(), sort_keys=True)
+        return {
+            "driver": self._driver.name.value,
+            "image": self._image,
+            "region": self._spec.region,
+            "persist": str(self._spec.persist),
+            "dockerSocket": str(self._spec.docker_socket),
+            "settings": hashlib.sha256(settings.encode()).hexdigest()[:16],
+        }
+
+    def _variables(self) -> Mapping[str, str]:
+        recipe = self._recipe
+        saving = recipe.saving(CONTENTS) if recipe.saving is not None and self._spec.persist else {}
+        socket = recipe.with_socket(self._docker.name, self._name) if recipe.with_socket and self._has_socket() else {}
+        return {**recipe.environment(recipe.port, self._spec.region), **saving, **socket}
+
+    def _passed(self) -> Mapping[str, str]:
+        given = self._docker.environment
+        return {name: given[name] for name in self._recipe.passed if given.get(name)}
+
+    def _persists(self) -> bool:
+        return self._spec.persist and self._recipe.saving is not None
+
+    def _has_socket(self) -> bool:
+        return self._spec.docker_socket and self._recipe.with_socket is not None
+
+    def _resumed(
+        self, client: "DockerClient", container: "Container", seen: EmulatorObserved, say: Say
+    ) -> "Container | None":
+        """The same container, running again; None when it had to go."""
+        self._refuse_foreign(container.labels, "container")
+        if seen.state is TargetState.STOPPED:
+            say(f"starting {self._driver.name} again")
+            container.unpause() if container.status == "paused" else container.start()
+            return container
+        say(f"removing the container {self._name}: {seen.detail}")
+        was, now = written_spec(container), self._wanted()
+        same = all(was.get(name) == now[name] for name in ("driver", "persist"))
+        if container.status == "running" and same and seen.state is TargetState.OUTDATED:
+            container.stop(timeout=STOP_SECONDS)
+            container.reload()
+        kept = same and container.status == "exited" and exit_code(container) == 0
+        self._remove(client, container)
+        if not kept:
+            self._forget_contents(client)
+        return None
+
+    def _made(self, client: "DockerClient", cancel: CancelToken, say: Say) -> "Container":
+        pull(client, self._image, say, cancel.check)
+        network = self._docker.ensure_network(client)
+        port = self._choose_port(cancel)
+        self._folder.remember(port)
+        say(f"starting {self._driver.name} on {LOOPBACK}:{port}")
+        labels = {**self._docker.labels(), SPEC_LABEL: json.dumps(self._wanted())}
+        container = client.containers.create(
+            self._image,
+            name=self._name,
+            hostname="emulator",
+            labels=labels,
+            environment={**self._variables(), **self._passed()},
+            ports={f"{self._recipe.port}/tcp": (LOOPBACK, port)},
+            volumes=self._volumes(client),
+            network=self._docker.name,
+            networking_config={str(network.name): client.api.create_endpoint_config(aliases=[self._alias])},
+        )
+        container.start()
+        return container
+
+    def _volumes(self, client: "DockerClient") -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        if self._persists():
+            # Made again it stays as it is: volumes have no second of the same name.
+            volume = client.volumes.create(self._name, labels=self._docker.labels())
+            self._refuse_foreign(volume.attrs.get("Labels"), "volume")
+            found[self._name] = {"bind": CONTENTS, "mode": "rw"}
+        if self._has_socket():
+            found[self._socket(client)] = {"bind": "/var/run/docker.sock", "mode": "rw"}
+        return found
+
+    def _socket(self, client: "DockerClient") -> str:
+        """The engine's socket as the engine itself sees it."""
+        options: list[str] = client.info().get("SecurityOptions") or []
+        if any("rootless" in option for option in options):
+            return str(Path(self._docker.environment.get("XDG_RUNTIME_DIR", "/run")) / "docker.sock")
+        return "/var/run/docker.sock"
+
+    def _choose_port(self, cancel: CancelToken) -> int:
+        wanted = (self._spec.port,) if self._spec.port else (self._folder.port() or DEFAULT_PORT, DEFAULT_PORT, 0)
+        for port in wanted:
+            if (free := free_port(port)) is not None:
+                return free
+        raise RefusedError(self._taken(wanted[0], cancel), fix=self._way_out())
+
+    def _taken(self, port: int, cancel: CancelToken) -> str:
+        return f"port {port} of {LOOPBACK} is taken by {holder_of(port, self._processes, cancel)}"
+
+    def _way_out(self) -> str:
+        if self._spec.port and free_port(self._spec.port) is None:
+            return "end that program, or set emulator.port to another (0: any)"
+        return f"remove it if nobody needs it: docker rm {self._name}; or rename the stack"
+
+    def _answering(self, container: "Container", cancel: CancelToken) -> Proven:
+        token = cancel.within(START_SECONDS, f"{self._driver.name} answering in the container {self._name}")
+        reason: BootstrapError | None = None
+        try:
+            while True:
+                container.reload()
+                if container.status != "running":
+                    raise StepFailedError(
+                        explained(container, self._driver),
+                        evidence=last_lines(container),
+                        command=f"docker logs {self._name}",
+                        fix="the last lines of its log say why",
+                    )
+                try:
+                    return self._prove(container, token)
+                except (NoAnswerError, RefusedError) as error:
+                    reason = error
+                token.sleep(_POLL_SECONDS)
+        except DeadlineError as late:
+            cancel.check()
+            told = () if reason is None else (reason.what,)
+            raise StepFailedError(
+                late.what,
+                evidence=(*told, *last_lines(container)),
+                command=f"docker logs {self._name}",
+                fix="read its log",
+            ) from late
+
+    def _prove(self, container: "Container", cancel: CancelToken) -> Proven:
+        """Prove what answers on the port that the engine publishes for this very container.
+
+        Raises:
+            NoAnswerError: not yet, or no more.
+            RefusedError: something else answers.
+        """
+        port = published_port(container)
+        if port == 0:
+            raise NoAnswerError(f"the container {self._name} is not published on {LOOPBACK}")
+        return prove_address(Address(host=LOOPBACK, port=port), (self._driver,), cancel)
+
+    def _incarnated(self, proven: Proven, cancel: CancelToken) -> EmulatorEndpoint:
+        return self._endpoint(proven, ensure_incarnation(proven, self._spec.region, cancel))
+
+    def _endpoint(self, proven: Proven, incarnation: str) -> EmulatorEndpoint:
+        found = proven_endpoint(proven, self._spec.region, incarnation)
+        lacking = frozenset[str]() if self._has_socket() else self._recipe.by_socket
+        return replace(found, capabilities=found.capabilities - lacking)
+
+    def _remove(self, client: "DockerClient", container: "Container") -> None:
+        if self._has_socket():
+            # Asked in order it removes the containers of its functions; what it leaves carries its name.
+            container.stop(timeout=STOP_SECONDS)
+        container.remove(force=True, v=True)
+        for one in client.containers.list(all=True, filters={"network": self._docker.name}):
+            if str(one.name).startswith(f"{self._name}-lambda-"):
+                one.remove(force=True, v=True)
+
+    def _forget_contents(self, client: "DockerClient") -> None:
+        from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
+
+        try:
+            volume = client.volumes.get(self._name)
+        except NotFound:
+            return
+        self._refuse_foreign(volume.attrs.get("Labels"), "volume")
+        volume.remove()
+
+    def _refuse_foreign(self, labels: Mapping[str, str] | None, kind: str) -> None:
+        if not self._docker.is_ours(labels):
+            raise RefusedError(f"the {kind} {self._name} was not made by this stack", fix="rename the stack")

@@ -1,0 +1,47 @@
+"""What the engine tells of an emulator's container."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.emulators.driver import EmulatorDriver
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container  # loads slowly; only adapters that run need it
+
+SPEC_LABEL = "dev.bootstrap.emulator"
+"""Holds what it was declared as when it was made."""
+_KILLED = 137
+
+
+def written_spec(container: "Container") -> dict[str, Any]:
+    """What it was declared as when it was made; empty where nothing was written down."""
+    found = json.loads(container.labels.get(SPEC_LABEL, "{}"))
+    return found if isinstance(found, dict) else {}
+
+
+def published_port(container: "Container") -> int:
+    """Where the engine publishes it on 127.0.0.1, or would; 0: nowhere."""
+    bindings = container.attrs["HostConfig"].get("PortBindings") or {}
+    return next((int(one["HostPort"]) for of in bindings.values() for one in of or () if one.get("HostPort")), 0)
+
+
+def exit_code(container: "Container") -> int:
+    """What its main process ended with; 0 while it runs."""
+    return int(container.attrs["State"].get("ExitCode") or 0)
+
+
+def last_lines(container: "Container") -> tuple[str, ...]:
+    """The end of its log, at most five lines."""
+    text = container.logs(tail=20).decode(errors="replace")
+    return tuple(line for line in text.splitlines() if line.strip())[-5:]
+
+
+def explained(container: "Container", driver: EmulatorDriver) -> str:
+    """Why it ended, as far as its exit code tells."""
+    code = exit_code(container)
+    known = {} if driver.image is None else driver.image.exit_codes
+    if code in known:
+        return known[code]
+    if container.attrs["State"].get("OOMKilled"):
+        return f"{driver.name} was ended because memory ran out (exit code {code})"
+    return f"{driver.name} {'was killed' if code == _KILLED else 'ended'} (exit code {code})"
