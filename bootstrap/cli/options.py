@@ -28,6 +28,8 @@ class StackOptions:
     tools: tuple[str, ...] = ()
     locked: bool = False
     """Whether only charts of the lock file are taken."""
+    adopt: bool = False
+    """Whether a cluster of the stack's name that we did not make is taken over."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -84,6 +84,8 @@ class _Parts:
     clock: Clock
     locked: bool
     """Whether only charts of the lock file are taken."""
+    adopt: bool
+    """Whether a cluster of our name that we did not make is taken over."""
 
 
 def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Opened:
@@ -115,6 +117,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         programs=toolchain,
         clock=clock,
         locked=options.locked,
+        adopt=options.adopt,
     )
     needed = NEEDED[stack.cluster.provider]
     charts = _charts(parts)

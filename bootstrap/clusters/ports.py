@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from bootstrap.clusters.kwok.sockets import holder, is_free
 from bootstrap.errors import RefusedError
 
+HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
+"""Where the ingress controller of a stack listens on every machine."""
+
 
 def refuse_taken(ports: Iterable[int]) -> None:
     """Return when every port of 127.0.0.1 is free.

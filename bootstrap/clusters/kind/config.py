@@ -1,14 +1,11 @@
 """What kind is given: ours, and the user's own configuration beneath it."""
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from bootstrap.clusters.native import read_native
+from bootstrap.clusters.ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.stack import ClusterSpec
-
-HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
-"""Where the ingress controller of a stack listens on every machine."""
 
 # kind's releases pin the images that were built for them; these are of 0.33.0.
 IMAGES = {
@@ -44,7 +41,7 @@ def kind_config(spec: ClusterSpec, name: str) -> dict[str, Any]:
     Raises:
         InvalidError: the user's file is no kind configuration.
     """
-    given = {} if spec.config is None else _read(spec.config)
+    given = {} if spec.config is None else read_native(spec.config, "Cluster", "kind")
     wanted: list[dict[str, Any]] = [dict(node) for node in given.get("nodes") or ()]
     if not wanted:
         wanted = [{"role": "control-plane"}, *({"role": "worker"} for _ in range(spec.workers))]
@@ -63,15 +60,3 @@ def _ports(spec: ClusterSpec) -> list[dict[str, Any]]:
         {"containerPort": inside, "hostPort": outside, "listenAddress": "127.0.0.1", "protocol": "TCP"}
         for inside, outside in pairs
     ]
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    import yaml  # noqa: PLC0415 - only where there is a file
-
-    try:
-        found = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise InvalidError([Problem(place=Place(file=str(file)), text=f"cannot be read: {error}")]) from error
-    if not isinstance(found, dict) or found.get("kind") != "Cluster":
-        raise InvalidError([Problem(place=Place(file=str(file)), text="is no kind configuration (kind: Cluster)")])
-    return found

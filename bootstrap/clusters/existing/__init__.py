@@ -1,0 +1,1 @@
+"""Provider existing: a cluster of the user's own kubeconfig."""

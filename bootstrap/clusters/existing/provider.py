@@ -1,0 +1,89 @@
+"""A cluster that others made: proven by its UID, and never made or taken away here."""
+
+import contextlib
+import json
+from collections.abc import Mapping
+
+from bootstrap.clock import CancelToken
+from bootstrap.clusters.existing.kubeconfig import only_context, user_files
+from bootstrap.engine.files import write_whole
+from bootstrap.errors import BootstrapError, RefusedError
+from bootstrap.kube.api import ApiUnreachableError
+from bootstrap.kube.cluster import Clusters, cluster_uid
+from bootstrap.model.event import Say
+from bootstrap.model.kube import KubeContext
+from bootstrap.model.observed import ClusterObserved, TargetState
+from bootstrap.model.stack import ClusterSpec, StatePaths
+from bootstrap.process import Processes
+
+_LOOK_SECONDS = 15.0
+
+
+class ExistingProvider:
+    """Implements `engine.ports.ClusterProvider`."""
+
+    def __init__(
+        self, spec: ClusterSpec, state: StatePaths, processes: Processes, environment: Mapping[str, str]
+    ) -> None:
+        self._spec = spec
+        self._state = state
+        self._environment = environment
+        self._clusters = Clusters(processes)
+
+    def observe(self, cancel: CancelToken) -> ClusterObserved:
+        """See `ClusterProvider.observe`; before the first `up` it is ABSENT, whatever the cluster is like."""
+        if not self._state.kubeconfig.exists():
+            return ClusterObserved(state=TargetState.ABSENT)
+        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=self._spec.uid or "", simulated=False)
+        try:
+            found = self._uid(kube, cancel)
+        except ApiUnreachableError as error:
+            return ClusterObserved(state=TargetState.BROKEN, detail=error.what)
+        except BootstrapError as error:
+            cancel.check()
+            return ClusterObserved(state=TargetState.BROKEN, detail=error.what)
+        if found != self._spec.uid:
+            detail = f"the kube-system of {self._spec.context} has uid {found}, not {self._spec.uid}"
+            return ClusterObserved(state=TargetState.FOREIGN, detail=detail)
+        return ClusterObserved(state=TargetState.RUNNING, kube=kube)
+
+    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
+        """See `ClusterProvider.up`: takes a copy of the one context, and proves whom it leads to."""
+        cancel.check()
+        say(f"asking {self._spec.context} who it is")
+        content = json.dumps(only_context(user_files(self._environment), str(self._spec.context))).encode()
+        asked = self._state.cluster / "asked"
+        write_whole(asked, content)
+        try:
+            found = self._uid(KubeContext(kubeconfig=asked, uid="", simulated=False), cancel)
+        finally:
+            asked.unlink()
+        self._refuse_other(found)
+        # Only what was proven is kept: nothing ever reads a copy that leads elsewhere.
+        write_whole(self._state.kubeconfig, content)
+        return KubeContext(kubeconfig=self._state.kubeconfig, uid=found, simulated=False)
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """See `ClusterProvider.delete`: the cluster stays as it is, only the copy goes."""
+        cancel.check()
+        say("leaving the cluster to its owner")
+        self._state.kubeconfig.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._state.cluster.rmdir()
+
+    def _uid(self, kube: KubeContext, cancel: CancelToken) -> str:
+        within = cancel.within(_LOOK_SECONDS, f"the API server of {self._spec.context}")
+        return cluster_uid(self._clusters.api(kube, within), within)
+
+    def _refuse_other(self, found: str) -> None:
+        if self._spec.uid is None:
+            raise RefusedError(
+                f"cluster.uid does not say which cluster {self._spec.context} is",
+                evidence=[f"uid: {found}"],
+                fix=f"if that is the one you mean, write under cluster: uid: {found}",
+            )
+        if found != self._spec.uid:
+            raise RefusedError(
+                f"{self._spec.context} is another cluster: its kube-system has uid {found}, not {self._spec.uid}",
+                fix=f"if that is the one you mean, write under cluster: uid: {found}",
+            )

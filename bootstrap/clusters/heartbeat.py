@@ -1,0 +1,42 @@
+"""Whether the machines of a cluster have told of themselves lately, as their leases say.
+
+A machine that died stays Ready for minutes, and one that was started again is Ready before its kubelet has said a
+word: the time of its last lease tells both.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from bootstrap.model.kube import Manifest
+
+SILENCE = timedelta(seconds=40)
+"""The kubelet renews every 10 s; Kubernetes itself calls it late after 40 s."""
+
+
+def silent(leases: Iterable[Manifest], started: Mapping[str, datetime]) -> dict[str, str]:
+    """The machines, of those that were `started` at these times, that have not told of themselves, and why; pure.
+
+    The cluster's own latest lease is the time now: the clock of the engine's machine may differ from ours.
+    """
+    renewed = {(one["metadata"]["namespace"], one["metadata"]["name"]): _time(one) for one in leases}
+    times = [time for time in renewed.values() if time is not None]
+    now = max(times, default=None)
+    found: dict[str, str] = {}
+    for machine, since in started.items():
+        last = renewed.get(("kube-node-lease", machine))
+        if last is None or last < since:
+            found[machine] = "has not told of itself since it was started"
+        elif now is not None and now - last > SILENCE:
+            found[machine] = f"has not told of itself for {(now - last).seconds} s"
+    return found
+
+
+def moment(text: str) -> datetime:
+    """A time as Kubernetes and Docker write it, whatever the count of its decimals."""
+    whole, _, rest = text.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}.{(rest + '000000')[:6]}+00:00")
+
+
+def _time(lease: Manifest) -> datetime | None:
+    told = (lease.get("spec") or {}).get("renewTime")
+    return None if told is None else moment(str(told))

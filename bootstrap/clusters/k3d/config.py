@@ -1,0 +1,74 @@
+"""What k3d is given: ours, and the user's own configuration beneath it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bootstrap.clusters.native import read_native
+from bootstrap.clusters.ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.model.stack import ClusterSpec
+
+# The last k3s release of each minor when k3d 5.8.3 was current or later.
+IMAGES = {
+    "1.34": "docker.io/rancher/k3s:v1.34.1-k3s1",
+    "1.33": "docker.io/rancher/k3s:v1.33.5-k3s1",
+    "1.32": "docker.io/rancher/k3s:v1.32.9-k3s1",
+    "1.31": "docker.io/rancher/k3s:v1.31.13-k3s1",
+}
+_LEFT_OUT = ("traefik", "metrics-server")
+"""Parts of k3s that a stack brings itself, or not at all."""
+
+
+def image_of(spec: ClusterSpec) -> str:
+    """The image of the machines: the one that is declared, else k3s of the version.
+
+    Raises:
+        InvalidError: there is none for this version.
+    """
+    if spec.image is not None:
+        return spec.image
+    if spec.kubernetes.count(".") > 1:
+        return f"docker.io/rancher/k3s:v{spec.kubernetes}-k3s1"
+    if spec.kubernetes not in IMAGES:
+        text = f"no image is known for Kubernetes {spec.kubernetes}; known are {', '.join(IMAGES)}"
+        raise InvalidError([Problem(place=Place(file="cluster.kubernetes"), text=text)], fix="set cluster.image")
+    return IMAGES[spec.kubernetes]
+
+
+def k3d_config(spec: ClusterSpec, name: str, network: str) -> dict[str, Any]:
+    """A v1alpha5 simple configuration: the user's file where there is one, with what the stack needs put in.
+
+    Raises:
+        InvalidError: the user's file is no k3d configuration.
+    """
+    given = {} if spec.config is None else read_native(spec.config, "Simple", "k3d")
+    options = given.get("options") or {}
+    return {
+        "servers": 1,
+        "agents": spec.workers,
+        "image": image_of(spec),
+        **given,
+        "apiVersion": "k3d.io/v1alpha5",
+        "kind": "Simple",
+        "metadata": {"name": name},
+        "network": network,
+        "kubeAPI": {**(given.get("kubeAPI") or {}), "hostIP": "127.0.0.1"},
+        "ports": [*(given.get("ports") or ()), *_ports(spec)],
+        "options": {**options, **_options(options)},
+    }
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    k3s = given.get("k3s") or {}
+    arguments = [{"arg": f"--disable={one}", "nodeFilters": ["server:*"]} for one in _LEFT_OUT]
+    # One load balancer less to pull and to run: this machine reaches the only server itself.
+    return {
+        "k3d": {"wait": True, "disableLoadbalancer": True, **(given.get("k3d") or {})},
+        "k3s": {**k3s, "extraArgs": [*(k3s.get("extraArgs") or ()), *arguments]},
+        "kubeconfig": {"updateDefaultKubeconfig": False, "switchCurrentContext": False},
+    }
+
+
+def _ports(spec: ClusterSpec) -> list[dict[str, Any]]:
+    pairs = ((spec.ports.http, HTTP_NODE_PORT), (spec.ports.https, HTTPS_NODE_PORT))
+    return [{"port": f"127.0.0.1:{outside}:{inside}", "nodeFilters": ["server:0:direct"]} for outside, inside in pairs]

@@ -1,0 +1,71 @@
+"""The program k3d, for one cluster."""
+
+import json
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from bootstrap.clock import CancelToken
+from bootstrap.clusters.k3d.config import k3d_config
+from bootstrap.engine.files import write_whole
+from bootstrap.engine.ports import Programs
+from bootstrap.model.stack import ClusterSpec
+from bootstrap.process import Command, Processes
+
+LONGEST = 32
+"""What k3d takes for a cluster's name."""
+
+
+class K3d:
+    """Implements `ClusterTool`."""
+
+    program = "k3d"
+    ready = ("coredns",)
+
+    def __init__(
+        self,
+        spec: ClusterSpec,
+        name: str,
+        network: str,
+        programs: Programs,
+        processes: Processes,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._spec = spec
+        self._network = network
+        self._programs = programs
+        self._processes = processes
+        self._environment = environment
+        self.cluster = name
+
+    @property
+    def label(self) -> str:
+        """See `ClusterTool.label`."""
+        return f"k3d.cluster={self.cluster}"
+
+    def configuration(self) -> bytes:
+        """See `ClusterTool.configuration`."""
+        return json.dumps(k3d_config(self._spec, self.cluster, self._network)).encode()
+
+    def create(self, scratch: Path, cancel: CancelToken) -> None:
+        """See `ClusterTool.create`."""
+        file = scratch / "k3d.yaml"
+        write_whole(file, self.configuration())
+        self._run("cluster", "create", "--config", str(file), cancel=cancel, changes=True)
+
+    def kubeconfig(self, cancel: CancelToken) -> bytes:
+        """See `ClusterTool.kubeconfig`."""
+        return self._run("kubeconfig", "get", self.cluster, cancel=cancel)
+
+    def start(self, cancel: CancelToken) -> None:
+        """See `ClusterTool.start`; k3d also writes the entries of /etc/hosts and of CoreDNS anew."""
+        self._run("cluster", "start", self.cluster, cancel=cancel, changes=True)
+
+    def _run(self, *arguments: str, cancel: CancelToken, changes: bool = False) -> bytes:
+        command = Command(
+            argv=(str(self._programs.path("k3d")), *arguments),
+            env=self._environment,
+            polite=signal.SIGINT,
+            recorded=changes,
+        )
+        return self._processes.run(command, cancel).stdout

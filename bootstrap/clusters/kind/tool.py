@@ -1,0 +1,66 @@
+"""The program kind, for one cluster."""
+
+import json
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from bootstrap.clock import CancelToken
+from bootstrap.clusters.kind.config import kind_config
+from bootstrap.engine.ports import Programs
+from bootstrap.model.stack import ClusterSpec
+from bootstrap.process import Command, Processes
+
+
+class Kind:
+    """Implements `ClusterTool`."""
+
+    program = "kind"
+    ready = ("coredns",)
+
+    def __init__(
+        self, spec: ClusterSpec, name: str, programs: Programs, processes: Processes, environment: Mapping[str, str]
+    ) -> None:
+        self._spec = spec
+        self._programs = programs
+        self._processes = processes
+        self._environment = environment
+        self.cluster = name
+
+    @property
+    def label(self) -> str:
+        """See `ClusterTool.label`."""
+        return f"io.x-k8s.kind.cluster={self.cluster}"
+
+    def configuration(self) -> bytes:
+        """See `ClusterTool.configuration`."""
+        return json.dumps(kind_config(self._spec, self.cluster)).encode()
+
+    def create(self, scratch: Path, cancel: CancelToken) -> None:
+        """See `ClusterTool.create`."""
+        # It writes a kubeconfig whenever it creates: never the user's. It is not asked to wait: its waiting ends
+        # with exit code 0 whether the cluster is ready or not.
+        written = ("--kubeconfig", str(scratch / "kubeconfig"))
+        self._run("create", "cluster", "--config", "-", *written, stdin=self.configuration(), cancel=cancel)
+
+    def kubeconfig(self, cancel: CancelToken) -> bytes:
+        """See `ClusterTool.kubeconfig`."""
+        return self._run("get", "kubeconfig", cancel=cancel)
+
+    def start(self, cancel: CancelToken) -> None:
+        """See `ClusterTool.start`: kind has no more to do than the engine did."""
+        cancel.check()
+
+    def _run(self, *arguments: str, cancel: CancelToken, stdin: bytes | None = None) -> bytes:
+        command = Command(
+            argv=(str(self._programs.path("kind")), *arguments, "--name", self.cluster),
+            env={
+                **self._environment,
+                "KIND_EXPERIMENTAL_DOCKER_NETWORK": self.cluster,
+                "KIND_EXPERIMENTAL_PROVIDER": "docker",
+            },
+            stdin=stdin,
+            polite=signal.SIGINT,
+            recorded=arguments[0] != "get",
+        )
+        return self._processes.run(command, cancel).stdout

@@ -1,0 +1,315 @@
+"""Clusters of containers on the stack's own network, proven by it before the API server is asked."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.clock import CancelToken
+from bootstrap.clusters.heartbeat import moment, silent
+from bootstrap.clusters.ports import refuse_taken
+from bootstrap.clusters.tool import ClusterTool
+from bootstrap.containers.stack import StackOnDocker
+from bootstrap.engine.files import private_folder, write_whole
+from bootstrap.engine.wait import wait_until
+from bootstrap.errors import BootstrapError, RefusedError
+from bootstrap.kube.api import ApiUnreachableError, KubeApi
+from bootstrap.kube.cluster import Clusters, cluster_uid
+from bootstrap.kube.waiting import wait_ready
+from bootstrap.model.event import Say
+from bootstrap.model.kube import KubeContext, ObjectRef
+from bootstrap.model.observed import ClusterObserved, TargetState
+from bootstrap.model.stack import HostPorts, StatePaths
+from bootstrap.process import Processes
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+_LOOK_SECONDS = 10.0
+_SILENT_SECONDS = 60.0
+_LEASES = "/apis/coordination.k8s.io/v1/leases"
+
+
+class MachineCluster:
+    """Implements `engine.ports.ClusterProvider` for kind and k3d."""
+
+    def __init__(
+        self,
+        tool: ClusterTool,
+        ports: HostPorts,
+        state: StatePaths,
+        docker: StackOnDocker,
+        processes: Processes,
+        *,
+        adopt: bool = False,
+    ) -> None:
+        self._tool = tool
+        self._ports = ports
+        self._state = state
+        self._docker = docker
+        self._adopt = adopt
+        self._clusters = Clusters(processes)
+
+    def observe(self, cancel: CancelToken) -> ClusterObserved:
+        """See `ClusterProvider.observe`."""
+        with self._docker.open() as client:
+            machines = self._machines(client)
+            if not machines:
+                return ClusterObserved(state=TargetState.ABSENT)
+            if foreign := self._foreign(client, machines):
+                return self._strangers(foreign)
+        return self._standing(machines) or self._examined(machines, cancel)
+
+    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
+        """See `ClusterProvider.up`."""
+        cancel.check()
+        if self._adopt:
+            self._take_over(say)
+        seen = self.observe(cancel)
+        match seen.state:
+            case TargetState.FOREIGN:
+                raise RefusedError(
+                    f"there is a {self._tool.program} cluster of this name: {seen.detail}", fix=self._removal()
+                )
+            case TargetState.ABSENT:
+                self._create(cancel, say)
+            case TargetState.OUTDATED:
+                self._create_anew(seen.detail, cancel, say)
+            case _ if self._record() is None:
+                self._create_anew(seen.detail, cancel, say)
+            case _:
+                self._start(cancel, say)
+        return self._proven(cancel, say)
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """See `ClusterProvider.delete`; what of a half-made cluster is there is found by its labels and our network."""
+        with self._docker.open() as client:
+            machines = self._machines(client)
+            if machines and (foreign := self._foreign(client, machines)):
+                raise RefusedError(f"the cluster {self._tool.cluster} is not ours: {foreign}", fix=self._removal())
+            self._remove_machines(client, cancel, say)
+            self._docker.remove_network(client)
+        if self._state.cluster.exists():
+            shutil.rmtree(self._state.cluster)
+        self._state.kubeconfig.unlink(missing_ok=True)
+
+    def stop(self, cancel: CancelToken, say: Say) -> None:
+        """Stop its machines; `up` starts them again, with all that is in them."""
+        with self._docker.open() as client:
+            machines = self._machines(client)
+            if machines and (foreign := self._foreign(client, machines)):
+                raise RefusedError(f"the cluster {self._tool.cluster} is not ours: {foreign}", fix=self._removal())
+            for machine in machines:
+                cancel.check()
+                if machine.status == "running":
+                    say(f"stopping {machine.name}")
+                    machine.stop()
+
+    def _machines(self, client: "DockerClient") -> "Sequence[Container]":
+        found = client.containers.list(all=True, filters={"label": self._tool.label}, ignore_removed=True)
+        return sorted(found, key=lambda one: str(one.name))
+
+    def _foreign(self, client: "DockerClient", machines: "Sequence[Container]") -> str:
+        """Why these machines are not ours; empty when they are. Who is not on our network, we did not make."""
+        if self._docker.network(client) is None:
+            return f"its machines are there, but not on a network {self._docker.name} of this stack"
+        strangers = [str(one.name) for one in machines if not self._may_be_ours(one)]
+        return f"{', '.join(strangers)} is on another network" if strangers else ""
+
+    def _may_be_ours(self, machine: "Container") -> bool:
+        # Created but never started: the network that it was created for is not joined yet, but named.
+        return self._docker.is_on_network(machine) or machine.attrs["HostConfig"]["NetworkMode"] == self._docker.name
+
+    def _strangers(self, why: str) -> ClusterObserved:
+        # With --adopt, `up` is to be planned: it takes them over before anything else.
+        return _broken(f"to be taken over: {why}") if self._adopt else _foreign(why)
+
+    def _take_over(self, say: Say) -> None:
+        with self._docker.open() as client:
+            self._docker.adopt_network(client)
+            machines = self._machines(client)
+            if not machines or not self._foreign(client, machines):
+                return
+            say(f"taking over {len(machines)} machines")
+            network = self._docker.ensure_network(client)
+            for machine in machines:
+                if not self._docker.is_on_network(machine):
+                    network.connect(machine)
+        self._note("")
+
+    def _standing(self, machines: "Sequence[Container]") -> ClusterObserved | None:
+        """How it stands without asking its API server; None: as it should."""
+        record = self._record()
+        if record is None:
+            return _broken("its creation was interrupted")
+        stopped = [str(one.name) for one in machines if one.status != "running"]
+        if len(stopped) == len(machines):
+            return ClusterObserved(state=TargetState.STOPPED, detail="its containers do not run")
+        if stopped:
+            return _broken(f"{', '.join(stopped)} does not run")
+        if record["spec"] != self._wanted():
+            return ClusterObserved(state=TargetState.OUTDATED, detail="it is declared otherwise now")
+        return None
+
+    def _examined(self, machines: "Sequence[Container]", cancel: CancelToken) -> ClusterObserved:
+        record = self._record() or {}
+        if not self._state.kubeconfig.exists():
+            return _broken("its kubeconfig is gone")
+        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=str(record.get("uid", "")), simulated=False)
+        try:
+            api = self._clusters.proven(kube, cancel.within(_LOOK_SECONDS, "the cluster's API server"))
+            quiet = self._silent(api, machines, cancel)
+        except BootstrapError as error:
+            cancel.check()
+            return _broken(error.what)
+        if quiet:
+            return _broken("; ".join(f"{machine} {why}" for machine, why in quiet.items()))
+        return ClusterObserved(state=TargetState.RUNNING, kube=kube)
+
+    def _silent(self, api: KubeApi, machines: "Sequence[Container]", cancel: CancelToken) -> Mapping[str, str]:
+        known = {str(one["metadata"]["name"]) for one in (api.get("/api/v1/nodes", cancel) or {}).get("items", ())}
+        started = {str(one.name): moment(one.attrs["State"]["StartedAt"]) for one in machines if one.name in known}
+        return silent((api.get(_LEASES, cancel) or {}).get("items", ()), started)
+
+    def _create(self, cancel: CancelToken, say: Say) -> None:
+        self._tool.configuration()
+        refuse_taken((self._ports.http, self._ports.https))
+        with self._docker.open() as client:
+            self._docker.ensure_network(client)
+        private_folder(self._state.cluster)
+        say("creating its machines")
+        self._tool.create(self._state.cluster, cancel)
+        self._note("")
+
+    def _create_anew(self, why: str, cancel: CancelToken, say: Say) -> None:
+        say(f"making it anew: {why}")
+        with self._docker.open() as client:
+            self._remove_machines(client, cancel, say)
+        self._create(cancel, say)
+
+    def _start(self, cancel: CancelToken, say: Say) -> None:
+        stopped = False
+        with self._docker.open() as client:
+            for machine in self._machines(client):
+                cancel.check()
+                if machine.status == "paused":
+                    machine.unpause()
+                elif machine.status != "running":
+                    say(f"starting {machine.name}")
+                    machine.start()
+                    stopped = True
+        if stopped:
+            self._tool.start(cancel)
+
+    def _proven(self, cancel: CancelToken, say: Say) -> KubeContext:
+        """Wait until the cluster is whole, then take down, or compare, who it is."""
+        self._write_kubeconfig(cancel)
+        record = self._record() or {}
+        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=str(record.get("uid", "")), simulated=False)
+        api = self._clusters.api(kube, cancel)
+
+        def answer() -> str | None:
+            try:
+                return cluster_uid(api, cancel) or None
+            except ApiUnreachableError:
+                return None
+
+        say("waiting for its API server")
+        uid = wait_until(answer, cancel)
+        if kube.uid not in {"", uid}:
+            raise RefusedError(f"another cluster answers: its kube-system has uid {uid}, not {kube.uid}")
+        self._note(uid)
+        self._wait_heard(api, cancel, say)
+        wait_ready(self._parts(api, cancel), api, cancel, say, what="the cluster", simulated=False)
+        return KubeContext(kubeconfig=self._state.kubeconfig, uid=uid, simulated=False)
+
+    def _parts(self, api: KubeApi, cancel: CancelToken) -> Sequence[ObjectRef]:
+        nodes = [str(item["metadata"]["name"]) for item in (api.get("/api/v1/nodes", cancel) or {}).get("items", ())]
+        return (
+            *(ObjectRef(api_version="v1", kind="Node", namespace=None, name=name) for name in nodes),
+            *(
+                ObjectRef(api_version="apps/v1", kind="Deployment", namespace="kube-system", name=name)
+                for name in self._tool.ready
+            ),
+        )
+
+    def _wait_heard(self, api: KubeApi, cancel: CancelToken, say: Say) -> None:
+        """Until every machine has told of itself since it was started; one that stays silent is started again."""
+        until = cancel.clock.monotonic() + _SILENT_SECONDS
+        told: Mapping[str, str] = {}
+        while quiet := self._look_for_silent(api, cancel):
+            if quiet != told:
+                say("; ".join(f"{machine} {why}" for machine, why in quiet.items()))
+                told = quiet
+            if any("for" in why for why in quiet.values()) or cancel.clock.monotonic() > until:
+                self._restart(quiet, cancel, say)
+                until = cancel.clock.monotonic() + _SILENT_SECONDS
+            cancel.sleep(0.5)
+
+    def _look_for_silent(self, api: KubeApi, cancel: CancelToken) -> Mapping[str, str]:
+        with self._docker.open() as client:
+            machines = self._machines(client)
+        try:
+            return self._silent(api, machines, cancel)
+        except ApiUnreachableError as error:
+            return {"its API server": error.what}
+
+    def _restart(self, quiet: Mapping[str, str], cancel: CancelToken, say: Say) -> None:
+        with self._docker.open() as client:
+            for machine in self._machines(client):
+                cancel.check()
+                if machine.name in quiet:
+                    say(f"restarting {machine.name}")
+                    machine.restart()
+
+    def _write_kubeconfig(self, cancel: CancelToken) -> None:
+        """Asked for each time: the engine may have given the API server another port."""
+        told = self._tool.kubeconfig(cancel)
+        if not self._state.kubeconfig.exists() or self._state.kubeconfig.read_bytes() != told:
+            write_whole(self._state.kubeconfig, told)
+
+    def _remove_machines(self, client: "DockerClient", cancel: CancelToken, say: Say) -> None:
+        from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
+
+        # First: what is left when we are killed here must not be taken for a cluster with all its machines.
+        self._record_file().unlink(missing_ok=True)
+        for machine in self._machines(client):
+            cancel.check()
+            say(f"removing {machine.name}")
+            try:
+                machine.remove(v=True, force=True)
+            except NotFound:
+                continue
+        for volume in client.volumes.list(filters={"label": self._tool.label}):
+            volume.remove(force=True)
+
+    def _wanted(self) -> str:
+        """Changes when the machines have to be made anew."""
+        return hashlib.sha256(self._tool.configuration()).hexdigest()
+
+    def _note(self, uid: str) -> None:
+        private_folder(self._state.cluster)
+        write_whole(self._record_file(), json.dumps({"spec": self._wanted(), "uid": uid}).encode())
+
+    def _record(self) -> Mapping[str, Any] | None:
+        """What was noted once the cluster had been created; None before that."""
+        file = self._record_file()
+        return json.loads(file.read_text()) if file.exists() else None
+
+    def _record_file(self) -> Path:
+        return self._state.cluster / "machines.json"
+
+    def _removal(self) -> str:
+        command = "kind delete cluster --name" if self._tool.program == "kind" else "k3d cluster delete"
+        return f"take it over with --adopt, or remove it if nobody needs it: {command} {self._tool.cluster}"
+
+
+def _broken(detail: str) -> ClusterObserved:
+    return ClusterObserved(state=TargetState.BROKEN, detail=detail)
+
+
+def _foreign(detail: str) -> ClusterObserved:
+    return ClusterObserved(state=TargetState.FOREIGN, detail=detail)
