@@ -29,7 +29,7 @@ def engine_answers(environment: Mapping[str, str]) -> bool:
         client.close()
 
 
-def connect(environment: Mapping[str, str]) -> "DockerClient":
+def connect(environment: Mapping[str, str], *, seconds: float = _SECONDS) -> "DockerClient":
     """A client of the engine that DOCKER_HOST, else the current docker context, names; it has not been asked yet.
 
     Raises:
@@ -38,9 +38,9 @@ def connect(environment: Mapping[str, str]) -> "DockerClient":
     from docker import ContextAPI, DockerClient  # noqa: PLC0415 - loads slowly
 
     if environment.get("DOCKER_HOST"):
-        return DockerClient.from_env(timeout=_SECONDS, environment=dict(environment))
+        return DockerClient.from_env(timeout=int(seconds), environment=dict(environment))
     current = ContextAPI.get_current_context()
-    return DockerClient(base_url=current.Host, tls=current.TLSConfig, timeout=_SECONDS)
+    return DockerClient(base_url=current.Host, tls=current.TLSConfig, timeout=int(seconds))
 
 
 def _is_pointed_at(environment: Mapping[str, str]) -> bool:

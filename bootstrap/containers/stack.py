@@ -23,6 +23,8 @@ OWNER_LABEL = "dev.bootstrap.owner"
 _LONGEST = 49
 """With `-control-plane` a label of the domain name system: 63."""
 _DIGEST = 10
+_ANSWER_SECONDS = 60.0
+"""A busy engine takes its time to start or remove a container."""
 _MAKING = threading.Lock()
 
 
@@ -59,7 +61,7 @@ class StackOnDocker:
         from requests import RequestException  # noqa: PLC0415 - what docker lets through when the engine goes away
 
         try:
-            client = connect(self.environment)
+            client = connect(self.environment, seconds=_ANSWER_SECONDS)
         except DockerException as error:
             raise refused(error) from error
         try:
@@ -158,7 +160,7 @@ def pull(client: "DockerClient", image: str, say: Callable[[str], None], check: 
     Raises:
         RefusedError: it cannot be had.
     """
-    from docker.errors import ImageNotFound, NotFound  # noqa: PLC0415 - loads slowly
+    from docker.errors import APIError, ImageNotFound  # noqa: PLC0415 - loads slowly
 
     try:
         client.images.get(image)
@@ -173,7 +175,7 @@ def pull(client: "DockerClient", image: str, say: Callable[[str], None], check: 
         for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
             check()
             _told(image, line)
-    except NotFound as error:
+    except APIError as error:
         raise _no_image(image, str(error.explanation or error)) from error
 
 

@@ -1,0 +1,279 @@
+"""What every emulator that runs as a container promises."""
+
+import dataclasses
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.containers.stack import StackOnDocker
+from bootstrap.emulators.choose import driver_of
+from bootstrap.emulators.container import ContainerEmulator
+from bootstrap.emulators.driver import EmulatorDriver
+from bootstrap.emulators.sockets import free_port
+from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
+from bootstrap.model.observed import EmulatorEndpoint, TargetState
+from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
+from bootstrap.process import SystemProcesses
+from fakes.docker import require
+from fakes.machine import quiet
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+pytestmark = pytest.mark.docker
+
+IMAGE = os.environ.get("BOOTSTRAP_TEST_EMULATOR_IMAGE", "bootstrap-rig/ministack:1.5.33")
+
+Make = Callable[..., ContainerEmulator]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StatePaths:
+    return StatePaths(folder=tmp_path / f"rig-emulator-{os.getpid()}")
+
+
+@pytest.fixture
+def docker(state: StatePaths) -> StackOnDocker:
+    require(IMAGE)
+    return StackOnDocker(state, os.environ)
+
+
+@pytest.fixture
+def client(docker: StackOnDocker) -> "Iterator[DockerClient]":
+    with docker.open() as opened:
+        yield opened
+
+
+@pytest.fixture
+def make(docker: StackOnDocker, state: StatePaths, cancel: CancelToken) -> Iterator[Make]:
+    """Emulators of one stack, as one run after another makes them; all gone at the end."""
+    port = free_port()
+    assert port is not None
+
+    def made(recipe: EmulatorDriver | None = None, **changed: object) -> ContainerEmulator:
+        declared = {"driver": Driver.MINISTACK, "port": port, "image": IMAGE, **changed}
+        spec = EmulatorSpec(**declared)  # type: ignore[arg-type]  # fields of the spec
+        processes = SystemProcesses(SystemClock())
+        return ContainerEmulator("rig-emulator", spec, state, recipe or driver_of(spec), docker, processes)
+
+    yield made
+    made().delete(cancel, quiet)
+
+
+def container_of(docker: StackOnDocker, client: "DockerClient") -> "Container":
+    return client.containers.get(f"{docker.name}-emulator")
+
+
+def s3(endpoint: EmulatorEndpoint) -> Any:  # boto3's clients have no type of their own
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint.url,
+        region_name=endpoint.region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def put(endpoint: EmulatorEndpoint) -> None:
+    s3(endpoint).create_bucket(Bucket="artefacts")
+    s3(endpoint).put_object(Bucket="artefacts", Key="a", Body=b"1")
+
+
+def buckets(endpoint: EmulatorEndpoint) -> list[str]:
+    return [bucket["Name"] for bucket in s3(endpoint).list_buckets()["Buckets"]]
+
+
+def test_up_twice_is_one_emulator(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    assert make().observe(cancel).state is TargetState.ABSENT
+    first = make().up(cancel, quiet)
+    found = container_of(docker, client)
+    assert first.incarnation
+    assert make().up(cancel, quiet) == first
+    assert container_of(docker, client).id == found.id
+    observed = make().observe(cancel)
+    assert (observed.state, observed.endpoint) == (TargetState.RUNNING, first)
+
+
+def test_it_is_on_the_stacks_network_by_its_name_and_published_on_loopback_alone(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make().up(cancel, quiet)
+    attrs = container_of(docker, client).attrs
+    networks = attrs["NetworkSettings"]["Networks"]
+    assert [*networks] == [docker.name]
+    assert "bootstrap-rig-emulator-emulator" in networks[docker.name]["Aliases"]
+    published = attrs["NetworkSettings"]["Ports"]["4566/tcp"]
+    assert published == [{"HostIp": "127.0.0.1", "HostPort": endpoint.url.rpartition(":")[2]}]
+    assert docker.is_ours(attrs["Config"]["Labels"])
+    assert not [mount for mount in attrs["Mounts"] if mount["Type"] == "bind"]
+
+
+def test_an_orderly_stop_keeps_its_contents(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make().up(cancel, quiet)
+    put(endpoint)
+    container_of(docker, client).stop(timeout=30)
+    assert make().observe(cancel).state is TargetState.STOPPED
+    again = make().up(cancel, quiet)
+    assert again == endpoint
+    assert buckets(again) == ["artefacts"]
+
+
+def test_without_persistence_a_stop_loses_everything(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make(persist=False).up(cancel, quiet)
+    put(endpoint)
+    container_of(docker, client).stop(timeout=30)
+    assert make(persist=False).observe(cancel).state is TargetState.ABSENT
+    again = make(persist=False).up(cancel, quiet)
+    assert again.incarnation != endpoint.incarnation
+    assert buckets(again) == []
+
+
+def test_after_a_kill_everything_is_lost_and_nothing_half_there(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make().up(cancel, quiet)
+    put(endpoint)
+    container_of(docker, client).kill()
+    observed = make().observe(cancel)
+    assert observed.state is TargetState.BROKEN
+    assert observed.detail.startswith("ministack was killed (exit code 137)")
+    again = make().up(cancel, quiet)
+    assert again.incarnation != endpoint.incarnation
+    assert buckets(again) == []
+
+
+def test_a_paused_one_goes_on(make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient") -> None:
+    endpoint = make().up(cancel, quiet)
+    container_of(docker, client).pause()
+    assert make().observe(cancel).detail == "paused, its data is kept"
+    assert make().up(cancel, quiet) == endpoint
+
+
+def test_a_changed_declaration_makes_it_anew_with_its_contents(make: Make, cancel: CancelToken) -> None:
+    endpoint = make().up(cancel, quiet)
+    put(endpoint)
+    port = free_port()
+    observed = make(port=port).observe(cancel)
+    was = endpoint.url.rpartition(":")[2]
+    assert (observed.state, observed.detail) == (TargetState.OUTDATED, f"port is {was}, declared {port}")
+    again = make(port=port).up(cancel, quiet)
+    assert again == dataclasses.replace(endpoint, url=f"http://127.0.0.1:{port}")
+    assert buckets(again) == ["artefacts"]
+
+
+def test_a_creation_that_was_killed_is_made_good(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    docker.ensure_network(client)
+    client.containers.create(IMAGE, name=f"{docker.name}-emulator", labels=docker.labels(), network=docker.name)
+    observed = make().observe(cancel)
+    assert (observed.state, observed.detail) == (TargetState.BROKEN, "its start was interrupted")
+    assert make().up(cancel, quiet).incarnation
+
+
+def test_delete_leaves_nothing(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient", state: StatePaths
+) -> None:
+    make().up(cancel, quiet)
+    make().delete(cancel, quiet)
+    assert client.containers.list(all=True, filters={"name": docker.name}) == []
+    assert client.networks.list(names=[docker.name]) == []
+    assert client.volumes.list(filters={"name": docker.name}) == []
+    assert not state.emulator.exists()
+    make().delete(cancel, quiet)
+
+
+def test_one_of_its_name_that_is_not_ours_is_left_alone(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    stranger = client.containers.create(IMAGE, name=f"{docker.name}-emulator")
+    try:
+        assert make().observe(cancel).state is TargetState.FOREIGN
+        with pytest.raises(RefusedError, match="was not made by this stack"):
+            make().up(cancel, quiet)
+        with pytest.raises(RefusedError, match="was not made by this stack"):
+            make().delete(cancel, quiet)
+        stranger.reload()
+    finally:
+        stranger.remove()
+
+
+def test_a_taken_port_names_its_holder(make: Make, cancel: CancelToken) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        observed = make(port=port).observe(cancel)
+        assert observed.state is TargetState.FOREIGN
+        assert f"port {port} of 127.0.0.1 is taken by pid {os.getpid()}" in observed.detail
+        with pytest.raises(RefusedError, match=f"port {port} of 127.0.0.1 is taken"):
+            make(port=port).up(cancel, quiet)
+
+
+def test_any_port_is_remembered(make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient") -> None:
+    with pytest.MonkeyPatch.context() as changed, socket.create_server(("127.0.0.1", 0)) as other:
+        changed.setattr("bootstrap.emulators.container.DEFAULT_PORT", other.getsockname()[1])
+        first = make(port=0).up(cancel, quiet)
+    container_of(docker, client).kill()
+    assert make(port=0).up(cancel, quiet).url == first.url
+
+
+def ending_with(code: int) -> EmulatorDriver:
+    """MiniStack that writes its last words and ends as LocalStack does without a licence."""
+    driver = driver_of(EmulatorSpec(driver=Driver.MINISTACK))
+    assert driver.image is not None
+    # Python reads the folder first where it looks for modules: this one ends it.
+    environment = {"PYTHONPATH": "/nowhere", "GATEWAY_PORT": "4566"}
+    explained = {code: "it has no valid licence"}
+    recipe = dataclasses.replace(driver.image, environment=lambda _port, _region: environment, exit_codes=explained)
+    return dataclasses.replace(driver, image=recipe)
+
+
+def test_one_that_dies_ends_up_at_once_with_its_exit_code_explained(make: Make, cancel: CancelToken) -> None:
+    dying = make(ending_with(1))
+    with pytest.raises(StepFailedError) as failed:
+        dying.up(cancel.within(20, "its end"), quiet)
+    assert failed.value.what == "it has no valid licence"
+    assert "No module named ministack" in failed.value.evidence[-1]
+    observed = dying.observe(cancel)
+    assert observed.state is TargetState.BROKEN
+    assert observed.detail.startswith("it has no valid licence; ")
+
+
+def test_one_that_never_answers_is_told_of_at_its_deadline(
+    make: Make, cancel: CancelToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootstrap.emulators.container.START_SECONDS", 0.01)
+    with pytest.raises(StepFailedError, match=r"ministack answering in the container .* was not done within 0\.01s"):
+        make().up(cancel, quiet)
+
+
+def test_a_cancel_while_it_starts_leaves_one_that_the_next_run_knows(make: Make, cancel: CancelToken) -> None:
+    with pytest.raises(DeadlineError):
+        make().up(cancel.within(0.2, "the test"), quiet)
+    endpoint = make().up(cancel, quiet)
+    assert make().observe(cancel).endpoint == endpoint
+
+
+def test_an_image_that_cannot_be_had_is_refused(make: Make, cancel: CancelToken) -> None:
+    with pytest.raises(RefusedError, match="the image bootstrap-rig/no-such:1 cannot be pulled"):
+        make(image="bootstrap-rig/no-such:1").up(cancel, quiet)
+
+
+def test_a_localstack_that_needs_a_licence_is_refused_before_anything_is_made(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    with pytest.raises(RefusedError, match="does not start without LOCALSTACK_AUTH_TOKEN"):
+        make(driver=Driver.LOCALSTACK, image="localstack/localstack:2026.3.0").up(cancel, quiet)
+    assert client.networks.list(names=[docker.name]) == []
