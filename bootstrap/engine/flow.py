@@ -18,7 +18,7 @@ from bootstrap.engine.perform import Performer
 from bootstrap.engine.ports import Ports
 from bootstrap.engine.recover import end_leftovers
 from bootstrap.engine.run import Report, Watch, run_plan
-from bootstrap.errors import BootstrapError, InvalidError, Place, Problem
+from bootstrap.errors import BootstrapError, CancelledError, InvalidError, Place, Problem
 from bootstrap.model.event import (
     Emit,
     Event,
@@ -38,7 +38,7 @@ from bootstrap.model.observed import Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import Provider, Stack, StatePaths
 from bootstrap.model.status import Health
-from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
+from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, PullChart, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.select import select
@@ -48,6 +48,10 @@ from bootstrap.process import Processes
 
 PROGRAMS = StepId("programs")
 """What is told before there is a plan: programs are fetched or built."""
+CHARTS = StepId("charts")
+"""Told before there is a plan too: charts are pulled, so that the plan can be made of what is in them."""
+_PULLS_AT_ONCE = 4
+_PULL_SECONDS = 60.0
 
 Infer: TypeAlias = Callable[[Wanted], Sequence[tuple[str, str, str]]]
 
@@ -155,6 +159,9 @@ def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit,
         fetch_programs(platform, told)
         cancel = _for_the_run(cancel, how)
         planning = plan_up(platform, options, cancel)
+        lacking = [step.action.release for step in planning.plan.steps if isinstance(step.action, PullChart)]
+        if lacking and _pull_charts(platform, lacking, told, cancel):
+            planning = plan_up(platform, options, cancel)
         remember_provider(platform)
         report = _run(platform, planning.plan, planning.observed, how, emit=told, cancel=cancel, watch=platform.watch)
         _finish(platform, replace(report, seconds=_since(platform, began)), how, told, _where(platform, report))
@@ -238,6 +245,31 @@ def fetch_programs(platform: Platform, emit: Emit) -> None:
         finish(Outcome(status=Status.FAILED, detail=error.what, error=error))
         raise
     finish(Outcome(status=Status.DONE, detail=f"{', '.join(lacking)} are here now"))
+
+
+def _pull_charts(platform: Platform, releases: Sequence[Release], emit: Emit, cancel: CancelToken) -> bool:
+    """Pull before there is a plan: releases whose manifests are not known could only be installed one by one.
+
+    What cannot be had now is tried again, and told of, by a step of the plan: the other releases go on.
+    """
+    clock, started = platform.clock, platform.clock.monotonic()
+    emit(StepStarted(at=clock.now(), step=CHARTS, reason=f"not in the cache: {', '.join(one.id for one in releases)}"))
+    within = cancel.within(_PULL_SECONDS, "pulling charts")
+
+    def pull(release: Release) -> bool:
+        try:
+            platform.ports.charts.pull(release, within, lambda _text: None)
+        except CancelledError:
+            raise
+        except BootstrapError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(max_workers=_PULLS_AT_ONCE, thread_name_prefix="pull") as pool:
+        count = sum(pool.map(pull, releases))
+    outcome = Outcome(status=Status.DONE, detail=f"{count} of {len(releases)} pulled")
+    emit(StepFinished(at=clock.now(), step=CHARTS, outcome=outcome, seconds=clock.monotonic() - started))
+    return count > 0
 
 
 def remember_provider(platform: Platform) -> None:

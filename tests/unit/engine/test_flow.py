@@ -123,6 +123,22 @@ def test_a_chart_pulled_in_this_run_is_prepared_before_it_is_installed(setting: 
     assert setting.up().counts() == {"unchanged": 7}
 
 
+def test_charts_are_pulled_before_the_plan_is_made_of_them(setting: Setting) -> None:
+    setting.world.charts.clear()
+    setting.up()
+    told = [event.outcome.detail for event in setting.events if isinstance(event, StepFinished)]
+    assert told[0] == "2 of 2 pulled"
+    [planned] = [event for event in setting.events if isinstance(event, Planned)]
+    assert not [step for step in planned.plan.steps if step.id.startswith("pull/")]
+
+
+def test_a_chart_that_cannot_be_pulled_fails_in_its_own_step(setting: Setting) -> None:
+    setting.world.charts.clear()
+    setting.world.fail("pull apps/b")
+    assert setting.up().exit_code == 1
+    assert "install apps/a" in setting.world.writes
+
+
 def test_a_stopped_stack_is_started_and_nothing_else_is_written(setting: Setting) -> None:
     setting.up()
     setting.world.writes.clear()
