@@ -139,7 +139,9 @@ class SeedResult:
             if one.action in done and not one.applies and one.id not in failed:
                 word = "drifted"
             counted["deleted" if one.action is Action.ORPHANED and one.applies else word] += 1
-        return ", ".join(f"{count} {word}" for word, count in counted.items()) or "nothing declared"
+        return ", ".join(f"{count} {word}" for word, count in counted.items()) or (
+            "nothing to remove" if self.verb == "prune" else "nothing declared"
+        )
 
     def to_json(self) -> dict[str, Value]:
         """`kind: SeedResult`."""
