@@ -1,5 +1,7 @@
 """`bootstrap up`."""
 
+from dataclasses import replace
+
 import click
 
 from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
@@ -15,6 +17,7 @@ from bootstrap.config.flags import SettingFlags
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
 @click.option("--prune", is_flag=True, help="Remove what we installed and is no longer in the repository.")
 @click.option("--strict", is_flag=True, help="Refuse where there is something to note.")
+@click.option("--adopt", is_flag=True, help="Take over a kind or k3d cluster of the stack's name.")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
     stack: StackOptions,
@@ -25,6 +28,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     fail_fast: bool,
     prune: bool,
     strict: bool,
+    adopt: bool,
 ) -> int:
     """Bring the platform up; change nothing when it is as declared.
 
@@ -38,6 +42,6 @@ def command(  # noqa: PLR0913 - one parameter per flag
     from bootstrap.engine.flow import PlanOptions, up  # noqa: PLC0415
 
     options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict)
-    with running("up", stack, tell, flags) as run:
+    with running("up", replace(stack, adopt=adopt), tell, flags) as run:
         report = up(run.platform, options, run.how(fail_fast=fail_fast), emit=run.emit, cancel=run.cancel)
     return report.exit_code

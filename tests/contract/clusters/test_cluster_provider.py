@@ -3,6 +3,7 @@
 A new provider joins by one line in `PROVIDERS`.
 """
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,13 +14,16 @@ from bootstrap.engine.ports import ClusterProvider
 from bootstrap.errors import CancelledError
 from bootstrap.model.observed import TargetState
 from fakes.embedded import Embedded
+from fakes.on_docker import k3d_cluster, kind_cluster
 from fakes.ports import FakeCluster, World
 
 PROVIDERS: dict[str, Callable[[Path], ClusterProvider]] = {
     "fake": lambda _folder: FakeCluster(World()),
     "kwok": lambda folder: Embedded(folder / "state").provider,
+    "kind": lambda folder: kind_cluster(folder / f"kind-{uuid.uuid4().hex[:8]}"),
+    "k3d": lambda folder: k3d_cluster(folder / f"k3d-{uuid.uuid4().hex[:8]}"),
 }
-MARKS = {"kwok": pytest.mark.e2e}
+MARKS = {"kwok": pytest.mark.e2e, "kind": pytest.mark.docker, "k3d": pytest.mark.docker}
 
 
 @pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in PROVIDERS])

@@ -1,0 +1,160 @@
+"""Clusters in containers through what happens to them: kills, restarts, strangers of the same name."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.containers.stack import StackOnDocker
+from bootstrap.errors import RefusedError
+from bootstrap.model.observed import TargetState
+from bootstrap.model.stack import HostPorts
+from fakes.on_docker import NODE_IMAGE, docker_of, kind_cluster, left_on_engine, skip_without
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    made = tmp_path / f"test-{uuid.uuid4().hex[:8]}"
+    skip_without(NODE_IMAGE)
+    yield made
+    kind_cluster(made).delete(token(), ignore)
+    assert left_on_engine(docker_of(made)) == []
+
+
+def token(seconds: float = 300.0) -> CancelToken:
+    return CancelToken(SystemClock()).within(seconds, "the test")
+
+
+def ignore(_text: str) -> None:
+    """Nobody listens."""
+
+
+def restart_machines(docker: StackOnDocker) -> None:
+    with docker.open() as client:
+        for one in client.containers.list(filters={"network": docker.name}):
+            one.restart()
+
+
+def swap_addresses(docker: StackOnDocker) -> None:
+    with docker.open() as client:
+        machines = sorted(client.containers.list(filters={"network": docker.name}), key=lambda one: str(one.name))
+        before = addresses(docker)
+        for one in machines:
+            one.stop()
+        # The engine gives the lowest free address to whoever starts first.
+        for one in reversed(machines):
+            one.start()
+    assert addresses(docker) != before
+
+
+def addresses(docker: StackOnDocker) -> dict[str, str]:
+    with docker.open() as client:
+        found = client.containers.list(filters={"network": docker.name})
+        networks = {str(one.name): one.attrs["NetworkSettings"]["Networks"] for one in found}
+    return {name: joined[docker.name]["IPAddress"] for name, joined in networks.items()}
+
+
+def test_restarts_are_survived_and_nothing_is_made_anew(folder: Path) -> None:
+    kube = kind_cluster(folder, workers=1).up(token(), ignore)
+    docker = docker_of(folder)
+    with docker.open() as client:
+        before = {one.id for one in client.containers.list(filters={"network": docker.name})}
+    harms: tuple[Callable[[StackOnDocker], None], ...] = (restart_machines, swap_addresses)
+    for harm in harms:
+        harm(docker)
+        assert kind_cluster(folder, workers=1).up(token(90), ignore) == kube
+        assert kind_cluster(folder, workers=1).observe(token()).state is TargetState.RUNNING
+    kind_cluster(folder, workers=1).stop(token(), ignore)
+    assert kind_cluster(folder, workers=1).observe(token()).state is TargetState.STOPPED
+    assert kind_cluster(folder, workers=1).up(token(90), ignore) == kube
+    with docker.open() as client:
+        assert {one.id for one in client.containers.list(filters={"network": docker.name})} == before
+
+
+def test_a_dead_kubelet_is_found_and_its_machine_restarted(folder: Path) -> None:
+    kube = kind_cluster(folder).up(token(), ignore)
+    docker = docker_of(folder)
+    with docker.open() as client:
+        (machine,) = client.containers.list(filters={"network": docker.name})
+        assert machine.exec_run(["systemctl", "stop", "kubelet"]).exit_code == 0
+    until = time.monotonic() + 70
+    while (found := kind_cluster(folder).observe(token())).state is TargetState.RUNNING and time.monotonic() < until:
+        time.sleep(1)
+    assert found.state is TargetState.BROKEN
+    assert "has not told of itself for" in found.detail
+    assert kind_cluster(folder).up(token(120), ignore) == kube
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0, 4.0, 7.0, 11.0])
+def test_a_creation_killed_at_any_moment_is_taken_away(folder: Path, seconds: float) -> None:
+    program = [sys.executable, "-m", "fakes.on_docker", str(folder)]
+    paths = os.pathsep.join((str(Path(__file__).parents[2]), str(Path(__file__).parents[3])))
+    child = subprocess.Popen(program, env={**os.environ, "PYTHONPATH": paths}, start_new_session=True)
+    time.sleep(seconds)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    assert kind_cluster(folder).observe(token()).state in {TargetState.ABSENT, TargetState.BROKEN}
+
+
+def test_a_killed_creation_is_made_whole(folder: Path) -> None:
+    cancelled = token()
+    with pytest.raises(Exception, match="stop"):
+        kind_cluster(folder).up(cancelled, lambda text: cancelled.cancel("stop") if "waiting" in text else None)
+    kind_cluster(folder).up(token(), ignore)
+    (folder / "cluster" / "machines.json").unlink()
+    assert kind_cluster(folder).observe(token()).detail == "its creation was interrupted"
+    assert kind_cluster(folder).up(token(), ignore).uid
+
+
+def test_a_cluster_of_the_same_name_that_is_not_ours(folder: Path) -> None:
+    kube = kind_cluster(folder).up(token(), ignore)
+    owner = folder / "owner"
+    nonce = owner.read_text()
+    owner.write_text("another\n")
+    with pytest.raises(RefusedError, match="was not made by this stack"):
+        kind_cluster(folder).up(token(), ignore)
+    with pytest.raises(RefusedError, match="was not made by this stack"):
+        kind_cluster(folder).delete(token(), ignore)
+    adopted = kind_cluster(folder, adopt=True).up(token(), ignore)
+    assert (adopted, owner.read_text()) == (kube, nonce)
+
+
+def test_one_that_somebody_made_with_kind_alone(folder: Path) -> None:
+    name = docker_of(folder).name
+    config = folder.parent / "theirs"
+    made = ["kind", "create", "cluster", "--name", name, "--image", NODE_IMAGE, "--kubeconfig", str(config)]
+    networks = {**os.environ, "KIND_EXPERIMENTAL_DOCKER_NETWORK": f"{name}-theirs"}
+    subprocess.run(made, check=True, capture_output=True, env=networks)
+    try:
+        found = kind_cluster(folder).observe(token())
+        assert (found.state, "not on a network" in found.detail) == (TargetState.FOREIGN, True)
+        with pytest.raises(RefusedError, match="there is a kind cluster of this name"):
+            kind_cluster(folder).up(token(), ignore)
+        with pytest.raises(RefusedError, match="is not ours"):
+            kind_cluster(folder).delete(token(), ignore)
+        assert kind_cluster(folder, adopt=True).up(token(), ignore).uid
+        assert kind_cluster(folder).observe(token()).state is TargetState.RUNNING
+        kind_cluster(folder).delete(token(), ignore)
+    finally:
+        subprocess.run(["kind", "delete", "cluster", "--name", name], check=True, capture_output=True)
+        subprocess.run(["docker", "network", "rm", f"{name}-theirs"], check=True, capture_output=True)
+
+
+def test_a_taken_port_is_found_before_anything_is_made(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = HostPorts(http=taken.getsockname()[1], https=18443)
+        with pytest.raises(RefusedError, match=rf"port {ports.http} .* is taken by pid {os.getpid()} "):
+            kind_cluster(folder, ports=ports).up(token(), ignore)
+    assert left_on_engine(docker_of(folder)) == []

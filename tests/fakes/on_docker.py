@@ -1,0 +1,84 @@
+"""Clusters in containers of the engine of this machine; run as a program, one that a test can kill."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.clusters.k3d.tool import LONGEST, K3d
+from bootstrap.clusters.kind.tool import Kind
+from bootstrap.clusters.machines import MachineCluster
+from bootstrap.clusters.tool import ClusterTool
+from bootstrap.containers.engine import connect, engine_answers
+from bootstrap.containers.stack import StackOnDocker
+from bootstrap.model.stack import ClusterSpec, HostPorts, StatePaths
+from bootstrap.process import SystemProcesses
+from fakes.programs import real_programs
+
+NODE_IMAGE = os.environ.get("BOOTSTRAP_TEST_NODE_IMAGE", "bootstrap-rig/node:v1.34.4")
+K3S_IMAGE = os.environ.get("BOOTSTRAP_TEST_K3S_IMAGE", "bootstrap-rig/k3d-k3s:v1.34.4")
+_K3D = {
+    "K3D_IMAGE_TOOLS": "bootstrap-rig/k3d-tools:v1.34.4",
+    "K3D_IMAGE_LOADBALANCER": "bootstrap-rig/k3d-proxy:v1.34.4",
+}
+
+
+def skip_without(*images: str) -> None:
+    """Skip the test, saying why, where no engine answers or one of the images is not on it."""
+    if not engine_answers(os.environ):
+        pytest.skip("no Docker engine answers")
+    from docker.errors import ImageNotFound  # noqa: PLC0415 - loads slowly
+
+    client = connect(os.environ)
+    try:
+        for image in images:
+            try:
+                client.images.get(image)
+            except ImageNotFound:
+                pytest.skip(f"the image {image} is not on the engine")
+    finally:
+        client.close()
+
+
+def docker_of(folder: Path) -> StackOnDocker:
+    """What a stack with this state folder has on the engine."""
+    return StackOnDocker(StatePaths(folder=folder), os.environ)
+
+
+def kind_cluster(
+    folder: Path, *, workers: int = 0, ports: HostPorts | None = None, adopt: bool = False
+) -> MachineCluster:
+    """A kind cluster of a stack with this state folder; a new provider each time."""
+    skip_without(NODE_IMAGE)
+    spec = ClusterSpec(workers=workers, image=NODE_IMAGE, ports=ports or HostPorts(http=18080, https=18443))
+    state, docker = StatePaths(folder=folder), docker_of(folder)
+    processes = SystemProcesses(SystemClock())
+    tool = Kind(spec, docker.name, real_programs(), processes, os.environ)
+    return MachineCluster(tool, spec.ports, state, docker, processes, adopt=adopt)
+
+
+def k3d_cluster(folder: Path) -> MachineCluster:
+    """A k3d cluster of a stack with this state folder."""
+    skip_without(K3S_IMAGE)
+    spec = ClusterSpec(image=K3S_IMAGE, ports=HostPorts(http=18081, https=18444))
+    state, docker = StatePaths(folder=folder), docker_of(folder)
+    processes = SystemProcesses(SystemClock())
+    environment = {**_K3D, **os.environ}
+    name = docker.name_within(LONGEST)
+    tool: ClusterTool = K3d(spec, name, docker.name, real_programs(), processes, environment)
+    return MachineCluster(tool, spec.ports, state, docker, processes)
+
+
+def left_on_engine(docker: StackOnDocker) -> list[str]:
+    """Names of the stack's containers, networks and volumes that are still there."""
+    with docker.open() as client:
+        containers = [str(one.name) for one in client.containers.list(all=True) if docker.name in str(one.name)]
+        networks = [str(one.name) for one in client.networks.list() if one.name == docker.name]
+        volumes = [str(one.name) for one in client.volumes.list() if docker.name in str(one.name)]
+    return [*containers, *networks, *volumes]
+
+
+if __name__ == "__main__":
+    kind_cluster(Path(sys.argv[1])).up(CancelToken(SystemClock()), lambda _text: None)
