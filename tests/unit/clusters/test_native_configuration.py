@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clusters.k3d.config import k3d_config
+from bootstrap.clusters.kind.config import IMAGES, image_of, kind_config
+from bootstrap.errors import InvalidError
+from bootstrap.model.stack import ClusterSpec
+
+HTTP = {"containerPort": 30080, "hostPort": 8080, "listenAddress": "127.0.0.1", "protocol": "TCP"}
+HTTPS = {"containerPort": 30443, "hostPort": 8443, "listenAddress": "127.0.0.1", "protocol": "TCP"}
+
+
+def test_kind_of_one_machine() -> None:
+    assert kind_config(ClusterSpec(image="web/node:1"), "bootstrap-a") == {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "name": "bootstrap-a",
+        "networking": {"apiServerAddress": "127.0.0.1"},
+        "nodes": [{"role": "control-plane", "image": "web/node:1", "extraPortMappings": [HTTP, HTTPS]}],
+    }
+
+
+def test_kind_with_workers_leads_the_ports_into_the_control_plane() -> None:
+    machines = kind_config(ClusterSpec(image="i", workers=2), "a")["nodes"]
+    assert [one["role"] for one in machines] == ["control-plane", "worker", "worker"]
+    assert ["extraPortMappings" in one for one in machines] == [True, False, False]
+
+
+def test_the_users_own_kind_configuration_is_kept(tmp_path: Path) -> None:
+    own = tmp_path / "kind.yaml"
+    own.write_text("""\
+kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+name: theirs
+featureGates: {Some: true}
+networking: {apiServerAddress: 0.0.0.0, podSubnet: 10.1.0.0/16}
+nodes:
+  - {role: worker, extraMounts: [{hostPath: /a, containerPath: /b}]}
+  - {role: control-plane, image: own:1, extraPortMappings: [{containerPort: 1, hostPort: 2}]}
+""")
+    made = kind_config(ClusterSpec(image="ours:1", config=own), "ours")
+    assert made["featureGates"] == {"Some": True}
+    assert made["name"] == "ours"
+    assert made["networking"] == {"apiServerAddress": "127.0.0.1", "podSubnet": "10.1.0.0/16"}
+    worker, plane = made["nodes"]
+    assert (worker["image"], worker["extraMounts"]) == ("ours:1", [{"hostPath": "/a", "containerPath": "/b"}])
+    assert (plane["image"], plane["extraPortMappings"]) == ("own:1", [{"containerPort": 1, "hostPort": 2}, HTTP, HTTPS])
+
+
+def test_images_by_version() -> None:
+    assert image_of(ClusterSpec(kubernetes="1.36")) == IMAGES["1.36"]
+    assert image_of(ClusterSpec(kubernetes="1.34.2")) == "kindest/node:v1.34.2"
+    with pytest.raises(InvalidError, match=r"no image is known for Kubernetes 1.2; known are 1.37"):
+        image_of(ClusterSpec(kubernetes="1.2"))
+
+
+def test_k3d_without_its_bundled_parts() -> None:
+    made = k3d_config(ClusterSpec(workers=1, image="k3s:1"), "a", "net")
+    assert (made["servers"], made["agents"], made["image"], made["network"]) == (1, 1, "k3s:1", "net")
+    assert [one["arg"] for one in made["options"]["k3s"]["extraArgs"]] == [
+        "--disable=traefik",
+        "--disable=metrics-server",
+    ]
+    assert made["ports"][0] == {"port": "127.0.0.1:8080:30080", "nodeFilters": ["server:0:direct"]}
+    assert made["kubeAPI"] == {"hostIP": "127.0.0.1"}
+    assert made["options"]["kubeconfig"] == {"updateDefaultKubeconfig": False, "switchCurrentContext": False}
+
+
+def test_the_users_own_k3d_configuration_is_kept(tmp_path: Path) -> None:
+    own = tmp_path / "k3d.yaml"
+    own.write_text("""\
+apiVersion: k3d.io/v1alpha5
+kind: Simple
+metadata: {name: theirs}
+agents: 3
+kubeAPI: {hostIP: 0.0.0.0, hostPort: "6445"}
+volumes: [{volume: "/a:/b"}]
+options: {k3s: {extraArgs: [{arg: --tls-san=x, nodeFilters: ["server:*"]}]}, k3d: {disableLoadbalancer: false}}
+""")
+    made = k3d_config(ClusterSpec(workers=1, image="i", config=own), "ours", "net")
+    assert (made["metadata"], made["agents"], made["volumes"]) == ({"name": "ours"}, 3, [{"volume": "/a:/b"}])
+    assert made["kubeAPI"] == {"hostIP": "127.0.0.1", "hostPort": "6445"}
+    assert made["options"]["k3s"]["extraArgs"][0]["arg"] == "--tls-san=x"
+    assert made["options"]["k3d"]["disableLoadbalancer"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("kind: Simple\n", "is no kind configuration"), ("[", "cannot be read"), (None, "cannot be read")],
+)
+def test_a_file_that_is_no_configuration(tmp_path: Path, text: str | None, told: str) -> None:
+    file = tmp_path / "kind.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(InvalidError, match=told):
+        kind_config(ClusterSpec(image="i", config=file), "a")
