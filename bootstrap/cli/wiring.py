@@ -16,6 +16,7 @@ from bootstrap.engine.flow import Platform
 from bootstrap.engine.journal import Journal
 from bootstrap.engine.ports import ClusterProvider, Emulator, Ports, Programs
 from bootstrap.errors import RefusedError
+from bootstrap.model.check import Check
 from bootstrap.model.event import Say
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.release import FluxRepo, Note
@@ -25,7 +26,7 @@ from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted
 from bootstrap.plan.units import cut
 from bootstrap.process import Command, Processes, SystemProcesses
-from bootstrap.toolchain.doctor import Check, Machine, examine, machine_probes
+from bootstrap.toolchain.doctor import Machine, examine, machine_probes
 from bootstrap.toolchain.resolve import Found, Missing, Toolchain, ToolchainSettings, Where
 from bootstrap.toolchain.table import EMBEDDED, PROGRAMS
 
@@ -160,13 +161,15 @@ def make_toolchain(settings: Settings, cancel: CancelToken, say: Say = lambda _t
 
 def examine_machine(options: StackOptions) -> tuple[Check, ...]:
     """Everything that `doctor` looks at."""
+    from bootstrap.containers.doctor import docker_probe  # noqa: PLC0415 - the docker library loads slowly
+
     machine = Machine(
         toolchain=make_toolchain(settings_of(options), new_token()),
         environment=os.environ,
         cache=cache_folder(os.environ),
         state=state_folder(os.environ),
     )
-    return examine(machine_probes(machine))
+    return examine((*machine_probes(machine), docker_probe(os.environ)))
 
 
 def new_token() -> CancelToken:

@@ -13,7 +13,7 @@ _SECONDS = 5
 
 def engine_answers(environment: Mapping[str, str]) -> bool:
     """Whether an engine answers; at once where nothing points at one."""
-    if not _is_pointed_at(environment):
+    if not is_pointed_at(environment):
         return False
     from docker.errors import DockerException  # noqa: PLC0415 - loads slowly
 
@@ -36,14 +36,19 @@ def connect(environment: Mapping[str, str], *, seconds: float = _SECONDS) -> "Do
         docker.errors.DockerException: the address or its certificates cannot be used.
     """
     from docker import ContextAPI, DockerClient  # noqa: PLC0415 - loads slowly
+    from docker.errors import ContextNotFound  # noqa: PLC0415
 
     if environment.get("DOCKER_HOST"):
         return DockerClient.from_env(timeout=int(seconds), environment=dict(environment))
-    current = ContextAPI.get_current_context()
+    # The library itself knows the current context alone, and gives nothing for one that is not there.
+    current = ContextAPI.get_context(environment.get("DOCKER_CONTEXT") or None)
+    if current is None:
+        raise ContextNotFound(environment.get("DOCKER_CONTEXT") or "the current one")
     return DockerClient(base_url=current.Host, tls=current.TLSConfig, timeout=int(seconds))
 
 
-def _is_pointed_at(environment: Mapping[str, str]) -> bool:
+def is_pointed_at(environment: Mapping[str, str]) -> bool:
+    """Whether anything on this machine names an engine."""
     home = Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker")
     return bool(
         environment.get("DOCKER_HOST")

@@ -5,13 +5,12 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TypeAlias
 
 from bootstrap.errors import RefusedError
+from bootstrap.model.check import Check, Level, Probe
 from bootstrap.toolchain.resolve import Found, Missing, Toolchain
 from bootstrap.toolchain.table import EMBEDDED, PROGRAMS, Wheel
 
@@ -23,30 +22,6 @@ _DISK_TO_RUN = _GIB
 # An embedded control plane holds 550 MiB; helm, the emulator and this program need the rest.
 _MEMORY = int(1.5 * _GIB)
 _INOTIFY = {"max_user_instances": 128, "max_user_watches": 8192}
-
-
-class Level(StrEnum):
-    """What a check means for the user."""
-
-    FINE = "fine"
-    NOTE = "note"
-    """Nothing is wrong, but something will happen that the user may not expect."""
-    FINDING = "finding"
-    """Must be mended; `doctor` then ends with a non-zero exit code."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Check:
-    """One thing that was looked at."""
-
-    subject: str
-    level: Level
-    text: str
-    fix: str | None = None
-
-
-Probe: TypeAlias = Callable[[], Sequence[Check]]
-"""Looks at one thing; other rooms add theirs to the list that `examine` is given."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

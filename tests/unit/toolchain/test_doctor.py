@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.clock import CancelToken
-from bootstrap.toolchain.doctor import Check, Level, Machine, examine, findings, machine_probes
+from bootstrap.model.check import Check, Level
+from bootstrap.toolchain.doctor import Machine, examine, findings, machine_probes
 from bootstrap.toolchain.machines import Platform
 from bootstrap.toolchain.resolve import Toolchain, ToolchainSettings
 from fakes.clock import FakeClock
