@@ -1,0 +1,319 @@
+"""Measures how charts are installed against helm in a script, and helmfile where it is on PATH, all in one run.
+
+task bench-charts                           40 small releases that this program makes
+task bench-charts -- --charts FOLDER        each NAME-VERSION.tgz of a folder, with FOLDER/values-dev-NAME.yaml if there
+task bench-charts -- --race 30 STACK        cold ups of a stack with every core busy: how many fail
+
+On Linux: clusters are embedded ones. helm, kubectl and bootstrap are those on PATH.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from shutil import which
+
+import yaml
+
+JOBS = 4
+"""Steps that up performs at once unless told otherwise."""
+TEMPLATE = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}"}
+data: {greeting: "{{ .Values.greeting }}"}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: "{{ .Release.Name }}"}
+spec: {selector: {app: "{{ .Release.Name }}"}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: "{{ .Release.Name }}"}
+spec:
+  selector: {matchLabels: {app: "{{ .Release.Name }}"}}
+  template:
+    metadata: {labels: {app: "{{ .Release.Name }}"}}
+    spec: {containers: [{name: app, image: app}]}
+"""
+
+
+SOURCE = {
+    "apiVersion": "source.toolkit.fluxcd.io/v1",
+    "kind": "GitRepository",
+    "metadata": {"name": "measured", "namespace": "flux-system"},
+    "spec": {"interval": "1h", "url": "https://git.example.com/measured.git"},
+}
+RELEASES = {
+    "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+    "kind": "Kustomization",
+    "metadata": {"name": "releases", "namespace": "flux-system"},
+    "spec": {
+        "interval": "1h",
+        "path": "./releases",
+        "prune": True,
+        "sourceRef": {"kind": "GitRepository", "name": "measured"},
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chart:
+    """A release to install: its name, its chart (folder or archive), its values."""
+
+    name: str
+    path: Path
+    values: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """What a command took, its children's CPU with it; the cluster's is not."""
+
+    wall: float
+    cpu: float
+
+    def __str__(self) -> str:
+        """Both, in seconds."""
+        return f"{self.wall:7.2f} s wall  {self.cpu:7.2f} s user+sys"
+
+
+def main() -> None:
+    """Measure and print."""
+    asked = _arguments()
+    with tempfile.TemporaryDirectory(prefix="bench-charts-") as folder:
+        bench = Bench(Path(folder))
+        if asked.race:
+            bench.race(asked.race, asked.stack, asked.more)
+        else:
+            bench.compare(_given(asked.charts) if asked.charts else bench.small(asked.releases))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--releases", type=int, default=40, help="how many small releases [40]")
+    parser.add_argument("--charts", type=Path, help="a folder of chart archives, instead of small releases")
+    parser.add_argument("--race", type=int, default=0, metavar="ROUNDS", help="cold ups of STACK with every core busy")
+    parser.add_argument("stack", nargs="?", default="dev")
+    parser.add_argument("--more", nargs="*", default=[], metavar="OPTION", help="more options of up, without their --")
+    return parser.parse_args()
+
+
+def _given(folder: Path) -> Sequence[Chart]:
+    charts = []
+    for archive in sorted(folder.glob("*.tgz")):
+        name = re.sub(r"-\d+\.\d+\.\d+.*$", "", archive.stem)
+        values = folder / f"values-dev-{name}.yaml"
+        charts.append(Chart(name=name, path=archive.resolve(), values=values.resolve() if values.exists() else None))
+    return charts
+
+
+class Bench:
+    """Everything under one folder, but the caches that programs keep for all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
+
+    def small(self, count: int) -> Sequence[Chart]:
+        """A chart of three objects, and so many releases of it."""
+        path = self._folder / "chart"
+        (path / "templates").mkdir(parents=True)
+        (path / "templates" / "all.yaml").write_text(TEMPLATE)
+        (path / "values.yaml").write_text("greeting: hello\n")
+        (path / "Chart.yaml").write_text("apiVersion: v2\nname: small\nversion: 0.1.0\n")
+        return [Chart(name=f"app{number:02}", path=path) for number in range(count)]
+
+    def compare(self, charts: Sequence[Chart]) -> None:
+        """Bring the same releases into an empty running cluster with each tool, twice; print seconds and ratios."""
+        print(f"{len(charts)} releases, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        taken: dict[str, tuple[Taken, Taken]] = {}
+        for name, install in self._tools(charts).items():
+            with self._empty_cluster() as kubeconfig:
+                taken[name] = (self._taken(install(kubeconfig, "cold")), self._taken(install(kubeconfig, "second")))
+                if name == "bootstrap":
+                    print(overhead((self._folder / "cold.jsonl").read_text(), taken[name][0].wall))
+        _report(taken)
+
+    def race(self, rounds: int, stack: str, more: Sequence[str]) -> None:
+        """Cold ups with every core busy; the state of a failed one is shown, and its number counted."""
+        options, failures, seconds = (stack, *(f"--{option}" for option in more)), 0, []
+        with _busy_cores():
+            for number in range(1, rounds + 1):
+                began = time.monotonic()
+                ended = self._run(("bootstrap", "up", *options), check=False)
+                seconds.append(time.monotonic() - began)
+                failures += ended.returncode != 0
+                print(f"{number:3}  exit {ended.returncode}  {seconds[-1]:6.1f} s  ({failures} failed)", flush=True)
+                if ended.returncode != 0:
+                    print(ended.stderr, flush=True)
+                self._run(("bootstrap", "down", stack))
+        print(f"{failures} of {rounds} failed; slowest {max(seconds):.1f} s")
+
+    def _tools(self, charts: Sequence[Chart]) -> dict[str, Callable[[Path, str], tuple[str, ...]]]:
+        """By tool: kubeconfig and round → the command that installs everything."""
+        stack = str(self._stack(charts))
+        script, helmfile = self._script(charts), self._helmfile(charts)
+        found: dict[str, Callable[[Path, str], tuple[str, ...]]] = {
+            "bootstrap": lambda _at, turn: ("bootstrap", "up", stack, "--events", str(self._folder / f"{turn}.jsonl")),
+            "helm, one by one": lambda at, _turn: ("sh", str(script), str(at)),
+        }
+        if which("helmfile"):
+            found["helmfile"] = lambda at, turn: (
+                *("env", f"KUBECONFIG={at}", "helmfile", "--file", str(helmfile), "--quiet"),
+                # apply looks for differences first: that is what it is for when run again.
+                *(("sync",) if turn == "cold" or not _has_diff() else ("apply", "--suppress-diff")),
+            )
+        return found
+
+    def _stack(self, charts: Sequence[Chart]) -> Path:
+        """The stack file of these releases; without any, that of the empty cluster."""
+        entry = self._folder / ("some" if charts else "none")
+        if charts:
+            _write_folder(self._folder / "releases", {chart.name: self._release(chart) for chart in charts})
+            _write_folder(entry, {"source": SOURCE, "releases": RELEASES})
+        file = self._folder / f"{entry.name}.yaml"
+        settings: dict[str, object] = {
+            "apiVersion": "bootstrap.dev/v1",
+            "kind": "Stack",
+            "metadata": {"name": "measured"},
+            "cluster": {"provider": "kwok"},
+        }
+        if charts:
+            settings["source"] = {"root": ".", "path": entry.name}
+        file.write_text(json.dumps(settings))
+        return file
+
+    def _release(self, chart: Chart) -> object:
+        values = {} if chart.values is None else yaml.safe_load(chart.values.read_text())
+        source = {"kind": "GitRepository", "name": "measured", "namespace": "flux-system"}
+        return {
+            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "kind": "HelmRelease",
+            "metadata": {"name": chart.name, "namespace": chart.name},
+            "spec": {
+                "chart": {"spec": {"chart": self._unpacked(chart), "sourceRef": source}},
+                "install": {"createNamespace": True},
+                "interval": "1h",
+                "values": values,
+            },
+        }
+
+    def _unpacked(self, chart: Chart) -> str:
+        """Its folder, as the repository names it."""
+        if chart.path.is_dir():
+            return f"./{chart.path.name}"
+        unpacked = self._folder / "charts"
+        unpacked.mkdir(exist_ok=True)
+        self._run(("tar", "-xzf", str(chart.path), "-C", str(unpacked)))
+        return f"./charts/{chart.name}"
+
+    def _script(self, charts: Sequence[Chart]) -> Path:
+        """What most people write: one helm after the other, each waiting for what it installed."""
+        lines = ["set -e"]
+        for chart in charts:
+            values = f" --values {chart.values}" if chart.values else ""
+            where = f"--namespace {chart.name} --create-namespace"
+            lines.append(f"helm upgrade --install {chart.name} {chart.path} {where}{values} --kubeconfig $1 >/dev/null")
+        file = self._folder / "serial.sh"
+        file.write_text("\n".join(lines))
+        return file
+
+    def _helmfile(self, charts: Sequence[Chart]) -> Path:
+        releases = [
+            {
+                "name": chart.name,
+                "namespace": chart.name,
+                "chart": str(chart.path),
+                "values": [str(chart.values)] if chart.values else [],
+            }
+            for chart in charts
+        ]
+        file = self._folder / "helmfile.yaml"
+        file.write_text(yaml.safe_dump({"releases": releases}))  # it looks for keys at the beginning of lines
+        return file
+
+    @contextlib.contextmanager
+    def _empty_cluster(self) -> Iterator[Path]:
+        stack = str(self._stack(()))
+        try:
+            self._run(("bootstrap", "up", stack))
+            yield Path(self._run(("bootstrap", "kubeconfig", stack)).stdout.strip())
+        finally:
+            self._run(("bootstrap", "down", stack))
+
+    def _taken(self, command: Sequence[str]) -> Taken:
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        self._run(command)
+        after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - began
+        return Taken(wall=wall, cpu=after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+    def _run(self, command: Sequence[str], *, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        ended = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+        if check and ended.returncode != 0:
+            sys.exit(f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stderr}")
+        return ended
+
+
+def _write_folder(folder: Path, objects: Mapping[str, object]) -> None:
+    """A folder for kustomize."""
+    folder.mkdir(exist_ok=True)
+    for name, written in objects.items():
+        (folder / f"{name}.json").write_text(json.dumps(written))
+    (folder / "kustomization.yaml").write_text(json.dumps({"resources": [f"{name}.json" for name in objects]}))
+
+
+def overhead(events: str, wall: float) -> str:
+    """How much longer a run took than its steps had to: the longest chain, or all on the threads there are."""
+    records = [json.loads(line) for line in events.splitlines()]
+    [planned] = [one for one in records if one["type"] == "planned"]
+    seconds = {one["step"]: one["seconds"] for one in records if one["type"] == "step_finished"}
+    chains: dict[str, float] = {}
+    for step in planned["steps"]:
+        chains[step["id"]] = seconds[step["id"]] + max((chains[need] for need in step["needs"]), default=0.0)
+    needed = max(*chains.values(), sum(seconds.values()) / JOBS)
+    [finished] = [one for one in records if one["type"] == "run_finished"]
+    ran = (datetime.fromisoformat(finished["at"]) - datetime.fromisoformat(planned["at"])).total_seconds()
+    return (
+        f"steps need {needed:.2f} s; from plan to end {ran:.2f} s: engine overhead {ran / needed - 1:.1%}; "
+        f"before the plan {wall - ran:.2f} s"
+    )
+
+
+def _report(taken: Mapping[str, tuple[Taken, Taken]]) -> None:
+    ours = taken["bootstrap"]
+    for turn, title in enumerate(("cold", "second run")):
+        print(title)
+        for name, both in taken.items():
+            ratio = both[turn].wall / ours[turn].wall
+            print(f"  {name:18} {both[turn]}   {ratio:5.2f} x bootstrap's wall")
+
+
+def _has_diff() -> bool:
+    listed = subprocess.run(("helm", "plugin", "list"), capture_output=True, text=True, check=False).stdout
+    return "diff" in listed
+
+
+@contextlib.contextmanager
+def _busy_cores() -> Iterator[None]:
+    busy = [subprocess.Popen((sys.executable, "-c", "while True: pass")) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()
