@@ -52,9 +52,7 @@ SERVICE: Manifest = {
 def noted(*objects: Manifest, provider: Provider = Provider.KWOK) -> list[str]:
     repo = FluxRepo(kustomizations=(kustomization("apps", *objects),))
     wanted = Wanted(stack=stack(emulator=True, provider=provider), repo=repo)
-    return [
-        note.text.removeprefix("objects/flux-system/apps").lstrip("+custom: ") for note in lint(wanted, known_dead(), UNITS)
-    ]
+    return [note.text.partition(": ")[2] for note in lint(wanted, known_dead(), UNITS)]
 
 
 def test_a_storage_class_that_the_cluster_does_not_have() -> None:
