@@ -324,7 +324,7 @@ class ContainerEmulator:
             # Asked in order it removes the containers of its functions; what it leaves carries its name.
             container.stop(timeout=STOP_SECONDS)
         container.remove(force=True, v=True)
-        for one in client.containers.list(all=True, filters={"network": self._docker.name}):
+        for one in client.containers.list(all=True, filters={"network": self._docker.name}, ignore_removed=True):
             if str(one.name).startswith(f"{self._name}-lambda-"):
                 one.remove(force=True, v=True)
 
