@@ -28,6 +28,8 @@ class StackOptions:
     tools: tuple[str, ...] = ()
     locked: bool = False
     """Whether only charts of the lock file are taken."""
+    preload: bool = True
+    """Whether images go to the machines of a kind or k3d cluster through this machine's engine."""
     adopt: bool = False
     """Whether a cluster of the stack's name that we did not make is taken over."""
 

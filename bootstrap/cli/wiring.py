@@ -14,7 +14,7 @@ from bootstrap.config.stack import LoadedStack, load_stack
 from bootstrap.config.state import cache_folder, state_folder, state_paths
 from bootstrap.engine.flow import Platform
 from bootstrap.engine.journal import Journal
-from bootstrap.engine.ports import ClusterProvider, Emulator, Ports, Programs
+from bootstrap.engine.ports import ClusterProvider, Emulator, Images, Ports, Programs
 from bootstrap.errors import RefusedError
 from bootstrap.model.check import Check
 from bootstrap.model.event import Say
@@ -85,6 +85,8 @@ class _Parts:
     clock: Clock
     locked: bool
     """Whether only charts of the lock file are taken."""
+    preload: bool
+    """Whether images go to the cluster through this machine's engine."""
     adopt: bool
     """Whether a cluster of our name that we did not make is taken over."""
 
@@ -118,6 +120,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         programs=toolchain,
         clock=clock,
         locked=options.locked,
+        preload=options.preload,
         adopt=options.adopt,
     )
     needed = NEEDED[stack.cluster.provider]
@@ -247,13 +250,23 @@ def _charts(parts: _Parts) -> "HelmCharts":
 def _ports(parts: _Parts, charts: "HelmCharts") -> Ports:
     from bootstrap.kube.objects import KubeObjects  # noqa: PLC0415 - `--help` imports no adapter
 
+    cluster = _cluster(parts)
     return Ports(
-        cluster=_cluster(parts),
+        cluster=cluster,
         emulator=_emulator(parts),
         seeds=_seeds(parts),
         charts=charts,
         objects=KubeObjects(parts.processes, parts.state.folder.name),
+        images=_images(parts, cluster),
     )
+
+
+def _images(parts: _Parts, cluster: ClusterProvider) -> Images | None:
+    if not parts.preload or parts.stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
+        return None
+    from bootstrap.clusters.machines import MachineCluster  # noqa: PLC0415 - the docker library loads slowly
+
+    return cluster if isinstance(cluster, MachineCluster) else None
 
 
 def _kube_version(spec: ClusterSpec) -> str:

@@ -11,10 +11,10 @@ from bootstrap.clock import CancelToken
 from bootstrap.clusters.heartbeat import moment, silent
 from bootstrap.clusters.ports import refuse_taken
 from bootstrap.clusters.tool import ClusterTool
-from bootstrap.containers.stack import StackOnDocker
+from bootstrap.containers.stack import StackOnDocker, pull
 from bootstrap.engine.files import private_folder, write_whole
 from bootstrap.engine.wait import wait_until
-from bootstrap.errors import BootstrapError, RefusedError
+from bootstrap.errors import BootstrapError, RefusedError, StepFailedError
 from bootstrap.kube.api import ApiUnreachableError, KubeApi
 from bootstrap.kube.cluster import Clusters, cluster_uid
 from bootstrap.kube.waiting import wait_ready
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 10.0
 _SILENT_SECONDS = 60.0
+_ROLES = frozenset({"control-plane", "worker", "server", "agent"})
+"""What kind and k3d label the containers that are machines with; not load balancers and the like."""
 _LEASES = "/apis/coordination.k8s.io/v1/leases"
 
 
@@ -95,6 +97,34 @@ class MachineCluster:
         if self._state.cluster.exists():
             shutil.rmtree(self._state.cluster)
         self._state.kubeconfig.unlink(missing_ok=True)
+
+    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
+        """See `Images.ensure`; what was brought is verified on the machines."""
+        lacking = self._lacking(images, cancel)
+        if not lacking:
+            return ()
+        with self._docker.open() as client:
+            left = [image for image in lacking if not _is_here(client, image, say, cancel)]
+        brought = [image for image in lacking if image not in left]
+        if brought:
+            say(f"loading {', '.join(brought)}")
+            self._tool.load(brought, cancel)
+            if lost := self._lacking(brought, cancel):
+                raise StepFailedError(
+                    f"{self._tool.program} loaded {', '.join(lost)}, but not every machine has it",
+                    fix="let the cluster pull it itself: --no-preload",
+                )
+        return left
+
+    def _lacking(self, images: Sequence[str], cancel: CancelToken) -> Sequence[str]:
+        with self._docker.open() as client:
+            nodes = [one for one in self._machines(client) if _ROLES.intersection(one.labels.values())]
+            found: list[str] = []
+            for image in images:
+                cancel.check()
+                if any(node.exec_run(["crictl", "inspecti", image]).exit_code != 0 for node in nodes):
+                    found.append(image)
+        return found
 
     def stop(self, cancel: CancelToken, say: Say) -> None:
         """Stop its machines; `up` starts them again, with all that is in them."""
@@ -313,3 +343,12 @@ def _broken(detail: str) -> ClusterObserved:
 
 def _foreign(detail: str) -> ClusterObserved:
     return ClusterObserved(state=TargetState.FOREIGN, detail=detail)
+
+
+def _is_here(client: "DockerClient", image: str, say: Say, cancel: CancelToken) -> bool:
+    try:
+        pull(client, image, say, cancel.check)
+    except RefusedError:
+        cancel.check()
+        return False
+    return True

@@ -46,6 +46,10 @@ class ClusterTool(Protocol):
         """The kubeconfig of the cluster, for this machine."""
         ...
 
+    def load(self, images: Sequence[str], cancel: CancelToken) -> None:
+        """Copy images of the engine to every machine; whether they arrived is for the caller to see."""
+        ...
+
     def start(self, cancel: CancelToken) -> None:
         """Start what of it does not run; containers that the engine was told to start run already."""
         ...

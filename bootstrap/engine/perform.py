@@ -1,14 +1,14 @@
 """Each action, performed through the ports."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from bootstrap.clock import CancelToken
 from bootstrap.engine.ports import Ports
 from bootstrap.errors import BootstrapError
 from bootstrap.model.event import Outcome, Say, Status
-from bootstrap.model.kube import KubeContext
+from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import EmulatorEndpoint, Observed, PreparedRelease
 from bootstrap.model.step import (
     Action,
@@ -26,6 +26,7 @@ from bootstrap.model.step import (
     RemoveState,
     UninstallRelease,
 )
+from bootstrap.plan.pods import images_of
 
 
 class Performer:
@@ -140,6 +141,7 @@ class Performer:
             self._apply_crds(prepared, cancel, say)
         if self._is_deployed(prepared, cancel):
             return _unchanged()
+        self._preload(prepared.manifests or (), cancel, say)
         return _done(self._ports.charts.install(prepared, self.kube, cancel, say))
 
     def _apply_objects(self, action: ApplyObjects, cancel: CancelToken, say: Say) -> Outcome:
@@ -149,7 +151,14 @@ class Performer:
             same = found is not None and found.fingerprint == action.fingerprint
             if same and found is not None and not self._ports.objects.missing(found.objects, self.kube, cancel):
                 return _unchanged()
+        self._preload(part.objects, cancel, say)
         return _done(self._ports.objects.apply(part, action.fingerprint, self.kube, cancel, say))
+
+    def _preload(self, manifests: Sequence[Manifest], cancel: CancelToken, say: Say) -> None:
+        images = images_of(manifests)
+        if self._ports.images is not None and images:
+            for image in self._ports.images.ensure(images, cancel, say):
+                say(f"{image} is left for the cluster to pull")
 
     def _is_deployed(self, prepared: PreparedRelease, cancel: CancelToken) -> bool:
         if not self._late or prepared.fingerprint is None:

@@ -145,6 +145,14 @@ class Objects(Protocol):
         ...
 
 
+class Images(Protocol):
+    """Container images on the machines of a cluster."""
+
+    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
+        """Bring those that are missing there through this machine's engine; those that it could not bring."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
     """All of them, for one stack."""
@@ -154,3 +162,5 @@ class Ports:
     seeds: Seeds | None
     charts: Charts
     objects: Objects
+    images: Images | None = None
+    """None: the cluster pulls what it needs itself."""

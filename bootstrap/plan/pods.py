@@ -1,6 +1,6 @@
 """What the pods of a workload need to start."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bootstrap.model.kube import Manifest
@@ -13,6 +13,7 @@ _TEMPLATE_PATHS: Mapping[str, tuple[str, ...]] = {
         ("spec", "template", "spec"),
     ),
 }
+_CONTAINERS = ("initContainers", "containers")
 _GROUPS = frozenset({"", "apps", "batch"})
 
 
@@ -26,6 +27,13 @@ def pod_spec(manifest: Manifest) -> Mapping[str, Any] | None:
     for key in path:
         found = found.get(key) if isinstance(found, Mapping) else None
     return found if isinstance(found, Mapping) else None
+
+
+def images_of(manifests: Iterable[Manifest]) -> tuple[str, ...]:
+    """The images that the pods of these objects run, each once, in the order of the objects."""
+    specs = (spec for spec in map(pod_spec, manifests) if spec is not None)
+    containers = (one for spec in specs for part in _CONTAINERS for one in _maps(spec.get(part)))
+    return tuple(dict.fromkeys(str(one["image"]) for one in containers if one.get("image")))
 
 
 def mounted(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

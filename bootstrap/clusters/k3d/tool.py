@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bootstrap.clock import CancelToken
@@ -56,6 +56,12 @@ class K3d:
     def kubeconfig(self, cancel: CancelToken) -> bytes:
         """See `ClusterTool.kubeconfig`."""
         return self._run("kubeconfig", "get", self.cluster, cancel=cancel)
+
+    def load(self, images: Sequence[str], cancel: CancelToken) -> None:
+        """See `ClusterTool.load`; `direct` needs no container of k3d's own."""
+        self._run(
+            "image", "import", "--mode", "direct", "--cluster", self.cluster, *images, cancel=cancel, changes=True
+        )
 
     def start(self, cancel: CancelToken) -> None:
         """See `ClusterTool.start`; k3d also writes the entries of /etc/hosts and of CoreDNS anew."""

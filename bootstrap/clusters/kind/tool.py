@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bootstrap.clock import CancelToken
@@ -46,6 +46,10 @@ class Kind:
     def kubeconfig(self, cancel: CancelToken) -> bytes:
         """See `ClusterTool.kubeconfig`."""
         return self._run("get", "kubeconfig", cancel=cancel)
+
+    def load(self, images: Sequence[str], cancel: CancelToken) -> None:
+        """See `ClusterTool.load`."""
+        self._run("load", "docker-image", *images, cancel=cancel)
 
     def start(self, cancel: CancelToken) -> None:
         """See `ClusterTool.start`: kind has no more to do than the engine did."""
