@@ -15,7 +15,7 @@ from bootstrap.config.state import cache_folder, state_folder, state_paths
 from bootstrap.engine.flow import Platform
 from bootstrap.engine.journal import Journal
 from bootstrap.engine.ports import ClusterProvider, Emulator, Images, Ports, Programs
-from bootstrap.errors import RefusedError
+from bootstrap.errors import BootstrapError, RefusedError
 from bootstrap.model.check import Check
 from bootstrap.model.event import Say
 from bootstrap.model.kube import ObjectRef
@@ -338,7 +338,29 @@ def _seeds(parts: _Parts) -> "Seeding | None":
         state=parts.state.seeds,
         environment=os.environ,
         variables=parts.stack.variables,
+        follow=lambda names, cancel, say: _follow(parts, names, cancel, say),
     )
+
+
+def _follow(parts: _Parts, names: Sequence[str], cancel: CancelToken, say: Say) -> None:
+    """Let the ExternalSecrets of a cluster that runs read these secrets again at once."""
+    if not names or not parts.state.kubeconfig.exists():
+        return
+    from bootstrap.kube.cluster import Clusters  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.kube.externalsecrets import sync_external_secrets  # noqa: PLC0415
+
+    try:
+        kube = _cluster(parts).observe(cancel).kube
+        if kube is None or kube.simulated:
+            return
+        asked = sync_external_secrets(names, Clusters(parts.processes).proven(kube, cancel), cancel)
+    except BootstrapError as error:
+        # The secrets are written; who reads them at the next refresh is late, not wrong.
+        cancel.check()
+        say(f"ExternalSecrets follow at their next refresh: {error.what}")
+        return
+    if asked:
+        say(f"{len(asked)} ExternalSecrets read them again")
 
 
 def _read(parts: _Parts, cancel: CancelToken) -> FluxRepo:

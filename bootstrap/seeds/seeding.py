@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.errors import StepFailedError, UsageError
@@ -21,6 +22,8 @@ from bootstrap.seeds.survey import Case, Options, Survey
 from bootstrap.seeds.target import Target
 
 _DEFAULTS = Options()
+Follow: TypeAlias = Callable[[Sequence[str], CancelToken, Say], None]
+"""(names of secrets, …): whoever copies them does it again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +41,8 @@ class Seeding:
     services: Mapping[str, Service] = field(default_factory=all_services)
     processes: Processes = field(default_factory=lambda: SystemProcesses(SystemClock()))
     """Runs init scripts."""
+    follow: Follow | None = None
+    """Told of the secrets that were written, right after they were."""
 
     _read: list[Fixtures] = field(default_factory=list, init=False, repr=False, compare=False)
     """The fixtures, once they were read: a run sees one state of the files."""
@@ -146,6 +151,8 @@ class Seeding:
             told = [case.told(applies=case in acting and case.fixture.id not in failed) for case in cases]
             told.extend(replace(one, applies=one.applies and one.id not in failed) for one in scripts)
             notes = _remarks(survey, cases)
+            if self.follow is not None and not options.dry_run:
+                self.follow(_secrets([one for one in told if one.applies]), cancel, say)
             return self._result(verb, survey, tuple(told), failures, dry_run=options.dry_run, notes=notes)
 
     def _perform(self, survey: Survey, acting: Sequence[Case], say: Say, *, extras: bool) -> list[Failure]:
