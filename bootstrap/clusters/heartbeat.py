@@ -31,6 +31,25 @@ def silent(leases: Iterable[Manifest], started: Mapping[str, datetime]) -> dict[
     return found
 
 
+def stale(pods: Iterable[Manifest], started: Mapping[str, datetime]) -> list[str]:
+    """`NAMESPACE/NAME` of the pods that are told as they were before their machine was started again; pure.
+
+    Such a pod is Ready on paper until its kubelet has looked at it anew.
+    """
+    return [
+        f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        for pod in pods
+        if (since := started.get(str((pod.get("spec") or {}).get("nodeName")))) and _runs_since_before(pod, since)
+    ]
+
+
+def _runs_since_before(pod: Manifest, since: datetime) -> bool:
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    begun = (((one.get("state") or {}).get("running") or {}).get("startedAt") for one in statuses)
+    # Kubernetes tells whole seconds.
+    return any(moment(str(one)) < since.replace(microsecond=0) for one in begun if one is not None)
+
+
 def moment(text: str) -> datetime:
     """A time as Kubernetes and Docker write it, whatever the count of its decimals."""
     whole, _, rest = text.rstrip("Z").partition(".")

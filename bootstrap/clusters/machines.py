@@ -1,21 +1,23 @@
 """Clusters of containers on the stack's own network, proven by it before the API server is asked."""
 
+import contextlib
 import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.clock import CancelToken
-from bootstrap.clusters.heartbeat import moment, silent
+from bootstrap.clusters.heartbeat import moment, silent, stale
 from bootstrap.clusters.ports import refuse_taken
 from bootstrap.clusters.tool import ClusterTool
 from bootstrap.containers.stack import StackOnDocker, pull
 from bootstrap.engine.files import private_folder, write_whole
 from bootstrap.engine.wait import wait_until
 from bootstrap.errors import BootstrapError, RefusedError, StepFailedError
-from bootstrap.kube.api import ApiUnreachableError, KubeApi
+from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError, KubeApi
 from bootstrap.kube.cluster import Clusters, cluster_uid
 from bootstrap.kube.waiting import wait_ready
 from bootstrap.model.event import Say
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 10.0
 _SILENT_SECONDS = 60.0
+_SETTLE_SECONDS = 30.0
+_LOOKS, _LOOK_AGAIN_SECONDS = 2, 1.0
+"""How often an engine is asked whether a creation that was cut off has still brought something, and how far apart."""
 _ROLES = frozenset({"control-plane", "worker", "server", "agent"})
 """What kind and k3d label the containers that are machines with; not load balancers and the like."""
 _LEASES = "/apis/coordination.k8s.io/v1/leases"
@@ -192,17 +197,23 @@ class MachineCluster:
         try:
             api = self._clusters.proven(kube, cancel.within(_LOOK_SECONDS, "the cluster's API server"))
             quiet = self._silent(api, machines, cancel)
+            old = self._stale(api, machines, cancel)
         except BootstrapError as error:
             cancel.check()
             return _broken(error.what)
         if quiet:
             return _broken("; ".join(f"{machine} {why}" for machine, why in quiet.items()))
+        if old:
+            return _broken(f"{_shortly(old)} not heard of since the restart of the machines")
         return ClusterObserved(state=TargetState.RUNNING, kube=kube)
 
     def _silent(self, api: KubeApi, machines: "Sequence[Container]", cancel: CancelToken) -> Mapping[str, str]:
-        known = {str(one["metadata"]["name"]) for one in (api.get("/api/v1/nodes", cancel) or {}).get("items", ())}
-        started = {str(one.name): moment(one.attrs["State"]["StartedAt"]) for one in machines if one.name in known}
-        return silent((api.get(_LEASES, cancel) or {}).get("items", ()), started)
+        known = {str(one["metadata"]["name"]) for one in _items(api, "/api/v1/nodes", cancel)}
+        started = {name: time for name, time in _started(machines).items() if name in known}
+        return silent(_items(api, _LEASES, cancel), started)
+
+    def _stale(self, api: KubeApi, machines: "Sequence[Container]", cancel: CancelToken) -> Sequence[str]:
+        return stale(_items(api, "/api/v1/pods", cancel), _started(machines))
 
     def _create(self, cancel: CancelToken, say: Say) -> None:
         self._tool.configuration()
@@ -244,7 +255,8 @@ class MachineCluster:
         def answer() -> str | None:
             try:
                 return cluster_uid(api, cancel) or None
-            except ApiUnreachableError:
+            except (ApiUnreachableError, ApiRefusedError):
+                # One that has just begun knows nobody's rights yet.
                 return None
 
         say("waiting for its API server")
@@ -253,11 +265,12 @@ class MachineCluster:
             raise RefusedError(f"another cluster answers: its kube-system has uid {uid}, not {kube.uid}")
         self._note(uid)
         self._wait_heard(api, cancel, say)
+        self._wait_settled(api, cancel, say)
         wait_ready(self._parts(api, cancel), api, cancel, say, what="the cluster", simulated=False)
         return KubeContext(kubeconfig=self._state.kubeconfig, uid=uid, simulated=False)
 
     def _parts(self, api: KubeApi, cancel: CancelToken) -> Sequence[ObjectRef]:
-        nodes = [str(item["metadata"]["name"]) for item in (api.get("/api/v1/nodes", cancel) or {}).get("items", ())]
+        nodes = [str(item["metadata"]["name"]) for item in _items(api, "/api/v1/nodes", cancel)]
         return (
             *(ObjectRef(api_version="v1", kind="Node", namespace=None, name=name) for name in nodes),
             *(
@@ -279,12 +292,30 @@ class MachineCluster:
                 until = cancel.clock.monotonic() + _SILENT_SECONDS
             cancel.sleep(0.5)
 
+    def _wait_settled(self, api: KubeApi, cancel: CancelToken, say: Say) -> None:
+        """Until no pod is told as it was before the machines were started again, and those that ran run and are Ready.
+
+        One that does not become Ready in time is for its release to tell of.
+        """
+        with self._docker.open() as client:
+            machines = self._machines(client)
+        until, told = cancel.clock.monotonic() + _SETTLE_SECONDS, ""
+        while True:
+            old = self._stale(api, machines, cancel)
+            unready = [*old, *(name for name in _unready(_items(api, "/api/v1/pods", cancel)) if name not in old)]
+            if not unready or (not old and cancel.clock.monotonic() > until):
+                return
+            if (text := f"waiting for {_shortly(unready)}") != told:
+                say(text)
+                told = text
+            cancel.sleep(0.5)
+
     def _look_for_silent(self, api: KubeApi, cancel: CancelToken) -> Mapping[str, str]:
         with self._docker.open() as client:
             machines = self._machines(client)
         try:
             return self._silent(api, machines, cancel)
-        except ApiUnreachableError as error:
+        except (ApiUnreachableError, ApiRefusedError) as error:
             return {"its API server": error.what}
 
     def _restart(self, quiet: Mapping[str, str], cancel: CancelToken, say: Say) -> None:
@@ -304,15 +335,18 @@ class MachineCluster:
     def _remove_machines(self, client: "DockerClient", cancel: CancelToken, say: Say) -> None:
         from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
 
+        half_made = self._record() is None and self._state.cluster.exists()
         # First: what is left when we are killed here must not be taken for a cluster with all its machines.
         self._record_file().unlink(missing_ok=True)
-        for machine in self._machines(client):
-            cancel.check()
-            say(f"removing {machine.name}")
-            try:
-                machine.remove(v=True, force=True)
-            except NotFound:
-                continue
+        looks = _LOOKS if half_made else 0
+        while (machines := self._machines(client)) or looks:
+            for machine in machines:
+                say(f"removing {machine.name}")
+                with contextlib.suppress(NotFound):
+                    machine.remove(v=True, force=True)
+            if not machines:
+                looks -= 1
+            cancel.sleep(_LOOK_AGAIN_SECONDS if half_made else 0.0)
         for volume in client.volumes.list(filters={"label": self._tool.label}):
             volume.remove(force=True)
 
@@ -335,6 +369,29 @@ class MachineCluster:
     def _removal(self) -> str:
         command = "kind delete cluster --name" if self._tool.program == "kind" else "k3d cluster delete"
         return f"take it over with --adopt, or remove it if nobody needs it: {command} {self._tool.cluster}"
+
+
+def _items(api: KubeApi, path: str, cancel: CancelToken) -> Sequence[Mapping[str, Any]]:
+    return (api.get(path, cancel) or {}).get("items") or ()
+
+
+def _started(machines: "Sequence[Container]") -> dict[str, datetime]:
+    return {str(one.name): moment(one.attrs["State"]["StartedAt"]) for one in machines}
+
+
+def _unready(pods: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Pods that ran before, and are not Ready; what is over, or has never run, is nobody's to wait for here."""
+    return [
+        f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        for pod in pods
+        if any(one.get("restartCount") for one in pod.get("status", {}).get("containerStatuses") or ())
+        and pod["status"].get("phase") not in {"Succeeded", "Failed"}
+        and not any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions") or ())
+    ]
+
+
+def _shortly(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _broken(detail: str) -> ClusterObserved:

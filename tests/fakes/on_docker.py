@@ -13,6 +13,8 @@ from bootstrap.clusters.machines import MachineCluster
 from bootstrap.clusters.tool import ClusterTool
 from bootstrap.containers.engine import connect, engine_answers
 from bootstrap.containers.stack import StackOnDocker
+from bootstrap.engine.journal import Journal
+from bootstrap.engine.recover import end_leftovers
 from bootstrap.model.stack import ClusterSpec, HostPorts, StatePaths
 from bootstrap.process import SystemProcesses
 from fakes.programs import real_programs
@@ -54,9 +56,17 @@ def kind_cluster(
     skip_without(NODE_IMAGE)
     spec = ClusterSpec(workers=workers, image=NODE_IMAGE, ports=ports or HostPorts(http=18080, https=18443))
     state, docker = StatePaths(folder=folder), docker_of(folder)
-    processes = SystemProcesses(SystemClock())
+    processes = SystemProcesses(SystemClock(), Journal(state.journal, SystemClock()).child)
     tool = Kind(spec, docker.name, real_programs(), processes, os.environ)
     return MachineCluster(tool, spec.ports, state, docker, processes, adopt=adopt)
+
+
+def end_what_was_left(folder: Path) -> None:
+    """As every run begins: end the programs that a killed one left."""
+    clock = SystemClock()
+    journal = Journal(StatePaths(folder=folder).journal, clock)
+    end_leftovers(journal, SystemProcesses(clock), CancelToken(clock).within(60, "the programs of a killed run"))
+    journal.close()
 
 
 def k3d_cluster(folder: Path) -> MachineCluster:

@@ -17,7 +17,7 @@ from bootstrap.containers.stack import StackOnDocker
 from bootstrap.errors import RefusedError
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import HostPorts
-from fakes.on_docker import NODE_IMAGE, docker_of, kind_cluster, left_on_engine, skip_without
+from fakes.on_docker import NODE_IMAGE, docker_of, end_what_was_left, kind_cluster, left_on_engine, skip_without
 
 pytestmark = pytest.mark.docker
 
@@ -103,6 +103,7 @@ def test_a_creation_killed_at_any_moment_is_taken_away(folder: Path, seconds: fl
     time.sleep(seconds)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+    end_what_was_left(folder)
     assert kind_cluster(folder).observe(token()).state in {TargetState.ABSENT, TargetState.BROKEN}
 
 

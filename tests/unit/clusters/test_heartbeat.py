@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bootstrap.clusters.heartbeat import moment, silent
+from bootstrap.clusters.heartbeat import moment, silent, stale
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -38,3 +38,18 @@ def test_times_with_any_count_of_decimals() -> None:
     assert moment("2026-01-02T12:00:00Z") == NOON
     assert moment("2026-01-02T12:00:00.000000000Z") == NOON
     assert moment("2026-01-02T12:00:00.25Z") == NOON + timedelta(seconds=0.25)
+
+
+def pod(name: str, seconds: float | None, machine: str = "a") -> dict[str, Any]:
+    running = None if seconds is None else {"startedAt": (NOON + timedelta(seconds=seconds)).isoformat()[:19] + "Z"}
+    status = {"containerStatuses": [{"state": {"running": running} if running else {"waiting": {}}}]}
+    return {"metadata": {"namespace": "n", "name": name}, "spec": {"nodeName": machine}, "status": status}
+
+
+def test_pods_that_run_since_before_their_machine_was_started_again() -> None:
+    pods = [pod("old", -1), pod("new", 1), pod("waits", None), pod("elsewhere", -1, "b")]
+    assert stale(pods, {"a": NOON + timedelta(milliseconds=900)}) == ["n/old"]
+
+
+def test_a_pod_started_in_the_second_of_its_machine_is_new() -> None:
+    assert stale([pod("same", 0)], {"a": NOON + timedelta(milliseconds=900)}) == []
