@@ -9,7 +9,7 @@ from bootstrap.errors import RefusedError
 from bootstrap.model.kube import ObjectRef, ref_of
 from bootstrap.model.observed import Observed, PreparedRelease, ReleaseObserved, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
-from bootstrap.model.stack import Stack
+from bootstrap.model.stack import Placement, Stack
 from bootstrap.model.step import (
     Action,
     ApplyCrds,
@@ -32,6 +32,8 @@ from bootstrap.plan.units import Units, cut, fingerprint
 
 CLUSTER_TIMEOUT = timedelta(minutes=5)
 EMULATOR_TIMEOUT = timedelta(minutes=2)
+IMAGE_TIMEOUT = timedelta(minutes=10)
+"""What an emulator's image may take to be pulled: LocalStack's has more than a gigabyte."""
 SEEDS_TIMEOUT = timedelta(minutes=10)
 PULL_TIMEOUT = timedelta(minutes=5)
 CRDS_TIMEOUT = timedelta(minutes=2)
@@ -122,7 +124,8 @@ def _emulator(stack: Stack, observed: Observed) -> _Row:
         return ids.EMULATOR, Keep(what="emulator"), _UNCHANGED, EMULATOR_TIMEOUT
     assert stack.emulator is not None  # noqa: S101 - the caller looked
     reason = "not found" if found is None else _reason(found.state, found.detail)
-    return ids.EMULATOR, EnsureEmulator(spec=stack.emulator), reason, EMULATOR_TIMEOUT
+    pulled = IMAGE_TIMEOUT if stack.emulator.placement is Placement.CONTAINER else timedelta()
+    return ids.EMULATOR, EnsureEmulator(spec=stack.emulator), reason, EMULATOR_TIMEOUT + pulled
 
 
 def _reason(state: TargetState, detail: str) -> str:
