@@ -2,14 +2,14 @@
 
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from bootstrap.clock import CancelToken
 from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError
 from bootstrap.model.event import Emit, Outcome, Say, Status, StepFinished, StepProgress, StepStarted
-from bootstrap.model.step import Action, Keep, Plan, Step, StepId
+from bootstrap.model.step import Action, EdgeKind, Keep, Plan, Step, StepId
 
 Perform: TypeAlias = Callable[[Action, CancelToken, Say], Outcome]
 
@@ -82,7 +82,16 @@ def run_plan(  # noqa: PLR0913 - all that decides how a plan runs
     thread only.
     """
     started = cancel.clock.monotonic()
-    run = _Run(plan=plan, perform=perform, emit=emit, jobs=jobs, cancel=cancel, fail_fast=fail_fast, watch=watch)
+    run = _Run(
+        plan=plan,
+        perform=perform,
+        emit=emit,
+        jobs=jobs,
+        cancel=cancel,
+        fail_fast=fail_fast,
+        watch=watch,
+        strict=_strict_needs(plan),
+    )
     run.loop()
     return Report(
         outcomes={step.id: run.outcomes[step.id] for step in plan.steps},
@@ -127,6 +136,8 @@ class _Run:
     """When the watch was asked last."""
     broken: BootstrapError | None = None
     """What the watch found."""
+    strict: Mapping[StepId, Sequence[StepId]]
+    """What must not have failed; what is only listed before a step need have ended, no more."""
     outcomes: dict[StepId, Outcome] = field(default_factory=dict)
     running: dict[StepId, _Running] = field(default_factory=dict)
     told: "queue.SimpleQueue[_Said | _Ended]" = field(default_factory=queue.SimpleQueue)
@@ -190,7 +201,7 @@ class _Run:
 
     def _known_outcome(self, step: Step) -> Outcome | None:
         """The outcome of a step that need not be performed, or never will be."""
-        for need in step.needs:
+        for need in self.strict[step.id]:
             outcome = self.outcomes.get(need)
             if outcome is not None and outcome.status is Status.FAILED:
                 return Outcome(status=Status.SKIPPED, detail=need)
@@ -250,6 +261,16 @@ class _Run:
         self.emit(StepFinished(at=self.cancel.clock.now(), step=step, outcome=outcome, seconds=seconds))
         if outcome.status is Status.FAILED and self.fail_fast and self.stopping is None:
             self._stop(f"{step} failed")
+
+
+def _strict_needs(plan: Plan) -> Mapping[StepId, Sequence[StepId]]:
+    """By step; also those needs that another need, which may be one that is only listed, brings along."""
+    listed = {(edge.step, edge.needs) for edge in plan.edges if edge.kind is EdgeKind.LISTED}
+    found = {step.id: [need for need in step.needs if (step.id, need) not in listed] for step in plan.steps}
+    for edge in plan.edges:
+        if edge.kind is not EdgeKind.LISTED and edge.step in found:
+            found[edge.step].append(edge.needs)
+    return found
 
 
 def _outcome_of(perform: Perform, action: Action, token: CancelToken, say: Say) -> Outcome:

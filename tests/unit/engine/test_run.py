@@ -13,7 +13,7 @@ from bootstrap.engine import run as run_module
 from bootstrap.engine.run import Perform, Report, run_plan
 from bootstrap.errors import ExitCode, RefusedError, StepFailedError
 from bootstrap.model.event import Event, Outcome, Say, Status, StepFinished, StepProgress, StepStarted
-from bootstrap.model.step import Action, DeleteObjects, Keep, Plan, Step, StepId
+from bootstrap.model.step import Action, DeleteObjects, Edge, EdgeKind, Keep, Plan, Step, StepId
 from fakes.clock import FakeClock
 
 
@@ -282,3 +282,24 @@ def wrong(one: Step, report: Report) -> bool:
     ran = outcome.status in {Status.DONE, Status.UNCHANGED, Status.FAILED}
     fine = {Status.DONE, Status.UNCHANGED}
     return ran and not all(report.outcomes[need].status in fine for need in one.needs)
+
+
+def test_what_is_only_listed_after_a_failure_goes_on_and_what_needs_it_does_not() -> None:
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        if owner(action) == "a":
+            raise StepFailedError("it broke")
+        return done(action, cancel, say)
+
+    def edge(name: str, need: str, kind: EdgeKind) -> Edge:
+        return Edge(step=StepId(name), needs=StepId(need), kind=kind, reason="so")
+
+    plan = Plan(
+        steps=(step("a"), step("b", "a"), step("c", "b")),
+        edges=(
+            edge("b", "a", EdgeKind.LISTED),
+            edge("c", "b", EdgeKind.LISTED),
+            edge("c", "a", EdgeKind.DEPENDS_ON),
+        ),
+    )
+    report = run_plan(plan, perform, lambda _event: None, jobs=1, cancel=CancelToken(SystemClock()))
+    assert statuses(report) == {"a": "failed", "b": "done", "c": "skipped"}
