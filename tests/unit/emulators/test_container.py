@@ -1,0 +1,28 @@
+"""What a container is given, as far as no engine is needed to tell."""
+
+from bootstrap.emulators.driver import LAMBDA_INVOKE, PERSISTENCE
+from bootstrap.emulators.known import known_drivers
+from bootstrap.model.stack import Driver
+
+
+def test_every_driver_listens_inside_where_pods_look_for_it() -> None:
+    images = [driver.image for driver in known_drivers().values() if driver.image is not None]
+    assert len(images) == len(known_drivers())
+    assert {image.port for image in images} == {4566}
+
+
+def test_what_keeps_its_contents_is_told_where() -> None:
+    saving = {name for name, driver in known_drivers().items() if driver.image is not None and driver.image.saving}
+    assert saving == {name for name, driver in known_drivers().items() if PERSISTENCE in driver.capabilities}
+    ministack = known_drivers()[Driver.MINISTACK].image
+    assert ministack is not None
+    assert ministack.saving is not None
+    assert ministack.saving("/kept")["STATE_DIR"] == "/kept/state"
+
+
+def test_localstack_runs_functions_with_the_socket_alone_on_its_own_network() -> None:
+    recipe = known_drivers()[Driver.LOCALSTACK].image
+    assert recipe is not None
+    assert recipe.by_socket == {LAMBDA_INVOKE}
+    assert recipe.with_socket is not None
+    assert recipe.with_socket("net", "me") == {"LAMBDA_DOCKER_NETWORK": "net", "MAIN_CONTAINER_NAME": "me"}
