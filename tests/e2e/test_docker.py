@@ -1,5 +1,6 @@
 """A stack on kind with its emulator in a container, as a user would run it."""
 
+import base64
 import json
 import os
 import subprocess
@@ -42,6 +43,39 @@ kind: Seeds
 s3:
   artefacts:
     objects: {greeting: hello from the emulator}
+secretsmanager:
+  orders/db: {string: first}
+"""
+OPERATOR = "bootstrap-rig/external-secrets:v0.18.2"
+OPERATOR_MANIFEST = os.environ.get("BOOTSTRAP_TEST_OPERATOR_MANIFEST")
+"""Installs the operator above into the namespace external-secrets."""
+EXTERNAL_SECRET = """
+apiVersion: v1
+kind: Secret
+metadata: {name: dummy, namespace: default}
+stringData: {id: test, secret: test}
+---
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: emulator, namespace: default}
+spec:
+  provider:
+    aws:
+      service: SecretsManager
+      region: us-east-1
+      auth:
+        secretRef:
+          accessKeyIDSecretRef: {name: dummy, key: id}
+          secretAccessKeySecretRef: {name: dummy, key: secret}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: orders, namespace: default}
+spec:
+  refreshInterval: 24h
+  secretStoreRef: {name: emulator, kind: SecretStore}
+  target: {name: orders}
+  data: [{secretKey: password, remoteRef: {key: orders/db}}]
 """
 
 
@@ -75,6 +109,16 @@ class Project:
         file = next((self.folder / "state").rglob("kubeconfig"))
         return self.run("kubectl", "--kubeconfig", str(file), *arguments, stdin=stdin)
 
+    def load(self, image: str) -> None:
+        """Bring an image of the engine into the cluster."""
+        end = "-control-plane"
+        cluster = next(name for name in self.on_engine() if name.endswith(end)).removesuffix(end)
+        self.run("kind", "load", "docker-image", image, "--name", cluster)
+
+    def password(self) -> str:
+        """What the Kubernetes Secret holds, in base64; empty while there is none."""
+        return self.in_cluster("get", "secret", "orders", "--ignore-not-found", "-o=jsonpath={.data.password}").strip()
+
     def on_engine(self) -> list[str]:
         """Everything of this stack that the engine holds."""
         client = connect(os.environ)
@@ -101,10 +145,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 def test_a_pod_reaches_the_seeded_emulator_by_its_in_cluster_name(project: Project) -> None:
     project.bootstrap("up", NAME)
-    cluster = next(name for name in project.on_engine() if name.endswith("-control-plane")).removesuffix(
-        "-control-plane"
-    )
-    project.run("kind", "load", "docker-image", EMULATOR, "--name", cluster)
+    project.load(EMULATOR)
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -132,3 +173,23 @@ def test_a_pod_reaches_the_seeded_emulator_by_its_in_cluster_name(project: Proje
     assert project.on_engine() == before
     project.bootstrap("down", NAME)
     assert project.on_engine() == []
+
+
+@pytest.mark.skipif(OPERATOR_MANIFEST is None, reason="BOOTSTRAP_TEST_OPERATOR_MANIFEST names no manifest")
+def test_a_refreshed_secret_is_in_the_kubernetes_secret_within_ten_seconds(project: Project) -> None:
+    require(OPERATOR)
+    assert OPERATOR_MANIFEST is not None
+    project.bootstrap("up", NAME)
+    project.load(OPERATOR)
+    project.in_cluster("apply", "-f", OPERATOR_MANIFEST)
+    endpoints = [f"AWS_{name}_ENDPOINT=http://localstack.localstack.svc:4566" for name in ("SECRETSMANAGER", "STS")]
+    project.in_cluster("-n", "external-secrets", "set", "env", "deployment/external-secrets", *endpoints)
+    project.in_cluster("-n", "external-secrets", "rollout", "status", "deployment/external-secrets", "--timeout=120s")
+    project.in_cluster("apply", "-f", "-", stdin=EXTERNAL_SECRET)
+    project.in_cluster("wait", "externalsecret/orders", "--for=condition=Ready", "--timeout=60s")
+    assert project.password() == base64.b64encode(b"first").decode()
+    (project.folder / "stacks" / "seeds.yaml").write_text(SEEDS.replace("first", "second"))
+    project.bootstrap("seed", "refresh", "--stack", NAME)
+    until = time.monotonic() + 10
+    while project.password() != base64.b64encode(b"second").decode():
+        assert time.monotonic() < until, "the new value is not in the Secret"

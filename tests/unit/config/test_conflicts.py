@@ -89,5 +89,5 @@ def test_ministack_has_no_place_on_an_existing_cluster_but_an_endpoint() -> None
 def test_the_docker_socket_is_for_localstack_in_a_container_alone() -> None:
     localstack = EmulatorSpec(driver=Driver.LOCALSTACK, docker_socket=True)
     assert resolved(stack(emulator=localstack), docker=True)[1] is Placement.CONTAINER
-    with pytest.raises(InvalidError, match="emulator.dockerSocket: goes with placement container and driver"):
+    with pytest.raises(InvalidError, match=r"emulator\.dockerSocket: goes with placement container and driver"):
         resolve_auto(stack(emulator=EmulatorSpec(docker_socket=True)), docker_answers=True, lives_on=None)
