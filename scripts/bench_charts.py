@@ -146,18 +146,20 @@ class Bench:
         _report(taken)
 
     def race(self, rounds: int, stack: str, more: Sequence[str]) -> None:
-        """Cold ups with every core busy; the state of a failed one is shown, and its number counted."""
+        """Cold ups, and downs, with every core busy; shows what those that failed told, and counts them."""
         options, failures, seconds = (stack, *(f"--{option}" for option in more)), 0, []
         with _busy_cores():
             for number in range(1, rounds + 1):
                 began = time.monotonic()
-                ended = self._run(("bootstrap", "up", *options), check=False)
+                try:
+                    ended = self._run(("bootstrap", "up", *options), check=False)
+                finally:
+                    self._run(("bootstrap", "down", stack))
                 seconds.append(time.monotonic() - began)
                 failures += ended.returncode != 0
                 print(f"{number:3}  exit {ended.returncode}  {seconds[-1]:6.1f} s  ({failures} failed)", flush=True)
                 if ended.returncode != 0:
                     print(ended.stderr, flush=True)
-                self._run(("bootstrap", "down", stack))
         print(f"{failures} of {rounds} failed; slowest {max(seconds):.1f} s")
 
     def _tools(self, charts: Sequence[Chart]) -> dict[str, Callable[[Path, str], tuple[str, ...]]]:
