@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,23 @@ pytestmark = pytest.mark.docker
 IMAGE = os.environ.get("BOOTSTRAP_TEST_EMULATOR_IMAGE", "bootstrap-rig/ministack:1.5.33")
 
 Make = Callable[..., ContainerEmulator]
+
+
+STARTS = """
+import os, sys
+from pathlib import Path
+from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.emulators.choose import emulator_for
+from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths
+from bootstrap.process import SystemProcesses
+clock = SystemClock()
+spec = EmulatorSpec(driver=Driver.MINISTACK, placement=Placement.CONTAINER, image=sys.argv[2])
+state, processes = StatePaths(folder=Path(sys.argv[1])), SystemProcesses(clock)
+emulator = emulator_for("rig-emulator", spec, state, processes, clock, os.environ)
+print("starting", flush=True)
+emulator.up(CancelToken(clock), lambda text: print(text, flush=True))
+print("up", flush=True)
+"""
 
 
 @pytest.fixture
@@ -69,6 +88,13 @@ def make(docker: StackOnDocker, state: StatePaths, cancel: CancelToken) -> Itera
 
 def container_of(docker: StackOnDocker, client: "DockerClient") -> "Container":
     return client.containers.get(f"{docker.name}-emulator")
+
+
+def left(docker: StackOnDocker, client: "DockerClient") -> list[str]:
+    """Everything of the stack that the engine holds."""
+    found = client.containers.list(all=True, ignore_removed=True, filters={"name": docker.name})
+    names = [one.name for one in found] + [one.name for one in client.networks.list(names=[docker.name])]
+    return [str(name) for name in [*names, *(one.name for one in client.volumes.list(filters={"name": docker.name}))]]
 
 
 def s3(endpoint: EmulatorEndpoint) -> Any:  # boto3's clients have no type of their own
@@ -184,14 +210,28 @@ def test_a_creation_that_was_killed_is_made_good(
     assert make().up(cancel, quiet).incarnation
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.9])
+def test_after_a_kill_at_any_moment_up_makes_it_good_and_delete_leaves_nothing(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient", state: StatePaths, seconds: float
+) -> None:
+    argv = [sys.executable, "-c", STARTS, str(state.folder), IMAGE]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "starting\n"
+        cancel.sleep(seconds)
+        child.kill()
+    if seconds in {0.1, 0.3, 0.6}:
+        assert make(port=0).up(cancel, quiet).incarnation
+    make(port=0).delete(cancel, quiet)
+    assert left(docker, client) == []
+
+
 def test_delete_leaves_nothing(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient", state: StatePaths
 ) -> None:
     make().up(cancel, quiet)
     make().delete(cancel, quiet)
-    assert client.containers.list(all=True, filters={"name": docker.name}) == []
-    assert client.networks.list(names=[docker.name]) == []
-    assert client.volumes.list(filters={"name": docker.name}) == []
+    assert left(docker, client) == []
     assert not state.emulator.exists()
     make().delete(cancel, quiet)
 
