@@ -21,6 +21,8 @@ COMMANDS = {
     "plan": "Show what up would do, each step with its reason.",
     "status": "Show what is up, what is not, and why.",
     "down": "Take away what up made, and nothing else.",
+    "repair": "Bring cluster, emulator and AWS data back after restarts.",
+    "load": "Copy images to the machines of a kind or k3d cluster.",
     "seed": "Plan, apply, refresh, reset, prune or export the AWS data alone.",
     "run": "Run a command with the platform's environment.",
     "env": "Print the platform's environment for a shell.",

@@ -35,10 +35,10 @@ from bootstrap.engine.flow import (
     prepare_all,
 )
 from bootstrap.engine.status import read_status
-from bootstrap.errors import ExitCode
+from bootstrap.errors import ExitCode, RefusedError
 from bootstrap.kube.difference import KubeDifferences, ObjectDifference
 from bootstrap.model.event import Emit
-from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.observed import PreparedRelease, TargetState
 from bootstrap.model.release import Note
 from bootstrap.model.status import StatusReport
 from bootstrap.plan import ids
@@ -156,6 +156,26 @@ def differing(
     with interruptible(cancel, opened.processes):
         planned = plan_up(opened.platform, PlanOptions(), cancel)
         yield from differences(planned, KubeDifferences(opened.processes, opened.platform.state.folder.name), cancel)
+
+
+def loading(stack: StackOptions, images: Sequence[str]) -> None:
+    """Copy images to every machine of a stack's cluster.
+
+    Raises:
+        RefusedError: the cluster does not run or has no such machines, or an image cannot be had.
+    """
+    opened, cancel = _opened(stack, SettingFlags())
+    with interruptible(cancel, opened.processes):
+        ports = opened.platform.ports
+        if ports.images is None:
+            raise RefusedError(f"provider {opened.platform.stack.cluster.provider} has no machines to load images to")
+        # One that is declared otherwise now, as with a --set that was for `up` alone, is no less a cluster.
+        if ports.cluster.observe(cancel).state not in {TargetState.RUNNING, TargetState.OUTDATED}:
+            raise RefusedError("the cluster does not run", fix="run: bootstrap up")
+        if left := ports.images.ensure(images, cancel, told_on_stderr):
+            raise RefusedError(
+                f"neither here nor to be pulled: {', '.join(left)}", fix="docker build or docker load it first"
+            )
 
 
 def locking(stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, upgrade: bool) -> tuple[Path, int]:

@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from bootstrap.model.release import Note
+from bootstrap.model.stack import Placement, Stack
 from bootstrap.model.step import Plan, Step, StepId
+from bootstrap.plan import ids
 from bootstrap.plan.ids import find_step
 
 
@@ -32,6 +34,14 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
     kept = frozenset(step.id for step in steps)
     edges = tuple(edge for edge in plan.edges if edge.step in kept and edge.needs in kept)
     return dataclasses.replace(plan, steps=tuple(steps), edges=edges, notes=(*plan.notes, *notes))
+
+
+def targets(stack: Stack) -> tuple[StepId, ...]:
+    """The steps that make what everything else is put into: cluster, emulator and its data, as far as it has them."""
+    if stack.emulator is None or stack.emulator.placement is Placement.CHART:
+        # An emulator that is a release is for `up`, with all releases.
+        return (ids.CLUSTER,)
+    return (ids.CLUSTER, ids.EMULATOR, *((ids.SEEDS,) if stack.seeds else ()))
 
 
 def _with_needs(plan: Plan, steps: Iterable[StepId]) -> frozenset[StepId]:

@@ -160,3 +160,10 @@ def test_tools_list_fetches_nothing(cli: "Cli", monkeypatch: pytest.MonkeyPatch,
     found = json.loads(cli("tools", "list", "--output", "json").out)
     assert {one["name"]: one["path"] for one in found["programs"]}["helm"] is None
     assert cli("tools", "fetch", "nonsense").code == 2
+
+
+def test_images_are_loaded_only_to_machines(cli: "Cli") -> None:
+    cli.stack("cluster: {provider: existing, context: shared}\nemulator: false")
+    ended = cli("load", "web:1")
+    assert (ended.code, ended.out) == (4, "")
+    assert "provider existing has no machines to load images to" in ended.err

@@ -1,11 +1,15 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from bootstrap.errors import UsageError
 from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo
+from bootstrap.model.stack import EmulatorSpec, Placement
 from bootstrap.model.step import Plan
 from bootstrap.plan.build import Wanted, build_plan
-from bootstrap.plan.select import select
+from bootstrap.plan.select import select, targets
 from fakes.repo import release, stack
 
 
@@ -50,3 +54,11 @@ def test_names_that_mean_nothing_or_too_much_are_told(plan: Plan) -> None:
     double = build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
     with pytest.raises(UsageError, match="same could be release/apps/same or release/other/same"):
         select(double, only=["same"])
+
+
+def test_repair_is_of_what_everything_else_is_put_into() -> None:
+    whole = replace(stack(), emulator=EmulatorSpec(placement=Placement.CONTAINER), seeds=(Path("/seeds"),))
+    assert targets(whole) == ("cluster", "emulator", "seeds")
+    assert targets(replace(whole, seeds=())) == ("cluster", "emulator")
+    assert targets(replace(whole, emulator=None)) == ("cluster",)
+    assert targets(replace(whole, emulator=EmulatorSpec(placement=Placement.CHART))) == ("cluster",)
