@@ -136,6 +136,8 @@ class ContainerEmulator:
         if exit_code(container):
             detail = "; ".join((explained(container, self._driver), *last_lines(container)[-1:]))
             return EmulatorObserved(state=TargetState.BROKEN, detail=detail)
+        if differs := self._differs(container):
+            return EmulatorObserved(state=TargetState.OUTDATED, detail=f"ended, and {differs}")
         return EmulatorObserved(state=TargetState.ABSENT, detail="ended, its data is lost")
 
     def _observe_running(self, container: "Container", cancel: CancelToken) -> EmulatorObserved:

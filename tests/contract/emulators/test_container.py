@@ -200,6 +200,18 @@ def test_a_changed_declaration_makes_it_anew_with_its_contents(make: Make, cance
     assert buckets(again) == ["artefacts"]
 
 
+def test_one_that_ended_and_is_declared_otherwise_now_is_made_anew_with_its_contents(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make().up(cancel, quiet)
+    put(endpoint)
+    container_of(docker, client).stop(timeout=30)
+    port, was = free_port(), endpoint.url.rpartition(":")[2]
+    observed = make(port=port).observe(cancel)
+    assert (observed.state, observed.detail) == (TargetState.OUTDATED, f"ended, and port is {was}, declared {port}")
+    assert buckets(make(port=port).up(cancel, quiet)) == ["artefacts"]
+
+
 def test_a_creation_that_was_killed_is_made_good(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
