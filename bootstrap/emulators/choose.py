@@ -45,4 +45,4 @@ def emulator_for(
                 place=Place(file=stack_name, path="emulator.placement"),
                 text="placement chart is not available yet",
             )
-            raise InvalidError((problem,), fix="set emulator.placement to container")
+            raise InvalidError((problem,), fix="set emulator.placement to container (kind, k3d) or endpoint")
