@@ -18,6 +18,9 @@ from bootstrap.config.flags import SettingFlags
 @click.option("--prune", is_flag=True, help="Remove what we installed and is no longer in the repository.")
 @click.option("--strict", is_flag=True, help="Refuse where there is something to note.")
 @click.option("--adopt", is_flag=True, help="Take over a kind or k3d cluster of the stack's name.")
+@click.option(
+    "--ports", type=click.Choice(["declared", "auto"]), default="declared", help="auto: other ports if taken."
+)
 @click.option("--preload/--no-preload", default=True, help="Pull images once, by this machine's engine (kind, k3d).")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
@@ -31,6 +34,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     strict: bool,
     adopt: bool,
     preload: bool,
+    ports: str,
 ) -> int:
     """Bring the platform up; change nothing when it is as declared.
 
@@ -44,6 +48,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     from bootstrap.engine.flow import PlanOptions, up  # noqa: PLC0415
 
     options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict)
-    with running("up", replace(stack, adopt=adopt, preload=preload), tell, flags) as run:
+    meant = replace(stack, adopt=adopt, preload=preload, choose_ports=ports == "auto")
+    with running("up", meant, tell, flags) as run:
         report = up(run.platform, options, run.how(fail_fast=fail_fast), emit=run.emit, cancel=run.cancel)
     return report.exit_code

@@ -28,6 +28,8 @@ class StackOptions:
     tools: tuple[str, ...] = ()
     locked: bool = False
     """Whether only charts of the lock file are taken."""
+    choose_ports: bool = False
+    """Whether free ports are chosen where those of the stack are taken."""
     preload: bool = True
     """Whether images go to the machines of a kind or k3d cluster through this machine's engine."""
     adopt: bool = False

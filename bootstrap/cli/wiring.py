@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +104,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
     lives_on = _lives_on(state)
     docker = _docker_answers(loaded.stack, lives_on)
     stack = resolve_auto(loaded.stack, docker_answers=docker, lives_on=lives_on, place=loaded.place)
+    stack = _with_ports(stack, state, options)
     clock = cancel.clock
     journal = Journal(state.journal, clock)
     processes = SystemProcesses(clock, journal.child)
@@ -152,6 +153,15 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         toolchain=toolchain,
         charts=charts,
     )
+
+
+def _with_ports(stack: Stack, state: StatePaths, options: StackOptions) -> Stack:
+    if stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
+        return stack
+    from bootstrap.clusters.chosen_ports import choose_ports, remembered_ports  # noqa: PLC0415 - `--help` does without
+
+    act = choose_ports if options.choose_ports else remembered_ports
+    return replace(stack, cluster=replace(stack.cluster, ports=act(stack.cluster.ports, state)))
 
 
 def make_toolchain(settings: Settings, cancel: CancelToken, say: Say = lambda _text: None) -> Toolchain:

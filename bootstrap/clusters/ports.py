@@ -19,5 +19,5 @@ def refuse_taken(ports: Iterable[int]) -> None:
         if not is_free(port):
             raise RefusedError(
                 f"port {port} of 127.0.0.1 is taken by {holder(port) or 'another program'}",
-                fix="end that program, or choose another port: --set cluster.ports.http=… (or .https)",
+                fix="end that program, or use others: --ports auto, or --set cluster.ports.http=… (or .https)",
             )
