@@ -190,6 +190,7 @@ class Bench:
             "kind": "Stack",
             "metadata": {"name": "measured"},
             "cluster": {"provider": "kwok"},
+            "emulator": False,
         }
         if charts:
             settings["source"] = {"root": ".", "path": entry.name}
