@@ -22,6 +22,8 @@ COMMANDS = {
     "status": "Show what is up, what is not, and why.",
     "down": "Take away what up made, and nothing else.",
     "repair": "Bring cluster, emulator and AWS data back after restarts.",
+    "pause": "Stop the containers of a stack on kind or k3d.",
+    "resume": "Start them again, and wait until all that ran in them runs.",
     "load": "Copy images to the machines of a kind or k3d cluster.",
     "seed": "Plan, apply, refresh, reset, prune or export the AWS data alone.",
     "run": "Run a command with the platform's environment.",

@@ -23,6 +23,7 @@ from bootstrap.console.mask import SECRETS
 from bootstrap.console.records import JsonRenderer
 from bootstrap.console.renderer import FanOut, Renderer
 from bootstrap.console.stream import write_result, write_text
+from bootstrap.containers.stack import StackOnDocker
 from bootstrap.engine.diff import differences
 from bootstrap.engine.flow import (
     Planning,
@@ -34,12 +35,14 @@ from bootstrap.engine.flow import (
     plan_up,
     prepare_all,
 )
+from bootstrap.engine.lock import hold
 from bootstrap.engine.status import read_status
 from bootstrap.errors import ExitCode, RefusedError
 from bootstrap.kube.difference import KubeDifferences, ObjectDifference
 from bootstrap.model.event import Emit
 from bootstrap.model.observed import PreparedRelease, TargetState
 from bootstrap.model.release import Note
+from bootstrap.model.stack import Provider
 from bootstrap.model.status import StatusReport
 from bootstrap.plan import ids
 from bootstrap.plan.ids import find_step
@@ -176,6 +179,22 @@ def loading(stack: StackOptions, images: Sequence[str]) -> None:
             raise RefusedError(
                 f"neither here nor to be pulled: {', '.join(left)}", fix="docker build or docker load it first"
             )
+
+
+def pausing(stack: StackOptions) -> None:
+    """Stop every container of a stack, the emulator's too.
+
+    Raises:
+        RefusedError: the stack is not on a Docker engine, is not up, or another run changes it.
+    """
+    opened, cancel = _opened(stack, SettingFlags())
+    platform = opened.platform
+    if platform.stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
+        raise RefusedError(f"provider {platform.stack.cluster.provider} has no containers to stop")
+    if not platform.state.folder.exists():
+        raise RefusedError(f"stack {platform.stack.name} is not up", fix="run: bootstrap up")
+    with interruptible(cancel, opened.processes), hold(platform.state.lock, typed()):
+        StackOnDocker(platform.state, os.environ).stop_all(cancel, told_on_stderr)
 
 
 def locking(stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, upgrade: bool) -> tuple[Path, int]:

@@ -131,18 +131,6 @@ class MachineCluster:
                     found.append(image)
         return found
 
-    def stop(self, cancel: CancelToken, say: Say) -> None:
-        """Stop its machines; `up` starts them again, with all that is in them."""
-        with self._docker.open() as client:
-            machines = self._machines(client)
-            if machines and (foreign := self._foreign(client, machines)):
-                raise RefusedError(f"the cluster {self._tool.cluster} is not ours: {foreign}", fix=self._removal())
-            for machine in machines:
-                cancel.check()
-                if machine.status == "running":
-                    say(f"stopping {machine.name}")
-                    machine.stop()
-
     def _machines(self, client: "DockerClient") -> "Sequence[Container]":
         found = client.containers.list(all=True, filters={"label": self._tool.label}, ignore_removed=True)
         return sorted(found, key=lambda one: str(one.name))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bootstrap.clock import CancelToken
 from bootstrap.containers.engine import connect
 from bootstrap.engine.files import write_whole
 from bootstrap.errors import RefusedError
@@ -129,6 +130,20 @@ class StackOnDocker:
                     fix=f"remove it if nobody needs it: docker network rm {self.name}",
                 )
             write_whole(self._file(), f"{labels[OWNER_LABEL]}\n".encode())
+
+    def stop_all(self, cancel: CancelToken, say: Callable[[str], None]) -> None:
+        """Stop every container on the stack's network; what is in them stays.
+
+        Raises:
+            RefusedError: the network of this name is not ours.
+        """
+        with self.open() as client:
+            network = self.network(client)
+            found = [] if network is None else client.containers.list(filters={"network": self.name})
+            for container in found:
+                cancel.check()
+                say(f"stopping {container.name}")
+                container.stop()
 
     def is_on_network(self, container: "Container") -> bool:
         """Whether the container is attached to the network of this name; the network itself is proven by `network`."""

@@ -167,3 +167,10 @@ def test_images_are_loaded_only_to_machines(cli: "Cli") -> None:
     ended = cli("load", "web:1")
     assert (ended.code, ended.out) == (4, "")
     assert "provider existing has no machines to load images to" in ended.err
+
+
+def test_only_containers_are_paused(cli: "Cli") -> None:
+    cli.stack("cluster: {provider: existing, context: shared}\nemulator: false")
+    ended = cli("pause")
+    assert (ended.code, ended.out) == (4, "")
+    assert "provider existing has no containers to stop" in ended.err

@@ -74,7 +74,7 @@ def test_restarts_are_survived_and_nothing_is_made_anew(folder: Path) -> None:
         harm(docker)
         assert kind_cluster(folder, workers=1).up(token(90), ignore) == kube
         assert kind_cluster(folder, workers=1).observe(token()).state is TargetState.RUNNING
-    kind_cluster(folder, workers=1).stop(token(), ignore)
+    docker.stop_all(token(), ignore)
     assert kind_cluster(folder, workers=1).observe(token()).state is TargetState.STOPPED
     assert kind_cluster(folder, workers=1).up(token(90), ignore) == kube
     with docker.open() as client:

@@ -1,0 +1,27 @@
+"""`bootstrap resume`."""
+
+import click
+
+from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
+from bootstrap.config.flags import SettingFlags
+
+
+@click.command("resume")
+@stack_options
+@run_options
+@tell_options
+def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> int:
+    """Start the containers of a paused stack again, and wait until all that ran in them runs.
+
+    \b
+      bootstrap resume              stack dev of this project
+      bootstrap resume quickstart   another stack
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.running import running  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.engine.flow import PlanOptions, up  # noqa: PLC0415
+    from bootstrap.plan.select import targets  # noqa: PLC0415
+
+    with running("up", stack, tell, flags) as run:
+        options = PlanOptions(only=targets(run.platform.stack))
+        report = up(run.platform, options, run.how(), emit=run.emit, cancel=run.cancel)
+    return report.exit_code
