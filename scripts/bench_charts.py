@@ -67,6 +67,10 @@ RELEASES = {
 }
 
 
+class ToolFailedError(Exception):
+    """A command did not end well; what it said."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chart:
     """A release to install: its name, its chart (folder or archive), its values."""
@@ -139,7 +143,7 @@ class Bench:
         print(f"{len(charts)} releases, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         taken: dict[str, tuple[Taken, Taken]] = {}
         for name, install in self._tools(charts).items():
-            with self._empty_cluster() as kubeconfig:
+            with self._empty_cluster() as kubeconfig, _told(name):
                 taken[name] = (self._taken(install(kubeconfig, "cold")), self._taken(install(kubeconfig, "second")))
                 if name == "bootstrap":
                     print(overhead((self._folder / "cold.jsonl").read_text(), taken[name][0].wall))
@@ -264,7 +268,7 @@ class Bench:
     def _run(self, command: Sequence[str], *, check: bool = True) -> "subprocess.CompletedProcess[str]":
         ended = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
         if check and ended.returncode != 0:
-            sys.exit(f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stderr}")
+            raise ToolFailedError(f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stderr}")
         return ended
 
 
@@ -300,6 +304,17 @@ def _report(taken: Mapping[str, tuple[Taken, Taken]]) -> None:
         for name, both in taken.items():
             ratio = both[turn].wall / ours[turn].wall
             print(f"  {name:18} {both[turn]}   {ratio:5.2f} x bootstrap's wall")
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
+    """A tool that fails is told of, and measured no further; ours ends the measurement."""
+    try:
+        yield
+    except ToolFailedError as error:
+        if name == "bootstrap":
+            raise
+        print(f"{name} failed: {error}")
 
 
 def _has_diff() -> bool:
