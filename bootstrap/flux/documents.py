@@ -72,8 +72,15 @@ def manifests(
     return tuple(_labelled(manifest, built.declared) for manifest in found)
 
 
+_LOGGED = re.compile(r'[EF]\d{4} .*?\] "command failed" err="(.*)"')
+"""How some builds of kubectl tell an error: as a line of their log."""
+
+
 def _refused(declared: Declared, error: CommandFailedError, mirror: str) -> Problem:
-    told = " ".join(error.evidence).replace(mirror, declared.path).removeprefix("error: ")
+    words = " ".join(error.evidence)
+    if logged := _LOGGED.fullmatch(words):
+        words = logged[1].replace('\\"', '"')
+    told = words.replace(mirror, declared.path).removeprefix("error: ")
     return Problem(place=Place(file=declared.path), text=f"kustomize cannot build this folder: {told or error.what}")
 
 
