@@ -364,6 +364,8 @@ def _where(platform: Platform, report: Report) -> tuple[str, ...]:
     emulator = platform.ports.emulator.observe(cancel) if platform.ports.emulator is not None else None
     if emulator is not None and emulator.endpoint is not None:
         told.append(f"AWS: export AWS_ENDPOINT_URL={emulator.endpoint.url}")
+    if platform.stack.cluster.provider is Provider.KWOK:
+        told.append("Pods are simulated: the Kubernetes API is real, nothing in a pod runs")
     return (*told, f"Next: bootstrap status {platform.stack.name}, or: bootstrap run -- kubectl get pods -A")
 
 

@@ -113,7 +113,10 @@ def test_a_run_is_told_from_start_to_end(setting: Setting) -> None:
     assert isinstance(last, RunFinished)
     assert last.counts == {"done": 7}
     assert last.log is None
-    assert last.summary[1] == "AWS: export AWS_ENDPOINT_URL=http://127.0.0.1:4566"
+    assert last.summary[1:3] == (
+        "AWS: export AWS_ENDPOINT_URL=http://127.0.0.1:4566",
+        "Pods are simulated: the Kubernetes API is real, nothing in a pod runs",
+    )
 
 
 def test_a_chart_pulled_in_this_run_is_prepared_before_it_is_installed(setting: Setting) -> None:
