@@ -17,6 +17,7 @@ from bootstrap.cli.wiring import Opened, new_token, open_stack
 from bootstrap.clock import CancelToken
 from bootstrap.config.flags import SettingFlags
 from bootstrap.config.settings import Settings
+from bootstrap.config.state import create_state
 from bootstrap.console.choose import choose_renderer
 from bootstrap.console.logfile import LogRenderer, log_path
 from bootstrap.console.mask import SECRETS
@@ -78,7 +79,9 @@ def running(verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFla
     SECRETS.register(*generated_values(state.seeds))
     log = log_path(state.logs, verb, cancel.clock.now())
     renderers: list[Renderer] = [_shown(tell, settings, cancel)]
-    if verb == "up" or state.folder.exists():
+    if verb == "up":
+        create_state(state)
+    if state.folder.exists():
         renderers.append(LogRenderer(log))
     with contextlib.ExitStack() as stack_of_files:
         if tell.events is not None:
@@ -167,7 +170,7 @@ def loading(stack: StackOptions, images: Sequence[str]) -> None:
     Raises:
         RefusedError: the cluster does not run or has no such machines, or an image cannot be had.
     """
-    opened, cancel = _opened(stack, SettingFlags())
+    opened, cancel = _opened(stack, SettingFlags(), fetch=False)
     with interruptible(cancel, opened.processes):
         ports = opened.platform.ports
         if ports.images is None:
@@ -187,7 +190,7 @@ def pausing(stack: StackOptions) -> None:
     Raises:
         RefusedError: the stack is not on a Docker engine, is not up, or another run changes it.
     """
-    opened, cancel = _opened(stack, SettingFlags())
+    opened, cancel = _opened(stack, SettingFlags(), fetch=False)
     platform = opened.platform
     if platform.stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
         raise RefusedError(f"provider {platform.stack.cluster.provider} has no containers to stop")
@@ -211,12 +214,14 @@ def locking(stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, upgr
         return opened.lock_file, len(read_lock(opened.lock_file).charts)
 
 
-def _opened(stack: StackOptions, flags: SettingFlags) -> tuple[Opened, CancelToken]:
+def _opened(stack: StackOptions, flags: SettingFlags, *, fetch: bool = True) -> tuple[Opened, CancelToken]:
+    """The stack and the run's token; without `fetch` for what acts on a cluster that its programs made already."""
     settings = settings_of(stack, flags)
     cancel = new_token()
     opened = open_stack(stack, cancel=cancel, settings=settings)
     with interruptible(cancel, opened.processes):
-        fetch_programs(opened.platform, lambda event: told_on_stderr(str(getattr(event, "text", ""))))
+        if fetch:
+            fetch_programs(opened.platform, lambda event: told_on_stderr(str(getattr(event, "text", ""))))
     return opened, cancel.within(settings.timeout.total_seconds(), "the run")
 
 

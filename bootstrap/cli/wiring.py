@@ -200,7 +200,7 @@ def _toolchain_settings(settings: Settings, cache: Path, lock_file: Path | None)
 def _lives_on(state: StatePaths) -> Provider | None:
     try:
         return Provider(state.provider.read_text().strip())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError:
         raise RefusedError(f"{state.provider} names no provider", fix=f"remove {state.folder}") from None

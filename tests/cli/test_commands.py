@@ -54,6 +54,18 @@ def test_the_schema_is_json(cli: "Cli") -> None:
     assert json.loads(cli("config", "--schema").out)["properties"]["kind"]
 
 
+def test_a_state_folder_that_cannot_be_made_is_told_with_the_way_out(
+    cli: "Cli", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cli.stack()
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "a file"))
+    told = cli("up")
+    assert (told.code, told.out) == (4, "")
+    assert "cannot create" in told.err
+    assert "set XDG_STATE_HOME to a folder that can be written to" in told.err
+
+
 def test_down_of_nothing_changes_nothing(cli: "Cli") -> None:
     cli.stack()
     told = cli("down", "--progress", "plain")
