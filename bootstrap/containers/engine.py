@@ -1,5 +1,6 @@
 """Reaches the Docker engine that the user's docker command would reach."""
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,16 +35,19 @@ def connect(environment: Mapping[str, str], *, seconds: float = _SECONDS) -> "Do
 
     Raises:
         docker.errors.DockerException: the address or its certificates cannot be used.
+        OSError: it is a socket of this machine that nobody listens on, or that may not be opened.
     """
     from docker import ContextAPI, DockerClient  # noqa: PLC0415 - loads slowly
     from docker.errors import ContextNotFound  # noqa: PLC0415
 
     if environment.get("DOCKER_HOST"):
+        _knock(environment["DOCKER_HOST"])
         return DockerClient.from_env(timeout=int(seconds), environment=dict(environment))
     # The library itself knows the current context alone, and gives nothing for one that is not there.
     current = ContextAPI.get_context(environment.get("DOCKER_CONTEXT") or None)
     if current is None:
         raise ContextNotFound(environment.get("DOCKER_CONTEXT") or "the current one")
+    _knock(str(current.Host))
     return DockerClient(base_url=current.Host, tls=current.TLSConfig, timeout=int(seconds))
 
 
@@ -54,5 +58,15 @@ def is_pointed_at(environment: Mapping[str, str]) -> bool:
         environment.get("DOCKER_HOST")
         or environment.get("DOCKER_CONTEXT")
         or (home / "contexts").is_dir()
-        or any(socket.exists() for socket in _SOCKETS)
+        or any(file.exists() for file in _SOCKETS)
     )
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where a socket file has nobody behind it: the library would leave its own end of it open."""
+    scheme, _, path = address.partition("://")
+    if not scheme.endswith("unix"):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knocking:
+        knocking.settimeout(_SECONDS)
+        knocking.connect(path)

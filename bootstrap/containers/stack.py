@@ -63,7 +63,7 @@ class StackOnDocker:
 
         try:
             client = connect(self.environment, seconds=_ANSWER_SECONDS)
-        except DockerException as error:
+        except (DockerException, OSError) as error:
             raise refused(error) from error
         try:
             yield client
