@@ -25,7 +25,7 @@ from bootstrap.model.status import Health
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted
 from bootstrap.plan.units import cut
-from bootstrap.process import Command, Processes, SystemProcesses
+from bootstrap.process import SystemProcesses
 from bootstrap.toolchain.doctor import Machine, examine, machine_probes
 from bootstrap.toolchain.resolve import Found, Missing, Toolchain, ToolchainSettings, Where
 from bootstrap.toolchain.table import EMBEDDED, PROGRAMS
@@ -377,24 +377,11 @@ def _read(parts: _Parts, cancel: CancelToken) -> FluxRepo:
     source = parts.stack.source
     if source is None:
         return FluxRepo()
-    from bootstrap.flux.reader import read_repo  # noqa: PLC0415
-    from bootstrap.kube.kustomize import Kustomize  # noqa: PLC0415
-    from bootstrap.kube.sops import sops_decrypt  # noqa: PLC0415
+    from bootstrap.kube.reading import read_source  # noqa: PLC0415 - `--help` imports no adapter
 
-    kustomize = Kustomize(parts.programs, parts.processes)
-    return read_repo(
-        source,
-        build=lambda folder: kustomize.build(folder, cancel),
-        origin=_origin(source.root, parts.processes, cancel),
-        variables=parts.stack.variables,
-        decrypt=sops_decrypt(os.environ, parts.processes, cancel),
+    return read_source(
+        source, parts.programs, parts.processes, cancel, variables=parts.stack.variables, environment=os.environ
     )
-
-
-def _origin(root: Path, processes: Processes, cancel: CancelToken) -> str | None:
-    """The address of the repository's own remote; None where it has none, or is no Git repository."""
-    asked = Command(argv=("git", "-C", str(root), "config", "--get", "remote.origin.url"))
-    return processes.run(asked, cancel, check=False).text().strip() or None
 
 
 def _preflight(charts: "HelmCharts", wanted: Wanted, steps: Sequence[str]) -> tuple[Note, ...]:

@@ -1,13 +1,12 @@
 """Finds what to read when only a folder is named: a foreign repository without a stack file."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from bootstrap.errors import UsageError
 from bootstrap.model.stack import SourceSpec
 
 
-def source_of(entry: Path, root: Path | None = None, substitute: Mapping[str, str] | None = None) -> SourceSpec:
+def source_of(entry: Path, root: Path | None = None) -> SourceSpec:
     """The repository whose entry is this folder.
 
     Paths in it are relative to `root`; without one to the nearest folder above that holds `.git`, else to the entry.
@@ -21,7 +20,7 @@ def source_of(entry: Path, root: Path | None = None, substitute: Mapping[str, st
     top = _top(folder) if root is None else root.resolve()
     if not folder.is_relative_to(top):
         raise UsageError(f"{entry} is not below the root {root}", fix="name a --root above the folder of --repo")
-    return SourceSpec(root=top, path=folder.relative_to(top).as_posix(), substitute=substitute or {})
+    return SourceSpec(root=top, path=folder.relative_to(top).as_posix())
 
 
 def _top(folder: Path) -> Path:

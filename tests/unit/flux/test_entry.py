@@ -12,8 +12,8 @@ def test_paths_are_relative_to_the_folder_that_git_knows(tmp_path: Path) -> None
     (tmp_path / ".git").mkdir()
     entry = tmp_path / "clusters" / "dev"
     entry.mkdir(parents=True)
-    source = source_of(entry, substitute={"a": "b"})
-    assert (source.root, source.path, source.substitute) == (tmp_path, "clusters/dev", {"a": "b"})
+    source = source_of(entry)
+    assert (source.root, source.path) == (tmp_path, "clusters/dev")
 
 
 def test_a_folder_outside_git_is_its_own_root(tmp_path: Path) -> None:
