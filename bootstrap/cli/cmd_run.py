@@ -4,15 +4,16 @@ import os
 
 import click
 
-from bootstrap.cli.options import StackOptions
+from bootstrap.cli.options import StackOptions, name_option
 from bootstrap.config.flags import Overrides
 from bootstrap.errors import RefusedError
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True})
 @click.option("--stack", "reference", metavar="STACK", help="The stack (default dev).")
+@name_option
 @click.argument("words", metavar="-- CMD [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
-def command(*, reference: str | None, words: tuple[str, ...]) -> int:
+def command(*, reference: str | None, instance: str | None, words: tuple[str, ...]) -> int:
     """Run a command with KUBECONFIG, AWS_ENDPOINT_URL, dummy keys, and kubectl and helm on PATH.
 
     Ends with its exit code.
@@ -25,7 +26,7 @@ def command(*, reference: str | None, words: tuple[str, ...]) -> int:
     from bootstrap.engine.environment import REMOVED, platform_environment  # noqa: PLC0415
 
     cancel = new_token()
-    stack = StackOptions(reference=reference, overrides=Overrides())
+    stack = StackOptions(reference=reference, overrides=Overrides(name=instance or ""))
     opened = open_stack(stack, cancel=cancel)
     found = platform_environment(opened.platform, cancel)
     path = os.pathsep.join((*opened.program_folders(), os.environ.get("PATH", os.defpath)))

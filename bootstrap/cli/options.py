@@ -47,6 +47,16 @@ class TellOptions:
     events: Path | None
 
 
+name_option = click.option(
+    "--name",
+    "instance",
+    metavar="N",
+    envvar="BOOTSTRAP_NAME",
+    help="One of several of this stack at once (BOOTSTRAP_NAME).",
+)
+"""For commands that take their stack otherwise than `stack_options`."""
+
+
 def stack_options(command: _Command) -> _Command:
     """STACK and the flags that change it, as one argument `stack`."""
 
@@ -58,6 +68,7 @@ def stack_options(command: _Command) -> _Command:
             variables=given.pop("variables"),
             repo=given.pop("repo"),
             root=given.pop("root"),
+            name=given.pop("instance") or "",
         )
         stack = StackOptions(
             reference=given.pop("reference"), overrides=overrides, tools=given.pop("tools"), locked=given.pop("locked")
@@ -67,6 +78,7 @@ def stack_options(command: _Command) -> _Command:
     for decorate in reversed(
         (
             click.argument("reference", metavar="[STACK]", required=False),
+            name_option,
             click.option("--repo", type=click.Path(path_type=Path), help="Run a Flux repository without a stack file."),
             click.option("--root", type=click.Path(path_type=Path), help="What the paths in --repo are relative to."),
             click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a field of the stack."),

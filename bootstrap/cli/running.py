@@ -195,7 +195,7 @@ def pausing(stack: StackOptions) -> None:
     if platform.stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
         raise RefusedError(f"provider {platform.stack.cluster.provider} has no containers to stop")
     if not platform.state.folder.exists():
-        raise RefusedError(f"stack {platform.stack.name} is not up", fix="run: bootstrap up")
+        raise RefusedError(f"stack {platform.stack.name} is not up", fix=f"run: bootstrap up {platform.stack.typed}")
     with interruptible(cancel, opened.processes), hold(platform.state.lock, typed()):
         StackOnDocker(platform.state, os.environ).stop_all(cancel, told_on_stderr)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootstrap.cli.options import StackOptions, output_option, typed
+from bootstrap.cli.options import StackOptions, name_option, output_option, typed
 from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.config.flags import Overrides
 from bootstrap.errors import RefusedError, UsageError
@@ -34,6 +34,8 @@ class SeedOptions:
     paths: tuple[Path, ...]
     stack: str | None
     endpoint: str | None
+    instance: str | None = None
+    """`--name`: which of several of the stack."""
     variables: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -53,7 +55,7 @@ def seed_options(command: _Command) -> _Command:
 
     @functools.wraps(command)
     def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
-        names = ("paths", "stack", "endpoint", "variables", "services", "only")
+        names = ("paths", "stack", "instance", "endpoint", "variables", "services", "only")
         return command(seed=SeedOptions(**{name: given.pop(name) for name in names}), **given)
 
     path = click.Path(path_type=Path)
@@ -61,6 +63,7 @@ def seed_options(command: _Command) -> _Command:
         (
             click.argument("paths", metavar="[PATH]...", nargs=-1, type=path),
             click.option("--stack", metavar="S", help="The stack whose seeds and emulator are meant (default: dev)."),
+            name_option,
             click.option("--endpoint", metavar="URL", help="A running emulator; without --stack, no stack is needed."),
             click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable."),
             click.option(
@@ -87,7 +90,7 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
 
     cancel = CancelToken(SystemClock())
     with interruptible(cancel), contextlib.ExitStack() as stack:
-        alone = options.stack is None and options.endpoint is not None
+        alone = options.stack is None and not options.instance and options.endpoint is not None
         seeding, lock, find = _alone(options) if alone else _of_stack(options, cancel)
         seeding.fixtures()
         if writes:
@@ -106,7 +109,8 @@ def endpoint_of(options: SeedOptions) -> Iterator[tuple[EmulatorEndpoint, Cancel
         if options.endpoint is not None:
             yield _endpoint(options.endpoint, cancel, False), cancel  # noqa: FBT003 - as `_Find` says
             return
-        platform = open_stack(StackOptions(reference=options.stack, overrides=Overrides()), cancel=cancel).platform
+        meant = StackOptions(reference=options.stack, overrides=Overrides(name=options.instance or ""))
+        platform = open_stack(meant, cancel=cancel).platform
         yield _running(platform, cancel), cancel
 
 
@@ -134,7 +138,7 @@ def _of_stack(options: SeedOptions, cancel: CancelToken) -> "tuple[Seeding, Path
     from bootstrap.cli.wiring import open_stack  # noqa: PLC0415
     from bootstrap.seeds.seeding import Seeding  # noqa: PLC0415
 
-    overrides = Overrides(variables=options.variables)
+    overrides = Overrides(variables=options.variables, name=options.instance or "")
     platform = open_stack(StackOptions(reference=options.stack, overrides=overrides), cancel=cancel).platform
     seeding = platform.ports.seeds
     if not isinstance(seeding, Seeding):
@@ -152,7 +156,10 @@ def _running(platform: "Platform", cancel: CancelToken) -> EmulatorEndpoint:
     observed = None if emulator is None else emulator.observe(cancel)
     if observed is None or observed.endpoint is None:
         why = "it has none" if observed is None else observed.detail or str(observed.state)
-        raise RefusedError(f"the emulator of stack {platform.stack.name} is not running: {why}", fix="bootstrap up")
+        raise RefusedError(
+            f"the emulator of stack {platform.stack.name} is not running: {why}",
+            fix=f"run: bootstrap up {platform.stack.typed}",
+        )
     return observed.endpoint
 
 

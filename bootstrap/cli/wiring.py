@@ -221,7 +221,8 @@ def _headline(asked: Stack, stack: Stack, lives_on: Provider | None) -> str:
     found = asked.cluster.provider is Provider.AUTO and lives_on is None and provider is Provider.KWOK
     why = " (no Docker engine answers)" if found else ""
     simulated = ": a real Kubernetes API, but pods are simulated" if provider is Provider.KWOK else ""
-    return f"stack {stack.name} on {provider}{why}{simulated}"
+    named = f" ({stack.instance})" if stack.instance else ""
+    return f"stack {stack.name}{named} on {provider}{why}{simulated}"
 
 
 class _Telling:
@@ -293,7 +294,8 @@ def _cluster(parts: _Parts) -> ClusterProvider:
         case Provider.KWOK | Provider.AUTO:
             from bootstrap.clusters.kwok.provider import KwokProvider  # noqa: PLC0415
 
-            return KwokProvider(stack.name, stack.cluster, parts.state, parts.programs, parts.processes, parts.clock)
+            named = f"{stack.name}-{stack.instance}" if stack.instance else stack.name
+            return KwokProvider(named, stack.cluster, parts.state, parts.programs, parts.processes, parts.clock)
         case Provider.KIND | Provider.K3D:
             return _machines(parts)
         case Provider.EXISTING:

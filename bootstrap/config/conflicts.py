@@ -50,7 +50,7 @@ def _provider(stack: Stack, *, docker_answers: bool, lives_on: Provider | None) 
     if lives_on is not None and asked not in {Provider.AUTO, lives_on}:
         raise RefusedError(
             f"stack {stack.name} lives on {lives_on}; {asked} would be a second cluster",
-            fix=f"take it away first: bootstrap down {stack.name} --provider {lives_on}",
+            fix=f"take it away first: bootstrap down {stack.typed} --provider {lives_on}",
         )
     if lives_on in _ON_DOCKER and not docker_answers:
         raise RefusedError(

@@ -13,6 +13,8 @@ class Overrides:
     provider: str | None = None
     variables: tuple[str, ...] = ()
     """`--var`: `name=value`."""
+    name: str = ""
+    """`--name`: which of several of this stack."""
     repo: Path | None = None
     """`--repo`: the entry of a Flux repository, instead of a stack file."""
     root: Path | None = None

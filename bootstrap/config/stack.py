@@ -9,6 +9,7 @@ from bootstrap.config.conflicts import conflicts
 from bootstrap.config.documents import Document, ValuePath, read_documents
 from bootstrap.config.find import find_stack, shown_path
 from bootstrap.config.flags import Overrides
+from bootstrap.config.instance import instance_name
 from bootstrap.config.layers import Layer, Source, Values, merge
 from bootstrap.config.overrides import environment_layers, flag_layers, repository_layer, work_tree
 from bootstrap.config.schema import API_VERSION, STACK
@@ -39,7 +40,7 @@ def load_stack(
     Relative paths start from the folder of the stack file where it gives them, else from `cwd`.
 
     Raises:
-        UsageError: there is no such stack, or a flag is no assignment.
+        UsageError: there is no such stack, a flag is no assignment, or `--name` is no name.
         InvalidError: every problem of the file, the environment and the flags at once.
     """
     file = _file(reference, overrides, cwd)
@@ -49,7 +50,12 @@ def load_stack(
     values = merge(STACK, [base, *environment_layers(environment, cwd), *flag_layers(overrides, cwd)], problems)
     folder = cwd if file is None else file.resolve().parent
     reading = Reading(values=values, folder=folder, problems=problems)
-    stack = reading.stack(name=_name(file, overrides, cwd), file=file, project=_project(values, file, folder))
+    stack = reading.stack(
+        name=_name(file, overrides, cwd),
+        file=file,
+        project=_project(values, file, folder),
+        instance=instance_name(overrides.name),
+    )
     problems.extend(_name_problems(document, file))
     problems.extend(_context_problems(stack, values, reading.place))
     problems.extend(conflicts(stack, reading.place))

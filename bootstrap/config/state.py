@@ -11,15 +11,26 @@ from bootstrap.model.stack import Stack, StatePaths
 
 _NAME = "bootstrap"
 _HASH_LENGTH = 10
+_LONGEST = 63
+"""Of what a stack is known by: it becomes the value of labels."""
 
 
 def state_paths(stack: Stack, environment: Mapping[str, str]) -> StatePaths:
-    """Where the stack keeps what it must remember; creates nothing.
+    """Where the stack keeps what it must remember; creates nothing."""
+    return StatePaths(folder=state_folder(environment) / identity(stack))
 
-    The folder is named for the stack and the project's real path, so that two checkouts never meet.
+
+def identity(stack: Stack) -> str:
+    """What the stack is known by on this machine and on its engine: its name, its instance's, and a digest.
+
+    The digest holds the project's real path and, where the instance has a name, both names: what reads alike,
+    because a name has hyphens or was cut, is not the same.
     """
-    project = hashlib.sha256(str(stack.project.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
-    return StatePaths(folder=state_folder(environment) / f"{stack.name}-{project[:_HASH_LENGTH]}")
+    project = str(stack.project.resolve())
+    named = f"{stack.name}-{stack.instance}" if stack.instance else stack.name
+    meant = f"{project}\0{stack.name}\0{stack.instance}" if stack.instance else project
+    digest = hashlib.sha256(meant.encode("utf-8", "surrogateescape")).hexdigest()[:_HASH_LENGTH]
+    return f"{named[: _LONGEST - _HASH_LENGTH - 1].rstrip('-')}-{digest}"
 
 
 def create_state(paths: StatePaths) -> None:

@@ -22,12 +22,13 @@ class Reading:
     """Where defaults that are relative paths start from."""
     problems: list[Problem]
 
-    def stack(self, *, name: str, file: Path | None, project: Path) -> Stack:
+    def stack(self, *, name: str, file: Path | None, project: Path, instance: str) -> Stack:
         """The stack that the values make."""
         return Stack(
             name=self.value(("metadata", "name"), name),
             file=file,
             project=project,
+            instance=instance,
             cluster=self._cluster(),
             emulator=self._emulator(),
             seeds=tuple(self._seeds()),

@@ -21,10 +21,11 @@ def status_text(report: StatusReport) -> str:
 
 
 def status_json(report: StatusReport) -> str:
-    """`{"version": 1, "stack", "headline", "up", "parts": [{"name", "health", …}], "simulated", "urls"}`."""
+    """`{"version": 1, "stack", "name", "headline", "up", "parts": [{"name", "health", …}], "simulated", "urls"}`."""
     found = {
         "version": VERSION,
         "stack": report.stack,
+        "name": report.instance,
         "headline": report.headline,
         "up": report.up,
         "parts": [
@@ -49,4 +50,7 @@ def _urls(report: StatusReport) -> Iterator[str]:
 def _sum(report: StatusReport) -> str:
     counts = [(health, len(_with(report, health))) for health in Health]
     told = " · ".join(f"{number} {health}" for health, number in counts if number) or "nothing is declared"
-    return told if report.up else f"{told}: bring up what is not with bootstrap up {report.stack}"
+    if report.up:
+        return told
+    named = f" --name {report.instance}" if report.instance else ""
+    return f"{told}: bring up what is not with bootstrap up {report.stack}{named}"

@@ -20,7 +20,7 @@ def existing_kubeconfig(platform: Platform) -> Path:
     if not file.exists():
         raise RefusedError(
             f"stack {platform.stack.name} is not up: it has no kubeconfig",
-            fix=f"run: bootstrap up {platform.stack.name}",
+            fix=f"run: bootstrap up {platform.stack.typed}",
         )
     return file
 
@@ -40,7 +40,7 @@ def platform_environment(platform: Platform, cancel: CancelToken) -> Mapping[str
     if looked.endpoint is None:
         raise RefusedError(
             f"the emulator does not run: {looked.detail or looked.state}",
-            fix=f"run: bootstrap up {platform.stack.name}",
+            fix=f"run: bootstrap up {platform.stack.typed}",
         )
     return {
         **found,

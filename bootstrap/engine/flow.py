@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from bootstrap.clock import CancelToken, Clock
+from bootstrap.config.find import DEFAULT_STACK
 from bootstrap.engine.files import write_whole
 from bootstrap.engine.journal import Journal
 from bootstrap.engine.lock import hold
@@ -366,7 +367,14 @@ def _where(platform: Platform, report: Report) -> tuple[str, ...]:
         told.append(f"AWS: export AWS_ENDPOINT_URL={emulator.endpoint.url}")
     if platform.stack.cluster.provider is Provider.KWOK:
         told.append("Pods are simulated: the Kubernetes API is real, nothing in a pod runs")
-    return (*told, f"Next: bootstrap status {platform.stack.name}, or: bootstrap run -- kubectl get pods -A")
+    after = f"bootstrap run{_meaning(platform.stack)} -- kubectl get pods -A"
+    return (*told, f"Next: bootstrap status {platform.stack.typed}, or: {after}")
+
+
+def _meaning(stack: Stack) -> str:
+    """The options by which `run` means this stack."""
+    named = "" if stack.name == DEFAULT_STACK else f" --stack {stack.name}"
+    return f"{named} --name {stack.instance}" if stack.instance else named
 
 
 def _observe_for_down(platform: Platform, cancel: CancelToken) -> Observed:

@@ -25,7 +25,11 @@ def read_status(platform: Platform, cancel: CancelToken) -> StatusReport:
     planning = plan_up(platform, PlanOptions(), cancel)
     parts = tuple(_part(step, platform, planning, cancel) for step in planning.plan.steps if _is_part(step))
     return StatusReport(
-        stack=platform.stack.name, headline=platform.headline, parts=parts, urls=tuple(_urls(platform, planning))
+        stack=platform.stack.name,
+        instance=platform.stack.instance,
+        headline=platform.headline,
+        parts=parts,
+        urls=tuple(_urls(platform, planning)),
     )
 
 

@@ -102,6 +102,8 @@ class Stack:
     """None: made from `--repo`."""
     project: Path
     """Absolute; the folder whose path, with the name, identifies the stack on this machine."""
+    instance: str = ""
+    """`--name`: which of several of this stack in this project; empty: the one without a name."""
     cluster: ClusterSpec = field(default_factory=ClusterSpec)
     emulator: EmulatorSpec | None = field(default_factory=EmulatorSpec)
     seeds: tuple[Path, ...] = ()
@@ -111,6 +113,11 @@ class Stack:
     """`--var`: for `${name}` in fixtures and, over `source.substitute`, in manifests."""
     mirrors: Mapping[str, str] = field(default_factory=dict)
     """Chart repository address prefix → the prefix asked instead."""
+
+    @property
+    def typed(self) -> str:
+        """What is typed after a verb to mean this stack."""
+        return f"{self.name} --name {self.instance}" if self.instance else self.name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -36,6 +36,8 @@ class StatusReport:
     stack: str
     headline: str
     """Provider, and whether pods are simulated."""
+    instance: str = ""
+    """Which of several of the stack."""
     parts: tuple[PartStatus, ...] = ()
     urls: tuple[tuple[str, str], ...] = ()
     """(what, URL) from this machine."""

@@ -147,6 +147,26 @@ def test_logs_are_shown_listed_and_missed(cli: "Cli") -> None:
     assert cli("logs", "--of", "etcd").code == 2
 
 
+NAMED = [
+    ("env",),
+    ("kubeconfig",),
+    ("run", "--", "true"),
+    ("pause",),
+    ("seed", "plan"),
+    ("seed", "export"),
+]
+
+
+@pytest.mark.parametrize("command", NAMED)
+def test_a_name_means_another_instance(cli: "Cli", command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.stack()
+    words = [*command[:1], *command[1:2]] if command[0] == "seed" else [*command[:1]]
+    told = cli(*words, "--name", "Pr", *command[len(words) :])
+    assert (told.code, "write --name pr" in told.err) == (2, True)
+    monkeypatch.setenv("BOOTSTRAP_NAME", "PR")
+    assert "write --name pr" in cli(*command).err
+
+
 def test_a_bug_is_told_as_one(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_arguments: object, **_options: object) -> None:
         raise ZeroDivisionError("oops")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.config.state import cache_folder, create_state, settings_folder, state_folder, state_paths
+from bootstrap.config.state import cache_folder, create_state, identity, settings_folder, state_folder, state_paths
 from bootstrap.errors import RefusedError
 from bootstrap.model.stack import Stack, StatePaths
 
@@ -36,6 +36,17 @@ def test_two_checkouts_and_two_names_never_meet(tmp_path: Path) -> None:
     }
     assert len(folders) == 4
     assert all(folder.parent == Path("/s/bootstrap") for folder in folders)
+
+
+def test_instances_never_meet_whatever_their_names_read_like(tmp_path: Path) -> None:
+    named = [("a", "b-c"), ("a-b", "c"), ("a-b-c", ""), ("a", "b"), ("a", ""), ("a", "x" * 63), ("a", "x" * 62)]
+    stacks = [Stack(name=name, instance=instance, file=None, project=tmp_path) for name, instance in named]
+    known = [identity(one) for one in stacks]
+    assert len(set(known)) == len(named)
+    assert known[0].startswith("a-b-c-")
+    assert max(len(one) for one in known) == 63
+    elsewhere = Stack(name="a", instance="b", file=None, project=tmp_path / "other")
+    assert identity(elsewhere) not in known
 
 
 def test_a_link_to_a_project_is_the_project(tmp_path: Path) -> None:
