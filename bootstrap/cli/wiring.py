@@ -32,6 +32,8 @@ from bootstrap.toolchain.table import EMBEDDED, PROGRAMS
 
 if TYPE_CHECKING:
     from bootstrap.charts.releases import HelmCharts
+    from bootstrap.clusters.tool import ClusterTool
+    from bootstrap.containers.stack import StackOnDocker
     from bootstrap.seeds.seeding import Seeding  # `--help` imports no adapter
 
 LOCK_FILE = "bootstrap.lock"
@@ -261,23 +263,24 @@ def _charts(parts: _Parts) -> "HelmCharts":
 def _ports(parts: _Parts, charts: "HelmCharts") -> Ports:
     from bootstrap.kube.objects import KubeObjects  # noqa: PLC0415 - `--help` imports no adapter
 
-    cluster = _cluster(parts)
     return Ports(
-        cluster=cluster,
+        cluster=_cluster(parts),
         emulator=_emulator(parts),
         seeds=_seeds(parts),
         charts=charts,
         objects=KubeObjects(parts.processes, parts.state.folder.name),
-        images=_images(parts, cluster),
+        images=_images(parts),
     )
 
 
-def _images(parts: _Parts, cluster: ClusterProvider) -> Images | None:
+def _images(parts: _Parts) -> Images | None:
     if not parts.preload or parts.stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
         return None
-    from bootstrap.clusters.machines import MachineCluster  # noqa: PLC0415 - the docker library loads slowly
+    from bootstrap.clusters.images import MachineImages  # noqa: PLC0415 - the docker library loads slowly
+    from bootstrap.containers.stack import StackOnDocker  # noqa: PLC0415
 
-    return cluster if isinstance(cluster, MachineCluster) else None
+    docker = StackOnDocker(parts.state, os.environ)
+    return MachineImages(_tool(parts, docker), docker)
 
 
 def _kube_version(spec: ClusterSpec) -> str:
@@ -305,18 +308,23 @@ def _cluster(parts: _Parts) -> ClusterProvider:
 
 
 def _machines(parts: _Parts) -> ClusterProvider:
-    from bootstrap.clusters.k3d.tool import LONGEST, K3d  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.clusters.kind.tool import Kind  # noqa: PLC0415
-    from bootstrap.clusters.machines import MachineCluster  # noqa: PLC0415
-    from bootstrap.clusters.tool import ClusterTool  # noqa: PLC0415
+    from bootstrap.clusters.machines import MachineCluster  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.containers.stack import StackOnDocker  # noqa: PLC0415
 
-    spec, docker = parts.stack.cluster, StackOnDocker(parts.state, os.environ)
-    tool: ClusterTool = Kind(spec, docker.name, parts.programs, parts.processes, os.environ)
+    docker = StackOnDocker(parts.state, os.environ)
+    tool = _tool(parts, docker)
+    return MachineCluster(tool, parts.stack.cluster.ports, parts.state, docker, parts.processes, adopt=parts.adopt)
+
+
+def _tool(parts: _Parts, docker: "StackOnDocker") -> "ClusterTool":
+    from bootstrap.clusters.k3d.tool import LONGEST, K3d  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.clusters.kind.tool import Kind  # noqa: PLC0415
+
+    spec = parts.stack.cluster
     if spec.provider is Provider.K3D:
         short = docker.name_within(LONGEST)
-        tool = K3d(spec, short, docker.name, parts.programs, parts.processes, os.environ)
-    return MachineCluster(tool, spec.ports, parts.state, docker, parts.processes, adopt=parts.adopt)
+        return K3d(spec, short, docker.name, parts.programs, parts.processes, os.environ)
+    return Kind(spec, docker.name, parts.programs, parts.processes, os.environ)
 
 
 def _watch(cluster: ClusterProvider) -> Callable[[], None] | None:

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.clock import CancelToken
+from bootstrap.clusters.containers import machines_of
 from bootstrap.clusters.heartbeat import moment, silent, stale
 from bootstrap.clusters.ports import refuse_taken
 from bootstrap.clusters.tool import ClusterTool
-from bootstrap.containers.stack import StackOnDocker, pull
+from bootstrap.containers.stack import StackOnDocker
 from bootstrap.engine.files import private_folder, write_whole
 from bootstrap.engine.wait import wait_until
-from bootstrap.errors import BootstrapError, RefusedError, StepFailedError
+from bootstrap.errors import BootstrapError, RefusedError
 from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError, KubeApi
 from bootstrap.kube.cluster import Clusters, cluster_uid
+from bootstrap.kube.readiness import serves
 from bootstrap.kube.waiting import wait_ready
 from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, ObjectRef
@@ -35,8 +37,6 @@ _SILENT_SECONDS = 60.0
 _SETTLE_SECONDS = 30.0
 _LOOKS, _LOOK_AGAIN_SECONDS = 2, 1.0
 """How often an engine is asked whether a creation that was cut off has still brought something, and how far apart."""
-_ROLES = frozenset({"control-plane", "worker", "server", "agent"})
-"""What kind and k3d label the containers that are machines with; not load balancers and the like."""
 _LEASES = "/apis/coordination.k8s.io/v1/leases"
 
 
@@ -103,37 +103,8 @@ class MachineCluster:
             shutil.rmtree(self._state.cluster)
         self._state.kubeconfig.unlink(missing_ok=True)
 
-    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
-        """See `Images.ensure`; what was brought is verified on the machines."""
-        lacking = self._lacking(images, cancel)
-        if not lacking:
-            return ()
-        with self._docker.open() as client:
-            left = [image for image in lacking if not _is_here(client, image, say, cancel)]
-        brought = [image for image in lacking if image not in left]
-        if brought:
-            say(f"loading {', '.join(brought)}")
-            self._tool.load(brought, cancel)
-            if lost := self._lacking(brought, cancel):
-                raise StepFailedError(
-                    f"{self._tool.program} loaded {', '.join(lost)}, but not every machine has it",
-                    fix="let the cluster pull it itself: --no-preload",
-                )
-        return left
-
-    def _lacking(self, images: Sequence[str], cancel: CancelToken) -> Sequence[str]:
-        with self._docker.open() as client:
-            nodes = [one for one in self._machines(client) if _ROLES.intersection(one.labels.values())]
-            found: list[str] = []
-            for image in images:
-                cancel.check()
-                if any(node.exec_run(["crictl", "inspecti", image]).exit_code != 0 for node in nodes):
-                    found.append(image)
-        return found
-
     def _machines(self, client: "DockerClient") -> "Sequence[Container]":
-        found = client.containers.list(all=True, filters={"label": self._tool.label}, ignore_removed=True)
-        return sorted(found, key=lambda one: str(one.name))
+        return machines_of(self._tool, client)
 
     def _foreign(self, client: "DockerClient", machines: "Sequence[Container]") -> str:
         """Why these machines are not ours; empty when they are. Who is not on our network, we did not make."""
@@ -254,7 +225,8 @@ class MachineCluster:
         self._note(uid)
         self._wait_heard(api, cancel, say)
         self._wait_settled(api, cancel, say)
-        wait_ready(self._parts(api, cancel), api, cancel, say, what="the cluster", simulated=False)
+        # One replica answers for the name service: the second often comes 10 s later.
+        wait_ready(self._parts(api, cancel), api, cancel, say, what="the cluster", simulated=False, rule=serves)
         return KubeContext(kubeconfig=self._state.kubeconfig, uid=uid, simulated=False)
 
     def _parts(self, api: KubeApi, cancel: CancelToken) -> Sequence[ObjectRef]:
@@ -388,12 +360,3 @@ def _broken(detail: str) -> ClusterObserved:
 
 def _foreign(detail: str) -> ClusterObserved:
     return ClusterObserved(state=TargetState.FOREIGN, detail=detail)
-
-
-def _is_here(client: "DockerClient", image: str, say: Say, cancel: CancelToken) -> bool:
-    try:
-        pull(client, image, say, cancel.check)
-    except RefusedError:
-        cancel.check()
-        return False
-    return True

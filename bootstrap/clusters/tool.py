@@ -30,6 +30,11 @@ class ClusterTool(Protocol):
         """Deployments of kube-system that it makes and that a cluster is of no use without."""
         ...
 
+    @property
+    def machines(self) -> int:
+        """How many there are in which pods run."""
+        ...
+
     def configuration(self) -> bytes:
         """What it is given; the cluster is made anew when it changes.
 

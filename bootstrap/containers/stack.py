@@ -169,41 +169,5 @@ def refused(error: Exception) -> RefusedError:
     return RefusedError("the Docker engine cannot be used", evidence=told.splitlines()[:5], fix="run: bootstrap doctor")
 
 
-def pull(client: "DockerClient", image: str, say: Callable[[str], None], check: Callable[[], None]) -> None:
-    """Bring an image to the engine unless it is there; `check` is asked between layers and may raise.
-
-    Raises:
-        RefusedError: it cannot be had.
-    """
-    from docker.errors import APIError, ImageNotFound  # noqa: PLC0415 - loads slowly
-
-    try:
-        client.images.get(image)
-    except ImageNotFound:
-        say(f"pulling {image}")
-    else:
-        return
-    repository, _, tag = image.partition("@")[0].rpartition(":")
-    if "/" in tag or not repository:
-        repository, tag = image, "latest"
-    try:
-        for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
-            check()
-            _told(image, line)
-    except APIError as error:
-        raise _no_image(image, str(error.explanation or error)) from error
-
-
-def _told(image: str, line: Mapping[str, Any]) -> None:
-    if "error" in line:
-        raise _no_image(image, str(line["error"]))
-
-
-def _no_image(image: str, told: str) -> RefusedError:
-    return RefusedError(
-        f"the image {image} cannot be pulled", evidence=told.splitlines()[:5], fix="name another one, or docker load it"
-    )
-
-
 def _labels(attrs: Mapping[str, Any]) -> Mapping[str, str]:
     return attrs.get("Labels") or {}

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.clock import CancelToken
-from bootstrap.containers.stack import StackOnDocker, pull
+from bootstrap.containers.images import pull
+from bootstrap.containers.stack import StackOnDocker
 from bootstrap.emulators.address import Address
 from bootstrap.emulators.driver import EmulatorDriver, ImageRecipe
 from bootstrap.emulators.endpoint import proven_endpoint

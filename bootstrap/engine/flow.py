@@ -39,7 +39,7 @@ from bootstrap.model.observed import Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import Provider, Stack, StatePaths
 from bootstrap.model.status import Health
-from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, PullChart, StepId
+from bootstrap.model.step import ApplyObjects, EnsureCluster, InstallRelease, Plan, PullChart, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.select import select
@@ -290,6 +290,7 @@ def _wanted(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Wa
     repo = platform.read(cancel)
     prepared = platform.ports.charts.prepare(repo.releases, cancel)
     wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared, prune=options.prune)
+    wanted = replace(wanted, preload=platform.ports.images is not None)
     return replace(wanted, inferred=platform.infer(wanted))
 
 
@@ -329,7 +330,8 @@ def _run(  # noqa: PLR0913 - what there is to a run
     emit(Planned(at=platform.clock.now(), plan=plan))
     for note in plan.notes:
         emit(Noted(at=platform.clock.now(), note=note))
-    performer = Performer(platform.ports, observed, lambda: remove_state(platform))
+    makes_cluster = any(isinstance(step.action, EnsureCluster) for step in plan.steps)
+    performer = Performer(platform.ports, observed, lambda: remove_state(platform), makes_cluster=makes_cluster)
     watched = None if watch is None else Watch(after=ids.CLUSTER, check=watch)
     return run_plan(plan, performer, emit, jobs=how.jobs, cancel=cancel, fail_fast=how.fail_fast, watch=watched)
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.ports import Ports
-from bootstrap.errors import BootstrapError
+from bootstrap.engine.ports import Images, Ports
+from bootstrap.errors import BootstrapError, CancelledError
 from bootstrap.model.event import Outcome, Say, Status
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import EmulatorEndpoint, Observed, PreparedRelease
@@ -22,11 +22,14 @@ from bootstrap.model.step import (
     EnsureEmulator,
     InstallRelease,
     Keep,
+    LoadImages,
     PullChart,
     RemoveState,
     UninstallRelease,
 )
 from bootstrap.plan.pods import images_of
+
+_POLL_SECONDS = 0.25
 
 
 class Performer:
@@ -36,13 +39,19 @@ class Performer:
     the cluster did not run yet, is looked at before it is acted on: `up` of a stopped stack changes nothing.
     """
 
-    def __init__(self, ports: Ports, observed: Observed, remove_state: Callable[[], None]) -> None:
+    def __init__(
+        self, ports: Ports, observed: Observed, remove_state: Callable[[], None], *, makes_cluster: bool = False
+    ) -> None:
         self._ports = ports
         self._remove_state = remove_state
         self._kube = observed.cluster.kube
         self._endpoint = None if observed.emulator is None else observed.emulator.endpoint
         self._late = self._kube is None
         self._lock = threading.Lock()
+        self._cluster_over = threading.Event()
+        """Set once nobody makes the cluster any more, whether it is there or not."""
+        if not makes_cluster:
+            self._cluster_over.set()
         self._deployed: dict[str, str | None] | None = None
 
     def __call__(  # noqa: C901, PLR0911, PLR0912 - one arm per action: a new one fails type checking here
@@ -57,12 +66,13 @@ class Performer:
             case Keep(what=what):
                 return Outcome(status=Status.UNCHANGED, detail=what)
             case EnsureCluster():
-                self._kube = self._ports.cluster.up(cancel, say)
-                return _done("ready, pods are simulated" if self._kube.simulated else "ready")
+                return self._ensure_cluster(cancel, say)
             case EnsureEmulator():
                 return self._ensure_emulator(cancel, say)
             case ApplySeeds():
                 return self._apply_seeds(cancel, say)
+            case LoadImages(images=images):
+                return self._load_images(images, cancel, say)
             case PullChart(release=release):
                 return _done(self._ports.charts.pull(release, cancel, say))
             case ApplyCrds(prepared=prepared):
@@ -110,6 +120,13 @@ class Performer:
             raise BootstrapError("the emulator does not run", fix="do not leave out the step emulator")
         return self._endpoint
 
+    def _ensure_cluster(self, cancel: CancelToken, say: Say) -> Outcome:
+        try:
+            self._kube = self._ports.cluster.up(cancel, say)
+        finally:
+            self._cluster_over.set()
+        return _done("ready, pods are simulated" if self._kube.simulated else "ready")
+
     def _ensure_emulator(self, cancel: CancelToken, say: Say) -> Outcome:
         if self._ports.emulator is None:
             raise BootstrapError("the stack has no emulator")
@@ -153,6 +170,34 @@ class Performer:
                 return _unchanged()
         self._preload(part.objects, cancel, say)
         return _done(self._ports.objects.apply(part, action.fingerprint, self.kube, cancel, say))
+
+    def _load_images(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Outcome:
+        """While the cluster is being made: to the engine at once, to each machine as soon as that takes them."""
+        port = self._ports.images
+        if port is None:
+            raise BootstrapError("the machines of this provider take no images")
+        port.fetch(images, cancel, say)
+        self._load_early(port, images, cancel, say)
+        while not self._cluster_over.is_set():
+            cancel.sleep(_POLL_SECONDS)
+        if self._kube is None:
+            return Outcome(status=Status.UNCHANGED, detail="the cluster does not run")
+        left = port.ensure(images, cancel, say)
+        return _done(f"left for the cluster to pull: {', '.join(left)}" if left else "on every machine")
+
+    def _load_early(self, port: Images, images: Sequence[str], cancel: CancelToken, say: Say) -> None:
+        try:
+            while not port.taken(cancel):
+                if self._cluster_over.is_set():
+                    return
+                cancel.sleep(_POLL_SECONDS)
+            port.ensure(images, cancel, say)
+        except CancelledError:
+            raise
+        except BootstrapError as error:
+            # The machines are not finished: who makes them may take one away or start it anew.
+            cancel.check()
+            say(f"again once the cluster is ready: {error.what}")
 
     def _preload(self, manifests: Sequence[Manifest], cancel: CancelToken, say: Say) -> None:
         images = images_of(manifests)

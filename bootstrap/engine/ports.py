@@ -146,7 +146,15 @@ class Objects(Protocol):
 
 
 class Images(Protocol):
-    """Container images on the machines of a cluster."""
+    """Container images on the machines of a cluster; several threads may ask for the same image at once."""
+
+    def fetch(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
+        """Bring to this machine's engine those that it lacks; those that it could not bring."""
+        ...
+
+    def taken(self, cancel: CancelToken) -> bool:
+        """Whether every machine takes images already: some do while their cluster is still being made."""
+        ...
 
     def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
         """Bring those that are missing there through this machine's engine; those that it could not bring."""

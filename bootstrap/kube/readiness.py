@@ -34,7 +34,8 @@ class Judgement:
 
 CURRENT = Judgement(readiness=Readiness.CURRENT)
 ABSENT = Judgement(readiness=Readiness.NOT_FOUND, reason="not found")
-_Rule = Callable[[Manifest], Judgement]
+Rule = Callable[[Manifest], Judgement]
+"""Judges one live object."""
 
 
 def judge(manifest: Manifest) -> Judgement:
@@ -47,6 +48,13 @@ def judge(manifest: Manifest) -> Judgement:
     group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
     rule = _RULES.get((group, str(manifest.get("kind", ""))))
     return rule(manifest) if rule is not None else _by_conditions(manifest)
+
+
+def serves(manifest: Manifest) -> Judgement:
+    """As `judge`, but content with a Deployment that one replica serves: the others add nothing that is waited for."""
+    if manifest.get("kind") != "Deployment" or _behind(manifest) is not None:
+        return judge(manifest)
+    return CURRENT if int(_status(manifest).get("availableReplicas") or 0) else _deployment(manifest)
 
 
 def _behind(manifest: Manifest) -> Judgement | None:
@@ -249,7 +257,7 @@ def _condition(manifest: Manifest, kind: str) -> Mapping[str, Any]:
     return {}
 
 
-_RULES: Mapping[tuple[str, str], _Rule] = {
+_RULES: Mapping[tuple[str, str], Rule] = {
     ("apps", "Deployment"): _deployment,
     ("apps", "ReplicaSet"): _replica_set,
     ("apps", "StatefulSet"): _stateful_set,

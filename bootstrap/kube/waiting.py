@@ -8,7 +8,7 @@ from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.kube.api import ApiUnreachableError, KubeApi
 from bootstrap.kube.diagnosis import diagnose
 from bootstrap.kube.live import read_all
-from bootstrap.kube.readiness import ABSENT, Judgement, Readiness, judge
+from bootstrap.kube.readiness import ABSENT, Judgement, Readiness, Rule, judge
 from bootstrap.kube.simulated import simulated_reason
 from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ObjectRef
@@ -31,10 +31,17 @@ class _Look:
     simulated: tuple[ObjectRef, ...]
 
 
-def wait_ready(
-    refs: Iterable[ObjectRef], api: KubeApi, cancel: CancelToken, say: Say, *, what: str, simulated: bool
+def wait_ready(  # noqa: PLR0913 - what there is to a wait
+    refs: Iterable[ObjectRef],
+    api: KubeApi,
+    cancel: CancelToken,
+    say: Say,
+    *,
+    what: str,
+    simulated: bool,
+    rule: Rule = judge,
 ) -> Waited:
-    """Return when every object is Current; `what` names the whole for messages.
+    """Return when every object is Current by the rule; `what` names the whole for messages.
 
     An API server that goes away for a while is waited for too.
 
@@ -47,7 +54,7 @@ def wait_ready(
     look = _Look(live={}, unready={}, simulated=())
     try:
         while True:
-            look = _look_patiently(pending, api, cancel, look, simulated=simulated)
+            look = _look_patiently(pending, api, cancel, look, simulated=simulated, rule=rule)
             _raise_failed(look, api, cancel, what)
             if not look.unready and pending is whole:
                 return Waited(simulated=look.simulated)
@@ -64,21 +71,23 @@ def wait_ready(
 
 
 def _look_patiently(
-    refs: tuple[ObjectRef, ...], api: KubeApi, cancel: CancelToken, before: _Look, *, simulated: bool
+    refs: tuple[ObjectRef, ...], api: KubeApi, cancel: CancelToken, before: _Look, *, simulated: bool, rule: Rule
 ) -> _Look:
     try:
-        return look_at(refs, api, cancel, simulated=simulated)
+        return look_at(refs, api, cancel, simulated=simulated, rule=rule)
     except ApiUnreachableError as error:
         lost = Judgement(readiness=Readiness.IN_PROGRESS, reason=error.what)
         unready = dict.fromkeys(before.unready or refs, lost)
         return _Look(live=before.live, unready=unready, simulated=before.simulated)
 
 
-def look_at(refs: Iterable[ObjectRef], api: KubeApi, cancel: CancelToken, *, simulated: bool) -> _Look:
+def look_at(
+    refs: Iterable[ObjectRef], api: KubeApi, cancel: CancelToken, *, simulated: bool, rule: Rule = judge
+) -> _Look:
     """Which objects are not ready now, and which never will be since pods are simulated."""
     live = read_all(refs, api, cancel)
     never = tuple(ref for ref, found in live.items() if simulated and found is not None and simulated_reason(found))
-    judged = {ref: ABSENT if found is None else judge(found) for ref, found in live.items() if ref not in never}
+    judged = {ref: ABSENT if found is None else rule(found) for ref, found in live.items() if ref not in never}
     return _Look(
         live=live,
         unready={ref: judgement for ref, judgement in judged.items() if not judgement.current},

@@ -11,7 +11,7 @@ from bootstrap.model.release import Kustomization, Note, Release
 from bootstrap.model.stack import ClusterSpec, EmulatorSpec
 
 StepId = NewType("StepId", str)
-"""`cluster`, `emulator`, `seeds`, `pull/NS/NAME`, `crds/NS/NAME`, `release/NS/NAME`, `objects/NS/NAME`."""
+"""`cluster`, `emulator`, `seeds`, `images`, `pull/NS/NAME`, `crds/NS/NAME`, `release/NS/NAME`, `objects/NS/NAME`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +38,13 @@ class EnsureEmulator:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApplySeeds:
     """Make the emulator's data as the fixtures declare it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadImages:
+    """Bring what pods run to this machine's engine while the cluster starts, and from there to every machine."""
+
+    images: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +112,7 @@ Action: TypeAlias = (
     | EnsureCluster
     | EnsureEmulator
     | ApplySeeds
+    | LoadImages
     | PullChart
     | ApplyCrds
     | InstallRelease

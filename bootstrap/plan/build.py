@@ -20,6 +20,7 @@ from bootstrap.model.step import (
     EnsureEmulator,
     InstallRelease,
     Keep,
+    LoadImages,
     Plan,
     PullChart,
     Step,
@@ -28,6 +29,7 @@ from bootstrap.model.step import (
 )
 from bootstrap.plan import edges, ids
 from bootstrap.plan.order import build_graph
+from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import Units, cut, fingerprint
 
 CLUSTER_TIMEOUT = timedelta(minutes=5)
@@ -36,6 +38,7 @@ IMAGE_TIMEOUT = timedelta(minutes=10)
 """What an emulator's image may take to be pulled: LocalStack's has more than a gigabyte."""
 SEEDS_TIMEOUT = timedelta(minutes=10)
 PULL_TIMEOUT = timedelta(minutes=5)
+IMAGES_TIMEOUT = timedelta(minutes=20)
 CRDS_TIMEOUT = timedelta(minutes=2)
 DELETE_TIMEOUT = timedelta(minutes=5)
 HEAL_TIMEOUT = timedelta(minutes=1)
@@ -57,6 +60,8 @@ class Wanted:
     """(unit, needed unit, reason), read from the rendered manifests; units are `release/…` and `objects/…`."""
     prune: bool = False
     """Whether what left the repository is removed."""
+    preload: bool = False
+    """Whether images go to the machines of the cluster through this machine's engine."""
 
 
 def build_plan(wanted: Wanted, observed: Observed) -> Plan:
@@ -96,13 +101,12 @@ def _actions(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]
         yield _emulator(wanted.stack, observed)
         if wanted.stack.seeds:
             yield _seeds(observed)
+    listed = tuple(_unit(unit, wanted, observed) for unit in units.listed)
+    if wanted.preload:
+        yield from _images(listed)
     for release in units.releases:
         yield from _chart(wanted.prepared.get(release.id), release, observed)
-    for unit in units.listed:
-        if isinstance(unit, Kustomization):
-            yield _objects(unit, observed)
-        else:
-            yield _release(wanted.prepared.get(unit.id), unit, observed)
+    yield from listed
     if wanted.prune:
         yield from _prune(wanted, observed, units)
 
@@ -139,6 +143,30 @@ def _seeds(observed: Observed) -> _Row:
     if observed.seeds.changes == 0:
         return ids.SEEDS, Keep(what="seeds"), _UNCHANGED, SEEDS_TIMEOUT
     return ids.SEEDS, ApplySeeds(), observed.seeds.detail, SEEDS_TIMEOUT
+
+
+def _images(rows: Sequence[_Row]) -> Iterator[_Row]:
+    """One step for all images of what is to be applied: none waits for it, each waits for its own images."""
+    found = dict.fromkeys(image for row in rows for image in _images_of(row[1]))
+    if found:
+        count = f"{len(found)} image{'' if len(found) == 1 else 's'}"
+        yield ids.IMAGES, LoadImages(images=tuple(found)), f"{count} in what is applied", IMAGES_TIMEOUT
+
+
+def _images_of(action: Action) -> Sequence[str]:
+    match action:
+        case InstallRelease(prepared=prepared):
+            return images_of(prepared.manifests or ())
+        case ApplyObjects(kustomization=part):
+            return images_of(part.objects)
+        case _:
+            return ()
+
+
+def _unit(unit: Kustomization | Release, wanted: Wanted, observed: Observed) -> _Row:
+    if isinstance(unit, Kustomization):
+        return _objects(unit, observed)
+    return _release(wanted.prepared.get(unit.id), unit, observed)
 
 
 def _chart(prepared: PreparedRelease | None, release: Release, observed: Observed) -> Iterator[_Row]:

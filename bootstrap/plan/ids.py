@@ -8,6 +8,7 @@ from bootstrap.model.step import StepId
 CLUSTER = StepId("cluster")
 EMULATOR = StepId("emulator")
 SEEDS = StepId("seeds")
+IMAGES = StepId("images")
 CUSTOM_PART = "+custom"
 """Ends the name of the part of a Kustomization that holds objects of kinds its own charts may define."""
 

@@ -215,3 +215,28 @@ class FakeObjects:
         assert kube == KUBE
         self.world.write(f"delete {owner} {len(objects)}")
         self.world.inventory.pop(owner, None)
+
+
+@dataclass
+class FakeImages:
+    """Machines that take images after so many looks; an early load may be told to fail."""
+
+    world: World
+    looks: int = 0
+    unknown: frozenset[str] = frozenset()
+
+    def fetch(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
+        cancel.check()
+        say(f"pulling {len(images)}")
+        self.world.write(f"fetch {' '.join(images)}")
+        return [one for one in images if one in self.unknown]
+
+    def taken(self, cancel: CancelToken) -> bool:
+        cancel.check()
+        self.looks -= 1
+        return self.looks < 0
+
+    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
+        cancel.check()
+        self.world.write(f"load {' '.join(images)} on a cluster that is {self.world.cluster}")
+        return [one for one in images if one in self.unknown]

@@ -43,6 +43,12 @@ class K3d:
         """See `ClusterTool.label`."""
         return f"k3d.cluster={self.cluster}"
 
+    @property
+    def machines(self) -> int:
+        """See `ClusterTool.machines`."""
+        declared = k3d_config(self._spec, self.cluster, self._network)
+        return int(declared["servers"]) + int(declared["agents"])
+
     def configuration(self) -> bytes:
         """See `ClusterTool.configuration`."""
         return json.dumps(k3d_config(self._spec, self.cluster, self._network)).encode()

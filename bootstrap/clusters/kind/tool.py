@@ -32,6 +32,11 @@ class Kind:
         """See `ClusterTool.label`."""
         return f"io.x-k8s.kind.cluster={self.cluster}"
 
+    @property
+    def machines(self) -> int:
+        """See `ClusterTool.machines`."""
+        return len(kind_config(self._spec, self.cluster)["nodes"])
+
     def configuration(self) -> bytes:
         """See `ClusterTool.configuration`."""
         return json.dumps(kind_config(self._spec, self.cluster)).encode()

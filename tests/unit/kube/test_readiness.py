@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.kube.readiness import Readiness, judge, waiting_reason
+from bootstrap.kube.readiness import Readiness, judge, serves, waiting_reason
 
 
 def live(api_version: str, kind: str, **fields: Any) -> dict[str, Any]:
@@ -212,3 +212,22 @@ def test_an_object_that_is_being_deleted_is_not_ready() -> None:
 )
 def test_why_a_pod_waits(status: dict[str, Any], reason: str) -> None:
     assert waiting_reason(live("v1", "Pod", status=status)) == reason
+
+
+@pytest.mark.parametrize(
+    ("status", "served"),
+    [
+        ({**SEEN, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 1}, True),
+        ({**SEEN, "replicas": 2, "updatedReplicas": 2}, False),
+        ({"observedGeneration": 1, "availableReplicas": 2}, False),
+        ({}, False),
+    ],
+)
+def test_one_replica_serves(status: dict[str, Any], *, served: bool) -> None:
+    deployment = live(APPS, "Deployment", spec={"replicas": 2}, status=status)
+    assert serves(deployment).current is served
+    assert not judge(deployment).current
+
+
+def test_other_kinds_serve_as_they_are_judged() -> None:
+    assert not serves(live("v1", "Pod", status={"phase": "Pending"})).current

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from bootstrap.errors import InvalidError, RefusedError
-from bootstrap.model.kube import ref_of
+from bootstrap.model.kube import Manifest, ref_of
 from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorObserved,
@@ -18,7 +18,7 @@ from bootstrap.model.observed import (
 )
 from bootstrap.model.release import FluxRepo, Release
 from bootstrap.model.stack import Provider
-from bootstrap.model.step import Plan
+from bootstrap.model.step import LoadImages, Plan
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.units import cut, fingerprint
 from fakes.ports import ENDPOINT, KUBE
@@ -47,6 +47,16 @@ def notes(plan: Plan) -> list[str]:
 
 def prepared(one: Release, print_: str = "c1.v1.s1") -> PreparedRelease:
     return PreparedRelease(release=one, chart_digest="sha256:1", fingerprint=print_, manifests=())
+
+
+def with_images(one: PreparedRelease, *images: str) -> PreparedRelease:
+    return dataclasses.replace(one, manifests=tuple(pod(image) for image in images))
+
+
+def pod(image: str) -> Manifest:
+    spec = {"containers": [{"name": "main", "image": image}]}
+    name = image.partition(":")[0]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "apps"}, "spec": spec}
 
 
 def deployed(one: Release, print_: str | None = "c1.v1.s1", status: str = "deployed") -> ReleaseObserved:
@@ -132,6 +142,30 @@ def test_a_chart_that_is_not_pulled_keeps_the_listed_order_around_it() -> None:
         "release/apps/d: InstallRelease after release/apps/c (not found)",
         "objects/flux-system/apps+custom: ApplyObjects after release/apps/c (not found)",
     ]
+
+
+def test_images_of_what_is_applied_are_one_step_that_nothing_waits_for() -> None:
+    a, b, same = release("a"), release("b"), release("same")
+    known = {one.id: with_images(prepared(one), f"{one.name}:1", "shared:2") for one in (a, b, same)}
+    part = kustomization("apps", pod("shared:2"), pod("own:3"))
+    repo = FluxRepo(kustomizations=(part,), releases=(a, b, same))
+    wanted = Wanted(stack=stack(emulator=True), repo=repo, prepared=known, preload=True)
+    observed = dataclasses.replace(EMPTY, releases={"apps/same": deployed(same)})
+    plan = build_plan(wanted, observed)
+    (step,) = [one for one in plan.steps if one.id == "images"]
+    assert (step.action, step.needs) == (LoadImages(images=("shared:2", "own:3", "a:1", "b:1")), ())
+    assert step.reason == "4 images in what is applied"
+    assert not [one for one in plan.steps if "images" in one.needs]
+    assert [one.id for one in build_plan(wanted, NOTHING).steps][:3] == ["cluster", "emulator", "images"]
+    assert "images" not in {one.id for one in build_plan(dataclasses.replace(wanted, preload=False), NOTHING).steps}
+
+
+def test_where_nothing_is_applied_no_image_is_looked_for() -> None:
+    a = release("a")
+    known = {a.id: with_images(prepared(a), "a:1")}
+    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=(a,)), prepared=known, preload=True)
+    plan = build_plan(wanted, dataclasses.replace(EMPTY, releases={"apps/a": deployed(a)}))
+    assert [one.id for one in plan.steps] == ["cluster", "release/apps/a"]
 
 
 def test_the_emulator_takes_the_place_of_its_release() -> None:

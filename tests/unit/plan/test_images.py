@@ -17,3 +17,11 @@ def test_each_image_once_those_that_run_first_first() -> None:
 
 def test_what_makes_no_pods_has_none() -> None:
     assert images_of([{"apiVersion": "v1", "kind": "ConfigMap"}, workload("Deployment")]) == ()
+
+
+def test_what_only_a_chart_test_runs_is_left_out() -> None:
+    probe = {**workload("Job", "curl:1"), "metadata": {"annotations": {"helm.sh/hook": "test, test-success"}}}
+    setup = {**workload("Job", "setup:1"), "metadata": {"annotations": {"helm.sh/hook": "pre-install,test"}}}
+    for one in (probe, setup):
+        one["apiVersion"] = "batch/v1"
+    assert images_of([probe, setup]) == ("setup:1",)

@@ -1,0 +1,76 @@
+"""Images of this machine's engine."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.errors import RefusedError
+
+if TYPE_CHECKING:
+    from docker import DockerClient  # loads slowly; only adapters that run need it
+
+_LAYER_OVER = frozenset({"Pull complete", "Already exists"})
+
+
+def pull(client: "DockerClient", image: str, say: Callable[[str], None], check: Callable[[], None]) -> None:
+    """Bring an image to the engine unless it is there; `check` is asked between its words and may raise.
+
+    The user's credentials and credential helpers count, as for `docker pull`.
+
+    Raises:
+        RefusedError: it cannot be had.
+    """
+    from docker.errors import APIError, ImageNotFound  # noqa: PLC0415 - loads slowly
+
+    try:
+        client.images.get(image)
+    except ImageNotFound:
+        say(f"pulling {image}")
+    else:
+        return
+    repository, tag = reference(image)
+    layers = _Layers()
+    try:
+        for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
+            check()
+            if "error" in line:
+                raise _no_image(image, str(line["error"]))
+            if layers.told(line):
+                say(f"pulling {image}: {layers}")
+    except APIError as error:
+        raise _no_image(image, str(error.explanation or error)) from error
+
+
+def reference(image: str) -> tuple[str, str]:
+    """Repository, and tag or digest, as the engine wants them: `latest` where neither is named."""
+    name, at, digest = image.partition("@")
+    repository, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:  # a colon before a slash is that of a port
+        repository, tag = name, "latest"
+    return repository, digest if at else tag
+
+
+class _Layers:
+    """How many layers of an image are here."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bool] = {}
+
+    def told(self, line: Mapping[str, Any]) -> bool:
+        """Take in what the engine says; whether one more is here."""
+        layer, status = line.get("id"), str(line.get("status", ""))
+        if layer is None or status.startswith("Pulling from"):
+            return False
+        over = status in _LAYER_OVER
+        news = over and not self._known.get(layer)
+        self._known[layer] = over or self._known.get(layer, False)
+        return news
+
+    def __str__(self) -> str:
+        """`3 of 7 layers`."""
+        return f"{sum(self._known.values())} of {len(self._known)} layers"
+
+
+def _no_image(image: str, told: str) -> RefusedError:
+    return RefusedError(
+        f"the image {image} cannot be pulled", evidence=told.splitlines()[:5], fix="name another one, or docker load it"
+    )
