@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
+from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options, term_of
 from bootstrap.config.flags import SettingFlags
 
 
@@ -21,6 +21,7 @@ from bootstrap.config.flags import SettingFlags
 @click.option(
     "--ports", type=click.Choice(["declared", "auto"]), default="declared", help="auto: other ports if taken."
 )
+@click.option("--ttl", metavar="TIME", help="Wanted for so long, such as 2h; then any later run may take it away.")
 @click.option("--preload/--no-preload", default=True, help="Pull images once, by this machine's engine (kind, k3d).")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
@@ -35,6 +36,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     adopt: bool,
     preload: bool,
     ports: str,
+    ttl: str | None,
 ) -> int:
     """Bring the platform up; change nothing when it is as declared.
 
@@ -43,12 +45,14 @@ def command(  # noqa: PLR0913 - one parameter per flag
       bootstrap up quickstart            another stack
       bootstrap up --only release/grafana    one release, with what it needs
       bootstrap up --set cluster.workers=2 --var app_image=web:2
+      bootstrap up ci --name "$CI_JOB_ID" --ttl 2h --ports auto    one of several, for two hours
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.running import running  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.engine.flow import PlanOptions, up  # noqa: PLC0415
 
+    term = term_of(ttl)
     options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict)
     meant = replace(stack, adopt=adopt, preload=preload, choose_ports=ports == "auto")
     with running("up", meant, tell, flags) as run:
-        report = up(run.platform, options, run.how(fail_fast=fail_fast), emit=run.emit, cancel=run.cancel)
+        report = up(run.platform, options, run.how(fail_fast=fail_fast, term=term), emit=run.emit, cancel=run.cancel)
     return report.exit_code

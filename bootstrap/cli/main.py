@@ -21,6 +21,7 @@ COMMANDS = {
     "plan": "Show what up would do, each step with its reason.",
     "status": "Show what is up, what is not, and why.",
     "down": "Take away what up made, and nothing else.",
+    "gc": "Take away what is past its --ttl.",
     "repair": "Bring cluster, emulator and AWS data back after restarts.",
     "pause": "Stop the containers of a stack on kind or k3d.",
     "resume": "Start them again, and wait until all that ran in them runs.",
@@ -115,7 +116,7 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return per way to e
         return ExitCode.OK
     except BootstrapError as error:
         if not isinstance(error, CancelledError):
-            _tell(error, arguments)
+            tell_error(error, arguments)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
         _tell_bug(error)
@@ -123,7 +124,7 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return per way to e
     return int(code or 0)
 
 
-def _tell(error: BootstrapError, arguments: list[str]) -> None:
+def tell_error(error: BootstrapError, arguments: list[str]) -> None:
     """Tell what ended the command, as the last record where JSON lines were asked for."""
     from bootstrap.clock import SystemClock  # noqa: PLC0415 - only when there is something to tell
     from bootstrap.console.choose import wants_json  # noqa: PLC0415

@@ -6,16 +6,20 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bootstrap.config.flags import Overrides, SettingFlags
+from bootstrap.errors import UsageError
+from bootstrap.model.lease import Term
 
 if TYPE_CHECKING:  # reads YAML: `--help` does without
     from bootstrap.config.settings import Settings
 
+_NO_END = "never"
 _Command = Callable[..., Any]
 
 
@@ -45,6 +49,8 @@ class TellOptions:
     """-1 quiet, 0, 1 or 2."""
     color: bool
     events: Path | None
+    more: bool = False
+    """Whether `events` goes on: this is not the first stack of the command."""
 
 
 name_option = click.option(
@@ -136,6 +142,22 @@ def run_options(command: _Command) -> _Command:
     ):
         wrapped = decorate(wrapped)
     return wrapped
+
+
+def term_of(text: str | None) -> Term | None:
+    """What --ttl says; None: nothing.
+
+    Raises:
+        UsageError: it is no length of time.
+    """
+    if text is None or text == _NO_END:
+        return None if text is None else Term(length=None)
+    from bootstrap.config.fields import seconds_in  # noqa: PLC0415 - `--help` does without
+
+    seconds = seconds_in(text)
+    if seconds is None:
+        raise UsageError(f"--ttl {text}: is no length of time", fix=f"write --ttl 2h or 90m, or {_NO_END}")
+    return Term(length=timedelta(seconds=seconds))
 
 
 def settings_of(stack: StackOptions, flags: SettingFlags | None = None) -> "Settings":

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from bootstrap.charts.lock import read_lock, write_lock
 from bootstrap.cli.options import StackOptions, TellOptions, settings_of, typed
@@ -41,6 +41,7 @@ from bootstrap.engine.status import read_status
 from bootstrap.errors import ExitCode, RefusedError
 from bootstrap.kube.difference import KubeDifferences, ObjectDifference
 from bootstrap.model.event import Emit
+from bootstrap.model.lease import Term
 from bootstrap.model.observed import PreparedRelease, TargetState
 from bootstrap.model.release import Note
 from bootstrap.model.stack import Provider
@@ -61,20 +62,30 @@ class Run:
     settings: Settings
     log: str
 
-    def how(self, *, fail_fast: bool = False) -> RunOptions:
+    def how(self, *, fail_fast: bool = False, term: Term | None = None) -> RunOptions:
         """How the plan is run, as the command line and the settings say."""
         settings = self.settings
         return RunOptions(
-            command=typed(), jobs=settings.jobs, fail_fast=fail_fast, timeout=settings.timeout, log=self.log
+            command=typed(), jobs=settings.jobs, fail_fast=fail_fast, timeout=settings.timeout, log=self.log, term=term
         )
 
 
+class Find(Protocol):
+    """Finds the stack that is meant."""
+
+    def __call__(self, options: StackOptions, *, cancel: CancelToken, settings: Settings) -> Opened:
+        """See `open_stack`."""
+        ...
+
+
 @contextlib.contextmanager
-def running(verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFlags) -> Iterator[Run]:
+def running(
+    verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, find: Find = open_stack
+) -> Iterator[Run]:
     """A run that is told as the options say, logged in full, and stopped by Ctrl-C."""
     settings = settings_of(stack, flags)
     cancel = new_token()
-    opened = open_stack(stack, cancel=cancel, settings=settings)
+    opened = find(stack, cancel=cancel, settings=settings)
     state = opened.platform.state
     SECRETS.register(*generated_values(state.seeds))
     log = log_path(state.logs, verb, cancel.clock.now())
@@ -85,7 +96,9 @@ def running(verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFla
         renderers.append(LogRenderer(log))
     with contextlib.ExitStack() as stack_of_files:
         if tell.events is not None:
-            renderers.append(JsonRenderer(_EventsFile(stack_of_files.enter_context(tell.events.open("w")))))
+            renderers.append(
+                JsonRenderer(_EventsFile(stack_of_files.enter_context(tell.events.open("a" if tell.more else "w"))))
+            )
         emit = FanOut(renderers)
         stack_of_files.callback(emit.close)
         as_json = (tell.progress or settings.progress) == "json"

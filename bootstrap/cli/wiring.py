@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 from bootstrap.cli.options import StackOptions, settings_of
 from bootstrap.clock import CancelToken, Clock, SystemClock
 from bootstrap.config.conflicts import resolve_auto
+from bootstrap.config.documents import ValuePath, path_text
+from bootstrap.config.flags import Overrides
 from bootstrap.config.settings import Settings
 from bootstrap.config.stack import LoadedStack, load_stack
 from bootstrap.config.state import cache_folder, state_folder, state_paths
 from bootstrap.engine.flow import Platform
 from bootstrap.engine.journal import Journal
-from bootstrap.engine.ports import ClusterProvider, Emulator, Images, Ports, Programs
-from bootstrap.errors import BootstrapError, RefusedError
+from bootstrap.engine.ports import ClusterProvider, Emulator, Images, Leftovers, Ports, Programs
+from bootstrap.engine.remembered import remembered
+from bootstrap.errors import BootstrapError, Place, RefusedError
 from bootstrap.model.check import Check
 from bootstrap.model.event import Say
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.release import FluxRepo, Note
-from bootstrap.model.stack import ClusterSpec, Provider, Stack, StatePaths
+from bootstrap.model.stack import ClusterSpec, Placement, Provider, Stack, StatePaths
 from bootstrap.model.status import Health
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted
@@ -100,9 +103,33 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         UsageError, InvalidError: the command line, the stack file or the settings are wrong.
         RefusedError: the stack lives where it cannot be reached.
     """
-    held = settings or settings_of(options)
     loaded = load_stack(options.reference, options.overrides, cwd=Path.cwd(), environment=os.environ)
-    state, cache = state_paths(loaded.stack, os.environ), cache_folder(os.environ)
+    return _open(loaded, state_paths(loaded.stack, os.environ), options, settings, cancel)
+
+
+def open_remembered(
+    state: StatePaths, *, cancel: CancelToken, settings: Settings | None = None, overrides: Overrides | None = None
+) -> Opened | None:
+    """The stack as it was brought up last, whatever its file says now; None where no run got so far.
+
+    Raises:
+        RefusedError: the stack lives where it cannot be reached.
+    """
+    stack = remembered(state)
+    if stack is None:
+        return None
+
+    def place(path: ValuePath) -> Place:
+        return Place(file=str(state.remembered), path=path_text(path))
+
+    options = StackOptions(reference=None, overrides=overrides or Overrides())
+    return _open(LoadedStack(stack=stack, values=(), place=place), state, options, settings, cancel)
+
+
+def _open(
+    loaded: LoadedStack, state: StatePaths, options: StackOptions, settings: Settings | None, cancel: CancelToken
+) -> Opened:
+    held, cache = settings or settings_of(options), cache_folder(os.environ)
     lives_on = _lives_on(state)
     docker = _docker_answers(loaded.stack, lives_on)
     stack = resolve_auto(loaded.stack, docker_answers=docker, lives_on=lives_on, place=loaded.place)
@@ -145,6 +172,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         lacking=lambda: [one.name for one in toolchain.resolve_all(needed) if isinstance(one, Missing)],
         fetch=lambda say: telling.through(say, lambda: toolchain.fetch(needed)),
         headline=_headline(loaded.stack, stack, lives_on),
+        collect=lambda say, token: _collect(parts, say, token),
     )
     return Opened(
         platform=platform,
@@ -270,7 +298,28 @@ def _ports(parts: _Parts, charts: "HelmCharts") -> Ports:
         charts=charts,
         objects=KubeObjects(parts.processes, parts.state.folder.name),
         images=_images(parts),
+        leftovers=_leftovers(parts),
     )
+
+
+def _leftovers(parts: _Parts) -> Leftovers | None:
+    emulator, provider = parts.stack.emulator, parts.stack.cluster.provider
+    contained = emulator is not None and emulator.placement is Placement.CONTAINER
+    # Declared otherwise since, it still has there what it had.
+    marked = (parts.state.folder / "owner").exists()
+    if not contained and not marked and provider not in {Provider.KIND, Provider.K3D}:
+        return None
+    from bootstrap.containers.leftovers import DockerLeftovers  # noqa: PLC0415 - the docker library loads slowly
+    from bootstrap.containers.stack import StackOnDocker  # noqa: PLC0415
+
+    return DockerLeftovers(StackOnDocker(parts.state, os.environ))
+
+
+def _collect(parts: _Parts, say: Say, cancel: CancelToken) -> None:
+    from bootstrap.cli.collecting import Collecting, collect  # noqa: PLC0415 - it opens the stacks that it takes away
+
+    here = parts.state.folder
+    collect(Collecting(but=here, on_engine=_leftovers(parts) is not None, settings=parts.settings), say, cancel)
 
 
 def _images(parts: _Parts) -> Images | None:

@@ -11,11 +11,15 @@ _FOLDER = "stacks"
 _ENDINGS = (".yaml", ".yml")
 
 
+class StackNotFoundError(UsageError):
+    """There is no such stack file."""
+
+
 def find_stack(reference: str | None, cwd: Path) -> Path:
     """The absolute path of the stack file; a name is `stacks/NAME.yaml` here or in a folder above.
 
     Raises:
-        UsageError: there is none; names the nearest one there is.
+        StackNotFoundError: there is none; names the nearest one there is.
     """
     if reference is not None and (os.sep in reference or reference.endswith(_ENDINGS)):
         return _named_file(reference, cwd)
@@ -38,7 +42,7 @@ def _named_file(reference: str, cwd: Path) -> Path:
     if path.is_file():
         return path
     what = "is a folder" if path.is_dir() else "does not exist"
-    raise UsageError(f"the stack file {reference} {what}", fix="name a stack, or the path of its file")
+    raise StackNotFoundError(f"the stack file {reference} {what}", fix="name a stack, or the path of its file")
 
 
 def _folders(cwd: Path) -> tuple[Path, ...]:
@@ -46,14 +50,14 @@ def _folders(cwd: Path) -> tuple[Path, ...]:
     return tuple(folder / _FOLDER for folder in (cwd, *cwd.parents) if (folder / _FOLDER).is_dir())
 
 
-def _not_found(name: str, cwd: Path) -> UsageError:
+def _not_found(name: str, cwd: Path) -> StackNotFoundError:
     folders = _folders(cwd)
     if not folders:
-        return UsageError(
+        return StackNotFoundError(
             f"there is no stack {name}: {cwd} and the folders above it have no folder {_FOLDER}",
             fix=f"write {_FOLDER}/{name}.yaml, or run a Flux repository without one: --repo PATH",
         )
     known = dict.fromkeys(one.stem for folder in folders for one in sorted(folder.glob("*.y*ml")))
     near = nearest(name, known)
     fix = f"did you mean {near}?" if near else f"there are: {', '.join(known) or 'none'}"
-    return UsageError(f"there is no stack {name} in {shown_path(folders[0], cwd)}", fix=fix)
+    return StackNotFoundError(f"there is no stack {name} in {shown_path(folders[0], cwd)}", fix=fix)

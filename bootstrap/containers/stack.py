@@ -1,6 +1,5 @@
 """What a stack has on the Docker engine: a labelled network first, and all that is on it."""
 
-import hashlib
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -10,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap.clock import CancelToken
 from bootstrap.containers.engine import connect
+from bootstrap.containers.marks import EXPIRES_LABEL, LONGEST, OWNER_LABEL, STACK_LABEL, Mark, engine_name
 from bootstrap.engine.files import write_whole
+from bootstrap.engine.lease import read_lease
 from bootstrap.errors import RefusedError
+from bootstrap.model.lease import Lease
 from bootstrap.model.stack import StatePaths
 
 if TYPE_CHECKING:
@@ -19,11 +21,6 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.models.networks import Network
 
-STACK_LABEL = "dev.bootstrap.stack"
-OWNER_LABEL = "dev.bootstrap.owner"
-_LONGEST = 49
-"""With `-control-plane` a label of the domain name system: 63."""
-_DIGEST = 10
 _ANSWER_SECONDS = 60.0
 """A busy engine takes its time to start or remove a container."""
 _MAKING = threading.Lock()
@@ -40,16 +37,11 @@ class StackOnDocker:
     @property
     def name(self) -> str:
         """Begins every name of this stack on the engine; short enough for a host name that ends in a role."""
-        return self.name_within(_LONGEST)
+        return self.name_within(LONGEST)
 
     def name_within(self, limit: int) -> str:
-        """`bootstrap-STACK-PROJECT` in so many characters; what is cut off stays in it as a digest."""
-        folder = self._state.folder.name
-        whole = f"bootstrap-{folder}"
-        if len(whole) <= limit:
-            return whole
-        digest = hashlib.sha256(folder.encode()).hexdigest()[:_DIGEST]
-        return f"{whole[: limit - _DIGEST - 1].rstrip('-')}-{digest}"
+        """The same in so many characters; what is cut off stays in it as a digest."""
+        return engine_name(self._state.folder.name, limit)
 
     @contextmanager
     def open(self) -> Iterator["DockerClient"]:
@@ -58,19 +50,8 @@ class StackOnDocker:
         Raises:
             RefusedError: no engine answers, or it refuses; says what it said.
         """
-        from docker.errors import DockerException  # noqa: PLC0415 - loads slowly
-        from requests import RequestException  # noqa: PLC0415 - what docker lets through when the engine goes away
-
-        try:
-            client = connect(self.environment, seconds=_ANSWER_SECONDS)
-        except (DockerException, OSError) as error:
-            raise refused(error) from error
-        try:
+        with opened_engine(self.environment) as client:
             yield client
-        except (DockerException, RequestException) as error:
-            raise refused(error) from error
-        finally:
-            client.close()
 
     def labels(self) -> dict[str, str]:
         """What marks everything that is made for this stack; makes the owner's nonce where there is none yet."""
@@ -80,6 +61,16 @@ class StackOnDocker:
         """Whether what carries these labels was made for this very stack, by the owner of this state folder."""
         nonce = self._nonce(create=False)
         return bool(nonce) and (labels or {}).get(OWNER_LABEL) == nonce
+
+    @property
+    def lease(self) -> Lease | None:
+        """How long the stack is to live; None: until it is taken away."""
+        return read_lease(self._state)
+
+    def mark(self) -> Mark | None:
+        """What everything of this stack carries; None: nothing was made yet."""
+        nonce = self._nonce(create=False)
+        return Mark(stack=self._state.folder.name, owner=nonce) if nonce else None
 
     def network(self, client: "DockerClient") -> "Network | None":
         """The stack's network; None when there is none.
@@ -93,7 +84,7 @@ class StackOnDocker:
             raise RefusedError(
                 f"the Docker network {self.name} was not made by this stack",
                 evidence=[f"{one.short_id}: labels {_labels(one.attrs)}" for one in foreign],
-                fix=f"remove it if nobody needs it: docker network rm {self.name}",
+                fix=f"give this one a name of its own: --name N; or, if nobody needs it: docker network rm {self.name}",
             )
         return found[0] if found else None
 
@@ -101,7 +92,11 @@ class StackOnDocker:
         """The stack's network, made when there is none: the mark that exists before anything else does."""
         # Cluster and emulator start at once, and an engine makes a second network of the same name without a word.
         with _MAKING:
-            return self.network(client) or client.networks.create(self.name, driver="bridge", labels=self.labels())
+            return self.network(client) or self._made(client)
+
+    def _made(self, client: "DockerClient") -> "Network":
+        expires = {} if self.lease is None else {EXPIRES_LABEL: self.lease.expires.isoformat()}
+        return client.networks.create(self.name, driver="bridge", labels={**self.labels(), **expires})
 
     def remove_network(self, client: "DockerClient") -> None:
         """Remove it once nothing of anybody is on it; fine when it is gone."""
@@ -161,6 +156,28 @@ class StackOnDocker:
 
     def _file(self) -> Path:
         return self._state.folder / "owner"
+
+
+@contextmanager
+def opened_engine(environment: Mapping[str, str]) -> Iterator["DockerClient"]:
+    """A client of the engine that the environment names.
+
+    Raises:
+        RefusedError: no engine answers, or it refuses; says what it said.
+    """
+    from docker.errors import DockerException  # noqa: PLC0415 - loads slowly
+    from requests import RequestException  # noqa: PLC0415 - what docker lets through when the engine goes away
+
+    try:
+        client = connect(environment, seconds=_ANSWER_SECONDS)
+    except (DockerException, OSError) as error:
+        raise refused(error) from error
+    try:
+        yield client
+    except (DockerException, RequestException) as error:
+        raise refused(error) from error
+    finally:
+        client.close()
 
 
 def refused(error: Exception) -> RefusedError:

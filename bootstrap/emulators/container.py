@@ -115,6 +115,25 @@ class ContainerEmulator:
             self._docker.remove_network(client)
         self._folder.remove()
 
+    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+        """See `Emulator.delete_keeping`; only one that ends in order leaves whole data.
+
+        Raises:
+            RefusedError: its container is not ours.
+        """
+        cancel.check()
+        with self._docker.open() as client:
+            container = self._container(client)
+            if container is not None:
+                self._refuse_foreign(container.labels, "container")
+                say(f"stopping the container {self._name}")
+                self._stop(container)
+                self._remove_keeping(client, container)
+            if self._folder.kept() is None:
+                self._forget_contents(client)
+            self._docker.remove_network(client)
+        return f"its data in the volume {self._name}" if self._folder.kept() is not None else ""
+
     def _container(self, client: "DockerClient") -> "Container | None":
         from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
 
@@ -209,19 +228,30 @@ class ContainerEmulator:
             container.unpause() if container.status == "paused" else container.start()
             return container
         say(f"removing the container {self._name}: {seen.detail}")
-        was, now = written_spec(container), self._wanted()
-        same = all(was.get(name) == now[name] for name in ("driver", "persist"))
-        if container.status == "running" and same and seen.state is TargetState.OUTDATED:
+        if container.status == "running" and seen.state is TargetState.OUTDATED:
+            self._stop(container)
+        self._remove_keeping(client, container)
+        return None
+
+    def _stop(self, container: "Container") -> None:
+        if container.status == "paused":
+            container.unpause()
+        if container.status != "exited":
             container.stop(timeout=STOP_SECONDS)
             container.reload()
-        kept = same and container.status == "exited" and exit_code(container) == 0
+
+    def _remove_keeping(self, client: "DockerClient", container: "Container") -> None:
+        """Remove the container; note whether what it left may be gone on with."""
+        kind = _kind(written_spec(container))
+        whole = container.status == "exited" and exit_code(container) == 0
+        if whole and self._persists() and kind == _kind(self._wanted()):
+            self._folder.keep(kind)
         self._remove(client, container)
-        if not kept:
-            self._forget_contents(client)
-        return None
 
     def _made(self, client: "DockerClient", cancel: CancelToken, say: Say) -> "Container":
         pull(client, self._image, say, cancel.check)
+        if self._folder.kept() != _kind(self._wanted()):
+            self._forget_contents(client)
         network = self._docker.ensure_network(client)
         port = self._choose_port(cancel)
         self._folder.remember(port)
@@ -239,6 +269,7 @@ class ContainerEmulator:
             networking_config={str(network.name): client.api.create_endpoint_config(aliases=[self._alias])},
         )
         container.start()
+        self._folder.started()
         return container
 
     def _volumes(self, client: "DockerClient") -> dict[str, dict[str, str]]:
@@ -344,3 +375,8 @@ class ContainerEmulator:
     def _refuse_foreign(self, labels: Mapping[str, str] | None, kind: str) -> None:
         if not self._docker.is_ours(labels):
             raise RefusedError(f"the {kind} {self._name} was not made by this stack", fix="rename the stack")
+
+
+def _kind(spec: Mapping[str, str]) -> Mapping[str, str]:
+    """What two containers have to have in common for one to go on with what the other left."""
+    return {name: spec.get(name, "") for name in ("driver", "persist")}

@@ -48,6 +48,11 @@ class EndpointEmulator:
         cancel.check()
         say(f"leaving {self._spec.endpoint} as it is")
 
+    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+        """See `Emulator.delete_keeping`: it stays with all that is in it."""
+        self.delete(cancel, say)
+        return f"all that is in {self._spec.endpoint}"
+
     def _prove(self, cancel: CancelToken) -> Proven:
         if not self._spec.endpoint:
             raise RefusedError("emulator.placement is endpoint, but there is no emulator.endpoint", fix="set its URL")

@@ -111,6 +111,18 @@ class ProcessEmulator:
             self.stop(cancel)
         self._folder.remove()
 
+    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+        """See `Emulator.delete_keeping`; ended in order, it writes down what it keeps."""
+        self._await_launcher(cancel)
+        if self._living() is not None:
+            say(f"stopping {self._driver.name}")
+            self.stop(cancel)
+        record = self._folder.record()
+        if record is not None and self._kept(record):
+            return f"its data in {self._folder.contents}"
+        self._folder.remove()
+        return ""
+
     def _await_launcher(self, cancel: CancelToken) -> None:
         """Let a child that a killed or cancelled run has just started write down who it is."""
         if self._folder.record() is None:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,22 @@ class ContainerFolder:
 
     def remember(self, port: int) -> None:
         """Write it down; comes before the start."""
-        write_whole(self._file, json.dumps({"port": port}).encode())
+        self._write(port=port)
+
+    def keep(self, spec: Mapping[str, str]) -> None:
+        """Note that the contents which a container of this kind left are whole."""
+        self._write(kept=dict(spec))
+
+    def started(self) -> None:
+        """Note that the contents are in use: only a container that ends in order leaves them whole."""
+        self._write(kept=None)
+
+    def kept(self) -> Mapping[str, str] | None:
+        """The kind of container that left whole contents; None: none did, or they are in use."""
+        return (_read(self._file) or {}).get("kept")
+
+    def _write(self, **fields: object) -> None:
+        write_whole(self._file, json.dumps({**(_read(self._file) or {}), **fields}).encode())
 
     def remove(self) -> None:
         """Everything."""

@@ -13,11 +13,13 @@ from bootstrap.clock import CancelToken, Clock
 from bootstrap.config.find import DEFAULT_STACK
 from bootstrap.engine.files import write_whole
 from bootstrap.engine.journal import Journal
+from bootstrap.engine.lease import read_lease, write_lease
 from bootstrap.engine.lock import hold
 from bootstrap.engine.observe import observe
 from bootstrap.engine.perform import Performer
 from bootstrap.engine.ports import Ports
 from bootstrap.engine.recover import end_leftovers
+from bootstrap.engine.remembered import remember
 from bootstrap.engine.run import Report, Watch, run_plan
 from bootstrap.errors import BootstrapError, CancelledError, InvalidError, Place, Problem
 from bootstrap.model.event import (
@@ -35,6 +37,7 @@ from bootstrap.model.event import (
     StepStarted,
 )
 from bootstrap.model.kube import KubeContext, ObjectRef
+from bootstrap.model.lease import Term, renewed
 from bootstrap.model.observed import Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import Provider, Stack, StatePaths
@@ -53,6 +56,9 @@ CHARTS = StepId("charts")
 """Told before there is a plan too: charts are pulled, so that the plan can be made of what is in them."""
 _PULLS_AT_ONCE = 4
 _PULL_SECONDS = 60.0
+_COLLECT_SECONDS = 120.0
+_KEPT = ("owner", "provider", "lock", "lease.json", "stack.json")
+"""What says whose kept data is, where it lives, and until when."""
 
 Infer: TypeAlias = Callable[[Wanted], Sequence[tuple[str, str, str]]]
 
@@ -86,6 +92,8 @@ class Platform:
     """Brings them."""
     headline: str
     """What the first line says of provider and simulation."""
+    collect: Callable[[Say, CancelToken], None] = lambda _say, _cancel: None
+    """Takes away other stacks whose time is over, and tells of each; what cannot be, is told of too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +119,8 @@ class RunOptions:
     """For the whole run; bringing programs that are missing, which is done once, does not count."""
     log: str | None = None
     """Where the full log is written."""
+    term: Term | None = None
+    """How long the stack lives from now; None: as before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,6 +167,9 @@ def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit,
     """
     began = platform.clock.monotonic()
     with _changing(platform, how, emit, cancel) as told:
+        remember(platform.stack, platform.state)
+        _renew(platform, how.term, cancel)
+        _collect(platform, told, cancel)
         fetch_programs(platform, told)
         cancel = _for_the_run(cancel, how)
         planning = plan_up(platform, options, cancel)
@@ -169,8 +182,8 @@ def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit,
     return report
 
 
-def down(platform: Platform, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
-    """Take away what `up` made, and nothing else.
+def down(platform: Platform, how: RunOptions, *, emit: Emit, cancel: CancelToken, keep_data: bool = False) -> Report:
+    """Take away what `up` made, and nothing else; with `keep_data` the next `up` finds the emulator's data.
 
     Raises:
         RefusedError: another run changes this stack.
@@ -180,7 +193,8 @@ def down(platform: Platform, how: RunOptions, *, emit: Emit, cancel: CancelToken
     cancel = _for_the_run(cancel, how)
     with _changing(platform, how, emit, cancel) as told:
         observed = _observe_for_down(platform, cancel)
-        plan = build_teardown(platform.stack, observed)
+        marked = platform.ports.leftovers is not None
+        plan = build_teardown(platform.stack, observed, marked=marked, keep_data=keep_data)
         report = _run(platform, plan, observed, how, emit=told, cancel=cancel)
         _finish(platform, report, how, told, ())
     return report
@@ -278,12 +292,24 @@ def remember_provider(platform: Platform) -> None:
     write_whole(platform.state.provider, f"{platform.stack.cluster.provider}\n".encode())
 
 
-def remove_state(platform: Platform) -> None:
-    """Remove the stack's state folder, and the one that holds all stacks' once it is empty."""
+def remove_state(platform: Platform, *, keep_data: bool = False) -> str:
+    """Remove the stack's state folder, and the one that holds all stacks' once it is empty; what to tell of it.
+
+    With `keep_data` all stays that proves and finds what was kept, where anything was.
+    """
     platform.journal.close()
-    shutil.rmtree(platform.state.folder, ignore_errors=False)
-    with contextlib.suppress(OSError):
-        platform.state.folder.parent.rmdir()
+    state = platform.state
+    kept = [folder for folder in (state.emulator, state.seeds) if keep_data and folder.exists()]
+    if not kept:
+        shutil.rmtree(state.folder, ignore_errors=False)
+        with contextlib.suppress(OSError):
+            state.folder.parent.rmdir()
+        return "removed"
+    for entry in state.folder.iterdir():
+        if entry not in {*kept, *(state.folder / name for name in _KEPT)}:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    told = {state.emulator: "what finds the emulator's data", state.seeds: "generated secrets"}
+    return f"kept: {', '.join(told[folder] for folder in kept)} in {state.folder}"
 
 
 def _wanted(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Wanted:
@@ -311,6 +337,25 @@ def _changing(platform: Platform, how: RunOptions, emit: Emit, cancel: CancelTok
         yield tell
 
 
+def _renew(platform: Platform, term: Term | None, cancel: CancelToken) -> None:
+    """Begin the stack's time again where that was asked for, or where it was over."""
+    held = read_lease(platform.state)
+    lease = renewed(held, term, platform.clock.now())
+    if lease == held:
+        return
+    # Those who only see the mark first: killed in between, nobody takes it away too early.
+    if platform.ports.leftovers is not None:
+        platform.ports.leftovers.lease(lease, cancel)
+    write_lease(platform.state, lease)
+
+
+def _collect(platform: Platform, emit: Emit, cancel: CancelToken) -> None:
+    def say(text: str) -> None:
+        emit(Noted(at=platform.clock.now(), note=Note(text=text)))
+
+    platform.collect(say, cancel.within(_COLLECT_SECONDS, "taking away stacks whose time is over"))
+
+
 def _started(platform: Platform, how: RunOptions) -> RunStarted:
     return RunStarted(
         at=platform.clock.now(), command=how.command, stack=platform.stack.name, headline=platform.headline
@@ -331,7 +376,12 @@ def _run(  # noqa: PLR0913 - what there is to a run
     for note in plan.notes:
         emit(Noted(at=platform.clock.now(), note=note))
     makes_cluster = any(isinstance(step.action, EnsureCluster) for step in plan.steps)
-    performer = Performer(platform.ports, observed, lambda: remove_state(platform), makes_cluster=makes_cluster)
+    performer = Performer(
+        platform.ports,
+        observed,
+        lambda keep_data: remove_state(platform, keep_data=keep_data),
+        makes_cluster=makes_cluster,
+    )
     watched = None if watch is None else Watch(after=ids.CLUSTER, check=watch)
     return run_plan(plan, performer, emit, jobs=how.jobs, cancel=cancel, fail_fast=how.fail_fast, watch=watched)
 
@@ -369,6 +419,9 @@ def _where(platform: Platform, report: Report) -> tuple[str, ...]:
         told.append(f"AWS: export AWS_ENDPOINT_URL={emulator.endpoint.url}")
     if platform.stack.cluster.provider is Provider.KWOK:
         told.append("Pods are simulated: the Kubernetes API is real, nothing in a pod runs")
+    if (lease := read_lease(platform.state)) is not None:
+        until = lease.expires.astimezone().strftime("%Y-%m-%d %H:%M")
+        told.append(f"Wanted until {until}: any later run may take it away; longer with --ttl")
     after = f"bootstrap run{_meaning(platform.stack)} -- kubectl get pods -A"
     return (*told, f"Next: bootstrap status {platform.stack.typed}, or: {after}")
 

@@ -24,6 +24,7 @@ from bootstrap.model.step import (
     Keep,
     LoadImages,
     PullChart,
+    RemoveLeftovers,
     RemoveState,
     UninstallRelease,
 )
@@ -40,7 +41,7 @@ class Performer:
     """
 
     def __init__(
-        self, ports: Ports, observed: Observed, remove_state: Callable[[], None], *, makes_cluster: bool = False
+        self, ports: Ports, observed: Observed, remove_state: Callable[[bool], str], *, makes_cluster: bool = False
     ) -> None:
         self._ports = ports
         self._remove_state = remove_state
@@ -90,11 +91,12 @@ class Performer:
             case DeleteCluster():
                 self._ports.cluster.delete(cancel, say)
                 return _done("removed")
-            case DeleteEmulator():
-                return self._delete_emulator(cancel, say)
-            case RemoveState():
-                self._remove_state()
-                return _done("removed")
+            case DeleteEmulator(keep_data=keep_data):
+                return self._delete_emulator(cancel, say, keep_data=keep_data)
+            case RemoveLeftovers(keep_data=keep_data):
+                return self._remove_leftovers(cancel, say, keep_data=keep_data)
+            case RemoveState(keep_data=keep_data):
+                return _done(self._remove_state(keep_data))
             case _:
                 assert_never(action)
 
@@ -133,11 +135,20 @@ class Performer:
         self._endpoint = self._ports.emulator.up(cancel, say)
         return _done(f"{self._endpoint.driver} at {self._endpoint.url}")
 
-    def _delete_emulator(self, cancel: CancelToken, say: Say) -> Outcome:
+    def _delete_emulator(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Outcome:
         if self._ports.emulator is None:
             raise BootstrapError("the stack has no emulator")
+        if keep_data:
+            kept = self._ports.emulator.delete_keeping(cancel, say)
+            return _done(f"removed, kept: {kept}" if kept else "removed, it kept no data")
         self._ports.emulator.delete(cancel, say)
         return _done("removed")
+
+    def _remove_leftovers(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Outcome:
+        if self._ports.leftovers is None:
+            raise BootstrapError("the stack has nothing that carries a mark")
+        found = self._ports.leftovers.remove(cancel, say, keep_data=keep_data)
+        return _done(f"removed {', '.join(found)}") if found else _unchanged()
 
     def _apply_seeds(self, cancel: CancelToken, say: Say) -> Outcome:
         if self._ports.seeds is None:

@@ -12,6 +12,7 @@ from typing import Protocol
 from bootstrap.clock import CancelToken
 from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, ObjectRef
+from bootstrap.model.lease import Lease
 from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorEndpoint,
@@ -73,6 +74,10 @@ class Emulator(Protocol):
 
     def delete(self, cancel: CancelToken, say: Say) -> None:
         """Take it away with its data; fine when it is gone."""
+        ...
+
+    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+        """Take it away; a later `up` goes on with its data. What is kept, for the reader; empty: nothing."""
         ...
 
 
@@ -145,6 +150,18 @@ class Objects(Protocol):
         ...
 
 
+class Leftovers(Protocol):
+    """All that a stack has on this machine besides cluster, emulator and state, known by its mark alone."""
+
+    def lease(self, lease: Lease | None, cancel: CancelToken) -> None:
+        """Let everyone who meets the mark know until when the stack is wanted; None: until it is taken away."""
+        ...
+
+    def remove(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Sequence[str]:
+        """Take away everything that carries the mark, data only when it is not kept; what it was."""
+        ...
+
+
 class Images(Protocol):
     """Container images on the machines of a cluster; several threads may ask for the same image at once."""
 
@@ -172,3 +189,5 @@ class Ports:
     objects: Objects
     images: Images | None = None
     """None: the cluster pulls what it needs itself."""
+    leftovers: Leftovers | None = None
+    """None: the stack has never had anything that carries a mark."""

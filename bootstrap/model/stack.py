@@ -147,6 +147,16 @@ class StatePaths:
         return self.folder / "provider"
 
     @property
+    def remembered(self) -> Path:
+        """The stack as it was when it was brought up last; enough to take it away."""
+        return self.folder / "stack.json"
+
+    @property
+    def lease(self) -> Path:
+        """How long the stack lives; absent: until it is taken away."""
+        return self.folder / "lease.json"
+
+    @property
     def logs(self) -> Path:
         """Full logs of runs and of long-lived programs."""
         return self.folder / "logs"

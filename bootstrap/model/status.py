@@ -1,6 +1,7 @@
 """What is up, what is not, and why."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -27,6 +28,27 @@ class PartStatus:
     """What there is to say: version, address, the reason it is not up."""
     evidence: tuple[str, ...] = ()
     """At most five lines on why it is not up."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StackLine:
+    """One stack of several, shortly."""
+
+    identity: str
+    stack: str
+    instance: str = ""
+    project: str = ""
+    """Empty: it is known by its mark on the engine alone."""
+    provider: str = ""
+    state: str = ""
+    """`running`, `stopped`, `absent`, `broken`, `outdated`, `foreign`, `unknown`, or `elsewhere`: its state is."""
+    detail: str = ""
+    """What there is to say of a state that is not `running`."""
+    expires: datetime | None = None
+    seconds_left: float | None = None
+    """Below 0: its time is over. None: it has no end."""
+    folder: str = ""
+    """Its state folder."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

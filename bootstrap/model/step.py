@@ -99,12 +99,23 @@ class DeleteCluster:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeleteEmulator:
-    """Take away the emulator and its data."""
+    """Take away the emulator, and its data unless that is kept for the next `up`."""
+
+    keep_data: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoveLeftovers:
+    """Take away all else that carries the stack's mark."""
+
+    keep_data: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveState:
-    """Remove the stack's state folder."""
+    """Remove the stack's state folder, or with `keep_data` all in it but what the next `up` goes on with."""
+
+    keep_data: bool = False
 
 
 Action: TypeAlias = (
@@ -121,6 +132,7 @@ Action: TypeAlias = (
     | DeleteObjects
     | DeleteCluster
     | DeleteEmulator
+    | RemoveLeftovers
     | RemoveState
 )
 

@@ -12,6 +12,7 @@ from bootstrap.model.step import (
     DeleteObjects,
     Keep,
     Plan,
+    RemoveLeftovers,
     RemoveState,
     Step,
     StepId,
@@ -20,17 +21,25 @@ from bootstrap.model.step import (
 from bootstrap.plan import ids
 
 TIMEOUT = timedelta(minutes=5)
+LEFTOVERS = StepId("leftovers")
 STATE = StepId("state")
 
 
-def build_teardown(stack: Stack, observed: Observed) -> Plan:
-    """Take away emulator and cluster, then the state; from a cluster that is not ours, only what we put there."""
+def build_teardown(stack: Stack, observed: Observed, *, marked: bool = False, keep_data: bool = False) -> Plan:
+    """Take away emulator and cluster, then the state; from a cluster that is not ours, only what we put there.
+
+    `marked`: whether anything else may carry the stack's mark.
+    """
     emptied = tuple(_emptying(observed)) if stack.cluster.provider is Provider.EXISTING else ()
     steps = [*emptied, _cluster(observed, tuple(step.id for step in emptied))]
     if stack.emulator is not None and stack.emulator.placement is not Placement.CHART:
-        steps.append(_emulator(observed))
+        steps.append(_emulator(observed, keep_data=keep_data))
+    if marked:
+        needs = tuple(step.id for step in steps)
+        steps.append(_step(LEFTOVERS, RemoveLeftovers(keep_data=keep_data), "all that carries its mark", needs))
     needs = tuple(step.id for step in steps)
-    steps.append(_step(STATE, RemoveState(), "the last of this stack", needs))
+    reason = "all but what is kept" if keep_data else "the last of this stack"
+    steps.append(_step(STATE, RemoveState(keep_data=keep_data), reason, needs))
     return Plan(steps=tuple(steps))
 
 
@@ -54,11 +63,12 @@ def _cluster(observed: Observed, needs: tuple[StepId, ...]) -> Step:
     return _step(ids.CLUSTER, DeleteCluster(), observed.cluster.state.value, needs)
 
 
-def _emulator(observed: Observed) -> Step:
+def _emulator(observed: Observed, *, keep_data: bool) -> Step:
     found = observed.emulator
     if found is not None and found.state is TargetState.FOREIGN:
         return _step(ids.EMULATOR, Keep(what="emulator"), f"not ours: {found.detail}", ())
-    return _step(ids.EMULATOR, DeleteEmulator(), TargetState.ABSENT.value if found is None else found.state.value, ())
+    reason = TargetState.ABSENT.value if found is None else found.state.value
+    return _step(ids.EMULATOR, DeleteEmulator(keep_data=keep_data), reason, ())
 
 
 def _step(step: StepId, action: Action, reason: str, needs: tuple[StepId, ...]) -> Step:

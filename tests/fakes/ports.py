@@ -9,6 +9,7 @@ from bootstrap.engine.ports import Ports
 from bootstrap.errors import BootstrapError, StepFailedError
 from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, ObjectRef, ref_of
+from bootstrap.model.lease import Lease
 from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorEndpoint,
@@ -42,6 +43,11 @@ class World:
     failures: dict[str, BootstrapError] = field(default_factory=dict)
     """By write, such as `install a/b`."""
 
+    marks: list[str] = field(default_factory=list)
+    """What carries the stack's mark."""
+    marked: bool = False
+    """Whether the stack has had anything that does."""
+
     unhealthy: dict[str, tuple[Health, str]] = field(default_factory=dict)
     """By name of the object."""
 
@@ -63,6 +69,7 @@ class World:
             seeds=FakeSeeds(self),
             charts=FakeCharts(self),
             objects=FakeObjects(self),
+            leftovers=FakeLeftovers(self) if self.marked else None,
         )
 
 
@@ -110,6 +117,28 @@ class FakeEmulator:
         del cancel, say
         self.world.write("emulator delete")
         self.world.emulator = TargetState.ABSENT
+
+    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+        del cancel, say
+        self.world.write("emulator delete, data kept")
+        self.world.emulator = TargetState.STOPPED
+        return "its data in memory"
+
+
+@dataclass
+class FakeLeftovers:
+    world: World
+
+    def lease(self, lease: Lease | None, cancel: CancelToken) -> None:
+        del cancel
+        self.world.write(f"lease {None if lease is None else lease.expires.isoformat()}")
+
+    def remove(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Sequence[str]:
+        del cancel, say
+        self.world.write("leftovers, data kept" if keep_data else "leftovers")
+        found = tuple(self.world.marks)
+        self.world.marks.clear()
+        return found
 
 
 @dataclass

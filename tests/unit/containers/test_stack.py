@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.containers.stack import OWNER_LABEL, STACK_LABEL, StackOnDocker
+from bootstrap.containers.marks import OWNER_LABEL, STACK_LABEL
+from bootstrap.containers.stack import StackOnDocker
 from bootstrap.model.stack import StatePaths
 
 

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.flow import PlanOptions, Platform, RunOptions, down, plan_up, remove_state, up
-from bootstrap.engine.journal import Journal
-from bootstrap.engine.run import Report
+from bootstrap.engine.flow import PlanOptions, plan_up, remove_state, up
 from bootstrap.errors import InvalidError, RefusedError
 from bootstrap.model.event import (
-    Event,
     Noted,
     Planned,
     RunFinished,
@@ -24,61 +21,9 @@ from bootstrap.model.event import (
 )
 from bootstrap.model.observed import TargetState
 from bootstrap.model.release import FluxRepo
-from bootstrap.model.stack import StatePaths
 from bootstrap.process import Command, ProcessIdentity
-from fakes.clock import FakeClock
-from fakes.ports import World
-from fakes.processes import FakeProcesses
-from fakes.repo import config_map, kustomization, release, stack
-
-HOW = RunOptions(command="bootstrap up test", jobs=1, log="/logs/up.log")
-REPO = FluxRepo(
-    kustomizations=(kustomization("apps", config_map("one"), releases=["apps/a", "apps/b"]),),
-    releases=(release("a"), release("b", needs=["a"])),
-)
-
-
-@dataclasses.dataclass
-class Setting:
-    """One stack over fakes, with what its runs told."""
-
-    folder: Path
-    world: World = dataclasses.field(default_factory=lambda: World(charts={"apps/a", "apps/b"}))
-    processes: FakeProcesses = dataclasses.field(default_factory=FakeProcesses)
-    clock: FakeClock = dataclasses.field(default_factory=FakeClock)
-    events: list[Event] = dataclasses.field(default_factory=list)
-    repo: FluxRepo = REPO
-
-    @property
-    def platform(self) -> Platform:
-        state = StatePaths(folder=self.folder / "bootstrap" / "test-1")
-        return Platform(
-            stack=stack(emulator=True, seeds=True),
-            state=state,
-            ports=self.world.ports(),
-            processes=self.processes,
-            journal=Journal(state.journal, self.clock),
-            clock=self.clock,
-            read=lambda _cancel: self.repo,
-            check=lambda: None,
-            preflight=lambda _wanted, _releases: (),
-            infer=lambda _wanted: (),
-            health=lambda objects, _namespace, _kube, _cancel: {one: self.world.health_of(one) for one in objects},
-            watch=None,
-            lacking=lambda: (),
-            fetch=lambda _say: None,
-            headline="on fakes",
-        )
-
-    def up(self, options: PlanOptions = PlanOptions(), how: RunOptions = HOW) -> Report:  # noqa: B008 - frozen
-        return up(self.platform, options, how, emit=self.events.append, cancel=self.cancel)
-
-    def down(self) -> Report:
-        return down(self.platform, HOW, emit=self.events.append, cancel=self.cancel)
-
-    @property
-    def cancel(self) -> CancelToken:
-        return CancelToken(self.clock)
+from fakes.repo import release
+from fakes.setting import HOW, REPO, Setting
 
 
 @pytest.fixture

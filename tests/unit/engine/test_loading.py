@@ -44,7 +44,7 @@ def performer(cluster: FakeCluster, images: FakeImages, *, makes_cluster: bool =
     ports = dataclasses.replace(cluster.world.ports(), cluster=cluster, images=images)
     kube = KUBE if cluster.world.cluster is TargetState.RUNNING else None
     seen = Observed(cluster=ClusterObserved(state=cluster.world.cluster, kube=kube))
-    return Performer(ports, seen, lambda: None, makes_cluster=makes_cluster)
+    return Performer(ports, seen, lambda _keep: "", makes_cluster=makes_cluster)
 
 
 def run_both(cluster: SlowCluster, images: FakeImages, told: Callable[[str], None]) -> Outcome:
@@ -117,6 +117,6 @@ def test_machines_that_never_take_them_do_not_hold_up_a_cluster_that_nobody_make
 
 
 def test_a_provider_without_machines_says_so() -> None:
-    perform = Performer(World().ports(), Observed(cluster=ClusterObserved(state=TargetState.ABSENT)), lambda: None)
+    perform = Performer(World().ports(), Observed(cluster=ClusterObserved(state=TargetState.ABSENT)), lambda _keep: "")
     with pytest.raises(BootstrapError, match="take no images"):
         perform(IMAGES, token(), lambda _text: None)

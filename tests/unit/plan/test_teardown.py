@@ -10,7 +10,7 @@ from bootstrap.model.observed import (
     TargetState,
 )
 from bootstrap.model.stack import Provider
-from bootstrap.model.step import DeleteObjects, Plan
+from bootstrap.model.step import DeleteCluster, DeleteEmulator, DeleteObjects, Plan, RemoveLeftovers, RemoveState
 from bootstrap.plan.teardown import build_teardown
 from fakes.ports import ENDPOINT, KUBE
 from fakes.repo import stack
@@ -49,6 +49,24 @@ def test_our_own_cluster_goes_whole() -> None:
         "emulator: DeleteEmulator after  (running)",
         "state: RemoveState after cluster, emulator (the last of this stack)",
     ]
+
+
+def test_all_that_carries_a_mark_goes_after_those_two() -> None:
+    assert lines(build_teardown(stack(emulator=True), UP, marked=True))[2:] == [
+        "leftovers: RemoveLeftovers after cluster, emulator (all that carries its mark)",
+        "state: RemoveState after cluster, emulator, leftovers (the last of this stack)",
+    ]
+
+
+def test_kept_data_is_kept_by_every_step() -> None:
+    plan = build_teardown(stack(emulator=True), UP, marked=True, keep_data=True)
+    assert [step.action for step in plan.steps] == [
+        DeleteCluster(),
+        DeleteEmulator(keep_data=True),
+        RemoveLeftovers(keep_data=True),
+        RemoveState(keep_data=True),
+    ]
+    assert plan.steps[-1].reason == "all but what is kept"
 
 
 def test_someone_elses_cluster_loses_only_what_we_put_there() -> None:

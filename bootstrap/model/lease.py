@@ -1,0 +1,39 @@
+"""How long a stack lives."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """Until when a stack is wanted; any later run may take it away."""
+
+    expires: datetime
+    length: timedelta
+    """What it was given, and is given again when it is brought up after its end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Term:
+    """What `--ttl` says: so long from now, or without an end."""
+
+    length: timedelta | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collected:
+    """One stack whose time is over, taken away."""
+
+    identity: str
+    why: str = ""
+    failure: str = ""
+    """Why it is still there."""
+
+
+def renewed(held: Lease | None, term: Term | None, now: datetime) -> Lease | None:
+    """The lease of a stack that is brought up now. Nothing said leaves it, and begins one that is over again."""
+    if term is not None:
+        return None if term.length is None else Lease(expires=now + term.length, length=term.length)
+    if held is not None and held.expires <= now:
+        return Lease(expires=now + held.length, length=held.length)
+    return held

@@ -1,0 +1,149 @@
+"""gc, status --all and down --all in process: results, errors and exit codes; nothing of Docker is named."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bootstrap.clock import SystemClock
+from bootstrap.config.state import state_folder
+from bootstrap.engine.lease import write_lease
+from bootstrap.engine.lock import hold
+from bootstrap.engine.remembered import remember
+from bootstrap.model.lease import Lease
+from bootstrap.model.stack import ClusterSpec, Provider, Stack, StatePaths
+
+if TYPE_CHECKING:
+    from cli.conftest import Cli
+
+
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstrap.containers.engine.is_pointed_at", lambda _environment: False)
+
+
+def made(project: Path, name: str, instance: str = "", *, minutes: float | None = None) -> StatePaths:
+    """A stack whose cluster is gone, with so many minutes left."""
+    state = StatePaths(folder=state_folder(dict_of_environment()) / f"{name}-{instance or 'x'}-0123456789")
+    spec = ClusterSpec(provider=Provider.KWOK)
+    remember(Stack(name=name, instance=instance, file=None, project=project, cluster=spec, emulator=None), state)
+    if minutes is not None:
+        length = timedelta(minutes=minutes)
+        write_lease(state, Lease(expires=SystemClock().now() + length, length=timedelta(hours=1)))
+    return state
+
+
+def dict_of_environment() -> dict[str, str]:
+    import os  # noqa: PLC0415 - the one of the test, not of the import
+
+    return dict(os.environ)
+
+
+def test_gc_takes_only_what_is_past_its_time(cli: "Cli") -> None:
+    assert cli("gc").out == "nothing is past its time\n"
+    over, left, always = (
+        made(cli.folder, "a", "one", minutes=-5),
+        made(cli.folder, "b", minutes=5),
+        made(cli.folder, "c"),
+    )
+    assert cli("gc", "--dry-run").out == "would take away a-one-0123456789: its time was over 5 min ago\n"
+    assert over.folder.exists()
+    told = cli("gc")
+    assert (told.code, told.out) == (0, "took away a-one-0123456789: its time was over 5 min ago\n")
+    assert [one.folder.exists() for one in (over, left, always)] == [False, True, True]
+
+
+def test_gc_leaves_what_a_run_is_at_and_says_so(cli: "Cli") -> None:
+    busy, over = made(cli.folder, "a", minutes=-1), made(cli.folder, "b", minutes=-1)
+    with hold(busy.lock, "bootstrap up a"):
+        told = cli("gc", "--output", "json")
+    assert told.code == 1
+    first, second = json.loads(told.out)["stacks"]
+    assert "another run changes this stack" in first["failure"]
+    assert "bootstrap up a" in first["failure"]
+    assert (second["id"], second["failure"]) == ("b-x-0123456789", "")
+    assert (busy.folder.exists(), over.folder.exists()) == (True, False)
+
+
+def test_gc_takes_what_a_killed_run_left_before_it_made_anything(cli: "Cli") -> None:
+    state = StatePaths(folder=state_folder(dict_of_environment()) / "a-0123456789")
+    state.logs.mkdir(parents=True)
+    state.lock.touch()
+    assert cli("gc").out == "took away a-0123456789: its run was killed before it made anything\n"
+    assert not state.folder.parent.exists()
+
+
+def test_status_all_lists_every_stack(cli: "Cli") -> None:
+    assert cli("status", "--all").out == "no stacks\n"
+    made(cli.folder, "a", "one", minutes=90)
+    made(cli.folder / "elsewhere", "b")
+    (state_folder(dict_of_environment()) / "odd").mkdir()
+    told = cli("status", "--all", "--output", "json")
+    assert told.code == 0
+    found = json.loads(told.out)["stacks"]
+    assert [(one["stack"], one["name"], one["state"]) for one in found] == [
+        ("a", "one", "absent"),
+        ("b", "", "absent"),
+        ("odd", "", "unknown"),
+    ]
+    assert 80 * 60 < found[0]["seconds_left"] <= 90 * 60
+    assert "1h30m" in cli("status", "--all").out
+
+
+def test_down_all_takes_every_stack_of_this_project_and_none_of_another(cli: "Cli") -> None:
+    assert "nothing of this project is here" in cli("down", "--all").err
+    ours = [made(cli.folder, "a"), made(cli.folder, "a", "one"), made(cli.folder, "b", "two")]
+    other = made(cli.folder.parent, "c")
+    assert cli("down", "--all", "--name", "one").code == 0
+    assert [one.folder.exists() for one in ours] == [True, False, True]
+    assert cli("down", "--all", "--progress", "plain").code == 0
+    assert [one.folder.exists() for one in ours] == [False] * 3
+    assert other.folder.exists()
+
+
+def test_down_all_goes_on_after_one_that_cannot_go(cli: "Cli") -> None:
+    busy, other = made(cli.folder, "a"), made(cli.folder, "b")
+    with hold(busy.lock, "bootstrap up a"):
+        told = cli("down", "--all")
+    assert told.code == 4
+    assert "another run changes this stack" in told.err
+    assert (busy.folder.exists(), other.folder.exists()) == (True, False)
+
+
+@pytest.mark.parametrize("words", [("dev",), ("--set", "cluster.workers=1"), ("--provider", "kwok")])
+def test_down_all_goes_with_no_stack(cli: "Cli", words: tuple[str, ...]) -> None:
+    cli.stack()
+    assert cli("down", "--all", *words).code == 2
+
+
+def test_down_works_without_its_file_by_the_name_it_was_brought_up_by(cli: "Cli") -> None:
+    state, named = made(cli.folder, "dev"), made(cli.folder, "dev", "one")
+    assert cli("down", "other").code == 2
+    assert cli("down", "--name", "two").code == 2
+    assert cli("down", "--name", "one").code == 0
+    assert (named.folder.exists(), state.folder.exists()) == (False, True)
+    assert cli("down", "stacks/dev.yaml").code == 0
+    assert not state.folder.exists()
+    made(cli.folder / "below", "dev")
+    assert cli("down", "dev").code == 2
+
+
+def test_down_works_with_a_file_that_is_wrong_by_now(cli: "Cli") -> None:
+    cli.stack("cluster: {provider: nonsense}")
+    assert cli("down").code == 3
+    state = made(cli.folder, "dev")
+    assert cli("down", "--set", "nonsense=1").code == 3
+    assert state.folder.exists()
+    assert cli("down").code == 0
+    assert not state.folder.exists()
+
+
+@pytest.mark.parametrize("text", ["soon", "0h", "-1h", "2 h", ""])
+def test_a_time_that_is_none_is_a_usage_error(cli: "Cli", text: str) -> None:
+    cli.stack()
+    told = cli("up", f"--ttl={text}")
+    assert told.code == 2
+    assert "--ttl 2h" in told.err
+    assert not (cli.folder.parent / "xdg state").exists()

@@ -1,0 +1,150 @@
+"""How long a stack lives, what goes with it, and what stays when it is asked for."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clock import CancelToken
+from bootstrap.engine.flow import PlanOptions, up
+from bootstrap.engine.lease import read_lease
+from bootstrap.engine.remembered import remembered
+from bootstrap.errors import InvalidError
+from bootstrap.model.event import Noted, RunFinished, StepFinished
+from bootstrap.model.lease import Term
+from bootstrap.model.observed import TargetState
+from bootstrap.model.release import FluxRepo
+from fakes.setting import HOW, Setting
+
+TWO_HOURS = dataclasses.replace(HOW, term=Term(length=timedelta(hours=2)))
+FOR_EVER = dataclasses.replace(HOW, term=Term(length=None))
+
+
+@pytest.fixture
+def setting(tmp_path: Path) -> Setting:
+    made = Setting(tmp_path)
+    made.world.marked = True
+    return made
+
+
+def details(setting: Setting) -> dict[str, str]:
+    return {one.step: one.outcome.detail for one in setting.events if isinstance(one, StepFinished)}
+
+
+def test_a_time_is_told_on_the_engine_before_it_is_remembered_here(setting: Setting) -> None:
+    until = setting.clock.now() + timedelta(hours=2)
+    seen: list[object] = []
+    lease = f"lease {until.isoformat()}"
+
+    class Watching(list[str]):
+        def append(self, what: str) -> None:
+            seen.append((what == lease) and read_lease(setting.platform.state))
+            super().append(what)
+
+    setting.world.writes = Watching()
+    setting.up(how=TWO_HOURS)
+    held = read_lease(setting.platform.state)
+    assert held is not None
+    assert (held.expires, setting.world.writes[0], seen[0]) == (until, lease, None)
+    last = setting.events[-1]
+    assert isinstance(last, RunFinished)
+    assert any(line.startswith("Wanted until ") for line in last.summary)
+
+
+def test_an_unchanged_stack_keeps_its_time_and_a_second_one_extends_it(setting: Setting) -> None:
+    setting.up(how=TWO_HOURS)
+    first = read_lease(setting.platform.state)
+    setting.clock.advance(3600)
+    setting.world.writes.clear()
+    setting.up()
+    assert (read_lease(setting.platform.state), setting.world.writes) == (first, [])
+    setting.up(how=TWO_HOURS)
+    second = read_lease(setting.platform.state)
+    assert first is not None
+    assert second is not None
+    assert second.expires - first.expires == timedelta(hours=1)
+    setting.up(how=FOR_EVER)
+    assert read_lease(setting.platform.state) is None
+    assert setting.world.writes[-1] == "lease None"
+
+
+def test_brought_up_after_its_end_its_time_begins_again(setting: Setting) -> None:
+    setting.up(how=TWO_HOURS)
+    setting.clock.advance(3 * 3600)
+    setting.up()
+    held = read_lease(setting.platform.state)
+    assert held is not None
+    assert held.expires - setting.clock.now() == timedelta(hours=2)
+
+
+def test_what_is_past_its_time_goes_before_anything_is_planned_and_is_told(setting: Setting) -> None:
+    def collect(say: Callable[[str], None], cancel: CancelToken) -> None:
+        assert cancel.remaining() is not None
+        assert setting.world.writes == []
+        say("took away other-1: its time was over 5 min ago")
+
+    up(
+        dataclasses.replace(setting.platform, collect=collect),
+        PlanOptions(),
+        HOW,
+        emit=setting.events.append,
+        cancel=setting.cancel,
+    )
+    told = [one.note.text for one in setting.events if isinstance(one, Noted)]
+    assert told == ["took away other-1: its time was over 5 min ago"]
+
+
+def test_a_stack_is_remembered_even_when_its_plan_cannot_be_made(setting: Setting) -> None:
+    def read(_cancel: CancelToken) -> FluxRepo:
+        raise InvalidError([])
+
+    with pytest.raises(InvalidError):
+        up(
+            dataclasses.replace(setting.platform, read=read),
+            PlanOptions(),
+            TWO_HOURS,
+            emit=setting.events.append,
+            cancel=setting.cancel,
+        )
+    found = remembered(setting.platform.state)
+    assert found is not None
+    assert found.name == "test"
+    assert read_lease(setting.platform.state) is not None
+    assert not setting.platform.state.provider.exists()
+
+
+def test_down_takes_what_else_carries_the_mark(setting: Setting, tmp_path: Path) -> None:
+    setting.up()
+    setting.world.marks = ["a volume"]
+    setting.down()
+    assert setting.world.writes[-1] == "leftovers"
+    assert details(setting)["leftovers"] == "removed a volume"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_kept_data_is_what_the_next_up_finds(setting: Setting) -> None:
+    setting.up(how=TWO_HOURS)
+    state = setting.platform.state
+    for name in ("emulator/contents", "seeds", "cluster", "logs"):
+        (state.folder / name).mkdir(parents=True, exist_ok=True)
+    (state.folder / "owner").touch()
+    setting.down(keep_data=True)
+    assert setting.world.writes[-2:] == ["emulator delete, data kept", "leftovers, data kept"]
+    left = {one.name for one in state.folder.iterdir()}
+    assert left == {"emulator", "seeds", "owner", "provider", "stack.json", "lease.json", "lock"}
+    assert details(setting)["emulator"] == "removed, kept: its data in memory"
+    assert details(setting)["state"].startswith("kept: what finds the emulator's data, generated secrets in ")
+    setting.world.writes.clear()
+    assert setting.up().exit_code == 0
+    assert setting.world.cluster is TargetState.RUNNING
+    setting.down()
+    assert not state.folder.exists()
+
+
+def test_where_there_is_nothing_to_keep_nothing_is(setting: Setting, tmp_path: Path) -> None:
+    setting.up()
+    setting.down(keep_data=True)
+    assert details(setting)["state"] == "removed"
+    assert list(tmp_path.iterdir()) == []
