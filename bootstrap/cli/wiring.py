@@ -22,6 +22,7 @@ from bootstrap.errors import BootstrapError, Place, RefusedError
 from bootstrap.model.check import Check
 from bootstrap.model.event import Say
 from bootstrap.model.kube import ObjectRef
+from bootstrap.model.observed import EmulatorRelease
 from bootstrap.model.release import FluxRepo, Note
 from bootstrap.model.stack import ClusterSpec, Placement, Provider, Stack, StatePaths
 from bootstrap.model.status import Health
@@ -291,9 +292,11 @@ def _charts(parts: _Parts) -> "HelmCharts":
 def _ports(parts: _Parts, charts: "HelmCharts") -> Ports:
     from bootstrap.kube.objects import KubeObjects  # noqa: PLC0415 - `--help` imports no adapter
 
+    emulator, emulator_of = _emulators(parts)
     return Ports(
         cluster=_cluster(parts),
-        emulator=_emulator(parts),
+        emulator=emulator,
+        emulator_of=emulator_of,
         seeds=_seeds(parts),
         charts=charts,
         objects=KubeObjects(parts.processes, parts.state.folder.name),
@@ -382,13 +385,20 @@ def _watch(cluster: ClusterProvider) -> Callable[[], None] | None:
     return cluster.check if isinstance(cluster, KwokProvider) else None
 
 
-def _emulator(parts: _Parts) -> Emulator | None:
+def _emulators(parts: _Parts) -> tuple[Emulator | None, Callable[[EmulatorRelease], Emulator] | None]:
     spec = parts.stack.emulator
     if spec is None:
-        return None
-    from bootstrap.emulators.choose import emulator_for  # noqa: PLC0415
+        return None, None
+    from bootstrap.emulators.choose import Means, emulator_for, emulator_of  # noqa: PLC0415
 
-    return emulator_for(parts.stack.name, spec, parts.state, parts.processes, parts.clock, os.environ)
+    means = Means(
+        state=parts.state,
+        processes=parts.processes,
+        clock=parts.clock,
+        environment=os.environ,
+        programs=parts.programs,
+    )
+    return emulator_for(parts.stack.name, spec, means), emulator_of(spec, means)
 
 
 def _check(parts: _Parts) -> Callable[[], object]:

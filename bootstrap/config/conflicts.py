@@ -29,7 +29,7 @@ def resolve_auto(
 ) -> Stack:
     """The stack with provider, placement and driver decided; `lives_on` is where it was brought up before.
 
-    With placement `endpoint` the driver may stay `auto`: only the endpoint can tell.
+    With the placements `endpoint` and `chart` the driver may stay `auto`: only what answers can tell.
 
     Raises:
         RefusedError: it lives elsewhere than asked for, or where it lives cannot be reached. Never a second cluster.
@@ -67,8 +67,8 @@ def _resolved_emulator(emulator: EmulatorSpec, provider: Provider) -> EmulatorSp
     if placement is Placement.AUTO:
         placement = _placement(emulator, provider)
     driver = emulator.driver
-    if driver is Driver.AUTO and placement is not Placement.ENDPOINT:
-        driver = Driver.LOCALSTACK if placement is Placement.CHART else Driver.MINISTACK
+    if driver is Driver.AUTO and placement not in {Placement.ENDPOINT, Placement.CHART}:
+        driver = Driver.MINISTACK
     return dataclasses.replace(emulator, placement=placement, driver=driver)
 
 
@@ -103,9 +103,8 @@ def _placement_conflicts(emulator: EmulatorSpec, provider: Provider, place: Plac
             f"{placement} cannot be used on an existing cluster: its pods would not reach it; write chart or endpoint"
         )
         yield _said(place, _PLACEMENT, text)
-    if placement is Placement.CHART and driver not in {Driver.AUTO, Driver.LOCALSTACK}:
-        text = f"{driver} has no chart: write localstack, or another placement"
-        yield _said(place, _DRIVER, text)
+    if placement is Placement.CHART:
+        yield from _chart_conflicts(emulator, place)
     used = placement in {Placement.AUTO, Placement.CONTAINER} and driver in {Driver.AUTO, Driver.LOCALSTACK}
     if emulator.docker_socket and not used:
         text = "goes with placement container and driver localstack: nothing else has a use for it"
@@ -113,6 +112,16 @@ def _placement_conflicts(emulator: EmulatorSpec, provider: Provider, place: Plac
     if placement is Placement.PROCESS and driver is Driver.LOCALSTACK:
         text = "localstack does not run as a plain process: write placement container or chart"
         yield _said(place, _PLACEMENT, text)
+
+
+def _chart_conflicts(emulator: EmulatorSpec, place: PlaceOf) -> Iterator[Problem]:
+    # A release that is named may be of any chart; the one that is looked for is of LocalStack's.
+    if emulator.release == "auto" and emulator.driver not in {Driver.AUTO, Driver.LOCALSTACK}:
+        text = f"{emulator.driver} has no chart: write localstack, or another placement"
+        yield _said(place, _DRIVER, text)
+    if emulator.image is not None:
+        text = "goes with placement container: the image of a chart is in the values of its HelmRelease"
+        yield _said(place, ("emulator", "image"), text)
 
 
 def _endpoint_conflicts(emulator: EmulatorSpec, place: PlaceOf) -> Iterator[Problem]:

@@ -1,15 +1,18 @@
 """Which emulator a stack gets, once its provider and placement are decided."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from bootstrap.clock import Clock
 from bootstrap.containers.stack import StackOnDocker
+from bootstrap.emulators.chart import ChartEmulator
 from bootstrap.emulators.container import ContainerEmulator
 from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.endpoint import EndpointEmulator
 from bootstrap.emulators.known import known_drivers
 from bootstrap.emulators.process import ProcessEmulator
-from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.engine.ports import Emulator, Programs
+from bootstrap.model.observed import EmulatorRelease
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths
 from bootstrap.process import Processes
 
@@ -19,30 +22,38 @@ def driver_of(spec: EmulatorSpec) -> EmulatorDriver:
     return known_drivers()[Driver.MINISTACK if spec.driver is Driver.AUTO else spec.driver]
 
 
-def emulator_for(
-    stack_name: str,
-    spec: EmulatorSpec,
-    state: StatePaths,
-    processes: Processes,
-    clock: Clock,
-    environment: Mapping[str, str],
-) -> ProcessEmulator | EndpointEmulator | ContainerEmulator:
-    """The emulator of the placements `process` (which `auto` means here), `container` and `endpoint`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Means:
+    """What the emulators of one stack are made with."""
+
+    state: StatePaths
+    processes: Processes
+    clock: Clock
+    environment: Mapping[str, str]
+    programs: Programs
+
+
+def emulator_for(stack_name: str, spec: EmulatorSpec, means: Means) -> Emulator:
+    """The emulator of the stack's placement; `auto` means `process` here.
 
     Raises:
-        InvalidError: another placement, or a driver that cannot run there.
+        InvalidError: the driver cannot run there.
     """
+    state, processes = means.state, means.processes
     match spec.placement:
         case Placement.PROCESS | Placement.AUTO:
-            return ProcessEmulator(stack_name, spec, state, driver_of(spec), processes, clock)
+            return ProcessEmulator(stack_name, spec, state, driver_of(spec), processes, means.clock)
         case Placement.ENDPOINT:
             return EndpointEmulator(spec)
         case Placement.CONTAINER:
-            docker = StackOnDocker(state, environment)
+            docker = StackOnDocker(state, means.environment)
             return ContainerEmulator(stack_name, spec, state, driver_of(spec), docker, processes)
         case Placement.CHART:
-            problem = Problem(
-                place=Place(file=stack_name, path="emulator.placement"),
-                text="placement chart is not available yet",
-            )
-            raise InvalidError((problem,), fix="set emulator.placement to container (kind, k3d) or endpoint")
+            return ChartEmulator(spec, state, means.programs, processes)
+
+
+def emulator_of(spec: EmulatorSpec, means: Means) -> Callable[[EmulatorRelease], Emulator] | None:
+    """For the placement `chart`: the emulator that an installed release is."""
+    if spec.placement is not Placement.CHART:
+        return None
+    return lambda inside: ChartEmulator(spec, means.state, means.programs, means.processes, inside)

@@ -15,9 +15,10 @@ from bootstrap.emulators.driver import EmulatorDriver, ImageRecipe
 from bootstrap.emulators.endpoint import proven_endpoint
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
 from bootstrap.emulators.inspected import SPEC_LABEL, exit_code, explained, last_lines, published_port, written_spec
+from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.proof import Proven, prove_address
 from bootstrap.emulators.record import ContainerFolder
-from bootstrap.emulators.sockets import LOOPBACK, free_port, holder_of
+from bootstrap.emulators.sockets import LOOPBACK
 from bootstrap.emulators.wire import NoAnswerError
 from bootstrap.errors import BootstrapError, DeadlineError, InvalidError, Place, Problem, RefusedError, StepFailedError
 from bootstrap.model.event import Say
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
     from docker.models.containers import Container
 
-DEFAULT_PORT = 4566
 CONTENTS = "/var/lib/bootstrap"
 """Inside, where the volume is."""
 START_SECONDS = 90.0
@@ -89,7 +89,7 @@ class ContainerEmulator:
         self._recipe.check(self._image, self._docker.environment)
         seen = self.observe(cancel)
         if seen.state is TargetState.FOREIGN:
-            raise RefusedError(f"the emulator cannot start: {seen.detail}", fix=self._way_out())
+            raise RefusedError(f"the emulator cannot start: {seen.detail}", fix=self._way_out(cancel))
         with self._docker.open() as client:
             container = self._container(client)
             if container is not None and seen.state is not TargetState.RUNNING:
@@ -143,8 +143,9 @@ class ContainerEmulator:
             return None
 
     def _observe_absent(self, cancel: CancelToken) -> EmulatorObserved:
-        if self._spec.port and free_port(self._spec.port) is None:
-            return EmulatorObserved(state=TargetState.FOREIGN, detail=self._taken(self._spec.port, cancel))
+        port = self._spec.port
+        if port and is_taken(port, self._folder.port(), cancel):
+            return EmulatorObserved(state=TargetState.FOREIGN, detail=taken(port, self._processes, cancel))
         return EmulatorObserved(state=TargetState.ABSENT, detail="not found")
 
     def _observe_ended(self, container: "Container") -> EmulatorObserved:
@@ -253,7 +254,7 @@ class ContainerEmulator:
         if self._folder.kept() != _kind(self._wanted()):
             self._forget_contents(client)
         network = self._docker.ensure_network(client)
-        port = self._choose_port(cancel)
+        port = choose_port(self._spec.port, self._folder.port(), self._processes, cancel)
         self._folder.remember(port)
         say(f"starting {self._driver.name} on {LOOPBACK}:{port}")
         labels = {**self._docker.labels(), SPEC_LABEL: json.dumps(self._wanted())}
@@ -290,19 +291,9 @@ class ContainerEmulator:
             return str(Path(self._docker.environment.get("XDG_RUNTIME_DIR", "/run")) / "docker.sock")
         return "/var/run/docker.sock"
 
-    def _choose_port(self, cancel: CancelToken) -> int:
-        wanted = (self._spec.port,) if self._spec.port else (self._folder.port() or DEFAULT_PORT, DEFAULT_PORT, 0)
-        for port in wanted:
-            if (free := free_port(port)) is not None:
-                return free
-        raise RefusedError(self._taken(wanted[0], cancel), fix=self._way_out())
-
-    def _taken(self, port: int, cancel: CancelToken) -> str:
-        return f"port {port} of {LOOPBACK} is taken by {holder_of(port, self._processes, cancel)}"
-
-    def _way_out(self) -> str:
-        if self._spec.port and free_port(self._spec.port) is None:
-            return "end that program, or set emulator.port to another (0: any)"
+    def _way_out(self, cancel: CancelToken) -> str:
+        if self._spec.port and is_taken(self._spec.port, 0, cancel):
+            return FIX
         return f"remove it if nobody needs it: docker rm {self._name}; or rename the stack"
 
     def _answering(self, container: "Container", cancel: CancelToken) -> Proven:

@@ -1,5 +1,6 @@
 """What a stack remembers of its emulator process."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bootstrap.emulators.resident import read_identity
 from bootstrap.engine.files import private_folder, write_whole
 from bootstrap.errors import StepFailedError
 from bootstrap.process import ProcessIdentity
@@ -54,8 +56,7 @@ class EmulatorFolder:
 
     def identity(self) -> ProcessIdentity | None:
         """The process of the last start, whether it lives or not."""
-        found = _read(self.identity_file)
-        return None if found is None else ProcessIdentity(**found)
+        return read_identity(self.identity_file)
 
     def make(self) -> None:
         """All folders, private."""
@@ -71,6 +72,57 @@ class EmulatorFolder:
         """Everything."""
         if self.folder.exists():
             shutil.rmtree(self.folder)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forward:
+    """What a port of this machine leads to: one Service of a proven cluster."""
+
+    release: str
+    """NAMESPACE/NAME of the HelmRelease that the Service is of."""
+    namespace: str
+    service: str
+    service_port: str
+    """The name of the Service's port; empty where it has none."""
+    port: int
+    """On 127.0.0.1."""
+    kubeconfig: str
+    uid: str
+    """Of the cluster."""
+    kubectl: str
+    """The program that forwards."""
+
+
+class ForwardFolder:
+    """`state.emulator` of one that is a release: the way to it, and the processes that keep it open."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "forward"
+        self._file = self._folder / "forward.json"
+        self.keeper = self._folder / "keeper.json"
+        """Who keeps the way open."""
+        self.kubectl = self._folder / "kubectl.json"
+        """The program that forwards, a child of the keeper."""
+        self.kubectl_log = self._folder / "kubectl.log"
+
+    def forward(self) -> Forward | None:
+        """Where it leads, or None; one that another version of bootstrap wrote is none."""
+        try:
+            return Forward(**(_read(self._file) or {}))
+        except TypeError:
+            return None
+
+    def remember(self, forward: Forward) -> None:
+        """Write it down; comes before the start."""
+        self.keeper.unlink(missing_ok=True)
+        write_whole(self._file, json.dumps(dataclasses.asdict(forward)).encode())
+
+    def remove(self) -> None:
+        """Everything."""
+        if self._folder.exists():
+            shutil.rmtree(self._folder)
+        with contextlib.suppress(OSError):
+            self._folder.parent.rmdir()
 
 
 class ContainerFolder:

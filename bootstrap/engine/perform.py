@@ -6,10 +6,11 @@ from typing import assert_never
 
 from bootstrap.clock import CancelToken
 from bootstrap.engine.ports import Images, Ports
-from bootstrap.errors import BootstrapError, CancelledError
+from bootstrap.errors import BootstrapError, CancelledError, StepFailedError
 from bootstrap.model.event import Outcome, Say, Status
 from bootstrap.model.kube import KubeContext, Manifest
-from bootstrap.model.observed import EmulatorEndpoint, Observed, PreparedRelease
+from bootstrap.model.observed import EmulatorEndpoint, EmulatorRelease, Observed, PreparedRelease
+from bootstrap.model.release import Release
 from bootstrap.model.step import (
     Action,
     ApplyCrds,
@@ -32,6 +33,9 @@ from bootstrap.plan.pods import images_of
 
 _POLL_SECONDS = 0.25
 
+_SEED_TRIES = 3
+"""How often data is written that is lost while it is being written."""
+
 
 class Performer:
     """Performs actions against proven targets.
@@ -47,6 +51,7 @@ class Performer:
         self._remove_state = remove_state
         self._kube = observed.cluster.kube
         self._endpoint = None if observed.emulator is None else observed.emulator.endpoint
+        self._emulator = ports.emulator
         self._late = self._kube is None
         self._lock = threading.Lock()
         self._cluster_over = threading.Event()
@@ -68,8 +73,8 @@ class Performer:
                 return Outcome(status=Status.UNCHANGED, detail=what)
             case EnsureCluster():
                 return self._ensure_cluster(cancel, say)
-            case EnsureEmulator():
-                return self._ensure_emulator(cancel, say)
+            case EnsureEmulator(release=release):
+                return self._ensure_emulator(release, cancel, say)
             case ApplySeeds():
                 return self._apply_seeds(cancel, say)
             case LoadImages(images=images):
@@ -129,10 +134,12 @@ class Performer:
             self._cluster_over.set()
         return _done("ready, pods are simulated" if self._kube.simulated else "ready")
 
-    def _ensure_emulator(self, cancel: CancelToken, say: Say) -> Outcome:
-        if self._ports.emulator is None:
+    def _ensure_emulator(self, release: Release | None, cancel: CancelToken, say: Say) -> Outcome:
+        if release is not None and self._ports.emulator_of is not None:
+            self._emulator = self._ports.emulator_of(EmulatorRelease(release=release, kube=self.kube))
+        if self._emulator is None:
             raise BootstrapError("the stack has no emulator")
-        self._endpoint = self._ports.emulator.up(cancel, say)
+        self._endpoint = self._emulator.up(cancel, say)
         return _done(f"{self._endpoint.driver} at {self._endpoint.url}")
 
     def _delete_emulator(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Outcome:
@@ -150,11 +157,29 @@ class Performer:
         found = self._ports.leftovers.remove(cancel, say, keep_data=keep_data)
         return _done(f"removed {', '.join(found)}") if found else _unchanged()
 
-    def _apply_seeds(self, cancel: CancelToken, say: Say) -> Outcome:
+    def _apply_seeds(self, cancel: CancelToken, say: Say, tries: int = _SEED_TRIES) -> Outcome:
         if self._ports.seeds is None:
             raise BootstrapError("the stack has no seeds")
-        applied = self._ports.seeds.apply(self.endpoint, cancel, say)
-        return _done(applied.detail) if applied.changes else _unchanged()
+        before = self.endpoint
+        try:
+            applied = self._ports.seeds.apply(before, cancel, say)
+        except StepFailedError:
+            if tries == 1 or not self._lost_data(before, cancel, say):
+                raise
+        else:
+            if tries == 1 or not applied.changes or not self._lost_data(before, cancel, say):
+                return _done(applied.detail) if applied.changes else _unchanged()
+        say("the emulator lost its data meanwhile: seeding it again")
+        return self._apply_seeds(cancel, say, tries - 1)
+
+    def _lost_data(self, before: EmulatorEndpoint, cancel: CancelToken, say: Say) -> bool:
+        """Whether the emulator's contents are others now, as when its pod was replaced; then it runs again."""
+        if self._emulator is None:
+            return False
+        found = self._emulator.observe(cancel).endpoint
+        if found is None or found.incarnation != before.incarnation:
+            self._endpoint = found = self._emulator.up(cancel, say)
+        return found.incarnation != before.incarnation
 
     def _apply_crds(self, prepared: PreparedRelease, cancel: CancelToken, say: Say) -> Outcome:
         if self._is_deployed(prepared, cancel):

@@ -4,7 +4,7 @@ Every method may be called again after a kill at any moment and converges. Metho
 whose deadline they obey, and `say`, to tell what they are waiting for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,7 @@ from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorEndpoint,
     EmulatorObserved,
+    EmulatorRelease,
     InventoryEntry,
     PreparedRelease,
     ReleaseObserved,
@@ -187,6 +188,8 @@ class Ports:
     seeds: Seeds | None
     charts: Charts
     objects: Objects
+    emulator_of: Callable[[EmulatorRelease], Emulator] | None = None
+    """Where the emulator is a release: it, once that is installed. Without a release it can only be looked at."""
     images: Images | None = None
     """None: the cluster pulls what it needs itself."""
     leftovers: Leftovers | None = None

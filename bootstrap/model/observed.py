@@ -54,6 +54,16 @@ class EmulatorObserved:
     detail: str = ""
     endpoint: EmulatorEndpoint | None = None
     """Set when RUNNING."""
+    release: str | None = None
+    """The release that it is, NAMESPACE/NAME of the HelmRelease; None: it is none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmulatorRelease:
+    """The release of the stack that is its emulator, and the proven cluster that it is in."""
+
+    release: Release
+    kube: KubeContext
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from bootstrap.model.release import Kustomization, Note, Release
 from bootstrap.model.stack import ClusterSpec, EmulatorSpec
 
 StepId = NewType("StepId", str)
-"""`cluster`, `emulator`, `seeds`, `images`, `pull/NS/NAME`, `crds/NS/NAME`, `release/NS/NAME`, `objects/NS/NAME`."""
+"""`cluster`, `emulator`, `seeds`, `images`, `pull/NS/NAME`, `crds/NS/NAME`, `release/NS/NAME`, `objects/NS/NAME`, …"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +33,8 @@ class EnsureEmulator:
     """Create or start the emulator, then prove that it is one."""
 
     spec: EmulatorSpec
+    release: Release | None = None
+    """The release that it is, installed by a step of its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

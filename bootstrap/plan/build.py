@@ -28,6 +28,7 @@ from bootstrap.model.step import (
     UninstallRelease,
 )
 from bootstrap.plan import edges, ids
+from bootstrap.plan.emulator import EMULATOR_PART
 from bootstrap.plan.order import build_graph
 from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import Units, cut, fingerprint
@@ -98,15 +99,17 @@ _Row = tuple[StepId, Action, str, timedelta]
 def _actions(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]:
     yield _cluster(wanted.stack, observed)
     if wanted.stack.emulator is not None:
-        yield _emulator(wanted.stack, observed)
+        emulator = _emulator(wanted, observed, units)
+        yield emulator
         if wanted.stack.seeds:
-            yield _seeds(observed)
+            yield _seeds(observed, is_made_anew=isinstance(emulator[1], EnsureEmulator))
     listed = tuple(_unit(unit, wanted, observed) for unit in units.listed)
     if wanted.preload:
         yield from _images(listed)
     for release in units.releases:
         yield from _chart(wanted.prepared.get(release.id), release, observed)
     yield from listed
+    yield from _moved_emulator(observed, units)
     if wanted.prune:
         yield from _prune(wanted, observed, units)
 
@@ -120,16 +123,34 @@ def _cluster(stack: Stack, observed: Observed) -> _Row:
     return ids.CLUSTER, EnsureCluster(spec=stack.cluster), _reason(found.state, found.detail), CLUSTER_TIMEOUT
 
 
-def _emulator(stack: Stack, observed: Observed) -> _Row:
-    found = observed.emulator
+def _emulator(wanted: Wanted, observed: Observed, units: Units) -> _Row:
+    stack, found = wanted.stack, observed.emulator
     if found is not None and found.state is TargetState.FOREIGN:
         raise RefusedError(f"the emulator of stack {stack.name} is not ours: {found.detail}", fix="rename the stack")
-    if found is not None and found.state is TargetState.RUNNING:
+    reason = _emulator_reason(wanted, observed, units)
+    if not reason:
         return ids.EMULATOR, Keep(what="emulator"), _UNCHANGED, EMULATOR_TIMEOUT
     assert stack.emulator is not None  # noqa: S101 - the caller looked
-    reason = "not found" if found is None else _reason(found.state, found.detail)
+    action = EnsureEmulator(spec=stack.emulator, release=units.installed_emulator)
     pulled = IMAGE_TIMEOUT if stack.emulator.placement is Placement.CONTAINER else timedelta()
-    return ids.EMULATOR, EnsureEmulator(spec=stack.emulator), reason, EMULATOR_TIMEOUT + pulled
+    return ids.EMULATOR, action, reason, EMULATOR_TIMEOUT + pulled
+
+
+def _emulator_reason(wanted: Wanted, observed: Observed, units: Units) -> str:
+    """Why it is made or started; empty when it runs as declared."""
+    found, release = observed.emulator, units.installed_emulator
+    if found is None:
+        return "not found"
+    if found.endpoint is None:
+        return _reason(found.state, found.detail)
+    if release is None:
+        return ""
+    if found.release != release.id:
+        return f"it is {found.release}, declared {release.id}"
+    prepared = wanted.prepared.get(release.id) or PreparedRelease(release=release)
+    if changed := _release_reason(prepared, release, observed):
+        return f"its release is installed: {changed}"
+    return "" if found.endpoint.incarnation else "its data is lost"
 
 
 def _reason(state: TargetState, detail: str) -> str:
@@ -137,8 +158,8 @@ def _reason(state: TargetState, detail: str) -> str:
     return f"{word}: {detail}" if detail not in {"", word} else word
 
 
-def _seeds(observed: Observed) -> _Row:
-    if observed.seeds is None:
+def _seeds(observed: Observed, *, is_made_anew: bool) -> _Row:
+    if observed.seeds is None or (is_made_anew and observed.seeds.changes == 0):
         return ids.SEEDS, ApplySeeds(), "not known before the emulator runs", SEEDS_TIMEOUT
     if observed.seeds.changes == 0:
         return ids.SEEDS, Keep(what="seeds"), _UNCHANGED, SEEDS_TIMEOUT
@@ -229,14 +250,34 @@ def _objects(part: Kustomization, observed: Observed) -> _Row:
     return step, Keep(what="objects"), _UNCHANGED, part.timeout
 
 
+def _moved_emulator(observed: Observed, units: Units) -> Iterator[_Row]:
+    """What stands in the way of an emulator that was in the cluster and is outside it now, or the other way round."""
+    if units.emulator is None:
+        return
+    step = ids.replaced(units.emulator.id)
+    if units.installed_emulator is None:
+        for found in observed.releases.values():
+            if found.owner == units.emulator.id:
+                removal = UninstallRelease(namespace=found.namespace, release_name=found.release_name)
+                yield step, removal, "the emulator takes its place", DELETE_TIMEOUT
+        return
+    entry = observed.inventory.get(EMULATOR_PART)
+    services = () if entry is None else tuple(one for one in entry.objects if one.kind == "Service")
+    if services:
+        deletion = DeleteObjects(owner=EMULATOR_PART, objects=services)
+        yield step, deletion, "the emulator is a release now", DELETE_TIMEOUT
+
+
 def _prune(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]:
     for found in orphaned_releases(wanted, observed):
         step = StepId(f"prune/{found.namespace}/{found.release_name}")
         action = UninstallRelease(namespace=found.namespace, release_name=found.release_name)
         yield step, action, "no longer in the repository", DELETE_TIMEOUT
-    kept = {part.id: {*_refs(part)} for part in units.parts}
+    # An object that another Kustomization holds now has moved, and a namespace may hold a release.
+    kept = {one for part in units.parts for one in _refs(part)}
+    kept |= {_namespace(one.target_namespace) for one in wanted.repo.releases}
     for owner, entry in observed.inventory.items():
-        gone = tuple(one for one in entry.objects if one not in kept.get(owner, frozenset()))
+        gone = tuple(one for one in entry.objects if one not in kept)
         if gone and owner.removesuffix(ids.CUSTOM_PART) not in units.suspended:
             step = StepId(f"prune-objects/{owner}")
             yield step, DeleteObjects(owner=owner, objects=gone), "no longer in the repository", DELETE_TIMEOUT
@@ -257,6 +298,10 @@ def _notes(wanted: Wanted, observed: Observed, units: Units) -> Iterator[Note]:
             yield Note(text=f"release {name} is no longer in the repository; remove it with: bootstrap up --prune")
     for one in wanted.prepared.values():
         yield from one.notes
+
+
+def _namespace(name: str) -> ObjectRef:
+    return ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=name)
 
 
 def _refs(part: Kustomization) -> Iterator[ObjectRef]:

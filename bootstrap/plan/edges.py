@@ -8,7 +8,7 @@ from bootstrap.model.release import FluxRepo, Note
 from bootstrap.model.stack import Stack
 from bootstrap.model.step import Edge, EdgeKind, StepId
 from bootstrap.plan import ids
-from bootstrap.plan.units import EMULATOR_PART, Units
+from bootstrap.plan.units import Units
 
 
 def structure(stack: Stack, units: Units, steps: Iterable[StepId]) -> Iterator[Edge]:
@@ -23,11 +23,20 @@ def structure(stack: Stack, units: Units, steps: Iterable[StepId]) -> Iterator[E
         yield _edge(release, pull, "its chart")
         yield _edge(release, crds, "its CRDs come first")
     if stack.emulator is not None:
-        yield _edge(ids.SEEDS, ids.EMULATOR, "they are in the emulator")
+        yield from _of_emulator(units)
     for part in units.parts:
         if part.id.endswith(ids.CUSTOM_PART):
             plain = ids.objects(part.id.removesuffix(ids.CUSTOM_PART))
             yield _edge(ids.objects(part.id), plain, "of the same Kustomization")
+
+
+def _of_emulator(units: Units) -> Iterator[Edge]:
+    yield _edge(ids.SEEDS, ids.EMULATOR, "they are in the emulator")
+    if units.installed_emulator is not None:
+        yield _edge(ids.EMULATOR, ids.release(units.installed_emulator.id), "it is this release")
+    if units.emulator is not None:
+        for step in units.emulator_steps:
+            yield _edge(step, ids.replaced(units.emulator.id), "what was there goes first")
 
 
 def written(repo: FluxRepo, units: Units) -> Iterator[Edge]:
@@ -43,7 +52,7 @@ def written(repo: FluxRepo, units: Units) -> Iterator[Edge]:
         nested = held.get(StepId(one.unit)) == one.needs
         for step in steps.get(one.unit, ()):
             if step == ids.EMULATOR:
-                continue  # outside the cluster it waits for nothing in it
+                continue  # outside the cluster it waits for nothing in it, inside for its own release alone
             # What a Kustomization holds comes after its plain objects; its custom resources may need just that.
             for need in (StepId(one.needs),) if nested else steps.get(one.needs, ()):
                 yield Edge(step=step, needs=need, kind=kind, reason=one.reason)
@@ -65,12 +74,13 @@ def unmet(repo: FluxRepo) -> Iterator[Note]:
 
 
 def found(inferred: Iterable[tuple[str, str, str]], units: Units) -> Iterator[Edge]:
-    """Inferred (unit, needed unit, reason); who needs the release the emulator stands for needs the emulator."""
-    replaced = None if units.emulator is None else ids.release(units.emulator.id)
+    """Inferred (unit, needed unit, reason); who needs the release that the emulator stands for needs the emulator.
+
+    The edges of a replaced release itself are to and from a step that is not there: they say nothing.
+    """
+    stands_for = None if units.emulator is None else ids.release(units.emulator.id)
     for unit, needed, reason in inferred:
-        if unit == replaced:
-            continue
-        for need in _emulator_steps() if needed == replaced else (StepId(needed),):
+        for need in units.emulator_steps if needed == stands_for else (StepId(needed),):
             yield Edge(step=StepId(unit), needs=need, kind=EdgeKind.INFERRED, reason=reason)
 
 
@@ -105,12 +115,8 @@ def _steps(units: Units) -> Mapping[str, tuple[StepId, ...]]:
     for one in units.releases:
         found[ids.release(one.id)] = [ids.release(one.id)]
     if units.emulator is not None:
-        found[ids.release(units.emulator.id)] = list(_emulator_steps())
+        found[ids.release(units.emulator.id)] = list(units.emulator_steps)
     return {unit: tuple(steps) for unit, steps in found.items()}
-
-
-def _emulator_steps() -> tuple[StepId, ...]:
-    return (ids.EMULATOR, ids.objects(EMULATOR_PART))
 
 
 def _edge(step: StepId, needs: StepId, reason: str) -> Edge:

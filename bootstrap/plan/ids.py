@@ -33,6 +33,11 @@ def objects(kustomization: str) -> StepId:
     return StepId(f"objects/{kustomization}")
 
 
+def replaced(release: str) -> StepId:
+    """The step that takes away what an emulator that was elsewhere left in the place of release NAMESPACE/NAME."""
+    return StepId(f"replaced/{release}")
+
+
 def short_names(steps: Iterable[StepId]) -> Mapping[str, StepId]:
     """Every way to name a step: its id, and each shorter form that means this step alone.
 

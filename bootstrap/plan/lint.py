@@ -13,8 +13,9 @@ from bootstrap.model.release import GitChart, LocalChart, Note, OciChart, Releas
 from bootstrap.model.stack import Provider
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted
+from bootstrap.plan.emulator import emulator_address, emulator_release
 from bootstrap.plan.images import images_of
-from bootstrap.plan.units import cut, emulator_address, emulator_release
+from bootstrap.plan.units import cut
 
 _CLASSES = {
     Provider.KWOK: frozenset({"standard"}),

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from bootstrap.model.release import Note
-from bootstrap.model.stack import Placement, Stack
+from bootstrap.model.stack import Stack
 from bootstrap.model.step import Plan, Step, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.ids import find_step
@@ -38,8 +38,7 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
 
 def targets(stack: Stack) -> tuple[StepId, ...]:
     """The steps that make what everything else is put into: cluster, emulator and its data, as far as it has them."""
-    if stack.emulator is None or stack.emulator.placement is Placement.CHART:
-        # An emulator that is a release is for `up`, with all releases.
+    if stack.emulator is None:
         return (ids.CLUSTER,)
     return (ids.CLUSTER, ids.EMULATOR, *((ids.SEEDS,) if stack.seeds else ()))
 

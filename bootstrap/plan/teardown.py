@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from bootstrap.model.observed import Observed, TargetState
-from bootstrap.model.stack import Placement, Provider, Stack
+from bootstrap.model.stack import Provider, Stack
 from bootstrap.model.step import (
     Action,
     DeleteCluster,
@@ -32,7 +32,7 @@ def build_teardown(stack: Stack, observed: Observed, *, marked: bool = False, ke
     """
     emptied = tuple(_emptying(observed)) if stack.cluster.provider is Provider.EXISTING else ()
     steps = [*emptied, _cluster(observed, tuple(step.id for step in emptied))]
-    if stack.emulator is not None and stack.emulator.placement is not Placement.CHART:
+    if stack.emulator is not None:
         steps.append(_emulator(observed, keep_data=keep_data))
     if marked:
         needs = tuple(step.id for step in steps)

@@ -7,20 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bootstrap.model.kube import Manifest
-from bootstrap.model.release import (
-    FluxRepo,
-    GitChart,
-    Kustomization,
-    LocalChart,
-    OciChart,
-    Release,
-    RepositoryChart,
-)
-from bootstrap.model.stack import Placement, Provider, Stack
+from bootstrap.model.release import FluxRepo, Kustomization, Release
+from bootstrap.model.stack import Stack
+from bootstrap.model.step import StepId
 from bootstrap.plan import ids
-
-EMULATOR_PART = "bootstrap-system/emulator"
-"""The Kustomization, ours, that holds the Service by which pods reach an emulator outside the cluster."""
+from bootstrap.plan.emulator import EMULATOR_PART, emulator_part, emulator_release, is_in_cluster
 
 _BUILT_IN = frozenset({"", "apps", "batch", "autoscaling", "policy", "extensions"})
 
@@ -32,12 +23,12 @@ class Units:
     listed: tuple[Kustomization | Release, ...]
     """Per Kustomization its plain objects, its releases, and then, named `…+custom`, its custom resources.
 
-    Suspended releases and the one the emulator stands for are not among them.
+    Suspended releases are not among them, nor is the one that an emulator outside the cluster takes the place of.
     """
     suspended: tuple[str, ...]
     """Ids of the releases and Kustomizations that are left as they are."""
     emulator: Release | None
-    """The release the emulator takes the place of."""
+    """The release that the emulator is (placement `chart`), or takes the place of."""
 
     @property
     def parts(self) -> tuple[Kustomization, ...]:
@@ -49,12 +40,28 @@ class Units:
         """The releases, in listed order."""
         return tuple(unit for unit in self.listed if isinstance(unit, Release))
 
+    @property
+    def installed_emulator(self) -> Release | None:
+        """The release that the emulator is."""
+        return self.emulator if self.emulator in self.listed else None
+
+    @property
+    def emulator_steps(self) -> tuple[StepId, ...]:
+        """What has to be done before the emulator can be reached by its name in the cluster."""
+        installed = self.installed_emulator
+        there = ids.objects(EMULATOR_PART) if installed is None else ids.release(installed.id)
+        return (ids.EMULATOR, there)
+
 
 def cut(stack: Stack, repo: FluxRepo) -> Units:
-    """Cut the repository into units; pure."""
-    stands_for = emulator_release(stack, repo.releases)
-    replaced = stands_for if stack.emulator and stack.emulator.placement is not Placement.CHART else None
+    """Cut the repository into units; pure.
+
+    Raises:
+        InvalidError: the release that the emulator is to be is not there, not the only one, or suspended.
+    """
     paused = _suspended(repo.kustomizations)
+    stands_for = emulator_release(stack, repo.releases, paused)
+    replaced = None if is_in_cluster(stack) else stands_for
     releases = tuple(
         one
         for one in repo.releases
@@ -64,7 +71,7 @@ def cut(stack: Stack, repo: FluxRepo) -> Units:
     for one in releases:
         owned.setdefault(one.owner, []).append(one)
     listed: list[Kustomization | Release] = []
-    if stack.emulator is not None and stack.emulator.placement is not Placement.CHART:
+    if stack.emulator is not None and not is_in_cluster(stack):
         listed.append(emulator_part(stack, replaced))
     for kustomization in repo.kustomizations:
         if kustomization.id not in paused:
@@ -72,65 +79,7 @@ def cut(stack: Stack, repo: FluxRepo) -> Units:
             listed += [*plain, *owned.pop(kustomization.id, ()), *custom]
     listed += [one for rest in owned.values() for one in rest]
     resting = tuple(one.id for one in repo.releases if one.suspended or one.owner in paused)
-    return Units(listed=tuple(listed), suspended=(*paused, *resting), emulator=replaced)
-
-
-def emulator_release(stack: Stack, releases: Sequence[Release]) -> Release | None:
-    """The release that is the emulator: the one named in the stack, else the only one whose chart is `localstack`."""
-    if stack.emulator is None:
-        return None
-    named = stack.emulator.release
-    if named != "auto":
-        found = [one for one in releases if named in {one.id, one.name}]
-    else:
-        found = [one for one in releases if chart_name(one) == "localstack"]
-    return found[0] if len(found) == 1 else None
-
-
-def chart_name(release: Release) -> str:
-    """The name of the release's chart as its source tells it."""
-    match release.chart:
-        case RepositoryChart(name=name):
-            return name
-        case OciChart(url=url):
-            return url.rstrip("/").rpartition("/")[2]
-        case GitChart(path=path):
-            return path.rstrip("/").rpartition("/")[2]
-        case LocalChart(path=folder):
-            return folder.name
-
-
-def emulator_address(replaced: Release | None) -> tuple[str, str]:
-    """Namespace and name of the Service that the LocalStack chart would make; `localstack/localstack` without one.
-
-    The name is the chart's own rule: fullnameOverride, else the release's name when it holds the chart's name,
-    else both.
-    """
-    if replaced is None:
-        return "localstack", "localstack"
-    override = replaced.values.get("fullnameOverride")
-    name = str(replaced.values.get("nameOverride") or "localstack")
-    full = f"{replaced.release_name}-{name}"
-    full = replaced.release_name if name in replaced.release_name else full
-    return replaced.target_namespace, str(override or full)[:63]
-
-
-def emulator_part(stack: Stack, replaced: Release | None) -> Kustomization:
-    """The Service of the emulator's in-cluster name; it leads nowhere on a cluster whose pods are simulated."""
-    namespace, name = emulator_address(replaced)
-    spec: dict[str, object] = {"ports": [{"name": "edge", "port": 4566, "protocol": "TCP", "targetPort": 4566}]}
-    if stack.cluster.provider in {Provider.KIND, Provider.K3D}:
-        # A name on the stack's own network: nothing in it goes stale when addresses change.
-        spec = {"type": "ExternalName", "externalName": f"bootstrap-{stack.name}-emulator", **spec}
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": spec,
-    }
-    home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-    owner, _, part = EMULATOR_PART.partition("/")
-    return Kustomization(namespace=owner, name=part, objects=(home, service))
+    return Units(listed=tuple(listed), suspended=(*paused, *resting), emulator=stands_for)
 
 
 def fingerprint(part: Kustomization) -> str:

@@ -14,6 +14,7 @@ from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorEndpoint,
     EmulatorObserved,
+    EmulatorRelease,
     InventoryEntry,
     PreparedRelease,
     ReleaseObserved,
@@ -66,6 +67,7 @@ class World:
         return Ports(
             cluster=FakeCluster(self),
             emulator=FakeEmulator(self),
+            emulator_of=lambda inside: FakeEmulator(self, inside),
             seeds=FakeSeeds(self),
             charts=FakeCharts(self),
             objects=FakeObjects(self),
@@ -100,6 +102,7 @@ class FakeCluster:
 @dataclass
 class FakeEmulator:
     world: World
+    inside: EmulatorRelease | None = None
 
     def observe(self, cancel: CancelToken) -> EmulatorObserved:
         del cancel
@@ -109,7 +112,7 @@ class FakeEmulator:
     def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
         cancel.check()
         say("waiting for its health route")
-        self.world.write("emulator up")
+        self.world.write("emulator up" if self.inside is None else f"emulator up in {self.inside.release.id}")
         self.world.emulator = TargetState.RUNNING
         return ENDPOINT
 

@@ -9,14 +9,21 @@ from bootstrap.model.release import Kustomization, LocalChart, Release, Reposito
 from bootstrap.model.stack import ClusterSpec, EmulatorSpec, Placement, Provider, Stack
 
 
-def stack(*, emulator: bool = False, seeds: bool = False, provider: Provider = Provider.KWOK) -> Stack:
+def stack(
+    *,
+    emulator: bool = False,
+    seeds: bool = False,
+    provider: Provider = Provider.KWOK,
+    placement: Placement = Placement.PROCESS,
+    emulator_release: str = "auto",
+) -> Stack:
     """A stack named `test`."""
     return Stack(
         name="test",
         file=None,
         project=Path("/project"),
         cluster=ClusterSpec(provider=provider),
-        emulator=EmulatorSpec(placement=Placement.PROCESS) if emulator else None,
+        emulator=EmulatorSpec(placement=placement, release=emulator_release) if emulator else None,
         seeds=(Path("/project/seeds"),) if seeds else (),
     )
 

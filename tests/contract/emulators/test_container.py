@@ -40,13 +40,14 @@ STARTS = """
 import os, sys
 from pathlib import Path
 from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.emulators.choose import emulator_for
+from bootstrap.emulators.choose import Means, emulator_for
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths
 from bootstrap.process import SystemProcesses
 clock = SystemClock()
 spec = EmulatorSpec(driver=Driver.MINISTACK, placement=Placement.CONTAINER, image=sys.argv[2])
 state, processes = StatePaths(folder=Path(sys.argv[1])), SystemProcesses(clock)
-emulator = emulator_for("rig-emulator", spec, state, processes, clock, os.environ)
+means = Means(state=state, processes=processes, clock=clock, environment=os.environ, programs=None)
+emulator = emulator_for("rig-emulator", spec, means)
 print("starting", flush=True)
 emulator.up(CancelToken(clock), lambda text: print(text, flush=True))
 print("up", flush=True)
@@ -275,7 +276,7 @@ def test_a_taken_port_names_its_holder(make: Make, cancel: CancelToken) -> None:
 
 def test_any_port_is_remembered(make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient") -> None:
     with pytest.MonkeyPatch.context() as changed, socket.create_server(("127.0.0.1", 0)) as other:
-        changed.setattr("bootstrap.emulators.container.DEFAULT_PORT", other.getsockname()[1])
+        changed.setattr("bootstrap.emulators.ports.DEFAULT_PORT", other.getsockname()[1])
         first = make(port=0).up(cancel, quiet)
     container_of(docker, client).kill()
     assert make(port=0).up(cancel, quiet).url == first.url

@@ -57,8 +57,8 @@ def test_another_provider_is_refused_while_the_stack_lives() -> None:
         (Provider.K3D, EmulatorSpec(), Placement.CONTAINER, Driver.MINISTACK),
         (Provider.KWOK, EmulatorSpec(driver=Driver.LOCALSTACK), Placement.CONTAINER, Driver.LOCALSTACK),
         (Provider.KWOK, EmulatorSpec(driver=Driver.MOTO), Placement.PROCESS, Driver.MOTO),
-        (Provider.EXISTING, EmulatorSpec(), Placement.CHART, Driver.LOCALSTACK),
-        (Provider.KIND, EmulatorSpec(placement=Placement.CHART), Placement.CHART, Driver.LOCALSTACK),
+        (Provider.EXISTING, EmulatorSpec(), Placement.CHART, Driver.AUTO),
+        (Provider.KIND, EmulatorSpec(placement=Placement.CHART), Placement.CHART, Driver.AUTO),
         (Provider.KIND, EmulatorSpec(endpoint="http://127.0.0.1:1"), Placement.ENDPOINT, Driver.AUTO),
     ],
 )

@@ -61,4 +61,5 @@ def test_repair_is_of_what_everything_else_is_put_into() -> None:
     assert targets(whole) == ("cluster", "emulator", "seeds")
     assert targets(replace(whole, seeds=())) == ("cluster", "emulator")
     assert targets(replace(whole, emulator=None)) == ("cluster",)
-    assert targets(replace(whole, emulator=EmulatorSpec(placement=Placement.CHART))) == ("cluster",)
+    inside = replace(whole, emulator=EmulatorSpec(placement=Placement.CHART))
+    assert targets(inside) == ("cluster", "emulator", "seeds")

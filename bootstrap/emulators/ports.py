@@ -1,0 +1,42 @@
+"""Which port of 127.0.0.1 an emulator is reached at."""
+
+import threading
+
+from bootstrap.clock import CancelToken
+from bootstrap.emulators.sockets import LOOPBACK, free_port, holder_of
+from bootstrap.errors import RefusedError
+from bootstrap.process import Processes
+
+DEFAULT_PORT = 4566
+FIX = "end that program, or set emulator.port to another (0: any)"
+_RELEASE_SECONDS = 2.0
+_POLL_SECONDS = 0.05
+
+
+def choose_port(declared: int, last: int, processes: Processes, cancel: CancelToken) -> int:
+    """The declared port; or, where that is 0, the last one, else 4566, else any that is free.
+
+    Raises:
+        RefusedError: the declared one is taken; names its holder.
+    """
+    wanted = (declared,) if declared else (last or DEFAULT_PORT, DEFAULT_PORT, 0)
+    for port in wanted:
+        if not is_taken(port, last, cancel) and (free := free_port(port)) is not None:
+            return free
+    raise RefusedError(taken(wanted[0], processes, cancel), fix=FIX)
+
+
+def is_taken(port: int, last: int, cancel: CancelToken) -> bool:
+    """Whether somebody has the port; the last one is waited for a moment."""
+    # The threads of a killed process hold its port for a moment after it counts as ended.
+    until = cancel.clock.monotonic() + (_RELEASE_SECONDS if port and port == last else 0.0)
+    while free_port(port) is None:
+        if cancel.clock.monotonic() >= until:
+            return True
+        cancel.clock.wait(threading.Event(), _POLL_SECONDS)
+    return False
+
+
+def taken(port: int, processes: Processes, cancel: CancelToken) -> str:
+    """Who has the port."""
+    return f"port {port} of {LOOPBACK} is taken by {holder_of(port, processes, cancel)}"

@@ -1,0 +1,96 @@
+"""Which release of a repository the emulator is, or takes the place of, and by which name pods reach it."""
+
+from collections.abc import Collection, Sequence
+
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.model.release import GitChart, Kustomization, LocalChart, OciChart, Release, RepositoryChart
+from bootstrap.model.stack import Placement, Provider, Stack
+
+EMULATOR_PART = "bootstrap-system/emulator"
+"""The Kustomization, ours, that holds the Service by which pods reach an emulator outside the cluster."""
+EMULATOR_CHART = "localstack"
+
+
+def is_in_cluster(stack: Stack) -> bool:
+    """Whether the stack's emulator is one of its releases."""
+    return stack.emulator is not None and stack.emulator.placement is Placement.CHART
+
+
+def emulator_release(stack: Stack, releases: Sequence[Release], paused: Collection[str] = ()) -> Release | None:
+    """The release named in the stack, else the only one whose chart is `localstack`; `paused`: what is suspended.
+
+    Raises:
+        InvalidError: a name means none, or several; or the emulator is to be a release, and none is installed.
+    """
+    if stack.emulator is None:
+        return None
+    named = stack.emulator.release
+    automatic = named == "auto"
+    found = [
+        one for one in releases if (chart_name(one) == EMULATOR_CHART if automatic else named in {one.id, one.name})
+    ]
+    wrong = _what_is_wrong(named, found, paused)
+    if wrong and (is_in_cluster(stack) or not (automatic or len(found) == 1)):
+        place = Place(file=stack.name if stack.file is None else str(stack.file), path="emulator.release")
+        known = ", ".join(one.id for one in releases) or "none"
+        raise InvalidError(
+            [Problem(place=place, text=wrong)], fix=f"write NAMESPACE/NAME of a HelmRelease; there are: {known}"
+        )
+    return found[0] if len(found) == 1 else None
+
+
+def _what_is_wrong(named: str, found: Sequence[Release], paused: Collection[str]) -> str:
+    """Why what was found cannot be the emulator; empty where it can."""
+    if not found:
+        chart = f"no HelmRelease has a chart named {EMULATOR_CHART}"
+        return chart if named == "auto" else f"there is no HelmRelease {named}"
+    if len(found) > 1:
+        return f"{named} could be {' or '.join(one.id for one in found)}"
+    resting = found[0].suspended or found[0].owner in paused
+    return f"{found[0].id} is suspended, so that nothing installs it" if resting else ""
+
+
+def chart_name(release: Release) -> str:
+    """The name of the release's chart as its source tells it."""
+    match release.chart:
+        case RepositoryChart(name=name):
+            return name
+        case OciChart(url=url):
+            return url.rstrip("/").rpartition("/")[2]
+        case GitChart(path=path):
+            return path.rstrip("/").rpartition("/")[2]
+        case LocalChart(path=folder):
+            return folder.name
+
+
+def emulator_address(replaced: Release | None) -> tuple[str, str]:
+    """Namespace and name of the Service that the LocalStack chart makes; `localstack/localstack` without one.
+
+    The name is the chart's own rule: fullnameOverride, else the release's name when it holds the chart's name,
+    else both.
+    """
+    if replaced is None:
+        return "localstack", "localstack"
+    override = replaced.values.get("fullnameOverride")
+    name = str(replaced.values.get("nameOverride") or "localstack")
+    full = f"{replaced.release_name}-{name}"
+    full = replaced.release_name if name in replaced.release_name else full
+    return replaced.target_namespace, str(override or full)[:63]
+
+
+def emulator_part(stack: Stack, replaced: Release | None) -> Kustomization:
+    """The Service of the emulator's in-cluster name; it leads nowhere on a cluster whose pods are simulated."""
+    namespace, name = emulator_address(replaced)
+    spec: dict[str, object] = {"ports": [{"name": "edge", "port": 4566, "protocol": "TCP", "targetPort": 4566}]}
+    if stack.cluster.provider in {Provider.KIND, Provider.K3D}:
+        # A name on the stack's own network: nothing in it goes stale when addresses change.
+        spec = {"type": "ExternalName", "externalName": f"bootstrap-{stack.name}-emulator", **spec}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    }
+    home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    owner, _, part = EMULATOR_PART.partition("/")
+    return Kustomization(namespace=owner, name=part, objects=(home, service))
