@@ -11,7 +11,7 @@ from bootstrap.config.flags import SettingFlags
 @run_options
 @tell_options
 def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> int:
-    """Bring cluster, emulator and AWS data back after restarts; leaves the charts alone.
+    """Bring cluster, emulator and AWS data back after restarts; leaves other charts alone.
 
     \b
       bootstrap repair              stack dev of this project

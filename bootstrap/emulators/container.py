@@ -209,6 +209,13 @@ class ContainerEmulator:
         socket = recipe.with_socket(self._docker.name, self._name) if recipe.with_socket and self._has_socket() else {}
         return {**recipe.environment(recipe.port, self._spec.region), **saving, **socket}
 
+    def _listening(self, port: int) -> Mapping[str, str]:
+        # The port is no part of what is compared as settings: another one is told as such.
+        return {} if self._recipe.listening is None else self._recipe.listening(port)
+
+    def _inside(self, port: int) -> int:
+        return self._recipe.port if self._recipe.listening is None else port
+
     def _passed(self) -> Mapping[str, str]:
         given = self._docker.environment
         return {name: given[name] for name in self._recipe.passed if given.get(name)}
@@ -263,8 +270,8 @@ class ContainerEmulator:
             name=self._name,
             hostname="emulator",
             labels=labels,
-            environment={**self._variables(), **self._passed()},
-            ports={f"{self._recipe.port}/tcp": (LOOPBACK, port)},
+            environment={**self._variables(), **self._listening(port), **self._passed()},
+            ports={f"{self._inside(port)}/tcp": (LOOPBACK, port)},
             volumes=self._volumes(client),
             network=self._docker.name,
             networking_config={str(network.name): client.api.create_endpoint_config(aliases=[self._alias])},

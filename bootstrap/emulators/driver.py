@@ -56,6 +56,9 @@ class ImageRecipe:
     """(image, the user's environment): raises RefusedError when this image cannot start, before anything starts."""
     environment: Callable[[int, str], Mapping[str, str]]
     """(port, region) → what the container is given."""
+    listening: Callable[[int], Mapping[str, str]] | None = None
+    """(the port it is published at) → what makes it listen there too, so that URLs it makes up fit inside and outside;
+    None: it listens on `port` alone, and makes up URLs of what it was asked at."""
     saving: Callable[[str], Mapping[str, str]] | None = None
     """(a folder inside, which outlives the container) → what makes it keep its contents there; None: it never does."""
     passed: tuple[str, ...] = ()

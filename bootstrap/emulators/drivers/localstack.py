@@ -9,6 +9,7 @@ from bootstrap.errors import RefusedError
 from bootstrap.model.stack import Driver
 
 IMAGE = "localstack/localstack:4.14.0"
+_PORT = 4566
 LAST_FREE = (4, 14, 0)
 TOKEN = "LOCALSTACK_AUTH_TOKEN"  # noqa: S105  # the variable's name
 
@@ -49,6 +50,11 @@ def _identify(health: Mapping[str, Any]) -> str | None:
     return str(health["version"]) if ours else None
 
 
+def _listening(published: int) -> Mapping[str, str]:
+    ports = dict.fromkeys((published, _PORT))
+    return {"GATEWAY_LISTEN": ",".join(f"0.0.0.0:{port}" for port in ports)}
+
+
 DRIVER = EmulatorDriver(
     name=Driver.LOCALSTACK,
     health="/_localstack/health",
@@ -58,9 +64,16 @@ DRIVER = EmulatorDriver(
     capabilities=frozenset({LAMBDA_INVOKE}),
     image=ImageRecipe(
         default=IMAGE,
-        port=4566,
+        port=_PORT,
         check=check_image,
-        environment=lambda port, _region: {"GATEWAY_LISTEN": f"0.0.0.0:{port}", "LAMBDA_IGNORE_ARCHITECTURE": "1"},
+        environment=lambda port, _region: {
+            "GATEWAY_LISTEN": f"0.0.0.0:{port}",
+            "LAMBDA_IGNORE_ARCHITECTURE": "1",
+            # A queue's URL is one that whoever asks can use: a pod by the Service, a program here by the port.
+            "SQS_ENDPOINT_STRATEGY": "dynamic",
+        },
+        # It makes up URLs of the first; pods come by the second, the port of the Service.
+        listening=_listening,
         passed=(TOKEN,),
         # Its functions run in containers of their own, named after it and on its network.
         with_socket=lambda network, name: {"LAMBDA_DOCKER_NETWORK": network, "MAIN_CONTAINER_NAME": name},

@@ -54,6 +54,14 @@ print("up", flush=True)
 """
 
 
+ASKS = """
+import json, sys, urllib.request
+headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.GetQueueUrl"}
+asked = urllib.request.Request(sys.argv[1], json.dumps({"QueueName": "orders"}).encode(), headers)
+print(json.load(urllib.request.urlopen(asked, timeout=10))["QueueUrl"])
+"""
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> StatePaths:
     return StatePaths(folder=tmp_path / f"rig-emulator-{os.getpid()}")
@@ -142,6 +150,40 @@ def test_it_is_on_the_stacks_network_by_its_name_and_published_on_loopback_alone
     assert published == [{"HostIp": "127.0.0.1", "HostPort": endpoint.url.rpartition(":")[2]}]
     assert docker.is_ours(attrs["Config"]["Labels"])
     assert not [mount for mount in attrs["Mounts"] if mount["Type"] == "bind"]
+
+
+def test_a_url_that_it_makes_up_fits_whoever_asked_for_it(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make().up(cancel, quiet)
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=endpoint.url,
+        region_name=endpoint.region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    assert sqs.create_queue(QueueName="orders")["QueueUrl"].startswith(f"{endpoint.url}/")
+    # As a pod does, which finds it on the stack's network by its name, at the port of the Service.
+    inside = "http://bootstrap-rig-emulator-emulator:4566"
+    code, told = container_of(docker, client).exec_run(["python3", "-c", ASKS, inside])
+    assert code == 0, told
+    assert isinstance(told, bytes)
+    assert told.decode().startswith(f"{inside}/")
+
+
+def test_one_that_can_listen_where_it_is_published_has_the_same_port_inside(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    driver = driver_of(EmulatorSpec(driver=Driver.MINISTACK))
+    assert driver.image is not None
+    listening = dataclasses.replace(driver.image, listening=lambda port: {"GATEWAY_PORT": str(port)})
+    recipe = dataclasses.replace(driver, image=listening)
+    endpoint = make(recipe).up(cancel, quiet)
+    port = endpoint.url.rpartition(":")[2]
+    published = container_of(docker, client).attrs["NetworkSettings"]["Ports"][f"{port}/tcp"]
+    assert published == [{"HostIp": "127.0.0.1", "HostPort": port}]
+    assert make(recipe).observe(cancel).endpoint == endpoint
 
 
 def test_an_orderly_stop_keeps_its_contents(

@@ -20,6 +20,15 @@ def test_what_keeps_its_contents_is_told_where() -> None:
     assert ministack.saving("/kept")["STATE_DIR"] == "/kept/state"
 
 
+def test_localstack_listens_where_it_is_published_and_where_pods_look_for_it() -> None:
+    recipe = known_drivers()[Driver.LOCALSTACK].image
+    assert recipe is not None
+    assert recipe.listening is not None
+    assert recipe.listening(4566) == {"GATEWAY_LISTEN": "0.0.0.0:4566"}
+    assert recipe.listening(4999) == {"GATEWAY_LISTEN": "0.0.0.0:4999,0.0.0.0:4566"}
+    assert recipe.environment(4566, "us-east-1")["SQS_ENDPOINT_STRATEGY"] == "dynamic"
+
+
 def test_localstack_runs_functions_with_the_socket_alone_on_its_own_network() -> None:
     recipe = known_drivers()[Driver.LOCALSTACK].image
     assert recipe is not None
