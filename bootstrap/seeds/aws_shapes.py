@@ -32,6 +32,21 @@ def mismatches(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[Va
             yield from _scalar(shape, value, path)
 
 
+def accepted(service: str, operation: str, name: str, value: Any) -> Any:  # noqa: ANN401 - what AWS told
+    """What was told of a parameter, as it may be given: without what only answers hold, and without what is empty."""
+    return _accepted(members(service, operation)[name], value)
+
+
+def _accepted(shape: "Shape", value: Any) -> Any:  # noqa: ANN401 - what AWS told
+    if shape.type_name == "structure" and isinstance(value, dict):
+        known: Mapping[str, Shape] = getattr(shape, "members", {})
+        kept = {name: _accepted(known[name], inner) for name, inner in value.items() if name in known}
+        return {name: inner for name, inner in kept.items() if inner not in (None, "", {}, [])}
+    if shape.type_name == "list" and isinstance(value, list):
+        return [_accepted(shape.member, inner) for inner in value]  # type: ignore[attr-defined] # of list shapes
+    return value
+
+
 def unknown_parameter(name: str, known: Mapping[str, object]) -> str:
     """What to say of a parameter that AWS does not have."""
     near = nearest(name, known)
@@ -53,10 +68,18 @@ def _structure(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[Va
             yield path, f"{name} is required by AWS ({shape.name})"
 
 
+def _too_few(shape: "Shape", size: float, path: ValuePath, what: str) -> Iterator[tuple[ValuePath, str]]:
+    """The least that AWS takes; of the most, its models tell more than it holds to."""
+    least = shape.metadata.get("min")
+    if least is not None and size < least:
+        yield path, f"{what} at least {least} ({shape.name})"
+
+
 def _list(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:  # noqa: ANN401 - YAML
     if not isinstance(value, list):
         yield path, f"must be a list ({shape.name}), not {kind_of(value)}"
         return
+    yield from _too_few(shape, len(value), path, "must hold")
     for number, inner in enumerate(value):
         yield from mismatches(shape.member, inner, (*path, number))  # type: ignore[attr-defined] # of list shapes
 
@@ -100,6 +123,10 @@ def _scalar(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[Value
         )
         yield path, f"must be {word}, not {kind_of(value)}{hint}"
         return
+    if isinstance(value, str) and shape.type_name == "string" and "${" not in value:
+        yield from _too_few(shape, len(value), path, "must have a length of")
+    elif isinstance(value, int | float) and shape.type_name in {"integer", "long", "float", "double"}:
+        yield from _too_few(shape, value, path, "must be")
     allowed = () if shape.name in _OPEN else getattr(shape, "enum", ())
     if allowed and value not in allowed:
         near = nearest(str(value), allowed)

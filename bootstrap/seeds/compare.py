@@ -3,7 +3,17 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from bootstrap.seeds.marker import Applied
-from bootstrap.seeds.model import KNOWN_LATER, Action, Desired, Difference, DifferenceKind, Observed, Value, digest
+from bootstrap.seeds.model import (
+    KNOWN_LATER,
+    Action,
+    Desired,
+    Difference,
+    DifferenceKind,
+    FieldPath,
+    Observed,
+    Value,
+    digest,
+)
 
 _QUIET = frozenset({DifferenceKind.EXTRA, DifferenceKind.ORPHANED})
 
@@ -14,7 +24,7 @@ def differences(
     """What is not as declared. `contents`: prefixes of fields whose removal is left to `prune`."""
     for path, new in desired.fields.items():
         old = _old(desired, observed, applied, path)
-        if new not in (old, KNOWN_LATER):
+        if new not in (old, KNOWN_LATER) and not (observed and _as_told(applied, path, old, new)):
             drifted = observed is not None and applied.fields.get(path) == digest(new)
             kind = DifferenceKind.DRIFTED if drifted else DifferenceKind.CHANGED
             yield Difference(path=path, old=old, new=new, kind=kind, secret=path in desired.secret)
@@ -22,8 +32,25 @@ def differences(
         return
     for path in applied.fields:
         if path not in desired.fields and observed.fields.get(path) is not None:
-            kind = DifferenceKind.ORPHANED if path.startswith(tuple(contents)) else DifferenceKind.CHANGED
+            inside = path.startswith(tuple(contents)) and not _of_declared(path, desired)
+            kind = DifferenceKind.ORPHANED if inside else DifferenceKind.CHANGED
             yield Difference(path=path, old=observed.fields[path], kind=kind, secret=path in applied.secret)
+
+
+def _of_declared(path: FieldPath, desired: Desired) -> bool:
+    """Whether the field only says more of a thing that is still declared (`objects/KEY#tags` of `objects/KEY`)."""
+    return any(path.startswith((f"{one}#", f"{one}.")) for one in desired.fields)
+
+
+def told_otherwise(desired: Desired, observed: Observed, applied: Applied) -> dict[FieldPath, str]:
+    """Hashes of what was found of verbatim fields that are not as declared, though they were just written."""
+    olds = {path: _old(desired, observed, applied, path) for path in desired.verbatim if path in desired.fields}
+    return {path: digest(old) for path, old in olds.items() if desired.fields[path] not in (old, KNOWN_LATER)}
+
+
+def _as_told(applied: Applied, path: FieldPath, old: Value, new: Value) -> bool:
+    """Whether the field is as we applied it, and the emulator tells it as it did right after that."""
+    return applied.fields.get(path) == digest(new) and applied.told.get(path) == digest(old)
 
 
 def _old(desired: Desired, observed: Observed | None, applied: Applied, path: str) -> object:
@@ -31,17 +58,7 @@ def _old(desired: Desired, observed: Observed | None, applied: Applied, path: st
         return None
     if path in desired.ledger and path not in observed.fields:
         return applied.notes.get(path)
-    found = observed.fields.get(path)
-    return as_declared(found, desired.fields[path]) if path in desired.loose else found
-
-
-def as_declared(found: Value, declared: Value) -> Value:
-    """What was found, without the keys that nobody declared."""
-    if isinstance(found, dict) and isinstance(declared, dict):
-        return {key: as_declared(inner, declared[key]) for key, inner in found.items() if key in declared}
-    if isinstance(found, list) and isinstance(declared, list) and len(found) == len(declared):
-        return [as_declared(*pair) for pair in zip(found, declared, strict=True)]
-    return found
+    return observed.fields.get(path)
 
 
 def action_for(desired: Desired, observed: Observed | None, found: Iterable[Difference]) -> tuple[Action, str]:

@@ -7,6 +7,7 @@ from bootstrap.errors import Problem
 from bootstrap.seeds import dynamodb_table as table_words
 from bootstrap.seeds.dynamodb_contents import Contents
 from bootstrap.seeds.dynamodb_items import ItemError, canonical, source_problems, to_item
+from bootstrap.seeds.dynamodb_keys import Keys, remember, remembered
 from bootstrap.seeds.dynamodb_table import Definition
 from bootstrap.seeds.model import Desired, Difference, DifferenceKind, Fixture, Observed, ResourceId, Value
 from bootstrap.seeds.policies import policy_text, policy_value
@@ -34,6 +35,11 @@ class DynamoDB(Service):
         """The name, contradictions, files and inline items."""
         if not _NAME.fullmatch(fixture.id.name):
             yield fixture.problem((), "a table's name has 3 to 255 letters, digits, '_', '.' and '-'")
+        for kind in ("globalIndexes", "localIndexes"):
+            for name in fixture.body.get(kind, {}):
+                if not _NAME.fullmatch(name):
+                    text = "an index's name has 3 to 255 letters, digits, '_', '.' and '-'"
+                    yield fixture.problem((kind, name), text)
         wrong = list(table_words.conflicts(fixture.body))
         for path, text in (*wrong, *source_problems(fixture)):
             yield fixture.problem(path, text)
@@ -82,7 +88,7 @@ class DynamoDB(Service):
         fields = {**table_words.fields(made), **tag_fields(body.get("tags", {}))}
         if "policy" in body:
             fields["policy"] = policy_value(body["policy"])
-        if contents is not None:
+        if contents.declared:
             fields["items"] = contents.fingerprint()
         told = {f"aws.{name}" for name in made if f"aws.{name}" in fields}
         return Desired(
@@ -90,22 +96,27 @@ class DynamoDB(Service):
             fields=fields,
             fixed=frozenset({"keys", "localIndexes"}),
             ledger=frozenset({"items", *told}),
-            loose=frozenset(told),
+            verbatim=frozenset(told),
             spec=(made, contents),
         )
+
+    def verify(self, desired: Desired) -> None:
+        """Every item of every file, before anything is written."""
+        contents: Contents = desired.spec[1]
+        contents.summary()
 
     def inspect(
         self, target: Target, desired: Desired, observed: Observed, notes: Mapping[str, Value], *, thorough: bool
     ) -> Iterator[Difference]:
         """Items: one by one, or for a large table only their number."""
-        contents: Contents | None = desired.spec[1]
+        contents: Contents = desired.spec[1]
         there = observed.spec[1]
-        if contents is None:
+        declared = notes.get("items.count", 0)
+        if not contents.declared and not (declared and thorough):
             if thorough and there:
                 yield Difference(path="items", old=f"{there} items", kind=DifferenceKind.EXTRA)
             return
-        applied = notes.get("items") == desired.fields["items"]
-        declared = notes.get("items.count", 0)
+        applied = contents.declared and notes.get("items") == desired.fields["items"]
         if thorough or (applied and max(there, declared) <= _SMALL):
             known = notes.get("items.total") if applied else None
             found = contents.differences(target, desired.id.name, known, most=_SHOWN, applied=applied)
@@ -126,8 +137,8 @@ class DynamoDB(Service):
             target.call(self.name, "UpdateTimeToLive", TableName=name, TimeToLiveSpecification=lifetime)
         if "policy" in desired.fields:
             self._put_policy(target, answer["TableArn"], desired.fields["policy"])
-        contents: Contents | None = desired.spec[1]
-        notes = {} if contents is None else contents.load(target, name)
+        contents: Contents = desired.spec[1]
+        notes = contents.load(target, name) if contents.declared else {}
         attributes = {"arn": answer["TableArn"]}
         if answer.get("LatestStreamArn"):
             attributes["streamArn"] = answer["LatestStreamArn"]
@@ -189,6 +200,7 @@ class DynamoDB(Service):
         if observed.fields.get("deletionProtection"):
             target.call(self.name, "UpdateTable", TableName=name, DeletionProtectionEnabled=False)
         target.find(self.name, "DeleteTable", *_ABSENT, TableName=name)
+        remember(target, name, Keys(), remembered(target, name))
         waiting = target.cancel.within(_DEADLINE_SECONDS, f"table {name} being deleted")
         while target.find(self.name, "DescribeTable", *_ABSENT, TableName=name) is not None:
             waiting.sleep(_POLL_SECONDS)
@@ -210,15 +222,9 @@ class DynamoDB(Service):
 
 
 def _put_items(target: Target, desired: Desired, differences: Sequence[Difference]) -> dict[str, Value]:
-    contents: Contents | None = desired.spec[1]
-    about_items = [one for one in differences if one.path.startswith("items")]
-    if not about_items:
-        return {}
-    extras = any(one.kind is DifferenceKind.EXTRA for one in about_items)
-    if contents is None:
-        Contents.clear(target, desired.id.name, table_words.key_names(desired.spec[0]))
-        return {}
-    return contents.repair(target, desired.id.name, delete_extra=extras)
+    contents: Contents = desired.spec[1]
+    kinds = {one.kind for one in differences if one.path.startswith("items")}
+    return contents.repair(target, desired.id.name, kinds) if kinds else {}
 
 
 def _updates(changed: Mapping[str, Value], made: Definition, observed: Observed) -> Iterator[dict[str, Value]]:

@@ -1,14 +1,17 @@
 """The items of one table: loaded, compared and repaired in constant memory."""
 
+import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from bootstrap.config.documents import ValuePath
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.seeds.dynamodb_items import Item, ItemError, Source, canonical, sources, to_item, to_plain
-from bootstrap.seeds.dynamodb_sums import SeenKeys, Sums, bucket_of, groups, key_text
+from bootstrap.seeds.dynamodb_keys import Keys, remember, remembered
+from bootstrap.seeds.dynamodb_sums import Sums, bucket_of, groups, key_hash, key_text
 from bootstrap.seeds.dynamodb_table import Definition, key_types
 from bootstrap.seeds.model import Difference, DifferenceKind, Fixture, Value, digest
 from bootstrap.seeds.target import Target
@@ -20,6 +23,21 @@ _BACKOFF_SECONDS = 0.05
 _TRIES = 50
 
 
+_UNDECLARED = frozenset({DifferenceKind.EXTRA, DifferenceKind.ORPHANED})
+_MOST_PROBLEMS = 50
+_HELD_SUMMARIES = 64
+_summaries: dict[str, "Summary"] = {}
+"""By fingerprint: what a content adds up to never changes, and is asked for when it is checked and when it is put."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What everything declared adds up to."""
+
+    sums: Sums
+    keys: Keys
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contents:
     """What is declared to be in a table."""
@@ -29,73 +47,98 @@ class Contents:
     files: tuple[Source, ...]
     keys: Mapping[str, str]
     """Key attribute → type, partition first."""
+    declared: bool
+    """Whether the fixture says anything of items; if not, those that are there are nobody's affair."""
 
     @staticmethod
-    def of(fixture: Fixture, body: Mapping[str, Value], made: Definition) -> "Contents | None":
-        """None where nothing is declared."""
-        if "items" not in body and "itemFiles" not in body:
-            return None
+    def of(fixture: Fixture, body: Mapping[str, Value], made: Definition) -> "Contents":
+        """What a body with its references resolved declares."""
         keys = key_types(made)
         inline = tuple(
             canonical(to_item(_exact(fixture, number, one))) for number, one in enumerate(body.get("items", ()))
         )
-        return Contents(fixture=fixture, inline=inline, files=tuple(sources(fixture, keys)), keys=keys)
+        declared = "items" in body or "itemFiles" in body
+        return Contents(
+            fixture=fixture, inline=inline, files=tuple(sources(fixture, keys)), keys=keys, declared=declared
+        )
 
     def fingerprint(self) -> str:
         """Of everything declared; files by their bytes."""
         return digest([list(self.inline), [source.fingerprint() for source in self.files]])
 
-    def items(self) -> Iterator[tuple[Place, str, Item]]:
-        """Place, key and item, one after the other.
+    def summary(self) -> Summary:
+        """Read everything once, in constant memory but for eight bytes a key.
 
         Raises:
-            InvalidError: an item that DynamoDB cannot hold, with its file and line.
+            InvalidError: every item that DynamoDB cannot hold, and every key that comes twice, with file and line.
         """
-        try:
-            for place, item in self._all():
-                wrong = self.key_problem(item, self.keys)
-                if wrong:
-                    raise InvalidError([Problem(place=place, text=wrong)])
-                yield place, key_text(item, tuple(self.keys)), item
-        except ItemError as error:
-            place = error.place or self.fixture.place
-            raise InvalidError([Problem(place=place, text=error.text)]) from None
+        content = digest([self.fingerprint(), dict(self.keys)])
+        found = _summaries.get(content)
+        if found is None:
+            found = self._summarised()
+            while len(_summaries) >= _HELD_SUMMARIES:
+                _summaries.pop(next(iter(_summaries)), None)
+            _summaries[content] = found
+        return found
 
-    def _all(self) -> Iterator[tuple[Place, Item]]:
+    def _summarised(self) -> Summary:
+        sums = Sums()
+        hashes = array("Q")
+        problems: list[Problem] = []
+        for place, found in self._entries():
+            wrong = found.text if isinstance(found, ItemError) else self.key_problem(found, self.keys)
+            if wrong is not None:
+                problems.append(Problem(place=place, text=wrong))
+                if len(problems) == _MOST_PROBLEMS:
+                    problems.append(Problem(place=place, text="the items after it were not read"))
+                    break
+            elif not isinstance(found, ItemError):
+                key = self.key_of(found, self.keys)
+                sums.add(key, found)
+                hashes.append(key_hash(key))
+        keys = Keys.of(hashes)
+        if len(keys.hashes) != len(hashes):
+            problems.extend(self._twins(_repeated(hashes)))
+        if problems:
+            raise InvalidError(problems)
+        return Summary(sums, keys)
+
+    def _twins(self, hashes: Container[int]) -> Iterator[Problem]:
+        """A key that comes twice is an error, since which one stays would be chance."""
+        first: dict[str, Place] = {}
+        for place, found in self._entries():
+            if isinstance(found, ItemError) or self.key_problem(found, self.keys):
+                continue
+            key = self.key_of(found, self.keys)
+            if key in first:
+                yield Problem(place=place, text=f"has the same key as {first[key]}: {_shown_key(key)}")
+            elif key_hash(key) in hashes:
+                first[key] = place
+
+    def pairs(self) -> Iterator[tuple[str, Item]]:
+        """Key and item, one after the other, of what was found to be right.
+
+        Raises:
+            InvalidError: a file has changed since, and is wrong now.
+        """
+        for place, found in self._entries():
+            if isinstance(found, ItemError):
+                raise InvalidError([Problem(place=place, text=found.text)])
+            yield self.key_of(found, self.keys), found
+
+    def _entries(self) -> Iterator[tuple[Place, Item | ItemError]]:
         for number, item in enumerate(self.inline):
             yield self.fixture.document.place((*self.fixture.path, "items", number)), item
         for source in self.files:
-            yield from source.items()
+            yield from source.entries()
 
     def load(self, target: Target, table: str) -> dict[str, Value]:
         """Put everything into an empty table, in one pass; what the marker is to remember."""
-        sums = Sums()
-        puts = ({"PutRequest": {"Item": item}} for item in self._counted(sums))
+        summary = self.summary()
+        remember(target, table, summary.keys, remembered(target, table))
+        puts = ({"PutRequest": {"Item": item}} for _, item in self.pairs())
         target.stream(lambda batch: _send(target, table, batch), _chunks(puts))
-        return _notes(sums)
-
-    def _counted(self, sums: Sums) -> Iterator[Item]:
-        """The items, added up; a key that comes twice is an error, since which one stays would be chance."""
-        seen = SeenKeys()
-        suspects: set[str] = set()
-        for _, key, item in self.items():
-            if seen.again(key):
-                suspects.add(key)
-            sums.add(key, item)
-            yield item
-        if suspects:
-            self._refuse_twins(suspects)
-
-    def _refuse_twins(self, suspects: set[str]) -> None:
-        first: dict[str, Place] = {}
-        problems = []
-        for place, key, _ in self.items():
-            if key in suspects and key in first:
-                problems.append(Problem(place=place, text=f"has the same key as {first[key]}: {key}"))
-            elif key in suspects:
-                first[key] = place
-        if problems:
-            raise InvalidError(problems)
+        return _notes(summary.sums)
 
     def differences(
         self, target: Target, table: str, known: Value, *, most: int, applied: bool
@@ -107,10 +150,11 @@ class Contents:
         there = _scanned_sums(target, table, tuple(self.keys))
         if known is not None and known == there.total():
             return
-        wanted = self._sums()
+        summary = self.summary()
+        ours = remembered(target, table)
         told = 0
-        for key, old, new in self._unlike(target, table, wanted, there):
-            for one in _item_differences(key, old, new, applied=applied):
+        for key, old, new in self._unlike(target, table, summary.sums, there):
+            for one in _item_differences(key, old, new, applied=applied, ours=key in ours):
                 told += 1
                 if told <= most:
                     yield one
@@ -118,28 +162,29 @@ class Contents:
             kind = DifferenceKind.DRIFTED if applied else DifferenceKind.CHANGED
             yield Difference(path="items/…", old=f"{told - most} more", new="as declared", kind=kind)
 
-    def repair(self, target: Target, table: str, *, delete_extra: bool) -> dict[str, Value]:
-        """Put what is missing or different; delete what is not declared where that is asked for."""
-        wanted = self._sums()
+    def repair(self, target: Target, table: str, kinds: Collection[DifferenceKind]) -> dict[str, Value]:
+        """Make differences of these kinds go away: put what is missing or different, delete what is not declared."""
+        summary = self.summary()
         there = _scanned_sums(target, table, tuple(self.keys))
-        if not there.count:
+        puts = not _UNDECLARED.issuperset(kinds)
+        if puts and not there.count:
             return self.load(target, table)
+        ours = remembered(target, table)
+        # Before anything is put: what a killed run leaves behind is known to be ours.
+        kept = ours | summary.keys if puts else ours
+        remember(target, table, kept, ours)
 
         def requests() -> Iterator[dict[str, Value]]:
-            for _, old, new in self._unlike(target, table, wanted, there):
-                if new is not None:
+            for key, old, new in self._unlike(target, table, summary.sums, there):
+                if new is not None and puts:
                     yield {"PutRequest": {"Item": new}}
-                elif delete_extra and old is not None:
+                elif new is None and old is not None and _undeclared(key in ours) in kinds:
                     yield {"DeleteRequest": {"Key": {name: old[name] for name in self.keys}}}
 
         target.stream(lambda batch: _send(target, table, batch), _chunks(requests()))
-        return _notes(wanted)
-
-    def _sums(self) -> Sums:
-        sums = Sums()
-        for _ in self._counted(sums):
-            pass
-        return sums
+        if DifferenceKind.ORPHANED in kinds:
+            remember(target, table, summary.keys, kept)
+        return _notes(summary.sums) if puts or not self.declared else {}
 
     def _unlike(
         self, target: Target, table: str, wanted: Sums, there: Sums
@@ -147,7 +192,7 @@ class Contents:
         """Key, item found, item declared, where those are not equal."""
         for group in groups(wanted.differing(there), wanted, there):
             old = {key: item for key, item in _scanned(target, table, tuple(self.keys)) if bucket_of(key) in group}
-            for _, key, item in self.items():
+            for key, item in self.pairs():
                 if bucket_of(key) in group:
                     found = old.pop(key, None)
                     if found != item:
@@ -172,14 +217,6 @@ class Contents:
     def key_of(item: Item, keys: Mapping[str, str]) -> str:
         """The item's key as text."""
         return key_text(item, tuple(keys))
-
-    @staticmethod
-    def clear(target: Target, table: str, keys: Sequence[str]) -> None:
-        """Delete every item."""
-        gone = (
-            {"DeleteRequest": {"Key": {name: item[name] for name in keys}}} for _, item in _scanned(target, table, keys)
-        )
-        target.stream(lambda batch: _send(target, table, batch), _chunks(gone))
 
     @staticmethod
     def lines(target: Target, table: str) -> Iterator[str]:
@@ -266,10 +303,21 @@ def _send(target: Target, table: str, batch: Sequence[dict[str, Value]]) -> None
     waiting.check()
 
 
-def _item_differences(key: str, old: Item | None, new: Item | None, *, applied: bool) -> Iterator[Difference]:
+def _undeclared(ours: bool) -> DifferenceKind:  # noqa: FBT001 - the answer to `key in ours`
+    return DifferenceKind.ORPHANED if ours else DifferenceKind.EXTRA
+
+
+def _repeated(hashes: "array[int]") -> frozenset[int]:
+    ordered = sorted(hashes)
+    return frozenset(one for one, other in itertools.pairwise(ordered) if one == other)
+
+
+def _item_differences(
+    key: str, old: Item | None, new: Item | None, *, applied: bool, ours: bool
+) -> Iterator[Difference]:
     path = f"items/{_shown_key(key)}"
     if new is None:
-        yield Difference(path=path, old=_plain(old), kind=DifferenceKind.EXTRA)
+        yield Difference(path=path, old=_plain(old), kind=_undeclared(ours))
         return
     kind = DifferenceKind.DRIFTED if applied else DifferenceKind.CHANGED
     if old is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from bootstrap.config.documents import ValuePath
 from bootstrap.errors import Place
@@ -69,6 +69,13 @@ class Source:
         Raises:
             ItemError: what is wrong, with `file:line`.
         """
+        for place, found in self.entries():
+            if isinstance(found, ItemError):
+                raise found
+            yield place, found
+
+    def entries(self) -> Iterator[tuple[Place, Item | ItemError]]:
+        """As `items`, but what is wrong with one is given in its place, and reading goes on where it can."""
         read: Mapping[str, Callable[[], Iterator[tuple[int, Any]]]] = {
             "jsonl": self._lines,
             "dynamodb": self._lines,
@@ -79,9 +86,12 @@ class Source:
         for line, given in read[self.format]():
             place = Place(file=self.shown, line=line)
             try:
-                yield place, convert(given)
+                yield place, given if isinstance(given, ItemError) else convert(given)
             except ItemError as error:
-                raise ItemError(str(error), place) from None
+                yield place, ItemError(str(error), place)
+
+    def _wrong(self, text: str, line: int) -> ItemError:
+        return ItemError(text, Place(file=self.shown, line=line))
 
     def _lines(self) -> Iterator[tuple[int, Any]]:
         with self.file.open("rb") as stream:
@@ -89,46 +99,61 @@ class Source:
                 if line.strip():
                     yield number, self._parsed(line, number)
 
-    def _parsed(self, text: bytes | str, line: int) -> Any:  # noqa: ANN401 - JSON
+    def _parsed(self, text: bytes | str, line: int) -> Any:  # noqa: ANN401 - JSON, or what is wrong with it
         try:
             return json.loads(text, parse_float=Decimal)
-        except ValueError as error:
-            raise ItemError(f"is not JSON: {error}", Place(file=self.shown, line=line)) from None
+        except (ValueError, RecursionError) as error:
+            return self._wrong(f"is not JSON: {error}", line)
 
     def _array(self) -> Iterator[tuple[int, Any]]:
         """The elements of a JSON array, read piece by piece."""
+        line = 1
+        try:
+            with self.file.open(encoding="utf-8-sig") as stream:
+                for line, value in self._elements(stream):
+                    yield line, value
+        except ItemError as error:
+            yield error.place.line or line if error.place else line, error
+        except UnicodeDecodeError as error:
+            yield line, self._wrong(f"is not UTF-8: {error}", line)
+
+    def _elements(self, stream: TextIO) -> Iterator[tuple[int, Any]]:
         decoder = json.JSONDecoder(parse_float=Decimal)
-        with self.file.open(encoding="utf-8") as stream:
-            text, line, ended = stream.read(_CHUNK), 1, False
-            text, line = _skip(text, line, "")
-            if not text.startswith("["):
-                raise ItemError("must be a JSON array of items", Place(file=self.shown, line=line))
-            text, line = _skip(text[1:], line, "")
-            while not text.startswith("]"):
-                try:
-                    value, end = decoder.raw_decode(text)
-                except ValueError as error:
-                    if ended:
-                        raise ItemError(f"is not JSON: {error}", Place(file=self.shown, line=line)) from None
-                    more = stream.read(max(_CHUNK, len(text)))
-                    ended = not more
-                    text += more
-                    text, line = _skip(text, line, "")
-                    continue
-                yield line, value
-                line += text.count("\n", 0, end)
-                text, line = _skip(text[end:], line, ",")
+        text, line, ended = stream.read(_CHUNK), 1, False
+        text, line = _skip(text, line, "")
+        if not text.startswith("["):
+            raise self._wrong("must be a JSON array of items", line)
+        text, line = _skip(text[1:], line, "")
+        while not text.startswith("]"):
+            try:
+                value, end = decoder.raw_decode(text)
+            except ValueError as error:
+                if ended:
+                    raise self._wrong(f"is not JSON: {error}", line) from None
+                more = stream.read(max(_CHUNK, len(text)))
+                ended = not more
+                text += more
+                text, line = _skip(text, line, "")
+                continue
+            yield line, value
+            line += text.count("\n", 0, end)
+            text, line = _skip(text[end:], line, ",")
 
     def _rows(self) -> Iterator[tuple[int, Any]]:
-        with self.file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, restkey="", strict=True)
-            try:
+        line = 1
+        try:
+            with self.file.open("rb") as stream:
+                # Decoded line by line, so that the line is known where that cannot be done.
+                reader = csv.DictReader(
+                    (text.decode().removeprefix("\ufeff") for text in stream), restkey="", strict=True
+                )
                 for row in reader:
-                    if "" in row:
-                        raise ItemError("has more cells than the header", Place(file=self.shown, line=reader.line_num))
-                    yield reader.line_num, row
-            except csv.Error as error:
-                raise ItemError(f"is not CSV: {error}", Place(file=self.shown, line=reader.line_num)) from None
+                    line = reader.line_num
+                    yield line, self._wrong("has more cells than the header", line) if "" in row else row
+        except csv.Error as error:
+            yield line + 1, self._wrong(f"is not CSV: {error}", line + 1)
+        except UnicodeDecodeError as error:
+            yield line + 1, self._wrong(f"is not UTF-8: {error}", line + 1)
 
     def _csv_item(self, row: Mapping[str, str | None]) -> Item:
         """An empty cell is an attribute that is not there."""

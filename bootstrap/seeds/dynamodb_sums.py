@@ -67,11 +67,16 @@ def _content(item: Item) -> int:
     return int.from_bytes(hasher.digest(), "big")
 
 
-def bucket_of(key: str) -> int:
-    """Where an item of this key falls."""
+def key_hash(key: str) -> int:
+    """Sixty-four bits of a key's text."""
     hasher = _HASHER.copy()
     hasher.update(key.encode())
-    return int.from_bytes(hasher.digest()[:4], "big") % BUCKETS
+    return int.from_bytes(hasher.digest(), "big")
+
+
+def bucket_of(key: str) -> int:
+    """Where an item of this key falls."""
+    return key_hash(key) % BUCKETS
 
 
 def groups(buckets: Iterable[int], one: Sums, other: Sums) -> Iterator[frozenset[int]]:
@@ -87,28 +92,3 @@ def groups(buckets: Iterable[int], one: Sums, other: Sums) -> Iterator[frozenset
         size += more
     if held:
         yield frozenset(held)
-
-
-class SeenKeys:
-    """Finds keys that come twice, in two megabytes however many there are.
-
-    `again` may be wrong about a new key, never about one that came before: who finds any must look closer.
-    """
-
-    _BITS = 1 << 24
-
-    def __init__(self) -> None:
-        self._bits = bytearray(self._BITS // 8)
-
-    def again(self, key: str) -> bool:
-        """Whether this key may have come before."""
-        hasher = _HASHER.copy()
-        hasher.update(key.encode())
-        found = int.from_bytes(hasher.digest(), "big")
-        known = True
-        for shift in (0, 24):
-            bit = (found >> shift) % self._BITS
-            byte, mask = bit >> 3, 1 << (bit & 7)
-            known = known and bool(self._bits[byte] & mask)
-            self._bits[byte] |= mask
-        return known

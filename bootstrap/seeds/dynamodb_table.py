@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bootstrap.config.documents import ValuePath
+from bootstrap.seeds.aws_shapes import accepted
 from bootstrap.seeds.dynamodb_items import ITEM_FILES
 from bootstrap.seeds.model import FieldPath, Value
 from bootstrap.seeds.schema import POLICY, TAGS, Anything, Aws, Either, Flag, ListOf, MapOf, Record, Text, Whole
@@ -54,7 +55,7 @@ _OURS = {
     "ttl": "TimeToLiveSpecification",
     "deletionProtection": "DeletionProtectionEnabled",
 }
-TOLD = frozenset({"TableClass", "SSESpecification"})
+TOLD = frozenset({"TableClass", "SSESpecification", "OnDemandThroughput"})
 """Parameters without a word of ours that some emulators tell again."""
 
 Definition = dict[str, Value]
@@ -168,7 +169,11 @@ def described(table: Mapping[str, Value], lifetime: Mapping[str, Value] | None) 
         made["TableClass"] = table["TableClassSummary"]["TableClass"]
     if table.get("SSEDescription"):
         sse = table["SSEDescription"]
-        made["SSESpecification"] = {"Enabled": sse["Status"] == "ENABLED", "SSEType": sse.get("SSEType")}
+        key = {"SSEType": sse.get("SSEType"), "KMSMasterKeyId": sse.get("KMSMasterKeyArn")}
+        told = {name: value for name, value in key.items() if value}
+        made["SSESpecification"] = {"Enabled": sse["Status"] == "ENABLED", **told}
+    if table.get("OnDemandThroughput"):
+        made["OnDemandThroughput"] = table["OnDemandThroughput"]
     return made
 
 
@@ -201,7 +206,8 @@ def exported(made: Definition) -> dict[str, Value]:
         body |= {"billing": "PROVISIONED", "capacity": _capacity(made.get("ProvisionedThroughput"))}
     found = fields(made)
     body |= {key: found[key] for key in ("stream", "ttl", "deletionProtection") if found.get(key)}
-    aws = {name: made[name] for name in sorted(TOLD) if name in made and made[name] != "STANDARD"}
+    told = {name: accepted("dynamodb", "CreateTable", name, made[name]) for name in sorted(TOLD) if name in made}
+    aws = {name: value for name, value in told.items() if value and value != "STANDARD"}
     return {**body, "aws": aws} if aws else body
 
 

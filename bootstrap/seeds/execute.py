@@ -86,6 +86,16 @@ def make(survey: Survey, case: Case, *, extras: bool) -> None:
     survey.marker.record(current.desired, written.notes, left)
 
 
+def clear(survey: Survey, case: Case) -> None:
+    """Take away what is in one resource and no longer declared; all else stays as it is, and as it is remembered."""
+    if case.observed is None:
+        return
+    written = survey.services[case.fixture.id.service].update(
+        survey.target, case.desired, case.observed, case.differences
+    )
+    survey.marker.drop(case.fixture.id, [one.path for one in case.differences], written.notes)
+
+
 def _written(survey: Survey, case: Case, *, extras: bool) -> Written:
     service = survey.services[case.fixture.id.service]
     if case.observed is None:

@@ -1,7 +1,7 @@
 """`export`: what a live emulator holds, as fixture files that make it again."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from bootstrap.seeds.service import Exported, Look, Service
 from bootstrap.seeds.target import Calls, Target
 
 _LIKE_ANOTHER_TYPE = re.compile(r"[-+.0-9~]|(?:true|false|null|yes|no|on|off|y|n)$", re.IGNORECASE)
+
+_NOTHING = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,11 +116,18 @@ def _documents(bodies: Mapping[ResourceId, Mapping[str, Value]]) -> dict[str, by
 def _referenced(
     bodies: Mapping[ResourceId, Mapping[str, Value]], found: Mapping[ResourceId, Observed]
 ) -> dict[ResourceId, Mapping[str, Value]]:
-    """ARNs of what is exported become references, unless that would make a cycle."""
-    arns = {
-        one.attributes["arn"]: f"${{ref:{resource}.arn}}" for resource, one in found.items() if "arn" in one.attributes
+    """ARNs and addresses of what is exported become references, unless that would make a cycle."""
+    known = {
+        one.attributes[name]: f"${{ref:{resource}.{name}}}"
+        for resource, one in found.items()
+        for name in ("arn", "streamArn", "url")
+        if one.attributes.get(name)
     }
-    made = {resource: _walked(body, lambda text: _with_references(text, arns)) for resource, body in bodies.items()}
+    pattern = _any_of(known)
+    made = {
+        resource: _walked(body, lambda text: _with_references(text, known, pattern))
+        for resource, body in bodies.items()
+    }
     needs = {resource: [one for one in needs_in(body) if isinstance(one, Need)] for resource, body in made.items()}
     kept = {
         resource: [one for one in given if one.target != resource or not one.soft] for resource, given in needs.items()
@@ -144,14 +153,15 @@ def _escaped(text: str) -> str:
     return text.replace("${", "$${")
 
 
-def _with_references(text: str, arns: Mapping[str, str]) -> str:
-    """The ARN itself, or with something after it (`…/*`)."""
-    if not text.startswith("arn:"):
-        return _escaped(text)
-    for arn in sorted(arns, key=len, reverse=True):
-        if text == arn or text.startswith((f"{arn}/", f"{arn}:")):
-            return arns[arn] + _escaped(text.removeprefix(arn))
-    return _escaped(text)
+def _any_of(known: Iterable[str]) -> re.Pattern[str]:
+    """Each of them, as a whole: not where it is the beginning of another name."""
+    longest_first = sorted(known, key=len, reverse=True)
+    return re.compile(f"({'|'.join(map(re.escape, longest_first))})(?![A-Za-z0-9_.-])") if longest_first else _NOTHING
+
+
+def _with_references(text: str, known: Mapping[str, str], pattern: re.Pattern[str]) -> str:
+    parts = pattern.split(text)
+    return "".join(known[part] if number % 2 else _escaped(part) for number, part in enumerate(parts))
 
 
 class _Dumper(yaml.SafeDumper):

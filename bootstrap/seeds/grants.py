@@ -10,6 +10,11 @@ from bootstrap.seeds.target import Target
 SID = "bootstrap-"
 """How the statements that we add begin."""
 
+BY_TOPIC = f"{SID}topic-"
+"""How the permissions begin that a topic's fixture gives to functions: whose a subscription is, is told by them."""
+BY_FUNCTION = SID
+"""How those begin that a function's own fixture gives."""
+
 _NO_QUEUE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 _NO_POLICY = "ResourceNotFoundException"
 # Two topics may grant themselves the same queue at once, and a policy is written whole.
@@ -42,28 +47,29 @@ def dismiss_from_queue(target: Target, queue_arn: str, source_arn: str) -> None:
         _put_queue_policy(target, queue_arn, {**policy, "Statement": kept} if kept else None)
 
 
-def function_admits(target: Target, function_arn: str, source_arn: str) -> bool:
-    """Whether we gave this source the permission to run the function."""
-    return _sid(source_arn) in _sids(function_policy(target, function_arn))
+def function_admits(target: Target, function_arn: str, source_arn: str, *, by: str) -> bool:
+    """Whether a fixture of this kind gave the source the permission to run the function."""
+    return _sid(source_arn, by) in _sids(function_policy(target, function_arn))
 
 
-def admit_to_function(target: Target, function_arn: str, source_arn: str) -> None:
+def admit_to_function(target: Target, function_arn: str, source_arn: str, *, by: str) -> None:
     """Let the source run the function; fine when it may already."""
     target.find(
         "lambda",
         "AddPermission",
         "ResourceConflictException",
         FunctionName=function_arn,
-        StatementId=_sid(source_arn),
+        StatementId=_sid(source_arn, by),
         Action="lambda:InvokeFunction",
         Principal=f"{source_arn.split(':')[2]}.amazonaws.com",
         SourceArn=source_arn,
     )
 
 
-def dismiss_from_function(target: Target, function_arn: str, source_arn: str) -> None:
+def dismiss_from_function(target: Target, function_arn: str, source_arn: str, *, by: str) -> None:
     """Take the permission away; fine when it, or the function, is gone."""
-    target.find("lambda", "RemovePermission", _NO_POLICY, FunctionName=function_arn, StatementId=_sid(source_arn))
+    sid = _sid(source_arn, by)
+    target.find("lambda", "RemovePermission", _NO_POLICY, FunctionName=function_arn, StatementId=sid)
 
 
 def function_policy(target: Target, function_arn: str) -> Mapping[str, Value]:
@@ -78,8 +84,8 @@ def is_ours_alone(policy: Value) -> bool:
     return isinstance(policy, dict) and not _is_foreign(policy)
 
 
-def _sid(source_arn: str) -> str:
-    return SID + digest(source_arn)
+def _sid(source_arn: str, by: str = SID) -> str:
+    return by + digest(source_arn)
 
 
 def _statements(policy: Mapping[str, Value] | None) -> list[Mapping[str, Value]]:

@@ -7,7 +7,7 @@ from typing import Any
 from bootstrap.config.documents import nearest
 from bootstrap.errors import Problem
 from bootstrap.seeds import lambda_events as events
-from bootstrap.seeds.aws_shapes import members
+from bootstrap.seeds.aws_shapes import accepted, members
 from bootstrap.seeds.lambda_checks import NAME, RESERVED, RUNTIME, event_problems, file_problems
 from bootstrap.seeds.lambda_code import code_hash, packed
 from bootstrap.seeds.lambda_configuration import (
@@ -15,7 +15,6 @@ from bootstrap.seeds.lambda_configuration import (
     DEFAULT_ROLE,
     DEFAULTS,
     SIMPLE,
-    UNTOLD_BY_MOTO,
     back_to_default,
     configuration_fields,
     default_role,
@@ -23,13 +22,13 @@ from bootstrap.seeds.lambda_configuration import (
     machine,
     settled,
 )
+from bootstrap.seeds.lambda_export import exported_code, exported_names
 from bootstrap.seeds.lambda_parts import (
     Alias,
     Layer,
     aliases_of,
     declared_alias,
     declared_layer,
-    downloaded,
     function_url,
     layer_field,
     point_alias,
@@ -194,15 +193,13 @@ class Lambda(Service):
             parts = {path: value for path, value in fields.items() if not path.startswith(("tags.", events.PREFIX))}
             fields["smoke"] = KNOWN_LATER if package.code_hash == KNOWN_LATER else digest([body["smoke"], parts])
             ledger.add("smoke")
-        if scope.target.endpoint.driver == "moto":
-            ledger |= {f"aws.{name}" for name in body.get("aws", {}) if name in UNTOLD_BY_MOTO}
         return Desired(
             id=fixture.id,
             fields=fields,
             spec=package,
             secret=frozenset(path for path in fields if path.startswith("environment.") and _SECRET.search(path)),
             ledger=frozenset(ledger),
-            loose=frozenset(path for path in fields if path.startswith("aws.")),
+            verbatim=frozenset(path for path in fields if path.startswith("aws.")) | package.verbatim,
         )
 
     def inspect(
@@ -277,7 +274,8 @@ class Lambda(Service):
         ]
         for alias in gone:
             target.find("lambda", "DeleteAlias", *_ABSENT, FunctionName=name, Name=alias)
-        if any(path.startswith("aliases.") or path == "code" or is_configuration(path) for path in changed):
+        published = (path for path, new in changed.items() if new or not path.startswith("aliases."))
+        if any(path.startswith("aliases.") or path == "code" or is_configuration(path) for path in published):
             _point_aliases(target, name, package)
         if "smoke" in changed:
             prove(target, desired)
@@ -304,24 +302,26 @@ class Lambda(Service):
             for path, value in fields.items()
             if path.startswith("environment.")
         }
-        aws = {
-            key: value
-            for path, value in fields.items()
-            if (key := path.removeprefix("aws.")) != path and value and value != AWS_DEFAULTS.get(key)
-        }
+        told = {name: accepted("lambda", "CreateFunction", name, fields.get(f"aws.{name}")) for name in AWS_DEFAULTS}
+        if (told["LoggingConfig"] or {}).get("LogGroup") == f"/aws/lambda/{name}":
+            del told["LoggingConfig"]["LogGroup"]
+        code = exported_code(target, name)
         body |= {
             "environment": environment,
             "tags": {key: text for key, text in observed.tags.items() if key != OWNER_TAG},
-            "aws": aws,
-            "events": [_exported_event(one) for one in (observed.spec or {}).values()],
+            "aws": {key: value for key, value in told.items() if value and value != AWS_DEFAULTS[key]},
+            "events": [events.exported(one) for one in (observed.spec or {}).values()],
+            "layers": list(code.layers),
+            **exported_names(fields),
         }
-        file = f"lambda/{name}.zip"
-        content = _downloaded(target, name)
-        notes = () if content else (f"lambda/{name}: {target.endpoint.driver} does not give the code back: add source",)
-        kept = {key: value for key, value in body.items() if value}
-        if content is None:
-            return Exported(body=kept, notes=notes)
-        return Exported(body={"source": file, **kept}, files={file: content}, notes=notes)
+        secret = [variable for variable in environment if _SECRET.search(variable)]
+        hidden = (f"{', '.join(secret)} stands in lambda.yaml, readable by you alone",) if secret else ()
+        return Exported(
+            body={"source": code.source, **{key: value for key, value in body.items() if value}},
+            files=code.files,
+            secret_files=frozenset({"lambda.yaml"} if secret else ()),
+            notes=(*code.notes, *hidden),
+        )
 
 
 class _Package:
@@ -333,8 +333,10 @@ class _Package:
         self._target = scope.target
         self.code_hash = code_hash(self._content) if self._content is not None else self._hash_in_bucket()
         self.layers: list[Layer] = [declared_layer(fixture, text) for text in body.get("layers", ())]
-        sources = [events.declared(one, scope) for one in body.get("events", ())]
-        self.sources = {one.key: one for one in sources}
+        given = [(events.declared(one, scope), one) for one in body.get("events", ())]
+        self.sources = {source.key: source for source, _ in given}
+        self.verbatim = {f"{events.PREFIX}{source.key}.{name}" for source, one in given for name in one.get("aws", {})}
+        """The fields of event sources that are written in AWS's own words."""
 
     def code(self) -> dict[str, Value]:
         """CreateFunction's Code, which is also what UpdateFunctionCode takes."""
@@ -416,31 +418,3 @@ def _update_events(target: Target, desired: Desired, observed: Observed, paths: 
 def _point_aliases(target: Target, name: str, package: _Package) -> None:
     for alias in _aliases(package.body):
         point_alias(target, name, alias)
-
-
-def _exported_event(source: events.EventSource) -> dict[str, Value]:
-    name = source.key.partition("/")[2].partition("?")[0]
-    body: dict[str, Value] = {source.kind: name}
-    settings = source.settings
-    if source.kind == "bucket":
-        prefix, _, suffix = source.key.partition("?")[2].partition("*")
-        extra = {"events": settings["Events"], "prefix": prefix, "suffix": suffix}
-    elif source.kind == "topic":
-        extra = {"filterPolicy": settings["FilterPolicy"]}
-    else:
-        same = settings["BatchSize"] == events.BATCH_SIZE[source.kind]
-        extra = {
-            "batchSize": None if same else settings["BatchSize"],
-            "batchingWindow": settings["MaximumBatchingWindowInSeconds"],
-            "startingPosition": settings.get("StartingPosition"),
-            "filters": [one["Pattern"] for one in settings["Filters"] or ()],
-            "reportFailures": bool(settings["FunctionResponseTypes"]),
-        }
-        body |= {} if settings["Enabled"] else {"enabled": False}
-    return body | {key: value for key, value in extra.items() if value}
-
-
-def _downloaded(target: Target, name: str) -> bytes | None:
-    """The code, fetched from the emulator itself and from nowhere else."""
-    location = target.call("lambda", "GetFunction", FunctionName=name).get("Code", {}).get("Location", "")
-    return downloaded(target, location)

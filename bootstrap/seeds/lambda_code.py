@@ -4,7 +4,7 @@ import base64
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -17,14 +17,23 @@ def packed(source: Path) -> bytes:
     if source.is_file() and zipfile.is_zipfile(source):
         return source.read_bytes()
     files = dict(_files(source)) if source.is_dir() else {source.name: source}
+    return _zipped((name, files[name].stat().st_mode, files[name].read_bytes()) for name in sorted(files))
+
+
+def noted(text: str) -> bytes:
+    """A zip that holds nothing but a note."""
+    return _zipped([("README", 0, text.encode())])
+
+
+def _zipped(entries: Iterable[tuple[str, int, bytes]]) -> bytes:
     archive = io.BytesIO()
     # Stored, not deflated: libraries that compress differ from machine to machine.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as writer:
-        for name in sorted(files):
+        for name, mode, content in entries:
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = _UNIX
-            entry.external_attr = (0o755 if files[name].stat().st_mode & 0o100 else 0o644) << 16
-            writer.writestr(entry, files[name].read_bytes())
+            entry.external_attr = (0o755 if mode & 0o100 else 0o644) << 16
+            writer.writestr(entry, content)
     return archive.getvalue()
 
 

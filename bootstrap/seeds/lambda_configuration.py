@@ -32,7 +32,6 @@ AWS_DEFAULTS: Mapping[str, Value] = {
     "LoggingConfig": {"LogFormat": "Text"},
     "FileSystemConfigs": [],
 }
-UNTOLD_BY_MOTO = frozenset({"DeadLetterConfig", "KMSKeyArn", "LoggingConfig", "FileSystemConfigs"})
 
 
 def configuration_fields(configuration: Answer) -> dict[str, Value]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bootstrap.seeds.grants import admit_to_function, dismiss_from_function, function_policy
+from bootstrap.seeds.aws_shapes import accepted
+from bootstrap.seeds.grants import BY_FUNCTION, BY_TOPIC, admit_to_function, dismiss_from_function, function_policy
 from bootstrap.seeds.model import KNOWN_LATER, Need, ResourceId, Value, digest
 from bootstrap.seeds.notifications import ID, of_functions, put_of_function
 from bootstrap.seeds.policies import policy_text, policy_value
@@ -33,6 +34,14 @@ _SETTINGS = (
     "DestinationConfig",
     "ScalingConfig",
 )
+_UNSET: Mapping[str, tuple[Value, ...]] = {
+    "MaximumRetryAttempts": (-1,),
+    "MaximumRecordAgeInSeconds": (-1,),
+    "ParallelizationFactor": (1,),
+    "BisectBatchOnFunctionError": (False,),
+    "TumblingWindowInSeconds": (0,),
+}
+"""What AWS makes of settings that nobody gave."""
 _MADE = {
     "FunctionName": "it is the fixture's key",
     "EventSourceArn": "write queue or stream",
@@ -160,14 +169,14 @@ def connect(target: Target, function: str, source: EventSource) -> None:
     arn = _function_arn(target, function)
     match source.kind:
         case "topic":
-            admit_to_function(target, arn, source.source)
+            admit_to_function(target, arn, source.source, by=BY_FUNCTION)
             policy = source.settings["FilterPolicy"]
             attributes = {"FilterPolicy": policy_text(policy)} if policy else {}
             target.call(
                 "sns", "Subscribe", TopicArn=source.source, Protocol="lambda", Endpoint=arn, Attributes=attributes
             )
         case "bucket":
-            admit_to_function(target, arn, _arn_of(source))
+            admit_to_function(target, arn, _arn_of(source), by=BY_FUNCTION)
             entry = _notification(source, arn)
             put_of_function(target, source.source, [entry], without=entry["Id"])
         case _:
@@ -205,10 +214,10 @@ def disconnect(target: Target, function: str, there: EventSource) -> None:
     match there.kind:
         case "topic":
             target.find("sns", "Unsubscribe", *_ABSENT, SubscriptionArn=there.handle)
-            dismiss_from_function(target, arn, there.source)
+            dismiss_from_function(target, arn, there.source, by=BY_FUNCTION)
         case "bucket":
             put_of_function(target, there.source, [], without=there.handle)
-            dismiss_from_function(target, arn, _arn_of(there))
+            dismiss_from_function(target, arn, _arn_of(there), by=BY_FUNCTION)
         case _:
             target.find("lambda", "DeleteEventSourceMapping", *_ABSENT, UUID=there.handle)
 
@@ -226,7 +235,8 @@ def _short(kind: str, arn: str) -> str:
 
 
 def _sources_of_policy(policy: Mapping[str, Value]) -> set[str]:
-    conditions = [one.get("Condition", {}) for one in policy.get("Statement", ())]
+    # A topic that names the function itself is the topic's affair; so is one that scripts subscribed.
+    conditions = [one.get("Condition", {}) for one in policy.get("Statement", ()) if not _of_topic(one)]
     return {
         str(arn)
         for condition in conditions
@@ -234,6 +244,13 @@ def _sources_of_policy(policy: Mapping[str, Value]) -> set[str]:
         for name, arn in operator.items()
         if name.lower() == "aws:sourcearn"
     }
+
+
+def _of_topic(statement: Mapping[str, Value]) -> bool:
+    sid, principal = str(statement.get("Sid", "")), statement.get("Principal", {})
+    service = principal.get("Service") if isinstance(principal, dict) else principal
+    ours = sid.startswith(BY_FUNCTION) and not sid.startswith(BY_TOPIC)
+    return service == "sns.amazonaws.com" and not ours
 
 
 def _found_mapping(one: Answer) -> EventSource:
@@ -299,3 +316,35 @@ def _sent(settings: Mapping[str, Value]) -> dict[str, Value]:
     if settings.get("Filters"):
         sent["FilterCriteria"] = {"Filters": [{"Pattern": policy_text(one["Pattern"])} for one in settings["Filters"]]}
     return sent
+
+
+def exported(source: EventSource) -> dict[str, Value]:
+    """As a fixture's entry."""
+    name = source.key.partition("/")[2].partition("?")[0]
+    settings = source.settings
+    extra: dict[str, Value]
+    match source.kind:
+        case "bucket":
+            prefix, _, suffix = source.key.partition("?")[2].partition("*")
+            extra = {"events": settings["Events"], "prefix": prefix, "suffix": suffix}
+        case "topic":
+            extra = {"filterPolicy": settings["FilterPolicy"]}
+        case _:
+            extra = _exported_mapping(source)
+    return {source.kind: name, **{key: value for key, value in extra.items() if value not in (None, "", [], {})}}
+
+
+def _exported_mapping(source: EventSource) -> dict[str, Value]:
+    settings = source.settings
+    told = {
+        key: accepted("lambda", "CreateEventSourceMapping", key, settings[key]) for key in _SETTINGS if key in settings
+    }
+    return {
+        "batchSize": None if settings["BatchSize"] == BATCH_SIZE[source.kind] else settings["BatchSize"],
+        "batchingWindow": settings["MaximumBatchingWindowInSeconds"] or None,
+        "startingPosition": settings.get("StartingPosition"),
+        "filters": [one["Pattern"] for one in settings["Filters"] or ()],
+        "reportFailures": True if settings["FunctionResponseTypes"] else None,
+        "enabled": None if settings["Enabled"] else False,
+        "aws": {key: value for key, value in told.items() if value not in (*_UNSET.get(key, ()), None, {})},
+    }

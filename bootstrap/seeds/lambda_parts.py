@@ -1,10 +1,8 @@
 """What hangs on a function: layers, aliases and its URL."""
 
 import functools
-import http.client
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from bootstrap.seeds.lambda_code import code_hash, packed
 from bootstrap.seeds.model import Fixture, Value
@@ -136,17 +134,3 @@ def put_url(target: Target, function: str, wanted: Value, *, there: bool) -> str
     operation = "UpdateFunctionUrlConfig" if there else "CreateFunctionUrlConfig"
     sent = {name: value for name, value in wanted.items() if value is not None}
     return str(target.call("lambda", operation, FunctionName=function, **sent)["FunctionUrl"])
-
-
-def downloaded(target: Target, location: str) -> bytes | None:
-    """The package, asked of the emulator's own address; None where the location is not in the emulator."""
-    place, here = urlsplit(location), urlsplit(target.endpoint.url)
-    if place.port != here.port or here.hostname is None:
-        return None
-    connection = http.client.HTTPConnection(here.hostname, here.port, timeout=30)
-    try:
-        connection.request("GET", f"{place.path}?{place.query}")
-        answer = connection.getresponse()
-        return answer.read() if answer.status == http.client.OK else None
-    finally:
-        connection.close()

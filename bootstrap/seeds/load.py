@@ -126,10 +126,16 @@ class _Loading:
         for path, text in found:
             self.complain(fixture, path, text)
         if not found:
-            wrong = list(self._services[service].check(fixture))
+            wrong = list(self._checked(fixture))
             self.problems.extend(wrong)
             self._broken.update([fixture.id] if wrong else [])
         self._declare(fixture)
+
+    def _checked(self, fixture: Fixture) -> Iterator[Problem]:
+        try:
+            yield from self._services[fixture.id.service].check(fixture)
+        except OSError as error:
+            yield fixture.problem((), f"{error.strerror}: {error.filename}")
 
     def _declare(self, fixture: Fixture) -> None:
         first = self.by_id.setdefault(fixture.id, fixture)

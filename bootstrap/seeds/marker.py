@@ -30,6 +30,8 @@ class Applied:
     """Hash of each value as last applied."""
     secret: frozenset[FieldPath] = frozenset()
     notes: Mapping[str, Value] = field(default_factory=dict)
+    told: Mapping[FieldPath, str] = field(default_factory=dict)
+    """Of fields that the emulator does not tell as they were put: the hash of what it told right afterwards."""
 
 
 class Marker:
@@ -64,7 +66,10 @@ class Marker:
         """What is remembered of it; empty for a resource we never applied."""
         found = self._content["resources"].get(str(resource), {})
         return Applied(
-            fields=found.get("fields", {}), secret=frozenset(found.get("secret", ())), notes=found.get("notes", {})
+            fields=found.get("fields", {}),
+            secret=frozenset(found.get("secret", ())),
+            notes=found.get("notes", {}),
+            told=found.get("told", {}),
         )
 
     def owns(self, resource: ResourceId) -> bool:
@@ -96,10 +101,34 @@ class Marker:
                 },
                 "secret": sorted(desired.secret),
                 "notes": {**before.get("notes", {}), **ledger, **notes},
+                **({"told": before["told"]} if "told" in before else {}),
             }
             self._drop_pending(name)
             self._version += 1
         self._write()
+
+    def drop(self, resource: ResourceId, paths: Iterable[FieldPath], notes: Mapping[str, Value]) -> None:
+        """These fields of the resource are gone."""
+        with self._lock:
+            known = self._content["resources"].setdefault(str(resource), {})
+            gone = set(paths)
+            known["fields"] = {path: value for path, value in known.get("fields", {}).items() if path not in gone}
+            known["notes"] = {**known.get("notes", {}), **notes}
+            self._version += 1
+        self._write()
+
+    def tell(self, told: Mapping[ResourceId, Mapping[FieldPath, str]]) -> None:
+        """Note what the emulator makes of fields that were just written; nothing is written where that is known."""
+        with self._lock:
+            before = self._version
+            for resource, fields in told.items():
+                known = self._content["resources"].get(str(resource))
+                if known is not None and known.get("told", {}) != fields:
+                    known["told"] = dict(fields)
+                    self._version += 1
+            changed = self._version != before
+        if changed:
+            self._write()
 
     def forget(self, resource: ResourceId) -> None:
         """The resource is gone."""
@@ -136,12 +165,30 @@ class Marker:
                 version = self._version
                 body = json.dumps({"version": _VERSION, **self._content}, sort_keys=True).encode()
             if not self._exists:
-                self._target.find(
-                    "s3", "CreateBucket", "BucketAlreadyOwnedByYou", "BucketAlreadyExists", **_bucket(self._target)
-                )
+                _make_bucket(self._target)
                 self._exists = True
             self._target.call("s3", "PutObject", Bucket=MARKER_BUCKET, Key=self._key, Body=body)
             self._written = version
+
+
+def kept_beside(target: Target, name: str) -> bytes | None:
+    """What was kept for a service under this name; None for nothing."""
+    found = target.find("s3", "GetObject", *_ABSENT, Bucket=MARKER_BUCKET, Key=f"{target.owner}/{name}")
+    return None if found is None else bytes(found["Body"].read())
+
+
+def keep_beside(target: Target, name: str, content: bytes) -> None:
+    """Keep what would be too much for the marker itself; nothing at all takes it away."""
+    place = {"Bucket": MARKER_BUCKET, "Key": f"{target.owner}/{name}"}
+    if not content:
+        target.find("s3", "DeleteObject", *_ABSENT, **place)
+    elif target.find("s3", "PutObject", *_ABSENT, **place, Body=content) is None:
+        _make_bucket(target)
+        target.call("s3", "PutObject", **place, Body=content)
+
+
+def _make_bucket(target: Target) -> None:
+    target.find("s3", "CreateBucket", "BucketAlreadyOwnedByYou", "BucketAlreadyExists", **_bucket(target))
 
 
 def _bucket(target: Target) -> dict[str, Any]:

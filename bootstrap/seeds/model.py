@@ -84,8 +84,9 @@ class Desired:
     ledger: frozenset[FieldPath] = frozenset()
     """Fields that the emulator cannot tell, such as the hash of messages sent once: kept in our marker.
     Where it does tell one, what it tells counts."""
-    loose: frozenset[FieldPath] = frozenset()
-    """Fields in which the emulator may fill in what is not declared: only declared keys are compared."""
+    verbatim: frozenset[FieldPath] = frozenset()
+    """Fields of which an emulator may tell something else than was put, since it fills in keys or knows only some:
+    what it tells right after the write is remembered, and counts as declared."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

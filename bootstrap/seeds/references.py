@@ -9,7 +9,7 @@ from bootstrap.seeds.model import Need, ResourceId
 
 _EXPRESSION = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_SOFT = frozenset({"policy", "resourcepolicy"})
+_SOFT = frozenset({"policy", "resourcepolicy", "redriveallowpolicy"})
 
 Complain = Callable[[ValuePath, str], None]
 

@@ -29,6 +29,15 @@ _GONE = ("NoSuchBucket", "404")
 _RECEIVERS = {"queue": ("sqs", "QueueConfigurations", "QueueArn"), "topic": ("sns", "TopicConfigurations", "TopicArn")}
 _RECEIVERS["function"] = ("lambda", "LambdaFunctionConfigurations", "LambdaFunctionArn")
 _EVENTS = {"created": "s3:ObjectCreated:*", "removed": "s3:ObjectRemoved:*"}
+_TOLD_AS_PART = frozenset({"ObjectOwnership"})
+_ACCESS = frozenset(
+    f"aws.{name}" for name in ("ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
+)
+"""CreateBucket's parameters that can be changed later; with each other only."""
+_STRANGE = ".keys"
+"""The folder of objects whose keys are no paths."""
+_LONGEST = 240
+"""Bytes of a file's name that every file system takes."""
 _SHOWN = 100
 """Extra objects that are listed one by one."""
 
@@ -46,6 +55,10 @@ _NOTIFICATIONS = ListOf(
 )
 _ELSEWHERE = {
     "Bucket": "it is the fixture's key",
+    **dict.fromkeys(
+        ("MFA", "Token", "RequestPayer", "ConfirmRemoveSelfBucketAccess", "TransitionDefaultMinimumObjectSize"),
+        "it is of the call, and emulators do not keep it",
+    ),
     "Tagging": "write tags",
     **dict.fromkeys(
         ("ContentMD5", "ChecksumAlgorithm", "ExpectedBucketOwner", "SkipDestinationValidation"), "it is made"
@@ -113,7 +126,7 @@ class S3(Service):
         values = target.each(lambda one: one[1].read(target, one[0].name), reads)
         fields: dict[str, dict[str, Value]] = {name: tag_fields(found) for name, found in tags.items()}
         for (look, part), value in zip(reads, values, strict=True):
-            fields[look.name][part.field] = _sorted_notifications(value) if part.field == "notifications" else value
+            fields[look.name][part.field] = _told_notifications(value, look) if part.field == "notifications" else value
             if part.field in UNREADABLE and value is None:
                 del fields[look.name][part.field]
         self._observe_objects(target, jobs, fields)
@@ -134,7 +147,11 @@ class S3(Service):
         heads: list[tuple[str, str, bool]] = []
         for look, objects in zip(listing, found, strict=True):
             fields[look.name] |= {PREFIX + key: md5 for key, md5 in objects.items()}
-            wanted = dict.fromkeys(objects, True) if look.all else s3_objects.keys_to_describe(look.body, look.applied)
+            wanted = (
+                dict.fromkeys(objects, True)
+                if look.all
+                else s3_objects.keys_to_describe(look.body, look.applied, objects)
+            )
             heads.extend((look.name, key, tags) for key, tags in wanted.items() if key in objects)
         described = target.each(lambda one: s3_objects.described(target, one[0], one[1], tags=one[2]), heads)
         for (bucket, _, _), about in zip(heads, described, strict=True):
@@ -150,20 +167,28 @@ class S3(Service):
         """Fields: region, tags.*, settings in AWS's form, objects/KEY."""
         objects = declared_objects(fixture, body)
         fields: dict[str, Value] = {**tag_fields(body.get("tags", {})), **dict(part_fields(body))}
+        made = {name: value for name, value in body.get("aws", {}).items() if _creates(name)}
+        kept = {f"aws.{name}": value for name, value in made.items() if name not in _TOLD_AS_PART}
+        fields |= kept | _ownership(made, fields)
         if "region" in body:
             fields["region"] = body["region"]
         if "notifications" in body:
             fields["notifications"] = _notifications(body["notifications"], scope)
+        elif "notifications" in fields:
+            fields["notifications"] = _sorted_notifications(fields["notifications"])
         for one in objects.values():
             fields |= one.fields()
         unreadable = {path for one in objects.values() for path in one.unreadable()}
+        verbatim = {path for one in objects.values() for path in one.verbatim()}
+        # moto takes the spaces around a tag's value away.
+        verbatim |= {f"tags.{key}" for key, text in body.get("tags", {}).items() if text != text.strip()}
         return Desired(
             id=fixture.id,
             fields=fields,
-            fixed=frozenset({"region"}),
-            ledger=UNREADABLE | unreadable,
-            loose=frozenset(part.field for part in PARTS if part.field not in {"policy", "notifications"}),
-            spec=(objects, {key: value for key, value in body.get("aws", {}).items() if _creates(key)}),
+            fixed=frozenset({"region", *kept}) - _ACCESS,
+            ledger=UNREADABLE | unreadable | kept.keys(),
+            verbatim=frozenset({*(part.field for part in PARTS), *verbatim}),
+            spec=(objects, made),
         )
 
     def inspect(
@@ -195,8 +220,9 @@ class S3(Service):
         )
         tags = {path.removeprefix("tags."): value for path, value in desired.fields.items() if path.startswith("tags.")}
         _put_tags(target, desired.id.name, target.tagged(tags))
-        paths = {path: value for path, value in desired.fields.items() if not path.startswith("tags.")}
-        return self._put(target, desired, paths)
+        made = {f"aws.{name}" for name in desired.spec[1]}
+        rest = [path for path in desired.fields if not path.startswith("tags.") and path not in made]
+        return self._put(target, desired, {path: desired.fields[path] for path in rest})
 
     def update(
         self, target: Target, desired: Desired, observed: Observed, differences: Sequence[Difference]
@@ -207,11 +233,10 @@ class S3(Service):
             merged = {**observed.tags, **tags}
             _put_tags(target, desired.id.name, {key: value for key, value in merged.items() if value is not None})
         quiet = {DifferenceKind.EXTRA, DifferenceKind.ORPHANED}
-        gone = [one.path.removeprefix(PREFIX) for one in differences if one.kind in quiet]
+        gone = [key for one in differences if one.kind in quiet and (key := _key(one.path)) not in desired.spec[0]]
         if any(one.path == PREFIX for one in differences):
             gone = sorted(set(s3_objects.listed(target, desired.id.name)) - set(desired.spec[0]))
-        keys = dict.fromkeys(key.partition("#")[0] for key in gone if key.partition("#")[0] not in desired.spec[0])
-        s3_objects.delete_objects(target, desired.id.name, [key for key in keys if key])
+        s3_objects.delete_objects(target, desired.id.name, [key for key in dict.fromkeys(gone) if key])
         changed = {one.path: one.new for one in differences if one.kind not in quiet}
         return self._put(target, desired, changed)
 
@@ -220,6 +245,9 @@ class S3(Service):
         for part in PARTS:
             if part.field in changed:
                 part.write(target, bucket, changed[part.field])
+        if changed.keys() & _ACCESS:
+            granted = {path.removeprefix("aws."): desired.fields[path] for path in _ACCESS & desired.fields.keys()}
+            target.call(self.name, "PutBucketAcl", Bucket=bucket, **granted)
         objects: Mapping[str, DeclaredObject] = desired.spec[0]
         keys = dict.fromkeys(_key(path) for path in changed if path.startswith(PREFIX))
         target.each(lambda key: objects[key].put(target, bucket), [key for key in keys if key in objects])
@@ -247,9 +275,11 @@ class S3(Service):
         body |= _exported_aws(observed)
         files: dict[str, bytes] = {}
         objects = {}
-        for path in sorted(path for path in observed.fields if path.startswith(PREFIX) and not _is_about(path)):
+        paths = sorted(path for path in observed.fields if path.startswith(PREFIX) and not _is_about(path))
+        folders = _folders(path.removeprefix(PREFIX) for path in paths)
+        for path in paths:
             key = path.removeprefix(PREFIX)
-            name = _file_name(bucket, key)
+            name = _file_name(bucket, key, folders)
             files[name] = target.call(self.name, "GetObject", Bucket=bucket, Key=key)["Body"].read()
             objects[key] = {"file": name, **_exported_about(observed, path)}
         if objects:
@@ -262,12 +292,21 @@ def _is_arn(text: str) -> bool:
 
 
 def _reads(look: Look, field: str, member: str) -> bool:
-    return look.all or field in look.body or field in look.applied or member in look.body.get("aws", {})
+    aws = look.body.get("aws", {})
+    owned = member == "OwnershipControls" and "ObjectOwnership" in aws
+    return look.all or field in look.body or field in look.applied or member in aws or owned
 
 
 def _creates(member: str) -> bool:
     """Whether a parameter under `aws:` belongs to CreateBucket itself."""
     return all(part.member != member for part in PARTS)
+
+
+def _ownership(made: Mapping[str, Value], fields: Mapping[str, Value]) -> dict[str, Value]:
+    """CreateBucket's ObjectOwnership as the setting it becomes, so that a change is seen and made."""
+    if "ObjectOwnership" not in made or "aws.OwnershipControls" in fields:
+        return {}
+    return {"aws.OwnershipControls": {"Rules": [{"ObjectOwnership": made["ObjectOwnership"]}]}}
 
 
 def _tags(target: Target, bucket: str) -> dict[str, str]:
@@ -296,17 +335,36 @@ def _notifications(given: Sequence[Mapping[str, Value]], scope: Scope) -> Value:
 
 
 def _sorted_notifications(value: Value) -> Value:
-    """Without the ids that emulators give, rules and lists in one order."""
+    """Rules and lists in one order, whatever ids emulators give."""
     if not isinstance(value, dict):
         return value
     return {
-        member: sorted((_notification(one) for one in given), key=str) if isinstance(given, list) else given
+        member: sorted((_notification(one) for one in given), key=_without_id) if isinstance(given, list) else given
         for member, given in value.items()
     }
 
 
+def _told_notifications(value: Value, look: Look) -> Value:
+    """As they are declared: with the ids that the fixture gives, and without those that the emulator makes."""
+    found = _sorted_notifications(value)
+    if not isinstance(found, dict) or look.all:
+        return found
+    declared = look.body.get("aws", {}).get("NotificationConfiguration", {}).values()
+    given = {one.get("Id") for entries in declared if isinstance(entries, list) for one in entries}
+    return {
+        member: [one if one.get("Id") in given else {key: one[key] for key in one if key != "Id"} for one in entries]
+        if isinstance(entries, list)
+        else entries
+        for member, entries in found.items()
+    }
+
+
+def _without_id(one: Mapping[str, Value]) -> str:
+    return digest({key: value for key, value in one.items() if key != "Id"})
+
+
 def _notification(one: Mapping[str, Value]) -> Value:
-    made = {key: value for key, value in one.items() if key not in {"Id", "Filter"}}
+    made = {key: value for key, value in one.items() if key != "Filter"}
     made["Events"] = sorted(one["Events"])
     rules = one.get("Filter", {}).get("Key", {}).get("FilterRules", ())
     if rules:
@@ -357,8 +415,16 @@ def _exported_about(observed: Observed, path: str) -> dict[str, Value]:
     return {name: value for name, value in {**about, "aws": aws}.items() if value}
 
 
-def _file_name(bucket: str, key: str) -> str:
+def _folders(keys: Iterable[str]) -> frozenset[str]:
+    """What has to be a folder where keys are paths."""
+    return frozenset(
+        "/".join(parts[:end]) for parts in (key.split("/") for key in keys) for end in range(1, len(parts))
+    )
+
+
+def _file_name(bucket: str, key: str, folders: frozenset[str]) -> str:
     """A relative path that cannot leave the folder, and that no other key has."""
     parts = key.split("/")
-    plain = all(part not in {"", ".", ".."} and not part.startswith("~") for part in parts) and "\\" not in key
-    return f"s3/{bucket}/{key}" if plain else f"s3/{bucket}/.keys/{digest(key)}"
+    strange = any(part in {"", ".", "..", _STRANGE} or len(part.encode()) > _LONGEST for part in parts)
+    plain = not strange and key not in folders and "\\" not in key and "\0" not in key
+    return f"s3/{bucket}/{key}" if plain else f"s3/{bucket}/{_STRANGE}/{digest(key)}"

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import json
 import mimetypes
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +60,8 @@ ABOUT_AWS = (
     "BucketKeyEnabled",
 )
 """Parameters of PutObject that may be declared."""
+_SAID = frozenset({"contentType", "metadata", "tags", *ABOUT_AWS})
+"""What fields say of an object behind its key and a `#`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +87,10 @@ class DeclaredObject:
             made[f"{path}#tags"] = dict(self.about["tags"])
         made |= {f"{path}#{name}": value for name, value in self.about.get("aws", {}).items()}
         return made
+
+    def verbatim(self) -> Iterator[FieldPath]:
+        """Fields in AWS's own words."""
+        return (f"{PREFIX}{self.key}#{name}" for name in self.about.get("aws", {}))
 
     def unreadable(self) -> Iterator[FieldPath]:
         """Fields that no answer tells."""
@@ -136,6 +142,8 @@ def object_problems(fixture: Fixture) -> Iterator[tuple[ValuePath, str]]:
         if not fixture.file(name).is_dir():
             yield path, f"there is no folder {name}"
     for key, given in fixture.body.get("objects", {}).items():
+        if key.rpartition("#")[2] in _SAID and "#" in key:
+            yield ("objects", key), f"a key that ends in #{key.rpartition('#')[2]} cannot be declared"
         if isinstance(given, dict) and "file" in given and not fixture.file(given["file"]).is_file():
             yield ("objects", key, "file"), f"there is no file {given['file']}"
         if isinstance(given, dict) and "base64" in given and not _is_base64(given["base64"]):
@@ -166,15 +174,17 @@ def described(target: Target, bucket: str, key: str, *, tags: bool) -> dict[Fiel
     return made
 
 
-def keys_to_describe(body: Mapping[str, Value], applied: frozenset[FieldPath]) -> dict[str, bool]:
+def keys_to_describe(body: Mapping[str, Value], applied: frozenset[FieldPath], there: Iterable[str]) -> dict[str, bool]:
     """Objects of which more than the content matters; whether their tags do."""
     found: dict[str, bool] = {}
     for path in applied:
         key, mark, what = path.removeprefix(PREFIX).rpartition("#")
         if path.startswith(PREFIX) and mark:
             found[key] = found.get(key, False) or what == "tags"
-    for key, given in body.get("objects", {}).items():
-        if isinstance(given, dict) and {"contentType", "metadata", "tags", "aws"} & set(given):
+    trees = [(key, one) for key, one in body.get("trees", {}).items() if isinstance(one, dict)]
+    in_trees = [(key, one) for prefix, one in trees for key in there if key.startswith(prefix)]
+    for key, given in (*in_trees, *body.get("objects", {}).items()):
+        if isinstance(given, dict) and set(_ABOUT) & set(given):
             found[key] = found.get(key, False) or "tags" in given
     return found
 

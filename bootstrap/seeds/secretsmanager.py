@@ -107,8 +107,16 @@ class SecretsManager(Service):
 
     def _values(self, target: Target, names: Sequence[str]) -> dict[str, Answer]:
         batches = [list(names[start : start + _BATCH]) for start in range(0, len(names), _BATCH)]
-        answers = target.each(lambda batch: target.call(self.name, "BatchGetSecretValue", SecretIdList=batch), batches)
-        return {value["Name"]: value for answer in answers for value in answer.get("SecretValues", ())}
+        answers = target.each(lambda batch: self._batch(target, batch), batches)
+        return {value["Name"]: value for values in answers for value in values}
+
+    def _batch(self, target: Target, names: Sequence[str]) -> list[Answer]:
+        """Moto refuses the whole batch where one secret has no value."""
+        answer = target.find(self.name, "BatchGetSecretValue", _ABSENT, SecretIdList=names)
+        if answer is not None:
+            return list(answer.get("SecretValues", ()))
+        found = (target.find(self.name, "GetSecretValue", _ABSENT, SecretId=name) for name in names)
+        return [value for value in found if value is not None]
 
     def _policy(self, target: Target, name: str) -> Value:
         answer = target.find(self.name, "GetResourcePolicy", _ABSENT, SecretId=name) or {}
@@ -123,7 +131,8 @@ class SecretsManager(Service):
             fields["policy"] = policy_value(body["policy"])
         for name, given in body.get("aws", {}).items():
             fields[f"aws.{name}"] = given
-        return Desired(id=fixture.id, fields=fields, secret=frozenset({"value"}), spec=body)
+        verbatim = frozenset(path for path in fields if path.startswith("aws."))
+        return Desired(id=fixture.id, fields=fields, secret=frozenset({"value"}), verbatim=verbatim, spec=body)
 
     def create(self, target: Target, desired: Desired) -> Written:
         """One call, and one for a policy."""
@@ -182,7 +191,7 @@ class SecretsManager(Service):
         """The value goes to a file of its own, 0600."""
         value = observed.fields["value"]
         binary = isinstance(value, dict) and "binary" in value
-        name = f"secrets/{observed.id.name.replace('/', '__')}"
+        name = f"secrets/{_file_name(observed.id.name)}"
         content = base64.b64decode(value["binary"]) if binary else str(value).encode()
         body: dict[str, Value] = {"file": name}
         tags = {key: text for key, text in observed.tags.items() if key != OWNER_TAG}
@@ -191,8 +200,15 @@ class SecretsManager(Service):
             "tags": tags,
             "policy": observed.fields.get("policy"),
         }
-        body |= {key: given for key, given in extra.items() if given}
+        key = observed.fields.get("aws.KmsKeyId")
+        body |= {key: given for key, given in {**extra, "aws": {"KmsKeyId": key} if key else None}.items() if given}
         return Exported(body=body, files={name: content}, secret_files=frozenset({name}))
+
+
+def _file_name(name: str) -> str:
+    """One for each secret: no secret's name holds a comma."""
+    plain = name.replace("/", ",")
+    return plain if plain.strip(".") else f"{plain},"
 
 
 def _observed(listed: Answer, value: Answer | None, policy: Value) -> Observed:

@@ -10,7 +10,7 @@ from bootstrap.errors import StepFailedError, UsageError
 from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, SeedsObserved
 from bootstrap.process import Processes, SystemProcesses
-from bootstrap.seeds.execute import Run, make
+from bootstrap.seeds.execute import Run, clear, make
 from bootstrap.seeds.generated import GeneratedSecrets
 from bootstrap.seeds.load import Fixtures, load
 from bootstrap.seeds.model import Action, DifferenceKind, Observed
@@ -109,7 +109,9 @@ class Seeding:
         options: Options = _DEFAULTS,
     ) -> SeedResult:
         """Empty the emulator with `empty`, then apply. Generated secrets stay."""
-        self.fixtures()
+        with _Opened(self, endpoint, cancel, options) as survey:
+            # Whatever is wrong with the fixtures is told while there is still something in the emulator.
+            survey.cases(thorough=False, writes=False)
         if not options.dry_run:
             say("emptying the emulator")
             empty()
@@ -121,7 +123,7 @@ class Seeding:
         """Delete what carries our mark and is not declared."""
         with _Opened(self, endpoint, cancel, options) as survey:
             orphans = survey.orphans()
-            cases = [_only_orphans(case) for case in survey.cases(thorough=False, writes=False)]
+            cases = [_only_orphans(case) for case in survey.cases(thorough=True, writes=False)]
             inside = [case for case in cases if case.differences]
             if not options.dry_run:
                 for one in _deletable(orphans, self.services):
@@ -129,7 +131,7 @@ class Seeding:
                     self.services[one.id.service].delete(survey.target, one)
                     survey.marker.forget(one.id)
                 for case in inside:
-                    make(survey, case, extras=True)
+                    clear(survey, case)
             told = (*map(_pruned, orphans), *(case.told(applies=True) for case in inside))
             return self._result("prune", survey, told, [], dry_run=options.dry_run)
 
@@ -162,6 +164,8 @@ class Seeding:
         run = Run(survey.fixtures.order, lambda case: make(survey, case, extras=extras))
         if acting:
             run.all(acting, survey, say)
+            failed = {failure.id for failure in run.failures}
+            survey.listen(case for case in acting if case.fixture.id not in failed)
         pending = [script for script in _scripts(survey) if not script.done(survey.marker)]
         if not pending or run.failures:
             return run.failures

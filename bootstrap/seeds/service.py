@@ -106,6 +106,13 @@ class Service(Protocol):
         """What the fixture wants; `body` has its references resolved. Writes nothing, except generated secrets."""
         ...
 
+    def verify(self, desired: Desired) -> None:  # noqa: ARG002
+        """Raise InvalidError with everything wrong inside the files that the fixture names.
+
+        Asked of what was not applied as it is, before anything is written; what `desire` reads anyway needs none.
+        """
+        return
+
     def inspect(
         self,
         target: Target,  # noqa: ARG002

@@ -5,9 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bootstrap.errors import Problem
-from bootstrap.seeds.grants import (
-    function_admits,
-)
+from bootstrap.seeds.grants import BY_FUNCTION, function_admits
 from bootstrap.seeds.model import (
     Desired,
     Difference,
@@ -52,9 +50,10 @@ _READ_ONLY = frozenset(
         "BeginningArchiveTime",
     }
 )
-_JSON = frozenset({"DeliveryPolicy", "ArchivePolicy", "DataProtectionPolicy", "ReplayPolicy"})
+_PROTECTION = "DataProtectionPolicy"
+"""A parameter of CreateTopic that no attribute tells."""
+_JSON = frozenset({"DeliveryPolicy", "ArchivePolicy", "ReplayPolicy"})
 _DEFAULTS = {"TracingConfig": "PassThrough", "SignatureVersion": "1", "ContentBasedDeduplication": "false"}
-_TOLD_BY_MOTO = frozenset({"DisplayName", "DeliveryPolicy", "KmsMasterKeyId", "ContentBasedDeduplication"})
 
 
 class Sns(Service):
@@ -136,6 +135,8 @@ class Sns(Service):
             **{f"attributes.{name}": _normal(name, value) for name, value in given.items()},
             **tag_fields(body.get("tags", {})),
         }
+        if _PROTECTION in body.get("aws", {}):
+            fields[f"aws.{_PROTECTION}"] = policy_value(body["aws"][_PROTECTION])
         if "policy" in body:
             fields["policy"] = policy_value(body["policy"])
         pending = {one.key for one in subscriptions_of(scope.observed) if one.pending}
@@ -143,15 +144,18 @@ class Sns(Service):
         for one in subscriptions:
             full = one.fields(permitted=True)
             fields |= {PREFIX + one.key: True} | ({} if one.key in pending else full)
-        ledger = set()
-        if scope.target.endpoint.driver == "moto":
-            ledger = {f"attributes.{name}" for name in given if name not in _TOLD_BY_MOTO}
         return Desired(
             id=fixture.id,
             fields=fields,
             spec={one.key: one for one in subscriptions},
             fixed=frozenset({"fifo"}),
-            ledger=frozenset(ledger),
+            ledger=frozenset({f"aws.{_PROTECTION}"}),
+            verbatim=frozenset(
+                (
+                    *(path for path in fields if path.startswith("attributes.")),
+                    *(path for one in subscriptions for path in one.verbatim()),
+                )
+            ),
         )
 
     def inspect(
@@ -168,7 +172,7 @@ class Sns(Service):
             return
         topic = observed.attributes["arn"]
         for one in subscriptions_of(observed):
-            by_function = one.protocol == "lambda" and function_admits(target, one.endpoint, topic)
+            by_function = _of_function(target, one, topic)
             if one.key not in desired.spec and not by_function:
                 yield Difference(path=PREFIX + one.key, old=True, kind=DifferenceKind.EXTRA)
 
@@ -182,12 +186,14 @@ class Sns(Service):
             sent["FifoTopic"] = "true"
         if "policy" in fields:
             sent["Policy"] = policy_text(fields["policy"])
+        protection = fields.get(f"aws.{_PROTECTION}")
         made = target.call(
             "sns",
             "CreateTopic",
             Name=desired.id.name,
             Tags=_tag_list(target.tagged(tags)),
             **({"Attributes": sent} if sent else {}),
+            **({_PROTECTION: policy_text(protection)} if protection else {}),
         )
         for one in desired.spec.values():
             subscribe(target, made["TopicArn"], one)
@@ -202,6 +208,9 @@ class Sns(Service):
         sent = _sent({path: value for path, value in changed.items() if path.startswith("attributes.")})
         if "policy" in changed:
             sent["Policy"] = policy_text(changed["policy"] or _default_policy(topic))
+        if f"aws.{_PROTECTION}" in changed:
+            text = policy_text(changed[f"aws.{_PROTECTION}"] or {})
+            target.call("sns", "PutDataProtectionPolicy", ResourceArn=topic, DataProtectionPolicy=text)
         for name, value in sent.items():
             target.call("sns", "SetTopicAttributes", TopicArn=topic, AttributeName=name, AttributeValue=value)
         added, removed = tag_changes(differences)
@@ -228,7 +237,7 @@ class Sns(Service):
         }
         policy = fields.get("policy")
         known = [one for one in subscriptions_of(observed) if one.protocol in {"sqs", "lambda", "http", "https"}]
-        owned = [one for one in known if one.protocol == "lambda" and function_admits(target, one.endpoint, topic)]
+        owned = [one for one in known if _of_function(target, one, topic)]
         body: dict[str, Value] = {
             "policy": None if _is_default_policy(policy) else policy,
             "tags": {key: text for key, text in observed.tags.items() if key != OWNER_TAG},
@@ -236,8 +245,13 @@ class Sns(Service):
             "aws": {"Attributes": attributes} if attributes else None,
         }
         left = [one.key for one in subscriptions_of(observed) if one not in known]
-        notes = tuple(f"sns/{observed.id.name}: subscription {key} is not exported" for key in left)
+        notes = tuple(f"subscription {key} is not exported" for key in left)
         return Exported(body={key: value for key, value in body.items() if value}, notes=notes)
+
+
+def _of_function(target: Target, one: Subscription, topic: str) -> bool:
+    """Whether a function's `events` made it."""
+    return one.protocol == "lambda" and function_admits(target, one.endpoint, topic, by=BY_FUNCTION)
 
 
 def _topic_arn(name: str, target: Target) -> str:

@@ -3,8 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bootstrap.config.documents import ValuePath
 from bootstrap.errors import Problem
+from bootstrap.seeds.aws_shapes import unknown_parameter
 from bootstrap.seeds.grants import (
+    BY_TOPIC,
     admit_to_function,
     admit_to_queue,
     dismiss_from_function,
@@ -21,7 +24,7 @@ from bootstrap.seeds.model import (
     Value,
 )
 from bootstrap.seeds.policies import policy_text, policy_value
-from bootstrap.seeds.schema import Anything, Either, Flag, MapOf, Record, Text
+from bootstrap.seeds.schema import Anything, Aws, Either, Flag, MapOf, Record, Text
 from bootstrap.seeds.service import Scope
 from bootstrap.seeds.target import Target
 
@@ -38,10 +41,30 @@ SUBSCRIPTION = Record(
         "filterPolicyScope": Text(choices=("MessageAttributes", "MessageBody")),
         "rawDelivery": Flag(),
         "deadLetterQueue": Either((Text(), Record(keys={"queue": Text()}, required=("queue",)))),
+        "aws": Aws(
+            service="sns",
+            operations=("Subscribe",),
+            instead={
+                "TopicArn": "it is the fixture's key",
+                "Protocol": "write queue, function or http",
+                "Endpoint": "write queue, function or http",
+                "ReturnSubscriptionArn": "it is made",
+            },
+        ),
     },
     one_of=("queue", "function", "http"),
     needs_one=True,
 )
+
+
+_OURS = {
+    "RawMessageDelivery": "write rawDelivery",
+    "FilterPolicy": "write filterPolicy",
+    "FilterPolicyScope": "write filterPolicyScope",
+    "RedrivePolicy": "write deadLetterQueue",
+}
+_THEIRS = ("DeliveryPolicy", "ReplayPolicy", "SubscriptionRoleArn")
+"""Attributes that are given under `aws:`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +76,12 @@ class Subscription:
     protocol: str
     endpoint: str
     settings: Mapping[str, Value]
-    """rawDelivery, filterPolicy, filterPolicyScope, deadLetterQueue (an ARN)."""
+    """rawDelivery, filterPolicy, filterPolicyScope, deadLetterQueue (an ARN), and AWS's own by their names."""
     arn: str = ""
+
+    def verbatim(self) -> Iterator[str]:
+        """The fields in AWS's own words."""
+        return (f"{PREFIX}{self.key}.{name}" for name in _THEIRS if name in self.settings)
 
     @property
     def pending(self) -> bool:
@@ -92,8 +119,23 @@ def subscription_problems(fixture: Fixture) -> Iterator[Problem]:
             yield fixture.problem((*path, "rawDelivery"), "is for queues and http only")
         if fixture.id.name.endswith(".fifo") and kind != "queue":
             yield fixture.problem((*path, kind), "only queues can subscribe to a FIFO topic")
+        yield from _attribute_problems(fixture, path, one)
         if "filterPolicyScope" in one and "filterPolicy" not in one:
             yield fixture.problem((*path, "filterPolicyScope"), "needs a filterPolicy")
+
+
+def _attribute_problems(fixture: Fixture, path: ValuePath, given: Mapping[str, Value]) -> Iterator[Problem]:
+    for name, value in given.get("aws", {}).get("Attributes", {}).items():
+        if wrong := _wrong_attribute(name, value):
+            yield fixture.problem((*path, "aws", "Attributes", name), wrong)
+
+
+def _wrong_attribute(name: str, value: str) -> str | None:
+    if name in _OURS:
+        return f"is not given here ({_OURS[name]})"
+    if name not in _THEIRS:
+        return unknown_parameter(name, dict.fromkeys(_THEIRS))
+    return "is not JSON" if name != "SubscriptionRoleArn" and isinstance(policy_value(value), str) else None
 
 
 def dead_queue(given: Mapping[str, Value]) -> str | None:
@@ -116,6 +158,7 @@ def declared(given: Mapping[str, Value], scope: Scope) -> Subscription:
             "filterPolicy": given.get("filterPolicy") or None,
             "filterPolicyScope": given.get("filterPolicyScope", "MessageAttributes"),
             "deadLetterQueue": _arn_of(dead, "queue", scope) if dead else None,
+            **{name: policy_value(value) for name, value in given.get("aws", {}).get("Attributes", {}).items()},
         },
     )
 
@@ -149,6 +192,7 @@ def read_subscription(target: Target, topic: str, listed: Mapping[str, str]) -> 
             "filterPolicy": policy_value(attributes.get("FilterPolicy")) or None,
             "filterPolicyScope": attributes.get("FilterPolicyScope") or "MessageAttributes",
             "deadLetterQueue": redrive.get("deadLetterTargetArn"),
+            **{name: policy_value(attributes[name]) for name in _THEIRS if attributes.get(name)},
         },
     )
     return subscription, _permitted(target, topic, subscription)
@@ -159,7 +203,7 @@ def _permitted(target: Target, topic: str, subscription: Subscription) -> bool:
         case "sqs":
             return queue_admits(target, subscription.endpoint, topic)
         case "lambda":
-            return function_admits(target, subscription.endpoint, topic)
+            return function_admits(target, subscription.endpoint, topic, by=BY_TOPIC)
         case _:
             return True
 
@@ -189,7 +233,7 @@ def _admit(target: Target, topic: str, subscription: Subscription) -> None:
     if subscription.protocol == "sqs":
         admit_to_queue(target, subscription.endpoint, topic)
     elif subscription.protocol == "lambda":
-        admit_to_function(target, subscription.endpoint, topic)
+        admit_to_function(target, subscription.endpoint, topic, by=BY_TOPIC)
 
 
 def unsubscribe(target: Target, topic: str, subscription: Subscription) -> None:
@@ -199,7 +243,7 @@ def unsubscribe(target: Target, topic: str, subscription: Subscription) -> None:
     if subscription.protocol == "sqs":
         dismiss_from_queue(target, subscription.endpoint, topic)
     elif subscription.protocol == "lambda":
-        dismiss_from_function(target, subscription.endpoint, topic)
+        dismiss_from_function(target, subscription.endpoint, topic, by=BY_TOPIC)
 
 
 def update_subscriptions(target: Target, desired: Desired, observed: Observed, paths: Sequence[str]) -> None:
@@ -224,13 +268,13 @@ def update_subscriptions(target: Target, desired: Desired, observed: Observed, p
 def _set_attributes(target: Target, arn: str, subscription: Subscription, paths: Sequence[str]) -> None:
     changed = {path.rpartition(".")[2] for path in paths}
     names = {"rawDelivery": "RawMessageDelivery", "filterPolicy": "FilterPolicy", "deadLetterQueue": "RedrivePolicy"}
-    names["filterPolicyScope"] = "FilterPolicyScope"
+    names |= {"filterPolicyScope": "FilterPolicyScope"} | {name: name for name in _THEIRS}
     values = _attributes(subscription.settings)
     # The scope first: AWS checks a filter policy against the scope that is there.
-    for setting in ("filterPolicyScope", "filterPolicy", "rawDelivery", "deadLetterQueue"):
+    for setting in ("filterPolicyScope", "filterPolicy", "rawDelivery", "deadLetterQueue", *_THEIRS):
         if setting in changed:
             name = names[setting]
-            value = values.get(name, "MessageAttributes")
+            value = values.get(name, "" if name in _THEIRS else "MessageAttributes")
             target.call(
                 "sns", "SetSubscriptionAttributes", SubscriptionArn=arn, AttributeName=name, AttributeValue=value
             )
@@ -245,7 +289,7 @@ def _attributes(settings: Mapping[str, Value]) -> dict[str, str]:
     }
     if settings["filterPolicy"]:
         made["FilterPolicyScope"] = settings["filterPolicyScope"]
-    return made
+    return made | {name: policy_text(settings[name]) for name in _THEIRS if name in settings}
 
 
 def exported_subscription(subscription: Subscription) -> dict[str, Value]:
@@ -254,6 +298,7 @@ def exported_subscription(subscription: Subscription) -> dict[str, Value]:
     endpoint = subscription.endpoint.rpartition(":")[2] if kind in _PROTOCOLS else subscription.endpoint
     settings = subscription.settings
     dead = settings["deadLetterQueue"]
+    theirs = {name: policy_text(settings[name]) for name in _THEIRS if name in settings}
     made = {
         kind: endpoint,
         "filterPolicy": settings["filterPolicy"],
@@ -262,5 +307,6 @@ def exported_subscription(subscription: Subscription) -> dict[str, Value]:
         else None,
         "rawDelivery": settings["rawDelivery"],
         "deadLetterQueue": dead.rpartition(":")[2] if dead else None,
+        "aws": {"Attributes": theirs} if theirs else None,
     }
     return {key: value for key, value in made.items() if value}

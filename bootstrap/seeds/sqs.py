@@ -22,6 +22,7 @@ INTERRUPTED = "interrupted"
 _ABSENT = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,75}(\.fifo)?|[A-Za-z0-9_-]{76,80}")
 _BATCH = 10
+_LONGEST_ID = 128
 _SENDING = "sending"
 _JSON = frozenset({"RedriveAllowPolicy"})
 _BOUNDS = {
@@ -61,8 +62,6 @@ _DEFAULTS = {
     "DeduplicationScope": "queue",
     "FifoThroughputLimit": "perQueue",
 }
-UNTOLD: Mapping[str, frozenset[str]] = {"moto": frozenset({"attributes.RedriveAllowPolicy"})}
-"""By driver: fields that it takes and never tells again."""
 
 MESSAGE = Either(
     (
@@ -165,7 +164,8 @@ class Sqs(Service):
             fields=fields,
             spec=messages,
             fixed=frozenset({"fifo"}),
-            ledger=frozenset({"messages.sent"}) | UNTOLD.get(scope.target.endpoint.driver, frozenset()),
+            ledger=frozenset({"messages.sent"}),
+            verbatim=frozenset(path for path in fields if path.startswith("attributes.")),
         )
 
     def create(self, target: Target, desired: Desired) -> Written:
@@ -233,7 +233,7 @@ class Sqs(Service):
             "tags": {key: text for key, text in observed.tags.items() if key not in {OWNER_TAG, MESSAGES_TAG}},
             "aws": {"Attributes": attributes} if attributes else None,
         }
-        held = f"sqs/{observed.id.name}: {observed.spec} messages are not exported"
+        held = f"{observed.spec} messages are not exported"
         return Exported(
             body={key: value for key, value in body.items() if value}, notes=() if observed.spec == "0" else (held,)
         )
@@ -341,13 +341,17 @@ def _bring_messages(target: Target, url: str, desired: Desired, differences: Seq
     fresh = [message for message in desired.spec if digest(message) not in sent]
     if desired.spec:
         target.call("sqs", "TagQueue", QueueUrl=url, Tags={MESSAGES_TAG: _SENDING})
-        _send(target, url, fresh, desired.fields["messages"])
+        _send(target, url, fresh, desired.fields["messages"], again=not sent)
     elif change.old is not None:
         target.call("sqs", "UntagQueue", QueueUrl=url, TagKeys=[MESSAGES_TAG])
 
 
-def _send(target: Target, url: str, messages: Sequence[Value], content: str) -> None:
-    entries = [_entry(number, message, fifo=url.endswith(".fifo")) for number, message in enumerate(messages)]
+def _send(target: Target, url: str, messages: Sequence[Value], content: str, *, again: bool = False) -> None:
+    """Send them; `again`: some may have been sent before, to this queue as it was before it was purged."""
+    entries = [_entry(number, message) for number, message in enumerate(messages)]
+    if url.endswith(".fifo"):
+        for entry, message in zip(entries, messages, strict=True):
+            entry |= {"MessageGroupId": message["group"], "MessageDeduplicationId": _deduplication(message, again)}
     for start in range(0, len(entries), _BATCH):
         answer = target.call("sqs", "SendMessageBatch", QueueUrl=url, Entries=entries[start : start + _BATCH])
         _refuse_failed(answer)
@@ -359,7 +363,16 @@ def _refuse_failed(answer: Answer) -> None:
         raise AwsError("SendMessageBatch", failed.get("Code", ""), failed.get("Message", "a message was not taken"))
 
 
-def _entry(number: int, message: Value, *, fifo: bool) -> dict[str, Any]:
+def _deduplication(message: Mapping[str, Value], again: bool) -> str:  # noqa: FBT001 - as `_send` says
+    """Unless it is the first time, an id of its own: within five minutes a known one would be taken for a duplicate."""
+    made = uuid.uuid4().hex
+    if "deduplication" not in message:
+        return made
+    given = str(message["deduplication"])
+    return f"{given[: _LONGEST_ID - len(made) - 1]}-{made}" if again else given
+
+
+def _entry(number: int, message: Value) -> dict[str, Any]:
     given: Mapping[str, Any] = {"body": message} if isinstance(message, str) else message
     body = given["body"] if "body" in given else json.dumps(given["json"], ensure_ascii=False)
     entry: dict[str, Any] = {"Id": str(number % _BATCH), "MessageBody": body}
@@ -369,8 +382,4 @@ def _entry(number: int, message: Value, *, fifo: bool) -> dict[str, Any]:
         entry["MessageAttributes"] = {
             key: {"DataType": "String", "StringValue": text} for key, text in given["attributes"].items()
         }
-    if fifo:
-        entry["MessageGroupId"] = given["group"]
-        # A hash of the content would be taken for a duplicate when refresh sends it again within five minutes.
-        entry["MessageDeduplicationId"] = given.get("deduplication", uuid.uuid4().hex)
     return entry

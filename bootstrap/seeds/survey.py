@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from bootstrap.errors import InvalidError, Problem
-from bootstrap.seeds.compare import action_for, differences, for_apply
+from bootstrap.seeds.compare import action_for, differences, for_apply, told_otherwise
 from bootstrap.seeds.generated import GeneratedSecrets
 from bootstrap.seeds.load import Fixtures
 from bootstrap.seeds.marker import MARKER_BUCKET, Marker
@@ -19,6 +19,7 @@ from bootstrap.seeds.model import (
     Fixture,
     Observed,
     ResourceId,
+    digest,
 )
 from bootstrap.seeds.references import resolve
 from bootstrap.seeds.result import ResourceChange
@@ -165,6 +166,8 @@ class Survey:
                 reason="has this name but is not ours (--adopt takes it over)",
             )
         applied = self.marker.applied(fixture.id)
+        if any(applied.fields.get(path) != digest(value) for path, value in desired.fields.items()):
+            service.verify(desired)
         found = list(differences(desired, observed, applied, service.contents))
         if observed is not None:
             known = {one.path for one in found}
@@ -207,6 +210,20 @@ class Survey:
         """By its tag; or, where it has no tag yet, because our marker says that we were making it."""
         tag = observed.tags.get(OWNER_TAG)
         return tag == self.target.owner or (tag is None and self.marker.owns(observed.id))
+
+    def listen(self, written: Iterable[Case]) -> None:
+        """Look again at what was just written in AWS's own words, and note where the emulator tells it otherwise.
+
+        No emulator keeps all that AWS does; what is told right after it was put is no drift.
+        """
+        cases = {case.fixture.id: case for case in written if case.desired.verbatim & set(case.desired.fields)}
+        looks = {resource: self._look(case.fixture) for resource, case in cases.items()}
+        found: list[Observed] = []
+        for name, service in self.services.items():
+            mine = [look for resource, look in looks.items() if resource.service == name]
+            found.extend(service.observe(self.target, mine).values() if mine else ())
+        applied = self.marker.applied
+        self.marker.tell({one.id: told_otherwise(cases[one.id].desired, one, applied(one.id)) for one in found})
 
     def orphans(self) -> list[Observed]:
         """What carries our mark and is not declared."""

@@ -351,4 +351,5 @@ def test_export_gives_a_fixture_with_its_code(bench: Bench) -> None:
         zipped = packed(bench.fixtures / "functions" / "writer")
         assert exported.files == {"lambda/writer.zip": zipped}
     else:
-        assert exported.notes == ("lambda/writer: moto does not give the code back: add source",)
+        assert exported.notes == ("moto does not give the code back: put it in place of lambda/writer.zip",)
+        assert b"put it here" in exported.files["lambda/writer.zip"]

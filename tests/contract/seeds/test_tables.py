@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bootstrap.errors import StepFailedError
+from bootstrap.errors import InvalidError, StepFailedError
 from bootstrap.model.stack import Driver
-from fakes.bench import Bench
+from fakes.bench import Bench, quiet
 
 pytestmark = pytest.mark.e2e
 
@@ -228,3 +228,86 @@ def test_a_protected_table_of_ours_can_be_pruned(bench: Bench) -> None:
     assert [str(one.id) for one in bench.prune().resources if one.applies] == ["dynamodb/orders"]
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         table(bench)
+
+
+def test_every_wrong_item_is_told_before_anything_is_written(bench: Bench) -> None:
+    bench.write(
+        """
+        secretsmanager: {api: {env: NOT_SET}}
+        s3: {first: {}}
+        dynamodb:
+          orders: {keys: {partition: id}, items: [{id: a}], itemFiles: [rows.jsonl, more.csv]}
+        """
+    )
+    (bench.fixtures / "rows.jsonl").write_text('{"id": "b"}\n{"id": 3}\n{"id": "c"\n{"id": "a"}\n{"no": "key"}\n')
+    (bench.fixtures / "more.csv").write_text("id,n\nb,1\nd,2,3\n")
+    for verb in (bench.apply, bench.plan, bench.refresh, bench.prune):
+        with pytest.raises(InvalidError) as caught:
+            verb()
+        told = sorted(str(problem).removeprefix(f"{bench.fixtures}/") for problem in caught.value.problems)
+        assert told == [
+            "fixtures.yaml:4: secretsmanager.api.env: the environment variable NOT_SET is not set "
+            "(give it a default: {name: NOT_SET, default: …})",
+            "more.csv:2: has the same key as " + str(bench.fixtures / "rows.jsonl") + ":1: b",
+            "more.csv:3: has more cells than the header",
+            "rows.jsonl:2: the key attribute id must be of type S, not N",
+            "rows.jsonl:3: is not JSON: Expecting ',' delimiter: line 2 column 1 (char 11)",
+            "rows.jsonl:4: has the same key as " + str(bench.fixtures / "fixtures.yaml") + ":7:"
+            " dynamodb.orders.items[0]: a",
+            "rows.jsonl:5: the key attribute id is missing",
+        ]
+    assert bench.client("dynamodb").list_tables()["TableNames"] == []
+    assert bench.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_reset_empties_nothing_where_an_item_is_wrong(bench: Bench) -> None:
+    bench.client("s3").create_bucket(Bucket="theirs")
+    bench.write("dynamodb: {orders: {keys: {partition: id}, itemFiles: rows.jsonl}}")
+    (bench.fixtures / "rows.jsonl").write_text('{"id": 3}\n')
+    with pytest.raises(InvalidError):
+        bench.seeding().reset(bench.endpoint, bench.cancel, quiet, bench.empty)
+    assert [one["Name"] for one in bench.client("s3").list_buckets()["Buckets"]] == ["theirs"]
+
+
+def test_items_that_are_no_longer_declared_are_pruned_and_the_applications_stay(bench: Bench) -> None:
+    bench.apply("dynamodb: {orders: {keys: {partition: id}, items: [{id: a}, {id: b}, {id: c}]}}")
+    client = bench.client("dynamodb")
+    client.put_item(TableName="orders", Item={"id": {"S": "theirs"}})
+    bench.apply("dynamodb: {orders: {keys: {partition: id}, items: [{id: a}]}}")
+    client.put_item(TableName="orders", Item={"id": {"S": "a"}, "n": {"N": "1"}})
+    assert bench.differing() == {
+        "dynamodb/orders: items/a.n": "drifted",
+        "dynamodb/orders: items/b": "orphaned",
+        "dynamodb/orders: items/c": "orphaned",
+        "dynamodb/orders: items/theirs": "extra",
+    }
+    bench.prune()
+    assert items(bench) == {
+        "a": {"id": {"S": "a"}, "n": {"N": "1"}},
+        "theirs": {"id": {"S": "theirs"}},
+    }
+    bench.write("dynamodb: {orders: {keys: {partition: id}}}")
+    bench.prune()
+    assert set(items(bench)) == {"theirs"}
+    bench.prune()
+    bench.refresh()
+    assert items(bench) == {}
+    bench.settled()
+
+
+def test_what_prune_did_not_bring_does_not_count_as_applied(bench: Bench) -> None:
+    bench.apply("dynamodb: {orders: {keys: {partition: id}, items: [{id: a}, {id: b}]}}")
+    bench.write("dynamodb: {orders: {keys: {partition: id}, ttl: expires, items: [{id: a}, {id: c}]}}")
+    bench.prune()
+    assert set(items(bench)) == {"a"}
+    bench.apply()
+    assert set(items(bench)) == {"a", "c"}
+    bench.settled()
+
+
+def test_a_table_made_anew_is_not_taken_for_the_one_before(bench: Bench) -> None:
+    bench.apply("dynamodb: {orders: {keys: {partition: id}, items: [{id: a}]}}")
+    bench.client("dynamodb").delete_table(TableName="orders")
+    bench.apply("dynamodb: {orders: {keys: {partition: id}, items: [{id: b}]}}")
+    bench.client("dynamodb").put_item(TableName="orders", Item={"id": {"S": "a"}})
+    assert bench.differing() == {"dynamodb/orders: items/a": "extra"}

@@ -1,10 +1,11 @@
 """What is done about a resource, by values."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bootstrap.seeds.compare import action_for, as_declared, differences, for_apply
+from bootstrap.seeds.compare import action_for, differences, for_apply, told_otherwise
 from bootstrap.seeds.marker import Applied
 from bootstrap.seeds.model import KNOWN_LATER, Desired, Observed, ResourceId, digest
 
@@ -36,6 +37,12 @@ def said(
         ({"x": 1}, {}, {"x": 1}, ("drifted", ["x drifted None 1 True"])),
         ({}, {"x": 1}, {"x": 1}, ("update", ["x changed 1 None True"])),
         ({}, {"objects/a": 1}, {"objects/a": 1}, ("drifted", ["objects/a orphaned 1 None False"])),
+        (
+            {"objects/a": 1},
+            {"objects/a": 1, "objects/a#tags": 2},
+            {"objects/a": 1, "objects/a#tags": 2},
+            ("update", ["objects/a#tags changed 2 None True"]),
+        ),
         ({}, {}, {"x": 1}, ("unchanged", [])),
         ({"x": KNOWN_LATER}, {"x": 1}, None, ("unchanged", [])),
     ],
@@ -61,7 +68,21 @@ def test_secrets_are_masked_in_json() -> None:
     assert one.to_json() == {"path": "value", "kind": "changed", "old": "***", "new": "***"}
 
 
-def test_only_declared_keys_count_where_the_emulator_fills_in() -> None:
-    assert as_declared({"a": {"b": 1, "z": 0}, "y": 0}, {"a": {"b": 2}}) == {"a": {"b": 1}}
-    assert as_declared([{"a": 1, "b": 2}], [{"a": 1}]) == [{"a": 1}]
-    assert as_declared([1, 2], [1]) == [1, 2]
+def test_what_the_emulator_makes_of_a_value_counts_as_declared() -> None:
+    wanted = Desired(id=ID, fields={"x": {"a": 1}, "y": 2}, verbatim=frozenset({"x", "z"}))
+    found = Observed(id=ID, fields={"x": {"a": 1, "filled": 0}, "y": 3})
+    remembered = Applied(fields={path: digest(value) for path, value in wanted.fields.items()})
+    told = told_otherwise(wanted, found, remembered)
+    assert told == {"x": digest({"a": 1, "filled": 0})}
+    remembered = replace(remembered, told=told)
+    assert [one.path for one in differences(wanted, found, remembered)] == ["y"]
+    by_hand = Observed(id=ID, fields={"x": {"a": 1, "filled": 1}, "y": 2})
+    assert [one.path for one in differences(wanted, by_hand, remembered)] == ["x"]
+    declared_anew = Desired(id=ID, fields={"x": {"a": 2}, "y": 2}, verbatim=wanted.verbatim)
+    assert [one.path for one in differences(declared_anew, found, remembered)] == ["x", "y"]
+
+
+def test_an_absent_resource_is_made_whatever_was_told_of_it() -> None:
+    wanted = Desired(id=ID, fields={"x": 1}, verbatim=frozenset({"x"}))
+    remembered = Applied(fields={"x": digest(1)}, told={"x": digest(None)})
+    assert [one.path for one in differences(wanted, None, remembered)] == ["x"]

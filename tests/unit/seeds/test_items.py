@@ -1,6 +1,7 @@
 """Items: plain values as DynamoDB's types, files read piece by piece, and sets compared by sums."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.seeds.dynamodb_contents import Contents
 from bootstrap.seeds.dynamodb_items import ItemError, Source, canonical, number_text, to_attribute, to_plain
-from bootstrap.seeds.dynamodb_sums import SeenKeys, Sums, groups, key_text
+from bootstrap.seeds.dynamodb_keys import Keys
+from bootstrap.seeds.dynamodb_sums import Sums, groups, key_hash, key_text
+from bootstrap.seeds.dynamodb_table import definition
+from bootstrap.seeds.load import load
+from bootstrap.seeds.registry import all_services
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(),
@@ -111,8 +117,56 @@ def test_groups_hold_every_bucket_once() -> None:
     assert sorted(bucket for group in groups(differing, one, other) for bucket in group) == differing
 
 
-def test_a_key_that_came_before_is_always_seen() -> None:
-    seen = SeenKeys()
-    first = [seen.again(str(number)) for number in range(20_000)]
-    assert sum(first) < 20
-    assert all(seen.again(str(number)) for number in range(20_000))
+@given(st.sets(st.text(max_size=4)), st.sets(st.text(max_size=4)))
+def test_hashes_of_keys_tell_what_is_among_them(one: set[str], other: set[str]) -> None:
+    both = Keys.of(map(key_hash, one)) | Keys.of(map(key_hash, other))
+    assert all(key in both for key in one | other)
+    assert "longer than any" not in both
+    assert Keys.of(map(key_hash, one | other)) == both
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "a.jsonl",
+            b'{"a": 1}\n{"a": \n[1]\n{"a": 2}\n',
+            [
+                "a.jsonl:2: is not JSON",
+                "a.jsonl:3: an item must be a mapping, not a list",
+            ],
+        ),
+        (
+            "a.csv",
+            b"a,b\n1,2,3\n4,5\n6,7,8\n",
+            ["a.csv:2: has more cells than the header", "a.csv:4: has more cells than the header"],
+        ),
+        ("a.csv", b"a\n1\n\xff\n", ["a.csv:3: is not UTF-8"]),
+        ("a.json", b'[{"a": "\xff"}]', ["a.json:1: is not UTF-8"]),
+        ("a.json", b'\xef\xbb\xbf[{"a": 1}]', []),
+    ],
+)
+def test_reading_goes_on_after_what_is_wrong(tmp_path: Path, name: str, content: bytes, said: list[str]) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+    found = Source(file=file, shown=name, format=file.suffix[1:], types={}, separator="|").entries()
+    wrong = [str(one) for _, one in found if isinstance(one, ItemError)]
+    assert [one[: len(text)] for one, text in zip(wrong, said, strict=True)] == said
+
+
+def test_a_large_file_is_read_in_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "fixtures.yaml").write_text(
+        "apiVersion: bootstrap.dev/v1\nkind: Seeds\n"
+        "dynamodb: {orders: {keys: {partition: id}, itemFiles: rows.jsonl}}\n"
+    )
+    row = '{{"id": "{}", "text": "' + "x" * 2500 + '"}}\n'
+    (tmp_path / "rows.jsonl").write_text("".join(row.format(number) for number in range(4000)))
+    services = all_services()
+    fixture = next(iter(load([tmp_path], services, {}).by_id.values()))
+    contents = Contents.of(fixture, fixture.body, definition(fixture.body))
+    tracemalloc.start()
+    try:
+        assert contents.summary().sums.count == 4000
+        assert tracemalloc.get_traced_memory()[1] < 3 << 20
+    finally:
+        tracemalloc.stop()
