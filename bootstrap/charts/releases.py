@@ -1,5 +1,6 @@
 """Helm charts and releases of one stack: the port `Charts`, put together."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from bootstrap.charts.render import Capabilities, Renders, api_versions, fingerp
 from bootstrap.charts.sources import ChartSources
 from bootstrap.charts.store import ChartStore, StoredChart
 from bootstrap.charts.unknown_values import UnknownValue, unknown_values
+from bootstrap.charts.workloads import unready_releases
 from bootstrap.clock import CancelToken
 from bootstrap.engine.ports import Programs
 from bootstrap.errors import InvalidError, Place, Problem, StepFailedError
@@ -88,8 +90,12 @@ class HelmCharts:
 
     def observe(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, ReleaseObserved]:
         """See `Charts.observe`."""
-        found = newest(self._clusters.api(kube, cancel), cancel)
-        return {key: revision.observed for key, revision in found.items()}
+        api = self._clusters.api(kube, cancel)
+        unready = {} if kube.simulated else unready_releases(api, cancel)
+        return {
+            key: dataclasses.replace(revision.observed, unready=unready.get(key, ""))
+            for key, revision in newest(api, cancel).items()
+        }
 
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
         """See `Charts.apply_crds`.

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 10.0
 _SILENT_SECONDS = 60.0
-_SETTLE_SECONDS = 30.0
+_SETTLE_SECONDS = 45.0
+"""What crashed while nothing could be reached is tried again after 10 s, then after 20."""
 _LOOKS, _LOOK_AGAIN_SECONDS = 2, 1.0
 """How often an engine is asked whether a creation that was cut off has still brought something, and how far apart."""
 _LEASES = "/apis/coordination.k8s.io/v1/leases"

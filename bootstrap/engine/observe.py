@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from bootstrap.clock import CancelToken
 from bootstrap.engine.ports import Ports
-from bootstrap.model.kube import KubeContext, ObjectRef
+from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorObserved,
     InventoryEntry,
+    ObjectsSeen,
     Observed,
     ReleaseObserved,
     SeedsObserved,
@@ -25,9 +26,9 @@ def observe(ports: Ports, cancel: CancelToken) -> Observed:
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="observe") as pool:
         emulator = pool.submit(_emulator, ports, cancel)
         cluster = pool.submit(_cluster, ports, cancel, pool)
-        found, releases, inventory, missing = cluster.result()
+        found, releases, inventory, objects = cluster.result()
         seen, seeds = emulator.result()
-    return Observed(cluster=found, emulator=seen, seeds=seeds, releases=releases, inventory=inventory, missing=missing)
+    return Observed(cluster=found, emulator=seen, seeds=seeds, releases=releases, inventory=inventory, objects=objects)
 
 
 def _emulator(ports: Ports, cancel: CancelToken) -> tuple[EmulatorObserved | None, SeedsObserved | None]:
@@ -39,21 +40,21 @@ def _emulator(ports: Ports, cancel: CancelToken) -> tuple[EmulatorObserved | Non
     return found, ports.seeds.observe(found.endpoint, cancel)
 
 
-_InCluster = tuple[ClusterObserved, Mapping[str, ReleaseObserved], Mapping[str, InventoryEntry], frozenset[ObjectRef]]
+_InCluster = tuple[ClusterObserved, Mapping[str, ReleaseObserved], Mapping[str, InventoryEntry], ObjectsSeen]
 
 
 def _cluster(ports: Ports, cancel: CancelToken, pool: ThreadPoolExecutor) -> _InCluster:
     found = ports.cluster.observe(cancel)
     if found.kube is None:
-        return found, {}, {}, frozenset()
+        return found, {}, {}, ObjectsSeen()
     releases = pool.submit(ports.charts.observe, found.kube, cancel)
-    inventory, missing = _inventory(ports, found.kube, cancel)
-    return found, releases.result(), inventory, missing
+    inventory, objects = _inventory(ports, found.kube, cancel)
+    return found, releases.result(), inventory, objects
 
 
 def _inventory(
     ports: Ports, kube: KubeContext, cancel: CancelToken
-) -> tuple[Mapping[str, InventoryEntry], frozenset[ObjectRef]]:
+) -> tuple[Mapping[str, InventoryEntry], ObjectsSeen]:
     inventory = ports.objects.inventory(kube, cancel)
     applied = [one for entry in inventory.values() for one in entry.objects]
-    return inventory, ports.objects.missing(applied, kube, cancel) if applied else frozenset()
+    return inventory, ports.objects.look(applied, kube, cancel) if applied else ObjectsSeen()

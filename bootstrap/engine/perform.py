@@ -30,6 +30,7 @@ from bootstrap.model.step import (
     UninstallRelease,
 )
 from bootstrap.plan.pods import images_of
+from bootstrap.plan.units import not_ready
 
 _POLL_SECONDS = 0.25
 
@@ -201,9 +202,10 @@ class Performer:
         part = action.kustomization
         if self._late:
             found = self._ports.objects.inventory(self.kube, cancel).get(part.id)
-            same = found is not None and found.fingerprint == action.fingerprint
-            if same and found is not None and not self._ports.objects.missing(found.objects, self.kube, cancel):
-                return _unchanged()
+            if found is not None and found.fingerprint == action.fingerprint:
+                seen = self._ports.objects.look(found.objects, self.kube, cancel)
+                if not seen.missing and not not_ready(part, seen):
+                    return _unchanged()
         self._preload(part.objects, cancel, say)
         return _done(self._ports.objects.apply(part, action.fingerprint, self.kube, cancel, say))
 
@@ -246,8 +248,9 @@ class Performer:
             return False
         with self._lock:
             if self._deployed is None:
-                releases = self._ports.charts.observe(self.kube, cancel).items()
-                self._deployed = {key: one.fingerprint for key, one in releases if one.status == "deployed"}
+                found = self._ports.charts.observe(self.kube, cancel).items()
+                ready = ((key, one) for key, one in found if one.status == "deployed" and not one.unready)
+                self._deployed = {key: one.fingerprint for key, one in ready}
         key = f"{prepared.release.target_namespace}/{prepared.release.release_name}"
         return self._deployed.get(key) == prepared.fingerprint
 

@@ -19,6 +19,7 @@ from bootstrap.model.observed import (
     EmulatorObserved,
     EmulatorRelease,
     InventoryEntry,
+    ObjectsSeen,
     PreparedRelease,
     ReleaseObserved,
     SeedsObserved,
@@ -129,8 +130,8 @@ class Objects(Protocol):
         """What `up` applied, by NAMESPACE/NAME of the Kustomization."""
         ...
 
-    def missing(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> frozenset[ObjectRef]:
-        """Those that are not in the cluster."""
+    def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsSeen:
+        """Those of them that are not there, or not ready right now."""
         ...
 
     def apply(

@@ -11,12 +11,13 @@ from bootstrap.kube.cluster import Clusters
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.inventory import OWNER_LABEL, Inventory
 from bootstrap.kube.live import in_namespace, read_all
+from bootstrap.kube.readiness import judge
 from bootstrap.kube.simulated import is_api_backend
 from bootstrap.kube.waiting import wait_ready
 from bootstrap.kube.webhooks import NOT_CALLABLE
 from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
-from bootstrap.model.observed import InventoryEntry
+from bootstrap.model.observed import InventoryEntry, ObjectsSeen
 from bootstrap.model.release import Kustomization
 from bootstrap.process import Processes
 
@@ -39,10 +40,14 @@ class KubeObjects:
         """See `Objects.inventory`."""
         return Inventory(self._clusters.api(kube, cancel), self._owner).read(cancel)
 
-    def missing(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> frozenset[ObjectRef]:
-        """See `Objects.missing`."""
+    def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsSeen:
+        """See `Objects.look`."""
         live = read_all(objects, self._clusters.api(kube, cancel), cancel)
-        return frozenset(ref for ref, found in live.items() if found is None)
+        missing = frozenset(ref for ref, found in live.items() if found is None)
+        if kube.simulated:
+            return ObjectsSeen(missing=missing)
+        judged = {ref: judge(found) for ref, found in live.items() if found is not None}
+        return ObjectsSeen(missing=missing, unready={ref: one.reason for ref, one in judged.items() if not one.current})
 
     def apply(
         self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, cancel: CancelToken, say: Say

@@ -91,6 +91,8 @@ class ReleaseObserved:
     """What `up` labelled it with; None: not installed by us."""
     owner: str | None = None
     """NAMESPACE/NAME of the HelmRelease it was installed for."""
+    unready: str = ""
+    """A workload of it that is not ready right now, and why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +101,16 @@ class InventoryEntry:
 
     fingerprint: str
     objects: tuple[ObjectRef, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectsSeen:
+    """Applied objects that are not as they were left."""
+
+    missing: frozenset[ObjectRef] = frozenset()
+    """Gone from the cluster."""
+    unready: Mapping[ObjectRef, str] = field(default_factory=dict)
+    """There, but not ready right now, and why; of a cluster whose pods are simulated none is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,5 +141,5 @@ class Observed:
     """By `NAMESPACE/RELEASE_NAME` as helm knows them."""
     inventory: Mapping[str, InventoryEntry] = field(default_factory=dict)
     """By NAMESPACE/NAME of the Kustomization."""
-    missing: frozenset[ObjectRef] = frozenset()
-    """Objects of the inventory that are gone from the cluster."""
+    objects: ObjectsSeen = field(default_factory=ObjectsSeen)
+    """Objects of the inventory that are not as they were left."""

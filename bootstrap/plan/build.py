@@ -1,12 +1,11 @@
 """What is wanted and what is there become a plan; same input, same plan."""
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bootstrap.errors import RefusedError
-from bootstrap.model.kube import ObjectRef, ref_of
+from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import Observed, PreparedRelease, ReleaseObserved, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import Placement, Stack
@@ -31,7 +30,7 @@ from bootstrap.plan import edges, ids
 from bootstrap.plan.emulator import EMULATOR_PART
 from bootstrap.plan.order import build_graph
 from bootstrap.plan.pods import images_of
-from bootstrap.plan.units import Units, cut, fingerprint
+from bootstrap.plan.units import Units, cut, fingerprint, not_ready, refs_of
 
 CLUSTER_TIMEOUT = timedelta(minutes=5)
 EMULATOR_TIMEOUT = timedelta(minutes=2)
@@ -227,7 +226,7 @@ def _difference(found: ReleaseObserved, prepared: PreparedRelease) -> str:
     if prepared.fingerprint is None:
         return "its chart is not known yet"
     if found.fingerprint == prepared.fingerprint:
-        return ""
+        return f"not ready: {found.unready}" if found.unready and not prepared.release.disable_wait else ""
     names = ("chart", "values", "settings")
     parts = tuple(zip(names, found.fingerprint.split("."), prepared.fingerprint.split("."), strict=False))
     changed = [name for name, old, new in parts if old != new]
@@ -244,9 +243,11 @@ def _objects(part: Kustomization, observed: Observed) -> _Row:
         return step, action, "not found", part.timeout + HEAL_TIMEOUT
     if found.fingerprint != wanted:
         return step, action, "manifests changed", part.timeout + HEAL_TIMEOUT
-    gone = [str(one) for one in found.objects if one in observed.missing]
+    gone = [str(one) for one in found.objects if one in observed.objects.missing]
     if gone:
         return step, action, f"gone: {', '.join(gone[:3])}{', …' if gone[3:] else ''}", part.timeout + HEAL_TIMEOUT
+    if unready := not_ready(part, observed.objects):
+        return step, action, f"not ready: {unready}", part.timeout + HEAL_TIMEOUT
     return step, Keep(what="objects"), _UNCHANGED, part.timeout
 
 
@@ -274,7 +275,7 @@ def _prune(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]:
         action = UninstallRelease(namespace=found.namespace, release_name=found.release_name)
         yield step, action, "no longer in the repository", DELETE_TIMEOUT
     # An object that another Kustomization holds now has moved, and a namespace may hold a release.
-    kept = {one for part in units.parts for one in _refs(part)}
+    kept = {one for part in units.parts for one in refs_of(part)}
     kept |= {_namespace(one.target_namespace) for one in wanted.repo.releases}
     for owner, entry in observed.inventory.items():
         gone = tuple(one for one in entry.objects if one not in kept)
@@ -302,12 +303,3 @@ def _notes(wanted: Wanted, observed: Observed, units: Units) -> Iterator[Note]:
 
 def _namespace(name: str) -> ObjectRef:
     return ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=name)
-
-
-def _refs(part: Kustomization) -> Iterator[ObjectRef]:
-    """Its objects, named with a namespace and without: only the cluster knows which kinds have one."""
-    for manifest in part.objects:
-        named = ref_of(manifest)
-        yield named
-        yield dataclasses.replace(named, namespace=named.namespace or "default")
-        yield dataclasses.replace(named, namespace=None)

@@ -3,10 +3,11 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bootstrap.model.kube import Manifest
+from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.model.observed import ObjectsSeen
 from bootstrap.model.release import FluxRepo, Kustomization, Release
 from bootstrap.model.stack import Stack
 from bootstrap.model.step import StepId
@@ -90,6 +91,21 @@ def fingerprint(part: Kustomization) -> str:
         "health_checks": [dataclasses.asdict(one) for one in part.health_checks],
     }
     return hashlib.sha256(json.dumps(wanted, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def not_ready(part: Kustomization, seen: ObjectsSeen) -> str:
+    """The first object it waits for that is not ready right now, and why; empty where there is none."""
+    waited = frozenset(refs_of(part) if part.wait else part.health_checks)
+    return next((f"{ref}: {why}" for ref, why in seen.unready.items() if ref in waited), "")
+
+
+def refs_of(part: Kustomization) -> Iterator[ObjectRef]:
+    """Its objects, named with a namespace and without: only the cluster knows which kinds have one."""
+    for manifest in part.objects:
+        named = ref_of(manifest)
+        yield named
+        yield dataclasses.replace(named, namespace=named.namespace or "default")
+        yield dataclasses.replace(named, namespace=None)
 
 
 def _suspended(kustomizations: Sequence[Kustomization]) -> tuple[str, ...]:

@@ -246,9 +246,9 @@ def test_objects_applied_found_and_pruned(cluster: Embedded, tmp_path: Path) -> 
     assert objects.apply(part, "print", kube, token, stage.said.append) == "2 objects"
     entry = objects.inventory(kube, token)["flux-system/web"]
     assert entry.fingerprint == "print"
-    assert not objects.missing(entry.objects, kube, token)
+    assert not objects.look(entry.objects, kube, token).missing
     stage.kubectl("delete", "deployment", "web", "-n", "objects")
-    assert [one.kind for one in objects.missing(entry.objects, kube, token)] == ["Deployment"]
+    assert [one.kind for one in objects.look(entry.objects, kube, token).missing] == ["Deployment"]
     objects.delete("flux-system/web", entry.objects, kube, token, stage.said.append)
     assert objects.inventory(kube, token) == {}
     assert "objects" not in stage.kubectl("get", "namespaces", "-o", "name").split("/")

@@ -26,7 +26,11 @@ _KINDS: Mapping[str, tuple[tuple[str, str, bool], ...]] = {
         ("Pod", "pods", True),
         ("Event", "events", True),
     ),
-    "/apis/apps/v1": (("Deployment", "deployments", True),),
+    "/apis/apps/v1": (
+        ("Deployment", "deployments", True),
+        ("StatefulSet", "statefulsets", True),
+        ("DaemonSet", "daemonsets", True),
+    ),
     "/apis/batch/v1": (("Job", "jobs", True),),
     "/apis/discovery.k8s.io/v1": (("EndpointSlice", "endpointslices", True),),
     "/apis/apiextensions.k8s.io/v1": (("CustomResourceDefinition", "customresourcedefinitions", False),),

@@ -16,6 +16,7 @@ from bootstrap.model.observed import (
     EmulatorObserved,
     EmulatorRelease,
     InventoryEntry,
+    ObjectsSeen,
     PreparedRelease,
     ReleaseObserved,
     SeedsObserved,
@@ -49,6 +50,8 @@ class World:
     marked: bool = False
     """Whether the stack has had anything that does."""
 
+    unready: dict[str, str] = field(default_factory=dict)
+    """Why an applied object is not ready, by its name."""
     unhealthy: dict[str, tuple[Health, str]] = field(default_factory=dict)
     """By name of the object."""
 
@@ -224,10 +227,11 @@ class FakeObjects:
         assert kube == KUBE
         return dict(self.world.inventory)
 
-    def missing(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> frozenset[ObjectRef]:
+    def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsSeen:
         del cancel
         assert kube == KUBE
-        return frozenset(objects) & self.world.gone
+        unready = {ref: why for ref in objects if (why := self.world.unready.get(ref.name))}
+        return ObjectsSeen(missing=frozenset(objects) & self.world.gone, unready=unready)
 
     def apply(
         self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, cancel: CancelToken, say: Say

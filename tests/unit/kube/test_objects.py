@@ -10,7 +10,7 @@ from bootstrap.kube.api import ApiRefusedError
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.objects import KubeObjects
 from bootstrap.model.kube import ObjectRef
-from bootstrap.model.observed import InventoryEntry
+from bootstrap.model.observed import InventoryEntry, ObjectsSeen
 from bootstrap.model.release import Kustomization
 from fakes.kube_api import FakeKubeApi
 from fakes.processes import FakeProcesses
@@ -124,7 +124,25 @@ def test_missing(kube_api: FakeKubeApi, objects: KubeObjects, token: CancelToken
     many = [replace(SETTINGS_REF, name=f"c{number}") for number in range(5)]
     unknown = ObjectRef(api_version="example.dev/v1", kind="Widget", namespace="web", name="w")
     wanted = [SETTINGS_REF, *many, unknown]
-    assert objects.missing(wanted, kube_api.context(tmp_path), token) == {*many, unknown}
+    assert objects.look(wanted, kube_api.context(tmp_path), token).missing == {*many, unknown}
+
+
+def test_what_is_not_ready_is_seen_where_pods_run(
+    kube_api: FakeKubeApi, objects: KubeObjects, token: CancelToken, tmp_path: Path
+) -> None:
+    path = "/apis/apps/v1/namespaces/web/deployments/d"
+    kube_api.put(
+        path,
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"generation": 1},
+            "status": {"observedGeneration": 1, "replicas": 1},
+        },
+    )
+    ref = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="web", name="d")
+    assert objects.look([ref], kube_api.context(tmp_path), token).unready == {ref: "0/1 replicas updated"}
+    assert objects.look([ref], kube_api.context(tmp_path, simulated=True), token) == ObjectsSeen()
 
 
 def test_waits_until_ready_and_says_for_what(

@@ -10,6 +10,7 @@ from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorObserved,
     InventoryEntry,
+    ObjectsSeen,
     Observed,
     PreparedRelease,
     ReleaseObserved,
@@ -266,8 +267,33 @@ def test_objects_that_changed_or_are_gone_are_applied_again() -> None:
     changed = dataclasses.replace(EMPTY, inventory={part.id: InventoryEntry(fingerprint="old", objects=refs)})
     assert lines(build_plan(wanted, changed))[1].endswith("(manifests changed)")
     same = InventoryEntry(fingerprint=fingerprint(part), objects=refs)
-    gone = dataclasses.replace(EMPTY, inventory={part.id: same}, missing=frozenset(refs[:1]))
+    gone = dataclasses.replace(EMPTY, inventory={part.id: same}, objects=ObjectsSeen(missing=frozenset(refs[:1])))
     assert lines(build_plan(wanted, gone))[1].endswith("(gone: ConfigMap apps/one)")
+
+
+def test_what_is_as_declared_but_not_ready_is_waited_for_again() -> None:
+    a, careless = release("a"), release("careless", disable_wait=True)
+    waiting, other = kustomization("waiting", config_map("one"), wait=True), kustomization("other", config_map("two"))
+    parts = (waiting, other)
+    repo = FluxRepo(kustomizations=parts, releases=(a, careless))
+    wanted = Wanted(stack=stack(), repo=repo, prepared={one.id: prepared(one) for one in (a, careless)})
+    refs = {ref_of(one): "0/1 replicas available" for part in parts for one in part.objects}
+    observed = dataclasses.replace(
+        EMPTY,
+        releases={
+            f"apps/{one.name}": dataclasses.replace(deployed(one), unready="Deployment apps/x: 0/1")
+            for one in (a, careless)
+        },
+        inventory={part.id: InventoryEntry(fingerprint=fingerprint(part), objects=tuple(refs)) for part in parts},
+        objects=ObjectsSeen(unready=refs),
+    )
+    assert lines(build_plan(wanted, observed))[1:] == [
+        "objects/flux-system/waiting: ApplyObjects after cluster "
+        "(not ready: ConfigMap apps/one: 0/1 replicas available)",
+        "objects/flux-system/other: Keep after cluster (unchanged)",
+        "release/apps/a: InstallRelease after cluster (not ready: Deployment apps/x: 0/1)",
+        "release/apps/careless: Keep after cluster (unchanged)",
+    ]
 
 
 def test_what_left_the_repository_is_named_and_pruned_only_when_asked() -> None:
