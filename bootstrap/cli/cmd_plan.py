@@ -35,11 +35,13 @@ def command(  # noqa: PLR0913 - one parameter per flag
       bootstrap plan                     stack dev of this project
       bootstrap plan --output json       for programs
       bootstrap plan --exit-code         ends with 10 when something would change
+      bootstrap plan -v                  with what kind or k3d is given
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.running import planning, show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.plan import plan_json, plan_text  # noqa: PLC0415
     from bootstrap.engine.flow import PlanOptions  # noqa: PLC0415
 
-    plan = planning(stack, tell, flags, PlanOptions(only=only, skip=skip, prune=prune, strict=strict)).plan
-    show(plan_json(plan) if output == "json" else plan_text(plan))
+    planned = planning(stack, tell, flags, PlanOptions(only=only, skip=skip, prune=prune, strict=strict))
+    plan, given = planned.plan, planned.configuration if tell.verbosity > 0 else None
+    show(plan_json(plan, given) if output == "json" else plan_text(plan, given))
     return ExitCode.WOULD_CHANGE if tell_changes and plan.changes else ExitCode.OK

@@ -1,10 +1,11 @@
 """Constructs the adapters of one stack: the only place that knows them all."""
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.cli.options import StackOptions, settings_of
 from bootstrap.clock import CancelToken, Clock, SystemClock
@@ -169,6 +170,7 @@ def _open(
         preflight=lambda wanted, steps: _preflight(charts, wanted, steps),
         infer=lambda wanted: _infer(parts, wanted),
         health=_health(parts),
+        configuration=lambda: _configuration(parts),
         watch=_watch(ports.cluster),
         lacking=lambda: [one.name for one in toolchain.resolve_all(needed) if isinstance(one, Missing)],
         fetch=lambda say: telling.through(say, lambda: toolchain.fetch(needed)),
@@ -366,6 +368,15 @@ def _machines(parts: _Parts) -> ClusterProvider:
     docker = StackOnDocker(parts.state, os.environ)
     tool = _tool(parts, docker)
     return MachineCluster(tool, parts.stack.cluster.ports, parts.state, docker, parts.processes, adopt=parts.adopt)
+
+
+def _configuration(parts: _Parts) -> Mapping[str, Any] | None:
+    if parts.stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
+        return None
+    from bootstrap.containers.stack import StackOnDocker  # noqa: PLC0415 - `--help` imports no adapter
+
+    found: Mapping[str, Any] = json.loads(_tool(parts, StackOnDocker(parts.state, os.environ)).configuration())
+    return found
 
 
 def _tool(parts: _Parts, docker: "StackOnDocker") -> "ClusterTool":

@@ -11,6 +11,10 @@ NAME = r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
 """Of a stack: it becomes part of the names of clusters, networks and folders."""
 
 _VARIABLES = TextMap(key=r"[A-Za-z_][A-Za-z0-9_]*", what="a variable's name (letters, digits and _)")
+_FEATURE_GATE = Text(
+    pattern=r"[A-Za-z][A-Za-z0-9]*=(true|false)", what="a feature gate", example="InPlacePodVerticalScaling=true"
+)
+_MOUNT = Text(pattern=r"[^:]+:/[^:]*(:ro)?", what="a mount", example="./data:/data or ./data:/data:ro")
 _PORT = Whole(least=1, most=65535)
 _PORTS = HostPorts()
 _CLUSTER = ClusterSpec()
@@ -52,6 +56,14 @@ _CLUSTER_SECTION = Section(
         "ports": Field(kind=_HOST_PORTS, says="Ports of this machine that lead to the ingress controller."),
         "image": Field(kind=Text(), says="Image of the machines of a kind or k3d cluster."),
         "config": Field(kind=Text(), says="A native kind or k3d configuration file that is merged in."),
+        "featureGates": Field(
+            kind=Listed(of=_FEATURE_GATE), says="Kubernetes' feature gates of a kind or k3d cluster.", default=[]
+        ),
+        "mounts": Field(
+            kind=Listed(of=_MOUNT),
+            says="Folders of this machine inside every machine of a kind or k3d cluster; relative to this file.",
+            default=[],
+        ),
         "context": Field(kind=Text(), says="Provider existing: the context in your kubeconfig."),
         "uid": Field(
             kind=Text(

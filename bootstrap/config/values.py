@@ -8,7 +8,17 @@ from typing import Any, TypeVar
 from bootstrap.config.documents import ValuePath, path_text
 from bootstrap.config.layers import Given, Source, Values
 from bootstrap.errors import Place, Problem
-from bootstrap.model.stack import ClusterSpec, Driver, EmulatorSpec, HostPorts, Placement, Provider, SourceSpec, Stack
+from bootstrap.model.stack import (
+    ClusterSpec,
+    Driver,
+    EmulatorSpec,
+    HostPorts,
+    Mount,
+    Placement,
+    Provider,
+    SourceSpec,
+    Stack,
+)
 
 _T = TypeVar("_T")
 
@@ -55,6 +65,8 @@ class Reading:
             ),
             image=at("image"),
             config=self._existing(("cluster", "config")),
+            feature_gates=dict(_gate(text) for text in at("featureGates")),
+            mounts=tuple(self._mounts()),
             context=at("context"),
             uid=at("uid"),
         )
@@ -86,6 +98,18 @@ class Reading:
                 yield path
             else:
                 self._say(place, _missing(written, path))
+
+    def _mounts(self) -> Iterator[Mount]:
+        given = self.values[("cluster", "mounts")]
+        places = given.parts or (given.place,) * len(given.value)
+        for written, place in zip(given.value, places, strict=True):
+            here, inside, *rest = written.split(":")
+            path = self._from(given, here)
+            if path.exists():
+                yield Mount(here=path, inside=inside, read_only=bool(rest))
+            else:
+                # The engine would make an empty folder of it, owned by root.
+                self._say(place, _missing(here, path))
 
     def _source(self) -> SourceSpec | None:
         under = {path: given for path, given in self.values.items() if path[0] == "source"}
@@ -142,6 +166,11 @@ class Reading:
             if told:
                 return Place(file=told[0].file, line=told[0].line, path=path_text(path))
         return Place(file=Source.DEFAULT.value, path=path_text(path))
+
+
+def _gate(text: str) -> tuple[str, bool]:
+    name, _, value = text.partition("=")
+    return name, value == "true"
 
 
 def _missing(written: str, path: Path) -> str:

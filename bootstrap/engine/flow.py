@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from bootstrap.clock import CancelToken, Clock
 from bootstrap.config.find import DEFAULT_STACK
@@ -84,6 +84,8 @@ class Platform:
     """Reads more edges from rendered manifests."""
     health: Callable[[Sequence[ObjectRef], str, KubeContext, CancelToken], Mapping[ObjectRef, tuple[Health, str]]]
     """How objects are right now; those without a namespace are looked for in the one given."""
+    configuration: Callable[[], Mapping[str, Any] | None]
+    """What the program that makes the cluster is given; None where there is none. Raises InvalidError."""
     watch: Callable[[], None] | None
     """Raises StepFailedError when the cluster that runs has lost a part of itself; cheap enough for every second."""
     lacking: Callable[[], Sequence[str]]
@@ -130,6 +132,8 @@ class Planning:
     plan: Plan
     wanted: Wanted
     observed: Observed
+    configuration: Mapping[str, Any] | None = None
+    """What the program that makes the cluster is given."""
 
 
 def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Planning:
@@ -140,6 +144,7 @@ def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Pl
         RefusedError: something foreign is in the way.
     """
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="plan") as pool:
+        configuration = platform.configuration()
         checking = pool.submit(platform.check)
         observing = pool.submit(observe, platform.ports, cancel)
         wanted = _wanted(platform, options, cancel)
@@ -151,7 +156,7 @@ def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Pl
     if options.strict and unexpected:
         nowhere = Place(file=platform.stack.name)
         raise InvalidError([Problem(place=note.place or nowhere, text=note.text) for note in unexpected])
-    return Planning(plan=plan, wanted=wanted, observed=observed)
+    return Planning(plan=plan, wanted=wanted, observed=observed, configuration=configuration)
 
 
 def _applied(plan: Plan) -> tuple[StepId, ...]:

@@ -7,9 +7,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bootstrap.engine.files import write_whole
-from bootstrap.model.stack import ClusterSpec, Driver, EmulatorSpec, HostPorts, Placement, Provider, Stack, StatePaths
+from bootstrap.model.stack import (
+    ClusterSpec,
+    Driver,
+    EmulatorSpec,
+    HostPorts,
+    Mount,
+    Placement,
+    Provider,
+    Stack,
+    StatePaths,
+)
 
-_Spec = TypeVar("_Spec", ClusterSpec, EmulatorSpec, HostPorts)
+_Spec = TypeVar("_Spec", ClusterSpec, EmulatorSpec, HostPorts, Mount)
 
 
 def remember(stack: Stack, state: StatePaths) -> None:
@@ -52,6 +62,7 @@ def _cluster(found: Mapping[str, Any]) -> ClusterSpec:
             "provider": Provider(found["provider"]),
             "ports": _known(HostPorts, found["ports"]),
             "config": None if found["config"] is None else Path(found["config"]),
+            "mounts": tuple(_known(Mount, {**one, "here": Path(one["here"])}) for one in found.get("mounts", ())),
         },
     )
 

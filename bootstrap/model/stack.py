@@ -44,6 +44,16 @@ class HostPorts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Mount:
+    """A folder or file of this machine inside every machine of a kind or k3d cluster."""
+
+    here: Path
+    """Absolute."""
+    inside: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClusterSpec:
     """The cluster a stack wants."""
 
@@ -55,6 +65,9 @@ class ClusterSpec:
     """The image of the machines of a kind or k3d cluster, instead of the one for `kubernetes`."""
     config: Path | None = None
     """A native kind or k3d configuration that ours is merged into."""
+    feature_gates: Mapping[str, bool] = field(default_factory=dict)
+    """Kubernetes' own, of a kind or k3d cluster."""
+    mounts: tuple[Mount, ...] = ()
     context: str | None = None
     """Provider `existing`: the name in the user's kubeconfig."""
     uid: str | None = None

@@ -48,6 +48,7 @@ class Setting:
             preflight=lambda _wanted, _releases: (),
             infer=lambda _wanted: (),
             health=lambda objects, _namespace, _kube, _cancel: {one: self.world.health_of(one) for one in objects},
+            configuration=lambda: None,
             watch=None,
             lacking=lambda: (),
             fetch=lambda _say: None,

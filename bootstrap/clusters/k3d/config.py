@@ -43,24 +43,46 @@ def k3d_config(spec: ClusterSpec, name: str, network: str) -> dict[str, Any]:
     """
     given = {} if spec.config is None else read_native(spec.config, "Simple", "k3d")
     options = given.get("options") or {}
+    counts = {"servers": 1, "agents": spec.workers} | {key: given[key] for key in ("servers", "agents") if key in given}
+    mounts = [*(given.get("volumes") or ()), *_mounts(spec)]
     return {
-        "servers": 1,
-        "agents": spec.workers,
-        "image": image_of(spec),
+        **({} if "image" in given else {"image": image_of(spec)}),
         **given,
+        **counts,
+        **({"volumes": mounts} if mounts else {}),
         "apiVersion": "k3d.io/v1alpha5",
         "kind": "Simple",
         "metadata": {"name": name},
         "network": network,
         "kubeAPI": {**(given.get("kubeAPI") or {}), "hostIP": "127.0.0.1"},
         "ports": [*(given.get("ports") or ()), *_ports(spec)],
-        "options": {**options, **_options(options)},
+        "options": {**options, **_options(options, spec, has_agents=bool(counts["agents"]))},
     }
 
 
-def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+def _mounts(spec: ClusterSpec) -> list[dict[str, Any]]:
+    return [{"volume": f"{one.here}:{one.inside}{':ro' if one.read_only else ''}"} for one in spec.mounts]
+
+
+def _gates(spec: ClusterSpec, *, has_agents: bool) -> list[dict[str, Any]]:
+    """One argument per program that reads them; agents have no API server."""
+    if not spec.feature_gates:
+        return []
+    gates = ",".join(f"{name}={str(on).lower()}" for name, on in spec.feature_gates.items())
+    everywhere = ["server:*", *(["agent:*"] if has_agents else [])]
+    return [
+        {"arg": f"--{program}-arg=feature-gates={gates}", "nodeFilters": where}
+        for program, where in (
+            *((name, ["server:*"]) for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")),
+            *((name, everywhere) for name in ("kubelet", "kube-proxy")),
+        )
+    ]
+
+
+def _options(given: Mapping[str, Any], spec: ClusterSpec, *, has_agents: bool) -> dict[str, Any]:
     k3s = given.get("k3s") or {}
     arguments = [{"arg": f"--disable={one}", "nodeFilters": ["server:*"]} for one in _LEFT_OUT]
+    arguments += _gates(spec, has_agents=has_agents)
     # One load balancer less to pull and to run: this machine reaches the only server itself.
     return {
         "k3d": {"wait": True, "disableLoadbalancer": True, **(given.get("k3d") or {})},

@@ -35,8 +35,8 @@ def image_of(spec: ClusterSpec) -> str:
 def kind_config(spec: ClusterSpec, name: str) -> dict[str, Any]:
     """A v1alpha4 cluster: the user's file where there is one, with what the stack needs put in.
 
-    The user's nodes stay as they are, but for an image where they name none; without them there is one control
-    plane and as many workers as are declared. The first control plane leads the stack's ports in.
+    The user's nodes stay as they are, but for an image where they name none and the stack's mounts; without them there
+    is one control plane and as many workers as are declared. The first control plane leads the stack's ports in.
 
     Raises:
         InvalidError: the user's file is no kind configuration.
@@ -46,12 +46,23 @@ def kind_config(spec: ClusterSpec, name: str) -> dict[str, Any]:
     if not wanted:
         wanted = [{"role": "control-plane"}, *({"role": "worker"} for _ in range(spec.workers))]
     for node in wanted:
-        node.setdefault("image", image_of(spec))
+        node["image"] = node.get("image") or image_of(spec)
+        if spec.mounts:
+            node["extraMounts"] = [*(node.get("extraMounts") or ()), *_mounts(spec)]
     first = next((node for node in wanted if node.get("role", "control-plane") == "control-plane"), wanted[0])
     first["extraPortMappings"] = [*(first.get("extraPortMappings") or ()), *_ports(spec)]
     networking = {**(given.get("networking") or {}), "apiServerAddress": "127.0.0.1"}
     head = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4"}
-    return {**given, **head, "name": name, "networking": networking, "nodes": wanted}
+    gates = {**(given.get("featureGates") or {}), **spec.feature_gates}
+    more = {"featureGates": gates} if gates else {}
+    return {**given, **head, "name": name, **more, "networking": networking, "nodes": wanted}
+
+
+def _mounts(spec: ClusterSpec) -> list[dict[str, Any]]:
+    return [
+        {"hostPath": str(one.here), "containerPath": one.inside, **({"readOnly": True} if one.read_only else {})}
+        for one in spec.mounts
+    ]
 
 
 def _ports(spec: ClusterSpec) -> list[dict[str, Any]]:

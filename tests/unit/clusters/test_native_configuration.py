@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,15 @@ import pytest
 from bootstrap.clusters.k3d.config import k3d_config
 from bootstrap.clusters.kind.config import IMAGES, image_of, kind_config
 from bootstrap.errors import InvalidError
-from bootstrap.model.stack import ClusterSpec
+from bootstrap.model.stack import ClusterSpec, Mount
 
+FULL = ClusterSpec(
+    feature_gates={"Both": False, "Ours": True},
+    mounts=(
+        Mount(here=Path("/data"), inside="/inside"),
+        Mount(here=Path("/etc/here"), inside="/etc/there", read_only=True),
+    ),
+)
 HTTP = {"containerPort": 30080, "hostPort": 8080, "listenAddress": "127.0.0.1", "protocol": "TCP"}
 HTTPS = {"containerPort": 30443, "hostPort": 8443, "listenAddress": "127.0.0.1", "protocol": "TCP"}
 
@@ -53,6 +61,33 @@ def test_images_by_version() -> None:
     assert image_of(ClusterSpec(kubernetes="1.34.2")) == "kindest/node:v1.34.2"
     with pytest.raises(InvalidError, match=r"no image is known for Kubernetes 1.2; known are 1.37"):
         image_of(ClusterSpec(kubernetes="1.2"))
+
+
+def test_feature_gates_and_mounts_of_kind(tmp_path: Path) -> None:
+    own = tmp_path / "kind.yaml"
+    own.write_text(
+        "kind: Cluster\nfeatureGates: {Theirs: true, Both: true}\nnodes: [{role: control-plane, image: own}]\n"
+    )
+    made = kind_config(replace(FULL, config=own, kubernetes="1.2"), "a")
+    assert made["featureGates"] == {"Theirs": True, "Both": False, "Ours": True}
+    assert made["nodes"][0]["extraMounts"] == [
+        {"hostPath": "/data", "containerPath": "/inside"},
+        {"hostPath": "/etc/here", "containerPath": "/etc/there", "readOnly": True},
+    ]
+    assert [len(one["extraMounts"]) for one in kind_config(replace(FULL, image="i", workers=1), "a")["nodes"]] == [2, 2]
+
+
+def test_feature_gates_and_mounts_of_k3d() -> None:
+    made = k3d_config(replace(FULL, image="i", workers=1), "a", "net")
+    assert made["volumes"] == [{"volume": "/data:/inside"}, {"volume": "/etc/here:/etc/there:ro"}]
+    given = [one for one in made["options"]["k3s"]["extraArgs"] if "feature-gates" in one["arg"]]
+    assert given[0] == {
+        "arg": "--kube-apiserver-arg=feature-gates=Both=false,Ours=true",
+        "nodeFilters": ["server:*"],
+    }
+    assert [one["nodeFilters"] for one in given[3:]] == [["server:*", "agent:*"], ["server:*", "agent:*"]]
+    alone = k3d_config(replace(FULL, image="i"), "a", "net")["options"]["k3s"]["extraArgs"]
+    assert {tuple(one["nodeFilters"]) for one in alone} == {("server:*",)}
 
 
 def test_k3d_without_its_bundled_parts() -> None:

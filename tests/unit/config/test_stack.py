@@ -12,6 +12,7 @@ from bootstrap.model.stack import (
     Driver,
     EmulatorSpec,
     HostPorts,
+    Mount,
     Placement,
     Provider,
     SourceSpec,
@@ -61,6 +62,8 @@ def test_all_that_can_be_said() -> None:
             ports=HostPorts(http=8081, https=8444),
             image="kindest/node:v1.34.2",
             config=STACKS / "kind.yaml",
+            feature_gates={"InPlacePodVerticalScaling": True, "Other": False},
+            mounts=(Mount(here=STACKS / "seeds", inside="/seeds", read_only=True),),
         ),
         emulator=EmulatorSpec(
             driver=Driver.MINISTACK,
@@ -105,7 +108,7 @@ def test_the_nearest_source_wins_and_is_known() -> None:
     assert origins["cluster.ports.http"] == (9000, "BOOTSTRAP_SET_cluster__ports__http")
     assert origins["cluster.ports.https"] == (8444, "valid-full.yaml:8")
     assert origins["variables.a"] == ("1", "--var")
-    assert origins["variables.app_image"] == ("app:1", "valid-full.yaml:24")
+    assert origins["variables.app_image"] == ("app:1", "valid-full.yaml:26")
     assert found.stack.variables == {"app_image": "app:1", "a": "1"}
     assert found.stack.cluster.ports == HostPorts(http=9000, https=8444)
 
@@ -120,6 +123,8 @@ def test_defaults_are_shown_as_such_and_only_where_they_mean_something() -> None
         ("cluster.workers", "default"),
         ("cluster.ports.http", "default"),
         ("cluster.ports.https", "default"),
+        ("cluster.featureGates", "default"),
+        ("cluster.mounts", "default"),
         ("emulator", "valid-no-emulator.yaml:3"),
         ("seeds", "default"),
     ]

@@ -73,6 +73,7 @@ def test_a_plan_that_changes_nothing() -> None:
 
 def test_the_plan_as_json() -> None:
     found = json.loads(plan_json(PLAN))
+    assert "configuration" not in found
     assert (found["version"], found["changes"]) == (1, 5)
     assert found["steps"][1] == {
         "id": "seeds",
@@ -143,3 +144,10 @@ def test_status_as_json() -> None:
     assert found["parts"][0] == {"name": "cluster", "health": "up", "detail": "Kubernetes 1.34.4", "evidence": []}
     assert found["simulated"] == ["objects/apps/stores"]
     assert found["urls"][0] == {"name": "AWS", "url": "http://127.0.0.1:4566"}
+
+
+def test_a_plan_with_what_the_clusters_program_is_given() -> None:
+    given = {"kind": "Cluster", "nodes": [{"role": "control-plane"}]}
+    head = "configuration of the cluster:\n  kind: Cluster\n  nodes:\n  - role: control-plane\n"
+    assert plan_text(PLAN, given) == head + PLAN_TEXT
+    assert json.loads(plan_json(PLAN, given))["configuration"] == given

@@ -13,7 +13,7 @@ from bootstrap.engine.lock import hold
 from bootstrap.engine.remembered import remember, remembered
 from bootstrap.errors import RefusedError
 from bootstrap.model.lease import Lease
-from bootstrap.model.stack import ClusterSpec, EmulatorSpec, HostPorts, Placement, Provider, Stack, StatePaths
+from bootstrap.model.stack import ClusterSpec, EmulatorSpec, HostPorts, Mount, Placement, Provider, Stack, StatePaths
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -29,6 +29,8 @@ FULL = Stack(
         workers=2,
         ports=HostPorts(http=1, https=2),
         config=Path("/project/kind.yaml"),
+        feature_gates={"Some": True},
+        mounts=(Mount(here=Path("/project/data"), inside="/data", read_only=True),),
     ),
     emulator=EmulatorSpec(placement=Placement.CONTAINER, docker_socket=True, region="eu-west-1"),
     variables={"token": "s3cret"},

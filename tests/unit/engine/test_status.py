@@ -42,6 +42,7 @@ def platform(tmp_path: Path, world: World) -> Platform:
         preflight=lambda _wanted, _releases: (),
         infer=lambda _wanted: (),
         health=lambda objects, _namespace, _kube, _cancel: {one: world.health_of(one) for one in objects},
+        configuration=lambda: None,
         watch=None,
         lacking=lambda: (),
         fetch=lambda _say: None,
