@@ -1,5 +1,6 @@
 """Clusters in containers of the engine of this machine; run as a program, one that a test can kill."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from bootstrap.clusters.machines import MachineCluster
 from bootstrap.clusters.tool import ClusterTool
 from bootstrap.containers.engine import connect, engine_answers
 from bootstrap.containers.stack import StackOnDocker
+from bootstrap.emulators.sockets import free_port
 from bootstrap.engine.journal import Journal
 from bootstrap.engine.recover import end_leftovers
 from bootstrap.model.stack import ClusterSpec, HostPorts, StatePaths
@@ -21,7 +23,7 @@ from fakes.programs import real_programs
 
 NODE_IMAGE = os.environ.get("BOOTSTRAP_TEST_NODE_IMAGE", "bootstrap-rig/node:v1.34.4")
 K3S_IMAGE = os.environ.get("BOOTSTRAP_TEST_K3S_IMAGE", "bootstrap-rig/k3d-k3s:v1.34.4")
-_K3D = {
+K3D_IMAGES = {
     "K3D_IMAGE_TOOLS": "bootstrap-rig/k3d-tools:v1.34.4",
     "K3D_IMAGE_LOADBALANCER": "bootstrap-rig/k3d-proxy:v1.34.4",
 }
@@ -49,12 +51,21 @@ def docker_of(folder: Path) -> StackOnDocker:
     return StackOnDocker(StatePaths(folder=folder), os.environ)
 
 
+def free_ports(folder: Path) -> HostPorts:
+    """Free ports for the stack with this state folder: the same ones for every process that asks."""
+    noted = folder.with_suffix(".ports")
+    if not noted.exists():
+        noted.write_text(json.dumps([free_port(), free_port()]))
+    http, https = json.loads(noted.read_text())
+    return HostPorts(http=http, https=https)
+
+
 def kind_cluster(
     folder: Path, *, workers: int = 0, ports: HostPorts | None = None, adopt: bool = False
 ) -> MachineCluster:
     """A kind cluster of a stack with this state folder; a new provider each time."""
     skip_without(NODE_IMAGE)
-    spec = ClusterSpec(workers=workers, image=NODE_IMAGE, ports=ports or HostPorts(http=18080, https=18443))
+    spec = ClusterSpec(workers=workers, image=NODE_IMAGE, ports=ports or free_ports(folder))
     state, docker = StatePaths(folder=folder), docker_of(folder)
     processes = SystemProcesses(SystemClock(), Journal(state.journal, SystemClock()).child)
     tool = Kind(spec, docker.name, real_programs(), processes, os.environ)
@@ -72,10 +83,10 @@ def end_what_was_left(folder: Path) -> None:
 def k3d_cluster(folder: Path) -> MachineCluster:
     """A k3d cluster of a stack with this state folder."""
     skip_without(K3S_IMAGE)
-    spec = ClusterSpec(image=K3S_IMAGE, ports=HostPorts(http=18081, https=18444))
+    spec = ClusterSpec(image=K3S_IMAGE, ports=free_ports(folder))
     state, docker = StatePaths(folder=folder), docker_of(folder)
     processes = SystemProcesses(SystemClock())
-    environment = {**_K3D, **os.environ}
+    environment = {**K3D_IMAGES, **os.environ}
     name = docker.name_within(LONGEST)
     tool: ClusterTool = K3d(spec, name, docker.name, real_programs(), processes, environment)
     return MachineCluster(tool, spec.ports, state, docker, processes)

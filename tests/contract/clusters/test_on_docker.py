@@ -17,7 +17,15 @@ from bootstrap.containers.stack import StackOnDocker
 from bootstrap.errors import RefusedError
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import HostPorts
-from fakes.on_docker import NODE_IMAGE, docker_of, end_what_was_left, kind_cluster, left_on_engine, skip_without
+from fakes.on_docker import (
+    NODE_IMAGE,
+    docker_of,
+    end_what_was_left,
+    free_ports,
+    kind_cluster,
+    left_on_engine,
+    skip_without,
+)
 
 pytestmark = pytest.mark.docker
 
@@ -155,7 +163,7 @@ def test_a_taken_port_is_found_before_anything_is_made(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        ports = HostPorts(http=taken.getsockname()[1], https=18443)
+        ports = HostPorts(http=taken.getsockname()[1], https=free_ports(folder).https)
         with pytest.raises(RefusedError, match=rf"port {ports.http} .* is taken by pid {os.getpid()} "):
             kind_cluster(folder, ports=ports).up(token(), ignore)
     assert left_on_engine(docker_of(folder)) == []
