@@ -14,6 +14,7 @@ from bootstrap.clusters.containers import machines_of
 from bootstrap.clusters.heartbeat import moment, silent, stale
 from bootstrap.clusters.ports import refuse_taken
 from bootstrap.clusters.tool import ClusterTool
+from bootstrap.containers.images import pull
 from bootstrap.containers.stack import StackOnDocker
 from bootstrap.engine.files import private_folder, write_whole
 from bootstrap.engine.wait import wait_until
@@ -180,6 +181,9 @@ class MachineCluster:
         refuse_taken((self._ports.http, self._ports.https))
         with self._docker.open() as client:
             self._docker.ensure_network(client)
+            for image in self._tool.images:
+                # The tools would pull without a word for minutes, and fail without a way out.
+                pull(client, image, say, cancel.check, another="--set cluster.image=…")
         private_folder(self._state.cluster)
         say("creating its machines")
         self._tool.create(self._state.cluster, cancel)

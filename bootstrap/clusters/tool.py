@@ -35,6 +35,11 @@ class ClusterTool(Protocol):
         """How many there are in which pods run."""
         ...
 
+    @property
+    def images(self) -> Sequence[str]:
+        """Those of its machines."""
+        ...
+
     def configuration(self) -> bytes:
         """What it is given; the cluster is made anew when it changes.
 

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 _LAYER_OVER = frozenset({"Pull complete", "Already exists"})
 
 
-def pull(client: "DockerClient", image: str, say: Callable[[str], None], check: Callable[[], None]) -> None:
+def pull(
+    client: "DockerClient", image: str, say: Callable[[str], None], check: Callable[[], None], *, another: str = ""
+) -> None:
     """Bring an image to the engine unless it is there; `check` is asked between its words and may raise.
 
-    The user's credentials and credential helpers count, as for `docker pull`.
+    The user's credentials and credential helpers count, as for `docker pull`. `another`: how another image is named.
 
     Raises:
         RefusedError: it cannot be had.
@@ -33,11 +35,11 @@ def pull(client: "DockerClient", image: str, say: Callable[[str], None], check: 
         for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
             check()
             if "error" in line:
-                raise _no_image(image, str(line["error"]))
+                raise _no_image(image, str(line["error"]), another)
             if layers.told(line):
                 say(f"pulling {image}: {layers}")
     except APIError as error:
-        raise _no_image(image, str(error.explanation or error)) from error
+        raise _no_image(image, str(error.explanation or error), another) from error
 
 
 def reference(image: str) -> tuple[str, str]:
@@ -70,7 +72,8 @@ class _Layers:
         return f"{sum(self._known.values())} of {len(self._known)} layers"
 
 
-def _no_image(image: str, told: str) -> RefusedError:
+def _no_image(image: str, told: str, another: str) -> RefusedError:
+    named = f"name another one: {another}" if another else "name another one"
     return RefusedError(
-        f"the image {image} cannot be pulled", evidence=told.splitlines()[:5], fix="name another one, or docker load it"
+        f"the image {image} cannot be pulled", evidence=told.splitlines()[:5], fix=f"{named}; or docker load it"
     )

@@ -257,7 +257,7 @@ class ContainerEmulator:
         self._remove(client, container)
 
     def _made(self, client: "DockerClient", cancel: CancelToken, say: Say) -> "Container":
-        pull(client, self._image, say, cancel.check)
+        pull(client, self._image, say, cancel.check, another="--set emulator.image=…")
         if self._folder.kept() != _kind(self._wanted()):
             self._forget_contents(client)
         network = self._docker.ensure_network(client)

@@ -29,6 +29,7 @@ from bootstrap.model.step import (
     RemoveState,
     UninstallRelease,
 )
+from bootstrap.plan import ids
 from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import not_ready
 
@@ -219,7 +220,7 @@ class Performer:
         while not self._cluster_over.is_set():
             cancel.sleep(_POLL_SECONDS)
         if self._kube is None:
-            return Outcome(status=Status.UNCHANGED, detail="the cluster does not run")
+            return Outcome(status=Status.SKIPPED, detail=ids.CLUSTER)
         left = port.ensure(images, cancel, say)
         return _done(f"left for the cluster to pull: {', '.join(left)}" if left else "on every machine")
 

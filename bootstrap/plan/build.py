@@ -8,7 +8,7 @@ from bootstrap.errors import RefusedError
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import Observed, PreparedRelease, ReleaseObserved, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
-from bootstrap.model.stack import Placement, Stack
+from bootstrap.model.stack import Placement, Provider, Stack
 from bootstrap.model.step import (
     Action,
     ApplyCrds,
@@ -35,7 +35,7 @@ from bootstrap.plan.units import Units, cut, fingerprint, not_ready, refs_of
 CLUSTER_TIMEOUT = timedelta(minutes=5)
 EMULATOR_TIMEOUT = timedelta(minutes=2)
 IMAGE_TIMEOUT = timedelta(minutes=10)
-"""What an emulator's image may take to be pulled: LocalStack's has more than a gigabyte."""
+"""What the image of an emulator, or of machines, may take to be pulled: LocalStack's has more than a gigabyte."""
 SEEDS_TIMEOUT = timedelta(minutes=10)
 PULL_TIMEOUT = timedelta(minutes=5)
 IMAGES_TIMEOUT = timedelta(minutes=20)
@@ -119,7 +119,9 @@ def _cluster(stack: Stack, observed: Observed) -> _Row:
         raise RefusedError(f"the cluster of stack {stack.name} is not ours: {found.detail}", fix="rename the stack")
     if found.state is TargetState.RUNNING:
         return ids.CLUSTER, Keep(what="cluster"), _UNCHANGED, CLUSTER_TIMEOUT
-    return ids.CLUSTER, EnsureCluster(spec=stack.cluster), _reason(found.state, found.detail), CLUSTER_TIMEOUT
+    pulled = IMAGE_TIMEOUT if stack.cluster.provider in {Provider.KIND, Provider.K3D} else timedelta()
+    reason = _reason(found.state, found.detail)
+    return ids.CLUSTER, EnsureCluster(spec=stack.cluster), reason, CLUSTER_TIMEOUT + pulled
 
 
 def _emulator(wanted: Wanted, observed: Observed, units: Units) -> _Row:

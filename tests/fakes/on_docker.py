@@ -61,11 +61,16 @@ def free_ports(folder: Path) -> HostPorts:
 
 
 def kind_cluster(
-    folder: Path, *, workers: int = 0, ports: HostPorts | None = None, adopt: bool = False
+    folder: Path,
+    *,
+    workers: int = 0,
+    ports: HostPorts | None = None,
+    adopt: bool = False,
+    image: str = NODE_IMAGE,
 ) -> MachineCluster:
     """A kind cluster of a stack with this state folder; a new provider each time."""
     skip_without(NODE_IMAGE)
-    spec = ClusterSpec(workers=workers, image=NODE_IMAGE, ports=ports or free_ports(folder))
+    spec = ClusterSpec(workers=workers, image=image, ports=ports or free_ports(folder))
     state, docker = StatePaths(folder=folder), docker_of(folder)
     processes = SystemProcesses(SystemClock(), Journal(state.journal, SystemClock()).child)
     tool = Kind(spec, docker.name, real_programs(), processes, os.environ)

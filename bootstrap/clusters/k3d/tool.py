@@ -49,6 +49,11 @@ class K3d:
         declared = k3d_config(self._spec, self.cluster, self._network)
         return int(declared["servers"]) + int(declared["agents"])
 
+    @property
+    def images(self) -> Sequence[str]:
+        """See `ClusterTool.images`."""
+        return (str(k3d_config(self._spec, self.cluster, self._network)["image"]),)
+
     def configuration(self) -> bytes:
         """See `ClusterTool.configuration`."""
         return json.dumps(k3d_config(self._spec, self.cluster, self._network)).encode()

@@ -37,6 +37,11 @@ class Kind:
         """See `ClusterTool.machines`."""
         return len(kind_config(self._spec, self.cluster)["nodes"])
 
+    @property
+    def images(self) -> Sequence[str]:
+        """See `ClusterTool.images`."""
+        return tuple(dict.fromkeys(node["image"] for node in kind_config(self._spec, self.cluster)["nodes"]))
+
     def configuration(self) -> bytes:
         """See `ClusterTool.configuration`."""
         return json.dumps(kind_config(self._spec, self.cluster)).encode()

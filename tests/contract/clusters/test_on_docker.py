@@ -167,3 +167,10 @@ def test_a_taken_port_is_found_before_anything_is_made(folder: Path) -> None:
         with pytest.raises(RefusedError, match=rf"port {ports.http} .* is taken by pid {os.getpid()} "):
             kind_cluster(folder, ports=ports).up(token(), ignore)
     assert left_on_engine(docker_of(folder)) == []
+
+
+def test_an_image_that_cannot_be_had_is_told_of_before_a_machine_is_made(folder: Path) -> None:
+    with pytest.raises(RefusedError, match=r"the image 127\.0\.0\.1:1/nobody:1 cannot be pulled") as raised:
+        kind_cluster(folder, image="127.0.0.1:1/nobody:1").up(token(), ignore)
+    assert "--set cluster.image=" in str(raised.value.fix)
+    assert kind_cluster(folder).observe(token()).state is TargetState.ABSENT

@@ -68,5 +68,6 @@ def test_each_layer_that_is_here_is_told() -> None:
 def test_what_cannot_be_had_is_told_in_the_engines_words() -> None:
     engine = Engine({"error": "manifest unknown"})
     with pytest.raises(RefusedError, match="the image a:1 cannot be pulled") as raised:
-        pull(engine.client(), "a:1", lambda _text: None, lambda: None)
+        pull(engine.client(), "a:1", lambda _text: None, lambda: None, another="--set b=…")
     assert list(raised.value.evidence) == ["manifest unknown"]
+    assert raised.value.fix == "name another one: --set b=…; or docker load it"

@@ -99,7 +99,7 @@ def test_an_early_load_that_fails_is_made_good_once_the_cluster_is_there() -> No
 def test_a_cluster_that_fails_leaves_the_images_on_the_engine() -> None:
     cluster = SlowCluster(World(), error=StepFailedError("no space left"))
     outcome = run_both(cluster, EndsTheCluster(cluster.world, cluster), lambda _text: None)
-    assert (outcome.status, outcome.detail) == (Status.UNCHANGED, "the cluster does not run")
+    assert (outcome.status, outcome.detail) == (Status.SKIPPED, "cluster")
 
 
 def test_a_cluster_that_is_there_is_not_waited_for() -> None:
@@ -113,7 +113,7 @@ def test_machines_that_never_take_them_do_not_hold_up_a_cluster_that_nobody_make
     world = World()
     images = FakeImages(world, looks=1000)
     outcome = performer(FakeCluster(world), images, makes_cluster=False)(IMAGES, token(), lambda _text: None)
-    assert outcome.status is Status.UNCHANGED
+    assert outcome.status is Status.SKIPPED
 
 
 def test_a_provider_without_machines_says_so() -> None:
