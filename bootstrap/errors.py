@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
 
 
 class ExitCode(IntEnum):
@@ -39,7 +38,7 @@ class Place:
 class BootstrapError(Exception):
     """Something the user can act on; anything else that escapes is a bug (exit 70)."""
 
-    exit_code: ClassVar[ExitCode] = ExitCode.STEP_FAILED
+    exit_code: ExitCode = ExitCode.STEP_FAILED
 
     def __init__(
         self,
@@ -112,3 +111,22 @@ class CancelledError(BootstrapError):
     """The user, or another step's failure under --fail-fast, stopped this (exit 130)."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+class SeveralError(BootstrapError):
+    """Errors that do not hide each other; the first one's exit code."""
+
+    def __init__(self, errors: Sequence[BootstrapError]) -> None:
+        super().__init__("\n".join(error.what for error in errors))
+        self.errors = tuple(errors)
+        self.exit_code = errors[0].exit_code
+
+
+def raise_all(errors: Sequence[BootstrapError]) -> None:
+    """Raise what there is; return when there is nothing.
+
+    Raises:
+        BootstrapError: the one that there is, or a SeveralError.
+    """
+    if errors:
+        raise errors[0] if len(errors) == 1 else SeveralError(errors)

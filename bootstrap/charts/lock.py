@@ -7,7 +7,7 @@ from pathlib import Path
 from bootstrap.engine.files import write_whole
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.flux.scalars import YamlError, load
-from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, RepositoryChart
+from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, RepositoryChart, UnknownChart
 
 FILE_NAME = "bootstrap.lock"
 _HEAD = "# Written by bootstrap; change it with: bootstrap lock --upgrade\n"
@@ -41,7 +41,7 @@ class ChartLock:
 
 
 def lock_key(ref: ChartRef) -> str | None:
-    """The reference as text; None for a chart on disk."""
+    """The reference as text; None for a chart on disk, or that no one knows."""
     match ref:
         case RepositoryChart():
             return f"{ref.url.rstrip('/')} {ref.name} {ref.version}"
@@ -49,7 +49,7 @@ def lock_key(ref: ChartRef) -> str | None:
             return f"{ref.url} {ref.digest or ref.semver or ref.tag or ref.version or '*'}"
         case GitChart():
             return f"{ref.url} {ref.path} {ref.commit or ref.ref_name or ref.semver or ref.tag or ref.branch or 'HEAD'}"
-        case LocalChart():
+        case LocalChart() | UnknownChart():
             return None
 
 

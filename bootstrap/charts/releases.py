@@ -1,9 +1,11 @@
 """Helm charts and releases of one stack: the port `Charts`, put together."""
 
-import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 from bootstrap.charts import crds
 from bootstrap.charts.archive import read_archive
@@ -23,7 +25,7 @@ from bootstrap.charts.unknown_values import UnknownValue, unknown_values
 from bootstrap.charts.workloads import unready_releases
 from bootstrap.clock import CancelToken
 from bootstrap.engine.ports import Programs
-from bootstrap.errors import InvalidError, Place, Problem, StepFailedError
+from bootstrap.errors import BootstrapError, InvalidError, Place, Problem, StepFailedError
 from bootstrap.kube.cluster import Clusters
 from bootstrap.kube.convert import Converter
 from bootstrap.model.event import Say
@@ -34,6 +36,8 @@ from bootstrap.model.stack import StatePaths
 from bootstrap.process import Processes
 
 _RENDERS_AT_ONCE = 4
+_T = TypeVar("_T")
+_Failure: TypeAlias = InvalidError | StepFailedError
 
 
 class HelmCharts:
@@ -70,16 +74,16 @@ class HelmCharts:
         before every install.
 
         Raises:
-            InvalidError: a chart on disk is none; with `locked`, a reference that the lock file does not name.
-            StepFailedError: a chart cannot be rendered.
+            InvalidError: with `locked`, a reference that the lock file does not name.
         """
         lock = self._sources.lock
         if self._locked:
             _refuse_unlocked(releases, lock)
-        charts = {release.id: self._sources.find(release, lock) for release in releases}
-        found = [(release, chart) for release in releases if (chart := charts[release.id]) is not None]
+        charts = {release.id: _attempted(partial(self._sources.find, release, lock)) for release in releases}
+        found = [(release, chart) for release in releases if isinstance(chart := charts[release.id], StoredChart)]
         rendered = self._render_all(found, frozenset(), cancel)
-        self._known_apis |= {api for each in rendered.values() for api in api_versions(_definitions(each))}
+        whole = [each for each in rendered.values() if isinstance(each, Rendered)]
+        self._known_apis |= {api for each in whole for api in api_versions(_definitions(each))}
         asking = [(release, chart) for release, chart in found if is_concerned(chart.asked_apis, self._known_apis)]
         rendered |= self._render_all(asking, self._known_apis, cancel)
         return {release.id: _prepared(release, charts[release.id], rendered.get(release.id)) for release in releases}
@@ -93,7 +97,7 @@ class HelmCharts:
         api = self._clusters.api(kube, cancel)
         unready = {} if kube.simulated else unready_releases(api, cancel)
         return {
-            key: dataclasses.replace(revision.observed, unready=unready.get(key, ""))
+            key: replace(revision.observed, unready=unready.get(key, ""))
             for key, revision in newest(api, cancel).items()
         }
 
@@ -157,24 +161,35 @@ class HelmCharts:
 
     def _render_all(
         self, charts: Sequence[tuple[Release, StoredChart]], apis: frozenset[str], cancel: CancelToken
-    ) -> dict[str, Rendered]:
+    ) -> "dict[str, Rendered | _Failure]":
         capabilities = Capabilities(kube_version=self._kube_version, api_versions=tuple(sorted(apis)))
 
-        def render(pair: tuple[Release, StoredChart]) -> Rendered:
-            return self._renders.render(*pair, capabilities, cancel)
+        def render(pair: tuple[Release, StoredChart]) -> Rendered | _Failure:
+            return _attempted(partial(self._renders.render, *pair, capabilities, cancel))
 
         with ThreadPoolExecutor(max_workers=_RENDERS_AT_ONCE) as pool:
             rendered = list(pool.map(render, charts))
         return {release.id: each for (release, _), each in zip(charts, rendered, strict=True)}
 
 
-def _prepared(release: Release, chart: StoredChart | None, rendered: Rendered | None) -> PreparedRelease:
-    if chart is None or rendered is None:
-        return PreparedRelease(release=release)
-    return PreparedRelease(
-        release=release,
-        chart_digest=chart.digest,
-        fingerprint=fingerprint(release, chart),
+def _attempted(act: Callable[[], _T]) -> "_T | _Failure":
+    """What it gives, or what is wrong with this one release."""
+    try:
+        return act()
+    except (InvalidError, StepFailedError) as error:
+        return error
+
+
+def _prepared(
+    release: Release, chart: "StoredChart | _Failure | None", rendered: "Rendered | _Failure | None"
+) -> PreparedRelease:
+    if chart is None or isinstance(chart, BootstrapError):
+        return PreparedRelease(release=release, failure=chart)
+    known = PreparedRelease(release=release, chart_digest=chart.digest, fingerprint=fingerprint(release, chart))
+    if rendered is None or isinstance(rendered, BootstrapError):
+        return replace(known, failure=rendered)
+    return replace(
+        known,
         crds=_definitions(rendered),
         manifests=(*rendered.objects, *rendered.hooks),
     )

@@ -16,7 +16,7 @@ from bootstrap.clock import CancelToken
 from bootstrap.errors import InvalidError, Place, Problem, StepFailedError
 from bootstrap.flux.scalars import YamlError, load
 from bootstrap.model.event import Say
-from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, Release, RepositoryChart
+from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, Release, RepositoryChart, UnknownChart
 from bootstrap.process import CommandFailedError, Processes
 
 _SECONDS = 300.0
@@ -108,6 +108,8 @@ class ChartSources:
             case OciChart():
                 say(f"pulling {ref.url}")
                 return self._pull_oci(ref, cancel)
+            case UnknownChart(reason=reason):
+                raise StepFailedError(reason)
 
     def _pull_git(self, ref: GitChart, cancel: CancelToken, say: Say) -> StoredChart:
         with tempfile.TemporaryDirectory(prefix="bootstrap-chart-") as temporary:

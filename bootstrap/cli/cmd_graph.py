@@ -4,7 +4,7 @@ import click
 
 from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
 from bootstrap.config.flags import SettingFlags
-from bootstrap.errors import ExitCode
+from bootstrap.errors import ExitCode, raise_all
 
 
 @click.command("graph")
@@ -23,5 +23,7 @@ def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions, outp
     from bootstrap.console.graph import graph_text  # noqa: PLC0415
     from bootstrap.engine.flow import PlanOptions  # noqa: PLC0415
 
-    show(graph_text(planning(stack, tell, flags, PlanOptions()).plan, output))
+    planned = planning(stack, tell, flags, PlanOptions(tolerant=True))
+    show(graph_text(planned.plan, output))
+    raise_all(planned.failures)
     return ExitCode.OK

@@ -6,7 +6,7 @@ import click
 
 from bootstrap.cli.options import StackOptions, TellOptions, output_option, run_options, stack_options, tell_options
 from bootstrap.config.flags import SettingFlags
-from bootstrap.errors import ExitCode
+from bootstrap.errors import ExitCode, raise_all
 
 
 @click.command("images")
@@ -24,9 +24,10 @@ def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions, outp
     from bootstrap.cli.running import rendering, show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.plan.images import images_of  # noqa: PLC0415
 
+    rendered = rendering(stack, tell, flags, None)
     pairs = [
         (one.release.id, image)
-        for one in rendering(stack, tell, flags, None)
+        for one in rendered.releases
         for image in dict.fromkeys(image for manifest in one.manifests or () for image in images_of(manifest))
     ]
     if output == "json":
@@ -35,4 +36,5 @@ def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions, outp
     else:
         width = max((len(release) for release, _ in pairs), default=0)
         show("".join(f"{release:<{width}}  {image}\n" for release, image in pairs))
+    raise_all(rendered.failures)
     return ExitCode.OK

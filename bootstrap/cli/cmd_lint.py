@@ -4,7 +4,7 @@ import click
 
 from bootstrap.cli.options import StackOptions, TellOptions, output_option, run_options, stack_options, tell_options
 from bootstrap.config.flags import SettingFlags
-from bootstrap.errors import ExitCode
+from bootstrap.errors import ExitCode, raise_all
 
 
 @click.command("lint")
@@ -26,6 +26,7 @@ def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions, outp
     from bootstrap.cli.running import linting, show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.notes import notes_json, notes_text  # noqa: PLC0415
 
-    notes = linting(stack, tell, flags)
+    notes, failures = linting(stack, tell, flags)
     show(notes_json(notes) if output == "json" else notes_text(notes))
+    raise_all(failures)
     return ExitCode.INVALID if strict and not all(note.expected for note in notes) else ExitCode.OK

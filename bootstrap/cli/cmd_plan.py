@@ -4,7 +4,7 @@ import click
 
 from bootstrap.cli.options import StackOptions, TellOptions, output_option, run_options, stack_options, tell_options
 from bootstrap.config.flags import SettingFlags
-from bootstrap.errors import ExitCode
+from bootstrap.errors import ExitCode, raise_all
 
 
 @click.command("plan")
@@ -31,6 +31,8 @@ def command(  # noqa: PLR0913 - one parameter per flag
 ) -> int:
     """Show what up would do, each step with what it needs and its reason; change nothing.
 
+    What is wrong with the repository is told after the plan of all else.
+
     \b
       bootstrap plan                     stack dev of this project
       bootstrap plan --output json       for programs
@@ -41,7 +43,9 @@ def command(  # noqa: PLR0913 - one parameter per flag
     from bootstrap.console.plan import plan_json, plan_text  # noqa: PLC0415
     from bootstrap.engine.flow import PlanOptions  # noqa: PLC0415
 
-    planned = planning(stack, tell, flags, PlanOptions(only=only, skip=skip, prune=prune, strict=strict))
+    options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict, tolerant=True)
+    planned = planning(stack, tell, flags, options)
     plan, given = planned.plan, planned.configuration if tell.verbosity > 0 else None
     show(plan_json(plan, given) if output == "json" else plan_text(plan, given))
+    raise_all(planned.failures)
     return ExitCode.WOULD_CHANGE if tell_changes and plan.changes else ExitCode.OK

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from bootstrap.errors import BootstrapError, CancelledError, ExitCode
+from bootstrap.errors import BootstrapError, CancelledError, ExitCode, SeveralError
 
 _EXIT_CODES = """\b
 Exit codes: 0 ok · 1 a step failed · 2 usage · 3 invalid files or an impossible combination ·
@@ -132,10 +132,11 @@ def tell_error(error: BootstrapError, arguments: list[str]) -> None:
     from bootstrap.console.records import error_record, line  # noqa: PLC0415
     from bootstrap.console.stream import write_text  # noqa: PLC0415
 
-    if wants_json(arguments, os.environ):
-        write_text(sys.stderr, line(error_record(error, at=SystemClock().now())))
-    else:
-        write_text(sys.stderr, error_text(error))
+    for one in error.errors if isinstance(error, SeveralError) else (error,):
+        if wants_json(arguments, os.environ):
+            write_text(sys.stderr, line(error_record(one, at=SystemClock().now())))
+        else:
+            write_text(sys.stderr, error_text(one))
 
 
 def _tell_bug(error: Exception) -> None:

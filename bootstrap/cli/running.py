@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Protocol, TextIO
@@ -22,6 +22,7 @@ from bootstrap.console.choose import choose_renderer
 from bootstrap.console.logfile import LogRenderer, log_path
 from bootstrap.console.mask import SECRETS
 from bootstrap.console.records import JsonRenderer
+from bootstrap.console.rendered import Rendered
 from bootstrap.console.renderer import FanOut, Renderer
 from bootstrap.console.stream import write_result, write_text
 from bootstrap.containers.stack import StackOnDocker
@@ -31,6 +32,7 @@ from bootstrap.engine.flow import (
     PlanOptions,
     Platform,
     RunOptions,
+    failures_of,
     fetch_programs,
     lint_all,
     plan_up,
@@ -38,11 +40,11 @@ from bootstrap.engine.flow import (
 )
 from bootstrap.engine.lock import hold
 from bootstrap.engine.status import read_status
-from bootstrap.errors import ExitCode, RefusedError
+from bootstrap.errors import BootstrapError, ExitCode, RefusedError, raise_all
 from bootstrap.kube.difference import KubeDifferences, ObjectDifference
 from bootstrap.model.event import Emit
 from bootstrap.model.lease import Term
-from bootstrap.model.observed import PreparedRelease, TargetState
+from bootstrap.model.observed import TargetState
 from bootstrap.model.release import Note
 from bootstrap.model.stack import Provider
 from bootstrap.model.status import StatusReport
@@ -144,22 +146,24 @@ def status_of(stack: StackOptions, tell: TellOptions, flags: SettingFlags) -> St
         return read_status(opened.platform, cancel)
 
 
-def rendering(
-    stack: StackOptions, tell: TellOptions, flags: SettingFlags, release: str | None
-) -> tuple[PreparedRelease, ...]:
-    """The rendered releases of a stack, or the one that is named; charts that are not here are pulled first."""
+def rendering(stack: StackOptions, tell: TellOptions, flags: SettingFlags, release: str | None) -> Rendered:
+    """All that a stack would install, or the release that is named; charts that are not here are pulled first."""
     del tell
     opened, cancel = _opened(stack, flags)
     with interruptible(cancel, opened.processes):
-        releases = opened.platform.read(cancel).releases
+        repo = opened.platform.read(cancel)
         if release is not None:
-            wanted = find_step(release, [ids.release(one.id) for one in releases])
-            releases = tuple(one for one in releases if ids.release(one.id) == wanted)
-        return prepare_all(opened.platform, releases, told_on_stderr, cancel)
+            wanted = find_step(release, [ids.release(one.id) for one in repo.releases])
+            named = tuple(one for one in repo.releases if ids.release(one.id) == wanted)
+            repo = replace(repo, releases=named, kustomizations=())
+        prepared = prepare_all(opened.platform, repo.releases, told_on_stderr, cancel)
+        return Rendered(releases=prepared, kustomizations=repo.kustomizations, failures=failures_of(repo, prepared))
 
 
-def linting(stack: StackOptions, tell: TellOptions, flags: SettingFlags) -> tuple[Note, ...]:
-    """All that can be said against a stack without a cluster."""
+def linting(
+    stack: StackOptions, tell: TellOptions, flags: SettingFlags
+) -> tuple[tuple[Note, ...], tuple[BootstrapError, ...]]:
+    """All that can be said against a stack without a cluster, and what is wrong with it."""
     del tell
     opened, cancel = _opened(stack, flags)
     with interruptible(cancel, opened.processes):
@@ -218,12 +222,13 @@ def locking(stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, upgr
     del tell
     opened, cancel = _opened(stack, flags)
     with interruptible(cancel, opened.processes):
-        releases = opened.platform.read(cancel).releases
+        repo = opened.platform.read(cancel)
+        raise_all(failures_of(repo, ()))
         if upgrade:
-            lock = opened.charts.upgraded_lock(releases, cancel, told_on_stderr)
+            lock = opened.charts.upgraded_lock(repo.releases, cancel, told_on_stderr)
             write_lock(opened.lock_file, lock)
         else:
-            prepare_all(opened.platform, releases, told_on_stderr, cancel)
+            raise_all(failures_of(repo, prepare_all(opened.platform, repo.releases, told_on_stderr, cancel)))
         return opened.lock_file, len(read_lock(opened.lock_file).charts)
 
 

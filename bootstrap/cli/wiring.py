@@ -460,7 +460,13 @@ def _read(parts: _Parts, cancel: CancelToken) -> FluxRepo:
     from bootstrap.kube.reading import read_source  # noqa: PLC0415 - `--help` imports no adapter
 
     return read_source(
-        source, parts.programs, parts.processes, cancel, variables=parts.stack.variables, environment=os.environ
+        source,
+        parts.programs,
+        parts.processes,
+        cancel,
+        variables=parts.stack.variables,
+        environment=os.environ,
+        tolerant=True,
     )
 
 

@@ -1,11 +1,15 @@
-"""What releases are made of, as YAML and as JSON."""
+"""What Kustomizations and releases are made of, as YAML and as JSON."""
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bootstrap.errors import BootstrapError
+from bootstrap.model.kube import Manifest
 from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.release import Kustomization
 
 if TYPE_CHECKING:  # loads slowly
     import yaml
@@ -17,18 +21,33 @@ _READ_OTHERWISE = (
 )
 
 
-def rendered_yaml(releases: Sequence[PreparedRelease]) -> str:
-    """Every object as a YAML document, after a comment that names its release."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rendered:
+    """All that would be installed: of Kustomizations and of releases."""
+
+    releases: tuple[PreparedRelease, ...]
+    kustomizations: tuple[Kustomization, ...] = ()
+    failures: tuple[BootstrapError, ...] = ()
+    """What is wrong with those that are not whole."""
+
+    def plain(self, *, flux: bool) -> Iterator[tuple[str, Sequence[Manifest]]]:
+        """By Kustomization what it applies; with `flux` its HelmReleases and the like too."""
+        for one in self.kustomizations:
+            yield one.id, one.built if flux else one.objects
+
+
+def rendered_yaml(rendered: Rendered, *, flux: bool = False) -> str:
+    """Every object as a YAML document, after a comment that names the Kustomization or release it is of."""
     import yaml  # noqa: PLC0415 - only here
 
     dumper = _dumper()
-    documents = []
-    for one in releases:
-        documents += [
-            f"---\n# {one.release.id}\n{yaml.dump(manifest, Dumper=dumper, sort_keys=False, width=1000)}"
-            for manifest in _objects(one)
-        ]
-    return "".join(documents)
+    parts = [(f"Kustomization {name}", objects) for name, objects in rendered.plain(flux=flux)]
+    parts += [(one.release.id, _objects(one)) for one in rendered.releases]
+    return "".join(
+        f"---\n# {name}\n{yaml.dump(manifest, Dumper=dumper, sort_keys=False, width=1000)}"
+        for name, objects in parts
+        for manifest in objects
+    )
 
 
 def _dumper() -> "type[yaml.SafeDumper]":
@@ -43,13 +62,14 @@ def _dumper() -> "type[yaml.SafeDumper]":
     return Dumper
 
 
-def rendered_json(releases: Sequence[PreparedRelease]) -> str:
-    """`{"version": 1, "releases": [{"release", "objects"}]}`."""
-    found = [{"release": one.release.id, "objects": _objects(one)} for one in releases]
-    return json.dumps({"version": 1, "releases": found}, indent=2) + "\n"
+def rendered_json(rendered: Rendered, *, flux: bool = False) -> str:
+    """`{"version": 1, "kustomizations": [{"kustomization", "objects"}], "releases": [{"release", "objects"}]}`."""
+    plain = [{"kustomization": name, "objects": list(objects)} for name, objects in rendered.plain(flux=flux)]
+    releases = [{"release": one.release.id, "objects": _objects(one)} for one in rendered.releases]
+    return json.dumps({"version": 1, "kustomizations": plain, "releases": releases}, indent=2) + "\n"
 
 
-def _objects(prepared: PreparedRelease) -> list[object]:
+def _objects(prepared: PreparedRelease) -> list[Manifest]:
     """CRDs of the chart's crds/ folder first, as they are applied, then what its templates give."""
     rendered = list(prepared.manifests or ())
     return [*(one for one in prepared.crds if one not in rendered), *rendered]

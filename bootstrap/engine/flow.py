@@ -3,7 +3,7 @@
 import contextlib
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -39,7 +39,7 @@ from bootstrap.model.event import (
 from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.lease import Term, renewed
 from bootstrap.model.observed import Observed, PreparedRelease, TargetState
-from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
+from bootstrap.model.release import FluxRepo, Kustomization, Note, Release, UnknownChart
 from bootstrap.model.stack import Provider, Stack, StatePaths
 from bootstrap.model.status import Health
 from bootstrap.model.step import ApplyObjects, EnsureCluster, InstallRelease, Plan, PullChart, StepId
@@ -107,6 +107,8 @@ class PlanOptions:
     prune: bool = False
     strict: bool = False
     """Notes are problems."""
+    tolerant: bool = False
+    """For who only looks: what is wrong with the repository is told beside the plan, see `Planning.failures`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,6 +136,18 @@ class Planning:
     observed: Observed
     configuration: Mapping[str, Any] | None = None
     """What the program that makes the cluster is given."""
+
+    @property
+    def failures(self) -> tuple[BootstrapError, ...]:
+        """What keeps this plan from being run to its end."""
+        return failures_of(self.wanted.repo, self.wanted.prepared.values())
+
+
+def failures_of(repo: FluxRepo, prepared: Iterable[PreparedRelease]) -> tuple[BootstrapError, ...]:
+    """What is wrong with a repository and its releases, each once."""
+    read = (InvalidError(repo.problems),) if repo.problems else ()
+    told = {one.failure.what: one.failure for one in prepared if one.failure is not None}
+    return (*read, *told.values())
 
 
 def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Planning:
@@ -205,11 +219,11 @@ def down(platform: Platform, how: RunOptions, *, emit: Emit, cancel: CancelToken
     return report
 
 
-def lint_all(platform: Platform, say: Say, cancel: CancelToken) -> tuple[Note, ...]:
-    """All that can be said against the stack without a cluster; charts that are not here are pulled first.
+def lint_all(platform: Platform, say: Say, cancel: CancelToken) -> tuple[tuple[Note, ...], tuple[BootstrapError, ...]]:
+    """All that can be said against the stack without a cluster, and what is wrong; charts are pulled first.
 
     Raises:
-        InvalidError, StepFailedError: its files are wrong, or a chart cannot be had or rendered.
+        InvalidError: its stack file or its fixtures are wrong.
     """
     repo = platform.read(cancel)
     platform.check()
@@ -219,7 +233,8 @@ def lint_all(platform: Platform, say: Say, cancel: CancelToken) -> tuple[Note, .
     steps = [ids.objects(one.id) if isinstance(one, Kustomization) else ids.release(one.id) for one in units]
     # A suspended release is looked at too: its day may come.
     steps += [ids.release(one.id) for one in repo.releases]
-    return (*repo.notes, *platform.preflight(wanted, steps))
+    notes = (*repo.notes, *platform.preflight(wanted, steps))
+    return notes, failures_of(repo, prepared.values())
 
 
 def prepare_all(
@@ -227,17 +242,41 @@ def prepare_all(
 ) -> tuple[PreparedRelease, ...]:
     """The releases, rendered; charts that are not in the cache are pulled first.
 
-    Raises:
-        StepFailedError: a chart cannot be pulled or rendered.
+    A chart that cannot be had is the `failure` of its releases.
     """
     prepared = platform.ports.charts.prepare(releases, cancel)
-    lacking = [one for one in releases if prepared[one.id].chart_digest is None]
-    for one in lacking:
-        say(f"pulling the chart of {one.id}")
-        platform.ports.charts.pull(one, cancel, say)
+    lacking = [one for one in releases if _is_to_be_pulled(prepared[one.id])]
+    failed = {} if not lacking else _pull_all(platform, lacking, say, cancel)
     if lacking:
         prepared = platform.ports.charts.prepare(releases, cancel)
-    return tuple(prepared[one.id] for one in releases)
+    return tuple(replace(prepared[one.id], failure=prepared[one.id].failure or failed.get(one.id)) for one in releases)
+
+
+def _is_to_be_pulled(prepared: PreparedRelease) -> bool:
+    unknown = isinstance(prepared.release.chart, UnknownChart)
+    return prepared.chart_digest is None and prepared.failure is None and not unknown
+
+
+def _pull_all(
+    platform: Platform, releases: Sequence[Release], say: Say, cancel: CancelToken
+) -> Mapping[str, BootstrapError]:
+    """Pull each chart once, several at a time; what was wrong, by release."""
+    users: dict[str, list[Release]] = {}
+    for one in releases:
+        users.setdefault(repr((one.chart, one.values_files)), []).append(one)
+
+    def pull(group: Sequence[Release]) -> BootstrapError | None:
+        try:
+            platform.ports.charts.pull(group[0], cancel, say)
+        except CancelledError:
+            raise
+        except BootstrapError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(max_workers=_PULLS_AT_ONCE, thread_name_prefix="pull") as pool:
+        ended = list(pool.map(pull, users.values()))
+    return {one.id: error for group, error in zip(users.values(), ended, strict=True) if error for one in group}
 
 
 def fetch_programs(platform: Platform, emit: Emit) -> None:
@@ -275,18 +314,7 @@ def _pull_charts(platform: Platform, releases: Sequence[Release], emit: Emit, ca
     clock, started = platform.clock, platform.clock.monotonic()
     emit(StepStarted(at=clock.now(), step=CHARTS, reason=f"not in the cache: {', '.join(one.id for one in releases)}"))
     within = cancel.within(_PULL_SECONDS, "pulling charts")
-
-    def pull(release: Release) -> bool:
-        try:
-            platform.ports.charts.pull(release, within, lambda _text: None)
-        except CancelledError:
-            raise
-        except BootstrapError:
-            return False
-        return True
-
-    with ThreadPoolExecutor(max_workers=_PULLS_AT_ONCE, thread_name_prefix="pull") as pool:
-        count = sum(pool.map(pull, releases))
+    count = len(releases) - len(_pull_all(platform, releases, lambda _text: None, within))
     outcome = Outcome(status=Status.DONE, detail=f"{count} of {len(releases)} pulled")
     emit(StepFinished(at=clock.now(), step=CHARTS, outcome=outcome, seconds=clock.monotonic() - started))
     return count > 0
@@ -319,6 +347,8 @@ def remove_state(platform: Platform, *, keep_data: bool = False) -> str:
 
 def _wanted(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Wanted:
     repo = platform.read(cancel)
+    if repo.problems and not options.tolerant:
+        raise InvalidError(repo.problems)
     prepared = platform.ports.charts.prepare(repo.releases, cancel)
     wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared, prune=options.prune)
     wanted = replace(wanted, preload=platform.ports.images is not None)

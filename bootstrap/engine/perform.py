@@ -190,9 +190,13 @@ class Performer:
         return _done(f"{count} established")
 
     def _install(self, prepared: PreparedRelease, cancel: CancelToken, say: Say) -> Outcome:
-        if prepared.chart_digest is None:
+        late = prepared.chart_digest is None
+        if late:
             # Its chart was pulled in this run, after the plan was made: its CRDs had no step of their own.
             prepared = self._ports.charts.prepare([prepared.release], cancel)[prepared.release.id]
+        if prepared.failure is not None:
+            raise prepared.failure
+        if late:
             self._apply_crds(prepared, cancel, say)
         if self._is_deployed(prepared, cancel):
             return _unchanged()

@@ -99,7 +99,10 @@ class Charts(Protocol):
     """Helm charts and releases."""
 
     def prepare(self, releases: Sequence[Release], cancel: CancelToken) -> Mapping[str, PreparedRelease]:
-        """By release id; rendered where the chart is in the cache or on disk. Pulls nothing."""
+        """By release id; rendered where the chart is in the cache or on disk. Pulls nothing.
+
+        What is wrong with one of them is its `failure`: the others are as if it were not.
+        """
         ...
 
     def pull(self, release: Release, cancel: CancelToken, say: Say) -> str:

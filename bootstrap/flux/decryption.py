@@ -40,8 +40,8 @@ def decrypted(manifest: dict[str, Any], subject: Subject, decrypt: Decrypt | Non
         if "sops" in manifest:
             plain = json.loads(_run(decrypt, json.dumps(manifest).encode(), "json"))
             return {key: value for key, value in plain.items() if key != "sops"}
-        if manifest.get("kind") == "Secret":
-            return {**manifest, "data": _entries(manifest.get("data") or {}, subject, decrypt)}
+        if manifest.get("kind") == "Secret" and manifest.get("data"):
+            return {**manifest, "data": _entries(manifest["data"], subject, decrypt)}
     except BootstrapError as error:
         subject.problem(f"is encrypted with SOPS and cannot be decrypted: {error.what}", "sops")
     return manifest

@@ -115,16 +115,19 @@ def _objects(
         when = "cannot be read" if variables is None else "is no YAML any more once its variables are replaced"
         text.problem(f"{when}: {error}")
         return
-    if not _is_object(manifest):
+    if not is_object(manifest):
         text.problem("is no Kubernetes object: it needs apiVersion, kind and metadata.name")
         return
     yield manifest
 
 
-def _is_object(manifest: object) -> bool:
+def is_object(manifest: object) -> bool:
+    """Whether it has a kind and a name; nothing more is known of what a repository holds."""
     if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict):
         return False
-    return bool(manifest.get("apiVersion") and manifest.get("kind") and manifest["metadata"].get("name"))
+    metadata = manifest["metadata"]
+    named = (manifest.get("apiVersion"), manifest.get("kind"), metadata.get("name"))
+    return all(isinstance(one, str) and one for one in named) and isinstance(metadata.get("namespace"), str | None)
 
 
 def _readable(text: _Text, decrypt: Decrypt | None) -> _Text:

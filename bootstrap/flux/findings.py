@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.errors import Place, Problem
 from bootstrap.flux.places import Places
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.release import Note
@@ -43,14 +43,9 @@ class Findings:
             for topic in self._topics.values()
         )
 
-    def check(self) -> None:
-        """Return when nothing is wrong.
-
-        Raises:
-            InvalidError: with every problem.
-        """
-        if self._problems:
-            raise InvalidError(tuple(self._problems))
+    def problems(self) -> tuple[Problem, ...]:
+        """All problems, in the order they were found in."""
+        return tuple(self._problems)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

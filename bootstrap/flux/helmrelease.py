@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from bootstrap.flux.chartsource import ChartSource, chart_source
@@ -15,7 +14,7 @@ from bootstrap.flux.sources import Sources
 from bootstrap.flux.store import Store, contents
 from bootstrap.flux.values import ValuesError, merged
 from bootstrap.model.kube import Manifest
-from bootstrap.model.release import LocalChart, Release, ValuesFrom
+from bootstrap.model.release import Release, UnknownChart, ValuesFrom
 
 GROUP = "helm.toolkit.fluxcd.io"
 _VERSIONS = ("v2", "v2beta1", "v2beta2")
@@ -26,7 +25,7 @@ _MAX_HISTORY = 5
 _UNLIMITED = -1
 _NOT_RECONCILED = "has no effect: nothing is reconciled after the run"
 _OWN_CREDENTIALS = "has no effect: everything is done with the stack's own credentials"
-_UNKNOWN = ChartSource(chart=LocalChart(path=Path()))
+_UNKNOWN = ChartSource(chart=UnknownChart(reason="its chart cannot be told from the repository"))
 
 
 def release_name(name: str, *, target_namespace: str | None = None, given: str | None = None) -> str:

@@ -39,12 +39,14 @@ def read_repo(
     origin: str | None = None,
     variables: Mapping[str, str] | None = None,
     decrypt: Decrypt | None = None,
+    tolerant: bool = False,
 ) -> FluxRepo:
     """Everything that the entry leads to, in listed order. Nothing is written into the repository.
 
     `origin` is the address of the repository's own remote: a source with that address is the tree on disk, as is the
     one that the entry's Kustomizations name. `variables` go over `source.substitute`, which goes over what the
-    repository says. `build` is called from several threads at once.
+    repository says. `build` is called from several threads at once. What is wrong is raised, all at once; for who only
+    wants to look, `tolerant`, it is in `FluxRepo.problems` beside all that could be read.
 
     Raises:
         InvalidError: with every problem found.
@@ -66,8 +68,10 @@ def read_repo(
     repo = FluxRepo(kustomizations=kustomizations, releases=releases)
     _check_graph(repo, findings)
     _note_suspended(repo, findings)
-    findings.check()
-    return replace(repo, notes=findings.notes())
+    problems = findings.problems()
+    if problems and not tolerant:
+        raise InvalidError(problems)
+    return replace(repo, notes=findings.notes(), problems=problems)
 
 
 def _note_suspended(repo: FluxRepo, findings: Findings) -> None:
@@ -126,6 +130,7 @@ def _kustomization(expanded: Expanded, findings: Findings) -> Kustomization:
         namespace=declared.namespace,
         name=declared.name,
         objects=tuple(manifest for manifest in plain if _is_applied(manifest, declared, findings)),
+        built=expanded.manifests,
         releases=tuple(
             dict.fromkeys(f"{ref_of(one).namespace or ''}/{ref_of(one).name}" for one in _helm_releases(expanded))
         ),

@@ -1,5 +1,6 @@
 """Says where a chart or a Kustomization comes from: this repository, another one, a Helm repository, a registry."""
 
+import json
 import posixpath
 import re
 from collections import Counter
@@ -44,11 +45,20 @@ class Sources:
         self._own = ranked[0] if ranked else None
 
     def is_working_tree(self, ref: SourceRef) -> bool:
-        """Whether what this source names is the tree on disk."""
+        """Whether what this source names is the tree on disk: not so when it is another branch of it."""
         if ref == self._own:
             return True
         url = self.url(ref)
-        return url is not None and self._origin is not None and _same(url, self._origin)
+        if url is None or self._origin is None or not _same(url, self._origin):
+            return False
+        own = None if self._own is None else self._version(self._own)
+        return own is None or self._version(ref) in {None, own}
+
+    def _version(self, ref: SourceRef) -> str | None:
+        """Which branch, tag or commit it names; None when it names none."""
+        manifest = self._store.find(ref.kind, ref.namespace, ref.name)
+        named = None if manifest is None else (manifest.get("spec") or {}).get("ref")
+        return json.dumps(named, sort_keys=True) if named else None
 
     def url(self, ref: SourceRef) -> str | None:
         """Its address; None when it is not declared in the repository."""
@@ -92,6 +102,7 @@ class Sources:
             folder = self._root / inside(chart)
             if not (folder / "Chart.yaml").is_file():
                 asker.problem(f"there is no chart at {inside(chart)} (no Chart.yaml)", path)
+                return None
             return LocalChart(path=folder)
         spec = self._spec(ref, asker, path)
         if spec is None:

@@ -13,7 +13,7 @@ from bootstrap.model.stack import SourceSpec
 from bootstrap.process import Command, Processes
 
 
-def read_source(
+def read_source(  # noqa: PLR0913 - what differs between its two callers
     source: SourceSpec,
     programs: Programs,
     processes: Processes,
@@ -21,6 +21,7 @@ def read_source(
     *,
     variables: Mapping[str, str],
     environment: Mapping[str, str],
+    tolerant: bool = False,
 ) -> FluxRepo:
     """See `read_repo`; kustomize is the one inside kubectl, secrets are decrypted by `sops` where PATH has it."""
     kustomize = Kustomize(programs, processes)
@@ -30,6 +31,7 @@ def read_source(
         origin=_origin(source.root, processes, cancel),
         variables=variables,
         decrypt=sops_decrypt(environment, processes, cancel),
+        tolerant=tolerant,
     )
 
 

@@ -1,6 +1,6 @@
 """Kubernetes objects and the way to a cluster."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,23 @@ class ObjectRef:
         return self.api_version.rpartition("/")[0]
 
 
+def mapping_in(value: object, *path: str) -> Mapping[str, Any]:
+    """The mapping that stands there; an empty one for anything else, as what a repository holds need not be valid."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def mappings_in(value: object, *path: str) -> Sequence[Mapping[str, Any]]:
+    """The mappings of the list that stands there; none for anything else."""
+    *way, last = path
+    listed = mapping_in(value, *way).get(last)
+    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list | tuple) else []
+
+
 def ref_of(manifest: Manifest) -> ObjectRef:
     """The name of this object."""
-    metadata = manifest.get("metadata") or {}
+    metadata = mapping_in(manifest, "metadata")
     return ObjectRef(
         api_version=str(manifest.get("apiVersion", "")),
         kind=str(manifest.get("kind", "")),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bootstrap.errors import BootstrapError
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
 from bootstrap.model.release import Note, Release
 
@@ -127,6 +128,8 @@ class PreparedRelease:
     manifests: tuple[Manifest, ...] | None = None
     """Rendered objects with hooks, without those of crds/; None: not rendered."""
     notes: tuple[Note, ...] = ()
+    failure: BootstrapError | None = None
+    """Why it cannot be rendered, and so not be installed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

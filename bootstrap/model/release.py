@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bootstrap.errors import Place
+from bootstrap.errors import Place, Problem
 from bootstrap.model.kube import Manifest, ObjectRef
 
 
@@ -68,7 +68,14 @@ class LocalChart:
     """None: the one in its Chart.yaml."""
 
 
-ChartRef: TypeAlias = RepositoryChart | OciChart | GitChart | LocalChart
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnknownChart:
+    """A chart that cannot be told from the repository."""
+
+    reason: str
+
+
+ChartRef: TypeAlias = RepositoryChart | OciChart | GitChart | LocalChart | UnknownChart
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +165,8 @@ class Kustomization:
     namespace: str
     name: str
     objects: tuple[Manifest, ...] = ()
+    built: tuple[Manifest, ...] = ()
+    """All that Flux would apply, in its order: Flux's own kinds too, and what is left out here."""
     releases: tuple[str, ...] = ()
     """NAMESPACE/NAME of the HelmReleases in it."""
     depends_on: tuple[str, ...] = ()
@@ -184,3 +193,5 @@ class FluxRepo:
     kustomizations: tuple[Kustomization, ...] = ()
     releases: tuple[Release, ...] = ()
     notes: tuple[Note, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """What has to be mended before anything is installed; all else is as it would be without it."""

@@ -301,6 +301,8 @@ def _notes(wanted: Wanted, observed: Observed, units: Units) -> Iterator[Note]:
             yield Note(text=f"release {name} is no longer in the repository; remove it with: bootstrap up --prune")
     for one in wanted.prepared.values():
         yield from one.notes
+        if one.failure is not None:
+            yield Note(text=f"release/{one.release.id} will fail: {one.failure.what}", place=one.release.place)
 
 
 def _namespace(name: str) -> ObjectRef:

@@ -3,7 +3,15 @@
 from collections.abc import Collection, Sequence
 
 from bootstrap.errors import InvalidError, Place, Problem
-from bootstrap.model.release import GitChart, Kustomization, LocalChart, OciChart, Release, RepositoryChart
+from bootstrap.model.release import (
+    GitChart,
+    Kustomization,
+    LocalChart,
+    OciChart,
+    Release,
+    RepositoryChart,
+    UnknownChart,
+)
 from bootstrap.model.stack import Placement, Provider, Stack
 
 EMULATOR_PART = "bootstrap-system/emulator"
@@ -61,6 +69,8 @@ def chart_name(release: Release) -> str:
             return path.rstrip("/").rpartition("/")[2]
         case LocalChart(path=folder):
             return folder.name
+        case UnknownChart():
+            return ""
 
 
 def emulator_address(replaced: Release | None) -> tuple[str, str]:

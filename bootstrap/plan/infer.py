@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bootstrap.model.kube import Manifest, ref_of
+from bootstrap.model.kube import Manifest, mapping_in, mappings_in, ref_of
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Kustomization
 from bootstrap.plan import ids
@@ -46,7 +46,7 @@ class Placed:
     @property
     def spec(self) -> Mapping[str, Any]:
         """Its spec; empty where it has none."""
-        return self.manifest.get("spec") or {}
+        return mapping_in(self.manifest, "spec")
 
     def __str__(self) -> str:
         """`Kind name`."""
@@ -135,11 +135,11 @@ def _makers(placed: Iterable[Placed], releases: Iterable[PreparedRelease]) -> _M
 
 def _note_named(one: Placed, makers: _Makers) -> None:
     if one.kind == "CustomResourceDefinition":
-        names = one.spec.get("names") or {}
+        names = mapping_in(one.spec, "names")
         makers.definitions.setdefault((str(one.spec.get("group")), str(names.get("kind"))), one)
     elif one.kind == "Namespace":
         makers.namespaces.setdefault(one.name, one.unit)
-        makers.namespace_labels.setdefault(one.name, (one.manifest.get("metadata") or {}).get("labels") or {})
+        makers.namespace_labels.setdefault(one.name, mapping_in(one.manifest, "metadata", "labels"))
     elif one.kind in _CLASSES:
         makers.classes.setdefault((one.kind, one.name), one.unit)
     elif one.kind == "Service" and not one.group and one.namespace is not None:
@@ -155,8 +155,8 @@ def _note_secrets(one: Placed, makers: _Makers) -> None:
         home = None if one.kind == "ClusterSecretStore" else one.namespace
         makers.stores.setdefault((one.kind, home, one.name), one.unit)
     elif one.group == _SECRETS_GROUP and one.kind == "ExternalSecret":
-        target = one.spec.get("target") or {}
-        owned = target.get("creationPolicy", "Owner") in {"Owner", "Orphan"}
+        target = mapping_in(one.spec, "target")
+        owned = str(target.get("creationPolicy", "Owner")) in {"Owner", "Orphan"}
         made = (target.get("name") or one.name) if owned else None
     elif (one.group, one.kind) == ("cert-manager.io", "Certificate"):
         made = one.spec.get("secretName")
@@ -191,7 +191,7 @@ def _definition(one: Placed, makers: _Makers, *, simulated: bool) -> Iterator[Ne
     definer = makers.definitions.get((one.group, one.kind))
     if definer is None:
         return
-    converted = (definer.spec.get("conversion") or {}).get("strategy") == "Webhook"
+    converted = mapping_in(definer.spec, "conversion").get("strategy") == "Webhook"
     kind, _, rest = definer.unit.partition("/")
     # The definition alone is there long before its release is ready, unless its pods convert it.
     early = kind == "release" and (simulated or not converted)
@@ -206,15 +206,15 @@ def _classes(one: Placed, makers: _Makers) -> Iterator[Needed]:
 
 
 def _class_names(one: Placed) -> Iterator[tuple[str, object]]:
-    annotations = (one.manifest.get("metadata") or {}).get("annotations") or {}
+    annotations = mapping_in(one.manifest, "metadata", "annotations")
     if one.kind == "Ingress":
         yield "IngressClass", one.spec.get("ingressClassName") or annotations.get("kubernetes.io/ingress.class")
     if one.kind == "Gateway":
         yield "GatewayClass", one.spec.get("gatewayClassName")
     if one.kind == "PersistentVolumeClaim":
         yield "StorageClass", one.spec.get("storageClassName")
-    for claim in one.spec.get("volumeClaimTemplates") or () if one.kind == "StatefulSet" else ():
-        yield "StorageClass", (claim.get("spec") or {}).get("storageClassName")
+    for claim in mappings_in(one.spec, "volumeClaimTemplates") if one.kind == "StatefulSet" else ():
+        yield "StorageClass", mapping_in(claim, "spec").get("storageClassName")
     pods = pod_spec(one.manifest) or {}
     yield "PriorityClass", pods.get("priorityClassName")
     yield "RuntimeClass", pods.get("runtimeClassName")
@@ -235,10 +235,10 @@ def _external_secrets(one: Placed, makers: _Makers, secrets: Collection[str] | N
     if definer is not None:
         yield definer.unit, f"the operator of {one}"
     if one.kind in _STORES:
-        if secrets is not None and "aws" in (one.spec.get("provider") or {}):
+        if secrets is not None and "aws" in mapping_in(one.spec, "provider"):
             yield ids.SEEDS, f"{one} reads what is seeded"
         return
-    named = one.spec.get("secretStoreRef") or {}
+    named = mapping_in(one.spec, "secretStoreRef")
     kind = str(named.get("kind", "SecretStore"))
     store = makers.stores.get((kind, None if kind == "ClusterSecretStore" else one.namespace, str(named.get("name"))))
     if store is not None:
@@ -249,10 +249,10 @@ def _external_secrets(one: Placed, makers: _Makers, secrets: Collection[str] | N
 
 
 def _remote_keys(spec: Mapping[str, Any]) -> Iterator[str]:
-    for each in spec.get("data") or ():
-        yield str((each.get("remoteRef") or {}).get("key"))
-    for each in spec.get("dataFrom") or ():
-        yield str((each.get("extract") or {}).get("key"))
+    for each in mappings_in(spec, "data"):
+        yield str(mapping_in(each, "remoteRef").get("key"))
+    for each in mappings_in(spec, "dataFrom"):
+        yield str(mapping_in(each, "extract").get("key"))
 
 
 def _webhooks(one: Placed, makers: _Makers) -> Iterator[Needed]:
@@ -272,7 +272,7 @@ def _webhooks(one: Placed, makers: _Makers) -> Iterator[Needed]:
 def _plural(one: Placed, makers: _Makers) -> str:
     definer = makers.definitions.get((one.group, one.kind))
     if definer is not None:
-        return str((definer.spec.get("names") or {}).get("plural"))
+        return str(mapping_in(definer.spec, "names").get("plural"))
     # Kubernetes' own kinds follow the rules of English; Endpoints is its own plural.
     lower = one.kind.lower()
     if lower.endswith("y"):

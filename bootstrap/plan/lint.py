@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from bootstrap.config.dead import DeadThing
 from bootstrap.errors import Place
-from bootstrap.model.kube import Manifest, ref_of
-from bootstrap.model.release import GitChart, LocalChart, Note, OciChart, Release, RepositoryChart
+from bootstrap.model.kube import Manifest, mapping_in, ref_of
+from bootstrap.model.release import GitChart, LocalChart, Note, OciChart, Release, RepositoryChart, UnknownChart
 from bootstrap.model.stack import Provider
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted
@@ -112,7 +112,7 @@ def _storage_classes(value: Any) -> Iterator[str]:  # noqa: ANN401 - a manifest'
 
 def _load_balancer(wanted: Wanted) -> _Check:
     def check(one: Placed) -> Iterator[str]:
-        spec = one.manifest.get("spec") or {}
+        spec = mapping_in(one.manifest, "spec")
         is_one = one.manifest.get("kind") == "Service" and spec.get("type") == "LoadBalancer"
         if is_one and wanted.stack.cluster.provider is Provider.KIND:
             yield f"{ref_of(one.manifest)} is a LoadBalancer, which gets no address on kind: use NodePort or ClusterIP"
@@ -123,7 +123,7 @@ def _load_balancer(wanted: Wanted) -> _Check:
 def _secret_store(wanted: Wanted) -> _Check:
     def check(one: Placed) -> Iterator[str]:
         emulator = wanted.stack.emulator
-        aws = ((one.manifest.get("spec") or {}).get("provider") or {}).get("aws") or {}
+        aws = mapping_in(one.manifest, "spec", "provider", "aws")
         if one.manifest.get("kind") in _STORES and aws and emulator is not None:
             region = aws.get("region")
             if region and region != emulator.region:
@@ -187,3 +187,5 @@ def _source(release: Release) -> str:
             return f"{url}/{path}"
         case LocalChart(path=path):
             return str(path)
+        case UnknownChart():
+            return ""

@@ -1,9 +1,9 @@
 """What the pods of a workload need to start."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bootstrap.model.kube import Manifest
+from bootstrap.model.kube import Manifest, mapping_in, mappings_in
 
 _TEMPLATE_PATHS: Mapping[str, tuple[str, ...]] = {
     "Pod": ("spec",),
@@ -23,41 +23,41 @@ def pod_spec(manifest: Manifest) -> Mapping[str, Any] | None:
     path = _TEMPLATE_PATHS.get(str(manifest.get("kind", ""))) if group in _GROUPS else None
     if path is None:
         return None
-    found: Any = manifest
-    for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
+    *way, last = path
+    found = mapping_in(manifest, *way).get(last)
     return found if isinstance(found, Mapping) else None
 
 
 def images_of(manifests: Iterable[Manifest]) -> tuple[str, ...]:
     """The images that the pods of these objects run, each once, in the order of the objects; not those of a test."""
     specs = (spec for one in manifests if not _is_test(one) and (spec := pod_spec(one)) is not None)
-    containers = (one for spec in specs for part in _CONTAINERS for one in _maps(spec.get(part)))
+    containers = (one for spec in specs for part in _CONTAINERS for one in mappings_in(spec, part))
     return tuple(dict.fromkeys(str(one["image"]) for one in containers if one.get("image")))
 
 
 def _is_test(manifest: Manifest) -> bool:
     """Whether it runs on `helm test` alone."""
-    hooks = str(((manifest.get("metadata") or {}).get("annotations") or {}).get("helm.sh/hook", ""))
+    hooks = str(mapping_in(manifest, "metadata", "annotations").get("helm.sh/hook", ""))
     return bool(hooks) and all(hook.strip().startswith("test") for hook in hooks.split(","))
 
 
 def mounted(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(kind, name) of each Secret, ConfigMap and claim without which a pod does not start."""
-    for volume in _maps(spec.get("volumes")):
+    for volume in mappings_in(spec, "volumes"):
         yield from _of_volume(volume)
-    for secret in _maps(spec.get("imagePullSecrets")):
+    for secret in mappings_in(spec, "imagePullSecrets"):
         yield "Secret", str(secret.get("name", ""))
-    for container in (*_maps(spec.get("initContainers")), *_maps(spec.get("containers"))):
-        yield from _of_container(container)
+    for part in _CONTAINERS:
+        for container in mappings_in(spec, part):
+            yield from _of_container(container)
 
 
 def _of_volume(volume: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    claim = volume.get("persistentVolumeClaim")
+    claim = mapping_in(volume, "persistentVolumeClaim")
     if claim:
         yield "PersistentVolumeClaim", str(claim.get("claimName", ""))
-    for source in (volume, *_maps((volume.get("projected") or {}).get("sources"))):
-        secret, settings = source.get("secret"), source.get("configMap")
+    for source in (volume, *mappings_in(volume, "projected", "sources")):
+        secret, settings = mapping_in(source, "secret"), mapping_in(source, "configMap")
         if secret and not secret.get("optional"):
             yield "Secret", str(secret.get("secretName") or secret.get("name") or "")
         if settings and not settings.get("optional"):
@@ -65,18 +65,14 @@ def _of_volume(volume: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _of_container(container: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for source in _maps(container.get("envFrom")):
+    for source in mappings_in(container, "envFrom"):
         yield from _required(source, "secretRef", "configMapRef")
-    for variable in _maps(container.get("env")):
-        yield from _required(variable.get("valueFrom") or {}, "secretKeyRef", "configMapKeyRef")
+    for variable in mappings_in(container, "env"):
+        yield from _required(mapping_in(variable, "valueFrom"), "secretKeyRef", "configMapKeyRef")
 
 
 def _required(source: Mapping[str, Any], secret: str, settings: str) -> Iterator[tuple[str, str]]:
     for key, kind in ((secret, "Secret"), (settings, "ConfigMap")):
-        named = source.get(key)
+        named = mapping_in(source, key)
         if named and not named.get("optional"):
             yield kind, str(named.get("name", ""))
-
-
-def _maps(found: object) -> Iterator[Mapping[str, Any]]:
-    return (one for one in found if isinstance(one, Mapping)) if isinstance(found, Sequence) else iter(())

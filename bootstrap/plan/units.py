@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, ref_of
 from bootstrap.model.observed import ObjectsSeen
 from bootstrap.model.release import FluxRepo, Kustomization, Release
 from bootstrap.model.stack import Stack
@@ -128,7 +128,7 @@ def _parts(kustomization: Kustomization) -> tuple[tuple[Kustomization, ...], tup
     again until it fits, an order needs two parts.
     """
     defined = {
-        (one["spec"]["group"], one["spec"]["names"]["kind"])
+        (str(mapping_in(one, "spec").get("group")), str(mapping_in(one, "spec", "names").get("kind")))
         for one in kustomization.objects
         if one.get("kind") == "CustomResourceDefinition"
     }

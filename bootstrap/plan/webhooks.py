@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.model.kube import Manifest
+from bootstrap.model.kube import Manifest, mapping_in, mappings_in
 from bootstrap.plan.pods import pod_spec
 
 _KINDS = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
@@ -42,22 +42,22 @@ def webhooks_of(manifest: Manifest) -> Iterator[Webhook]:
     if manifest.get("kind") not in _KINDS:
         return
     validating = manifest.get("kind") == "ValidatingWebhookConfiguration"
-    for webhook in manifest.get("webhooks") or ():
-        backend = (webhook.get("clientConfig") or {}).get("service")
-        if backend is None or (validating and webhook.get("failurePolicy") == "Ignore"):
+    for webhook in mappings_in(manifest, "webhooks"):
+        backend = mapping_in(webhook, "clientConfig", "service")
+        if not backend or (validating and webhook.get("failurePolicy") == "Ignore"):
             continue
         yield Webhook(
             name=str(webhook.get("name", "")),
             backend=(str(backend.get("namespace", "")), str(backend.get("name", ""))),
-            rules=tuple(webhook.get("rules") or ()),
-            object_selector=webhook.get("objectSelector") or {},
-            namespace_selector=webhook.get("namespaceSelector") or {},
+            rules=tuple(mappings_in(webhook, "rules")),
+            object_selector=mapping_in(webhook, "objectSelector"),
+            namespace_selector=mapping_in(webhook, "namespaceSelector"),
         )
 
 
 def asks_about(webhook: Webhook, asked: Asked) -> bool:
     """Whether creating this object calls the webhook; pods count for the workload that makes them."""
-    labels = (asked.manifest.get("metadata") or {}).get("labels") or {}
+    labels = mapping_in(asked.manifest, "metadata", "labels")
     group = str(asked.manifest.get("apiVersion", "")).rpartition("/")[0]
     if not _selects_namespace(webhook, asked):
         return False
@@ -73,13 +73,13 @@ def _rules_match(rules: Sequence[Mapping[str, Any]], group: str, plural: str) ->
     return any(
         _any_of(rule.get("operations"), "CREATE")
         and _any_of(rule.get("apiGroups"), group)
-        and (_any_of(rule.get("resources"), plural) or "*/*" in (rule.get("resources") or ()))
+        and (_any_of(rule.get("resources"), plural) or _any_of(rule.get("resources"), "*/*"))
         for rule in rules
     )
 
 
 def _any_of(listed: object, wanted: str) -> bool:
-    return isinstance(listed, Sequence) and ("*" in listed or wanted in listed)
+    return isinstance(listed, list | tuple) and ("*" in listed or wanted in listed)
 
 
 def _selects_namespace(webhook: Webhook, asked: Asked) -> bool:
@@ -90,10 +90,10 @@ def _selects_namespace(webhook: Webhook, asked: Asked) -> bool:
 
 
 def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    wanted = selector.get("matchLabels") or {}
+    wanted = mapping_in(selector, "matchLabels")
     if any(labels.get(key) != value for key, value in wanted.items()):
         return False
-    return all(_holds(expression, labels) for expression in selector.get("matchExpressions") or ())
+    return all(_holds(expression, labels) for expression in mappings_in(selector, "matchExpressions"))
 
 
 def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
@@ -113,8 +113,5 @@ def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 def _template_labels(manifest: Manifest) -> Mapping[str, str] | None:
     if pod_spec(manifest) is None or manifest.get("kind") == "Pod":
         return None
-    spec = manifest.get("spec") or {}
-    if manifest.get("kind") == "CronJob":
-        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
-    labels: Mapping[str, str] = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
-    return labels
+    path = ("spec", "jobTemplate") if manifest.get("kind") == "CronJob" else ()
+    return mapping_in(manifest, *path, "spec", "template", "metadata", "labels")

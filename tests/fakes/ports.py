@@ -41,6 +41,8 @@ class World:
     gone: set[ObjectRef] = field(default_factory=set)
     charts: set[str] = field(default_factory=set)
     """Ids of the releases whose chart is in the cache."""
+    refused: set[str] = field(default_factory=set)
+    """Ids of the releases that cannot be rendered."""
     writes: list[str] = field(default_factory=list)
     failures: dict[str, BootstrapError] = field(default_factory=dict)
     """By write, such as `install a/b`."""
@@ -176,6 +178,9 @@ class FakeCharts:
     def _prepared(self, release: Release) -> PreparedRelease:
         if release.id not in self.world.charts:
             return PreparedRelease(release=release)
+        if release.id in self.world.refused:
+            failure = StepFailedError(f"{release.id} cannot be rendered", fix="correct spec.values")
+            return PreparedRelease(release=release, chart_digest="sha256:1", fingerprint="x", failure=failure)
         print_ = f"{release.id}.{sorted(release.values.items())}"
         return PreparedRelease(release=release, chart_digest="sha256:1", fingerprint=print_, manifests=())
 

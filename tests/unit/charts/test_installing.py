@@ -401,9 +401,19 @@ def test_schema_violation_is_told_before_anything_is_made(stage: Stage, token: C
     told = failed(1, "Error: values don't meet the specifications of the schema(s) in the following chart(s):")
     answers: dict[str, Finished | Callable[[Command], Finished]] = {**stage.processes.answers, "helm template": told}
     stage.processes.answers = answers
-    with pytest.raises(StepFailedError, match=r"chart app 1\.0\.0 of flux/app cannot be rendered") as error:
-        stage.prepared(token)
-    assert "correct spec.values of flux/app" in (error.value.fix or "")
+    failure = stage.prepared(token).failure
+    assert failure is not None
+    assert failure.what == "chart app 1.0.0 of flux/app cannot be rendered"
+    assert "correct spec.values of flux/app" in (failure.fix or "")
+
+
+def test_a_chart_folder_that_is_none_is_the_failure_of_its_release_alone(stage: Stage, token: CancelToken) -> None:
+    (stage.folder / "empty").mkdir()
+    broken = replace(stage.release, name="broken", chart=LocalChart(path=stage.folder / "empty"))
+    prepared = stage.charts.prepare([broken, stage.release], token)
+    assert "is no chart: it has no Chart.yaml" in str(prepared["flux/broken"].failure)
+    assert prepared["flux/app"].failure is None
+    assert prepared["flux/app"].manifests is not None
 
 
 def test_chart_that_is_not_here_is_to_be_pulled(stage: Stage, token: CancelToken) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bootstrap.config.documents import parse_documents
 from bootstrap.config.shown import ShownValue
 from bootstrap.console.checks import checks_json, checks_text, programs_json, programs_text
-from bootstrap.console.rendered import rendered_json, rendered_yaml
+from bootstrap.console.rendered import Rendered, rendered_json, rendered_yaml
 from bootstrap.console.values import values_json, values_text
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import LocalChart, Release
@@ -98,10 +98,10 @@ def prepared(*manifests: dict[str, object]) -> PreparedRelease:
 
 
 def test_rendered_objects() -> None:
-    assert rendered_yaml([prepared({"kind": "Pod"})]) == (
+    assert rendered_yaml(Rendered(releases=(prepared({"kind": "Pod"}),))) == (
         "---\n# a/b\nkind: CustomResourceDefinition\n---\n# a/b\nkind: Pod\n"
     )
-    assert json.loads(rendered_json([prepared({"kind": "Pod"})]))["releases"] == [
+    assert json.loads(rendered_json(Rendered(releases=(prepared({"kind": "Pod"}),))))["releases"] == [
         {"release": "a/b", "objects": [{"kind": "CustomResourceDefinition"}, {"kind": "Pod"}]}
     ]
 
@@ -111,11 +111,11 @@ def test_rendered_objects() -> None:
     ["1e3", "y", "N", "on", "no", "0o17", "017", "1_000", ".5", "22:22", "2024-01-01", "null", "~", "=", "", "1.10"],
 )
 def test_text_that_looks_like_something_else_is_quoted(text: str) -> None:
-    shown = rendered_yaml([prepared({"value": text})])
+    shown = rendered_yaml(Rendered(releases=(prepared({"value": text}),)))
     assert f"value: '{text}'\n" in shown
     assert parse_documents(shown, file="f.yaml")[1].value == {"value": text}
 
 
 def test_numbers_and_plain_text_are_not_quoted() -> None:
-    shown = rendered_yaml([prepared({"a": 8080, "b": 0.5, "c": True, "d": "plain", "e": None})])
+    shown = rendered_yaml(Rendered(releases=(prepared({"a": 8080, "b": 0.5, "c": True, "d": "plain", "e": None}),)))
     assert shown.endswith("a: 8080\nb: 0.5\nc: true\nd: plain\ne: null\n")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.flow import PlanOptions, plan_up, remove_state, up
-from bootstrap.errors import InvalidError, RefusedError
+from bootstrap.engine.flow import PlanOptions, failures_of, plan_up, prepare_all, remove_state, up
+from bootstrap.errors import InvalidError, Place, Problem, RefusedError
 from bootstrap.model.event import (
     Noted,
     Planned,
@@ -20,7 +20,7 @@ from bootstrap.model.event import (
     StepStarted,
 )
 from bootstrap.model.observed import TargetState
-from bootstrap.model.release import FluxRepo
+from bootstrap.model.release import FluxRepo, LocalChart, UnknownChart
 from bootstrap.process import Command, ProcessIdentity
 from fakes.repo import release
 from fakes.setting import HOW, REPO, Setting
@@ -85,6 +85,47 @@ def test_a_chart_that_cannot_be_pulled_fails_in_its_own_step(setting: Setting) -
     setting.world.fail("pull apps/b")
     assert setting.up().exit_code == 1
     assert "install apps/a" in setting.world.writes
+
+
+def test_a_release_that_cannot_be_rendered_fails_in_its_own_step_and_the_others_go_on(setting: Setting) -> None:
+    setting.world.refused.add("apps/a")
+    setting.repo = FluxRepo(
+        kustomizations=REPO.kustomizations, releases=(release("a"), release("b"), release("c", needs=["a"]))
+    )
+    setting.world.charts.add("apps/c")
+    report = setting.up()
+    outcomes = {step: outcome.status.value for step, outcome in report.outcomes.items() if step.startswith("release")}
+    assert outcomes == {"release/apps/a": "failed", "release/apps/b": "done", "release/apps/c": "skipped"}
+    assert report.exit_code == 1
+    told = [event.note.text for event in setting.events if isinstance(event, Noted)]
+    assert "release/apps/a will fail: apps/a cannot be rendered" in told
+    assert "install apps/b" in setting.world.writes
+
+
+def test_up_refuses_a_repository_that_is_not_whole_and_a_plan_shows_the_rest(setting: Setting) -> None:
+    setting.repo = dataclasses.replace(REPO, problems=(Problem(place=Place(file="a.yaml"), text="is encrypted"),))
+    with pytest.raises(InvalidError, match="is encrypted"):
+        setting.up()
+    assert setting.world.writes == []
+    planned = plan_up(setting.platform, PlanOptions(tolerant=True), setting.cancel)
+    assert len(planned.plan.steps) == len(COLD)
+    assert [str(error) for error in planned.failures] == ["a.yaml: is encrypted"]
+
+
+def test_what_can_be_rendered_is_given_beside_what_cannot(setting: Setting) -> None:
+    missing = LocalChart(path=Path("/gone"))
+    unknown = UnknownChart(reason="its source is not in the repository")
+    releases = (
+        release("a"),
+        dataclasses.replace(release("c"), chart=missing),
+        dataclasses.replace(release("d"), chart=missing),
+        dataclasses.replace(release("e"), chart=unknown),
+    )
+    setting.world.fail("pull apps/c", "no such chart")
+    prepared = prepare_all(setting.platform, releases, lambda _text: None, setting.cancel)
+    failed = {one.release.id: None if one.failure is None else one.failure.what for one in prepared}
+    assert failed == {"apps/a": None, "apps/c": "no such chart", "apps/d": "no such chart", "apps/e": None}
+    assert [error.what for error in failures_of(FluxRepo(), prepared)] == ["no such chart"]
 
 
 def test_a_stopped_stack_is_started_and_nothing_else_is_written(setting: Setting) -> None:

@@ -16,7 +16,7 @@ from bootstrap.flux.decryption import leave_encrypted
 from bootstrap.flux.reader import read_repo
 from bootstrap.flux.store import contents
 from bootstrap.model.kube import ref_of
-from bootstrap.model.release import FluxRepo
+from bootstrap.model.release import FluxRepo, UnknownChart
 from bootstrap.model.stack import SourceSpec
 from fakes.kustomize import Collector
 
@@ -554,6 +554,56 @@ def test_a_local_chart_has_to_be_there(write: Write, read: Read) -> None:
     assert problems(raised) == [
         "in/a.yaml:13: spec.chart.spec.sourceRef: HelmRelease f/web: there is no chart at charts/web (no Chart.yaml)"
     ]
+
+
+def test_another_branch_of_this_repository_is_not_the_tree_on_disk(write: Write, read: Read) -> None:
+    source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\n"
+    where = "https://git.example.com/us/it.git"
+    for name, version in (("here", "{branch: main}"), ("tenant", "{branch: tenant}"), ("same", "{branch: main}")):
+        write(
+            f"in/{name}.yaml",
+            f"{source}metadata: {{name: {name}, namespace: f}}\nspec: {{url: '{where}', ref: {version}}}\n",
+        )
+    write("in/a.yaml", kustomization("a", "./a"))
+    write("in/b.yaml", kustomization("b", "./b"))
+    write("in/c.yaml", kustomization("c", "./not/here").replace("name: here", "name: tenant"))
+    write("in/d.yaml", kustomization("d", "./a").replace("name: here", "name: same"))
+    write("a/a.yaml", config("a"))
+    write("b/b.yaml", config("b"))
+    repo = read("in", origin="git@git.example.com:us/it.git")
+    assert {one.name: len(one.objects) for one in repo.kustomizations if one.parent} == {"a": 1, "b": 1, "c": 0, "d": 1}
+    assert [note for note in noted(repo) if "Kustomization" in note] == [
+        "Kustomization f/c: its files are not read: they come from GitRepository f/tenant"
+        " (https://git.example.com/us/it.git), which is not this repository",
+    ]
+
+
+def test_who_only_looks_gets_what_can_be_read_beside_what_is_wrong(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./a", "decryption: {provider: sops}"))
+    write("in/b.yaml", kustomization("b", "./gone"))
+    write("in/c.yaml", kustomization("c", "./a", "postBuild: {substituteFrom: [{kind: Secret, name: lost}]}"))
+    write("in/web.yaml", release(CHART))
+    write("a/a.yaml", encrypted("stringData: {p: ENC}\nsops: {mac: m}"))
+    repo = read("in", tolerant=True)
+    assert [problem.text for problem in repo.problems] == [
+        "Kustomization f/b: there is no folder gone",
+        "Secret f/s: is encrypted with SOPS and cannot be decrypted: the program sops is not installed;"
+        " install it and give it the key",
+        "Kustomization f/c: Secret f/lost is not in the repository: add it, mark it optional, or give what it holds"
+        " with --var",
+        "HelmRelease f/web: HelmRepository f/charts is not in the repository",
+    ]
+    assert [one.id for one in repo.kustomizations] == ["flux-system/in", "f/a", "f/b", "f/c"]
+    assert [(one.id, type(one.chart)) for one in repo.releases] == [("f/web", UnknownChart)]
+    with pytest.raises(InvalidError) as error:
+        read("in")
+    assert error.value.problems == repo.problems
+
+
+def test_a_secret_without_entries_is_given_none(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./a", "decryption: {provider: sops}"))
+    write("a/a.yaml", encrypted("stringData: {note: 'data: as it was'}"))
+    assert "data" not in read("in").kustomizations[1].objects[0]
 
 
 def encrypted(more: str) -> str:

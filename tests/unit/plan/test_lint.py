@@ -1,17 +1,21 @@
 """What is noted before anything is created."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 
 from bootstrap.config.dead import known_dead
+from bootstrap.flux.documents import is_object
 from bootstrap.model.kube import Manifest
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo, OciChart
 from bootstrap.model.stack import Provider
 from bootstrap.plan.build import Wanted
 from bootstrap.plan.images import images_of
+from bootstrap.plan.infer import infer
 from bootstrap.plan.lint import lint, unknown_value
+from bootstrap.plan.units import cut
 from fakes.repo import kustomization, release, stack
 
 
@@ -157,3 +161,93 @@ def test_images_are_found_wherever_pods_are_described() -> None:
     }
     assert images_of(manifest) == ("prometheus:3", "side:1", "init:1")
     assert images_of({"kind": "ConfigMap", "data": {"image": "x"}}) == ()
+
+
+ODD: tuple[object, ...] = ("text", 1, None, [], {}, ["text"], [{}])
+HOOK: Manifest = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingWebhookConfiguration",
+    "metadata": {"name": "check"},
+    "webhooks": [
+        {
+            "name": "check.example.dev",
+            "clientConfig": {"service": {"name": "web", "namespace": "apps"}},
+            "rules": [{"operations": ["CREATE"], "apiGroups": [""], "resources": ["pods"]}],
+            "objectSelector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operator": "Exists"}]},
+            "namespaceSelector": {"matchLabels": {"a": "b"}},
+        }
+    ],
+}
+EXTERNAL: Manifest = {
+    "apiVersion": "external-secrets.io/v1",
+    "kind": "ExternalSecret",
+    "metadata": {"name": "one", "namespace": "apps", "labels": {"a": "b"}, "annotations": {"a": "b"}},
+    "spec": {
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": "aws"},
+        "target": {"name": "made", "creationPolicy": "Owner"},
+        "data": [{"secretKey": "a", "remoteRef": {"key": "a"}}],
+        "dataFrom": [{"extract": {"key": "b"}}],
+    },
+}
+DEFINITION: Manifest = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "externalsecrets.external-secrets.io"},
+    "spec": {
+        "group": "external-secrets.io",
+        "names": {"kind": "ExternalSecret", "plural": "externalsecrets"},
+        "conversion": {"strategy": "Webhook"},
+    },
+}
+MOUNTING: Manifest = {
+    "apiVersion": "apps/v1",
+    "kind": "StatefulSet",
+    "metadata": {"name": "web", "namespace": "apps"},
+    "spec": {
+        "volumeClaimTemplates": [{"spec": {"storageClassName": "standard"}}],
+        "template": {
+            "metadata": {"labels": {"a": "b"}},
+            "spec": {
+                "imagePullSecrets": [{"name": "made"}],
+                "volumes": [
+                    {"name": "a", "secret": {"secretName": "made"}},
+                    {"name": "b", "projected": {"sources": [{"configMap": {"name": "made"}}]}},
+                    {"name": "c", "persistentVolumeClaim": {"claimName": "disk"}},
+                ],
+                "containers": [
+                    {
+                        "name": "a",
+                        "image": "a:1",
+                        "envFrom": [{"secretRef": {"name": "made"}}],
+                        "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "made", "key": "a"}}}],
+                    }
+                ],
+            },
+        },
+    },
+}
+WHOLE = (HOOK, EXTERNAL, DEFINITION, MOUNTING, SERVICE, claim("standard"), store("us-east-1"), pod("a:1", A="b"))
+
+
+def mutilated(value: object) -> Iterator[object]:
+    """The value with one part of it, at any depth, being something else."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            for changed in (*ODD, *mutilated(inner)):
+                yield {**value, key: changed}
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            for changed in (*ODD, *mutilated(inner)):
+                yield [*value[:number], changed, *value[number + 1 :]]
+
+
+@pytest.mark.parametrize("manifest", WHOLE, ids=lambda manifest: str(manifest["kind"]))
+def test_objects_that_no_api_server_would_take_break_nothing(manifest: Manifest) -> None:
+    others = tuple(one for one in WHOLE if one is not manifest)
+    for odd in mutilated(manifest):
+        if not isinstance(odd, dict) or not is_object(odd):
+            continue  # the repository's reader refuses it
+        repo = FluxRepo(kustomizations=(kustomization("apps", odd, *others),))
+        wanted = Wanted(stack=stack(emulator=True), repo=repo)
+        lint(wanted, known_dead(), UNITS)
+        infer((), cut(wanted.stack, repo).parts, simulated=False, secrets={"a"})
