@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.seeds import SeedOptions, chosen, opened_seeds, seed_options, shown_json
-from bootstrap.errors import ExitCode
+from bootstrap.cli.seeds import SeedOptions, chosen, export_options, opened_seeds, seed_options, shown_json
+from bootstrap.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from bootstrap.seeds.result import SeedResult
@@ -35,7 +35,13 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Only list what would be
 @_adopt
 @click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 when something is not as declared.")
 def plan(*, seed: SeedOptions, output: str, adopt: bool, tell_changes: bool) -> int:
-    """Show what is not as declared, field by field; write nothing."""
+    """Show what is not as declared, field by field; write nothing.
+
+    \b
+      bootstrap seed plan
+      bootstrap seed plan localstack-init --endpoint http://127.0.0.1:4566 --exit-code
+      bootstrap seed plan --only sqs/orders --output json
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.seed_text import plan_text  # noqa: PLC0415
 
@@ -51,7 +57,13 @@ def plan(*, seed: SeedOptions, output: str, adopt: bool, tell_changes: bool) -> 
 @_replace
 @_dry_run
 def apply(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool, dry_run: bool) -> int:
-    """Make the emulator's data as declared; no write call where nothing differs."""
+    """Make the emulator's data as declared; no write call where nothing differs.
+
+    \b
+      bootstrap seed apply --stack dev
+      bootstrap seed apply localstack-init --endpoint http://127.0.0.1:4566
+      bootstrap seed apply --service s3 --dry-run
+    """  # noqa: D301 - as above
     options = chosen(seed, adopt=adopt, allow_replace=allow_replace, dry_run=dry_run)
     with opened_seeds(seed, writes=not dry_run) as opened:
         result = opened.seeding.make_so(opened.endpoint, opened.cancel, lambda _text: None, options)
@@ -65,7 +77,13 @@ def apply(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool, d
 @_dry_run
 @click.option("--rotate", is_flag=True, help="Make generated secrets anew.")
 def refresh(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool, dry_run: bool, rotate: bool) -> int:
-    """Apply, and remove what nobody declared: items, objects, messages."""
+    """Apply, and remove what nobody declared: items, objects, messages.
+
+    \b
+      bootstrap seed refresh --dry-run                 what would go
+      bootstrap seed refresh --only dynamodb/orders
+      bootstrap seed refresh --service secretsmanager --rotate
+    """  # noqa: D301 - as above
     options = chosen(seed, adopt=adopt, allow_replace=allow_replace, dry_run=dry_run, rotate=rotate)
     with opened_seeds(seed, writes=not dry_run) as opened:
         result = opened.seeding.refresh(opened.endpoint, opened.cancel, lambda _text: None, options)
@@ -76,7 +94,12 @@ def refresh(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool,
 @seed_options
 @_dry_run
 def reset(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
-    """Empty the emulator, then apply. Everything in it is lost, whoever made it; generated secrets stay."""
+    """Empty the emulator, then apply. Everything in it is lost, whoever made it; generated secrets stay.
+
+    \b
+      bootstrap seed reset --stack dev
+      bootstrap seed reset localstack-init --endpoint http://127.0.0.1:4566
+    """  # noqa: D301 - as above
     from bootstrap.emulators.endpoint import empty  # noqa: PLC0415 - `--help` imports no adapter
 
     options = chosen(seed, dry_run=dry_run)
@@ -93,7 +116,12 @@ def reset(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
 @seed_options
 @_dry_run
 def prune(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
-    """Delete what carries our mark and is no longer declared, and nothing else."""
+    """Delete what carries our mark and is no longer declared, and nothing else.
+
+    \b
+      bootstrap seed prune --dry-run                   what would go
+      bootstrap seed prune --service sqs
+    """  # noqa: D301 - as above
     options = chosen(seed, dry_run=dry_run)
     with opened_seeds(seed, writes=not dry_run) as opened:
         result = opened.seeding.prune(opened.endpoint, opened.cancel, lambda _text: None, options)
@@ -101,18 +129,26 @@ def prune(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
 
 
 @command.command("export")
-@seed_options
+@export_options
 @click.option("--force", is_flag=True, help="Overwrite files that hold something else.")
 def export(*, seed: SeedOptions, output: str, force: bool) -> int:
-    """Write fixture files into the folder PATH (default: here) from what the emulator holds."""
+    """Write fixture files into the folder PATH (default: here) from what the emulator holds.
+
+    \b
+      bootstrap seed export localstack-init --endpoint http://127.0.0.1:4566
+      bootstrap seed export folder --service sqs --service sns
+    """  # noqa: D301 - as above
     from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.seeds import endpoint_of  # noqa: PLC0415
     from bootstrap.seeds.exporting import export as exported  # noqa: PLC0415
     from bootstrap.seeds.registry import all_services  # noqa: PLC0415
 
-    services = chosen(seed).services
+    options = chosen(seed)
     with endpoint_of(seed) as (endpoint, cancel):
-        found = exported(endpoint, all_services(), services, cancel)
+        found = exported(endpoint, all_services(), options.covers, cancel)
+    missing = sorted(options.only - set(found.resources))
+    if missing:
+        raise UsageError(f"{missing[0]} is not in the emulator", fix="bootstrap seed export without --only")
     files = found.write(seed.paths[0] if seed.paths else Path(), overwrite=force)
     lines = [f"{len(found.resources)} resources in {len(files)} files", *found.notes, ""]
     show(shown_json(found.to_json()) if output == "json" else "\n".join(lines))

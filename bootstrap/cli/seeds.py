@@ -50,31 +50,41 @@ class OpenedSeeds:
     cancel: CancelToken
 
 
-def seed_options(command: _Command) -> _Command:
-    """PATH… and the flags of every verb, as one argument `seed`, and --output."""
+_Decorate = Callable[[_Command], _Command]
+_WHERE: tuple[_Decorate, ...] = (
+    click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path)),
+    click.option("--stack", metavar="S", help="The stack whose seeds and emulator are meant (default: dev)."),
+    name_option,
+    click.option("--endpoint", metavar="URL", help="A running emulator; without --stack, no stack is needed."),
+)
+_VARIABLES = click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable.")
+_WHICH: tuple[_Decorate, ...] = (
+    click.option("--service", "services", multiple=True, metavar="NAME", help="Only this service, such as sqs."),
+    click.option("--only", multiple=True, metavar="ID", help="Only this resource, such as sqs/orders."),
+    output_option,
+)
 
+
+def seed_options(command: _Command) -> _Command:
+    """PATH… and the flags of every verb that reads fixtures, as one argument `seed`, and --output."""
+    return _gathered(command, (*_WHERE, _VARIABLES, *_WHICH))
+
+
+def export_options(command: _Command) -> _Command:
+    """As `seed_options`, without what only fixtures need."""
+    return _gathered(command, (*_WHERE, *_WHICH))
+
+
+def _gathered(command: _Command, options: tuple[_Decorate, ...]) -> _Command:
     @functools.wraps(command)
     def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
         names = ("paths", "stack", "instance", "endpoint", "variables", "services", "only")
-        return command(seed=SeedOptions(**{name: given.pop(name) for name in names}), **given)
+        return command(seed=SeedOptions(**{name: given.pop(name) for name in names if name in given}), **given)
 
-    path = click.Path(path_type=Path)
-    for decorate in reversed(
-        (
-            click.argument("paths", metavar="[PATH]...", nargs=-1, type=path),
-            click.option("--stack", metavar="S", help="The stack whose seeds and emulator are meant (default: dev)."),
-            name_option,
-            click.option("--endpoint", metavar="URL", help="A running emulator; without --stack, no stack is needed."),
-            click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable."),
-            click.option(
-                "--service", "services", multiple=True, metavar="NAME", help="Only this service, such as sqs."
-            ),
-            click.option("--only", multiple=True, metavar="ID", help="Only this resource, such as sqs/orders."),
-            output_option,
-        )
-    ):
-        wrapped = decorate(wrapped)
-    return wrapped
+    made: _Command = wrapped
+    for decorate in reversed(options):
+        made = decorate(made)
+    return made
 
 
 @contextlib.contextmanager

@@ -68,14 +68,16 @@ class SeedExport:
 
 
 def export(
-    endpoint: EmulatorEndpoint, services: Mapping[str, Service], only: frozenset[str], cancel: CancelToken
+    endpoint: EmulatorEndpoint,
+    services: Mapping[str, Service],
+    covers: Callable[[ResourceId], bool],
+    cancel: CancelToken,
 ) -> SeedExport:
-    """Everything that the emulator holds of these services (`only` empty: all). Writes nothing anywhere."""
-    chosen = {name: service for name, service in services.items() if not only or name in only}
+    """Everything that the emulator holds and `covers` names. Writes nothing anywhere."""
     target = Target(endpoint, "", cancel)
     try:
-        found = {one.id: one for service in chosen.values() for one in _observed(target, service)}
-        made = {resource: chosen[resource.service].export(target, one) for resource, one in sorted(found.items())}
+        found = {one.id: one for service in services.values() for one in _observed(target, service, covers)}
+        made = {resource: services[resource.service].export(target, one) for resource, one in sorted(found.items())}
         bodies = _referenced({resource: one.body for resource, one in made.items()}, found)
         return SeedExport(
             endpoint=endpoint,
@@ -89,8 +91,9 @@ def export(
         target.close()
 
 
-def _observed(target: Target, service: Service) -> list[Observed]:
-    looks = [Look(name=name, all=True) for name in sorted(service.names(target))]
+def _observed(target: Target, service: Service, covers: Callable[[ResourceId], bool]) -> list[Observed]:
+    names = [name for name in sorted(service.names(target)) if covers(ResourceId(service.name, name))]
+    looks = [Look(name=name, all=True) for name in names]
     return list(service.observe(target, looks).values()) if looks else []
 
 

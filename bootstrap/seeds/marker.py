@@ -52,7 +52,7 @@ class Marker:
         found = self._target.find("s3", "GetObject", *_ABSENT, Bucket=MARKER_BUCKET, Key=self._key)
         self._exists = found is not None
         self._content = json.loads(found["Body"].read()) if found else {}
-        self._content.setdefault("incarnation", uuid.uuid4().hex)
+        self._content.setdefault("incarnation", self._target.endpoint.incarnation or uuid.uuid4().hex)
         for key in ("resources", "once"):
             self._content.setdefault(key, {})
         self._content.setdefault("pending", [])

@@ -80,3 +80,9 @@ def test_completion_scripts_name_the_program(cli: Cli, shell: str) -> None:
 
 def test_the_version_is_told(cli: Cli) -> None:
     assert cli("version").out == "bootstrap 0.1.0\n"
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "refresh", "reset", "prune", "export"])
+def test_examples_of_seed_verbs_come_before_options(cli: Cli, verb: str) -> None:
+    text = cli("seed", verb, "--help").out
+    assert 0 < text.index(f"bootstrap seed {verb}", len("Usage: bootstrap seed")) < text.index("Options:")

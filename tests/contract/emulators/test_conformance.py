@@ -16,6 +16,7 @@ from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver
 from bootstrap.seeds.exporting import export
 from bootstrap.seeds.registry import all_services
+from bootstrap.seeds.survey import Options
 from fakes.bench import Bench, running
 
 pytestmark = pytest.mark.e2e
@@ -565,7 +566,7 @@ def test_what_is_no_longer_declared_is_pruned_and_nothing_else(bench: Bench) -> 
 
 def test_what_is_exported_makes_the_same_again(bench: Bench) -> None:
     def exported() -> dict[str, bytes]:
-        return dict(export(bench.endpoint, all_services(), frozenset(), bench.cancel).files)
+        return dict(export(bench.endpoint, all_services(), Options().covers, bench.cancel).files)
 
     first = exported()
     shutil.rmtree(bench.fixtures)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bootstrap.seeds.exporting import export
 from bootstrap.seeds.registry import all_services
+from bootstrap.seeds.survey import Options
 from fakes.bench import Bench
 
 pytestmark = pytest.mark.e2e
@@ -72,7 +73,7 @@ fixture_sets = st.fixed_dictionaries(
 
 
 def exported(bench: Bench) -> dict[str, bytes]:
-    return dict(export(bench.endpoint, all_services(), frozenset(), bench.cancel).files)
+    return dict(export(bench.endpoint, all_services(), Options().covers, bench.cancel).files)
 
 
 @settings(

@@ -105,6 +105,18 @@ def test_export_writes_files_and_guards_those_that_differ(bench: Bench, tmp_path
     assert run([*arguments, "--force"]) == ExitCode.OK
 
 
+def test_export_narrows_to_what_is_asked_for(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.write(FIXTURES)
+    seed(bench, "apply")
+    capsys.readouterr()
+    arguments = ["seed", "export", str(tmp_path / "out"), "--endpoint", bench.endpoint.url, "--output", "json"]
+    assert run([*arguments, "--only", "s3/artefacts"]) == ExitCode.OK
+    assert result(capsys)["resources"] == ["s3/artefacts"]
+    assert run([*arguments, "--service", "dynamodb", "--force"]) == ExitCode.OK
+    assert result(capsys)["resources"] == ["dynamodb/orders"]
+    assert run([*arguments, "--only", "s3/nowhere"]) == ExitCode.USAGE
+
+
 def test_the_users_environment_leads_nowhere(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     hostile = tmp_path / "hostile"
     hostile.write_text("[default]\nendpoint_url = http://127.0.0.1:9\nregion = xx-nowhere-1\n[profile evil]\n")
