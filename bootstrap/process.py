@@ -11,7 +11,7 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,8 @@ from bootstrap.clock import CancelToken, Clock
 from bootstrap.errors import BootstrapError, CancelledError, DeadlineError, RefusedError
 
 _POLL_SECONDS = 0.05
+# A watcher beside the program reads a pipe whose other end is ours alone: it ends when we do, however we end.
+_TETHER = '(IFS= read -r _ <"/dev/fd/$0"; kill -9 -$$) >/dev/null 2>&1 & exec "$@"'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +51,8 @@ class Command:
     """Seconds it may take after the polite signal before SIGTERM, and again before SIGKILL."""
     recorded: bool = False
     """Whether it changes something: then it is journalled before its program begins."""
+    tethered: bool = False
+    """Whether it is of use to us alone: then `run` has it killed, with its group, as soon as we are gone."""
 
     def __str__(self) -> str:
         """The command line, ready to paste."""
@@ -135,7 +139,11 @@ class SystemProcesses:
     def run(self, command: Command, cancel: CancelToken, *, check: bool = True) -> Finished:
         """See `Processes.run`."""
         cancel.check()
-        child = self._start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with _tether(command) as kept:
+            return self._run(command, kept, cancel, check=check)
+
+    def _run(self, command: Command, kept: tuple[int, ...], cancel: CancelToken, *, check: bool) -> Finished:
+        child = self._start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, kept=kept)
         self._running.add(child.pid)
         output = _Collector(child, _gated_input(command))
         try:
@@ -186,12 +194,16 @@ class SystemProcesses:
         if self.alive(identity):
             raise DeadlineError(f"process {identity.pid} ({identity.program}) does not end")
 
-    def _start(self, command: Command, *, stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
+    def _start(
+        self, command: Command, *, stdout: int, stderr: int, kept: tuple[int, ...] = ()
+    ) -> "subprocess.Popen[bytes]":
         argv: Sequence[str] = command.argv
+        if kept:
+            argv = ("/bin/sh", "-c", _TETHER, str(kept[0]), *argv)
         if command.recorded:
             # It waits for one line before it becomes the program: by then it is in the journal, and if we die
             # first, the line never comes.
-            argv = ("/bin/sh", "-c", 'IFS= read -r _ && exec "$0" "$@"', *command.argv)
+            argv = ("/bin/sh", "-c", 'IFS= read -r _ && exec "$0" "$@"', *argv)
         try:
             child = subprocess.Popen(
                 argv,
@@ -201,6 +213,7 @@ class SystemProcesses:
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,
+                pass_fds=kept,
             )
         except (FileNotFoundError, PermissionError) as error:
             raise RefusedError(
@@ -246,6 +259,20 @@ class _Collector:
 
     def finished(self) -> Finished:
         return Finished(returncode=self._child.returncode, stdout=self._output[0], stderr=self._output[1])
+
+
+@contextlib.contextmanager
+def _tether(command: Command) -> Iterator[tuple[int, ...]]:
+    """The end of a pipe that a tethered child is given; the other one is open for as long as it is waited for."""
+    if not command.tethered:
+        yield ()
+        return
+    theirs, ours = os.pipe()
+    try:
+        yield (theirs,)
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def _gated_input(command: Command) -> bytes | None:

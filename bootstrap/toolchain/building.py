@@ -100,9 +100,8 @@ def module_folder(build: GoModule) -> Path:
 
 def _logged(command: Command, log: Path) -> Command:
     """The same command with its output in the log, where it can be read while it runs."""
-    return Command(
-        argv=("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', str(log), *command.argv), env=command.env, cwd=command.cwd
-    )
+    argv = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', str(log), *command.argv)
+    return Command(argv=argv, env=command.env, cwd=command.cwd, tethered=True)
 
 
 def _watch(work: Callable[[], Finished], cancel: CancelToken, tell: Callable[[float], None]) -> None:

@@ -49,7 +49,9 @@ class Wheels:
         options = ("--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--quiet")
         pip = (sys.executable, "-m", "pip", "download", *options)
         command = Command(
-            argv=(*pip, "--dest", str(wish.folder), f"{wheel.project}=={wheel.version}"), env=self.environment
+            argv=(*pip, "--dest", str(wish.folder), f"{wheel.project}=={wheel.version}"),
+            env=self.environment,
+            tethered=True,
         )
         within = cancel.within(_DOWNLOAD_SECONDS, f"downloading the wheel {wheel.project}")
         try:

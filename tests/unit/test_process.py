@@ -166,3 +166,28 @@ def test_what_runs_can_be_killed_at_once(cancel: CancelToken, tmp_path: Path) ->
     threading.Thread(target=kill_when_ready).start()
     assert processes.run(command, cancel, check=False).returncode == -signal.SIGKILL
     processes.kill_running()
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_tethered_child_ends_with_us_however_we_end(cancel: CancelToken, tmp_path: Path, *, recorded: bool) -> None:
+    ready = tmp_path / "ready"
+    program = f"""
+from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.process import Command, SystemProcesses
+script = "trap '' TERM INT HUP; sleep 60 & echo $! $$ > {ready}; wait"
+command = Command(argv=("/bin/sh", "-c", script), tethered=True, recorded={recorded})
+SystemProcesses(SystemClock()).run(command, CancelToken(SystemClock()))
+"""
+    starter = SystemProcesses(CLOCK).spawn(Command(argv=(sys.executable, "-c", program)), tmp_path / "log")
+    children = [int(pid) for pid in wait_for(ready, cancel).split()]
+    assert all(started_at(pid) for pid in children)
+    os.kill(starter.pid, signal.SIGKILL)
+    while any(started_at(pid) for pid in children):
+        cancel.sleep(0.01)
+
+
+def test_a_tethered_child_is_as_any_other_while_we_live(cancel: CancelToken) -> None:
+    finished = SystemProcesses(CLOCK).run(sh("cat; echo $$; exit 3", tethered=True, stdin=b"fed"), cancel, check=False)
+    assert finished.returncode == 3
+    assert finished.stdout.startswith(b"fed")
+    assert started_at(int(finished.stdout[3:])) is None
