@@ -134,7 +134,9 @@ def _open(
     held, cache = settings or settings_of(options), cache_folder(os.environ)
     lives_on = _lives_on(state)
     docker = _docker_answers(loaded.stack, lives_on)
-    stack = resolve_auto(loaded.stack, docker_answers=docker, lives_on=lives_on, place=loaded.place)
+    stack = resolve_auto(
+        loaded.stack, docker_answers=docker, lives_on=lives_on, lived_in=_lived_in(state), place=loaded.place
+    )
     stack = _with_ports(stack, state, options)
     clock = cancel.clock
     journal = Journal(state.journal, clock)
@@ -237,6 +239,11 @@ def _lives_on(state: StatePaths) -> Provider | None:
         return None
     except ValueError:
         raise RefusedError(f"{state.provider} names no provider", fix=f"remove {state.folder}") from None
+
+
+def _lived_in(state: StatePaths) -> Placement | None:
+    before = remembered(state)
+    return None if before is None or before.emulator is None else before.emulator.placement
 
 
 def _docker_answers(stack: Stack, lives_on: Provider | None) -> bool:
@@ -409,7 +416,7 @@ def _emulators(parts: _Parts) -> tuple[Emulator | None, Callable[[EmulatorReleas
         environment=os.environ,
         programs=parts.programs,
     )
-    return emulator_for(parts.stack.name, spec, means), emulator_of(spec, means)
+    return emulator_for(parts.stack.name, spec, means), emulator_of(parts.stack.name, spec, means)
 
 
 def _check(parts: _Parts) -> Callable[[], object]:

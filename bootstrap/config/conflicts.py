@@ -25,9 +25,17 @@ def conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
 
 
 def resolve_auto(
-    stack: Stack, *, docker_answers: bool, lives_on: Provider | None, place: PlaceOf | None = None
+    stack: Stack,
+    *,
+    docker_answers: bool,
+    lives_on: Provider | None,
+    lived_in: Placement | None = None,
+    place: PlaceOf | None = None,
 ) -> Stack:
-    """The stack with provider, placement and driver decided; `lives_on` is where it was brought up before.
+    """The stack with provider, placement and driver decided.
+
+    `lives_on` and `lived_in` are where it, and its emulator, was brought up before: a flag that was given once need
+    not be given to every later command.
 
     With the placements `endpoint` and `chart` the driver may stay `auto`: only what answers can tell.
 
@@ -36,7 +44,7 @@ def resolve_auto(
         InvalidError: what `auto` came to cannot go with the rest.
     """
     provider = _provider(stack, docker_answers=docker_answers, lives_on=lives_on)
-    emulator = None if stack.emulator is None else _resolved_emulator(stack.emulator, provider)
+    emulator = None if stack.emulator is None else _resolved_emulator(stack.emulator, provider, lived_in)
     cluster = dataclasses.replace(stack.cluster, provider=provider)
     resolved = dataclasses.replace(stack, cluster=cluster, emulator=emulator)
     problems = tuple(conflicts(resolved, place or _place_in(stack)))
@@ -62,20 +70,23 @@ def _provider(stack: Stack, *, docker_answers: bool, lives_on: Provider | None) 
     return lives_on or (Provider.KIND if docker_answers else Provider.KWOK)
 
 
-def _resolved_emulator(emulator: EmulatorSpec, provider: Provider) -> EmulatorSpec:
+def _resolved_emulator(emulator: EmulatorSpec, provider: Provider, lived_in: Placement | None) -> EmulatorSpec:
     placement = emulator.placement
     if placement is Placement.AUTO:
-        placement = _placement(emulator, provider)
+        placement = _placement(emulator, provider, lived_in)
     driver = emulator.driver
     if driver is Driver.AUTO and placement not in {Placement.ENDPOINT, Placement.CHART}:
         driver = Driver.MINISTACK
     return dataclasses.replace(emulator, placement=placement, driver=driver)
 
 
-def _placement(emulator: EmulatorSpec, provider: Provider) -> Placement:
+def _placement(emulator: EmulatorSpec, provider: Provider, lived_in: Placement | None) -> Placement:
     if emulator.endpoint is not None:
         return Placement.ENDPOINT
     if provider is Provider.EXISTING:
+        return Placement.CHART
+    stays = lived_in is Placement.CHART and provider in _ON_DOCKER
+    if stays and not any(_chart_conflicts(emulator, lambda _path: Place(file=""))):
         return Placement.CHART
     in_process = provider is Provider.KWOK and emulator.driver is not Driver.LOCALSTACK
     return Placement.PROCESS if in_process else Placement.CONTAINER

@@ -9,6 +9,7 @@ from bootstrap.emulators.chart import ChartEmulator
 from bootstrap.emulators.container import ContainerEmulator
 from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.endpoint import EndpointEmulator
+from bootstrap.emulators.former import MovedEmulator, left_placements
 from bootstrap.emulators.known import known_drivers
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.engine.ports import Emulator, Programs
@@ -34,11 +35,36 @@ class Means:
 
 
 def emulator_for(stack_name: str, spec: EmulatorSpec, means: Means) -> Emulator:
-    """The emulator of the stack's placement; `auto` means `process` here.
+    """The emulator of the stack's placement, with what is to go of one that was elsewhere; `auto` means `process`.
 
     Raises:
         InvalidError: the driver cannot run there.
     """
+    return _moved(stack_name, spec, means, _placed(stack_name, spec, means))
+
+
+def emulator_of(stack_name: str, spec: EmulatorSpec, means: Means) -> Callable[[EmulatorRelease], Emulator] | None:
+    """For the placement `chart`: the emulator that an installed release is."""
+    if spec.placement is not Placement.CHART:
+        return None
+
+    def made(inside: EmulatorRelease) -> Emulator:
+        one = ChartEmulator(spec, means.state, means.programs, means.processes, inside)
+        return _moved(stack_name, spec, means, one)
+
+    return made
+
+
+def _moved(stack_name: str, spec: EmulatorSpec, means: Means, declared: Emulator) -> Emulator:
+    former = {
+        one: _placed(stack_name, EmulatorSpec(placement=one, region=spec.region), means)
+        for one in left_placements(means.state)
+        if one is not spec.placement
+    }
+    return MovedEmulator(declared, spec.placement, former) if former else declared
+
+
+def _placed(stack_name: str, spec: EmulatorSpec, means: Means) -> Emulator:
     state, processes = means.state, means.processes
     match spec.placement:
         case Placement.PROCESS | Placement.AUTO:
@@ -50,10 +76,3 @@ def emulator_for(stack_name: str, spec: EmulatorSpec, means: Means) -> Emulator:
             return ContainerEmulator(stack_name, spec, state, driver_of(spec), docker, processes)
         case Placement.CHART:
             return ChartEmulator(spec, state, means.programs, processes)
-
-
-def emulator_of(spec: EmulatorSpec, means: Means) -> Callable[[EmulatorRelease], Emulator] | None:
-    """For the placement `chart`: the emulator that an installed release is."""
-    if spec.placement is not Placement.CHART:
-        return None
-    return lambda inside: ChartEmulator(spec, means.state, means.programs, means.processes, inside)

@@ -38,6 +38,11 @@ class EmulatorFolder:
         self._record_file = folder / "emulator.json"
         self.contents = folder / "contents"
 
+    @property
+    def is_used(self) -> bool:
+        """Whether one was ever started here."""
+        return self._record_file.exists()
+
     def record(self) -> Record | None:
         """The last start, or None."""
         found = _read(self._record_file)
@@ -105,6 +110,11 @@ class ForwardFolder:
         """The program that forwards, a child of the keeper."""
         self.kubectl_log = self._folder / "kubectl.log"
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was ever led to from here."""
+        return self._file.exists()
+
     def forward(self) -> Forward | None:
         """Where it leads, or None; one that another version of bootstrap wrote is none."""
         try:
@@ -131,6 +141,11 @@ class ContainerFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / "container.json"
+
+    @property
+    def is_used(self) -> bool:
+        """Whether one was ever made."""
+        return self._file.exists()
 
     def port(self) -> int:
         """The port of the last start; 0: none yet."""

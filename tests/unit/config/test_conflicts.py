@@ -91,3 +91,41 @@ def test_the_docker_socket_is_for_localstack_in_a_container_alone() -> None:
     assert resolved(stack(emulator=localstack), docker=True)[1] is Placement.CONTAINER
     with pytest.raises(InvalidError, match=r"emulator\.dockerSocket: goes with placement container and driver"):
         resolve_auto(stack(emulator=EmulatorSpec(docker_socket=True)), docker_answers=True, lives_on=None)
+
+
+@pytest.mark.parametrize(
+    ("emulator", "provider", "placement"),
+    [
+        (EmulatorSpec(), Provider.KIND, Placement.CHART),
+        (EmulatorSpec(placement=Placement.CONTAINER), Provider.KIND, Placement.CONTAINER),
+        (EmulatorSpec(driver=Driver.MINISTACK), Provider.K3D, Placement.CONTAINER),
+        (EmulatorSpec(image="ministack:1"), Provider.KIND, Placement.CONTAINER),
+        (EmulatorSpec(), Provider.KWOK, Placement.PROCESS),
+    ],
+)
+def test_an_emulator_that_was_a_release_stays_one_where_nothing_else_is_said(
+    emulator: EmulatorSpec, provider: Provider, placement: Placement
+) -> None:
+    found = resolve_auto(stack(provider, emulator), docker_answers=True, lives_on=None, lived_in=Placement.CHART)
+    assert found.emulator is not None
+    assert found.emulator.placement is placement
+
+
+@pytest.mark.parametrize(
+    ("emulator", "text"),
+    [
+        (EmulatorSpec(placement=Placement.CHART, driver=Driver.MOTO, release="aws/moto"), None),
+        (
+            EmulatorSpec(placement=Placement.CHART, image="ministack:1"),
+            "emulator.image: goes with placement container: the image of a chart is in the values of its HelmRelease",
+        ),
+    ],
+)
+def test_what_goes_with_a_release(emulator: EmulatorSpec, text: str | None) -> None:
+    given = stack(Provider.KIND, emulator)
+    if text is None:
+        resolve_auto(given, docker_answers=True, lives_on=None)
+        return
+    with pytest.raises(InvalidError) as caught:
+        resolve_auto(given, docker_answers=True, lives_on=None)
+    assert str(caught.value).endswith(text)

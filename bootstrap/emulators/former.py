@@ -1,0 +1,55 @@
+"""An emulator that was placed elsewhere before: what it left goes first, so that a stack never has two."""
+
+from collections.abc import Mapping
+
+from bootstrap.clock import CancelToken
+from bootstrap.emulators.record import ContainerFolder, EmulatorFolder, ForwardFolder
+from bootstrap.engine.ports import Emulator
+from bootstrap.model.event import Say
+from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
+from bootstrap.model.stack import Placement, StatePaths
+
+
+def left_placements(state: StatePaths) -> tuple[Placement, ...]:
+    """The placements of which a stack's state folder tells something."""
+    folder = state.emulator
+    known = {
+        Placement.PROCESS: EmulatorFolder(folder).is_used,
+        Placement.CONTAINER: ContainerFolder(folder).is_used,
+        Placement.CHART: ForwardFolder(folder).is_used,
+    }
+    return tuple(placement for placement, is_used in known.items() if is_used)
+
+
+class MovedEmulator:
+    """Implements `engine.ports.Emulator` for one that is declared elsewhere than where it was."""
+
+    def __init__(self, declared: Emulator, placement: Placement, former: Mapping[Placement, Emulator]) -> None:
+        self._declared = declared
+        self._placement = placement
+        self._former = former
+
+    def observe(self, cancel: CancelToken) -> EmulatorObserved:
+        """See `Emulator.observe`: whatever runs, it is not as declared."""
+        cancel.check()
+        detail = f"placement is {' and '.join(self._former)}, declared {self._placement}"
+        return EmulatorObserved(state=TargetState.OUTDATED, detail=detail)
+
+    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+        """See `Emulator.up`."""
+        self._remove_former(cancel, say)
+        return self._declared.up(cancel, say)
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """See `Emulator.delete`."""
+        self._remove_former(cancel, say)
+        self._declared.delete(cancel, say)
+
+    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+        """See `Emulator.delete_keeping`; no later `up` would go on with what one of another placement keeps."""
+        self._remove_former(cancel, say)
+        return self._declared.delete_keeping(cancel, say)
+
+    def _remove_former(self, cancel: CancelToken, say: Say) -> None:
+        for former in self._former.values():
+            former.delete(cancel, say)

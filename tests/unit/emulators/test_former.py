@@ -1,0 +1,136 @@
+"""A stack never has two emulators: what one of another placement left goes first."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clock import CancelToken
+from bootstrap.emulators.chart import ChartEmulator
+from bootstrap.emulators.choose import Means, emulator_for, emulator_of
+from bootstrap.emulators.former import MovedEmulator, left_placements
+from bootstrap.emulators.record import ContainerFolder, EmulatorFolder, Forward, ForwardFolder, Record
+from bootstrap.errors import StepFailedError
+from bootstrap.model.event import Say
+from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, EmulatorRelease, TargetState
+from bootstrap.model.stack import EmulatorSpec, Placement, StatePaths
+from fakes.clock import FakeClock
+from fakes.ports import ENDPOINT, KUBE
+from fakes.processes import FakeProcesses
+from fakes.programs import GivenPrograms
+from fakes.repo import release
+
+
+@dataclass
+class Noted:
+    """An emulator that notes what it is asked."""
+
+    name: str
+    asked: list[str] = field(default_factory=list)
+    broken: bool = False
+
+    def observe(self, cancel: CancelToken) -> EmulatorObserved:
+        return EmulatorObserved(state=TargetState.RUNNING, endpoint=ENDPOINT)
+
+    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+        self.asked.append(f"{self.name} up")
+        return ENDPOINT
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        if self.broken:
+            raise StepFailedError("it stays")
+        self.asked.append(f"{self.name} delete")
+
+    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+        self.asked.append(f"{self.name} delete keeping")
+        return "its data"
+
+
+@pytest.fixture
+def cancel() -> CancelToken:
+    return CancelToken(FakeClock())
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StatePaths:
+    return StatePaths(folder=tmp_path)
+
+
+def start_process(state: StatePaths) -> None:
+    record = Record(driver="ministack", version="1", region="us-east-1", persist=True, port=4566, started=0.0)
+    EmulatorFolder(state.emulator).remember(record)
+
+
+def start_forward(state: StatePaths) -> None:
+    ForwardFolder(state.emulator).remember(
+        Forward(
+            release="a/b",
+            namespace="a",
+            service="b",
+            service_port="",
+            port=4566,
+            kubeconfig="/k",
+            uid="u",
+            kubectl="/kubectl",
+        )
+    )
+
+
+def quiet(_text: str) -> None:
+    """Say nothing."""
+
+
+def test_the_state_folder_tells_where_emulators_were(state: StatePaths) -> None:
+    assert left_placements(state) == ()
+    start_process(state)
+    assert left_placements(state) == (Placement.PROCESS,)
+    ContainerFolder(state.emulator).remember(4566)
+    start_forward(state)
+    assert left_placements(state) == (Placement.PROCESS, Placement.CONTAINER, Placement.CHART)
+
+
+def test_one_that_moved_is_not_as_declared_whatever_runs(cancel: CancelToken) -> None:
+    declared = Noted("chart")
+    moved = MovedEmulator(declared, Placement.CHART, {Placement.CONTAINER: Noted("container")})
+    observed = moved.observe(cancel)
+    assert (observed.state, observed.endpoint) == (TargetState.OUTDATED, None)
+    assert observed.detail == "placement is container, declared chart"
+
+
+def test_what_was_elsewhere_goes_first(cancel: CancelToken) -> None:
+    asked: list[str] = []
+    moved = MovedEmulator(Noted("chart", asked), Placement.CHART, {Placement.CONTAINER: Noted("container", asked)})
+    assert moved.up(cancel, quiet) == ENDPOINT
+    moved.delete(cancel, quiet)
+    assert moved.delete_keeping(cancel, quiet) == "its data"
+    assert asked == [
+        "container delete",
+        "chart up",
+        "container delete",
+        "chart delete",
+        "container delete",
+        "chart delete keeping",
+    ]
+
+
+def test_one_that_cannot_go_keeps_the_new_one_from_starting(cancel: CancelToken) -> None:
+    asked: list[str] = []
+    former = {Placement.CONTAINER: Noted("container", asked, broken=True)}
+    with pytest.raises(StepFailedError, match="it stays"):
+        MovedEmulator(Noted("chart", asked), Placement.CHART, former).up(cancel, quiet)
+    assert asked == []
+
+
+def test_an_emulator_is_told_of_former_ones_and_not_of_itself(state: StatePaths) -> None:
+    programs = GivenPrograms(paths={})
+    means = Means(state=state, processes=FakeProcesses(), clock=FakeClock(), environment={}, programs=programs)
+    inside, chart = EmulatorRelease(release=release("localstack"), kube=KUBE), EmulatorSpec(placement=Placement.CHART)
+    make = emulator_of("test", chart, means)
+    assert make is not None
+    start_forward(state)
+    assert isinstance(emulator_for("test", chart, means), ChartEmulator)
+    assert isinstance(make(inside), ChartEmulator)
+    start_process(state)
+    assert isinstance(emulator_for("test", chart, means), MovedEmulator)
+    assert isinstance(make(inside), MovedEmulator)
+    assert emulator_of("test", EmulatorSpec(placement=Placement.PROCESS), means) is None
