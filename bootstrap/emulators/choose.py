@@ -61,7 +61,7 @@ def _moved(stack_name: str, spec: EmulatorSpec, means: Means, declared: Emulator
         for one in left_placements(means.state)
         if one is not spec.placement
     }
-    return MovedEmulator(declared, spec.placement, former) if former else declared
+    return MovedEmulator(declared, spec.placement, former, means.state) if former else declared
 
 
 def _placed(stack_name: str, spec: EmulatorSpec, means: Means) -> Emulator:

@@ -24,15 +24,19 @@ def left_placements(state: StatePaths) -> tuple[Placement, ...]:
 class MovedEmulator:
     """Implements `engine.ports.Emulator` for one that is declared elsewhere than where it was."""
 
-    def __init__(self, declared: Emulator, placement: Placement, former: Mapping[Placement, Emulator]) -> None:
+    def __init__(
+        self, declared: Emulator, placement: Placement, former: Mapping[Placement, Emulator], state: StatePaths
+    ) -> None:
         self._declared = declared
         self._placement = placement
         self._former = former
+        self._state = state
 
     def observe(self, cancel: CancelToken) -> EmulatorObserved:
-        """See `Emulator.observe`: whatever runs, it is not as declared."""
-        cancel.check()
-        detail = f"placement is {' and '.join(self._former)}, declared {self._placement}"
+        """See `Emulator.observe`: whatever runs, it is not as declared until the former one is gone."""
+        if not (left := self._left()):
+            return self._declared.observe(cancel)
+        detail = f"placement is {' and '.join(left)}, declared {self._placement}"
         return EmulatorObserved(state=TargetState.OUTDATED, detail=detail)
 
     def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
@@ -51,5 +55,9 @@ class MovedEmulator:
         return self._declared.delete_keeping(cancel, say)
 
     def _remove_former(self, cancel: CancelToken, say: Say) -> None:
-        for former in self._former.values():
+        for former in self._left().values():
             former.delete(cancel, say)
+
+    def _left(self) -> Mapping[Placement, Emulator]:
+        left = left_placements(self._state)
+        return {placement: former for placement, former in self._former.items() if placement in left}

@@ -74,9 +74,11 @@ class EmulatorFolder:
             shutil.rmtree(self.contents)
 
     def remove(self) -> None:
-        """Everything."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        """Everything of it; another kind of emulator may have its own here."""
+        self.forget_contents()
+        for file in (self.identity_file, self._record_file):
+            file.unlink(missing_ok=True)
+        _remove_empty(self.folder)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,8 +133,7 @@ class ForwardFolder:
         """Everything."""
         if self._folder.exists():
             shutil.rmtree(self._folder)
-        with contextlib.suppress(OSError):
-            self._folder.parent.rmdir()
+        _remove_empty(self._folder.parent)
 
 
 class ContainerFolder:
@@ -171,9 +172,14 @@ class ContainerFolder:
         write_whole(self._file, json.dumps({**(_read(self._file) or {}), **fields}).encode())
 
     def remove(self) -> None:
-        """Everything."""
-        if self._folder.exists():
-            shutil.rmtree(self._folder)
+        """Everything of it."""
+        self._file.unlink(missing_ok=True)
+        _remove_empty(self._folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _read(file: Path) -> dict[str, Any] | None:

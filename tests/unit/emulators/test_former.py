@@ -28,6 +28,7 @@ class Noted:
     name: str
     asked: list[str] = field(default_factory=list)
     broken: bool = False
+    left: ContainerFolder | None = None
 
     def observe(self, cancel: CancelToken) -> EmulatorObserved:
         return EmulatorObserved(state=TargetState.RUNNING, endpoint=ENDPOINT)
@@ -40,6 +41,8 @@ class Noted:
         if self.broken:
             raise StepFailedError("it stays")
         self.asked.append(f"{self.name} delete")
+        if self.left is not None:
+            self.left.remove()
 
     def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
         self.asked.append(f"{self.name} delete keeping")
@@ -89,36 +92,69 @@ def test_the_state_folder_tells_where_emulators_were(state: StatePaths) -> None:
     assert left_placements(state) == (Placement.PROCESS, Placement.CONTAINER, Placement.CHART)
 
 
-def test_one_that_moved_is_not_as_declared_whatever_runs(cancel: CancelToken) -> None:
-    declared = Noted("chart")
-    moved = MovedEmulator(declared, Placement.CHART, {Placement.CONTAINER: Noted("container")})
+@pytest.fixture
+def container(state: StatePaths) -> Noted:
+    """One that was there before."""
+    folder = ContainerFolder(state.emulator)
+    folder.remember(4566)
+    return Noted("container", left=folder)
+
+
+def moved_to(declared: Noted, former: Noted, state: StatePaths) -> MovedEmulator:
+    return MovedEmulator(declared, Placement.CHART, {Placement.CONTAINER: former}, state)
+
+
+def test_one_that_moved_is_not_as_declared_until_the_former_one_is_gone(
+    container: Noted, state: StatePaths, cancel: CancelToken
+) -> None:
+    moved = moved_to(Noted("chart"), container, state)
     observed = moved.observe(cancel)
     assert (observed.state, observed.endpoint) == (TargetState.OUTDATED, None)
     assert observed.detail == "placement is container, declared chart"
+    moved.up(cancel, quiet)
+    assert moved.observe(cancel).state is TargetState.RUNNING
 
 
-def test_what_was_elsewhere_goes_first(cancel: CancelToken) -> None:
-    asked: list[str] = []
-    moved = MovedEmulator(Noted("chart", asked), Placement.CHART, {Placement.CONTAINER: Noted("container", asked)})
-    assert moved.up(cancel, quiet) == ENDPOINT
-    moved.delete(cancel, quiet)
-    assert moved.delete_keeping(cancel, quiet) == "its data"
-    assert asked == [
-        "container delete",
-        "chart up",
-        "container delete",
-        "chart delete",
-        "container delete",
-        "chart delete keeping",
-    ]
+@pytest.mark.parametrize(
+    ("verb", "asked"),
+    [
+        ("up", ["container delete", "chart up", "chart up"]),
+        ("delete", ["container delete", "chart delete", "chart delete"]),
+        ("delete_keeping", ["container delete", "chart delete keeping", "chart delete keeping"]),
+    ],
+)
+def test_what_was_elsewhere_goes_first_and_once(
+    container: Noted, state: StatePaths, cancel: CancelToken, verb: str, asked: list[str]
+) -> None:
+    moved = moved_to(Noted("chart", container.asked), container, state)
+    getattr(moved, verb)(cancel, quiet)
+    getattr(moved, verb)(cancel, quiet)
+    assert container.asked == asked
 
 
-def test_one_that_cannot_go_keeps_the_new_one_from_starting(cancel: CancelToken) -> None:
-    asked: list[str] = []
-    former = {Placement.CONTAINER: Noted("container", asked, broken=True)}
+def test_one_that_cannot_go_keeps_the_new_one_from_starting(
+    container: Noted, state: StatePaths, cancel: CancelToken
+) -> None:
+    container.broken = True
     with pytest.raises(StepFailedError, match="it stays"):
-        MovedEmulator(Noted("chart", asked), Placement.CHART, former).up(cancel, quiet)
-    assert asked == []
+        moved_to(Noted("chart", container.asked), container, state).up(cancel, quiet)
+    assert container.asked == []
+
+
+def test_what_one_leaves_is_not_removed_with_what_another_left(state: StatePaths) -> None:
+    folder = state.emulator
+    folders: list[EmulatorFolder | ContainerFolder | ForwardFolder] = [
+        EmulatorFolder(folder),
+        ContainerFolder(folder),
+        ForwardFolder(folder),
+    ]
+    start_process(state)
+    ContainerFolder(state.emulator).remember(4566)
+    start_forward(state)
+    for count, one in enumerate(folders, start=1):
+        one.remove()
+        assert [each.is_used for each in folders] == [False] * count + [True] * (3 - count)
+    assert not state.emulator.exists()
 
 
 def test_an_emulator_is_told_of_former_ones_and_not_of_itself(state: StatePaths) -> None:
