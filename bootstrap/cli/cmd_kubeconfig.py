@@ -12,7 +12,7 @@ from bootstrap.errors import ExitCode
 @stack_options
 @click.option("--merge", is_flag=True, help="Write its cluster, user and context into your own kubeconfig.")
 def command(*, stack: StackOptions, merge: bool) -> int:
-    """Print the path of the stack's own kubeconfig; your own is touched only with --merge.
+    """Print the path of the stack's own kubeconfig; your own is touched only with --merge, and by down after that.
 
     \b
       export KUBECONFIG=$(bootstrap kubeconfig)
@@ -25,9 +25,12 @@ def command(*, stack: StackOptions, merge: bool) -> int:
     platform = open_stack(stack, cancel=new_token()).platform
     own = existing_kubeconfig(platform)
     if merge:
-        from bootstrap.kube.merge import merge_kubeconfig, user_kubeconfig  # noqa: PLC0415
+        from bootstrap.kube.merge import merge_kubeconfig, read_kubeconfig, user_kubeconfig  # noqa: PLC0415
+        from bootstrap.kube.merged import note_merged  # noqa: PLC0415
 
         target = user_kubeconfig()
+        read_kubeconfig(target)
+        note_merged(platform.state, target)
         show(f"{merge_kubeconfig(own, target)} is in {target}\n")
     else:
         show(f"{Path(own)}\n")

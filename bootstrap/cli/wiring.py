@@ -17,6 +17,7 @@ from bootstrap.config.stack import LoadedStack, load_stack
 from bootstrap.config.state import cache_folder, state_folder, state_paths
 from bootstrap.engine.flow import Platform
 from bootstrap.engine.journal import Journal
+from bootstrap.engine.leftovers import AllLeftovers
 from bootstrap.engine.ports import ClusterProvider, Emulator, Images, Leftovers, Ports, Programs
 from bootstrap.engine.remembered import remembered
 from bootstrap.errors import BootstrapError, Place, RefusedError
@@ -137,7 +138,7 @@ def _open(
     stack = resolve_auto(
         loaded.stack, docker_answers=docker, lives_on=lives_on, lived_in=_lived_in(state), place=loaded.place
     )
-    stack = _with_ports(stack, state, options)
+    stack = _with_ports(_apart(stack), state, options)
     clock = cancel.clock
     journal = Journal(state.journal, clock)
     processes = SystemProcesses(clock, journal.child)
@@ -190,13 +191,23 @@ def _open(
     )
 
 
+def _apart(stack: Stack) -> Stack:
+    """An instance with a name takes no port that another would try first too."""
+    if not stack.instance or stack.emulator is None:
+        return stack
+    return replace(stack, emulator=replace(stack.emulator, first_port=0))
+
+
 def _with_ports(stack: Stack, state: StatePaths, options: StackOptions) -> Stack:
     if stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
         return stack
     from bootstrap.clusters.chosen_ports import choose_ports, remembered_ports  # noqa: PLC0415 - `--help` does without
 
-    act = choose_ports if options.choose_ports else remembered_ports
-    return replace(stack, cluster=replace(stack.cluster, ports=act(stack.cluster.ports, state)))
+    declared = stack.cluster.ports
+    ports = remembered_ports(declared, state)
+    if options.choose_ports:
+        ports = choose_ports(declared, state, apart=bool(stack.instance))
+    return replace(stack, cluster=replace(stack.cluster, ports=ports))
 
 
 def make_toolchain(settings: Settings, cancel: CancelToken, say: Say = lambda _text: None) -> Toolchain:
@@ -315,23 +326,31 @@ def _ports(parts: _Parts, charts: "HelmCharts") -> Ports:
 
 
 def _leftovers(parts: _Parts) -> Leftovers | None:
-    emulator, provider = parts.stack.emulator, parts.stack.cluster.provider
-    contained = emulator is not None and emulator.placement is Placement.CONTAINER
+    found: list[Leftovers] = []
     # Declared otherwise since, it still has there what it had.
-    marked = (parts.state.folder / "owner").exists()
-    if not contained and not marked and provider not in {Provider.KIND, Provider.K3D}:
-        return None
-    from bootstrap.containers.leftovers import DockerLeftovers  # noqa: PLC0415 - the docker library loads slowly
-    from bootstrap.containers.stack import StackOnDocker  # noqa: PLC0415
+    if _is_on_engine(parts.stack) or (parts.state.folder / "owner").exists():
+        from bootstrap.containers.leftovers import DockerLeftovers  # noqa: PLC0415 - the docker library loads slowly
+        from bootstrap.containers.stack import StackOnDocker  # noqa: PLC0415
 
-    return DockerLeftovers(StackOnDocker(parts.state, os.environ))
+        found.append(DockerLeftovers(StackOnDocker(parts.state, os.environ)))
+    from bootstrap.kube.merged import MergedEntries, is_merged  # noqa: PLC0415 - `--help` imports no adapter
+
+    if is_merged(parts.state):
+        found.append(MergedEntries(parts.state))
+    return AllLeftovers(found) if found else None
 
 
 def _collect(parts: _Parts, say: Say, cancel: CancelToken) -> None:
     from bootstrap.cli.collecting import Collecting, collect  # noqa: PLC0415 - it opens the stacks that it takes away
 
-    here = parts.state.folder
-    collect(Collecting(but=here, on_engine=_leftovers(parts) is not None, settings=parts.settings), say, cancel)
+    what = Collecting(but=parts.state.folder, on_engine=_is_on_engine(parts.stack), settings=parts.settings)
+    collect(what, say, cancel)
+
+
+def _is_on_engine(stack: Stack) -> bool:
+    """Whether anything of the stack is in containers of a Docker engine."""
+    contained = stack.emulator is not None and stack.emulator.placement is Placement.CONTAINER
+    return contained or stack.cluster.provider in {Provider.KIND, Provider.K3D}
 
 
 def _images(parts: _Parts) -> Images | None:

@@ -1,6 +1,7 @@
 """Ports that were chosen for a stack because its own were taken, and are its own from then on."""
 
 import json
+import zlib
 from collections.abc import Callable
 
 from bootstrap.clusters.kwok.sockets import is_free
@@ -9,6 +10,8 @@ from bootstrap.errors import RefusedError
 from bootstrap.model.stack import HostPorts, StatePaths
 
 _TRIED = 200
+_FIRST_APART, _APART = 10_000, 9_000
+"""Where those of instances with a name are looked for: below what Linux gives to outgoing connections."""
 
 
 def remembered_ports(declared: HostPorts, state: StatePaths) -> HostPorts:
@@ -22,8 +25,13 @@ def remembered_ports(declared: HostPorts, state: StatePaths) -> HostPorts:
     return HostPorts(http=noted["chosen"][0], https=noted["chosen"][1]) if same else declared
 
 
-def choose_ports(declared: HostPorts, state: StatePaths, *, free: Callable[[int], bool] = is_free) -> HostPorts:
+def choose_ports(
+    declared: HostPorts, state: StatePaths, *, apart: bool = False, free: Callable[[int], bool] = is_free
+) -> HostPorts:
     """Free ports, from the declared ones upwards, noted for every later run; those of a cluster that is there stay.
+
+    With `apart` they are looked for at a place of this state folder's own: of several that are brought up at the same
+    moment, none has taken its ports yet, and all would see the declared ones free.
 
     Raises:
         RefusedError: all of the next ones are taken.
@@ -31,8 +39,9 @@ def choose_ports(declared: HostPorts, state: StatePaths, *, free: Callable[[int]
     held = remembered_ports(declared, state)
     if held != declared or state.cluster.exists():
         return held
-    http = _first_free(declared.http, free, but=0)
-    https = _first_free(declared.https, free, but=http)
+    place = _FIRST_APART + zlib.crc32(state.folder.name.encode()) % _APART
+    http = _first_free(place if apart else declared.http, free, but=0)
+    https = _first_free(http if apart else declared.https, free, but=http)
     noted = {"declared": [declared.http, declared.https], "chosen": [http, https]}
     write_whole(state.folder / "ports.json", json.dumps(noted).encode())
     return HostPorts(http=http, https=https)

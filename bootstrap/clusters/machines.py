@@ -1,11 +1,11 @@
 """Clusters of containers on the stack's own network, proven by it before the API server is asked."""
 
-import contextlib
 import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from bootstrap.clusters.heartbeat import moment, silent, stale
 from bootstrap.clusters.ports import refuse_taken
 from bootstrap.clusters.tool import ClusterTool
 from bootstrap.containers.images import pull
+from bootstrap.containers.removal import remove_patiently
 from bootstrap.containers.stack import StackOnDocker
 from bootstrap.engine.files import private_folder, write_whole
 from bootstrap.engine.wait import wait_until
@@ -70,6 +71,9 @@ class MachineCluster:
                 return ClusterObserved(state=TargetState.ABSENT)
             if foreign := self._foreign(client, machines):
                 return self._strangers(foreign)
+            if any(self._docker.has_lost_network(one) for one in machines):
+                # They cannot be started again: what they were made for is not there.
+                return ClusterObserved(state=TargetState.OUTDATED, detail="its network was removed")
         return self._standing(machines) or self._examined(machines, cancel)
 
     def up(self, cancel: CancelToken, say: Say) -> KubeContext:
@@ -109,8 +113,13 @@ class MachineCluster:
         return machines_of(self._tool, client)
 
     def _foreign(self, client: "DockerClient", machines: "Sequence[Container]") -> str:
-        """Why these machines are not ours; empty when they are. Who is not on our network, we did not make."""
+        """Why these machines are not ours; empty when they are. Who is not on our network, we did not make.
+
+        Where that is gone, by `docker network prune` say, those are ours that were noted when they were made.
+        """
         if self._docker.network(client) is None:
+            if {one.id for one in machines} <= {*((self._record() or {}).get("machines") or ())}:
+                return ""
             return f"its machines are there, but not on a network {self._docker.name} of this stack"
         strangers = [str(one.name) for one in machines if not self._may_be_ours(one)]
         return f"{', '.join(strangers)} is on another network" if strangers else ""
@@ -298,8 +307,6 @@ class MachineCluster:
             write_whole(self._state.kubeconfig, told)
 
     def _remove_machines(self, client: "DockerClient", cancel: CancelToken, say: Say) -> None:
-        from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
-
         half_made = self._record() is None and self._state.cluster.exists()
         # First: what is left when we are killed here must not be taken for a cluster with all its machines.
         self._record_file().unlink(missing_ok=True)
@@ -307,13 +314,12 @@ class MachineCluster:
         while (machines := self._machines(client)) or looks:
             for machine in machines:
                 say(f"removing {machine.name}")
-                with contextlib.suppress(NotFound):
-                    machine.remove(v=True, force=True)
+                remove_patiently(partial(machine.remove, v=True, force=True), cancel)
             if not machines:
                 looks -= 1
             cancel.sleep(_LOOK_AGAIN_SECONDS if half_made else 0.0)
         for volume in client.volumes.list(filters={"label": self._tool.label}):
-            volume.remove(force=True)
+            remove_patiently(partial(volume.remove, force=True), cancel)
 
     def _wanted(self) -> str:
         """Changes when the machines have to be made anew."""
@@ -321,7 +327,10 @@ class MachineCluster:
 
     def _note(self, uid: str) -> None:
         private_folder(self._state.cluster)
-        write_whole(self._record_file(), json.dumps({"spec": self._wanted(), "uid": uid}).encode())
+        with self._docker.open() as client:
+            machines = [one.id for one in self._machines(client)]
+        noted = {"spec": self._wanted(), "uid": uid, "machines": machines}
+        write_whole(self._record_file(), json.dumps(noted).encode())
 
     def _record(self) -> Mapping[str, Any] | None:
         """What was noted once the cluster had been created; None before that."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
+    from docker.context import Context
 
 _SOCKETS = (Path("/var/run/docker.sock"), Path("/run/docker.sock"))
 _SECONDS = 5
@@ -37,18 +38,34 @@ def connect(environment: Mapping[str, str], *, seconds: float = _SECONDS) -> "Do
         docker.errors.DockerException: the address or its certificates cannot be used.
         OSError: it is a socket of this machine that nobody listens on, or that may not be opened.
     """
-    from docker import ContextAPI, DockerClient  # noqa: PLC0415 - loads slowly
-    from docker.errors import ContextNotFound  # noqa: PLC0415
+    from docker import DockerClient  # noqa: PLC0415 - loads slowly
 
     if environment.get("DOCKER_HOST"):
         _knock(environment["DOCKER_HOST"])
         return DockerClient.from_env(timeout=int(seconds), environment=dict(environment))
-    # The library itself knows the current context alone, and gives nothing for one that is not there.
-    current = ContextAPI.get_context(environment.get("DOCKER_CONTEXT") or None)
-    if current is None:
-        raise ContextNotFound(environment.get("DOCKER_CONTEXT") or "the current one")
+    current = _context(environment)
     _knock(str(current.Host))
     return DockerClient(base_url=current.Host, tls=current.TLSConfig, timeout=int(seconds))
+
+
+def engine_address(environment: Mapping[str, str]) -> str:
+    """Where that engine is.
+
+    Raises:
+        docker.errors.DockerException: the context is not there.
+    """
+    return (environment.get("DOCKER_HOST") or str(_context(environment).Host)).removeprefix("http+")
+
+
+def _context(environment: Mapping[str, str]) -> "Context":
+    from docker import ContextAPI  # noqa: PLC0415 - loads slowly
+    from docker.errors import ContextNotFound  # noqa: PLC0415
+
+    # The library itself knows the current context alone, and gives nothing for one that is not there.
+    found = ContextAPI.get_context(environment.get("DOCKER_CONTEXT") or None)
+    if found is None:
+        raise ContextNotFound(environment.get("DOCKER_CONTEXT") or "the current one")
+    return found
 
 
 def is_pointed_at(environment: Mapping[str, str]) -> bool:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.clock import CancelToken
+from bootstrap.containers.removal import remove_patiently
 from bootstrap.errors import StepFailedError
 from bootstrap.model.event import Say
 
@@ -28,7 +29,6 @@ LONGEST = 49
 LONGEST_K3D = 32
 _DIGEST = 10
 _PATIENCE_SECONDS = 60.0
-_CONFLICT = 409
 
 _Told = Mapping[str, Any]
 
@@ -130,20 +130,7 @@ class _Going:
             self._cancel.check()
 
     def remove(self, act: Callable[[], object]) -> None:
-        from docker.errors import APIError, NotFound  # noqa: PLC0415 - loads slowly
-
-        while True:
-            try:
-                act()
-            except NotFound:
-                return
-            except APIError as error:
-                # Another run removes it too, or what holds it is just going.
-                if error.status_code != _CONFLICT:
-                    raise
-                self._cancel.sleep(0.2)
-            else:
-                return
+        remove_patiently(act, self._cancel)
 
 
 def is_marked(container: _Told, mark: Mark, networks: frozenset[str]) -> bool:

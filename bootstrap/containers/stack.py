@@ -1,6 +1,8 @@
 """What a stack has on the Docker engine: a labelled network first, and all that is on it."""
 
+import contextlib
 import secrets
+import shlex
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.clock import CancelToken
-from bootstrap.containers.engine import connect
-from bootstrap.containers.marks import EXPIRES_LABEL, LONGEST, OWNER_LABEL, STACK_LABEL, Mark, engine_name
+from bootstrap.containers.engine import connect, engine_address
+from bootstrap.containers.marks import EXPIRES_LABEL, LONGEST, OWNER_LABEL, STACK_LABEL, Mark, engine_name, marks
 from bootstrap.engine.files import write_whole
 from bootstrap.engine.lease import read_lease
 from bootstrap.errors import RefusedError
@@ -33,6 +35,7 @@ class StackOnDocker:
         self._state = state
         self.environment = environment
         """The user's."""
+        self._is_proven = False
 
     @property
     def name(self) -> str:
@@ -51,7 +54,20 @@ class StackOnDocker:
             RefusedError: no engine answers, or it refuses; says what it said.
         """
         with opened_engine(self.environment) as client:
+            self._prove(client)
             yield client
+
+    def _prove(self, client: "DockerClient") -> None:
+        """Return unless the stack lives on an engine at another address, and this one holds nothing of it."""
+        file, here = self._state.folder / "engine", engine_address(self.environment)
+        lives_at = file.read_text().strip() if not self._is_proven and file.exists() else here
+        if lives_at != here and not any(self.is_ours({OWNER_LABEL: mark.owner}) for mark in marks(client)):
+            raise RefusedError(
+                f"stack {self._state.folder.name} lives on the Docker engine at {lives_at}; {here} holds nothing of it",
+                fix=f"lead DOCKER_HOST or the docker context there; if that engine is gone for good: rm -r "
+                f"{shlex.quote(str(self._state.folder))}",
+            )
+        self._is_proven = True
 
     def labels(self) -> dict[str, str]:
         """What marks everything that is made for this stack; makes the owner's nonce where there is none yet."""
@@ -96,11 +112,14 @@ class StackOnDocker:
 
     def _made(self, client: "DockerClient") -> "Network":
         expires = {} if self.lease is None else {EXPIRES_LABEL: self.lease.expires.isoformat()}
+        write_whole(self._state.folder / "engine", f"{engine_address(self.environment)}\n".encode())
         return client.networks.create(self.name, driver="bridge", labels={**self.labels(), **expires})
 
     def remove_network(self, client: "DockerClient") -> None:
-        """Remove it once nothing of anybody is on it; fine when it is gone."""
-        with _MAKING:
+        """Remove it once nothing of anybody is on it; fine when it is gone, or another run is removing it."""
+        from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
+
+        with _MAKING, contextlib.suppress(NotFound):
             network = self.network(client)
             if network is None:
                 return
@@ -139,6 +158,13 @@ class StackOnDocker:
                 cancel.check()
                 say(f"stopping {container.name}")
                 container.stop()
+
+    def has_lost_network(self, container: "Container") -> bool:
+        """Whether the network that the container joined is gone, even where there is another of its name by now."""
+        joined = str((container.attrs["NetworkSettings"]["Networks"].get(self.name) or {}).get("NetworkID") or "")
+        assert container.client is not None  # noqa: S101 - one that came from an engine has it
+        network = self.network(container.client)
+        return network is None or joined not in {"", network.id}
 
     def is_on_network(self, container: "Container") -> bool:
         """Whether the container is attached to the network of this name; the network itself is proven by `network`."""

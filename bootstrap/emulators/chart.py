@@ -148,7 +148,7 @@ class ChartEmulator:
 
     def _start(self, wanted: Forward, cancel: CancelToken, say: Say) -> Proven:
         last = self._folder.forward()
-        port = choose_port(self._spec.port, 0 if last is None else last.port, self._processes, cancel)
+        port = choose_port(self._spec, 0 if last is None else last.port, self._processes, cancel)
         forward = replace(wanted, port=port)
         self._folder.remember(forward)
         say(f"leading {LOOPBACK}:{port} to Service {forward.namespace}/{forward.service}")

@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.clock import CancelToken
 from bootstrap.containers.images import pull
+from bootstrap.containers.removal import remove_patiently
 from bootstrap.containers.stack import StackOnDocker
 from bootstrap.emulators.address import Address
 from bootstrap.emulators.driver import EmulatorDriver, ImageRecipe
@@ -93,7 +95,7 @@ class ContainerEmulator:
         with self._docker.open() as client:
             container = self._container(client)
             if container is not None and seen.state is not TargetState.RUNNING:
-                container = self._resumed(client, container, seen, say)
+                container = self._resumed(client, container, seen, cancel, say)
             if container is None:
                 container = self._made(client, cancel, say)
             return self._incarnated(self._answering(container, cancel), cancel)
@@ -110,8 +112,8 @@ class ContainerEmulator:
             if container is not None:
                 self._refuse_foreign(container.labels, "container")
                 say(f"removing the container {self._name}")
-                self._remove(client, container)
-            self._forget_contents(client)
+                self._remove(client, container, cancel)
+            self._forget_contents(client, cancel)
             self._docker.remove_network(client)
         self._folder.remove()
 
@@ -128,9 +130,9 @@ class ContainerEmulator:
                 self._refuse_foreign(container.labels, "container")
                 say(f"stopping the container {self._name}")
                 self._stop(container)
-                self._remove_keeping(client, container)
+                self._remove_keeping(client, container, cancel)
             if self._folder.kept() is None:
-                self._forget_contents(client)
+                self._forget_contents(client, cancel)
             self._docker.remove_network(client)
         return f"its data in the volume {self._name}" if self._folder.kept() is not None else ""
 
@@ -183,6 +185,8 @@ class ContainerEmulator:
     def _differs(self, container: "Container") -> str:
         if not self._docker.is_on_network(container):
             return f"it is not on the network {self._docker.name}"
+        if self._docker.has_lost_network(container):
+            return f"its network {self._docker.name} was removed"
         was, now = written_spec(container), self._wanted()
         names = [name for name in now if was.get(name) != now[name]]
         port = published_port(container)
@@ -227,7 +231,7 @@ class ContainerEmulator:
         return self._spec.docker_socket and self._recipe.with_socket is not None
 
     def _resumed(
-        self, client: "DockerClient", container: "Container", seen: EmulatorObserved, say: Say
+        self, client: "DockerClient", container: "Container", seen: EmulatorObserved, cancel: CancelToken, say: Say
     ) -> "Container | None":
         """The same container, running again; None when it had to go."""
         self._refuse_foreign(container.labels, "container")
@@ -238,7 +242,7 @@ class ContainerEmulator:
         say(f"removing the container {self._name}: {seen.detail}")
         if container.status == "running" and seen.state is TargetState.OUTDATED:
             self._stop(container)
-        self._remove_keeping(client, container)
+        self._remove_keeping(client, container, cancel)
         return None
 
     def _stop(self, container: "Container") -> None:
@@ -248,20 +252,20 @@ class ContainerEmulator:
             container.stop(timeout=STOP_SECONDS)
             container.reload()
 
-    def _remove_keeping(self, client: "DockerClient", container: "Container") -> None:
+    def _remove_keeping(self, client: "DockerClient", container: "Container", cancel: CancelToken) -> None:
         """Remove the container; note whether what it left may be gone on with."""
         kind = _kind(written_spec(container))
         whole = container.status == "exited" and exit_code(container) == 0
         if whole and self._persists() and kind == _kind(self._wanted()):
             self._folder.keep(kind)
-        self._remove(client, container)
+        self._remove(client, container, cancel)
 
     def _made(self, client: "DockerClient", cancel: CancelToken, say: Say) -> "Container":
         pull(client, self._image, say, cancel.check, another="--set emulator.image=…")
         if self._folder.kept() != _kind(self._wanted()):
-            self._forget_contents(client)
+            self._forget_contents(client, cancel)
         network = self._docker.ensure_network(client)
-        port = choose_port(self._spec.port, self._folder.port(), self._processes, cancel)
+        port = choose_port(self._spec, self._folder.port(), self._processes, cancel)
         self._folder.remember(port)
         say(f"starting {self._driver.name} on {LOOPBACK}:{port}")
         labels = {**self._docker.labels(), SPEC_LABEL: json.dumps(self._wanted())}
@@ -351,16 +355,16 @@ class ContainerEmulator:
         lacking = frozenset[str]() if self._has_socket() else self._recipe.by_socket
         return replace(found, capabilities=found.capabilities - lacking)
 
-    def _remove(self, client: "DockerClient", container: "Container") -> None:
+    def _remove(self, client: "DockerClient", container: "Container", cancel: CancelToken) -> None:
         if self._has_socket():
             # Asked in order it removes the containers of its functions; what it leaves carries its name.
             container.stop(timeout=STOP_SECONDS)
-        container.remove(force=True, v=True)
+        remove_patiently(partial(container.remove, force=True, v=True), cancel)
         for one in client.containers.list(all=True, filters={"network": self._docker.name}, ignore_removed=True):
             if str(one.name).startswith(f"{self._name}-lambda-"):
-                one.remove(force=True, v=True)
+                remove_patiently(partial(one.remove, force=True, v=True), cancel)
 
-    def _forget_contents(self, client: "DockerClient") -> None:
+    def _forget_contents(self, client: "DockerClient", cancel: CancelToken) -> None:
         from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
 
         try:
@@ -368,7 +372,7 @@ class ContainerEmulator:
         except NotFound:
             return
         self._refuse_foreign(volume.attrs.get("Labels"), "volume")
-        volume.remove()
+        remove_patiently(volume.remove, cancel)
 
     def _refuse_foreign(self, labels: Mapping[str, str] | None, kind: str) -> None:
         if not self._docker.is_ours(labels):

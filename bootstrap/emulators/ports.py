@@ -5,21 +5,22 @@ import threading
 from bootstrap.clock import CancelToken
 from bootstrap.emulators.sockets import LOOPBACK, free_port, holder_of
 from bootstrap.errors import RefusedError
+from bootstrap.model.stack import EmulatorSpec
 from bootstrap.process import Processes
 
-DEFAULT_PORT = 4566
+DEFAULT_PORT = EmulatorSpec().first_port
 FIX = "end that program, or set emulator.port to another (0: any)"
 _RELEASE_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 
 
-def choose_port(declared: int, last: int, processes: Processes, cancel: CancelToken) -> int:
-    """The declared port; or, where that is 0, the last one, else 4566, else any that is free.
+def choose_port(spec: EmulatorSpec, last: int, processes: Processes, cancel: CancelToken) -> int:
+    """The declared port; or, where that is 0, the last one, else the one to try first, else any that is free.
 
     Raises:
         RefusedError: the declared one is taken; names its holder.
     """
-    wanted = (declared,) if declared else (last or DEFAULT_PORT, DEFAULT_PORT, 0)
+    wanted = (spec.port,) if spec.port else (last or spec.first_port, spec.first_port, 0)
     for port in wanted:
         if not is_taken(port, last, cancel) and (free := free_port(port)) is not None:
             return free

@@ -177,7 +177,7 @@ class ProcessEmulator:
             version=self._version() or "?",
             region=self._spec.region,
             persist=self._spec.persist,
-            port=choose_port(self._spec.port, 0 if last is None else last.port, self._processes, cancel),
+            port=choose_port(self._spec, 0 if last is None else last.port, self._processes, cancel),
             started=self._clock.now().timestamp(),
         )
         self._folder.remember(record)

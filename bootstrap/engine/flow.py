@@ -57,7 +57,7 @@ CHARTS = StepId("charts")
 _PULLS_AT_ONCE = 4
 _PULL_SECONDS = 60.0
 _COLLECT_SECONDS = 120.0
-_KEPT = ("owner", "provider", "lock", "lease.json", "stack.json")
+_KEPT = ("owner", "engine", "provider", "lock", "lease.json", "stack.json")
 """What says whose kept data is, where it lives, and until when."""
 
 Infer: TypeAlias = Callable[[Wanted], Sequence[tuple[str, str, str]]]

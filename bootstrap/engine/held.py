@@ -16,7 +16,7 @@ from bootstrap.model.stack import Stack, StatePaths
 
 _SEEDS = "seeds-"
 """Begins the folders of fixtures that were applied without a stack."""
-_BEFORE_ANYTHING = frozenset({"logs", "lock", "journal.jsonl", "lease.json"})
+_BEFORE_ANYTHING = frozenset({"logs", "lock", "journal.jsonl", "lease.json", "ports.json"})
 """All that is in a folder whose run was killed before it could make anything."""
 
 

@@ -9,7 +9,7 @@ import yaml
 from bootstrap.engine.files import write_whole
 from bootstrap.errors import InvalidError, Place, Problem
 
-_LISTS = ("clusters", "users", "contexts")
+LISTS = ("clusters", "users", "contexts")
 
 
 def user_kubeconfig() -> Path:
@@ -27,8 +27,8 @@ def merge_kubeconfig(own: Path, target: Path) -> str:
         InvalidError: the target is no kubeconfig; it is left as it is.
     """
     ours = yaml.safe_load(own.read_text())
-    theirs = _read(target)
-    for name in _LISTS:
+    theirs = read_kubeconfig(target)
+    for name in LISTS:
         added = {entry["name"] for entry in ours[name]}
         kept = [entry for entry in theirs.get(name) or [] if entry.get("name") not in added]
         theirs[name] = [*kept, *ours[name]]
@@ -38,13 +38,18 @@ def merge_kubeconfig(own: Path, target: Path) -> str:
     return str(ours["current-context"])
 
 
-def _read(target: Path) -> dict[str, Any]:
+def read_kubeconfig(target: Path) -> dict[str, Any]:
+    """The user's file; empty where there is none.
+
+    Raises:
+        InvalidError: it is no kubeconfig.
+    """
     if not target.exists():
         return {}
     try:
         found = yaml.safe_load(target.read_text()) or {}
     except yaml.YAMLError as error:
         raise InvalidError([Problem(place=Place(file=str(target)), text=f"is not YAML: {error}")]) from error
-    if not isinstance(found, dict) or not all(isinstance(found.get(name) or [], list) for name in _LISTS):
+    if not isinstance(found, dict) or not all(isinstance(found.get(name) or [], list) for name in LISTS):
         raise InvalidError([Problem(place=Place(file=str(target)), text="is no kubeconfig")])
     return found

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.wait import wait_until
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.api import ApiRefusedError, KubeApi
 from bootstrap.kube.cluster import Clusters
 from bootstrap.kube.discovery import UnknownKindError
+from bootstrap.kube.going import wait_gone
 from bootstrap.kube.inventory import OWNER_LABEL, Inventory
 from bootstrap.kube.live import in_namespace, read_all
 from bootstrap.kube.readiness import judge
@@ -81,14 +81,7 @@ class KubeObjects:
         """See `Objects.delete`. Objects that do not carry this stack's label, or ask not to be pruned, stay."""
         api = self._clusters.proven(kube, cancel)
         going = tuple(ref for ref in _backwards(objects) if self._delete_one(ref, api, cancel))
-
-        def probe() -> bool | None:
-            left = [ref for ref, found in read_all(going, api, cancel).items() if found is not None]
-            if left:
-                say(f"waiting for {left[0]} to go" + (f" and {len(left) - 1} more" if len(left) > 1 else ""))
-            return None if left else True
-
-        wait_until(probe, cancel, interval=0.5)
+        wait_gone(going, api, cancel, say)
         inventory = Inventory(api, self._owner)
         before = inventory.entry(owner, cancel)
         if before is None:

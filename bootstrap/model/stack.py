@@ -85,6 +85,8 @@ class EmulatorSpec:
     region: str = "us-east-1"
     port: int = 0
     """On 127.0.0.1; 0: 4566 where it is free, else any, remembered."""
+    first_port: int = 4566
+    """Tried first where none is declared; 0: any, since of several brought up at once all would see it free."""
     image: str | None = None
     endpoint: str | None = None
     """Placement `endpoint`: its URL."""

@@ -281,6 +281,44 @@ def test_after_a_kill_at_any_moment_up_makes_it_good_and_delete_leaves_nothing(
     assert left(docker, client) == []
 
 
+def test_kept_data_is_gone_on_with_and_only_what_ended_in_order_is_kept(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make().up(cancel, quiet)
+    put(endpoint)
+    assert make().delete_keeping(cancel, quiet) == f"its data in the volume {docker.name}-emulator"
+    assert left(docker, client) == [f"{docker.name}-emulator"]
+    assert make().delete_keeping(cancel, quiet) == f"its data in the volume {docker.name}-emulator"
+    again = make().up(cancel, quiet)
+    assert again.incarnation == endpoint.incarnation
+    assert buckets(again) == ["artefacts"]
+    container_of(docker, client).kill()
+    assert make().delete_keeping(cancel, quiet) == ""
+    assert left(docker, client) == []
+
+
+def test_what_a_lost_container_left_behind_is_not_gone_on_with(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make().up(cancel, quiet)
+    put(endpoint)
+    container_of(docker, client).remove(force=True)
+    again = make().up(cancel, quiet)
+    assert again.incarnation != endpoint.incarnation
+    assert buckets(again) == []
+
+
+def test_its_network_removed_by_hand_it_is_made_anew_with_its_data(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make().up(cancel, quiet)
+    container_of(docker, client).stop()
+    client.networks.get(docker.name).remove()
+    found = make().observe(cancel)
+    assert (found.state, "was removed" in found.detail) == (TargetState.OUTDATED, True)
+    assert make().up(cancel, quiet).incarnation == endpoint.incarnation
+
+
 def test_delete_leaves_nothing(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient", state: StatePaths
 ) -> None:
@@ -317,9 +355,8 @@ def test_a_taken_port_names_its_holder(make: Make, cancel: CancelToken) -> None:
 
 
 def test_any_port_is_remembered(make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient") -> None:
-    with pytest.MonkeyPatch.context() as changed, socket.create_server(("127.0.0.1", 0)) as other:
-        changed.setattr("bootstrap.emulators.ports.DEFAULT_PORT", other.getsockname()[1])
-        first = make(port=0).up(cancel, quiet)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        first = make(port=0, first_port=other.getsockname()[1]).up(cancel, quiet)
     container_of(docker, client).kill()
     assert make(port=0).up(cancel, quiet).url == first.url
 

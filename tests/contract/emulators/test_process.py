@@ -225,9 +225,8 @@ def test_a_taken_port_names_its_holder(make: Make, cancel: CancelToken) -> None:
 
 
 def test_any_port_is_remembered(make: Make, cancel: CancelToken) -> None:
-    with pytest.MonkeyPatch.context() as changed, socket.create_server(("127.0.0.1", 0)) as other:
-        changed.setattr("bootstrap.emulators.ports.DEFAULT_PORT", other.getsockname()[1])
-        first = make(port=0).up(cancel, quiet)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        first = make(port=0, first_port=other.getsockname()[1]).up(cancel, quiet)
     make(port=0).stop(cancel)
     assert make(port=0).up(cancel, quiet).url == first.url
 

@@ -9,6 +9,16 @@ from bootstrap.model.stack import HostPorts, StatePaths
 DECLARED = HostPorts(http=8080, https=8443)
 
 
+def test_instances_begin_apart_and_stay_where_they_are(tmp_path: Path) -> None:
+    states = [StatePaths(folder=tmp_path / f"dev-pr-{number}-0123456789") for number in range(3)]
+    found = [choose_ports(DECLARED, state, apart=True, free=lambda _port: True) for state in states]
+    assert len({port for one in found for port in (one.http, one.https)}) == 6
+    assert all(10_000 <= one.http < one.https < 20_000 for one in found)
+    first = found[0].http
+    held = choose_ports(DECLARED, states[0], apart=True, free=lambda port: port != first)
+    assert held == found[0] == remembered_ports(DECLARED, states[0])
+
+
 def test_free_ones_are_the_declared_ones(tmp_path: Path) -> None:
     assert choose_ports(DECLARED, StatePaths(folder=tmp_path), free=lambda _port: True) == DECLARED
 

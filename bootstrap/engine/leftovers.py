@@ -1,0 +1,24 @@
+"""Several kinds of leftovers as one."""
+
+from collections.abc import Sequence
+
+from bootstrap.clock import CancelToken
+from bootstrap.engine.ports import Leftovers
+from bootstrap.model.event import Say
+from bootstrap.model.lease import Lease
+
+
+class AllLeftovers:
+    """Implements `engine.ports.Leftovers` by those it is made of, in their order."""
+
+    def __init__(self, parts: Sequence[Leftovers]) -> None:
+        self._parts = tuple(parts)
+
+    def lease(self, lease: Lease | None, cancel: CancelToken) -> None:
+        """See `Leftovers.lease`."""
+        for part in self._parts:
+            part.lease(lease, cancel)
+
+    def remove(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Sequence[str]:
+        """See `Leftovers.remove`."""
+        return tuple(one for part in self._parts for one in part.remove(cancel, say, keep_data=keep_data))
