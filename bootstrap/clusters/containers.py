@@ -22,3 +22,15 @@ def machines_of(tool: ClusterTool, client: "DockerClient") -> "Sequence[Containe
 def nodes_of(tool: ClusterTool, client: "DockerClient") -> "Sequence[Container]":
     """Those in which pods run."""
     return [one for one in machines_of(tool, client) if _ROLES.intersection(one.labels.values())]
+
+
+def host_record(node: "Container", name: str | None) -> str:
+    """The address that the name has in the node's /etc/hosts; empty: it has none there."""
+    found = node.exec_run(["grep", "-wF", str(name), "/etc/hosts"])
+    words = found.output.split() if found.exit_code == 0 and isinstance(found.output, bytes) else ()
+    return words[0].decode() if words else ""
+
+
+def add_host_record(node: "Container", address: str, name: str | None) -> None:
+    """Give the name an address in the node's /etc/hosts."""
+    node.exec_run(["sh", "-c", 'echo "$0 $1" >>/etc/hosts', address, str(name)])

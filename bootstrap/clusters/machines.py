@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.clock import CancelToken
-from bootstrap.clusters.containers import machines_of
+from bootstrap.clusters.containers import add_host_record, host_record, machines_of, nodes_of
 from bootstrap.clusters.heartbeat import moment, silent, stale
 from bootstrap.clusters.ports import refuse_taken
 from bootstrap.clusters.tool import ClusterTool
@@ -74,7 +74,11 @@ class MachineCluster:
             if any(self._docker.has_lost_network(one) for one in machines):
                 # They cannot be started again: what they were made for is not there.
                 return ClusterObserved(state=TargetState.OUTDATED, detail="its network was removed")
-        return self._standing(machines) or self._examined(machines, cancel)
+            if standing := self._standing(machines):
+                return standing
+            if forgetful := self._forgetful(client):
+                return _broken(f"{_shortly(forgetful)} lost {self._tool.host}")
+        return self._examined(machines, cancel)
 
     def up(self, cancel: CancelToken, say: Say) -> KubeContext:
         """See `ClusterProvider.up`."""
@@ -95,6 +99,7 @@ class MachineCluster:
                 self._create_anew(seen.detail, cancel, say)
             case _:
                 self._start(cancel, say)
+                self._restore_host(say)
         return self._proven(cancel, say)
 
     def delete(self, cancel: CancelToken, say: Say) -> None:
@@ -205,18 +210,39 @@ class MachineCluster:
         self._create(cancel, say)
 
     def _start(self, cancel: CancelToken, say: Say) -> None:
-        stopped = False
         with self._docker.open() as client:
-            for machine in self._machines(client):
-                cancel.check()
+            machines = self._machines(client)
+            for machine in machines:
                 if machine.status == "paused":
                     machine.unpause()
-                elif machine.status != "running":
-                    say(f"starting {machine.name}")
-                    machine.start()
-                    stopped = True
-        if stopped:
-            self._tool.start(cancel)
+            stopped = [one for one in machines if one.status not in {"running", "paused"}]
+            if stopped:
+                say(f"starting {_shortly([str(one.name) for one in stopped])}")
+            if not stopped or self._tool.start(cancel):
+                return
+            for machine in stopped:
+                cancel.check()
+                machine.start()
+
+    def _forgetful(self, client: "DockerClient") -> Sequence[str]:
+        """The nodes whose /etc/hosts lacks this machine's name: an engine writes that file anew at every start."""
+        if not (self._record() or {}).get("host"):
+            return ()
+        return [str(one.name) for one in nodes_of(self._tool, client) if not host_record(one, self._tool.host)]
+
+    def _restore_host(self, say: Say) -> None:
+        with self._docker.open() as client:
+            for name in self._forgetful(client):
+                say(f"telling {name} of {self._tool.host} again")
+                add_host_record(client.containers.get(name), (self._record() or {})["host"], self._tool.host)
+
+    def _host(self) -> str:
+        """The record that the program wrote when it made the cluster; empty: it wrote none."""
+        if self._tool.host is None:
+            return ""
+        with self._docker.open() as client:
+            found = (host_record(one, self._tool.host) for one in nodes_of(self._tool, client))
+            return next((one for one in found if one), "")
 
     def _proven(self, cancel: CancelToken, say: Say) -> KubeContext:
         """Wait until the cluster is whole, then take down, or compare, who it is."""
@@ -329,7 +355,8 @@ class MachineCluster:
         private_folder(self._state.cluster)
         with self._docker.open() as client:
             machines = [one.id for one in self._machines(client)]
-        noted = {"spec": self._wanted(), "uid": uid, "machines": machines}
+        host = (self._record() or {}).get("host") or self._host()
+        noted = {"spec": self._wanted(), "uid": uid, "machines": machines, "host": host}
         write_whole(self._record_file(), json.dumps(noted).encode())
 
     def _record(self) -> Mapping[str, Any] | None:

@@ -40,6 +40,11 @@ class ClusterTool(Protocol):
         """Those of its machines."""
         ...
 
+    @property
+    def host(self) -> str | None:
+        """The name of this machine that it writes into every node's /etc/hosts; None: it writes none."""
+        ...
+
     def configuration(self) -> bytes:
         """What it is given; the cluster is made anew when it changes.
 
@@ -60,6 +65,6 @@ class ClusterTool(Protocol):
         """Copy images of the engine to every machine; whether they arrived is for the caller to see."""
         ...
 
-    def start(self, cancel: CancelToken) -> None:
-        """Start what of it does not run; containers that the engine was told to start run already."""
+    def start(self, cancel: CancelToken) -> bool:
+        """Start what of it does not run; False: it cannot, the engine has to be told for each."""
         ...

@@ -21,6 +21,7 @@ class K3d:
 
     program = "k3d"
     ready = ("coredns",)
+    host = "host.k3d.internal"
 
     def __init__(
         self,
@@ -74,9 +75,10 @@ class K3d:
             "image", "import", "--mode", "direct", "--cluster", self.cluster, *images, cancel=cancel, changes=True
         )
 
-    def start(self, cancel: CancelToken) -> None:
-        """See `ClusterTool.start`; k3d also writes the entries of /etc/hosts and of CoreDNS anew."""
+    def start(self, cancel: CancelToken) -> bool:
+        """See `ClusterTool.start`; of machines that it starts itself k3d writes the host records anew."""
         self._run("cluster", "start", self.cluster, cancel=cancel, changes=True)
+        return True
 
     def _run(self, *arguments: str, cancel: CancelToken, changes: bool = False) -> bytes:
         command = Command(

@@ -17,6 +17,7 @@ class Kind:
 
     program = "kind"
     ready = ("coredns",)
+    host = None
 
     def __init__(
         self, spec: ClusterSpec, name: str, programs: Programs, processes: Processes, environment: Mapping[str, str]
@@ -61,9 +62,10 @@ class Kind:
         """See `ClusterTool.load`."""
         self._run("load", "docker-image", *images, cancel=cancel)
 
-    def start(self, cancel: CancelToken) -> None:
-        """See `ClusterTool.start`: kind has no more to do than the engine did."""
+    def start(self, cancel: CancelToken) -> bool:
+        """See `ClusterTool.start`: kind has no such command."""
         cancel.check()
+        return False
 
     def _run(self, *arguments: str, cancel: CancelToken, stdin: bytes | None = None) -> bytes:
         command = Command(
