@@ -16,7 +16,7 @@ from bootstrap.engine.journal import Journal
 from bootstrap.engine.lease import read_lease, write_lease
 from bootstrap.engine.lock import hold
 from bootstrap.engine.observe import observe
-from bootstrap.engine.perform import Performer
+from bootstrap.engine.perform import BringCharts, Performer
 from bootstrap.engine.ports import Ports
 from bootstrap.engine.recover import end_leftovers
 from bootstrap.engine.remembered import remember
@@ -45,20 +45,19 @@ from bootstrap.model.status import Health
 from bootstrap.model.step import ApplyObjects, EnsureCluster, InstallRelease, Plan, PullChart, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted, build_plan
-from bootstrap.plan.select import select
+from bootstrap.plan.select import before_charts, select
 from bootstrap.plan.teardown import build_teardown
 from bootstrap.plan.units import cut
 from bootstrap.process import Processes
 
 PROGRAMS = StepId("programs")
 """What is told before there is a plan: programs are fetched or built."""
-CHARTS = StepId("charts")
-"""Told before there is a plan too: charts are pulled, so that the plan can be made of what is in them."""
-_PULLS_AT_ONCE = 4
-_PULL_SECONDS = 60.0
 _COLLECT_SECONDS = 120.0
 _KEPT = ("owner", "engine", "provider", "lock", "lease.json", "stack.json")
 """What says whose kept data is, where it lives, and until when."""
+
+_PULLS_AT_ONCE = 4
+_PULL_SECONDS = 60.0
 
 Infer: TypeAlias = Callable[[Wanted], Sequence[tuple[str, str, str]]]
 
@@ -164,13 +163,18 @@ def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Pl
         wanted = _wanted(platform, options, cancel)
         checking.result()
         observed = observing.result()
+    plan = _planned(platform, wanted, observed, options)
+    return Planning(plan=plan, wanted=wanted, observed=observed, configuration=configuration)
+
+
+def _planned(platform: Platform, wanted: Wanted, observed: Observed, options: PlanOptions) -> Plan:
     plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
     plan = replace(plan, notes=(*plan.notes, *platform.preflight(wanted, _applied(plan))))
     unexpected = [note for note in plan.notes if not note.expected]
     if options.strict and unexpected:
         nowhere = Place(file=platform.stack.name)
         raise InvalidError([Problem(place=note.place or nowhere, text=note.text) for note in unexpected])
-    return Planning(plan=plan, wanted=wanted, observed=observed, configuration=configuration)
+    return plan
 
 
 def _applied(plan: Plan) -> tuple[StepId, ...]:
@@ -192,11 +196,14 @@ def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit,
         fetch_programs(platform, told)
         cancel = _for_the_run(cancel, how)
         planning = plan_up(platform, options, cancel)
-        lacking = [step.action.release for step in planning.plan.steps if isinstance(step.action, PullChart)]
-        if lacking and _pull_charts(platform, lacking, told, cancel):
-            planning = plan_up(platform, options, cancel)
         remember_provider(platform)
-        report = _run(platform, planning.plan, planning.observed, how, emit=told, cancel=cancel, watch=platform.watch)
+        lacking = [step.action.release for step in planning.plan.steps if isinstance(step.action, PullChart)]
+        if lacking:
+            report = _run_growing(platform, planning, lacking, options, how, emit=told, cancel=cancel)
+        else:
+            report = _run(
+                platform, planning.plan, planning.observed, how, emit=told, cancel=cancel, watch=platform.watch
+            )
         _finish(platform, replace(report, seconds=_since(platform, began)), how, told, _where(platform, report))
     return report
 
@@ -306,20 +313,6 @@ def fetch_programs(platform: Platform, emit: Emit) -> None:
     finish(Outcome(status=Status.DONE, detail=f"{', '.join(lacking)} are here now"))
 
 
-def _pull_charts(platform: Platform, releases: Sequence[Release], emit: Emit, cancel: CancelToken) -> bool:
-    """Pull before there is a plan: releases whose manifests are not known could only be installed one by one.
-
-    What cannot be had now is tried again, and told of, by a step of the plan: the other releases go on.
-    """
-    clock, started = platform.clock, platform.clock.monotonic()
-    emit(StepStarted(at=clock.now(), step=CHARTS, reason=f"not in the cache: {', '.join(one.id for one in releases)}"))
-    within = cancel.within(_PULL_SECONDS, "pulling charts")
-    count = len(releases) - len(_pull_all(platform, releases, lambda _text: None, within))
-    outcome = Outcome(status=Status.DONE, detail=f"{count} of {len(releases)} pulled")
-    emit(StepFinished(at=clock.now(), step=CHARTS, outcome=outcome, seconds=clock.monotonic() - started))
-    return count > 0
-
-
 def remember_provider(platform: Platform) -> None:
     """Note where the stack lives before anything of it is made there: it must never live in two places."""
     write_whole(platform.state.provider, f"{platform.stack.cluster.provider}\n".encode())
@@ -410,15 +403,55 @@ def _run(  # noqa: PLR0913 - what there is to a run
     emit(Planned(at=platform.clock.now(), plan=plan))
     for note in plan.notes:
         emit(Noted(at=platform.clock.now(), note=note))
-    makes_cluster = any(isinstance(step.action, EnsureCluster) for step in plan.steps)
-    performer = Performer(
+    performer = _performer(platform, plan, observed)
+    watched = None if watch is None else Watch(after=ids.CLUSTER, check=watch)
+    return run_plan(plan, performer, emit, jobs=how.jobs, cancel=cancel, fail_fast=how.fail_fast, watch=watched)
+
+
+def _run_growing(  # noqa: PLR0913 - what there is to a run
+    platform: Platform,
+    planning: Planning,
+    lacking: Sequence[Release],
+    options: PlanOptions,
+    how: RunOptions,
+    *,
+    emit: Emit,
+    cancel: CancelToken,
+) -> Report:
+    """Begin with what needs no charts, and go on with the plan that can be made once those are here."""
+    grown: list[Plan] = []
+
+    def bring_charts(releases: Sequence[Release], token: CancelToken, say: Say) -> str:
+        # What cannot be had now is tried again, and told of, by a step of the plan: the other releases go on.
+        failed = _pull_all(platform, releases, say, token.within(_PULL_SECONDS, "pulling charts"))
+        grown.append(_planned(platform, _wanted(platform, options, token), planning.observed, options))
+        return f"{len(releases) - len(failed)} of {len(releases)} pulled"
+
+    early = before_charts(planning.plan, lacking)
+    emit(Planned(at=platform.clock.now(), plan=early))
+    performer = _performer(platform, early, planning.observed, bring_charts)
+    return run_plan(
+        early,
+        performer,
+        emit,
+        jobs=how.jobs,
+        cancel=cancel,
+        fail_fast=how.fail_fast,
+        watch=None if platform.watch is None else Watch(after=ids.CLUSTER, check=platform.watch),
+        grow=lambda step: grown.pop() if step == ids.CHARTS and grown else None,
+    )
+
+
+def _performer(
+    platform: Platform, plan: Plan, observed: Observed, bring_charts: BringCharts | None = None
+) -> Performer:
+    return Performer(
         platform.ports,
         observed,
         lambda keep_data: remove_state(platform, keep_data=keep_data),
-        makes_cluster=makes_cluster,
+        makes_cluster=any(isinstance(step.action, EnsureCluster) for step in plan.steps),
+        bring_charts=bring_charts,
     )
-    watched = None if watch is None else Watch(after=ids.CLUSTER, check=watch)
-    return run_plan(plan, performer, emit, jobs=how.jobs, cancel=cancel, fail_fast=how.fail_fast, watch=watched)
 
 
 def _for_the_run(cancel: CancelToken, how: RunOptions) -> CancelToken:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from bootstrap.clock import CancelToken
 from bootstrap.engine.ports import Images, Ports
@@ -25,6 +25,7 @@ from bootstrap.model.step import (
     Keep,
     LoadImages,
     PullChart,
+    PullCharts,
     RemoveLeftovers,
     RemoveState,
     UninstallRelease,
@@ -32,6 +33,9 @@ from bootstrap.model.step import (
 from bootstrap.plan import ids
 from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import not_ready
+
+BringCharts: TypeAlias = Callable[[Sequence[Release], CancelToken, Say], str]
+"""Brings charts into the cache, and plans what can be planned once they are here; what to tell of it."""
 
 _POLL_SECONDS = 0.25
 
@@ -47,10 +51,17 @@ class Performer:
     """
 
     def __init__(
-        self, ports: Ports, observed: Observed, remove_state: Callable[[bool], str], *, makes_cluster: bool = False
+        self,
+        ports: Ports,
+        observed: Observed,
+        remove_state: Callable[[bool], str],
+        *,
+        makes_cluster: bool = False,
+        bring_charts: BringCharts | None = None,
     ) -> None:
         self._ports = ports
         self._remove_state = remove_state
+        self._bring_charts = bring_charts
         self._kube = observed.cluster.kube
         self._endpoint = None if observed.emulator is None else observed.emulator.endpoint
         self._emulator = ports.emulator
@@ -83,6 +94,9 @@ class Performer:
                 return self._load_images(images, cancel, say)
             case PullChart(release=release):
                 return _done(self._ports.charts.pull(release, cancel, say))
+            case PullCharts(releases=releases):
+                assert self._bring_charts is not None  # noqa: S101 - whoever plans this gives it
+                return _done(self._bring_charts(releases, cancel, say))
             case ApplyCrds(prepared=prepared):
                 return self._apply_crds(prepared, cancel, say)
             case InstallRelease(prepared=prepared):

@@ -3,15 +3,18 @@
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from bootstrap.clock import CancelToken
 from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError
-from bootstrap.model.event import Emit, Outcome, Say, Status, StepFinished, StepProgress, StepStarted
+from bootstrap.model.event import Emit, Noted, Outcome, Planned, Say, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import Action, EdgeKind, Keep, Plan, Step, StepId
 
 Perform: TypeAlias = Callable[[Action, CancelToken, Say], Outcome]
+
+Grow: TypeAlias = Callable[[StepId], Plan | None]
+"""Asked after each step that ended well: the plan that goes on from there, where that step found out more."""
 
 _POLL_SECONDS = 0.1
 _WATCH_SECONDS = 1.0
@@ -74,12 +77,13 @@ def run_plan(  # noqa: PLR0913 - all that decides how a plan runs
     cancel: CancelToken,
     fail_fast: bool = False,
     watch: Watch | None = None,
+    grow: Grow = lambda _step: None,
 ) -> Report:
     """Perform every step after those it needs, up to `jobs` at once, in listed order where there is a choice.
 
     Every step gets exactly one outcome. A failure skips what needs it, and names the culprit; the rest finishes,
-    unless `fail_fast`. A cancel stops what runs and reports the rest as CANCELLED. `emit` is called from this
-    thread only.
+    unless `fail_fast`. A cancel stops what runs and reports the rest as CANCELLED. `emit` and `grow` are called
+    from this thread only.
     """
     started = cancel.clock.monotonic()
     run = _Run(
@@ -90,11 +94,12 @@ def run_plan(  # noqa: PLR0913 - all that decides how a plan runs
         cancel=cancel,
         fail_fast=fail_fast,
         watch=watch,
+        grow=grow,
         strict=_strict_needs(plan),
     )
     run.loop()
     return Report(
-        outcomes={step.id: run.outcomes[step.id] for step in plan.steps},
+        outcomes={step.id: run.outcomes[step.id] for step in run.plan.steps},
         seconds=cancel.clock.monotonic() - started,
         timed_out=run.timed_out,
         cancelled=run.cancelled_by_user,
@@ -132,6 +137,7 @@ class _Run:
     cancel: CancelToken
     fail_fast: bool
     watch: Watch | None
+    grow: Grow
     watched: float = 0.0
     """When the watch was asked last."""
     broken: BootstrapError | None = None
@@ -147,7 +153,7 @@ class _Run:
     """Why nothing new is started."""
 
     def loop(self) -> None:
-        while len(self.outcomes) < len(self.plan.steps):
+        while any(step.id not in self.outcomes for step in self.plan.steps):
             self._look_for_cancel()
             self._look_at_watched()
             # Settling may free steps that were waiting, and never takes one back: it ends.
@@ -261,6 +267,18 @@ class _Run:
         self.emit(StepFinished(at=self.cancel.clock.now(), step=step, outcome=outcome, seconds=seconds))
         if outcome.status is Status.FAILED and self.fail_fast and self.stopping is None:
             self._stop(f"{step} failed")
+        if outcome.status is Status.DONE and (grown := self.grow(step)) is not None:
+            self._grow(grown)
+
+    def _grow(self, grown: Plan) -> None:
+        """Go on with this plan; what ended or runs already is not begun again, whatever it is in the new one."""
+        new = {step.id for step in grown.steps}
+        kept = tuple(step for step in self.plan.steps if step.id not in new)
+        self.plan = replace(grown, steps=(*kept, *grown.steps))
+        self.strict = _strict_needs(self.plan)
+        self.emit(Planned(at=self.cancel.clock.now(), plan=grown))
+        for note in grown.notes:
+            self.emit(Noted(at=self.cancel.clock.now(), note=note))
 
 
 def _strict_needs(plan: Plan) -> Mapping[StepId, Sequence[StepId]]:

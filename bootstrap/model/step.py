@@ -57,6 +57,13 @@ class PullChart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PullCharts:
+    """Bring charts into the cache while the cluster starts, and plan what is to be made of them."""
+
+    releases: tuple[Release, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ApplyCrds:
     """Apply a chart's CustomResourceDefinitions server-side and wait until they are Established."""
 
@@ -127,6 +134,7 @@ Action: TypeAlias = (
     | ApplySeeds
     | LoadImages
     | PullChart
+    | PullCharts
     | ApplyCrds
     | InstallRelease
     | ApplyObjects

@@ -9,6 +9,7 @@ CLUSTER = StepId("cluster")
 EMULATOR = StepId("emulator")
 SEEDS = StepId("seeds")
 IMAGES = StepId("images")
+CHARTS = StepId("charts")
 CUSTOM_PART = "+custom"
 """Ends the name of the part of a Kustomization that holds objects of kinds its own charts may define."""
 

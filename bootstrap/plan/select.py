@@ -2,12 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
-from bootstrap.model.release import Note
+from bootstrap.model.release import Note, Release
 from bootstrap.model.stack import Stack
-from bootstrap.model.step import Plan, Step, StepId
+from bootstrap.model.step import Plan, PullCharts, Step, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.ids import find_step
+
+CHARTS_TIMEOUT = timedelta(minutes=5)
 
 
 def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) -> Plan:
@@ -34,6 +37,25 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
     kept = frozenset(step.id for step in steps)
     edges = tuple(edge for edge in plan.edges if edge.step in kept and edge.needs in kept)
     return dataclasses.replace(plan, steps=tuple(steps), edges=edges, notes=(*plan.notes, *notes))
+
+
+def before_charts(plan: Plan, lacking: Sequence[Release]) -> Plan:
+    """What need not wait for the charts that are not here, and the step that brings them: the rest is planned after.
+
+    Releases whose manifests are not known could only be installed one by one.
+    """
+    early: dict[StepId, Step] = {}
+    for step in plan.steps:
+        if step.id in {ids.CLUSTER, ids.EMULATOR, ids.SEEDS} and all(need in early for need in step.needs):
+            early[step.id] = step
+    charts = Step(
+        id=ids.CHARTS,
+        action=PullCharts(releases=tuple(lacking)),
+        reason=f"not in the cache: {', '.join(one.id for one in lacking)}",
+        timeout=CHARTS_TIMEOUT,
+    )
+    edges = tuple(edge for edge in plan.edges if edge.step in early and edge.needs in early)
+    return Plan(steps=(*early.values(), charts), edges=edges)
 
 
 def targets(stack: Stack) -> tuple[StepId, ...]:

@@ -173,6 +173,8 @@ class FakeCharts:
 
     def prepare(self, releases: Sequence[Release], cancel: CancelToken) -> Mapping[str, PreparedRelease]:
         del cancel
+        if "prepare" in self.world.failures and self.world.charts:
+            raise self.world.failures["prepare"]
         return {one.id: self._prepared(one) for one in releases}
 
     def _prepared(self, release: Release) -> PreparedRelease:

@@ -71,13 +71,25 @@ def test_a_chart_pulled_in_this_run_is_prepared_before_it_is_installed(setting: 
     assert setting.up().counts() == {"unchanged": 7}
 
 
-def test_charts_are_pulled_before_the_plan_is_made_of_them(setting: Setting) -> None:
+def test_charts_are_pulled_beside_what_needs_none_and_the_rest_is_planned_of_them(setting: Setting) -> None:
     setting.world.charts.clear()
-    setting.up()
-    told = [event.outcome.detail for event in setting.events if isinstance(event, StepFinished)]
-    assert told[0] == "2 of 2 pulled"
-    [planned] = [event for event in setting.events if isinstance(event, Planned)]
-    assert not [step for step in planned.plan.steps if step.id.startswith("pull/")]
+    report = setting.up()
+    first, second = [event for event in setting.events if isinstance(event, Planned)]
+    assert [step.id for step in first.plan.steps] == ["cluster", "emulator", "seeds", "charts"]
+    assert not [step for step in second.plan.steps if step.id.startswith("pull/")]
+    ended = {str(event.step): event.outcome.detail for event in setting.events if isinstance(event, StepFinished)}
+    assert ended["charts"] == "2 of 2 pulled"
+    assert report.counts() == {"done": 8}
+    assert len([event for event in setting.events if isinstance(event, StepFinished)]) == 8
+    assert [one for one in setting.world.writes if one.startswith("cluster")] == ["cluster up"]
+
+
+def test_charts_that_make_no_plan_end_the_run_with_their_error(setting: Setting) -> None:
+    setting.world.charts.clear()
+    setting.world.fail("prepare", "values do not fit")
+    report = setting.up()
+    assert (report.exit_code, report.counts()) == (1, {"done": 3, "failed": 1})
+    assert not [one for one in setting.world.writes if one.startswith("install")]
 
 
 def test_a_chart_that_cannot_be_pulled_fails_in_its_own_step(setting: Setting) -> None:

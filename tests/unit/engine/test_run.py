@@ -12,7 +12,7 @@ from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.engine import run as run_module
 from bootstrap.engine.run import Perform, Report, run_plan
 from bootstrap.errors import ExitCode, RefusedError, StepFailedError
-from bootstrap.model.event import Event, Outcome, Say, Status, StepFinished, StepProgress, StepStarted
+from bootstrap.model.event import Event, Outcome, Planned, Say, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import Action, DeleteObjects, Edge, EdgeKind, Keep, Plan, Step, StepId
 from fakes.clock import FakeClock
 
@@ -303,3 +303,42 @@ def test_what_is_only_listed_after_a_failure_goes_on_and_what_needs_it_does_not(
     )
     report = run_plan(plan, perform, lambda _event: None, jobs=1, cancel=CancelToken(SystemClock()))
     assert statuses(report) == {"a": "failed", "b": "done", "c": "skipped"}
+
+
+def test_a_plan_grows_by_what_a_step_found_out_and_nothing_is_done_twice() -> None:
+    performed: list[str] = []
+
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        performed.append(owner(action))
+        return done(action, cancel, say)
+
+    grown = Plan(steps=(step("a"), step("late", "a"), step("later", "late")))
+    events: list[Event] = []
+    report = run_plan(
+        Plan(steps=(step("a"), step("finds out"))),
+        perform,
+        events.append,
+        jobs=2,
+        cancel=CancelToken(SystemClock()),
+        grow=lambda ended: grown if ended == "finds out" else None,
+    )
+    assert sorted(performed) == ["a", "finds out", "late", "later"]
+    assert statuses(report) == dict.fromkeys(("finds out", "a", "late", "later"), "done")
+    assert [event.plan for event in events if isinstance(event, Planned)] == [grown]
+
+
+def test_a_step_that_finds_nothing_out_leaves_the_plan_as_it_is() -> None:
+    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        if owner(action) == "finds out":
+            raise StepFailedError("nothing")
+        return done(action, cancel, say)
+
+    report = run_plan(
+        Plan(steps=(step("a"), step("finds out"))),
+        perform,
+        lambda _event: None,
+        jobs=1,
+        cancel=CancelToken(SystemClock()),
+        grow=lambda ended: pytest.fail(f"{ended} failed") if ended == "finds out" else None,
+    )
+    assert statuses(report) == {"a": "done", "finds out": "failed"}

@@ -6,10 +6,10 @@ import pytest
 from bootstrap.errors import UsageError
 from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo
-from bootstrap.model.stack import EmulatorSpec, Placement
-from bootstrap.model.step import Plan
+from bootstrap.model.stack import ClusterSpec, EmulatorSpec, Placement, Provider
+from bootstrap.model.step import Plan, PullCharts
 from bootstrap.plan.build import Wanted, build_plan
-from bootstrap.plan.select import select, targets
+from bootstrap.plan.select import before_charts, select, targets
 from fakes.repo import release, stack
 
 
@@ -43,6 +43,17 @@ def test_skip_leaves_one_out_and_keeps_the_order_around_it(plan: Plan) -> None:
     }
     assert [note.text for note in chosen.notes] == ["release/apps/c needs release/apps/b, which is skipped"]
     assert all(edge.needs != "release/apps/b" for edge in chosen.edges)
+
+
+def test_before_charts_is_what_needs_none() -> None:
+    lacking = (release("a"), release("b"))
+    whole = replace(stack(emulator=True, seeds=True), cluster=ClusterSpec(provider=Provider.KIND))
+    wanted = Wanted(stack=whole, repo=FluxRepo(releases=lacking))
+    plan = build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
+    early = before_charts(plan, lacking)
+    assert needs(early) == {"cluster": (), "emulator": (), "seeds": ("emulator",), "charts": ()}
+    assert early.steps[-1].action == PullCharts(releases=lacking)
+    assert early.steps[-1].reason == "not in the cache: apps/a, apps/b"
 
 
 def test_names_that_mean_nothing_or_too_much_are_told(plan: Plan) -> None:
