@@ -57,10 +57,10 @@ class Project:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(stack))
 
-    def write_platform(self) -> None:
-        """Declare the platform of tests/data: Traefik, the External Secrets operator, a shop, seeds."""
+    def write_platform(self, *, app: str = APP) -> None:
+        """Declare the platform of tests/data: Traefik, the External Secrets operator, a shop of this image, seeds."""
         shutil.copytree(PLATFORM, self.folder / "platform")
-        images = {"traefik_image": TRAEFIK, "operator_image": OPERATOR, "app_image": APP}
+        images = {"traefik_image": TRAEFIK, "operator_image": OPERATOR, "app_image": app}
         source = {"root": "../platform", "path": "clusters/local", "substitute": images}
         self.write_stack(seeds=["../platform/seeds"], source=source)
 
