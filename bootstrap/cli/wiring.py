@@ -423,11 +423,9 @@ def _watch(cluster: ClusterProvider) -> Callable[[], None] | None:
 
 
 def _emulators(parts: _Parts) -> tuple[Emulator | None, Callable[[EmulatorRelease], Emulator] | None]:
-    spec = parts.stack.emulator
-    if spec is None:
-        return None, None
-    from bootstrap.emulators.choose import Means, emulator_for, emulator_of  # noqa: PLC0415
+    from bootstrap.emulators.choose import Means, emulator_for, emulator_of, no_emulator  # noqa: PLC0415
 
+    name, spec = parts.stack.name, parts.stack.emulator
     means = Means(
         state=parts.state,
         processes=parts.processes,
@@ -435,7 +433,9 @@ def _emulators(parts: _Parts) -> tuple[Emulator | None, Callable[[EmulatorReleas
         environment=os.environ,
         programs=parts.programs,
     )
-    return emulator_for(parts.stack.name, spec, means), emulator_of(parts.stack.name, spec, means)
+    if spec is None:
+        return no_emulator(name, means), None
+    return emulator_for(name, spec, means), emulator_of(name, spec, means)
 
 
 def _check(parts: _Parts) -> Callable[[], object]:

@@ -9,7 +9,7 @@ from bootstrap.emulators.chart import ChartEmulator
 from bootstrap.emulators.container import ContainerEmulator
 from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.endpoint import EndpointEmulator
-from bootstrap.emulators.former import MovedEmulator, left_placements
+from bootstrap.emulators.former import GoneEmulator, MovedEmulator, left_placements
 from bootstrap.emulators.known import known_drivers
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.engine.ports import Emulator, Programs
@@ -55,13 +55,20 @@ def emulator_of(stack_name: str, spec: EmulatorSpec, means: Means) -> Callable[[
     return made
 
 
+def no_emulator(stack_name: str, means: Means) -> Emulator | None:
+    """For a stack that declares none: what is left of one that it had; None: nothing."""
+    former = _former(stack_name, means)
+    return GoneEmulator(former, means.state) if former else None
+
+
 def _moved(stack_name: str, spec: EmulatorSpec, means: Means, declared: Emulator) -> Emulator:
-    former = {
-        one: _placed(stack_name, EmulatorSpec(placement=one, region=spec.region), means)
-        for one in left_placements(means.state)
-        if one is not spec.placement
-    }
+    former = {placement: one for placement, one in _former(stack_name, means).items() if placement != spec.placement}
     return MovedEmulator(declared, spec.placement, former, means.state) if former else declared
+
+
+def _former(stack_name: str, means: Means) -> Mapping[Placement, Emulator]:
+    left = left_placements(means.state)
+    return {placement: _placed(stack_name, EmulatorSpec(placement=placement), means) for placement in left}
 
 
 def _placed(stack_name: str, spec: EmulatorSpec, means: Means) -> Emulator:

@@ -14,6 +14,7 @@ from bootstrap.model.step import (
     ApplyCrds,
     ApplyObjects,
     ApplySeeds,
+    DeleteEmulator,
     DeleteObjects,
     EnsureCluster,
     EnsureEmulator,
@@ -102,6 +103,8 @@ def _actions(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]
         yield emulator
         if wanted.stack.seeds:
             yield _seeds(observed, is_made_anew=isinstance(emulator[1], EnsureEmulator))
+    elif observed.emulator is not None and observed.emulator.state is not TargetState.ABSENT:
+        yield ids.EMULATOR, DeleteEmulator(), "no longer declared", DELETE_TIMEOUT
     listed = tuple(_unit(unit, wanted, observed) for unit in units.listed)
     if wanted.preload:
         yield from _images(listed)

@@ -32,7 +32,7 @@ def build_teardown(stack: Stack, observed: Observed, *, marked: bool = False, ke
     """
     emptied = tuple(_emptying(observed)) if stack.cluster.provider is Provider.EXISTING else ()
     steps = [*emptied, _cluster(observed, tuple(step.id for step in emptied))]
-    if stack.emulator is not None:
+    if stack.emulator is not None or observed.emulator is not None:
         steps.append(_emulator(observed, keep_data=keep_data))
     if marked:
         needs = tuple(step.id for step in steps)

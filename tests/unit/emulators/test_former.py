@@ -7,10 +7,10 @@ import pytest
 
 from bootstrap.clock import CancelToken
 from bootstrap.emulators.chart import ChartEmulator
-from bootstrap.emulators.choose import Means, emulator_for, emulator_of
-from bootstrap.emulators.former import MovedEmulator, left_placements
+from bootstrap.emulators.choose import Means, emulator_for, emulator_of, no_emulator
+from bootstrap.emulators.former import GoneEmulator, MovedEmulator, left_placements
 from bootstrap.emulators.record import ContainerFolder, EmulatorFolder, Forward, ForwardFolder, Record
-from bootstrap.errors import StepFailedError
+from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, EmulatorRelease, TargetState
 from bootstrap.model.stack import EmulatorSpec, Placement, StatePaths
@@ -141,6 +141,18 @@ def test_one_that_cannot_go_keeps_the_new_one_from_starting(
     assert container.asked == []
 
 
+def test_one_that_is_declared_no_more_is_only_removed(container: Noted, state: StatePaths, cancel: CancelToken) -> None:
+    gone = GoneEmulator({Placement.CONTAINER: container}, state)
+    observed = gone.observe(cancel)
+    assert (observed.state, observed.detail) == (TargetState.OUTDATED, "placement is container, declared none")
+    with pytest.raises(RefusedError, match="declares no emulator"):
+        gone.up(cancel, quiet)
+    assert gone.delete_keeping(cancel, quiet) == ""
+    gone.delete(cancel, quiet)
+    assert container.asked == ["container delete"]
+    assert gone.observe(cancel).state is TargetState.ABSENT
+
+
 def test_what_one_leaves_is_not_removed_with_what_another_left(state: StatePaths) -> None:
     folder = state.emulator
     folders: list[EmulatorFolder | ContainerFolder | ForwardFolder] = [
@@ -170,3 +182,6 @@ def test_an_emulator_is_told_of_former_ones_and_not_of_itself(state: StatePaths)
     assert isinstance(emulator_for("test", chart, means), MovedEmulator)
     assert isinstance(make(inside), MovedEmulator)
     assert emulator_of("test", EmulatorSpec(placement=Placement.PROCESS), means) is None
+    assert isinstance(no_emulator("test", means), GoneEmulator)
+    means.state.emulator.rename(means.state.folder / "elsewhere")
+    assert no_emulator("test", means) is None

@@ -26,8 +26,9 @@ from fakes.ports import ENDPOINT, KUBE
 from fakes.repo import config_map, custom, kustomization, release, stack
 
 NOTHING = Observed(cluster=ClusterObserved(state=TargetState.ABSENT))
-EMPTY = Observed(
-    cluster=ClusterObserved(state=TargetState.RUNNING, kube=KUBE),
+EMPTY = Observed(cluster=ClusterObserved(state=TargetState.RUNNING, kube=KUBE))
+SEEDED = dataclasses.replace(
+    EMPTY,
     emulator=EmulatorObserved(state=TargetState.RUNNING, endpoint=ENDPOINT),
     seeds=SeedsObserved(changes=0),
 )
@@ -109,7 +110,7 @@ def test_a_second_plan_keeps_everything() -> None:
     wanted = Wanted(stack=stack(emulator=True, seeds=True), repo=repo, prepared={a.id: prepared(a)})
     parts = cut(wanted.stack, repo).parts
     inventory = {part.id: InventoryEntry(fingerprint=fingerprint(part)) for part in parts}
-    plan = build_plan(wanted, dataclasses.replace(EMPTY, releases={"apps/a": deployed(a)}, inventory=inventory))
+    plan = build_plan(wanted, dataclasses.replace(SEEDED, releases={"apps/a": deployed(a)}, inventory=inventory))
     assert {step.reason for step in plan.steps} == {"unchanged"}
     assert plan.changes == 0
 

@@ -70,7 +70,7 @@ def test_kept_data_is_kept_by_every_step() -> None:
 
 
 def test_someone_elses_cluster_loses_only_what_we_put_there() -> None:
-    plan = build_teardown(stack(provider=Provider.EXISTING), UP)
+    plan = build_teardown(stack(provider=Provider.EXISTING), dataclasses.replace(UP, emulator=None))
     assert lines(plan) == [
         "release/apps/ours: UninstallRelease after  (installed by us)",
         "release/apps/second: UninstallRelease after release/apps/ours (installed by us)",
@@ -94,3 +94,7 @@ def test_what_is_foreign_stays() -> None:
         "cluster: Keep after  (not ours: on another network)",
         "emulator: Keep after  (not ours: no label)",
     ]
+
+
+def test_an_emulator_that_is_no_longer_declared_goes_too() -> None:
+    assert lines(build_teardown(stack(), UP))[1] == "emulator: DeleteEmulator after  (running)"
