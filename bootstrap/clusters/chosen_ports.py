@@ -4,8 +4,8 @@ import json
 import zlib
 from collections.abc import Callable
 
-from bootstrap.clusters.kwok.sockets import is_free
 from bootstrap.engine.files import write_whole
+from bootstrap.engine.sockets import is_free
 from bootstrap.errors import RefusedError
 from bootstrap.model.stack import HostPorts, StatePaths
 

@@ -61,6 +61,7 @@ class MachineCluster:
         self._state = state
         self._docker = docker
         self._adopt = adopt
+        self._processes = processes
         self._clusters = Clusters(processes)
 
     def observe(self, cancel: CancelToken) -> ClusterObserved:
@@ -192,7 +193,7 @@ class MachineCluster:
 
     def _create(self, cancel: CancelToken, say: Say) -> None:
         self._tool.configuration()
-        refuse_taken((self._ports.http, self._ports.https))
+        refuse_taken((self._ports.http, self._ports.https), self._processes, cancel)
         with self._docker.open() as client:
             self._docker.ensure_network(client)
             for image in self._tool.images:

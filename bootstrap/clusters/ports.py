@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 
-from bootstrap.clusters.kwok.sockets import holder, is_free
+from bootstrap.clock import CancelToken
+from bootstrap.engine.sockets import holder_of, is_free
 from bootstrap.errors import RefusedError
+from bootstrap.process import Processes
 
 HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
 """Where the ingress controller of a stack listens on every machine."""
 
 
-def refuse_taken(ports: Iterable[int]) -> None:
+def refuse_taken(ports: Iterable[int], processes: Processes, cancel: CancelToken) -> None:
     """Return when every port of 127.0.0.1 is free.
 
     Raises:
@@ -18,6 +20,6 @@ def refuse_taken(ports: Iterable[int]) -> None:
     for port in ports:
         if not is_free(port):
             raise RefusedError(
-                f"port {port} of 127.0.0.1 is taken by {holder(port) or 'another program'}",
+                f"port {port} of 127.0.0.1 is taken by {holder_of(port, processes, cancel)}",
                 fix="end that program, or use others: --ports auto, or --set cluster.ports.http=… (or .https)",
             )

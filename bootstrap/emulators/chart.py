@@ -14,9 +14,9 @@ from bootstrap.emulators.ports import DEFAULT_PORT, choose_port, is_taken, taken
 from bootstrap.emulators.proof import Proven
 from bootstrap.emulators.record import Forward, ForwardFolder
 from bootstrap.emulators.resident import Resident, end_recorded, python_path
-from bootstrap.emulators.sockets import LOOPBACK
 from bootstrap.emulators.wire import NoAnswerError
 from bootstrap.engine.ports import Programs
+from bootstrap.engine.sockets import LOOPBACK
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.cluster import Clusters

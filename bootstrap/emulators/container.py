@@ -20,8 +20,8 @@ from bootstrap.emulators.inspected import SPEC_LABEL, exit_code, explained, last
 from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.proof import Proven, prove_address
 from bootstrap.emulators.record import ContainerFolder
-from bootstrap.emulators.sockets import LOOPBACK
 from bootstrap.emulators.wire import NoAnswerError
+from bootstrap.engine.sockets import LOOPBACK
 from bootstrap.errors import BootstrapError, DeadlineError, InvalidError, Place, Problem, RefusedError, StepFailedError
 from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState

@@ -20,8 +20,8 @@ from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.emulators.record import Forward, ForwardFolder
 from bootstrap.emulators.relay import Lead, Relay
 from bootstrap.emulators.resident import STOP_SECONDS, end_recorded
-from bootstrap.emulators.sockets import LOOPBACK
 from bootstrap.engine.files import write_whole
+from bootstrap.engine.sockets import LOOPBACK
 from bootstrap.engine.wait import wait_until
 from bootstrap.errors import BootstrapError, RefusedError, StepFailedError
 from bootstrap.kube.api import KubeApi

@@ -3,7 +3,7 @@
 import threading
 
 from bootstrap.clock import CancelToken
-from bootstrap.emulators.sockets import LOOPBACK, free_port, holder_of
+from bootstrap.engine.sockets import LOOPBACK, free_port, holder_of
 from bootstrap.errors import RefusedError
 from bootstrap.model.stack import EmulatorSpec
 from bootstrap.process import Processes

@@ -14,8 +14,8 @@ from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.proof import Proven
 from bootstrap.emulators.record import EmulatorFolder, Record
 from bootstrap.emulators.resident import Resident, python_path
-from bootstrap.emulators.sockets import LOOPBACK
 from bootstrap.emulators.wire import NoAnswerError
+from bootstrap.engine.sockets import LOOPBACK
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError, StepFailedError
 from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from bootstrap.clock import CancelToken
-from bootstrap.emulators.sockets import LOOPBACK
+from bootstrap.engine.sockets import LOOPBACK
 from bootstrap.errors import DeadlineError
 
 _CHUNK = 1 << 16

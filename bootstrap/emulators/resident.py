@@ -12,9 +12,9 @@ from bootstrap.clock import CancelToken
 from bootstrap.emulators.address import Address
 from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.proof import Proven, prove_address
-from bootstrap.emulators.sockets import LOOPBACK, holder_of, listeners_of
 from bootstrap.emulators.wire import NoAnswerError
 from bootstrap.engine.files import private_folder
+from bootstrap.engine.sockets import LOOPBACK, holder_of, listeners_of
 from bootstrap.errors import BootstrapError, DeadlineError, RefusedError, StepFailedError
 from bootstrap.process import Command, Processes, ProcessIdentity
 

@@ -14,7 +14,7 @@ import pytest
 
 from bootstrap.config.state import cache_folder
 from bootstrap.containers.engine import connect
-from bootstrap.emulators.sockets import free_port
+from bootstrap.engine.sockets import free_port
 from fakes.docker import require
 
 pytestmark = pytest.mark.docker

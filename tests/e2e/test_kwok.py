@@ -20,7 +20,7 @@ from bootstrap.clusters.kwok import provider as provider_module
 from bootstrap.clusters.kwok.children import marked_processes
 from bootstrap.clusters.kwok.components import Component
 from bootstrap.clusters.kwok.furniture import volume_names
-from bootstrap.clusters.kwok.sockets import is_free
+from bootstrap.engine.sockets import is_free
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import ClusterSpec

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap.config.state import cache_folder
 from bootstrap.containers.engine import connect
-from bootstrap.emulators.sockets import free_port
+from bootstrap.engine.sockets import free_port
 from fakes.on_docker import K3D_IMAGES, K3S_IMAGE, NODE_IMAGE
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from bootstrap.clusters.machines import MachineCluster
 from bootstrap.clusters.tool import ClusterTool
 from bootstrap.containers.engine import connect, engine_answers
 from bootstrap.containers.stack import StackOnDocker
-from bootstrap.emulators.sockets import free_port
 from bootstrap.engine.journal import Journal
 from bootstrap.engine.recover import end_leftovers
+from bootstrap.engine.sockets import free_port
 from bootstrap.model.stack import ClusterSpec, HostPorts, StatePaths
 from bootstrap.process import SystemProcesses
 from fakes.programs import real_programs

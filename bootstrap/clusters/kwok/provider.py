@@ -18,10 +18,10 @@ from bootstrap.clusters.kwok.evidence import disk_note, telling_lines
 from bootstrap.clusters.kwok.examine import broken, examine, is_version
 from bootstrap.clusters.kwok.layout import Layout, Record, read_record, write_record
 from bootstrap.clusters.kwok.pki import ADMIN, CLIENTS, kubeconfig, make_pki
-from bootstrap.clusters.kwok.sockets import free_port, holder, is_free
 from bootstrap.engine.files import private_folder, write_whole
 from bootstrap.engine.lock import hold
 from bootstrap.engine.ports import Programs
+from bootstrap.engine.sockets import first_free, holder_of, is_free
 from bootstrap.engine.wait import wait_until
 from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
 from bootstrap.model.event import Say
@@ -61,6 +61,7 @@ class KwokProvider:
         self._layout = Layout(state=state)
         self._programs = programs
         self._clock = clock
+        self._processes = processes
         self._children = Children(self._layout, processes)
 
     def observe(self, cancel: CancelToken) -> ClusterObserved:
@@ -183,7 +184,7 @@ class KwokProvider:
         self, record: Record, programs: Mapping[Component, Path], seconds: float, cancel: CancelToken, say: Say
     ) -> KubeContext:
         if Component.API_SERVER not in self._children.running():
-            _refuse_taken(record.port, cancel)
+            _refuse_taken(record.port, self._processes, cancel)
         first = {component: programs[component] for component in FIRST}
         with self._api(record.port) as api:
             say("starting etcd and the API server")
@@ -262,18 +263,18 @@ def _minor(version: str) -> str:
 def _choose_port(folder: Path) -> int:
     # From the folder's name, so that a cluster made anew is found where the last one was.
     first = _FIRST_PORT + zlib.crc32(str(folder).encode()) % _PORTS
-    port = free_port(first, _TRIED_PORTS)
+    port = first_free(first, _TRIED_PORTS)
     if port is None:
         raise RefusedError(f"none of the ports {first} to {first + _TRIED_PORTS - 1} is free on 127.0.0.1")
     return port
 
 
-def _refuse_taken(port: int, cancel: CancelToken) -> None:
+def _refuse_taken(port: int, processes: Processes, cancel: CancelToken) -> None:
     until = cancel.clock.monotonic() + _CLOSING_SECONDS
     while not is_free(port):
         if cancel.clock.monotonic() >= until:
             raise RefusedError(
-                f"port {port}, the cluster's API server's, is taken by {holder(port) or 'a program of another user'}",
+                f"port {port}, the cluster's API server's, is taken by {holder_of(port, processes, cancel)}",
                 fix="end that program, or let the cluster have another port: bootstrap down, then bootstrap up",
             )
         cancel.sleep(_INTERVAL)

@@ -8,7 +8,7 @@ import pytest
 from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.process import ProcessEmulator
-from bootstrap.emulators.sockets import free_port
+from bootstrap.engine.sockets import free_port
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.process import SystemProcesses
 from fakes.machine import Make, quiet

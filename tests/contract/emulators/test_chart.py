@@ -17,8 +17,8 @@ from bootstrap.emulators.address import Address
 from bootstrap.emulators.chart import ChartEmulator
 from bootstrap.emulators.record import ForwardFolder
 from bootstrap.emulators.resident import PACKAGE_ROOT, read_identity
-from bootstrap.emulators.sockets import free_port
 from bootstrap.emulators.wire import NoAnswerError, Request, exchange
+from bootstrap.engine.sockets import free_port
 from bootstrap.engine.wait import wait_until
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorRelease, TargetState

@@ -17,7 +17,7 @@ from bootstrap.containers.stack import StackOnDocker
 from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.container import ContainerEmulator
 from bootstrap.emulators.driver import EmulatorDriver
-from bootstrap.emulators.sockets import free_port
+from bootstrap.engine.sockets import free_port
 from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, TargetState
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths

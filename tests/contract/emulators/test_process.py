@@ -19,7 +19,7 @@ from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.endpoint import EndpointEmulator, empty
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.emulators.record import EmulatorFolder
-from bootstrap.emulators.sockets import free_port, listeners_of
+from bootstrap.engine.sockets import free_port, listeners_of
 from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, TargetState
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths

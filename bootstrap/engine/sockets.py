@@ -23,6 +23,16 @@ class Listener:
     inode: str
 
 
+def is_free(port: int) -> bool:
+    """Whether this port of 127.0.0.1 can be listened on now."""
+    return free_port(port) is not None
+
+
+def first_free(first: int, count: int) -> int | None:
+    """The first free port of `count` from `first` on; None: all are taken."""
+    return next((port for port in range(first, first + count) if is_free(port)), None)
+
+
 def free_port(wanted: int = 0) -> int | None:
     """The port, or any (0), when it can be listened on at 127.0.0.1 now; None when it is taken."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
