@@ -28,15 +28,15 @@ def heal(history: tuple[Revision, ...], api: KubeApi, cancel: CancelToken, say: 
     return tuple(revision for revision in history if revision not in going)
 
 
-def refuse_foreign(release: Release, history: tuple[Revision, ...]) -> None:
-    """Return when the release is not there, or is ours.
+def refuse_foreign(release: Release, history: tuple[Revision, ...], stack: str) -> None:
+    """Return when the release is not there, or is that stack's.
 
     Raises:
-        RefusedError: someone else installed it.
+        RefusedError: someone else installed it, or another stack.
     """
-    if history and all(revision.applied is None for revision in history):
+    if history and not any(revision.is_of(stack) for revision in history):
         name = f"{release.target_namespace}/{release.release_name}"
         raise RefusedError(
-            f"release {name} is there and was not installed by bootstrap",
+            f"release {name} is there and was not installed by this stack",
             fix=f"if it may go, run: helm uninstall {release.release_name} --namespace {release.target_namespace}",
         )

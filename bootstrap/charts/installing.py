@@ -15,6 +15,7 @@ from bootstrap.errors import BootstrapError, DeadlineError, StepFailedError
 from bootstrap.kube.cluster import cluster_uid
 from bootstrap.kube.diagnosis import diagnose
 from bootstrap.kube.live import in_namespace
+from bootstrap.kube.objects import labelled
 from bootstrap.kube.simulated import is_api_backend
 from bootstrap.kube.waiting import look_at, wait_ready
 from bootstrap.kube.webhooks import NOT_CALLABLE, wait_for_webhooks, webhook_configurations
@@ -39,7 +40,7 @@ def install(prepared: PreparedRelease, chart: StoredChart, invocation: Invocatio
         DeadlineError: it took too long; says what was waited for.
     """
     release = prepared.release
-    refuse_foreign(release, _history(release, target))
+    refuse_foreign(release, _history(release, target), target.stack)
     newest = _healed(release, target)
     if newest is not None and newest.status == DEPLOYED and newest.applied == prepared.fingerprint:
         manifests, word = prepared.manifests or (), "ready"
@@ -61,7 +62,7 @@ def uninstall(release: Release, invocation: Invocation, target: Target) -> None:
         RefusedError: it is not ours.
         StepFailedError: helm fails.
     """
-    refuse_foreign(release, _history(release, target))
+    refuse_foreign(release, _history(release, target), target.stack)
     command = invocation.other("uninstall", release, target, "--ignore-not-found", "--wait")
     _mutate(command, release, invocation, target, doing="uninstall")
 
@@ -80,6 +81,8 @@ def _install(
 ) -> tuple[Manifest, ...]:
     """Run helm until it succeeds or its retries are used up; the objects it applied."""
     release = prepared.release
+    if release.create_namespace:
+        _ensure_namespace(release.target_namespace, target)
     retries = release.retries if newest is None else release.upgrade_retries
     patient_until = target.cancel.clock.monotonic() + _WEBHOOK_SECONDS
     attempt = 0
@@ -103,6 +106,14 @@ def _install(
                 target.say(f"failed, trying again: {failure.what}")
         target.cancel.sleep(_PAUSE)
         newest = _healed(release, target)
+
+
+def _ensure_namespace(name: str, target: Target) -> None:
+    """Make it with the stack's label: helm would make it without, and nobody could tell whose it is."""
+    ref = ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=name)
+    if target.api.read(ref, target.cancel, metadata_only=True) is None:
+        made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        target.api.apply(labelled(made, target.stack), target.cancel)
 
 
 def _run(

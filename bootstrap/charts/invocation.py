@@ -33,6 +33,8 @@ class Target:
     api: KubeApi
     cancel: CancelToken
     say: Say
+    stack: str
+    """Whose releases they are."""
 
 
 class Invocation:
@@ -57,7 +59,7 @@ class Invocation:
         release = prepared.release
         renderer = post_renderer(release, dropped(prepared, target.kube))
         post, environment = self._post.flags(renderer, _file_name(release))
-        labels = labels_for(release, prepared.fingerprint or "")
+        labels = labels_for(release, prepared.fingerprint or "", target.stack)
         return self._helm.command(
             *("upgrade", "--install", release.release_name, str(chart.file), *_where(release, target)),
             *("--values", str(self._values_file(release, target)), "--reset-values", "--skip-crds"),

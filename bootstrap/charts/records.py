@@ -22,6 +22,7 @@ _UNSET = "pending"
 DEPLOYED = "deployed"
 NOT_READY = "deployed, not ready"
 _NAMESPACE, _NAME = "bootstrap.dev/namespace", "bootstrap.dev/name"
+_STACK = "bootstrap.dev/owner"
 _LABEL_LENGTH = 61
 
 
@@ -41,14 +42,18 @@ class Revision:
         """The fingerprint that helm was asked for; None: not by us."""
         return self.labels.get(_APPLIED)
 
+    def is_of(self, stack: str) -> bool:
+        """Whether that stack asked for it: several may share a cluster that neither of them made."""
+        return self.applied is not None and self.labels.get(_STACK, stack) == stack
+
     @property
     def pending(self) -> bool:
         """Whether helm has not finished with it."""
         return self.status.startswith("pending-")
 
-    @property
-    def observed(self) -> ReleaseObserved:
-        """As the plan wants it: what was installed but never became ready is not called deployed."""
+    def observed(self, stack: str) -> ReleaseObserved:
+        """As that stack's plan wants it: what was installed but never became ready is not called deployed."""
+        ours = self.is_of(stack)
         ready = self.labels.get(_READY) == self.applied
         status = self.status if ready or self.applied is None or self.status != DEPLOYED else NOT_READY
         return ReleaseObserved(
@@ -56,17 +61,17 @@ class Revision:
             release_name=self.release_name,
             status=status,
             revision=self.number,
-            fingerprint=self.applied,
-            owner=_owner(self.labels),
+            fingerprint=self.applied if ours else None,
+            owner=_owner(self.labels) if ours else None,
         )
 
 
-def labels_for(release: Release, fingerprint: str) -> Mapping[str, str]:
+def labels_for(release: Release, fingerprint: str, stack: str) -> Mapping[str, str]:
     """What helm is to label a new revision with."""
     parts = [release.name[at : at + _LABEL_LENGTH] for at in range(0, len(release.name), _LABEL_LENGTH)]
     # A label's value must begin and end with a letter or digit, which a part of a name need not.
     names = {f"{_NAME}-{number}": f"x{part}x" for number, part in enumerate(parts)}
-    return {_APPLIED: fingerprint, _READY: _UNSET, _NAMESPACE: release.namespace, **names}
+    return {_APPLIED: fingerprint, _READY: _UNSET, _STACK: stack, _NAMESPACE: release.namespace, **names}
 
 
 def newest(api: KubeApi, cancel: CancelToken) -> Mapping[str, Revision]:

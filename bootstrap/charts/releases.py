@@ -65,6 +65,7 @@ class HelmCharts:
         self._clusters = Clusters(processes)
         self._kube_version = kube_version
         self._locked = locked
+        self._stack = state.folder.name
         self._known_apis: frozenset[str] = frozenset()
 
     def prepare(self, releases: Sequence[Release], cancel: CancelToken) -> Mapping[str, PreparedRelease]:
@@ -97,7 +98,7 @@ class HelmCharts:
         api = self._clusters.api(kube, cancel)
         unready = {} if kube.simulated else unready_releases(api, cancel)
         return {
-            key: replace(revision.observed, unready=unready.get(key, ""))
+            key: replace(revision.observed(self._stack), unready=unready.get(key, ""))
             for key, revision in newest(api, cancel).items()
         }
 
@@ -110,7 +111,7 @@ class HelmCharts:
         api = self._clusters.proven(kube, cancel)
         release = prepared.release
         history = revisions(release.target_namespace, release.release_name, api, cancel)
-        refuse_foreign(release, history)
+        refuse_foreign(release, history, self._stack)
         return crds.apply(prepared, api, cancel, say, installed=bool(history))
 
     def install(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> str:
@@ -124,7 +125,8 @@ class HelmCharts:
         chart = None if prepared.chart_digest is None else self._store.find(prepared.chart_digest)
         if chart is None:
             raise StepFailedError(f"the chart of {prepared.release.id} is not in the cache", fix="run: bootstrap up")
-        return install(prepared, chart, self._invocation, Target(kube=kube, api=api, cancel=cancel, say=say))
+        target = Target(kube=kube, api=api, cancel=cancel, say=say, stack=self._stack)
+        return install(prepared, chart, self._invocation, target)
 
     def uninstall(self, namespace: str, release_name: str, kube: KubeContext, cancel: CancelToken, say: Say) -> None:
         """See `Charts.uninstall`.
@@ -140,7 +142,8 @@ class HelmCharts:
             target_namespace=namespace,
             chart=RepositoryChart(url="", name=release_name),
         )
-        uninstall(release, self._invocation, Target(kube=kube, api=api, cancel=cancel, say=say))
+        target = Target(kube=kube, api=api, cancel=cancel, say=say, stack=self._stack)
+        uninstall(release, self._invocation, target)
 
     def unknown_values(self, prepared: PreparedRelease) -> tuple[UnknownValue, ...]:
         """The values of this release that its chart does not read; none while the chart is not in the cache."""

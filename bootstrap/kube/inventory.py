@@ -17,6 +17,8 @@ NAMESPACE = "bootstrap-system"
 OWNER_LABEL = "bootstrap.dev/owner"
 _INVENTORY_LABEL = "bootstrap.dev/inventory"
 _OF = "bootstrap.dev/kustomization"
+_MADE = ("app.kubernetes.io/managed-by", "bootstrap")
+_ENTRIES = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 
 
 class Inventory:
@@ -28,27 +30,42 @@ class Inventory:
 
     def read(self, cancel: CancelToken) -> Mapping[str, InventoryEntry]:
         """All entries, by NAMESPACE/NAME of the Kustomization."""
-        path = f"/api/v1/namespaces/{NAMESPACE}/configmaps?labelSelector={_INVENTORY_LABEL}%3D{self._owner}"
+        path = f"{_ENTRIES}?labelSelector={_INVENTORY_LABEL}%3D{self._owner}"
         listed = self._api.get(path, cancel) or {}
         return {item["metadata"]["annotations"][_OF]: _entry(item) for item in listed.get("items") or ()}
 
     def entry(self, kustomization: str, cancel: CancelToken) -> InventoryEntry | None:
         """One entry; None when there is none."""
-        live = self._api.read(_ref(kustomization), cancel)
+        live = self._api.read(self._ref(kustomization), cancel)
         return None if live is None else _entry(live)
 
     def write(self, kustomization: str, entry: InventoryEntry, cancel: CancelToken) -> None:
         """Keep this entry; makes the namespace when it is not there."""
         if self._api.read(_NAMESPACE_REF, cancel) is None:
-            self._api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, cancel)
+            home = {"name": NAMESPACE, "labels": dict((_MADE,))}
+            self._api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": home}, cancel)
         self._api.apply(self._manifest(kustomization, entry), cancel)
 
     def remove(self, kustomization: str, cancel: CancelToken) -> None:
         """Forget this entry; fine when there is none."""
-        self._api.delete(_ref(kustomization), cancel)
+        self._api.delete(self._ref(kustomization), cancel)
+        self._leave(cancel)
+
+    def _leave(self, cancel: CancelToken) -> None:
+        """Remove the namespace that holds the entries, where we made it and no stack has any left in it."""
+        listed = self._api.get(f"{_ENTRIES}?labelSelector={_INVENTORY_LABEL}", cancel) or {}
+        home = self._api.read(_NAMESPACE_REF, cancel, metadata_only=True)
+        if home is None or listed.get("items") or _MADE not in (home["metadata"].get("labels") or {}).items():
+            return
+        self._api.delete(_NAMESPACE_REF, cancel, uid=home["metadata"]["uid"])
+
+    def _ref(self, kustomization: str) -> ObjectRef:
+        # A hash, since all parts together may be longer than a name may be; two stacks may share a cluster.
+        digest = hashlib.sha256(f"{self._owner} {kustomization}".encode()).hexdigest()[:16]
+        return ObjectRef(api_version="v1", kind="ConfigMap", namespace=NAMESPACE, name=f"inventory-{digest}")
 
     def _manifest(self, kustomization: str, entry: InventoryEntry) -> Manifest:
-        ref = _ref(kustomization)
+        ref = self._ref(kustomization)
         return {
             "apiVersion": ref.api_version,
             "kind": ref.kind,
@@ -63,12 +80,6 @@ class Inventory:
 
 
 _NAMESPACE_REF = ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=NAMESPACE)
-
-
-def _ref(kustomization: str) -> ObjectRef:
-    # A hash, since both parts together may be longer than a name may be.
-    digest = hashlib.sha256(kustomization.encode()).hexdigest()[:16]
-    return ObjectRef(api_version="v1", kind="ConfigMap", namespace=NAMESPACE, name=f"inventory-{digest}")
 
 
 def _written(objects: Iterable[ObjectRef]) -> str:

@@ -121,7 +121,7 @@ def _within(where: str, collection: str, live: dict[str, Any], query: Mapping[st
         return False
     labels = live["metadata"].get("labels") or {}
     wanted = [pair.partition("=") for pair in query.get("labelSelector", "").split(",") if pair]
-    return all(labels.get(key) == value for key, _, value in wanted)
+    return all(labels.get(key) == value if equals else key in labels for key, equals, value in wanted)
 
 
 def _merged(under: Any, over: Any) -> Any:

@@ -218,14 +218,35 @@ def test_healed_before_helm_runs(stage: Stage, token: CancelToken, history: list
 
 def test_release_of_someone_else_is_refused(stage: Stage, token: CancelToken) -> None:
     stage.revision(1, "deployed", ours=False)
-    with pytest.raises(RefusedError, match="release web/app is there and was not installed by bootstrap"):
+    with pytest.raises(RefusedError, match="release web/app is there and was not installed by this stack"):
         stage.install(token)
-    with pytest.raises(RefusedError, match="not installed by bootstrap"):
+    with pytest.raises(RefusedError, match="not installed by this stack"):
         stage.charts.apply_crds(stage.prepared(token), stage.kube, token, stage.said.append)
-    with pytest.raises(RefusedError, match="not installed by bootstrap"):
+    with pytest.raises(RefusedError, match="not installed by this stack"):
         stage.charts.uninstall("web", "app", stage.kube, token, stage.said.append)
     assert stage.upgrades() == []
     assert stage.charts.observe(stage.kube, token)["web/app"].fingerprint is None
+
+
+def test_a_release_of_another_stack_on_the_same_cluster_is_that_stacks(stage: Stage, token: CancelToken) -> None:
+    stage.install(token)
+    (labels,) = [one["metadata"]["labels"] for path, one in stage.api.objects.items() if "sh.helm.release" in path]
+    assert labels["bootstrap.dev/owner"] == "state"
+    labels["bootstrap.dev/owner"] = "theirs"
+    observed = stage.charts.observe(stage.kube, token)["web/app"]
+    assert (observed.fingerprint, observed.owner) == (None, None)
+    with pytest.raises(RefusedError, match="not installed by this stack"):
+        stage.install(token)
+    with pytest.raises(RefusedError, match="not installed by this stack"):
+        stage.charts.uninstall("web", "app", stage.kube, token, stage.said.append)
+
+
+def test_a_namespace_that_a_release_asks_for_carries_the_stacks_label(stage: Stage, token: CancelToken) -> None:
+    stage.install(token, create_namespace=True)
+    assert stage.api.objects["/api/v1/namespaces/web"]["metadata"]["labels"] == {"bootstrap.dev/owner": "state"}
+    stage.api.objects["/api/v1/namespaces/web"]["metadata"]["labels"] = {}
+    stage.install(token, create_namespace=True, values={"a": 2})
+    assert stage.api.objects["/api/v1/namespaces/web"]["metadata"]["labels"] == {}
 
 
 def test_another_cluster_is_never_written_to(stage: Stage, token: CancelToken) -> None:

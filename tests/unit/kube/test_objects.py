@@ -264,3 +264,20 @@ def test_webhook_that_rejects_is_an_answer(
     with pytest.raises(ApiRefusedError, match="denied the request: no"):
         objects.apply(part(SETTINGS), "print", kube_api.context(tmp_path), token, quiet)
     assert token.clock.monotonic() == 0
+
+
+def test_the_inventorys_namespace_goes_with_the_last_entry_of_any_stack(
+    kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path
+) -> None:
+    kube = kube_api.context(tmp_path)
+    home = "/api/v1/namespaces/bootstrap-system"
+    ours, theirs = (KubeObjects(FakeProcesses(), owner) for owner in ("one", "two"))
+    other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other", "namespace": "web"}}
+    ours.apply(part(SETTINGS), "print", kube, token, quiet)
+    theirs.apply(part(other), "print", kube, token, quiet)
+    assert set(ours.inventory(kube, token)) == set(theirs.inventory(kube, token)) == {"flux/apps"}
+    assert ours.inventory(kube, token)["flux/apps"].objects == (SETTINGS_REF,)
+    ours.delete("flux/apps", (SETTINGS_REF,), kube, token, quiet)
+    assert home in kube_api.objects
+    theirs.delete("flux/apps", (replace(SETTINGS_REF, name="other"),), kube, token, quiet)
+    assert home not in kube_api.objects
