@@ -27,7 +27,9 @@ HOST = "shop.localhost"
 IN_CLUSTER = "http://localstack.localstack.svc:4566"
 ENGINE_UP = os.environ.get("BOOTSTRAP_TEST_ENGINE_UP")
 """Starts an engine that does not run. Only of a machine whose engine is there for tests alone."""
-NO_ENGINE_UP = "BOOTSTRAP_TEST_ENGINE_UP names no program that starts the engine again"
+needs_engine_up = pytest.mark.skipif(
+    ENGINE_UP is None, reason="BOOTSTRAP_TEST_ENGINE_UP names no program that starts the engine again"
+)
 UNCHANGED_SECONDS = 3
 BACK_SECONDS = 60
 FOLLOWS_SECONDS = 10
@@ -193,24 +195,24 @@ def moves_addresses(harm: Callable[[Project], None]) -> bool:
     return harm in {swap_addresses, stop_everything, restart_the_engine}
 
 
-@pytest.mark.parametrize("verb", ["up", "repair"])
 @pytest.mark.parametrize(
-    "harm",
+    ("harm", "verb"),
     [
-        restart_machines,
-        swap_addresses,
-        kill_the_emulator,
-        delete_pods_of_a_chart,
-        stop_everything,
-        pytest.param(restart_the_engine, marks=pytest.mark.skipif(not ENGINE_UP, reason=NO_ENGINE_UP)),
+        (restart_machines, "up"),
+        (restart_machines, "repair"),
+        (swap_addresses, "up"),
+        (kill_the_emulator, "repair"),
+        (kill_the_emulator, "up"),
+        (delete_pods_of_a_chart, "up"),  # repair leaves the charts alone: Kubernetes makes their pods anew by itself
+        (stop_everything, "repair"),
+        pytest.param(restart_the_engine, "up", marks=needs_engine_up),
+        pytest.param(restart_the_engine, "repair", marks=needs_engine_up),
     ],
-    ids=lambda harm: str(harm.__name__),
+    ids=lambda part: part if isinstance(part, str) else str(part.__name__),
 )
 def test_what_befalls_it_is_made_good(platform: Project, harm: Callable[[Project], None], verb: str) -> None:
     if moves_addresses(harm) and platform.provider == "k3d" and MACHINES["k3d"].startswith("bootstrap-rig/"):
         pytest.skip("what stands in for k3s, made by kubeadm, does not outlive another address")
-    if verb == "repair" and harm is delete_pods_of_a_chart:
-        pytest.skip("repair leaves the charts alone: Kubernetes makes their pods anew by itself")
     platform.up()
     before = (platform.machines(), revisions(platform))
     survivors = pods(platform) if harm is not delete_pods_of_a_chart else set()

@@ -54,15 +54,25 @@ def restart_machines(docker: StackOnDocker) -> None:
 
 
 def swap_addresses(docker: StackOnDocker) -> None:
+    """As after a reboot: all stopped, started in another order, and every old address taken by somebody else."""
     with docker.open() as client:
         machines = sorted(client.containers.list(filters={"network": docker.name}), key=lambda one: str(one.name))
-        before = addresses(docker)
+        before = set(addresses(docker).values())
         for one in machines:
             one.stop()
-        # The engine gives the lowest free address to whoever starts first.
-        for one in reversed(machines):
-            one.start()
-    assert addresses(docker) != before
+        squatters = []
+        try:
+            # The engine gives the lowest free address to whoever starts.
+            while not before <= set(addresses(docker).values()):
+                squatters.append(
+                    client.containers.run(NODE_IMAGE, "infinity", entrypoint="sleep", detach=True, network=docker.name)
+                )
+            for one in reversed(machines):
+                one.start()
+        finally:
+            for one in squatters:
+                one.remove(force=True)
+    assert not before & set(addresses(docker).values())
 
 
 def addresses(docker: StackOnDocker) -> dict[str, str]:
