@@ -20,6 +20,7 @@ from bootstrap.clock import CancelToken, Clock
 from bootstrap.errors import BootstrapError, CancelledError, DeadlineError, RefusedError
 
 _POLL_SECONDS = 0.05
+_PRIVATE = 0o077
 # A watcher beside the program reads a pipe whose other end is ours alone: it ends when we do, however we end.
 _TETHER = '(IFS= read -r _ <"/dev/fd/$0"; kill -9 -$$) >/dev/null 2>&1 & exec "$@"'
 
@@ -111,7 +112,7 @@ class Processes(Protocol):
         ...
 
     def spawn(self, command: Command, log: Path) -> ProcessIdentity:
-        """Start a program that outlives this one; its output is appended to `log` (mode 0600)."""
+        """Start a program that outlives this one; what it writes, and `log` with its output, is its owner's alone."""
         ...
 
     def alive(self, identity: ProcessIdentity) -> bool:
@@ -164,7 +165,7 @@ class SystemProcesses:
         """See `Processes.spawn`."""
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            child = self._start(command, stdout=descriptor, stderr=subprocess.STDOUT)
+            child = self._start(command, stdout=descriptor, stderr=subprocess.STDOUT, umask=_PRIVATE)
         finally:
             os.close(descriptor)
         identity = _identity(child.pid, command)
@@ -195,7 +196,7 @@ class SystemProcesses:
             raise DeadlineError(f"process {identity.pid} ({identity.program}) does not end")
 
     def _start(
-        self, command: Command, *, stdout: int, stderr: int, kept: tuple[int, ...] = ()
+        self, command: Command, *, stdout: int, stderr: int, kept: tuple[int, ...] = (), umask: int = -1
     ) -> "subprocess.Popen[bytes]":
         argv: Sequence[str] = command.argv
         if kept:
@@ -214,6 +215,7 @@ class SystemProcesses:
                 stderr=stderr,
                 start_new_session=True,
                 pass_fds=kept,
+                umask=umask,
             )
         except (FileNotFoundError, PermissionError) as error:
             raise RefusedError(

@@ -7,7 +7,10 @@ from pathlib import Path
 
 def private_folder(folder: Path) -> Path:
     """Make the folder (and those above it), readable by its owner only; the folder."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.is_dir():
+        # One by one: with `parents`, those above would be made as the umask has it.
+        private_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 

@@ -310,7 +310,7 @@ def fetch_programs(platform: Platform, emit: Emit) -> None:
     except BootstrapError as error:
         finish(Outcome(status=Status.FAILED, detail=error.what, error=error))
         raise
-    finish(Outcome(status=Status.DONE, detail=f"{', '.join(lacking)} are here now"))
+    finish(Outcome(status=Status.DONE, detail=f"{', '.join(lacking)}: here now"))
 
 
 def remember_provider(platform: Platform) -> None:

@@ -12,6 +12,7 @@ import boto3
 from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.endpoint import empty
+from bootstrap.emulators.known import known_drivers
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
@@ -20,6 +21,8 @@ from bootstrap.seeds.result import SeedPlan, SeedResult
 from bootstrap.seeds.seeding import Seeding, raise_failures
 from bootstrap.seeds.survey import Options
 
+AS_PROCESS = tuple(name for name, driver in known_drivers().items() if driver.process is not None)
+"""The drivers that every suite takes by itself."""
 HEAD = "apiVersion: bootstrap.dev/v1\nkind: Seeds\n"
 
 

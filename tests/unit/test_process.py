@@ -123,8 +123,10 @@ def test_a_spawned_program_outlives_its_starter_until_it_is_stopped(
 ) -> None:
     processes = SystemProcesses(CLOCK)
     log = tmp_path / "log"
-    identity = processes.spawn(sh("echo started; exec sleep 60", recorded=recorded), log)
+    script = f"touch {tmp_path}/written; mkdir {tmp_path}/made; echo started; exec sleep 60"
+    identity = processes.spawn(sh(script, recorded=recorded), log)
     wait_for(log, cancel)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("written", "made")] == [0o600, 0o700]
     assert processes.alive(identity)
     assert log.stat().st_mode & 0o777 == 0o600
     assert os.getpgid(identity.pid) == identity.pid

@@ -97,6 +97,9 @@ _CONTROLLERS = (
     "--service-account-private-key-file=pki/service-accounts.key",
     "--root-ca-file=pki/ca.crt",
     "--cert-dir=tmp",
+    # A simulated machine cannot fail, only be late where this one is busy or was asleep; and pods that are called not
+    # ready for that are never ready again, since the simulation makes each ready once.
+    "--node-monitor-grace-period=87600h",
 )
 
 # Without --server-address and --node-port it serves nothing; without --config it would read the user's own.

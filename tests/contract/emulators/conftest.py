@@ -11,6 +11,7 @@ from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.engine.sockets import free_port
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.process import SystemProcesses
+from fakes.bench import AS_PROCESS
 from fakes.machine import Make, quiet
 
 
@@ -19,7 +20,7 @@ def cancel() -> CancelToken:
     return CancelToken(SystemClock())
 
 
-@pytest.fixture(params=[Driver.MINISTACK, Driver.MOTO], ids=str)
+@pytest.fixture(params=AS_PROCESS, ids=str)
 def driver(request: pytest.FixtureRequest) -> Driver:
     """Every driver that runs as a process."""
     return Driver(request.param)

@@ -20,7 +20,7 @@ from bootstrap.seeds.lambda_ import Lambda
 from bootstrap.seeds.lambda_code import packed
 from bootstrap.seeds.service import Look
 from bootstrap.seeds.target import Target
-from fakes.bench import Bench, running
+from fakes.bench import AS_PROCESS, Bench, running
 
 pytestmark = pytest.mark.e2e
 
@@ -38,7 +38,7 @@ def handler(event, context):
 ECHO = "def handler(event, context):\n    return {'got': event}\n"
 
 
-@pytest.fixture(scope="module", params=[Driver.MINISTACK, Driver.MOTO], ids=str)
+@pytest.fixture(scope="module", params=AS_PROCESS, ids=str)
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
     with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as found:
         yield found

@@ -12,7 +12,7 @@ from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.engine.wait import wait_until
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver
-from fakes.bench import Bench, running
+from fakes.bench import AS_PROCESS, Bench, running
 
 pytestmark = pytest.mark.e2e
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 SHIPPED = Path(__file__).parents[3] / "localstack-init"
 
 
-@pytest.fixture(scope="module", params=[Driver.MINISTACK, Driver.MOTO], ids=str)
+@pytest.fixture(scope="module", params=AS_PROCESS, ids=str)
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
     with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as found:
         yield found

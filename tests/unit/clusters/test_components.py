@@ -55,6 +55,10 @@ def test_those_that_need_no_server_have_none(component: Component) -> None:
     assert flags(component)["leader-elect"] == "false"
 
 
+def test_a_late_heartbeat_makes_no_pod_unready() -> None:
+    assert flags(Component.CONTROLLERS)["node-monitor-grace-period"] == "87600h"
+
+
 def test_controllers_for_real_machines_and_clouds_are_off() -> None:
     listed = flags(Component.CONTROLLERS)["controllers"].split(",")
     assert listed[0] == "*"

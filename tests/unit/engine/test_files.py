@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.engine.files import write_whole
+from bootstrap.engine.files import private_folder, write_whole
 from bootstrap.engine.lock import hold
 from bootstrap.engine.logs import find_log, known_logs, last_lines
 from bootstrap.errors import RefusedError, UsageError
@@ -91,3 +91,9 @@ def test_the_last_lines_of_a_log(state: StatePaths) -> None:
     assert last_lines(file, 1) == "up-20260102-030405.log 2\n"
     assert last_lines(file, 0).count("\n") == 2
     assert known_logs(state)[0].stem.startswith("down")
+
+
+def test_every_folder_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:
+    made = private_folder(tmp_path / "a" / "b")
+    assert [folder.stat().st_mode & 0o777 for folder in (made, made.parent)] == [0o700, 0o700]
+    assert private_folder(made) == made
