@@ -1,5 +1,6 @@
 """The errors a person sees: what happened, the evidence, and what to do."""
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -120,6 +121,22 @@ class SeveralError(BootstrapError):
         super().__init__("\n".join(error.what for error in errors))
         self.errors = tuple(errors)
         self.exit_code = errors[0].exit_code
+
+
+def of_the_machine(error: Exception) -> BootstrapError | None:
+    """What the disk says where it is full, over its quota or read only; None: nothing of the kind."""
+    fix = _DISK.get(error.errno or 0) if isinstance(error, OSError) else None
+    if fix is None or not isinstance(error, OSError):
+        return None
+    where = f": {error.filename}" if error.filename else ""
+    return StepFailedError(f"{error.strerror}{where}", fix=f"{fix}, then run the same command again")
+
+
+_DISK = {
+    errno.ENOSPC: "make room on the disk of the state and cache folders",
+    errno.EDQUOT: "make room within the quota of the state and cache folders",
+    errno.EROFS: "name folders that can be written (XDG_STATE_HOME, XDG_CACHE_HOME)",
+}
 
 
 def raise_all(errors: Sequence[BootstrapError]) -> None:

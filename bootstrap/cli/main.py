@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from bootstrap.errors import BootstrapError, CancelledError, ExitCode, SeveralError
+from bootstrap.errors import BootstrapError, CancelledError, ExitCode, SeveralError, of_the_machine
 
 _EXIT_CODES = """\b
 Exit codes: 0 ok · 1 a step failed · 2 usage · 3 invalid files or an impossible combination ·
@@ -119,9 +119,17 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return per way to e
             tell_error(error, arguments)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
+        return _unforeseen(error, arguments)
+    return int(code or 0)
+
+
+def _unforeseen(error: Exception, arguments: list[str]) -> ExitCode:
+    machine = of_the_machine(error)
+    if machine is None:
         _tell_bug(error)
         return ExitCode.BUG
-    return int(code or 0)
+    tell_error(machine, arguments)
+    return machine.exit_code
 
 
 def tell_error(error: BootstrapError, arguments: list[str]) -> None:

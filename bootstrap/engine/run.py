@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from bootstrap.clock import CancelToken
-from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError
+from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError, of_the_machine
 from bootstrap.model.event import Emit, Noted, Outcome, Planned, Say, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import Action, EdgeKind, Keep, Plan, Step, StepId
 
@@ -299,8 +299,8 @@ def _outcome_of(perform: Perform, action: Action, token: CancelToken, say: Say) 
     except BootstrapError as error:
         return Outcome(status=Status.FAILED, detail=error.what, error=error)
     except Exception as error:  # noqa: BLE001 - the one place where an unforeseen exception becomes a value
-        bug = BugError(
+        told = of_the_machine(error) or BugError(
             f"unexpected {type(error).__name__}: {error}", fix="this is a bug: please report it with the log"
         )
-        bug.__cause__ = error
-        return Outcome(status=Status.FAILED, detail=bug.what, error=bug)
+        told.__cause__ = error
+        return Outcome(status=Status.FAILED, detail=told.what, error=told)

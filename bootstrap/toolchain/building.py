@@ -2,6 +2,7 @@
 
 import importlib.resources
 import os
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -50,7 +51,7 @@ class GoBuilds:
                 lambda seconds: say(f"building {wish.program.name}, {seconds:.0f}s: {_so_far(log)}"),
             )
         except CommandFailedError as error:
-            last = "; ".join(log.read_text(errors="replace").splitlines()[-3:])
+            last = "; ".join(log.read_text(errors="replace").splitlines()[-3:]) or _silent(error, log)
             raise CannotGiveError(f"{command} failed: {last} (log: {log})") from error
         return Origin(version=wish.program.wanted, source=f"built with go {version}", path=wish.program.name)
 
@@ -102,6 +103,12 @@ def _logged(command: Command, log: Path) -> Command:
     """The same command with its output in the log, where it can be read while it runs."""
     argv = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', str(log), *command.argv)
     return Command(argv=argv, env=command.env, cwd=command.cwd, tethered=True)
+
+
+def _silent(error: CommandFailedError, log: Path) -> str:
+    """What can be said of a build that said nothing: its log lies on the disk that it fills."""
+    free = shutil.disk_usage(log.parent).free >> 20
+    return f"exit code {error.finished.returncode} without a word; {free} MiB are free on the disk of {log.parent}"
 
 
 def _watch(work: Callable[[], Finished], cancel: CancelToken, tell: Callable[[float], None]) -> None:

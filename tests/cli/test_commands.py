@@ -178,6 +178,16 @@ def test_a_bug_is_told_as_one(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> No
     assert "This is a bug in bootstrap" in told.err
 
 
+def test_a_full_disk_is_told_as_one(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_args: object, **_kwargs: object) -> None:
+        raise OSError(28, "No space left on device", "/state/journal")
+
+    monkeypatch.setattr(main_module.bootstrap, "main", fill)
+    told = cli("up")
+    assert told.code == 1
+    assert told.err.startswith("Error: No space left on device: /state/journal\nFix:   make room on the disk")
+
+
 def test_doctor_names_every_program(cli: "Cli", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     found = json.loads(cli("doctor", "--output", "json").out)

@@ -119,7 +119,13 @@ def test_a_refusal_keeps_its_exit_code_and_a_bug_is_told_as_one() -> None:
     def crash(action: Action, cancel: CancelToken, say: Say) -> Outcome:
         raise ZeroDivisionError("oops")
 
+    def fill(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+        raise OSError(28, "No space left on device", "/state/file")
+
     assert go([step("a")], refuse)[0].exit_code is ExitCode.REFUSED
+    report, _ = go([step("a")], fill)
+    assert report.exit_code is ExitCode.STEP_FAILED
+    assert report.outcomes[StepId("a")].detail == "No space left on device: /state/file"
     report, _ = go([step("a")], crash)
     assert report.exit_code is ExitCode.BUG
     assert report.outcomes[StepId("a")].detail == "unexpected ZeroDivisionError: oops"

@@ -1,0 +1,28 @@
+"""What is a bug of ours, and what the machine says."""
+
+import errno
+import os
+
+import pytest
+
+from bootstrap.errors import ExitCode, of_the_machine
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_disk_that_takes_nothing_is_no_bug(number: int) -> None:
+    told = of_the_machine(OSError(number, os.strerror(number), "/state/file"))
+    assert told is not None
+    assert (told.what, told.exit_code) == (f"{os.strerror(number)}: /state/file", ExitCode.STEP_FAILED)
+    assert told.fix is not None
+    assert told.fix.endswith("then run the same command again")
+
+
+def test_the_disk_is_told_where_no_file_is_named() -> None:
+    told = of_the_machine(OSError(errno.ENOSPC, "No space left on device"))
+    assert told is not None
+    assert told.what == "No space left on device"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EBADF, "bad"), OSError("no number"), ValueError("x")])
+def test_everything_else_is(error: Exception) -> None:
+    assert of_the_machine(error) is None
