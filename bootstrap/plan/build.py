@@ -28,7 +28,7 @@ from bootstrap.model.step import (
     UninstallRelease,
 )
 from bootstrap.plan import edges, ids
-from bootstrap.plan.emulator import EMULATOR_PART
+from bootstrap.plan.emulator import EMULATOR_PART, out_of_reach
 from bootstrap.plan.order import build_graph
 from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import Units, cut, fingerprint, not_ready, refs_of
@@ -296,6 +296,7 @@ def orphaned_releases(wanted: Wanted, observed: Observed) -> tuple[ReleaseObserv
 
 
 def _notes(wanted: Wanted, observed: Observed, units: Units) -> Iterator[Note]:
+    yield from out_of_reach(wanted.stack)
     for name in units.suspended:
         yield Note(text=f"{name} is suspended: left as it is")
     if not wanted.prune:

@@ -1,12 +1,16 @@
 """Which release of a repository the emulator is, or takes the place of, and by which name pods reach it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.model.kube import Manifest
 from bootstrap.model.release import (
     GitChart,
     Kustomization,
     LocalChart,
+    Note,
     OciChart,
     Release,
     RepositoryChart,
@@ -17,6 +21,7 @@ from bootstrap.model.stack import Placement, Provider, Stack
 EMULATOR_PART = "bootstrap-system/emulator"
 """The Kustomization, ours, that holds the Service by which pods reach an emulator outside the cluster."""
 EMULATOR_CHART = "localstack"
+EMULATOR_PORT = 4566
 
 
 def is_in_cluster(stack: Stack) -> bool:
@@ -89,18 +94,61 @@ def emulator_address(replaced: Release | None) -> tuple[str, str]:
 
 
 def emulator_part(stack: Stack, replaced: Release | None) -> Kustomization:
-    """The Service of the emulator's in-cluster name; it leads nowhere on a cluster whose pods are simulated."""
+    """What gives an emulator outside the cluster its in-cluster name; it leads nowhere where pods cannot reach it."""
     namespace, name = emulator_address(replaced)
-    spec: dict[str, object] = {"ports": [{"name": "edge", "port": 4566, "protocol": "TCP", "targetPort": 4566}]}
-    if stack.cluster.provider in {Provider.KIND, Provider.K3D}:
-        # A name on the stack's own network: nothing in it goes stale when addresses change.
-        spec = {"type": "ExternalName", "externalName": f"bootstrap-{stack.name}-emulator", **spec}
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": spec,
-    }
+    metadata = {"name": name, "namespace": namespace}
+    edge: dict[str, object] = {"name": "edge", "port": EMULATOR_PORT, "protocol": "TCP"}
+    spec: dict[str, object] = {"ports": [{**edge, "targetPort": EMULATOR_PORT}]}
+    host, port = _outside(stack)
+    slices: list[Manifest] = []
+    if host and not _is_number(host):
+        spec = {"type": "ExternalName", "externalName": host, **spec}
+    elif host:
+        slices = [_endpoint_slice(metadata, host, {**edge, "port": port})]
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
     home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
     owner, _, part = EMULATOR_PART.partition("/")
-    return Kustomization(namespace=owner, name=part, objects=(home, service))
+    return Kustomization(namespace=owner, name=part, objects=(home, service, *slices))
+
+
+def out_of_reach(stack: Stack) -> Iterator[Note]:
+    """A note where pods that run cannot reach the endpoint that the stack names by the in-cluster name."""
+    if stack.emulator is None or stack.emulator.endpoint is None or stack.cluster.provider is Provider.KWOK:
+        return
+    host, port = _outside(stack)
+    if not host:
+        yield Note(text=f"pods cannot reach {stack.emulator.endpoint}: it is an address of this machine's own")
+    elif port != EMULATOR_PORT and not _is_number(host):
+        yield Note(text=f"pods find {host} at port {EMULATOR_PORT}, not {port}: a name has no port; write its number")
+
+
+def _outside(stack: Stack) -> tuple[str, int]:
+    """Host and port where pods find an emulator that is not in the cluster; an empty host where they find none."""
+    if stack.emulator is not None and stack.emulator.endpoint is not None:
+        parts = urlsplit(stack.emulator.endpoint)
+        host = parts.hostname or ""
+        own = host == "localhost" or host.endswith(".localhost") or (_is_number(host) and ip_address(host).is_loopback)
+        return "" if own else host, parts.port or 80
+    if stack.cluster.provider in {Provider.KIND, Provider.K3D}:
+        # A name on the stack's own network: nothing in it goes stale when addresses change.
+        return f"bootstrap-{stack.name}-emulator", EMULATOR_PORT
+    return "", EMULATOR_PORT
+
+
+def _endpoint_slice(service: Mapping[str, str], address: str, port: Mapping[str, object]) -> Manifest:
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {**service, "labels": {"kubernetes.io/service-name": service["name"]}},
+        "addressType": f"IPv{ip_address(address).version}",
+        "endpoints": [{"addresses": [address]}],
+        "ports": [port],
+    }
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -208,3 +208,52 @@ def test_a_release_is_named_with_its_namespace_or_without() -> None:
     for named in ("aws", "apps/aws"):
         on = stack(emulator=True, provider=Provider.KIND, placement=Placement.CHART, emulator_release=named)
         assert "emulator: EnsureEmulator after release/apps/aws (not found)" in lines(planned(NOTHING, on, (other,)))
+
+
+def at(endpoint: str, provider: Provider = Provider.KIND) -> Stack:
+    on = stack(emulator=True, provider=provider, placement=Placement.ENDPOINT)
+    assert on.emulator is not None
+    return dataclasses.replace(on, emulator=dataclasses.replace(on.emulator, endpoint=endpoint))
+
+
+def test_an_endpoint_that_is_a_number_is_led_to_with_its_port() -> None:
+    _, service, ends = emulator_part(at("http://10.1.2.3:9999"), None).objects
+    assert "type" not in service["spec"]
+    assert (ends["kind"], ends["addressType"], ends["endpoints"]) == (
+        "EndpointSlice",
+        "IPv4",
+        [{"addresses": ["10.1.2.3"]}],
+    )
+    assert ends["metadata"]["labels"] == {"kubernetes.io/service-name": service["metadata"]["name"]}
+    [port] = ends["ports"]
+    assert (port["name"], port["port"]) == (service["spec"]["ports"][0]["name"], 9999)
+    assert emulator_part(at("http://[fd00::1]:4566"), None).objects[2]["addressType"] == "IPv6"
+
+
+def test_an_endpoint_with_a_name_is_led_to_by_that_name() -> None:
+    _, service = emulator_part(at("http://emulator.lan:4566", Provider.EXISTING), None).objects
+    assert (service["spec"]["type"], service["spec"]["externalName"]) == ("ExternalName", "emulator.lan")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "provider", "text"),
+    [
+        (
+            "http://127.0.0.1:4567",
+            Provider.KIND,
+            ["pods cannot reach http://127.0.0.1:4567: it is an address of this machine's own"],
+        ),
+        (
+            "http://emulator.lan:4567",
+            Provider.EXISTING,
+            ["pods find emulator.lan at port 4566, not 4567: a name has no port; write its number"],
+        ),
+        ("http://10.1.2.3:4567", Provider.KIND, []),
+        ("http://localhost:4567", Provider.KWOK, []),
+    ],
+)
+def test_what_pods_cannot_reach_is_told(endpoint: str, provider: Provider, text: list[str]) -> None:
+    on = at(endpoint, provider)
+    assert [note.text for note in planned(NOTHING, on, (release("a"),), inferred=()).notes] == text
+    objects = emulator_part(on, None).objects
+    assert (len(objects) == 2 and "type" not in objects[1]["spec"]) == ("127.0" in endpoint or "localhost" in endpoint)
