@@ -268,9 +268,10 @@ def _moved_emulator(observed: Observed, units: Units) -> Iterator[_Row]:
                 yield step, removal, "the emulator takes its place", DELETE_TIMEOUT
         return
     entry = observed.inventory.get(EMULATOR_PART)
-    services = () if entry is None else tuple(one for one in entry.objects if one.kind == "Service")
-    if services:
-        deletion = DeleteObjects(owner=EMULATOR_PART, objects=services)
+    # Its namespace is the release's too.
+    names = () if entry is None else tuple(one for one in entry.objects if one.kind != "Namespace")
+    if names:
+        deletion = DeleteObjects(owner=EMULATOR_PART, objects=names)
         yield step, deletion, "the emulator is a release now", DELETE_TIMEOUT
 
 

@@ -136,7 +136,7 @@ def test_repair_brings_its_release_along_and_no_other_that_it_does_not_need() ->
 
 
 def test_an_emulator_that_was_outside_leaves_its_name_to_the_release() -> None:
-    part = emulator_part(OUTSIDE, LOCALSTACK)
+    part = emulator_part(at("http://10.1.2.3:4566"), LOCALSTACK)
     refs = tuple(ref_of(one) for one in part.objects)
     moved = dataclasses.replace(
         UP, releases={}, inventory={EMULATOR_PART: InventoryEntry(fingerprint=fingerprint(part), objects=refs)}
@@ -144,7 +144,7 @@ def test_an_emulator_that_was_outside_leaves_its_name_to_the_release() -> None:
     plan = planned(moved, prune=True)
     assert "replaced/apps/localstack: DeleteObjects after  (the emulator is a release now)" in lines(plan)
     removed = next(step.action for step in plan.steps if isinstance(step.action, DeleteObjects))
-    assert [one.kind for one in removed.objects] == ["Service"]  # its namespace is the release's now
+    assert [one.kind for one in removed.objects] == ["Service", "EndpointSlice"]  # its namespace is the release's now
     needs = {step.id: step.needs for step in plan.steps}
     assert "replaced/apps/localstack" in needs[next(one for one in needs if one == "release/apps/localstack")]
 
