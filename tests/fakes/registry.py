@@ -29,8 +29,8 @@ class Registry:
     manifest: bytes = b""
     blobs: dict[str, bytes] = field(default_factory=dict)
     """By digest."""
-    pulls: int = 0
-    """How often its manifest was read."""
+    asked: int = 0
+    """How often its manifest was asked for; an engine that remembers the content asks for no more than its digest."""
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, type and content."""
@@ -78,7 +78,7 @@ def registry_with(image: str, client: "DockerClient") -> Iterator[Registry]:
 
         def _serve(self) -> None:
             status, kind, content = registry.answer(self.path)
-            registry.pulls += self.command == "GET" and "/manifests/" in self.path
+            registry.asked += "/manifests/" in self.path
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
