@@ -195,7 +195,7 @@ def loading(stack: StackOptions, images: Sequence[str]) -> None:
         # One that is declared otherwise now, as with a --set that was for `up` alone, is no less a cluster.
         if ports.cluster.observe(cancel).state not in {TargetState.RUNNING, TargetState.OUTDATED}:
             raise RefusedError("the cluster does not run", fix="run: bootstrap up")
-        if left := ports.images.ensure(images, cancel, told_on_stderr):
+        if left := ports.images.ensure(images, cancel, told_on_stderr).left:
             raise RefusedError(
                 f"neither here nor to be pulled: {', '.join(left)}", fix="docker build or docker load it first"
             )

@@ -11,6 +11,7 @@ from bootstrap.clusters.containers import nodes_of
 from bootstrap.clusters.tool import ClusterTool
 from bootstrap.containers.images import pull
 from bootstrap.containers.stack import StackOnDocker
+from bootstrap.engine.ports import Brought
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.event import Say
 
@@ -53,14 +54,17 @@ class MachineImages:
                 return False
             return all(one.exec_run(["ctr", "version"]).exit_code == 0 for one in nodes)
 
-    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
+    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
         """See `Images.ensure`; what was brought is verified on the machines."""
-        return [image for image in images if not self._brought(image, cancel, say)]
+        became = {image: self._bring(image, cancel, say) for image in images}
+        loaded = tuple(image for image, there in became.items() if there)
+        return Brought(loaded=loaded, left=tuple(image for image, there in became.items() if there is False))
 
-    def _brought(self, image: str, cancel: CancelToken, say: Say) -> bool:
+    def _bring(self, image: str, cancel: CancelToken, say: Say) -> bool | None:
+        """Whether it could be brought; None: it was there."""
         with self._alone(image, cancel):
             if not self._lacking(image, cancel):
-                return True
+                return None
             with self._docker.open() as client:
                 if _is_pinned(image) or not _is_here(client, image, say, cancel):
                     return False

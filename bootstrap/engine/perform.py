@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias, assert_never
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.ports import Images, Ports
+from bootstrap.engine.ports import Brought, Images, Ports
 from bootstrap.errors import BootstrapError, CancelledError, StepFailedError
 from bootstrap.model.event import Outcome, Say, Status
 from bootstrap.model.kube import KubeContext, Manifest
@@ -234,32 +234,35 @@ class Performer:
         if port is None:
             raise BootstrapError("the machines of this provider take no images")
         port.fetch(images, cancel, say)
-        self._load_early(port, images, cancel, say)
+        early = self._load_early(port, images, cancel, say)
         while not self._cluster_over.is_set():
             cancel.sleep(_POLL_SECONDS)
         if self._kube is None:
             return Outcome(status=Status.SKIPPED, detail=ids.CLUSTER)
-        left = port.ensure(images, cancel, say)
-        return _done(f"left for the cluster to pull: {', '.join(left)}" if left else "on every machine")
+        late = port.ensure(images, cancel, say)
+        if late.left:
+            return _done(f"left for the cluster to pull: {', '.join(late.left)}")
+        return _done("on every machine") if early.loaded or late.loaded else _unchanged()
 
-    def _load_early(self, port: Images, images: Sequence[str], cancel: CancelToken, say: Say) -> None:
+    def _load_early(self, port: Images, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
         try:
             while not port.taken(cancel):
                 if self._cluster_over.is_set():
-                    return
+                    return Brought()
                 cancel.sleep(_POLL_SECONDS)
-            port.ensure(images, cancel, say)
+            return port.ensure(images, cancel, say)
         except CancelledError:
             raise
         except BootstrapError as error:
             # The machines are not finished: who makes them may take one away or start it anew.
             cancel.check()
             say(f"again once the cluster is ready: {error.what}")
+            return Brought()
 
     def _preload(self, manifests: Sequence[Manifest], cancel: CancelToken, say: Say) -> None:
         images = images_of(manifests)
         if self._ports.images is not None and images:
-            for image in self._ports.images.ensure(images, cancel, say):
+            for image in self._ports.images.ensure(images, cancel, say).left:
                 say(f"{image} is left for the cluster to pull")
 
     def _is_deployed(self, prepared: PreparedRelease, cancel: CancelToken) -> bool:

@@ -167,6 +167,15 @@ class Leftovers(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Brought:
+    """What became of images that are wanted on every machine; those that were there are in neither."""
+
+    loaded: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    """Could not be brought."""
+
+
 class Images(Protocol):
     """Container images on the machines of a cluster; several threads may ask for the same image at once."""
 
@@ -178,8 +187,8 @@ class Images(Protocol):
         """Whether every machine takes images already: some do while their cluster is still being made."""
         ...
 
-    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
-        """Bring those that are missing there through this machine's engine; those that it could not bring."""
+    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
+        """Bring those that are missing there through this machine's engine."""
         ...
 
 

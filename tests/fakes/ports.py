@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.ports import Ports
+from bootstrap.engine.ports import Brought, Ports
 from bootstrap.errors import BootstrapError, StepFailedError
 from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, ObjectRef, ref_of
@@ -267,6 +267,8 @@ class FakeImages:
     world: World
     looks: int = 0
     unknown: frozenset[str] = frozenset()
+    there: set[str] = field(default_factory=set)
+    """On every machine."""
 
     def fetch(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
         cancel.check()
@@ -279,7 +281,10 @@ class FakeImages:
         self.looks -= 1
         return self.looks < 0
 
-    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
+    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
         cancel.check()
         self.world.write(f"load {' '.join(images)} on a cluster that is {self.world.cluster}")
-        return [one for one in images if one in self.unknown]
+        left = tuple(one for one in images if one in self.unknown)
+        loaded = tuple(one for one in images if one not in {*left, *self.there})
+        self.there |= {*loaded}
+        return Brought(loaded=loaded, left=left)

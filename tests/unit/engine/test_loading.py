@@ -2,12 +2,13 @@
 
 import dataclasses
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.engine.perform import Performer
+from bootstrap.engine.ports import Brought
 from bootstrap.errors import BootstrapError, StepFailedError
 from bootstrap.model.event import Outcome, Say, Status
 from bootstrap.model.kube import KubeContext
@@ -73,7 +74,7 @@ class EndsTheCluster(FakeImages):
         super().__init__(world, **fields)  # type: ignore[arg-type]  # fields of the fake
         self.cluster = cluster
 
-    def ensure(self, images: tuple[str, ...], cancel: CancelToken, say: Say) -> object:  # type: ignore[override]
+    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
         try:
             return super().ensure(images, cancel, say)
         finally:
@@ -107,6 +108,13 @@ def test_a_cluster_that_is_there_is_not_waited_for() -> None:
     images = FakeImages(world, unknown=frozenset({"b:2"}))
     outcome = performer(FakeCluster(world), images, makes_cluster=False)(IMAGES, token(), lambda _text: None)
     assert outcome.detail == "left for the cluster to pull: b:2"
+
+
+def test_images_that_are_on_every_machine_change_nothing() -> None:
+    world = World(cluster=TargetState.RUNNING)
+    images = FakeImages(world, there={"a:1", "b:2"})
+    outcome = performer(FakeCluster(world), images, makes_cluster=False)(IMAGES, token(), lambda _text: None)
+    assert outcome.status is Status.UNCHANGED
 
 
 def test_machines_that_never_take_them_do_not_hold_up_a_cluster_that_nobody_makes() -> None:

@@ -1,0 +1,62 @@
+"""k3d through restarts: what it wrote into its nodes when it made them is there again."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.clusters.containers import host_record
+from bootstrap.containers.stack import StackOnDocker
+from bootstrap.model.observed import TargetState
+from fakes.on_docker import K3S_IMAGE, docker_of, k3d_cluster, left_on_engine, skip_without
+
+pytestmark = pytest.mark.docker
+HOST = "host.k3d.internal"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    skip_without(K3S_IMAGE)
+    made = tmp_path / f"test-{uuid.uuid4().hex[:8]}"
+    yield made
+    k3d_cluster(made).delete(token(), ignore)
+    assert left_on_engine(docker_of(made)) == []
+
+
+def token(seconds: float = 300.0) -> CancelToken:
+    return CancelToken(SystemClock()).within(seconds, "the test")
+
+
+def ignore(_text: str) -> None:
+    """Nobody listens."""
+
+
+def record(docker: StackOnDocker) -> str:
+    with docker.open() as client:
+        (node,) = client.containers.list(filters={"network": docker.name})
+        return host_record(node, HOST)
+
+
+def test_a_restarted_node_knows_its_host_again(folder: Path) -> None:
+    kube = k3d_cluster(folder).up(token(), ignore)
+    docker = docker_of(folder)
+    before = record(docker)
+    assert before
+    with docker.open() as client:
+        (node,) = client.containers.list(filters={"network": docker.name})
+        node.restart()
+    assert record(docker) == ""
+    found = k3d_cluster(folder).observe(token())
+    assert (found.state, found.detail.endswith(f"lost {HOST}")) == (TargetState.BROKEN, True)
+    told: list[str] = []
+    assert k3d_cluster(folder).up(token(120), told.append) == kube
+    assert record(docker) == before
+    assert [text for text in told if text.endswith(f"of {HOST} again")]
+
+    docker.stop_all(token(), ignore)
+    assert k3d_cluster(folder).observe(token()).state is TargetState.STOPPED
+    assert k3d_cluster(folder).up(token(120), ignore) == kube
+    assert record(docker) == before
+    assert k3d_cluster(folder).observe(token()).state is TargetState.RUNNING
