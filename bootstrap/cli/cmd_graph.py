@@ -21,7 +21,7 @@ def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions, outp
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.running import planning, show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.graph import graph_text  # noqa: PLC0415
-    from bootstrap.engine.flow import PlanOptions  # noqa: PLC0415
+    from bootstrap.engine.platform import PlanOptions  # noqa: PLC0415
 
     planned = planning(stack, tell, flags, PlanOptions(tolerant=True))
     show(graph_text(planned.plan, output))

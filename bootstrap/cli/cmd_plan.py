@@ -41,7 +41,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.running import planning, show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.plan import plan_json, plan_text  # noqa: PLC0415
-    from bootstrap.engine.flow import PlanOptions  # noqa: PLC0415
+    from bootstrap.engine.platform import PlanOptions  # noqa: PLC0415
 
     options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict, tolerant=True)
     planned = planning(stack, tell, flags, options)

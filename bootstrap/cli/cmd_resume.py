@@ -18,7 +18,8 @@ def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> i
       bootstrap resume quickstart   another stack
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.running import running  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.engine.flow import PlanOptions, up  # noqa: PLC0415
+    from bootstrap.engine.flow import up  # noqa: PLC0415
+    from bootstrap.engine.platform import PlanOptions  # noqa: PLC0415
     from bootstrap.plan.select import targets  # noqa: PLC0415
 
     with running("up", stack, tell, flags) as run:

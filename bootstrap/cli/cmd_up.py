@@ -48,7 +48,8 @@ def command(  # noqa: PLR0913 - one parameter per flag
       bootstrap up ci --name "$CI_JOB_ID" --ttl 2h --ports auto    one of several, for two hours
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.running import running  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.engine.flow import PlanOptions, up  # noqa: PLC0415
+    from bootstrap.engine.flow import up  # noqa: PLC0415
+    from bootstrap.engine.platform import PlanOptions  # noqa: PLC0415
 
     term = term_of(ttl)
     options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict)

@@ -14,9 +14,10 @@ from bootstrap.cli.wiring import new_token, open_remembered
 from bootstrap.clock import CancelToken
 from bootstrap.config.settings import Settings
 from bootstrap.config.state import state_folder
-from bootstrap.engine.flow import RunOptions, down
+from bootstrap.engine.flow import down
 from bootstrap.engine.held import HeldStack, abandoned, discard, held_stacks, is_over
 from bootstrap.engine.lease import read_lease
+from bootstrap.engine.platform import RunOptions
 from bootstrap.errors import BootstrapError, RefusedError
 from bootstrap.model.event import Event, Say, StepFinished
 from bootstrap.model.lease import Collected

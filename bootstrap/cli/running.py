@@ -26,19 +26,11 @@ from bootstrap.console.rendered import Rendered
 from bootstrap.console.renderer import FanOut, Renderer
 from bootstrap.console.stream import write_result, write_text
 from bootstrap.containers.stack import StackOnDocker
+from bootstrap.engine.bringing import fetch_programs, prepare_all
 from bootstrap.engine.diff import differences
-from bootstrap.engine.flow import (
-    Planning,
-    PlanOptions,
-    Platform,
-    RunOptions,
-    failures_of,
-    fetch_programs,
-    lint_all,
-    plan_up,
-    prepare_all,
-)
 from bootstrap.engine.lock import hold
+from bootstrap.engine.planning import Planning, failures_of, lint_all, plan_up
+from bootstrap.engine.platform import PlanOptions, Platform, RunOptions
 from bootstrap.engine.status import read_status
 from bootstrap.errors import BootstrapError, ExitCode, RefusedError, raise_all
 from bootstrap.kube.difference import KubeDifferences, ObjectDifference

@@ -19,7 +19,7 @@ from bootstrap.errors import RefusedError, UsageError
 from bootstrap.model.observed import EmulatorEndpoint
 
 if TYPE_CHECKING:
-    from bootstrap.engine.flow import Platform
+    from bootstrap.engine.platform import Platform
     from bootstrap.seeds.seeding import Seeding
     from bootstrap.seeds.survey import Options
 

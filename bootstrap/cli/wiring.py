@@ -15,9 +15,9 @@ from bootstrap.config.flags import Overrides
 from bootstrap.config.settings import Settings
 from bootstrap.config.stack import LoadedStack, load_stack
 from bootstrap.config.state import cache_folder, state_folder, state_paths
-from bootstrap.engine.flow import Platform
 from bootstrap.engine.journal import Journal
 from bootstrap.engine.leftovers import AllLeftovers
+from bootstrap.engine.platform import Platform
 from bootstrap.engine.ports import ClusterProvider, Emulator, Images, Leftovers, Ports, Programs
 from bootstrap.engine.remembered import remembered
 from bootstrap.errors import BootstrapError, Place, RefusedError

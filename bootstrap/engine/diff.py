@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.flow import Planning
+from bootstrap.engine.planning import Planning
 from bootstrap.errors import RefusedError
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import PreparedRelease

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.flow import Platform
+from bootstrap.engine.platform import Platform
 from bootstrap.errors import RefusedError
 
 _LOOK_SECONDS = 20.0

@@ -2,184 +2,41 @@
 
 import contextlib
 import shlex
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from bootstrap.clock import CancelToken, Clock
+from bootstrap.clock import CancelToken
 from bootstrap.config.find import DEFAULT_STACK
-from bootstrap.engine.files import write_whole
-from bootstrap.engine.journal import Journal
+from bootstrap.engine.bringing import fetch_programs, pull_all
+from bootstrap.engine.keeping import remember_provider, remove_state
 from bootstrap.engine.lease import read_lease, write_lease
 from bootstrap.engine.lock import hold
-from bootstrap.engine.observe import observe
 from bootstrap.engine.perform import BringCharts, Performer
-from bootstrap.engine.ports import Ports
+from bootstrap.engine.planning import Planning, plan_up, planned, wanted_now
+from bootstrap.engine.platform import PlanOptions, Platform, RunOptions
 from bootstrap.engine.recover import end_leftovers
 from bootstrap.engine.remembered import remember
 from bootstrap.engine.run import Report, Watch, run_plan
-from bootstrap.errors import BootstrapError, CancelledError, InvalidError, Place, Problem
 from bootstrap.model.event import (
     Emit,
     Event,
     Noted,
-    Outcome,
     Planned,
     RunFinished,
     RunStarted,
     Say,
-    Status,
-    StepFinished,
-    StepProgress,
-    StepStarted,
 )
-from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.lease import Term, renewed
-from bootstrap.model.observed import Observed, PreparedRelease, TargetState
-from bootstrap.model.release import FluxRepo, Kustomization, Note, Release, UnknownChart
-from bootstrap.model.stack import Provider, Stack, StatePaths
-from bootstrap.model.status import Health
-from bootstrap.model.step import ApplyObjects, EnsureCluster, InstallRelease, Plan, PullChart, StepId
+from bootstrap.model.observed import Observed, TargetState
+from bootstrap.model.release import Note, Release
+from bootstrap.model.stack import Provider, Stack
+from bootstrap.model.step import EnsureCluster, Plan, PullChart
 from bootstrap.plan import ids
-from bootstrap.plan.build import Wanted, build_plan
-from bootstrap.plan.select import before_charts, select
+from bootstrap.plan.select import before_charts
 from bootstrap.plan.teardown import build_teardown
-from bootstrap.plan.units import cut
-from bootstrap.process import Processes
 
-PROGRAMS = StepId("programs")
-"""What is told before there is a plan: programs are fetched or built."""
 _COLLECT_SECONDS = 120.0
-_KEPT = ("owner", "engine", "provider", "lock", "lease.json", "stack.json")
-"""What says whose kept data is, where it lives, and until when."""
-
-_PULLS_AT_ONCE = 4
 _PULL_SECONDS = 60.0
-
-Infer: TypeAlias = Callable[[Wanted], Sequence[tuple[str, str, str]]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Platform:
-    """One stack with everything that can act for it."""
-
-    stack: Stack
-    """`auto` resolved."""
-    state: StatePaths
-    ports: Ports
-    processes: Processes
-    journal: Journal
-    clock: Clock
-    read: Callable[[CancelToken], FluxRepo]
-    """Reads the stack's repository."""
-    check: Callable[[], object]
-    """Reads everything else that the stack names, the fixtures; raises InvalidError."""
-    preflight: Callable[[Wanted, Sequence[str]], Sequence[Note]]
-    """What will likely not work as meant in these steps."""
-    infer: Infer
-    """Reads more edges from rendered manifests."""
-    health: Callable[[Sequence[ObjectRef], str, KubeContext, CancelToken], Mapping[ObjectRef, tuple[Health, str]]]
-    """How objects are right now; those without a namespace are looked for in the one given."""
-    configuration: Callable[[], Mapping[str, Any] | None]
-    """What the program that makes the cluster is given; None where there is none. Raises InvalidError."""
-    watch: Callable[[], None] | None
-    """Raises StepFailedError when the cluster that runs has lost a part of itself; cheap enough for every second."""
-    lacking: Callable[[], Sequence[str]]
-    """The programs that reading, planning and running need and that are not here."""
-    fetch: Callable[[Say], None]
-    """Brings them."""
-    headline: str
-    """What the first line says of provider and simulation."""
-    collect: Callable[[Say, CancelToken], None] = lambda _say, _cancel: None
-    """Takes away other stacks whose time is over, and tells of each; what cannot be, is told of too."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlanOptions:
-    """Which part of the plan, and what to do with what left the repository."""
-
-    only: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
-    prune: bool = False
-    strict: bool = False
-    """Notes are problems."""
-    tolerant: bool = False
-    """For who only looks: what is wrong with the repository is told beside the plan, see `Planning.failures`."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunOptions:
-    """How a plan is run."""
-
-    command: str
-    """As typed, for the journal and the lock."""
-    jobs: int = 4
-    fail_fast: bool = False
-    timeout: timedelta = timedelta(minutes=30)
-    """For the whole run; bringing programs that are missing, which is done once, does not count."""
-    log: str | None = None
-    """Where the full log is written."""
-    term: Term | None = None
-    """How long the stack lives from now; None: as before."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Planning:
-    """A plan with what it was made of."""
-
-    plan: Plan
-    wanted: Wanted
-    observed: Observed
-    configuration: Mapping[str, Any] | None = None
-    """What the program that makes the cluster is given."""
-
-    @property
-    def failures(self) -> tuple[BootstrapError, ...]:
-        """What keeps this plan from being run to its end."""
-        return failures_of(self.wanted.repo, self.wanted.prepared.values())
-
-
-def failures_of(repo: FluxRepo, prepared: Iterable[PreparedRelease]) -> tuple[BootstrapError, ...]:
-    """What is wrong with a repository and its releases, each once."""
-    read = (InvalidError(repo.problems),) if repo.problems else ()
-    told = {one.failure.what: one.failure for one in prepared if one.failure is not None}
-    return (*read, *told.values())
-
-
-def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Planning:
-    """Read, observe and plan; changes nothing.
-
-    Raises:
-        InvalidError: the files are wrong, or with `strict` there is something to note.
-        RefusedError: something foreign is in the way.
-    """
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="plan") as pool:
-        configuration = platform.configuration()
-        checking = pool.submit(platform.check)
-        observing = pool.submit(observe, platform.ports, cancel)
-        wanted = _wanted(platform, options, cancel)
-        checking.result()
-        observed = observing.result()
-    plan = _planned(platform, wanted, observed, options)
-    return Planning(plan=plan, wanted=wanted, observed=observed, configuration=configuration)
-
-
-def _planned(platform: Platform, wanted: Wanted, observed: Observed, options: PlanOptions) -> Plan:
-    plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
-    plan = replace(plan, notes=(*plan.notes, *platform.preflight(wanted, _applied(plan))))
-    unexpected = [note for note in plan.notes if not note.expected]
-    if options.strict and unexpected:
-        nowhere = Place(file=platform.stack.name)
-        raise InvalidError([Problem(place=note.place or nowhere, text=note.text) for note in unexpected])
-    return plan
-
-
-def _applied(plan: Plan) -> tuple[StepId, ...]:
-    """The steps that bring objects into the cluster."""
-    return tuple(step.id for step in plan.steps if isinstance(step.action, InstallRelease | ApplyObjects))
 
 
 def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
@@ -224,128 +81,6 @@ def down(platform: Platform, how: RunOptions, *, emit: Emit, cancel: CancelToken
         report = _run(platform, plan, observed, how, emit=told, cancel=cancel)
         _finish(platform, report, how, told, ())
     return report
-
-
-def lint_all(platform: Platform, say: Say, cancel: CancelToken) -> tuple[tuple[Note, ...], tuple[BootstrapError, ...]]:
-    """All that can be said against the stack without a cluster, and what is wrong; charts are pulled first.
-
-    Raises:
-        InvalidError: its stack file or its fixtures are wrong.
-    """
-    repo = platform.read(cancel)
-    platform.check()
-    prepared = {one.release.id: one for one in prepare_all(platform, repo.releases, say, cancel)}
-    wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared)
-    units = cut(platform.stack, repo).listed
-    steps = [ids.objects(one.id) if isinstance(one, Kustomization) else ids.release(one.id) for one in units]
-    # A suspended release is looked at too: its day may come.
-    steps += [ids.release(one.id) for one in repo.releases]
-    notes = (*repo.notes, *platform.preflight(wanted, steps))
-    return notes, failures_of(repo, prepared.values())
-
-
-def prepare_all(
-    platform: Platform, releases: Sequence[Release], say: Say, cancel: CancelToken
-) -> tuple[PreparedRelease, ...]:
-    """The releases, rendered; charts that are not in the cache are pulled first.
-
-    A chart that cannot be had is the `failure` of its releases.
-    """
-    prepared = platform.ports.charts.prepare(releases, cancel)
-    lacking = [one for one in releases if _is_to_be_pulled(prepared[one.id])]
-    failed = {} if not lacking else _pull_all(platform, lacking, say, cancel)
-    if lacking:
-        prepared = platform.ports.charts.prepare(releases, cancel)
-    return tuple(replace(prepared[one.id], failure=prepared[one.id].failure or failed.get(one.id)) for one in releases)
-
-
-def _is_to_be_pulled(prepared: PreparedRelease) -> bool:
-    unknown = isinstance(prepared.release.chart, UnknownChart)
-    return prepared.chart_digest is None and prepared.failure is None and not unknown
-
-
-def _pull_all(
-    platform: Platform, releases: Sequence[Release], say: Say, cancel: CancelToken
-) -> Mapping[str, BootstrapError]:
-    """Pull each chart once, several at a time; what was wrong, by release."""
-    users: dict[str, list[Release]] = {}
-    for one in releases:
-        users.setdefault(repr((one.chart, one.values_files)), []).append(one)
-
-    def pull(group: Sequence[Release]) -> BootstrapError | None:
-        try:
-            platform.ports.charts.pull(group[0], cancel, say)
-        except CancelledError:
-            raise
-        except BootstrapError as error:
-            return error
-        return None
-
-    with ThreadPoolExecutor(max_workers=_PULLS_AT_ONCE, thread_name_prefix="pull") as pool:
-        ended = list(pool.map(pull, users.values()))
-    return {one.id: error for group, error in zip(users.values(), ended, strict=True) if error for one in group}
-
-
-def fetch_programs(platform: Platform, emit: Emit) -> None:
-    """Bring the programs that are missing, told as a step of its own before there can be a plan.
-
-    Raises:
-        RefusedError: one can neither be found nor fetched nor built.
-    """
-    lacking = platform.lacking()
-    if not lacking:
-        return
-    clock, started = platform.clock, platform.clock.monotonic()
-    emit(StepStarted(at=clock.now(), step=PROGRAMS, reason=f"not here: {', '.join(lacking)}"))
-
-    def say(text: str) -> None:
-        emit(StepProgress(at=clock.now(), step=PROGRAMS, text=text))
-
-    def finish(outcome: Outcome) -> None:
-        seconds = clock.monotonic() - started
-        emit(StepFinished(at=clock.now(), step=PROGRAMS, outcome=outcome, seconds=seconds))
-
-    try:
-        platform.fetch(say)
-    except BootstrapError as error:
-        finish(Outcome(status=Status.FAILED, detail=error.what, error=error))
-        raise
-    finish(Outcome(status=Status.DONE, detail=f"{', '.join(lacking)}: here now"))
-
-
-def remember_provider(platform: Platform) -> None:
-    """Note where the stack lives before anything of it is made there: it must never live in two places."""
-    write_whole(platform.state.provider, f"{platform.stack.cluster.provider}\n".encode())
-
-
-def remove_state(platform: Platform, *, keep_data: bool = False) -> str:
-    """Remove the stack's state folder, and the one that holds all stacks' once it is empty; what to tell of it.
-
-    With `keep_data` all stays that proves and finds what was kept, where anything was.
-    """
-    platform.journal.close()
-    state = platform.state
-    kept = [folder for folder in (state.emulator, state.seeds) if keep_data and folder.exists()]
-    if not kept:
-        shutil.rmtree(state.folder, ignore_errors=False)
-        with contextlib.suppress(OSError):
-            state.folder.parent.rmdir()
-        return "removed"
-    for entry in state.folder.iterdir():
-        if entry not in {*kept, *(state.folder / name for name in _KEPT)}:
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    told = {state.emulator: "what finds the emulator's data", state.seeds: "generated secrets"}
-    return f"kept: {', '.join(told[folder] for folder in kept)} in {state.folder}"
-
-
-def _wanted(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Wanted:
-    repo = platform.read(cancel)
-    if repo.problems and not options.tolerant:
-        raise InvalidError(repo.problems)
-    prepared = platform.ports.charts.prepare(repo.releases, cancel)
-    wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared, prune=options.prune)
-    wanted = replace(wanted, preload=platform.ports.images is not None)
-    return replace(wanted, inferred=platform.infer(wanted))
 
 
 @contextlib.contextmanager
@@ -423,8 +158,8 @@ def _run_growing(  # noqa: PLR0913 - what there is to a run
 
     def bring_charts(releases: Sequence[Release], token: CancelToken, say: Say) -> str:
         # What cannot be had now is tried again, and told of, by a step of the plan: the other releases go on.
-        failed = _pull_all(platform, releases, say, token.within(_PULL_SECONDS, "pulling charts"))
-        grown.append(_planned(platform, _wanted(platform, options, token), planning.observed, options))
+        failed = pull_all(platform, releases, say, token.within(_PULL_SECONDS, "pulling charts"))
+        grown.append(planned(platform, wanted_now(platform, options, token), planning.observed, options))
         return f"{len(releases) - len(failed)} of {len(releases)} pulled"
 
     early = before_charts(planning.plan, lacking)

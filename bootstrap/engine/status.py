@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.flow import Planning, PlanOptions, Platform, plan_up
+from bootstrap.engine.planning import Planning, plan_up
+from bootstrap.engine.platform import PlanOptions, Platform
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.model.observed import Observed, TargetState
 from bootstrap.model.status import Health, PartStatus, StatusReport

@@ -4,8 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.flow import PlanOptions, Platform, RunOptions, down, up
+from bootstrap.engine.flow import down, up
 from bootstrap.engine.journal import Journal
+from bootstrap.engine.platform import PlanOptions, Platform, RunOptions
 from bootstrap.engine.run import Report
 from bootstrap.model.event import Event
 from bootstrap.model.release import FluxRepo

@@ -4,7 +4,7 @@ import pytest
 
 from bootstrap.clock import CancelToken
 from bootstrap.engine.diff import differences
-from bootstrap.engine.flow import Planning
+from bootstrap.engine.planning import Planning
 from bootstrap.errors import RefusedError
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState

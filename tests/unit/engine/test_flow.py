@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.flow import PlanOptions, failures_of, plan_up, prepare_all, remove_state, up
+from bootstrap.engine.bringing import prepare_all
+from bootstrap.engine.flow import up
+from bootstrap.engine.keeping import remove_state
+from bootstrap.engine.planning import failures_of, plan_up
+from bootstrap.engine.platform import PlanOptions
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError
 from bootstrap.model.event import (
     Noted,

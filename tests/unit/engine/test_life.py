@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bootstrap.clock import CancelToken
-from bootstrap.engine.flow import PlanOptions, up
+from bootstrap.engine.flow import up
 from bootstrap.engine.lease import read_lease
+from bootstrap.engine.platform import PlanOptions
 from bootstrap.engine.remembered import remembered
 from bootstrap.errors import InvalidError
 from bootstrap.model.event import Noted, RunFinished, StepFinished

@@ -5,8 +5,9 @@ import pytest
 
 from bootstrap.clock import CancelToken
 from bootstrap.engine.environment import existing_kubeconfig, platform_environment
-from bootstrap.engine.flow import PlanOptions, Platform, RunOptions, up
+from bootstrap.engine.flow import up
 from bootstrap.engine.journal import Journal
+from bootstrap.engine.platform import PlanOptions, Platform, RunOptions
 from bootstrap.engine.status import read_status
 from bootstrap.errors import RefusedError
 from bootstrap.model.observed import TargetState

@@ -1,0 +1,35 @@
+"""What the state folder holds of a stack, from its first run to its last."""
+
+import contextlib
+import shutil
+
+from bootstrap.engine.files import write_whole
+from bootstrap.engine.platform import Platform
+
+_KEPT = ("owner", "engine", "provider", "lock", "lease.json", "stack.json")
+"""What says whose kept data is, where it lives, and until when."""
+
+
+def remember_provider(platform: Platform) -> None:
+    """Note where the stack lives before anything of it is made there: it must never live in two places."""
+    write_whole(platform.state.provider, f"{platform.stack.cluster.provider}\n".encode())
+
+
+def remove_state(platform: Platform, *, keep_data: bool = False) -> str:
+    """Remove the stack's state folder, and the one that holds all stacks' once it is empty; what to tell of it.
+
+    With `keep_data` all stays that proves and finds what was kept, where anything was.
+    """
+    platform.journal.close()
+    state = platform.state
+    kept = [folder for folder in (state.emulator, state.seeds) if keep_data and folder.exists()]
+    if not kept:
+        shutil.rmtree(state.folder, ignore_errors=False)
+        with contextlib.suppress(OSError):
+            state.folder.parent.rmdir()
+        return "removed"
+    for entry in state.folder.iterdir():
+        if entry not in {*kept, *(state.folder / name for name in _KEPT)}:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    told = {state.emulator: "what finds the emulator's data", state.seeds: "generated secrets"}
+    return f"kept: {', '.join(told[folder] for folder in kept)} in {state.folder}"
