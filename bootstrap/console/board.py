@@ -1,5 +1,6 @@
 """The live board as lines: a function of what is known, the time, and the room there is."""
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,8 @@ from bootstrap.model.step import StepId
 _SPIN_PER_SECOND = 8
 _NAME_SHARE = 0.4
 _LEAST_TEXT = 12
+_LOW = 8
+"""Lines of a terminal in which every one counts."""
 _TOOK_WIDTH = len("59m59s")
 
 
@@ -69,13 +72,13 @@ def board_lines(progress: Progress, now: datetime, *, width: int, height: int, s
 
     Where not all steps fit, those that run and failed stay, then those that ended last; the rest is counted.
     """
-    title = Line(text=_cut(progress.headline, width, symbols))
-    room = max(1, height - 2)
+    titles = _titles(progress.headline, width, height, symbols)
+    room = max(1, height - len(titles) - 1)
     steps = _that_fit(progress, room)
     names = _name_width(steps, width)
     rows = [_row(one, progress.steps[one], now, (width, names), symbols) for one in steps]
     hidden = len(progress.steps) - len(steps)
-    return [title, *rows, Line(text=_cut(_sum(progress, now, hidden, symbols), width, symbols))]
+    return [*titles, *rows, Line(text=_cut(_sum(progress, now, hidden, symbols), width, symbols))]
 
 
 def last_board(progress: Progress, now: datetime, *, width: int, symbols: Symbols) -> list[Line]:
@@ -83,6 +86,13 @@ def last_board(progress: Progress, now: datetime, *, width: int, symbols: Symbol
     everything = board_lines(progress, now, width=width, height=len(progress.steps) + 2, symbols=symbols)
     told = everything if progress.finished is None else everything[:-1]
     return [line for line in told if line.status != Status.UNCHANGED]
+
+
+def _titles(headline: str, width: int, height: int, symbols: Symbols) -> list[Line]:
+    """The headline, over two lines where there is room: its end says what is simulated."""
+    lines = 2 if height > _LOW else 1
+    told = textwrap.wrap(headline, max(width, 2), max_lines=lines, placeholder=symbols.more) or [""]
+    return [Line(text=_cut(line, width, symbols)) for line in told]
 
 
 def _that_fit(progress: Progress, room: int) -> list[StepId]:

@@ -18,7 +18,8 @@ stack dev on kwok: a real Kubernetes API, but pods are simulated
 """
 
 NARROW = """\
-stack dev on kwok: a real Kubernetes AP~
+stack dev on kwok: a real Kubernetes
+API, but pods are simulated
  + cluster           created         41s
  + seeds             12 created     0.4s
  | release/traefik   1 of 2 pods~    18s
