@@ -17,8 +17,8 @@ def command(*, output: str, tools: tuple[str, ...]) -> int:
       bootstrap doctor            ends with 4 when something must be mended
       bootstrap doctor --output json
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.machine import examine_machine  # noqa: PLC0415
     from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.wiring import examine_machine  # noqa: PLC0415
     from bootstrap.console.checks import checks_json, checks_text  # noqa: PLC0415
     from bootstrap.toolchain.doctor import findings  # noqa: PLC0415
 

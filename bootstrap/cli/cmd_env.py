@@ -21,8 +21,9 @@ def command(*, stack: StackOptions, output: str) -> int:
       eval "$(bootstrap env)"
       bootstrap env --output dotenv > .env
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.machine import new_token  # noqa: PLC0415
     from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.wiring import new_token, open_stack  # noqa: PLC0415
+    from bootstrap.cli.wiring import open_stack  # noqa: PLC0415
     from bootstrap.engine.environment import REMOVED, platform_environment  # noqa: PLC0415
 
     cancel = new_token()

@@ -18,8 +18,9 @@ def command(*, stack: StackOptions, merge: bool) -> int:
       export KUBECONFIG=$(bootstrap kubeconfig)
       bootstrap kubeconfig --merge && kubectl config use-context bootstrap-dev
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.machine import new_token  # noqa: PLC0415
     from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.wiring import new_token, open_stack  # noqa: PLC0415
+    from bootstrap.cli.wiring import open_stack  # noqa: PLC0415
     from bootstrap.engine.environment import existing_kubeconfig  # noqa: PLC0415
 
     platform = open_stack(stack, cancel=new_token()).platform

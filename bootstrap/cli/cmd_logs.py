@@ -19,8 +19,9 @@ def command(*, stack: StackOptions, name: str | None, lines: int, list_only: boo
       bootstrap logs --list
       bootstrap logs --of kube-apiserver -n 0
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.machine import new_token  # noqa: PLC0415
     from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.wiring import new_token, open_stack  # noqa: PLC0415
+    from bootstrap.cli.wiring import open_stack  # noqa: PLC0415
     from bootstrap.engine.logs import find_log, known_logs, last_lines  # noqa: PLC0415
 
     state = open_stack(stack, cancel=new_token()).platform.state

@@ -22,7 +22,8 @@ def command(*, reference: str | None, instance: str | None, words: tuple[str, ..
       bootstrap run -- kubectl get pods -A
       bootstrap run --stack quickstart -- aws s3 ls
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.wiring import new_token, open_stack  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.machine import new_token  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.wiring import open_stack  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.engine.environment import REMOVED, platform_environment  # noqa: PLC0415
 
     cancel = new_token()

@@ -23,8 +23,8 @@ def command() -> None:
 @click.option("--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program.")
 def list_programs(*, output: str, tools: tuple[str, ...]) -> int:
     """List every program with its version, its path and why it is the one; fetches nothing."""
+    from bootstrap.cli.machine import make_toolchain, new_token  # noqa: PLC0415
     from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.wiring import make_toolchain, new_token  # noqa: PLC0415
     from bootstrap.console.checks import programs_json, programs_text  # noqa: PLC0415
 
     settings = settings_of(StackOptions(reference=None, overrides=Overrides(), tools=tools))
@@ -40,8 +40,8 @@ def fetch(*, names: tuple[str, ...]) -> int:
 
     A program that is here already is left as it is.
     """
+    from bootstrap.cli.machine import NEEDED, make_toolchain, new_token  # noqa: PLC0415
     from bootstrap.cli.running import interruptible, show, told_on_stderr  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.wiring import NEEDED, make_toolchain, new_token  # noqa: PLC0415
     from bootstrap.console.checks import programs_text  # noqa: PLC0415
 
     settings = settings_of(StackOptions(reference=None, overrides=Overrides()))

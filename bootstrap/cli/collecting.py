@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bootstrap.cli.machine import new_token
 from bootstrap.cli.options import typed
 from bootstrap.cli.running import interruptible
-from bootstrap.cli.wiring import new_token, open_remembered
+from bootstrap.cli.wiring import open_remembered
 from bootstrap.clock import CancelToken
 from bootstrap.config.settings import Settings
 from bootstrap.config.state import state_folder

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bootstrap.cli.collecting import marked_on_engine
+from bootstrap.cli.machine import new_token
 from bootstrap.cli.running import interruptible
-from bootstrap.cli.wiring import new_token, open_remembered
+from bootstrap.cli.wiring import open_remembered
 from bootstrap.clock import CancelToken
 from bootstrap.config.state import state_folder
 from bootstrap.containers.marks import WITHOUT_END

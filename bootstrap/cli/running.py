@@ -12,8 +12,9 @@ from types import FrameType
 from typing import Protocol, TextIO
 
 from bootstrap.charts.lock import read_lock, write_lock
+from bootstrap.cli.machine import new_token
 from bootstrap.cli.options import StackOptions, TellOptions, settings_of, typed
-from bootstrap.cli.wiring import Opened, new_token, open_stack
+from bootstrap.cli.wiring import Opened, open_stack
 from bootstrap.clock import CancelToken
 from bootstrap.config.flags import SettingFlags
 from bootstrap.config.settings import Settings
