@@ -36,7 +36,7 @@ def strangers() -> Iterator[dict[str, str]]:
     """What has nothing to do with the stack, and what only looks as if it had; by kind, how it is now."""
     name = f"rig-stranger-{uuid.uuid4().hex[:8]}"
     marks = {STACK_LABEL: "other-0123456789", OWNER_LABEL: name, EXPIRES_LABEL: "2999-01-01T00:00:00+00:00"}
-    client = connect(os.environ)
+    client = connect(os.environ, seconds=60)
     try:
         network = client.networks.create(name, labels=marks)
         volume = client.volumes.create(name, labels={**marks, EXPIRES_LABEL: "soon"})
@@ -90,7 +90,7 @@ def test_nothing_is_left_of_it_and_nothing_else_is_touched(
     until = time.monotonic() + 15
     while left := project.processes():
         assert time.monotonic() < until, left
-    client = connect(os.environ)
+    client = connect(os.environ, seconds=60)
     try:
         assert client.networks.get(strangers["network"]).id == strangers["network"]
         assert client.volumes.get(strangers["volume"]).id == strangers["volume"]

@@ -111,9 +111,9 @@ class Project:
         assert ended.code == 0, ended.told
         return ended.told
 
-    def on_engine(self) -> set[str]:
-        """Ids of everything whose name or labels hold the stack's name."""
-        client = connect(os.environ)
+    def on_engine(self, mark: str = "") -> set[str]:
+        """Ids of everything whose name or labels hold the stack's name, or this."""
+        client = connect(os.environ, seconds=60)
         try:
             found = [
                 *client.api.containers(all=True),
@@ -122,7 +122,7 @@ class Project:
             ]
         finally:
             client.close()
-        return {str(one.get("Id") or one["Name"]) for one in found if self.stack in str(one)}
+        return {str(one.get("Id") or one["Name"]) for one in found if (mark or self.stack) in str(one)}
 
     def processes(self) -> list[str]:
         """The command line of everything that runs with this user's state folder in its environment."""

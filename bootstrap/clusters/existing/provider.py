@@ -56,6 +56,11 @@ class ExistingProvider:
         write_whole(asked, content)
         try:
             found = self._uid(KubeContext(kubeconfig=asked, uid="", simulated=False), cancel)
+        except RefusedError as error:
+            # It speaks of our copy, which is gone in a moment.
+            why = error.what.removeprefix(f"{asked}: ")
+            what = f"the context {self._spec.context} of your kubeconfig cannot be used: {why}"
+            raise RefusedError(what, evidence=error.evidence, command=error.command, fix=error.fix) from error
         finally:
             asked.unlink()
         self._refuse_other(found)
