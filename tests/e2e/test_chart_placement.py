@@ -172,6 +172,25 @@ def test_machines_that_were_restarted_are_brought_back_with_the_data(inside: Ins
     assert inside.variables() == before
 
 
+def test_data_that_is_lost_while_it_is_seeded_is_seeded_again_in_the_same_run(inside: Inside) -> None:
+    many = {f"part-{number:03}": "x" * 1000 for number in range(300)}
+    declared = {"apiVersion": "bootstrap.dev/v1", "kind": "Seeds", "s3": {"parts": {"objects": many}}}
+    (inside.folder / "stacks" / "more.yaml").write_text(json.dumps(declared))
+    inside.declare(seeds=["seeds.yaml", "more.yaml"])
+    argv = [sys.executable, "-m", "bootstrap", "up", inside.name, "--progress", "plain"]
+    told: list[str] = []
+    with subprocess.Popen(argv, cwd=inside.folder, env=inside.environment, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        for line in run.stderr:
+            told.append(line)
+            if "start seeds" in line:
+                inside.in_cluster("-n", "localstack", "delete", "pod", "--all", "--force", "--grace-period=0")
+    assert run.returncode == 0, "".join(told)
+    assert "the emulator lost its data meanwhile: seeding it again" in "".join(told)
+    assert inside.bootstrap("seed", "plan", "--stack", inside.name).splitlines()[-1] == "3 unchanged"
+    assert inside.greeting() == GREETING
+
+
 def test_a_release_that_changes_is_seeded_in_the_same_run(inside: Inside) -> None:
     told = inside.up("--var", "emulator_generation=2")
     assert "its release is installed: values changed" in told
