@@ -41,7 +41,9 @@ def create_state(paths: StatePaths) -> None:
     """
     try:
         for folder in (paths.folder, paths.logs):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # One by one: with `parents`, those above would be made as the umask has it.
+            for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+                missing.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
     except OSError as error:
         raise RefusedError(

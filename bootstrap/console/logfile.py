@@ -9,6 +9,7 @@ from pathlib import Path
 from bootstrap.console.errors import error_text
 from bootstrap.console.mask import SECRETS, Masker
 from bootstrap.console.plain import PlainRenderer
+from bootstrap.engine.files import private_folder
 from bootstrap.model.event import Event, StepFinished
 
 _EVERYTHING = 2
@@ -24,7 +25,7 @@ class LogRenderer:
     """Every event as a line, whole errors included; the file is its owner's alone (0600)."""
 
     def __init__(self, file: Path, *, secrets: Masker = SECRETS) -> None:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(file.parent)
         self._descriptor: int | None = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._secrets = secrets
         self._plain = PlainRenderer(self, verbosity=_EVERYTHING)

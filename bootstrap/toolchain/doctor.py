@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.engine.files import private_folder
 from bootstrap.errors import RefusedError
 from bootstrap.model.check import Check, Level, Probe
 from bootstrap.toolchain.resolve import Found, Missing, Toolchain
@@ -82,8 +83,7 @@ def _folders(machine: Machine) -> Sequence[Check]:
         ("cache folder", machine.cache, "XDG_CACHE_HOME"),
     ):
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
+            with tempfile.TemporaryFile(dir=private_folder(folder)):
                 checks.append(Check(subject=subject, level=Level.FINE, text=str(folder)))
         except OSError as error:
             fix = f"make it writable, or set {variable} to a folder that is"

@@ -10,7 +10,7 @@ import pytest
 
 from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.errors import CancelledError, RefusedError
-from bootstrap.process import SystemProcesses
+from bootstrap.process import SystemProcesses, started_at
 from bootstrap.toolchain.machines import Platform
 from bootstrap.toolchain.resolve import Toolchain, ToolchainSettings
 
@@ -161,6 +161,29 @@ def test_a_cancelled_build_ends_go_and_leaves_nothing(workshop: Workshop) -> Non
     with pytest.raises(ProcessLookupError):
         os.kill(int((workshop.bin / "hanging").read_text()), signal.SIGCONT)
     assert not (workshop.programs / "helm").exists()
+    assert list((workshop.programs / ".work").iterdir()) == []
+
+
+def test_a_killed_run_takes_its_build_with_it_and_the_next_one_builds(workshop: Workshop) -> None:
+    mark, within = workshop.mark("hangs"), workshop.cancel.within(30, "the test")
+    starter = os.fork()
+    if starter == 0:
+        try:
+            workshop.toolchain(**ABSENT).obtain("helm")
+        finally:
+            os._exit(1)
+    hanging = workshop.bin / "hanging"
+    while not (hanging.exists() and hanging.read_text().strip()):
+        within.sleep(0.02)
+    builder = int(hanging.read_text())
+    os.kill(starter, signal.SIGKILL)
+    os.waitpid(starter, 0)
+    try:
+        while started_at(builder) is not None:
+            within.sleep(0.02)
+    finally:
+        mark.unlink()
+    assert workshop.toolchain(**ABSENT).version("helm") == "4.1.4"
     assert list((workshop.programs / ".work").iterdir()) == []
 
 

@@ -72,3 +72,10 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         create_state(StatePaths(folder=tmp_path / "file" / "dev"))
     assert caught.value.what == f"cannot create {tmp_path}/file/dev: Not a directory"
     assert caught.value.fix == "set XDG_STATE_HOME to a folder that can be written to"
+
+
+def test_no_folder_above_the_stacks_own_is_open_to_others(tmp_path: Path) -> None:
+    paths = StatePaths(folder=tmp_path / "state" / "bootstrap" / "dev")
+    create_state(paths)
+    made = (paths.folder, paths.logs, paths.folder.parent, paths.folder.parent.parent)
+    assert {folder.stat().st_mode & 0o777 for folder in made} == {0o700}
