@@ -1,7 +1,10 @@
 """Measures how charts are installed against helm in a script, and helmfile where it is on PATH, all in one run.
 
+Wall time says something on a quiet machine only; CPU, the tool's own and that of the cluster, on any.
+
 task bench-charts                           40 small releases that this program makes
-task bench-charts -- --charts FOLDER        each NAME-VERSION.tgz of a folder, with FOLDER/values-dev-NAME.yaml if there
+task bench-charts -- --charts FOLDER        each NAME-VERSION.tgz of a folder, with FOLDER/values-NAME.yaml if there
+  … --values ENTRY --root DIR              with the values that this Flux entry gives a chart of that name
 task bench-charts -- --race 30 STACK        cold ups of a stack with every core busy: how many fail
 
 On Linux: clusters are embedded ones. helm, kubectl and bootstrap are those on PATH.
@@ -22,8 +25,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 import yaml
+
+from bootstrap.api import load_repo
+from bootstrap.clusters.kwok.children import marked_processes
+from bootstrap.flux.scalars import load_all
+from bootstrap.plan.emulator import chart_name
 
 JOBS = 4
 """Steps that up performs at once unless told otherwise."""
@@ -82,14 +91,15 @@ class Chart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Taken:
-    """What a command took, its children's CPU with it; the cluster's is not."""
+    """What a command took, its children's CPU with it, and the CPU of the cluster's processes meanwhile."""
 
     wall: float
     cpu: float
+    cluster: float
 
     def __str__(self) -> str:
-        """Both, in seconds."""
-        return f"{self.wall:7.2f} s wall  {self.cpu:7.2f} s user+sys"
+        """All of it, in seconds."""
+        return f"{self.wall:7.2f} s wall  {self.cpu:7.2f} s CPU of its own  {self.cluster:7.2f} s of the cluster"
 
 
 def main() -> None:
@@ -100,26 +110,21 @@ def main() -> None:
         if asked.race:
             bench.race(asked.race, asked.stack, asked.more)
         else:
-            bench.compare(_given(asked.charts) if asked.charts else bench.small(asked.releases))
+            bench.compare(
+                bench.given(asked.charts, asked.values, asked.root) if asked.charts else bench.small(asked.releases)
+            )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--releases", type=int, default=40, help="how many small releases [40]")
     parser.add_argument("--charts", type=Path, help="a folder of chart archives, instead of small releases")
+    parser.add_argument("--values", type=Path, metavar="ENTRY", help="the Flux entry whose values the charts get")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="what the paths in ENTRY are relative to")
     parser.add_argument("--race", type=int, default=0, metavar="ROUNDS", help="cold ups of STACK with every core busy")
     parser.add_argument("stack", nargs="?", default="dev")
     parser.add_argument("--more", nargs="*", default=[], metavar="OPTION", help="more options of up, without their --")
     return parser.parse_args()
-
-
-def _given(folder: Path) -> Sequence[Chart]:
-    charts = []
-    for archive in sorted(folder.glob("*.tgz")):
-        name = re.sub(r"-\d+\.\d+\.\d+.*$", "", archive.stem)
-        values = folder / f"values-dev-{name}.yaml"
-        charts.append(Chart(name=name, path=archive.resolve(), values=values.resolve() if values.exists() else None))
-    return charts
 
 
 class Bench:
@@ -138,13 +143,30 @@ class Bench:
         (path / "Chart.yaml").write_text("apiVersion: v2\nname: small\nversion: 0.1.0\n")
         return [Chart(name=f"app{number:02}", path=path) for number in range(count)]
 
+    def given(self, folder: Path, entry: Path | None, root: Path | None) -> Sequence[Chart]:
+        """The archives of a folder, each with its values."""
+        declared = (
+            {} if entry is None else {chart_name(one): one.values for one in load_repo(entry, root=root).releases}
+        )
+        charts = []
+        for archive in sorted(folder.glob("*.tgz")):
+            name = re.sub(r"-\d+\.\d+\.\d+.*$", "", archive.stem)
+            values = folder / f"values-{name}.yaml"
+            if name in declared:
+                values = self._folder / f"values-{name}.yaml"
+                values.write_text(json.dumps(declared[name]))
+            found = values.resolve() if values.exists() else None
+            charts.append(Chart(name=name, path=archive.resolve(), values=found))
+        return charts
+
     def compare(self, charts: Sequence[Chart]) -> None:
         """Bring the same releases into an empty running cluster with each tool, twice; print seconds and ratios."""
         print(f"{len(charts)} releases, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         taken: dict[str, tuple[Taken, Taken]] = {}
         for name, install in self._tools(charts).items():
             with self._empty_cluster() as kubeconfig, _told(name):
-                taken[name] = (self._taken(install(kubeconfig, "cold")), self._taken(install(kubeconfig, "second")))
+                turns = (self._taken(install(kubeconfig, turn), kubeconfig.parent) for turn in ("cold", "second"))
+                taken[name] = (next(turns), next(turns))
                 if name == "bootstrap":
                     print(overhead((self._folder / "cold.jsonl").read_text(), taken[name][0].wall))
         _report(taken)
@@ -237,18 +259,44 @@ class Bench:
         return file
 
     def _helmfile(self, charts: Sequence[Chart]) -> Path:
+        """What its users write: `needs` where one chart uses the kinds of another, which it would race on."""
+        needs = self._needs(charts)
         releases = [
             {
                 "name": chart.name,
                 "namespace": chart.name,
                 "chart": str(chart.path),
                 "values": [str(chart.values)] if chart.values else [],
+                "needs": [f"{need}/{need}" for need in needs[chart.name]],
+                # Else its differences want the kinds in the cluster before they are.
+                "disableValidationOnInstall": True,
             }
             for chart in charts
         ]
         file = self._folder / "helmfile.yaml"
         file.write_text(yaml.safe_dump({"releases": releases}))  # it looks for keys at the beginning of lines
         return file
+
+    def _needs(self, charts: Sequence[Chart]) -> Mapping[str, Sequence[str]]:
+        """By chart the others that define a kind it uses."""
+        if all(chart.path.is_dir() for chart in charts):
+            return {chart.name: () for chart in charts}
+        rendered = {chart.name: self._rendered(chart) for chart in charts}
+        definer = {
+            one["spec"]["names"]["kind"]: name
+            for name, objects in rendered.items()
+            for one in objects
+            if one["kind"] == "CustomResourceDefinition"
+        }
+        used = {name: {one["kind"] for one in objects} for name, objects in rendered.items()}
+        return {
+            name: sorted({definer[kind] for kind in kinds if kind in definer} - {name}) for name, kinds in used.items()
+        }
+
+    def _rendered(self, chart: Chart) -> Sequence[Mapping[str, Any]]:
+        values = ("--values", str(chart.values)) if chart.values else ()
+        told = self._run(("helm", "template", chart.name, str(chart.path), "--include-crds", *values)).stdout
+        return load_all(told)
 
     @contextlib.contextmanager
     def _empty_cluster(self) -> Iterator[Path]:
@@ -259,17 +307,27 @@ class Bench:
         finally:
             self._run(("bootstrap", "down", stack))
 
-    def _taken(self, command: Sequence[str]) -> Taken:
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    def _taken(self, command: Sequence[str], state: Path) -> Taken:
+        before, there, began = resource.getrusage(resource.RUSAGE_CHILDREN), _cluster_cpu(state), time.monotonic()
         self._run(command)
         after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - began
-        return Taken(wall=wall, cpu=after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return Taken(wall=wall, cpu=cpu, cluster=_cluster_cpu(state) - there)
 
     def _run(self, command: Sequence[str], *, check: bool = True) -> "subprocess.CompletedProcess[str]":
         ended = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
         if check and ended.returncode != 0:
             raise ToolFailedError(f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stderr}")
         return ended
+
+
+def _cluster_cpu(state: Path) -> float:
+    """What the components of a stack's cluster have used so far."""
+    ticks = 0
+    for _, process in marked_processes(str(state / "cluster")):
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _write_folder(folder: Path, objects: Mapping[str, object]) -> None:

@@ -108,6 +108,8 @@ class Helm:
             # Client-side throttling only makes a local API server wait.
             "HELM_QPS": "200",
             "HELM_BURST_LIMIT": "400",
+            # It ends before its garbage is worth collecting.
+            "GOGC": "400",
         }
 
     @property
