@@ -10,6 +10,7 @@ from bootstrap.charts.healing import heal, refuse_foreign
 from bootstrap.charts.invocation import Invocation, Target, dropped, limit_of
 from bootstrap.charts.records import DEPLOYED, Revision, mark_ready, revisions
 from bootstrap.charts.store import StoredChart
+from bootstrap.charts.values import held_hash
 from bootstrap.clock import CancelToken
 from bootstrap.errors import BootstrapError, DeadlineError, StepFailedError
 from bootstrap.kube.cluster import cluster_uid
@@ -18,7 +19,7 @@ from bootstrap.kube.live import in_namespace
 from bootstrap.kube.objects import labelled
 from bootstrap.kube.simulated import is_api_backend
 from bootstrap.kube.waiting import look_at, wait_ready
-from bootstrap.kube.webhooks import NOT_CALLABLE, wait_for_webhooks, webhook_configurations
+from bootstrap.kube.webhooks import NOT_CALLABLE, wait_for_answers, wait_for_webhooks, webhook_configurations
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Release
@@ -42,17 +43,24 @@ def install(prepared: PreparedRelease, chart: StoredChart, invocation: Invocatio
     release = prepared.release
     refuse_foreign(release, _history(release, target), target.stack)
     newest = _healed(release, target)
-    if newest is not None and newest.status == DEPLOYED and newest.applied == prepared.fingerprint:
+    if newest is not None and _is_applied(newest, prepared, target):
         manifests, word = prepared.manifests or (), "ready"
     else:
         manifests, word = _install(prepared, chart, invocation, target, newest), "upgraded" if newest else "installed"
     simulated = _wait(release, manifests, target, upgrade=newest is not None)
+    if not target.kube.simulated:
+        wait_for_answers(prepared.probes, target.api, target.cancel, target.say)
     if release.run_tests:
         _test(release, invocation, target)
     mark_ready(_history(release, target)[-1], prepared.fingerprint or "", target.api, target.cancel)
     told = f"{word}, {chart.name} {chart.version}"
     count = len(simulated) + len(dropped(prepared, target.kube))
     return f"{told}, {count} simulated" if count else told
+
+
+def _is_applied(newest: Revision, prepared: PreparedRelease, target: Target) -> bool:
+    same = newest.status == DEPLOYED and newest.applied == prepared.fingerprint
+    return same and newest.held == held_hash(prepared.release, target.api, target.cancel)
 
 
 def uninstall(release: Release, invocation: Invocation, target: Target) -> None:

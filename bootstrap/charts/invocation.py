@@ -10,7 +10,7 @@ from bootstrap.charts.helm import Helm
 from bootstrap.charts.postrender import PostRendering, post_renderer
 from bootstrap.charts.records import labels_for
 from bootstrap.charts.store import StoredChart
-from bootstrap.charts.values import effective_values
+from bootstrap.charts.values import effective_values, held_hash
 from bootstrap.clock import CancelToken
 from bootstrap.engine.files import write_whole
 from bootstrap.kube.api import KubeApi
@@ -59,7 +59,8 @@ class Invocation:
         release = prepared.release
         renderer = post_renderer(release, dropped(prepared, target.kube))
         post, environment = self._post.flags(renderer, _file_name(release))
-        labels = labels_for(release, prepared.fingerprint or "", target.stack)
+        held = held_hash(release, target.api, target.cancel)
+        labels = labels_for(release, prepared.fingerprint or "", target.stack, held)
         return self._helm.command(
             *("upgrade", "--install", release.release_name, str(chart.file), *_where(release, target)),
             *("--values", str(self._values_file(release, target)), "--reset-values", "--skip-crds"),

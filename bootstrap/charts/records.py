@@ -18,6 +18,8 @@ _APPLIED = "bootstrap.dev/applied"
 """Set by helm with the revision: what it was asked for."""
 _READY = "bootstrap.dev/fingerprint"
 """Set by us when that revision is ready."""
+_HELD = "bootstrap.dev/held"
+"""Set by helm too, where only the cluster holds some of the values: what they were."""
 _UNSET = "pending"
 DEPLOYED = "deployed"
 NOT_READY = "deployed, not ready"
@@ -47,6 +49,11 @@ class Revision:
         return self.applied is not None and self.labels.get(_STACK, stack) == stack
 
     @property
+    def held(self) -> str:
+        """See `values.held_hash`."""
+        return self.labels.get(_HELD, "")
+
+    @property
     def pending(self) -> bool:
         """Whether helm has not finished with it."""
         return self.status.startswith("pending-")
@@ -62,16 +69,25 @@ class Revision:
             status=status,
             revision=self.number,
             fingerprint=self.applied if ours else None,
+            held=self.held,
             owner=_owner(self.labels) if ours else None,
         )
 
 
-def labels_for(release: Release, fingerprint: str, stack: str) -> Mapping[str, str]:
+def labels_for(release: Release, fingerprint: str, stack: str, held: str = "") -> Mapping[str, str]:
     """What helm is to label a new revision with."""
     parts = [release.name[at : at + _LABEL_LENGTH] for at in range(0, len(release.name), _LABEL_LENGTH)]
     # A label's value must begin and end with a letter or digit, which a part of a name need not.
     names = {f"{_NAME}-{number}": f"x{part}x" for number, part in enumerate(parts)}
-    return {_APPLIED: fingerprint, _READY: _UNSET, _STACK: stack, _NAMESPACE: release.namespace, **names}
+    values = {_HELD: held} if held else {}
+    return {
+        _APPLIED: fingerprint,
+        _READY: _UNSET,
+        _STACK: stack,
+        _NAMESPACE: release.namespace,
+        **values,
+        **names,
+    }
 
 
 def newest(api: KubeApi, cancel: CancelToken) -> Mapping[str, Revision]:

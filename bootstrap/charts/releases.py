@@ -22,6 +22,7 @@ from bootstrap.charts.render import Capabilities, Renders, api_versions, fingerp
 from bootstrap.charts.sources import ChartSources
 from bootstrap.charts.store import ChartStore, StoredChart
 from bootstrap.charts.unknown_values import UnknownValue, unknown_values
+from bootstrap.charts.values import held_hash
 from bootstrap.charts.workloads import unready_releases
 from bootstrap.clock import CancelToken
 from bootstrap.engine.ports import Programs
@@ -101,6 +102,11 @@ class HelmCharts:
             key: replace(revision.observed(self._stack), unready=unready.get(key, ""))
             for key, revision in newest(api, cancel).items()
         }
+
+    def held(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+        """See `Charts.held`."""
+        api = self._clusters.api(kube, cancel)
+        return {one.id: held_hash(one, api, cancel) for one in releases if one.values_from}
 
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
         """See `Charts.apply_crds`.

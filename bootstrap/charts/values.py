@@ -1,6 +1,8 @@
 """Values of a release, completed with what only the cluster holds."""
 
 import base64
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,7 +11,7 @@ from bootstrap.clock import CancelToken
 from bootstrap.errors import StepFailedError
 from bootstrap.flux.values import ValuesError, merged
 from bootstrap.kube.api import KubeApi
-from bootstrap.model.kube import ObjectRef
+from bootstrap.model.kube import Manifest, ObjectRef, mapping_in
 from bootstrap.model.release import Release, ValuesFrom
 
 
@@ -28,18 +30,39 @@ def effective_values(release: Release, api: KubeApi, cancel: CancelToken) -> Map
         raise StepFailedError(f"valuesFrom of {release.id}: {error}") from error
 
 
+def held_hash(release: Release, api: KubeApi, cancel: CancelToken) -> str:
+    """Changes when what only the cluster holds of its values does; empty when that is nothing. Fits into a label."""
+    sources = [source for source in release.values_from if source.content is None]
+    if not sources:
+        return ""
+    held = [_content(source, _live(source, release, api, cancel)) for source in sources]
+    return hashlib.sha256(json.dumps(held).encode()).hexdigest()[:20]
+
+
+def _live(source: ValuesFrom, release: Release, api: KubeApi, cancel: CancelToken) -> Manifest | None:
+    return api.read(_ref(source, release), cancel)
+
+
+def _ref(source: ValuesFrom, release: Release) -> ObjectRef:
+    return ObjectRef(api_version="v1", kind=source.kind, namespace=release.namespace, name=source.name)
+
+
+def _content(source: ValuesFrom, live: Manifest | None) -> str | None:
+    content = mapping_in(live, "data").get(source.values_key)
+    if content is not None and source.kind == "Secret":
+        return base64.b64decode(content).decode()
+    return content
+
+
 def _completed(source: ValuesFrom, release: Release, api: KubeApi, cancel: CancelToken) -> ValuesFrom:
     if source.content is not None:
         return source
-    ref = ObjectRef(api_version="v1", kind=source.kind, namespace=release.namespace, name=source.name)
-    live = api.read(ref, cancel)
-    content = None if live is None else (live.get("data") or {}).get(source.values_key)
+    ref, live = _ref(source, release), _live(source, release, api, cancel)
+    content = _content(source, live)
     if content is None and not source.optional:
         lack = "is not in the cluster" if live is None else f"has no key {source.values_key}"
         raise StepFailedError(
             f"valuesFrom of {release.id}: {ref} {lack}",
             fix="add it to the repository, or mark the reference optional: true",
         )
-    if content is not None and source.kind == "Secret":
-        content = base64.b64decode(content).decode()
     return replace(source, content=content)

@@ -71,7 +71,7 @@ class Performer:
         """Set once nobody makes the cluster any more, whether it is there or not."""
         if not makes_cluster:
             self._cluster_over.set()
-        self._deployed: dict[str, str | None] | None = None
+        self._deployed: dict[str, tuple[str | None, str]] | None = None
 
     def __call__(  # noqa: C901, PLR0911, PLR0912 - one arm per action: a new one fails type checking here
         self, action: Action, cancel: CancelToken, say: Say
@@ -272,9 +272,11 @@ class Performer:
             if self._deployed is None:
                 found = self._ports.charts.observe(self.kube, cancel).items()
                 ready = ((key, one) for key, one in found if one.status == "deployed" and not one.unready)
-                self._deployed = {key: one.fingerprint for key, one in ready}
-        key = f"{prepared.release.target_namespace}/{prepared.release.release_name}"
-        return self._deployed.get(key) == prepared.fingerprint
+                self._deployed = {key: (one.fingerprint, one.held) for key, one in ready}
+        release = prepared.release
+        held = self._ports.charts.held([release], self.kube, cancel) if release.values_from else {}
+        deployed = self._deployed.get(f"{release.target_namespace}/{release.release_name}")
+        return deployed == (prepared.fingerprint, held.get(release.id, ""))
 
 
 def _done(detail: str) -> Outcome:

@@ -1,6 +1,6 @@
 """From files and what is there to a plan; changes nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,10 +14,12 @@ from bootstrap.model.event import (
     Say,
 )
 from bootstrap.model.observed import Observed, PreparedRelease
-from bootstrap.model.release import FluxRepo, Kustomization, Note
+from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
+from bootstrap.model.stack import Provider
 from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted, build_plan
+from bootstrap.plan.infer import probes
 from bootstrap.plan.select import select
 from bootstrap.plan.units import cut
 
@@ -58,7 +60,7 @@ def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Pl
         observing = pool.submit(observe, platform.ports, cancel)
         wanted = wanted_now(platform, options, cancel)
         checking.result()
-        observed = observing.result()
+        observed = _with_held(platform, wanted.repo.releases, observing.result(), cancel)
     plan = planned(platform, wanted, observed, options)
     return Planning(plan=plan, wanted=wanted, observed=observed, configuration=configuration)
 
@@ -113,4 +115,21 @@ def wanted_now(platform: Platform, options: PlanOptions, cancel: CancelToken) ->
     prepared = platform.ports.charts.prepare(repo.releases, cancel)
     wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared, prune=options.prune)
     wanted = replace(wanted, preload=platform.ports.images is not None)
-    return replace(wanted, inferred=platform.infer(wanted))
+    return _with_probes(replace(wanted, inferred=platform.infer(wanted)))
+
+
+def _with_probes(wanted: Wanted) -> Wanted:
+    """With what shows whether the webhooks of each release answer; where pods are simulated none is ever called."""
+    if wanted.stack.cluster.provider is Provider.KWOK:
+        return wanted
+    found = probes(wanted.prepared.values(), cut(wanted.stack, wanted.repo).parts)
+    prepared = {key: replace(one, probes=found.get(key, ())) for key, one in wanted.prepared.items()}
+    return replace(wanted, prepared=prepared)
+
+
+def _with_held(platform: Platform, releases: Sequence[Release], observed: Observed, cancel: CancelToken) -> Observed:
+    """With the values that only the cluster holds, where there are such and it runs."""
+    kube, asking = observed.cluster.kube, [one for one in releases if one.values_from]
+    if kube is None or not asking:
+        return observed
+    return replace(observed, held=platform.ports.charts.held(asking, kube, cancel))

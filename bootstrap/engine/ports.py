@@ -113,6 +113,10 @@ class Charts(Protocol):
         """Every release of the cluster, by NAMESPACE/RELEASE_NAME."""
         ...
 
+    def held(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+        """By id, for those some of whose values only the cluster holds: a hash of these as they are now."""
+        ...
+
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
         """Apply the chart's CRDs and wait until they are Established; how many."""
         ...

@@ -7,9 +7,12 @@ from urllib.parse import quote
 from bootstrap.clock import CancelToken
 from bootstrap.engine.wait import wait_until
 from bootstrap.errors import DeadlineError
-from bootstrap.kube.api import ApiUnreachableError, KubeApi
+from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError, KubeApi
+from bootstrap.kube.discovery import UnknownKindError
+from bootstrap.kube.live import in_namespace
 from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.model.observed import Probe
 
 _KINDS = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
 NOT_CALLABLE = "failed calling webhook"
@@ -41,6 +44,45 @@ def wait_for_webhooks(configurations: Iterable[ObjectRef], api: KubeApi, cancel:
             wait_until(probe, cancel, interval=0.5)
         except DeadlineError as error:
             raise DeadlineError(f"{ref} cannot be called: {lacking} ({error.what})") from error
+
+
+def wait_for_answers(probes: Iterable[Probe], api: KubeApi, cancel: CancelToken, say: Say) -> None:
+    """Return when no dry run of these ends because its webhook cannot be called; a rejection is an answer.
+
+    Raises:
+        DeadlineError: one does not answer, in time; with what the API server says.
+    """
+    for one in probes:
+        silence = ""
+
+        def probe(one: Probe = one) -> bool | None:
+            nonlocal silence
+            before, silence = silence, _silence(one, api, cancel)
+            if silence and silence != before:
+                say(f"waiting for webhook {one.webhook}: {silence}")
+            return None if silence else True
+
+        try:
+            wait_until(probe, cancel, interval=0.5)
+        except DeadlineError as error:
+            asked = f"webhook {one.webhook} does not answer when it is asked about {ref_of(one.manifest)}"
+            raise DeadlineError(f"{asked} ({error.what})", evidence=(silence,)) from error
+
+
+def _silence(one: Probe, api: KubeApi, cancel: CancelToken) -> str:
+    """What the API server says where the webhook cannot be called; empty for anything else that it may say."""
+    ref = ref_of(one.manifest)
+    try:
+        found = in_namespace(ref, one.namespace or "default", api, cancel)
+        metadata = {**one.manifest["metadata"], **({"namespace": found.namespace} if found.namespace else {})}
+        api.dry_run({**one.manifest, "metadata": metadata}, cancel)
+    except ApiRefusedError as error:
+        return error.answer.message if f'{NOT_CALLABLE} "{one.webhook}"' in error.answer.message else ""
+    except ApiUnreachableError as error:
+        return error.what
+    except UnknownKindError:
+        return ""
+    return ""
 
 
 def _lacking(ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> str:

@@ -90,6 +90,8 @@ class ReleaseObserved:
     revision: int
     fingerprint: str | None
     """What `up` labelled it with; None: not installed by us."""
+    held: str = ""
+    """A hash of the values that only the cluster held when it was installed; empty when there were none."""
     owner: str | None = None
     """NAMESPACE/NAME of the HelmRelease it was installed for."""
     unready: str = ""
@@ -115,6 +117,16 @@ class ObjectsSeen:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Probe:
+    """An object that an admission webhook is asked about: its dry run tells whether the webhook answers."""
+
+    webhook: str
+    manifest: Manifest
+    namespace: str | None
+    """Where it goes when it names none and its kind has one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedRelease:
     """A release with its chart looked up and, where that is possible yet, rendered."""
 
@@ -127,6 +139,8 @@ class PreparedRelease:
     """CustomResourceDefinitions of crds/ and templates."""
     manifests: tuple[Manifest, ...] | None = None
     """Rendered objects with hooks, without those of crds/; None: not rendered."""
+    probes: tuple[Probe, ...] = ()
+    """By each of its webhooks the first object of another that it is asked about."""
     notes: tuple[Note, ...] = ()
     failure: BootstrapError | None = None
     """Why it cannot be rendered, and so not be installed."""
@@ -142,6 +156,8 @@ class Observed:
     """None: no fixtures, or no emulator to ask yet."""
     releases: Mapping[str, ReleaseObserved] = field(default_factory=dict)
     """By `NAMESPACE/RELEASE_NAME` as helm knows them."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """By id of a release some of whose values only the cluster holds: a hash of these as they are now."""
     inventory: Mapping[str, InventoryEntry] = field(default_factory=dict)
     """By NAMESPACE/NAME of the Kustomization."""
     objects: ObjectsSeen = field(default_factory=ObjectsSeen)

@@ -222,7 +222,8 @@ def _release_reason(prepared: PreparedRelease, release: Release, observed: Obser
         return "not found"
     if found.status != "deployed":
         return f"its state is {found.status}"
-    return _difference(found, prepared)
+    held = observed.held.get(prepared.release.id, found.held)
+    return _difference(found, prepared) or ("" if held == found.held else "its values in the cluster changed")
 
 
 def _difference(found: ReleaseObserved, prepared: PreparedRelease) -> str:

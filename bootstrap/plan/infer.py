@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bootstrap.model.kube import Manifest, mapping_in, mappings_in, ref_of
-from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import Kustomization
 from bootstrap.plan import ids
 from bootstrap.plan.pods import mounted, pod_spec
-from bootstrap.plan.webhooks import Asked, Webhook, asks_about, webhooks_of
+from bootstrap.plan.webhooks import Asked, Webhook, asks_about, webhooks_of, what_is_asked_about
 
 Needed = tuple[str, str]
 """(unit that must be done first, reason)."""
@@ -116,6 +116,26 @@ def _of_parts(parts: Iterable[Kustomization]) -> Iterator[Placed]:
 
 def _placed(unit: str, manifest: Manifest, namespace: str | None) -> Placed:
     return Placed(unit=unit, manifest=manifest, namespace=ref_of(manifest).namespace or namespace)
+
+
+def probes(releases: Iterable[PreparedRelease], parts: Iterable[Kustomization]) -> Mapping[str, tuple[Probe, ...]]:
+    """By release id, for each of its webhooks, the first object of another unit that it is asked about."""
+    whole = tuple(releases)
+    placed = (*_of_releases(whole), *_of_parts(parts))
+    makers = _makers(placed, whole)
+    found: dict[str, dict[str, Probe]] = {}
+    for one in placed if makers.webhooks else ():
+        asked = _asked(one, makers)
+        for webhook, unit in makers.webhooks:
+            manifest = None if _owner(unit) == _owner(one.unit) else what_is_asked_about(webhook, asked)
+            if manifest is not None:
+                probe = Probe(webhook=webhook.name, manifest=manifest, namespace=one.namespace)
+                found.setdefault(unit, {}).setdefault(webhook.name, probe)
+    return {
+        each.release.id: tuple(found[ids.release(each.release.id)].values())
+        for each in whole
+        if ids.release(each.release.id) in found
+    }
 
 
 def _makers(placed: Iterable[Placed], releases: Iterable[PreparedRelease]) -> _Makers:
@@ -258,15 +278,19 @@ def _remote_keys(spec: Mapping[str, Any]) -> Iterator[str]:
 def _webhooks(one: Placed, makers: _Makers) -> Iterator[Needed]:
     if not makers.webhooks:
         return
-    asked = Asked(
+    asked = _asked(one, makers)
+    for webhook, unit in makers.webhooks:
+        if unit != one.unit and asks_about(webhook, asked):
+            yield unit, f"its webhook {webhook.name} is asked about {one}"
+
+
+def _asked(one: Placed, makers: _Makers) -> Asked:
+    return Asked(
         manifest=one.manifest,
         plural=_plural(one, makers),
         namespace=one.namespace,
         namespace_labels=makers.namespace_labels.get(one.namespace or "", {}),
     )
-    for webhook, unit in makers.webhooks:
-        if unit != one.unit and asks_about(webhook, asked):
-            yield unit, f"its webhook {webhook.name} is asked about {one}"
 
 
 def _plural(one: Placed, makers: _Makers) -> str:

@@ -57,16 +57,34 @@ def webhooks_of(manifest: Manifest) -> Iterator[Webhook]:
 
 def asks_about(webhook: Webhook, asked: Asked) -> bool:
     """Whether creating this object calls the webhook; pods count for the workload that makes them."""
+    return what_is_asked_about(webhook, asked) is not None
+
+
+def what_is_asked_about(webhook: Webhook, asked: Asked) -> Manifest | None:
+    """What calls the webhook when this object is created: itself, or a pod as it makes them; None when nothing does."""
     labels = mapping_in(asked.manifest, "metadata", "labels")
     group = str(asked.manifest.get("apiVersion", "")).rpartition("/")[0]
     if not _selects_namespace(webhook, asked):
-        return False
+        return None
     if _rules_match(webhook.rules, group, asked.plural) and _selects(webhook.object_selector, labels):
-        return True
+        return asked.manifest
     template = _template_labels(asked.manifest)
-    return (
-        template is not None and _rules_match(webhook.rules, "", "pods") and _selects(webhook.object_selector, template)
-    )
+    if template is None or not _rules_match(webhook.rules, "", "pods"):
+        return None
+    return _pod(asked.manifest, template) if _selects(webhook.object_selector, template) else None
+
+
+def _pod(workload: Manifest, labels: Mapping[str, str]) -> Manifest:
+    metadata = mapping_in(workload, "metadata")
+    # Its service account may not be there yet, which would be said before any webhook is asked.
+    spec = {key: value for key, value in (pod_spec(workload) or {}).items() if not key.startswith("serviceAccount")}
+    where = {"namespace": metadata["namespace"]} if metadata.get("namespace") else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": metadata.get("name"), "labels": labels, **where},
+        "spec": spec,
+    }
 
 
 def _rules_match(rules: Sequence[Mapping[str, Any]], group: str, plural: str) -> bool:

@@ -41,6 +41,8 @@ class World:
     gone: set[ObjectRef] = field(default_factory=set)
     charts: set[str] = field(default_factory=set)
     """Ids of the releases whose chart is in the cache."""
+    held: str = ""
+    """A hash of what only the cluster holds of any release's values."""
     refused: set[str] = field(default_factory=set)
     """Ids of the releases that cannot be rendered."""
     writes: list[str] = field(default_factory=list)
@@ -197,6 +199,11 @@ class FakeCharts:
         assert kube == KUBE
         return dict(self.world.releases)
 
+    def held(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+        del cancel
+        assert kube == KUBE
+        return {one.id: self.world.held for one in releases}
+
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
         del cancel, say
         assert kube == KUBE
@@ -214,6 +221,7 @@ class FakeCharts:
             status="deployed",
             revision=1,
             fingerprint=prepared.fingerprint,
+            held=self.world.held if release.values_from else "",
             owner=release.id,
         )
         return "revision 1"

@@ -23,7 +23,7 @@ MARK = "BOOTSTRAP_COMPONENT"
 _LOG_LIMIT = 8 << 20
 _GRACE_SECONDS = 5.0
 _COLLECTION = {"GOGC": "400", "GOMEMLIMIT": "2GiB"}
-"""A new cluster's API server spends a quarter of its time on garbage: it may keep more, up to a limit, before it looks."""
+"""A quarter of a new API server's time went into garbage: it may keep more before it looks, up to a limit."""
 
 Find: TypeAlias = Callable[[str], Iterable[tuple[str, ProcessIdentity]]]
 """Given a folder: the component and the process of everything that carries it."""

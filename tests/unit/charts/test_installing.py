@@ -1,6 +1,7 @@
 """Installs against an API server in memory and a helm that writes its records there."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -14,7 +15,7 @@ from bootstrap.clock import CancelToken
 from bootstrap.errors import DeadlineError, InvalidError, RefusedError, StepFailedError
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import PreparedRelease
-from bootstrap.model.release import LocalChart, Release, RepositoryChart
+from bootstrap.model.release import LocalChart, Release, RepositoryChart, ValuesFrom
 from bootstrap.model.stack import StatePaths
 from bootstrap.process import Command, Finished
 from fakes.kube_api import FakeKubeApi
@@ -456,3 +457,20 @@ def test_locked_refuses_what_the_lock_does_not_name(stage: Stage, token: CancelT
     release = replace(stage.release, chart=RepositoryChart(url="https://charts.example.com", name="app"))
     with pytest.raises(InvalidError, match="is not in the lock file"):
         charts.prepare([release], token)
+
+
+def test_values_that_only_the_cluster_holds_are_installed_anew_when_they_change(
+    stage: Stage, token: CancelToken
+) -> None:
+    where = "/api/v1/namespaces/flux/secrets/made"
+    source = ValuesFrom(kind="Secret", name="made", values_key="v")
+    stage.api.put(where, {"data": {"v": b64encode(b"a: 2").decode()}})
+    stage.install(token, values_from=(source,))
+    release = replace(stage.release, values_from=(source,))
+    installed = stage.charts.observe(stage.kube, token)["web/app"].held
+    assert installed == stage.charts.held([release], stage.kube, token)["flux/app"] != ""
+    assert stage.install(token, values_from=(source,)) == "ready, app 1.0.0"
+    stage.api.put(where, {"data": {"v": b64encode(b"a: 3").decode()}})
+    assert stage.charts.held([release], stage.kube, token)["flux/app"] != installed
+    assert stage.install(token, values_from=(source,)) == "upgraded, app 1.0.0"
+    assert len(stage.upgrades()) == 2

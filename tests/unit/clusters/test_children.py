@@ -62,6 +62,8 @@ def test_a_child_gets_nothing_of_our_environment(stage: Stage, monkeypatch: pyte
         "HOME": temporary,
         "TMPDIR": temporary,
         MARK: f"etcd@{stage.layout.folder}",
+        "GOGC": "400",
+        "GOMEMLIMIT": "2GiB",
     }
     assert command.cwd == stage.layout.folder
 

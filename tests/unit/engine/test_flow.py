@@ -24,7 +24,8 @@ from bootstrap.model.event import (
     StepStarted,
 )
 from bootstrap.model.observed import TargetState
-from bootstrap.model.release import FluxRepo, LocalChart, UnknownChart
+from bootstrap.model.release import FluxRepo, LocalChart, UnknownChart, ValuesFrom
+from bootstrap.model.step import StepId
 from bootstrap.process import Command, ProcessIdentity
 from fakes.repo import release
 from fakes.setting import HOW, REPO, Setting
@@ -116,6 +117,24 @@ def test_a_release_that_cannot_be_rendered_fails_in_its_own_step_and_the_others_
     told = [event.note.text for event in setting.events if isinstance(event, Noted)]
     assert "release/apps/a will fail: apps/a cannot be rendered" in told
     assert "install apps/b" in setting.world.writes
+
+
+def test_a_release_whose_values_in_the_cluster_changed_is_installed_again(setting: Setting) -> None:
+    source = ValuesFrom(kind="Secret", name="made-there")
+    setting.repo = FluxRepo(kustomizations=REPO.kustomizations, releases=(release("a", values_from=(source,)),))
+    setting.world.held = "one"
+    setting.up()
+    assert "unchanged" in setting.up().counts()
+    assert setting.world.writes.count("install apps/a") == 1
+    setting.world.held = "two"
+    steps = {step.id: step.reason for step in plan_up(setting.platform, PlanOptions(), setting.cancel).plan.steps}
+    assert steps[StepId("release/apps/a")] == "its values in the cluster changed"
+    setting.world.cluster = TargetState.STOPPED
+    setting.up()
+    assert setting.world.writes.count("install apps/a") == 2
+    setting.world.cluster = TargetState.STOPPED
+    setting.up()
+    assert setting.world.writes.count("install apps/a") == 2
 
 
 def test_up_refuses_a_repository_that_is_not_whole_and_a_plan_shows_the_rest(setting: Setting) -> None:

@@ -6,7 +6,8 @@ import pytest
 from bootstrap.clock import CancelToken
 from bootstrap.errors import DeadlineError
 from bootstrap.kube.cluster import Clusters
-from bootstrap.kube.webhooks import wait_for_webhooks, webhook_configurations
+from bootstrap.kube.webhooks import wait_for_answers, wait_for_webhooks, webhook_configurations
+from bootstrap.model.observed import Probe
 from fakes.kube_api import FakeKubeApi
 from fakes.processes import FakeProcesses
 
@@ -73,3 +74,68 @@ def test_deadline_names_what_it_lacks(
         kube_api.put(SLICE, each)
     with pytest.raises(DeadlineError, match=f"policy cannot be called: {lack}"):
         wait(kube_api, token, tmp_path)
+
+
+PROBE = Probe(
+    webhook="check.example.dev",
+    manifest={"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}},
+    namespace="web",
+)
+SILENT = 'Internal error occurred: failed calling webhook "check.example.dev": connection refused'
+
+
+def answers(kube_api: FakeKubeApi, token: CancelToken, folder: Path, *told: tuple[int, str]) -> list[str]:
+    """Wait while dry runs end like this, one after the other, and then well; what was said."""
+    left, said = list(told), list[str]()
+
+    def fault(method: str, _path: str) -> tuple[int, dict[str, Any]] | None:
+        if method != "PATCH" or not left:
+            return None
+        status, message = left.pop(0)
+        return status, {"message": message}
+
+    kube_api.fault = fault
+    api = Clusters(FakeProcesses()).api(kube_api.context(folder), token)
+    wait_for_answers([PROBE], api, token, said.append)
+    return said
+
+
+def test_a_webhook_that_does_not_answer_yet_is_waited_for(
+    kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path
+) -> None:
+    said = answers(kube_api, token, tmp_path, (500, SILENT), (500, SILENT))
+    assert said == [f"waiting for webhook check.example.dev: {SILENT}"]
+    assert kube_api.requests == ["PATCH /api/v1/namespaces/web/configmaps/c"] * 3
+    assert kube_api.objects == {}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        (400, 'admission webhook "check.example.dev" denied the request: no'),
+        (404, 'namespaces "web" not found'),
+        (500, SILENT.replace("check", "another")),
+    ],
+)
+def test_a_rejection_is_an_answer(
+    told: tuple[int, str], kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path
+) -> None:
+    assert answers(kube_api, token, tmp_path, told) == []
+    assert len(kube_api.requests) == 1
+
+
+def test_a_webhook_that_never_answers_ends_at_the_deadline(
+    kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path
+) -> None:
+    with pytest.raises(DeadlineError, match=r"webhook check\.example\.dev does not answer") as error:
+        answers(kube_api, token.within(5, "release a/b"), tmp_path, *[(500, SILENT)] * 100)
+    assert error.value.evidence == (SILENT,)
+
+
+def test_an_object_of_a_kind_that_is_not_there_yet_cannot_be_asked_about(
+    kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path
+) -> None:
+    odd = Probe(webhook="w", manifest={**PROBE.manifest, "apiVersion": "example.dev/v1"}, namespace=None)
+    api = Clusters(FakeProcesses()).api(kube_api.context(tmp_path), token)
+    wait_for_answers([odd], api, token, lambda _text: None)
+    assert kube_api.requests == []

@@ -7,7 +7,7 @@ import pytest
 from bootstrap.model.kube import Manifest
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Kustomization, LocalChart, Release, ValuesFrom
-from bootstrap.plan.infer import infer
+from bootstrap.plan.infer import infer, probes
 
 
 def manifest(api_version: str, kind: str, name: str, namespace: str | None = None, **fields: Any) -> Manifest:
@@ -287,3 +287,20 @@ def test_values_that_only_the_cluster_holds() -> None:
 def test_same_input_same_edges() -> None:
     units = (release("policy", hook(), SERVED), release("app", INGRESS))
     assert edges(*units) == edges(*units)
+
+
+def test_each_webhook_of_a_release_is_tried_with_the_first_object_of_another() -> None:
+    rules = [{"operations": ["*"], "apiGroups": [""], "resources": ["pods"]}]
+    on_pods = hook("MutatingWebhookConfiguration", rules=rules)
+    policy = release("policy", hook(), on_pods, SERVED, INGRESS)
+    labels = {"template": {"metadata": {"labels": {"a": "b"}}, "spec": {"serviceAccountName": "s", "containers": []}}}
+    workload = {**manifest("apps/v1", "Deployment", "d"), "spec": labels}
+    found = probes([policy, release("app", INGRESS), release("second", INGRESS)], [part("own", workload)])
+    [first] = found["flux/policy"]
+    assert (first.webhook, first.manifest, first.namespace) == ("check.example.dev", INGRESS, "app")
+    pods = release("pods", on_pods, SERVED)
+    [second] = probes([pods], [part("own", workload)])["flux/pods"]
+    assert second.manifest["kind"] == "Pod"
+    assert second.manifest["metadata"]["labels"] == {"a": "b"}
+    assert second.manifest["spec"] == {"containers": []}
+    assert probes([release("app", INGRESS)], ()) == {}
