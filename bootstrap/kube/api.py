@@ -93,12 +93,10 @@ class KubeApi:
             ApiUnreachableError: it does not answer, again and again.
             CancelledError, DeadlineError: as the token says.
         """
-        content = None if body is None else json.dumps(body).encode()
-        sent = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}
         for attempt in range(_RETRIES):
             last = attempt == _RETRIES - 1
             try:
-                answer = self._once(method, path, content, sent, cancel)
+                answer = self.ask_once(method, path, cancel, body=body, headers=headers)
             except (OSError, http.client.HTTPException) as error:
                 self._check(cancel, error)
                 if last:
@@ -199,15 +197,29 @@ class KubeApi:
         applied: Manifest = answer.body
         return applied
 
-    def _once(
-        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str], cancel: CancelToken
+    def ask_once(
+        self,
+        method: str,
+        path: str,
+        cancel: CancelToken,
+        *,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
+        """One request, not repeated.
+
+        Raises:
+            OSError, http.client.HTTPException: it does not answer.
+            CancelledError, DeadlineError: as the token says.
+        """
         cancel.check()
+        content = None if body is None else json.dumps(body).encode()
+        sent = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}
         remaining = cancel.remaining()
         seconds = _REQUEST_SECONDS if remaining is None else min(_REQUEST_SECONDS, max(remaining, 0.05))
         with self._connection(seconds) as connection:
             connection.request(
-                method, self._server.prefix + path, body=content, headers={**self._server.headers, **headers}
+                method, self._server.prefix + path, body=content, headers={**self._server.headers, **sent}
             )
             _await_answer(connection, seconds, cancel)
             response = connection.getresponse()

@@ -1,7 +1,6 @@
 """What a running cluster says of itself, held against what was declared and remembered."""
 
-import contextlib
-
+from bootstrap.clock import CancelToken
 from bootstrap.clusters.kwok import furniture
 from bootstrap.clusters.kwok.api import Api
 from bootstrap.clusters.kwok.layout import Layout, Record
@@ -16,11 +15,10 @@ def broken(detail: str) -> ClusterObserved:
     return ClusterObserved(state=TargetState.BROKEN, detail=detail)
 
 
-def examine(layout: Layout, record: Record, spec: ClusterSpec) -> ClusterObserved:
+def examine(layout: Layout, record: Record, spec: ClusterSpec, cancel: CancelToken) -> ClusterObserved:
     """Ask a cluster all of whose components run; the identity of one that is OUTDATED is proven too."""
     try:
-        with contextlib.closing(Api(record.port, layout.pki)) as api:
-            return _ask(api, layout, record, spec)
+        return _ask(Api(record.port, layout.pki, cancel), layout, record, spec)
     except (OSError, StepFailedError) as error:
         return broken(str(error))
 

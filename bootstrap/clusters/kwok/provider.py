@@ -80,7 +80,7 @@ class KwokProvider:
         if dead is not None:
             words = self._children.last_words(dead)
             return broken(f"{dead} is not running" + (f"; its log ends with: {words[-1]}" if words else ""))
-        return examine(self._layout, record, self._spec)
+        return examine(self._layout, record, self._spec, cancel)
 
     def up(self, cancel: CancelToken, say: Say) -> KubeContext:
         """See `ClusterProvider.up`."""
@@ -186,14 +186,14 @@ class KwokProvider:
         if Component.API_SERVER not in self._children.running():
             _refuse_taken(record.port, self._processes, cancel)
         first = {component: programs[component] for component in FIRST}
-        with self._api(record.port) as api:
-            say("starting etcd and the API server")
-            self._children.ensure(first, record.port)
-            self._wait(api.ready, cancel.within(seconds, "the start of the cluster's API server"))
-            say("setting up machines and volumes")
-            self._children.ensure(programs, record.port)
-            self._wait(lambda: self._furnish(api, record), cancel.within(seconds, "the set-up of the cluster"))
-            return self._prove(api, record)
+        api = Api(record.port, self._layout.pki, cancel)
+        say("starting etcd and the API server")
+        self._children.ensure(first, record.port)
+        self._wait(api.ready, cancel.within(seconds, "the start of the cluster's API server"))
+        say("setting up machines and volumes")
+        self._children.ensure(programs, record.port)
+        self._wait(lambda: self._furnish(api, record), cancel.within(seconds, "the set-up of the cluster"))
+        return self._prove(api, record)
 
     def _furnish(self, api: Api, record: Record) -> str:
         try:
@@ -230,11 +230,6 @@ class KwokProvider:
         target = self._layout.state.kubeconfig
         write_whole(target, kubeconfig(self._layout.pki, ADMIN, record.port, self._context))
         return KubeContext(kubeconfig=target, uid=uid, simulated=True)
-
-    @contextlib.contextmanager
-    def _api(self, port: int) -> Iterator[Api]:
-        with contextlib.closing(Api(port, self._layout.pki)) as api:
-            yield api
 
     def _empty_folder(self) -> None:
         # As in `_remove_files`.
