@@ -43,6 +43,8 @@ def _resources(resources: tuple[ResourceChange, ...], *, verbose: bool) -> Itera
 def _field(one: Difference) -> str:
     if one.kind in {DifferenceKind.EXTRA, DifferenceKind.ORPHANED}:
         return f"{one.path}: {_shown(one.old, secret=one.secret)} ({one.kind})"
+    if one.old == one.new:
+        return f"{one.path}: again"
     old, new = _shown(one.old, secret=one.secret), _shown(one.new, secret=one.secret)
     return f"{one.path}: {old} → {new}" + (" (drifted)" if one.kind is DifferenceKind.DRIFTED else "")
 

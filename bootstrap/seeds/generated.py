@@ -12,10 +12,10 @@ _SAFE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 class GeneratedSecrets:
-    """Values by resource and field, in one file (0600)."""
+    """Values by resource and field, in one file (0600); without a folder, none that were kept."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "generated.json"
+    def __init__(self, folder: Path | None) -> None:
+        self._file = None if folder is None else folder / "generated.json"
         self._lock = threading.Lock()
         self._values: dict[str, str] | None = None
 
@@ -29,7 +29,7 @@ class GeneratedSecrets:
         with self._lock:
             values = self._load()
             values[f"{resource}#{path}"] = value
-            write_whole(self._file, json.dumps(values, indent=1, sort_keys=True).encode())
+            self._write(values)
         return value
 
     def forget(self, resource: ResourceId) -> None:
@@ -40,12 +40,17 @@ class GeneratedSecrets:
             for key in mine:
                 del values[key]
             if mine:
-                write_whole(self._file, json.dumps(values, indent=1, sort_keys=True).encode())
+                self._write(values)
 
     def _load(self) -> dict[str, str]:
         if self._values is None:
-            self._values = json.loads(self._file.read_bytes()) if self._file.exists() else {}
+            file = self._file
+            self._values = json.loads(file.read_bytes()) if file is not None and file.exists() else {}
         return self._values
+
+    def _write(self, values: dict[str, str]) -> None:
+        if self._file is not None:
+            write_whole(self._file, json.dumps(values, indent=1, sort_keys=True).encode())
 
 
 def generated_values(folder: Path) -> tuple[str, ...]:

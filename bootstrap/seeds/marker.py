@@ -52,15 +52,15 @@ class Marker:
         found = self._target.find("s3", "GetObject", *_ABSENT, Bucket=MARKER_BUCKET, Key=self._key)
         self._exists = found is not None
         self._content = json.loads(found["Body"].read()) if found else {}
-        self._content.setdefault("incarnation", self._target.endpoint.incarnation or uuid.uuid4().hex)
+        self._content.setdefault("incarnation", uuid.uuid4().hex)
         for key in ("resources", "once"):
             self._content.setdefault(key, {})
         self._content.setdefault("pending", [])
 
     @property
     def incarnation(self) -> str:
-        """Changes whenever the emulator lost its data."""
-        return str(self._content["incarnation"])
+        """Changes whenever the emulator lost its data; empty where we have written nothing yet."""
+        return str(self._content["incarnation"]) if self._exists else ""
 
     def applied(self, resource: ResourceId) -> Applied:
         """What is remembered of it; empty for a resource we never applied."""

@@ -121,8 +121,9 @@ class Seeding:
         self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say, options: Options = _DEFAULTS
     ) -> SeedResult:
         """Delete what carries our mark and is not declared."""
-        with _Opened(self, endpoint, cancel, options) as survey:
+        with _Opened(self, endpoint, cancel, options, declared=False) as survey:
             orphans = survey.orphans()
+            _named(survey, orphans)
             cases = [_only_orphans(case) for case in survey.cases(thorough=True, writes=False)]
             inside = [case for case in cases if case.differences]
             if not options.dry_run:
@@ -140,7 +141,7 @@ class Seeding:
     ) -> SeedResult:
         extras = verb == "refresh"
         with _Opened(self, endpoint, cancel, options) as survey:
-            if options.rotate and not options.dry_run:
+            if options.rotate:
                 survey.rotate()
             cases = survey.cases(thorough=extras, writes=not options.dry_run)
             if extras:
@@ -197,9 +198,18 @@ class Seeding:
 class _Opened:
     """A survey that has looked; closes its connections."""
 
-    def __init__(self, seeding: Seeding, endpoint: EmulatorEndpoint, cancel: CancelToken, options: Options) -> None:
+    def __init__(
+        self,
+        seeding: Seeding,
+        endpoint: EmulatorEndpoint,
+        cancel: CancelToken,
+        options: Options,
+        *,
+        declared: bool = True,
+    ) -> None:
         fixtures = seeding.fixtures()
-        _known(fixtures, options)
+        if declared:
+            _known(fixtures, options)
         self._survey = Survey(
             fixtures=fixtures,
             services=seeding.services,
@@ -261,6 +271,15 @@ def _known(fixtures: Fixtures, options: Options) -> None:
     if missing:
         known = ", ".join(str(one) for one in sorted(fixtures.by_id))
         raise UsageError(f"{missing[0]} is not declared", fix=f"declared are: {known}")
+
+
+def _named(survey: Survey, orphans: Sequence[Observed]) -> None:
+    """What `prune --only` names is ours: declared, or no longer."""
+    ours = {*survey.fixtures.by_id, *(one.id for one in orphans)}
+    missing = sorted(survey.options.only - ours)
+    if missing:
+        fix = f"no longer declared are: {', '.join(str(one.id) for one in orphans) or 'none'}"
+        raise UsageError(f"{missing[0]} is neither declared nor ours", fix=fix)
 
 
 def _acts(case: Case, *, extras: bool) -> bool:

@@ -169,13 +169,16 @@ class Survey:
         if any(applied.fields.get(path) != digest(value) for path, value in desired.fields.items()):
             service.verify(desired)
         found = list(differences(desired, observed, applied, service.contents))
-        if observed is not None:
+        replaced = any(one.path in desired.fixed for one in found)
+        if observed is not None and fixture.id in self._rotated:
+            found.extend(_anew(desired, observed))
+        if observed is not None and not replaced:
             known = {one.path for one in found}
             inside = service.inspect(self.target, desired, observed, applied.notes, thorough=thorough)
             found.extend(one for one in inside if one.path not in known)
-            if observed.tags.get(OWNER_TAG) != self.target.owner:
-                old = observed.tags.get(OWNER_TAG)
-                found.append(Difference(path=f"tags.{OWNER_TAG}", old=old, new=self.target.owner))
+        if observed is not None and observed.tags.get(OWNER_TAG) != self.target.owner:
+            old = observed.tags.get(OWNER_TAG)
+            found.append(Difference(path=f"tags.{OWNER_TAG}", old=old, new=self.target.owner))
         action, reason = action_for(desired, observed, found)
         return Case(
             fixture=fixture,
@@ -239,11 +242,13 @@ class Survey:
         return service.observe(self.target, looks).values() if looks else ()
 
     def rotate(self) -> None:
-        """Forget the generated secrets of everything covered, in the state folder and as found."""
-        for resource in self.fixtures.by_id:
-            if self.options.covers(resource):
-                self._rotated.add(resource)
-                self._generated.forget(resource)
+        """Forget the generated secrets of everything covered, as found and, but for a dry run, in the state folder."""
+        self._rotated.update(resource for resource in self.fixtures.by_id if self.options.covers(resource))
+        if self.options.dry_run:
+            self._generated = GeneratedSecrets(None)
+            return
+        for resource in self._rotated:
+            self._generated.forget(resource)
 
     def forgotten(self, case: Case) -> Case:
         """The case with its volatile ledger fields to be done again (`refresh`)."""
@@ -259,7 +264,15 @@ class Survey:
         ]
         if not again:
             return case
-        changed = replace(case)
+        changed = replace(case, reason=f"done again: {', '.join(one.path for one in again)}")
         changed.differences = (*case.differences, *again)
         changed.action = Action.DRIFTED if case.action is Action.UNCHANGED else case.action
         return changed
+
+
+def _anew(desired: Desired, observed: Observed) -> Iterable[Difference]:
+    """What will be generated only when it is written: it is not what is there, whatever it will be."""
+    for path, value in desired.fields.items():
+        if value == KNOWN_LATER and observed.fields.get(path) is not None:
+            secret = path in desired.secret
+            yield Difference(path=path, old=observed.fields[path], new=KNOWN_LATER, secret=secret)

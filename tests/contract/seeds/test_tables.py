@@ -209,6 +209,7 @@ def test_a_key_change_needs_leave_to_replace(bench: Bench) -> None:
     with pytest.raises(StepFailedError, match="nothing was written") as caught:
         bench.apply("dynamodb: {orders: {keys: {partition: other}}}")
     assert "dynamodb/orders: keys cannot be changed in place" in caught.value.evidence[0]
+    assert bench.differing() == {"dynamodb/orders: keys": "changed"}
     assert table(bench)["KeySchema"][0]["AttributeName"] == "id"
 
 

@@ -117,6 +117,60 @@ def test_export_narrows_to_what_is_asked_for(bench: Bench, tmp_path: Path, capsy
     assert run([*arguments, "--only", "s3/nowhere"]) == ExitCode.USAGE
 
 
+def test_prune_narrows_to_what_is_no_longer_declared(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.write(FIXTURES)
+    seed(bench, "apply")
+    bench.write("secretsmanager: {api: {generate: {length: 9}}}")
+    seed(bench, "prune", "--only", "s3/nowhere", expected=ExitCode.USAGE)
+    capsys.readouterr()
+    seed(bench, "prune", "--only", "s3/artefacts", "--output", "json")
+    assert [one["id"] for one in result(capsys)["resources"]] == ["s3/artefacts"]
+    assert bench.client("dynamodb").list_tables()["TableNames"] == ["orders"]
+
+
+def test_a_dry_run_tells_which_secrets_would_be_rotated(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.write(
+        "secretsmanager: {api: {generate: {length: 9}}, part: {json: {key: {generate: {}}}}, given: {string: x}}"
+    )
+    seed(bench, "apply")
+    before = bench.client("secretsmanager").get_secret_value(SecretId="api")["SecretString"]
+    capsys.readouterr()
+    seed(bench, "refresh", "--rotate", "--dry-run", "--output", "json")
+    told = result(capsys)
+    assert {one["id"]: one["action"] for one in told["resources"]} == {
+        "secretsmanager/api": "update",
+        "secretsmanager/part": "update",
+        "secretsmanager/given": "unchanged",
+    }
+    assert before not in json.dumps(told)
+    assert bench.client("secretsmanager").get_secret_value(SecretId="api")["SecretString"] == before
+    seed(bench, "plan", "--exit-code")
+    seed(bench, "refresh", "--rotate")
+    assert bench.client("secretsmanager").get_secret_value(SecretId="api")["SecretString"] != before
+    seed(bench, "plan", "--exit-code")
+
+
+def test_refresh_says_what_it_does_again(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.write("sqs: {orders: {messages: [one]}}")
+    seed(bench, "apply")
+    capsys.readouterr()
+    seed(bench, "refresh", "--dry-run")
+    assert capsys.readouterr().out.startswith("! sqs/orders: drifted (done again: messages)\n    messages: again\n")
+
+
+def test_the_incarnation_is_that_of_the_data(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    def told(verb: str, *flags: str) -> str:
+        seed(bench, verb, *flags, "--output", "json")
+        return str(result(capsys)["incarnation"])
+
+    bench.write("s3: {artefacts: {}}")
+    assert told("apply", "--dry-run") == ""
+    first = told("apply")
+    assert first
+    assert told("apply") == first
+    assert told("reset") != first
+
+
 def test_the_users_environment_leads_nowhere(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     hostile = tmp_path / "hostile"
     hostile.write_text("[default]\nendpoint_url = http://127.0.0.1:9\nregion = xx-nowhere-1\n[profile evil]\n")
