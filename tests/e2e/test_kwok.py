@@ -140,7 +140,7 @@ def test_no_secret_is_in_a_command_line_and_no_proxy_in_an_environment(shared: E
     for pid in processes(shared).values():
         assert key not in Path(f"/proc/{pid}/cmdline").read_text()
         names = {each.partition("=")[0] for each in Path(f"/proc/{pid}/environ").read_text().split("\0")}
-        assert names == {"PATH", "HOME", "TMPDIR", "BOOTSTRAP_COMPONENT", ""}
+        assert names == {"PATH", "HOME", "TMPDIR", "GOGC", "GOMEMLIMIT", "BOOTSTRAP_COMPONENT", ""}
 
 
 def test_a_chart_with_a_webhook_a_hook_and_a_claim_installs(shared: Embedded) -> None:
