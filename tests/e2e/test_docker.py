@@ -75,9 +75,7 @@ def inside(node: str, *argv: str) -> str:
 
 def test_a_taken_port_is_told_with_its_holder_and_auto_takes_another_for_good(project: Project) -> None:
     project.write_stack(emulator=False)
-    program = (
-        f"import socket; s = socket.create_server(('127.0.0.1', {project.http})); print('on', flush=True); input()"
-    )
+    program = f"import socket; s = socket.create_server(('127.0.0.1', {project.http})); print(flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:

@@ -90,11 +90,11 @@ def test_restarts_are_survived_and_nothing_is_made_anew(folder: Path) -> None:
     harms: tuple[Callable[[StackOnDocker], None], ...] = (restart_machines, swap_addresses)
     for harm in harms:
         harm(docker)
-        assert kind_cluster(folder, workers=1).up(token(90), ignore) == kube
+        assert kind_cluster(folder, workers=1).up(token(180), ignore) == kube
         assert kind_cluster(folder, workers=1).observe(token()).state is TargetState.RUNNING
     docker.stop_all(token(), ignore)
     assert kind_cluster(folder, workers=1).observe(token()).state is TargetState.STOPPED
-    assert kind_cluster(folder, workers=1).up(token(90), ignore) == kube
+    assert kind_cluster(folder, workers=1).up(token(180), ignore) == kube
     with docker.open() as client:
         assert {one.id for one in client.containers.list(filters={"network": docker.name})} == before
 
