@@ -186,7 +186,7 @@ class SystemProcesses:
         for number, seconds in ((polite, grace), (signal.SIGKILL, 10.0)):
             if not self.alive(identity):
                 return
-            _signal_group(identity.pid, number)
+            _signal_living(identity.pid, number)
             until = self._clock.monotonic() + seconds
             while self.alive(identity) and self._clock.monotonic() < until:
                 self._clock.wait(threading.Event(), _POLL_SECONDS)
@@ -285,6 +285,15 @@ def _gated_input(command: Command) -> bytes | None:
 
 def _identity(pid: int, command: Command) -> ProcessIdentity:
     return ProcessIdentity(pid=pid, started=started_at(pid) or "", program=Path(command.argv[0]).name)
+
+
+def _signal_living(pid: int, number: signal.Signals) -> None:
+    """To its group where it leads one, as all that we start does; to one that a program of ours started, alone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

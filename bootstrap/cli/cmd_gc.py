@@ -12,8 +12,8 @@ from bootstrap.errors import ExitCode
 def command(*, dry_run: bool, output: str) -> int:
     """Take away what is past its --ttl: stacks of yours, and what on the engine says so of itself.
 
-    What has no time, or is somebody else's and has time left, is never touched. Ends with 1 when something that
-    should go is still there.
+    So do processes of stacks of yours whose state folder was removed by hand. What has no time, or is somebody
+    else's and has time left, is never touched. Ends with 1 when something that should go is still there.
 
     \b
       bootstrap gc --dry-run

@@ -1,6 +1,7 @@
 """Takes away what is past its time: stacks of this user, and what others' marks say of themselves."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,13 +19,17 @@ from bootstrap.config.state import state_folder
 from bootstrap.engine.flow import down
 from bootstrap.engine.held import HeldStack, abandoned, discard, held_stacks, is_over
 from bootstrap.engine.lease import read_lease
+from bootstrap.engine.orphans import orphans
 from bootstrap.engine.platform import RunOptions
 from bootstrap.errors import BootstrapError, RefusedError
 from bootstrap.model.event import Event, Say, StepFinished
 from bootstrap.model.lease import Collected
+from bootstrap.process import ProcessIdentity, SystemProcesses
 
 if TYPE_CHECKING:  # the docker library loads slowly
     from bootstrap.containers.marks import Mark
+
+_GRACE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,8 +42,9 @@ class Collecting:
     but: Path | None = None
     """The state folder of the stack that is being brought up: its time was just begun again."""
     dry_run: bool = False
-    empty_too: bool = False
-    """Whether the folders of runs that were killed before they made anything go too."""
+    orphans_too: bool = False
+    """Whether that goes too which no stack is any more: folders of runs that were killed before they made anything,
+    and processes whose state folder is gone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +58,7 @@ def collect_all(*, dry_run: bool) -> tuple[Collected, ...]:
     """Take away, or only name, all that is past its time, wherever it is."""
     cancel = new_token()
     with interruptible(cancel):
-        what = Collecting(on_engine=True, dry_run=dry_run, empty_too=True)
+        what = Collecting(on_engine=True, dry_run=dry_run, orphans_too=True)
         return collect(what, lambda _text: None, cancel)
 
 
@@ -84,12 +90,16 @@ def _due(what: Collecting, marked: Mapping[str, "Mark"], now: datetime) -> Itera
             continue
         if held.lease is not None and is_over(held, told, now):
             yield _Due(identity=held.identity, why=_since(held.lease.expires, now), take=partial(_take, held, what))
-        elif what.empty_too and held.is_empty:
+        elif what.orphans_too and held.is_empty:
             why = "its run was killed before it made anything"
             yield _Due(identity=held.identity, why=why, take=partial(_discard, held))
     for owner in abandoned(here, told, now):
         mark = marked[owner]
         yield _Due(identity=mark.stack, why=_since(told[owner], now), take=partial(_take_marked, mark))
+    # All before the first ends: the folder could be there again, once one has written what it keeps.
+    for process in tuple(orphans(state_folder(os.environ))) if what.orphans_too else ():
+        name = f"{process.program} (pid {process.pid})"
+        yield _Due(identity=name, why="its state folder is gone", take=partial(_end, process))
 
 
 def _taken(due: _Due, what: Collecting, cancel: CancelToken) -> str:
@@ -122,6 +132,11 @@ def _take(held: HeldStack, what: Collecting, cancel: CancelToken) -> None:
         raise failed[0]
     if report.exit_code:
         raise RefusedError("its removal did not end in time")
+
+
+def _end(process: ProcessIdentity, cancel: CancelToken) -> None:
+    # There is nothing to finish politely: what it would write down, it would write where nobody looks.
+    SystemProcesses(cancel.clock).stop(process, cancel, polite=signal.SIGKILL, grace=_GRACE_SECONDS)
 
 
 def _discard(held: HeldStack, cancel: CancelToken) -> None:
