@@ -167,6 +167,9 @@ class Bench:
             with self._empty_cluster() as kubeconfig, _told(name):
                 turns = (self._taken(install(kubeconfig, turn), kubeconfig.parent) for turn in ("cold", "second"))
                 taken[name] = (next(turns), next(turns))
+                if self._tries.exists():
+                    print(f"{name} raced on definitions of its charts: it was run again {self._tries.read_text()}")
+                    self._tries.unlink()
                 if name == "bootstrap":
                     print(overhead((self._folder / "cold.jsonl").read_text(), taken[name][0].wall))
         _report(taken)
@@ -198,7 +201,16 @@ class Bench:
         }
         if which("helmfile"):
             found["helmfile"] = lambda at, turn: (
-                *("env", f"KUBECONFIG={at}", "helmfile", "--file", str(helmfile), "--quiet"),
+                *(
+                    "env",
+                    f"KUBECONFIG={at}",
+                    "sh",
+                    str(self._patient()),
+                    "helmfile",
+                    "--file",
+                    str(helmfile),
+                    "--quiet",
+                ),
                 # apply looks for differences first: that is what it is for when run again.
                 *(("sync",) if turn == "cold" or not _has_diff() else ("apply", "--suppress-diff")),
             )
@@ -275,6 +287,17 @@ class Bench:
         ]
         file = self._folder / "helmfile.yaml"
         file.write_text(yaml.safe_dump({"releases": releases}))  # it looks for keys at the beginning of lines
+        return file
+
+    @property
+    def _tries(self) -> Path:
+        return self._folder / "tries"
+
+    def _patient(self) -> Path:
+        """Runs a command again where it failed, as people do; twice at most, all of it counts."""
+        file = self._folder / "patient.sh"
+        again = f'"$@" && exit 0; printf "x" >> {self._tries}'
+        file.write_text(f'{again}; {again}; exec "$@"')
         return file
 
     def _needs(self, charts: Sequence[Chart]) -> Mapping[str, Sequence[str]]:

@@ -6,6 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from bootstrap.charts.archive import read_archive
 
 _ASKS = re.compile(rb"\.APIVersions\b(?:\.Has\s+\(?\s*(?:\"(?P<literal>[^\"%]+)\"))?")
+_IN_CRDS = re.compile(r"^(?:charts/[^/]+/)*crds/.+\.ya?ml$")
+_SEPARATOR = re.compile(rb"^---.*$", re.MULTILINE)
+_DEFINITION = re.compile(rb"^kind: [\"']?CustomResourceDefinition\b", re.MULTILINE)
+_GROUP = re.compile(rb"^  group: [\"']?([\w.-]+)", re.MULTILINE)
+_DEFINED_KIND = re.compile(rb"^  names:\n(?:    .*\n)*?    kind: [\"']?(\w+)", re.MULTILINE)
+_VERSION = re.compile(rb"^(?:  - |    |    - |      )name: [\"']?(v\d\w*)[\"']?[ \t]*$", re.MULTILINE)
 ANYTHING = "*"
 """A chart asks for what only its templates know."""
 
@@ -19,6 +25,35 @@ def is_concerned(asked: Iterable[str], there: Iterable[str]) -> bool:
     """Whether it renders otherwise when these APIs are there."""
     wanted, found = frozenset(asked), frozenset(there)
     return bool(found) and (ANYTHING in wanted or not wanted.isdisjoint(found))
+
+
+def folder_apis(files: Mapping[str, bytes]) -> frozenset[str]:
+    """The `group/version` and `group/version/Kind` that definitions in crds/ add, as far as their text tells at once.
+
+    Definitions are long, and read as a whole only where the chart is rendered: one that is written in another way than
+    the usual one is known from then on.
+    """
+    return frozenset(_defined(files))
+
+
+def _defined(files: Mapping[str, bytes]) -> Iterator[str]:
+    for path, content in files.items():
+        if path.endswith(".tgz"):
+            yield from _defined(read_archive(content, path).files)
+        elif _IN_CRDS.match(path):
+            for document in _SEPARATOR.split(content):
+                yield from _added(document)
+
+
+def _added(document: bytes) -> Iterator[str]:
+    group, kind = _GROUP.search(document), _DEFINED_KIND.search(document)
+    if group is None or kind is None or not _DEFINITION.search(document):
+        return
+    _, _, versions = document.partition(b"\n  versions:\n")
+    for found in _VERSION.finditer(versions):
+        name = f"{group[1].decode()}/{found[1].decode()}"
+        yield name
+        yield f"{name}/{kind[1].decode()}"
 
 
 def _asked(files: Mapping[str, bytes]) -> Iterator[str]:

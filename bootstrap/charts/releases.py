@@ -83,11 +83,14 @@ class HelmCharts:
             _refuse_unlocked(releases, lock)
         charts = {release.id: _attempted(partial(self._sources.find, release, lock)) for release in releases}
         found = [(release, chart) for release in releases if isinstance(chart := charts[release.id], StoredChart)]
-        rendered = self._render_all(found, frozenset(), cancel)
+        guess = self._known_apis.union(*(chart.folder_apis for _, chart in found))
+        rendered = self._render_all(found, guess, cancel)
         whole = [each for each in rendered.values() if isinstance(each, Rendered)]
         self._known_apis |= {api for each in whole for api in api_versions(_definitions(each))}
-        asking = [(release, chart) for release, chart in found if is_concerned(chart.asked_apis, self._known_apis)]
-        rendered |= self._render_all(asking, self._known_apis, cancel)
+        # Definitions of templates are known only now, and folders of charts that are switched off define nothing.
+        wrong = guess ^ self._known_apis
+        again = [(release, chart) for release, chart in found if is_concerned(chart.asked_apis, wrong)]
+        rendered |= self._render_all(again, self._known_apis, cancel)
         return {release.id: _prepared(release, charts[release.id], rendered.get(release.id)) for release in releases}
 
     def pull(self, release: Release, cancel: CancelToken, say: Say) -> str:
@@ -169,11 +172,11 @@ class HelmCharts:
         return ChartLock(charts=charts)
 
     def _render_all(
-        self, charts: Sequence[tuple[Release, StoredChart]], apis: frozenset[str], cancel: CancelToken
+        self, charts: Sequence[tuple[Release, StoredChart]], known: frozenset[str], cancel: CancelToken
     ) -> "dict[str, Rendered | _Failure]":
-        capabilities = Capabilities(kube_version=self._kube_version, api_versions=tuple(sorted(apis)))
-
         def render(pair: tuple[Release, StoredChart]) -> Rendered | _Failure:
+            apis = known if is_concerned(pair[1].asked_apis, known) else ()
+            capabilities = Capabilities(kube_version=self._kube_version, api_versions=tuple(sorted(apis)))
             return _attempted(partial(self._renders.render, *pair, capabilities, cancel))
 
         with ThreadPoolExecutor(max_workers=_RENDERS_AT_ONCE) as pool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.charts.archive import ChartFiles, read_archive
-from bootstrap.charts.asking import asked_apis
+from bootstrap.charts.asking import asked_apis, folder_apis
 from bootstrap.engine.files import write_whole
 from bootstrap.model.release import ChartRef
 
@@ -23,6 +23,8 @@ class StoredChart:
     """`sha256:…`: of the archive as it was published, or of the files where nobody published one."""
     asked_apis: frozenset[str]
     """See `asking.asked_apis`."""
+    folder_apis: frozenset[str]
+    """See `asking.folder_apis`."""
     file: Path
 
 
@@ -76,6 +78,7 @@ class ChartStore:
             "version": chart.version,
             "digest": digest,
             "asked_apis": sorted(asked_apis(chart.files)),
+            "folder_apis": sorted(folder_apis(chart.files)),
         }
         if not file.exists():
             write_whole(file, content)
@@ -95,6 +98,7 @@ def _stored(told: Mapping[str, Any], file: Path) -> StoredChart:
         version=told["version"],
         digest=told["digest"],
         asked_apis=frozenset(told["asked_apis"]),
+        folder_apis=frozenset(told["folder_apis"]),
         file=file,
     )
 

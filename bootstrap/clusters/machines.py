@@ -217,6 +217,8 @@ class MachineCluster:
                 if machine.status == "paused":
                     machine.unpause()
             stopped = [one for one in machines if one.status not in {"running", "paused"}]
+            if len(stopped) == len(machines):
+                refuse_taken((self._ports.http, self._ports.https), self._processes, cancel)
             if stopped:
                 say(f"starting {_shortly([str(one.name) for one in stopped])}")
             if not stopped or self._tool.start(cancel):

@@ -21,25 +21,33 @@ def pull(
     Raises:
         RefusedError: it cannot be had.
     """
-    from docker.errors import APIError, ImageNotFound  # noqa: PLC0415 - loads slowly
+    from docker.errors import APIError, InvalidRepository  # noqa: PLC0415 - loads slowly
 
-    try:
-        client.images.get(image)
-    except ImageNotFound:
-        say(f"pulling {image}")
-    else:
-        return
     repository, tag = reference(image)
     layers = _Layers()
     try:
+        if _is_there(client, image):
+            return
+        say(f"pulling {image}")
         for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
             check()
             if "error" in line:
                 raise _no_image(image, str(line["error"]), another)
             if layers.told(line):
                 say(f"pulling {image}: {layers}")
-    except APIError as error:
-        raise _no_image(image, str(error.explanation or error), another) from error
+    except (APIError, InvalidRepository) as error:
+        # Also what is no image's name at all.
+        raise _no_image(image, str(getattr(error, "explanation", None) or error), another) from error
+
+
+def _is_there(client: "DockerClient", image: str) -> bool:
+    from docker.errors import ImageNotFound  # noqa: PLC0415 - loads slowly
+
+    try:
+        client.images.get(image)
+    except ImageNotFound:
+        return False
+    return True
 
 
 def reference(image: str) -> tuple[str, str]:

@@ -235,15 +235,23 @@ class ContainerEmulator:
     ) -> "Container | None":
         """The same container, running again; None when it had to go."""
         self._refuse_foreign(container.labels, "container")
-        if seen.state is TargetState.STOPPED:
+        lost = self._lost_port(container, cancel)
+        if seen.state is TargetState.STOPPED and not lost:
             say(f"starting {self._driver.name} again")
             container.unpause() if container.status == "paused" else container.start()
             return container
-        say(f"removing the container {self._name}: {seen.detail}")
+        say(f"removing the container {self._name}: {lost or seen.detail}")
         if container.status == "running" and seen.state is TargetState.OUTDATED:
             self._stop(container)
         self._remove_keeping(client, container, cancel)
         return None
+
+    def _lost_port(self, container: "Container", cancel: CancelToken) -> str:
+        """Who took the port of one that ended, so that no engine can start it again; empty: nobody."""
+        port = published_port(container)
+        if container.status in {"running", "paused"} or not port or not is_taken(port, port, cancel):
+            return ""
+        return taken(port, self._processes, cancel)
 
     def _stop(self, container: "Container") -> None:
         if container.status == "paused":

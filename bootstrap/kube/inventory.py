@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from bootstrap.clock import CancelToken
+from bootstrap.engine.wait import wait_until
 from bootstrap.kube.api import KubeApi
 from bootstrap.model.kube import Manifest, ObjectRef
 from bootstrap.model.observed import InventoryEntry
@@ -18,6 +19,7 @@ OWNER_LABEL = "bootstrap.dev/owner"
 _INVENTORY_LABEL = "bootstrap.dev/inventory"
 _OF = "bootstrap.dev/kustomization"
 _MADE = ("app.kubernetes.io/managed-by", "bootstrap")
+_GOING_SECONDS = 60.0
 _ENTRIES = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 
 
@@ -40,16 +42,27 @@ class Inventory:
         return None if live is None else _entry(live)
 
     def write(self, kustomization: str, entry: InventoryEntry, cancel: CancelToken) -> None:
-        """Keep this entry; makes the namespace when it is not there."""
-        if self._api.read(_NAMESPACE_REF, cancel) is None:
-            home = {"name": NAMESPACE, "labels": dict((_MADE,))}
-            self._api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": home}, cancel)
+        """Keep this entry; makes the namespace when it is not there.
+
+        Raises:
+            DeadlineError: the last stack took it away just now, and it does not go.
+        """
+        token = cancel.within(_GOING_SECONDS, f"namespace {NAMESPACE}, which the last stack of this cluster left,")
+        wait_until(lambda: self._home(cancel), token)
         self._api.apply(self._manifest(kustomization, entry), cancel)
 
     def remove(self, kustomization: str, cancel: CancelToken) -> None:
         """Forget this entry; fine when there is none."""
         self._api.delete(self._ref(kustomization), cancel)
         self._leave(cancel)
+
+    def _home(self, cancel: CancelToken) -> bool | None:
+        """True: the namespace is there; None: it is going, and takes nothing any more."""
+        live = self._api.read(_NAMESPACE_REF, cancel, metadata_only=True)
+        if live is None:
+            home = {"name": NAMESPACE, "labels": dict((_MADE,))}
+            self._api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": home}, cancel)
+        return True if live is None or not live["metadata"].get("deletionTimestamp") else None
 
     def _leave(self, cancel: CancelToken) -> None:
         """Remove the namespace that holds the entries, where we made it and no stack has any left in it."""

@@ -198,6 +198,21 @@ def test_an_orderly_stop_keeps_its_contents(
     assert buckets(again) == ["artefacts"]
 
 
+def test_one_whose_port_was_taken_while_it_was_stopped_goes_on_at_another_with_its_contents(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make(port=0).up(cancel, quiet)
+    put(endpoint)
+    container_of(docker, client).stop(timeout=30)
+    port = int(endpoint.url.rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", port)):
+        with pytest.raises(RefusedError, match=rf"port {port} .* is taken by pid {os.getpid()} "):
+            make(port=port).up(cancel, quiet)
+        again = make(port=0).up(cancel, quiet)
+    assert again.url != endpoint.url
+    assert buckets(again) == ["artefacts"]
+
+
 def test_without_persistence_a_stop_loses_everything(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.charts.asking import folder_apis
 from bootstrap.charts.releases import HelmCharts
 from bootstrap.clock import CancelToken
 from bootstrap.errors import DeadlineError, InvalidError, RefusedError, StepFailedError
@@ -474,3 +475,73 @@ def test_values_that_only_the_cluster_holds_are_installed_anew_when_they_change(
     assert stage.charts.held([release], stage.kube, token)["flux/app"] != installed
     assert stage.install(token, values_from=(source,)) == "upgraded, app 1.0.0"
     assert len(stage.upgrades()) == 2
+
+
+WIDGET = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.dev}
+spec:
+  group: example.dev
+  names:
+    kind: Widget
+    plural: widgets
+  scope: Namespaced
+  versions:
+  - name: v1
+    served: true
+    storage: true
+"""
+
+
+def test_a_chart_that_asks_for_an_api_is_rendered_once_where_a_folder_of_definitions_tells_it(
+    stage: Stage, token: CancelToken
+) -> None:
+    chart = stage.folder / "chart"
+    (chart / "crds").mkdir()
+    (chart / "crds" / "widgets.yaml").write_text(WIDGET)
+    asking = stage.folder / "asking"
+    (asking / "templates").mkdir(parents=True)
+    (asking / "Chart.yaml").write_text("name: asking\nversion: 1.0.0\n")
+    (asking / "templates" / "a.yaml").write_text('{{ .Capabilities.APIVersions.Has "example.dev/v1/Widget" }}')
+    text = f"# Source: app/crds/widgets.yaml\n{WIDGET}"
+    stage.processes.answers = {**stage.processes.answers, "helm template": lambda _command: ok(text)}
+    second = replace(stage.release, name="asking", release_name="asking", chart=LocalChart(path=asking))
+    stage.charts.prepare([stage.release, second], token)
+    told = {one.argv[2]: one.argv.count("--api-versions") for one in stage.processes.commands}
+    assert told == {"app": 0, "asking": 2}
+    assert len(stage.processes.commands) == 2
+
+
+def test_a_folder_of_definitions_that_is_switched_off_counts_for_nothing(stage: Stage, token: CancelToken) -> None:
+    chart = stage.folder / "chart"
+    for name in ("crds", "templates"):
+        (chart / name).mkdir()
+    (chart / "crds" / "widgets.yaml").write_text(WIDGET)
+    (chart / "templates" / "a.yaml").write_text('{{ .Capabilities.APIVersions.Has "example.dev/v1" }}')
+    stage.prepared(token)
+    assert [one.argv.count("--api-versions") for one in stage.processes.commands] == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "found"),
+    [
+        ("crds/a.yaml", WIDGET, {"example.dev/v1", "example.dev/v1/Widget"}),
+        ("charts/sub/crds/deep/a.yml", WIDGET, {"example.dev/v1", "example.dev/v1/Widget"}),
+        (
+            "crds/a.yaml",
+            WIDGET.replace("  - name: v1\n    served", "    - served: true\n      name: v2\n      x"),
+            {"example.dev/v2", "example.dev/v2/Widget"},
+        ),
+        (
+            "crds/two.yaml",
+            f"{WIDGET}---\n{WIDGET.replace('Widget', 'Gadget')}",
+            {"example.dev/v1", "example.dev/v1/Widget", "example.dev/v1/Gadget"},
+        ),
+        ("templates/crds/a.yaml", WIDGET, set()),
+        ("crds/a.yaml", WIDGET.replace("CustomResourceDefinition", "ConfigMap"), set()),
+        ("crds/a.yaml", json.dumps({"kind": "CustomResourceDefinition"}), set()),
+    ],
+)
+def test_what_folders_of_definitions_tell_at_once(path: str, text: str, found: set[str]) -> None:
+    assert folder_apis({path: text.encode()}) == found

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 from docker import DockerClient
-from docker.errors import ImageNotFound
+from docker.errors import APIError, ImageNotFound
 
 from bootstrap.containers.images import pull, reference
 from bootstrap.errors import RefusedError
@@ -71,3 +71,13 @@ def test_what_cannot_be_had_is_told_in_the_engines_words() -> None:
         pull(engine.client(), "a:1", lambda _text: None, lambda: None, another="--set b=…")
     assert list(raised.value.evidence) == ["manifest unknown"]
     assert raised.value.fix == "name another one: --set b=…; or docker load it"
+
+
+def test_what_is_no_image_at_all_is_told_as_one_that_cannot_be_had() -> None:
+    class Strict(Engine):
+        def get(self, image: str) -> None:
+            raise APIError("400 Client Error", explanation=f"invalid reference format: {image}")
+
+    with pytest.raises(RefusedError, match="the image web:1:2 cannot be pulled") as raised:
+        pull(Strict().client(), "web:1:2", lambda _text: None, lambda: None)
+    assert list(raised.value.evidence) == ["invalid reference format: web:1:2"]

@@ -41,6 +41,25 @@ def objects() -> KubeObjects:
     return KubeObjects(FakeProcesses(), "mine")
 
 
+def test_a_namespace_that_another_stack_just_left_is_waited_for(
+    kube_api: FakeKubeApi, objects: KubeObjects, token: CancelToken, tmp_path: Path
+) -> None:
+    home = "/api/v1/namespaces/bootstrap-system"
+    kube_api.put(home, {"metadata": {"name": "bootstrap-system", "deletionTimestamp": "2026-01-02T12:00:00Z"}})
+    looks = []
+
+    def going(method: str, path: str) -> None:
+        if (method, path) == ("GET", home):
+            looks.append(path)
+            if len(looks) == 3:
+                del kube_api.objects[home]
+
+    kube_api.fault = going
+    assert objects.apply(part(NAMESPACE), "print", kube_api.context(tmp_path), token, quiet) == "1 objects"
+    assert kube_api.requests[0] == f"PATCH {home}"
+    assert len(looks) > 3
+
+
 def test_applied_in_order_labelled_and_noted(
     kube_api: FakeKubeApi, objects: KubeObjects, token: CancelToken, tmp_path: Path
 ) -> None:
