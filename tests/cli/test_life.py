@@ -2,13 +2,10 @@
 
 import contextlib
 import json
-<<<<<<< /tmp/life-mine.py
+import re
 import signal
 import subprocess
 import sys
-=======
-import re
->>>>>>> /tmp/life-theirs.py
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
