@@ -190,19 +190,25 @@ class SecretsManager(Service):
     def export(self, target: Target, observed: Observed) -> Exported:  # noqa: ARG002 - all is in what was observed
         """The value goes to a file of its own, 0600."""
         value = observed.fields["value"]
+        if value is None:
+            return self._exported(observed, {"string": ""}, {}, ("it has no value: it is declared as empty",))
         binary = isinstance(value, dict) and "binary" in value
         name = f"secrets/{_file_name(observed.id.name)}"
         content = base64.b64decode(value["binary"]) if binary else str(value).encode()
-        body: dict[str, Value] = {"file": name}
-        tags = {key: text for key, text in observed.tags.items() if key != OWNER_TAG}
-        extra = {
-            "description": observed.fields.get("description"),
-            "tags": tags,
-            "policy": observed.fields.get("policy"),
-        }
+        return self._exported(observed, {"file": name}, {name: content})
+
+    def _exported(
+        self, observed: Observed, body: dict[str, Value], files: Mapping[str, bytes], notes: tuple[str, ...] = ()
+    ) -> Exported:
         key = observed.fields.get("aws.KmsKeyId")
-        body |= {key: given for key, given in {**extra, "aws": {"KmsKeyId": key} if key else None}.items() if given}
-        return Exported(body=body, files={name: content}, secret_files=frozenset({name}))
+        about = {
+            "description": observed.fields.get("description"),
+            "tags": {key: text for key, text in observed.tags.items() if key != OWNER_TAG},
+            "policy": observed.fields.get("policy"),
+            "aws": {"KmsKeyId": key} if key else None,
+        }
+        given = {name: one for name, one in about.items() if one}
+        return Exported(body={**body, **given}, files=files, secret_files=frozenset(files), notes=notes)
 
 
 def _file_name(name: str) -> str:

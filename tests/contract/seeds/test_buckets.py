@@ -5,6 +5,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from bootstrap.errors import StepFailedError
 from fakes.bench import Bench
 
 pytestmark = pytest.mark.e2e
@@ -46,6 +47,21 @@ def made(bench: Bench) -> None:
     (bench.fixtures / "site" / "css" / "a.css").write_text("a {}")
     (bench.fixtures / "file.txt").write_text("from a file")
     bench.apply(EVERYTHING)
+
+
+def test_what_creation_was_given_is_compared_and_changes_where_it_can(bench: Bench) -> None:
+    declared = "s3: {{artefacts: {{aws: {{ObjectOwnership: {}, ACL: {}{}}}}}}}"
+    bench.apply(declared.format("ObjectWriter", "private", ""))
+    bench.settled()
+    bench.apply(declared.format("BucketOwnerPreferred", "public-read", ""))
+    s3 = bench.client("s3")
+    rules = s3.get_bucket_ownership_controls(Bucket="artefacts")["OwnershipControls"]["Rules"]
+    assert rules == [{"ObjectOwnership": "BucketOwnerPreferred"}]
+    grantees = [one["Grantee"]["Type"] for one in s3.get_bucket_acl(Bucket="artefacts")["Grants"]]
+    assert "Group" in grantees
+    bench.settled()
+    with pytest.raises(StepFailedError, match="nothing was written"):
+        bench.apply(declared.format("ObjectWriter", "private", ", ObjectLockEnabledForBucket: true"))
 
 
 def test_every_setting_reads_back(bench: Bench) -> None:

@@ -6,6 +6,9 @@ import stat
 import pytest
 
 from bootstrap.errors import InvalidError
+from bootstrap.seeds.exporting import export
+from bootstrap.seeds.registry import all_services
+from bootstrap.seeds.seeding import raise_failures
 from bootstrap.seeds.survey import Options
 from fakes.bench import Bench, quiet
 
@@ -14,6 +17,18 @@ pytestmark = pytest.mark.e2e
 
 def value(bench: Bench, name: str) -> str:
     return str(bench.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
+
+
+def test_a_secret_without_a_value_is_in_nobodys_way(bench: Bench) -> None:
+    bench.client("secretsmanager").create_secret(Name="theirs")
+    bench.client("secretsmanager").create_secret(Name="given")
+    bench.write("secretsmanager: {given: {string: now}, mine: {string: x}}")
+    raise_failures(bench.seeding().make_so(bench.endpoint, bench.cancel, quiet, Options(adopt=True)))
+    assert bench.client("secretsmanager").get_secret_value(SecretId="given")["SecretString"] == "now"
+    bench.settled()
+    exported = export(bench.endpoint, all_services(), Options().covers, bench.cancel)
+    assert "secretsmanager/theirs: it has no value: it is declared as empty" in exported.notes
+    assert "secrets/theirs" not in exported.files
 
 
 def test_every_kind_of_value_reads_back(bench: Bench) -> None:
