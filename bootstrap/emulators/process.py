@@ -15,7 +15,7 @@ from bootstrap.emulators.proof import Proven
 from bootstrap.emulators.record import EmulatorFolder, Record
 from bootstrap.emulators.resident import Resident, python_path
 from bootstrap.emulators.wire import NoAnswerError
-from bootstrap.engine.sockets import LOOPBACK
+from bootstrap.engine.sockets import LOOPBACK, free_port
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError, StepFailedError
 from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
@@ -23,6 +23,7 @@ from bootstrap.model.stack import EmulatorSpec, StatePaths
 from bootstrap.process import Command, Processes
 
 START_SECONDS = 60.0
+_STARTS = 3
 # What a program needs to run at all; credentials, profiles, proxies and Docker's address stay behind.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
@@ -168,6 +169,19 @@ class ProcessEmulator:
             )
 
     def _start(self, cancel: CancelToken, say: Say) -> Proven:
+        """Start it; again where somebody took the port that was free a moment ago, and another one will do."""
+        for _ in range(_STARTS):
+            try:
+                return self._start_once(cancel, say)
+            except StepFailedError:
+                record = self._folder.record()
+                taken_away = record is not None and self._resident.living() is None and free_port(record.port) is None
+                if self._spec.port or not taken_away:
+                    raise
+                say("its port was taken meanwhile")
+        return self._start_once(cancel, say)
+
+    def _start_once(self, cancel: CancelToken, say: Say) -> Proven:
         last = self._folder.record()
         if last is None or not self._kept(last):
             self._folder.forget_contents()

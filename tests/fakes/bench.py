@@ -34,7 +34,8 @@ def quiet(_text: str) -> None:
 def running(driver: Driver, folder: Path) -> Iterator[EmulatorEndpoint]:
     """An emulator on any port, for as long as it is wanted."""
     clock = SystemClock()
-    spec = EmulatorSpec(driver=driver, persist=False)
+    # Several suites start theirs at the same time.
+    spec = EmulatorSpec(driver=driver, persist=False, first_port=0)
     state = StatePaths(folder=folder)
     emulator = ProcessEmulator("test", spec, state, driver_of(spec), SystemProcesses(clock), clock)
     cancel = CancelToken(clock)

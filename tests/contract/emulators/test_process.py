@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -330,3 +331,22 @@ def test_a_cancel_while_it_starts_leaves_one_that_the_next_run_knows(
     endpoint = make().up(cancel, quiet)
     assert Path(f"/proc/{pid_of(state)}").exists()
     assert make().observe(cancel).endpoint == endpoint
+
+
+def test_two_that_find_the_same_port_free_both_come_up(driver: Driver, tmp_path: Path, cancel: CancelToken) -> None:
+    first = free_port()
+    assert first is not None
+    spec = EmulatorSpec(driver=driver, first_port=first)
+    clock = SystemClock()
+    both = [
+        ProcessEmulator(name, spec, StatePaths(folder=tmp_path / name), driver_of(spec), SystemProcesses(clock), clock)
+        for name in ("one", "other")
+    ]
+    try:
+        with ThreadPoolExecutor() as pool:
+            found = list(pool.map(lambda one: one.up(cancel, quiet), both))
+        assert len({endpoint.url for endpoint in found}) == 2
+        assert any(endpoint.url.endswith(f":{first}") for endpoint in found)
+    finally:
+        for one in both:
+            one.delete(cancel, quiet)
