@@ -54,6 +54,10 @@ class Sources:
         own = None if self._own is None else self._version(self._own)
         return own is None or self._version(ref) in {None, own}
 
+    def may_be_elsewhere(self, ref: SourceRef) -> bool:
+        """Whether it is taken for the tree on disk by its address alone, and names a branch that may be another one."""
+        return ref != self._own and ref.kind == "GitRepository" and self._version(ref) is not None
+
     def _version(self, ref: SourceRef) -> str | None:
         """Which branch, tag or commit it names; None when it names none."""
         manifest = self._store.find(ref.kind, ref.namespace, ref.name)

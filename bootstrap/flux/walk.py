@@ -138,6 +138,10 @@ class Walk:
             child.subject.note(text, "spec.sourceRef")
             return False
         if not (root / child.path).is_dir():
+            if self._known.sources.may_be_elsewhere(child.source):
+                text = f"its files are not read: {child.source} names a version of this repository that is not on disk"
+                child.subject.note(text, "spec.sourceRef")
+                return False
             child.subject.problem(f"there is no folder {child.path}", "spec.path")
             return False
         self._roots[child.id] = root

@@ -220,7 +220,7 @@ def test_a_name_that_someone_else_took(project: Project) -> None:
     ended = project.up()
     assert ended.code == 4
     assert (ended.steps["release/taken/taken"], ended.steps["release/beside4/beside4"]) == ("failed", "done")
-    assert "release taken/taken is there and was not installed by bootstrap" in ended.told
+    assert "release taken/taken is there and was not installed by this stack" in ended.told
     assert "helm uninstall taken --namespace taken" in ended.told
 
 

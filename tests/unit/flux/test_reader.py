@@ -578,6 +578,25 @@ def test_another_branch_of_this_repository_is_not_the_tree_on_disk(write: Write,
     ]
 
 
+def test_a_folder_of_another_branch_is_no_problem_where_the_own_source_is_not_declared(
+    write: Write, read: Read
+) -> None:
+    write(
+        "in/tenant.yaml",
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: tenant, namespace: f}\n"
+        "spec: {url: 'https://git.example.com/us/it', ref: {branch: tenant}}\n",
+    )
+    write("in/a.yaml", kustomization("a", "./a").replace("name: here", "name: flux-system"))
+    write("in/b.yaml", kustomization("b", "./b").replace("name: here", "name: tenant"))
+    write("a/a.yaml", config("a"))
+    repo = read("in", origin="git@git.example.com:us/it.git")
+    assert [len(one.objects) for one in repo.kustomizations] == [0, 1, 0]
+    assert (
+        "Kustomization f/b: its files are not read: GitRepository f/tenant names a version of this repository"
+        " that is not on disk"
+    ) in noted(repo)
+
+
 def test_who_only_looks_gets_what_can_be_read_beside_what_is_wrong(write: Write, read: Read) -> None:
     write("in/a.yaml", kustomization("a", "./a", "decryption: {provider: sops}"))
     write("in/b.yaml", kustomization("b", "./gone"))
