@@ -85,7 +85,11 @@ def _default(value: str, arguments: Sequence[str]) -> str:
 
 
 def _substring(value: str, arguments: Sequence[str]) -> str:
-    """Counts bytes, as Go's strings do; what is no number leaves the value whole."""
+    """Counts bytes, as Go's strings do; what is no number leaves the value whole.
+
+    Raises:
+        SubstitutionError: a negative length, on which Flux itself breaks off.
+    """
     numbers = [_number(argument) for argument in arguments]
     whole = value.encode()
     offset = numbers[0]
@@ -95,8 +99,9 @@ def _substring(value: str, arguments: Sequence[str]) -> str:
     if len(numbers) == 1:
         return _text(whole[start:])
     length = numbers[1] or 0
-    end = start + length if length >= 0 else len(whole) + length
-    return _text(whole[start : max(start, end)])
+    if length < 0 and start + length < len(whole):
+        raise SubstitutionError("slice bounds out of range")
+    return _text(whole[start : start + max(length, 0)])
 
 
 def _number(text: str) -> int | None:
