@@ -32,6 +32,8 @@ needs_engine_up = pytest.mark.skipif(
 )
 UNCHANGED_SECONDS = 3
 BACK_SECONDS = 60
+COLD_SECONDS = 40
+"""What the first `up` takes on two cores that do nothing else; where it takes longer, so may everything."""
 FOLLOWS_SECONDS = 10
 
 
@@ -52,7 +54,9 @@ def registry(provider: str) -> Iterator[Registry]:
 def platform(provider: str, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("project"), name=f"rig-{provider}-{os.getpid()}", provider=provider)
     made.write_platform(app=registry.image)
+    began = time.monotonic()
     made.up()
+    made.cold = time.monotonic() - began
     yield made
     made.down()
     assert made.on_engine() == []
@@ -84,6 +88,11 @@ def assert_whole_by(platform: Project, until: float, *, greeting: str = "first")
             return
 
 
+def slowness(platform: Project) -> float:
+    """How many times as long as on a quiet machine things take."""
+    return max(1.0, platform.cold / COLD_SECONDS)
+
+
 def decoded(text: str) -> str:
     return base64.b64decode(text).decode()
 
@@ -111,7 +120,7 @@ def test_a_second_up_changes_nothing_and_is_quick(platform: Project) -> None:
         assert "Nothing to do" in told
         assert " done " not in told
     # The quickest of three: other programs of this machine are not what is measured.
-    assert min(taken) <= UNCHANGED_SECONDS
+    assert min(taken) <= UNCHANGED_SECONDS * slowness(platform)
     assert (platform.machines(), revisions(platform), pods(platform)) == before
 
 
@@ -219,8 +228,9 @@ def test_what_befalls_it_is_made_good(platform: Project, harm: Callable[[Project
     harm(platform)
     began = time.monotonic()
     platform.bootstrap(verb, platform.name, "--progress", "plain")
-    assert time.monotonic() - began <= BACK_SECONDS
-    assert_whole_by(platform, began + BACK_SECONDS)
+    allowed = BACK_SECONDS * slowness(platform)
+    assert time.monotonic() - began <= allowed
+    assert_whole_by(platform, began + allowed)
     assert (platform.machines(), revisions(platform)) == before
     assert survivors <= pods(platform)
     if verb == "repair":

@@ -41,6 +41,8 @@ class Project:
     provider: str = "kind"
     http: int = field(default_factory=lambda: free_port() or 0)
     https: int = field(default_factory=lambda: free_port() or 0)
+    cold: float = 0.0
+    """Seconds that the first `up` took: how slow this machine is right now."""
 
     def write_stack(self, **fields: Any) -> None:
         """Declare the stack, on free ports; `fields` come on top."""
