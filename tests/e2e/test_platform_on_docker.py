@@ -233,8 +233,7 @@ def test_what_befalls_it_is_made_good(platform: Project, harm: Callable[[Project
     assert_whole_by(platform, began + allowed)
     assert (platform.machines(), revisions(platform)) == before
     assert survivors <= pods(platform)
-    if verb == "repair":
-        platform.up()  # waits for what crashed meanwhile and is tried again later than repair waits
+    platform.up()  # waits for what crashes once more after it was ready, and is tried again later than was waited
     told = platform.up()
     assert "Nothing to do" in told, told
 
