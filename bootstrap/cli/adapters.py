@@ -85,7 +85,7 @@ def leftovers_of(parts: Parts) -> Leftovers | None:
     """What may lie outside the state folder: on the Docker engine, and in a cluster; None: nothing can."""
     found: list[Leftovers] = []
     # Declared otherwise since, it still has there what it had.
-    if _is_on_engine(parts.stack) or (parts.state.folder / "owner").exists():
+    if is_on_engine(parts.stack) or (parts.state.folder / "owner").exists():
         from bootstrap.containers.leftovers import DockerLeftovers  # noqa: PLC0415 - the docker library loads slowly
         from bootstrap.containers.stack import StackOnDocker  # noqa: PLC0415
 
@@ -97,7 +97,7 @@ def leftovers_of(parts: Parts) -> Leftovers | None:
     return AllLeftovers(found) if found else None
 
 
-def _is_on_engine(stack: Stack) -> bool:
+def is_on_engine(stack: Stack) -> bool:
     """Whether anything of the stack is in containers of a Docker engine."""
     contained = stack.emulator is not None and stack.emulator.placement is Placement.CONTAINER
     return contained or stack.cluster.provider in {Provider.KIND, Provider.K3D}

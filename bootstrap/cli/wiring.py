@@ -1,6 +1,7 @@
 """Opens a stack: everything that can act for it, from its file or from what was remembered of it."""
 
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING
 from bootstrap.cli.adapters import (
     LOCK_FILE,
     Parts,
-    _is_on_engine,
     charts_of,
     configuration_of,
+    is_on_engine,
     ports_of,
     seeds_of,
     watch_of,
@@ -103,9 +104,14 @@ def _open(
 ) -> Opened:
     held, cache = settings or settings_of(options), cache_folder(os.environ)
     lives_on = _lives_on(state)
-    docker = _docker_answers(loaded.stack, lives_on)
+    docker, program = _docker_answers(loaded.stack, lives_on), shutil.which("docker") is not None
     stack = resolve_auto(
-        loaded.stack, docker_answers=docker, lives_on=lives_on, lived_in=_lived_in(state), place=loaded.place
+        loaded.stack,
+        docker_answers=docker,
+        docker_program=program,
+        lives_on=lives_on,
+        lived_in=_lived_in(state),
+        place=loaded.place,
     )
     stack = _with_ports(_apart(stack), state, options)
     clock = cancel.clock
@@ -146,7 +152,7 @@ def _open(
         watch=watch_of(ports.cluster),
         lacking=lambda: [one.name for one in toolchain.resolve_all(needed) if isinstance(one, Missing)],
         fetch=lambda say: telling.through(say, lambda: toolchain.fetch(needed)),
-        headline=_headline(loaded.stack, stack, lives_on),
+        headline=_headline(loaded.stack, stack, lives_on, docker_answers=docker),
         collect=lambda say, token: _collect(parts, say, token),
     )
     return Opened(
@@ -203,10 +209,11 @@ def _docker_answers(stack: Stack, lives_on: Provider | None) -> bool:
     return engine_answers(os.environ)
 
 
-def _headline(asked: Stack, stack: Stack, lives_on: Provider | None) -> str:
+def _headline(asked: Stack, stack: Stack, lives_on: Provider | None, *, docker_answers: bool) -> str:
     provider = stack.cluster.provider
     found = asked.cluster.provider is Provider.AUTO and lives_on is None and provider is Provider.KWOK
-    why = " (no Docker engine answers)" if found else ""
+    lacking = "kind needs the program docker, which is not on PATH" if docker_answers else "no Docker engine answers"
+    why = f" ({lacking})" if found else ""
     simulated = ": a real Kubernetes API, but pods are simulated" if provider is Provider.KWOK else ""
     named = f" ({stack.instance})" if stack.instance else ""
     return f"stack {stack.name}{named} on {provider}{why}{simulated}"
@@ -215,7 +222,7 @@ def _headline(asked: Stack, stack: Stack, lives_on: Provider | None) -> str:
 def _collect(parts: Parts, say: Say, cancel: CancelToken) -> None:
     from bootstrap.cli.collecting import Collecting, collect  # noqa: PLC0415 - it opens the stacks that it takes away
 
-    what = Collecting(but=parts.state.folder, on_engine=_is_on_engine(parts.stack), settings=parts.settings)
+    what = Collecting(but=parts.state.folder, on_engine=is_on_engine(parts.stack), settings=parts.settings)
     collect(what, say, cancel)
 
 

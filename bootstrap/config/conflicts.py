@@ -29,6 +29,7 @@ def resolve_auto(
     *,
     docker_answers: bool,
     lives_on: Provider | None,
+    docker_program: bool = True,
     lived_in: Placement | None = None,
     place: PlaceOf | None = None,
 ) -> Stack:
@@ -37,13 +38,16 @@ def resolve_auto(
     `lives_on` and `lived_in` are where it, and its emulator, was brought up before: a flag that was given once need
     not be given to every later command.
 
+    An engine alone is not enough for kind: it works through the program `docker`.
+
     With the placements `endpoint` and `chart` the driver may stay `auto`: only what answers can tell.
 
     Raises:
         RefusedError: it lives elsewhere than asked for, or where it lives cannot be reached. Never a second cluster.
         InvalidError: what `auto` came to cannot go with the rest.
     """
-    provider = _provider(stack, docker_answers=docker_answers, lives_on=lives_on)
+    kind_works = docker_answers and docker_program
+    provider = _provider(stack, docker_answers=docker_answers, kind_works=kind_works, lives_on=lives_on)
     emulator = None if stack.emulator is None else _resolved_emulator(stack.emulator, provider, lived_in)
     cluster = dataclasses.replace(stack.cluster, provider=provider)
     resolved = dataclasses.replace(stack, cluster=cluster, emulator=emulator)
@@ -53,7 +57,7 @@ def resolve_auto(
     return resolved
 
 
-def _provider(stack: Stack, *, docker_answers: bool, lives_on: Provider | None) -> Provider:
+def _provider(stack: Stack, *, docker_answers: bool, kind_works: bool, lives_on: Provider | None) -> Provider:
     asked = stack.cluster.provider
     if lives_on is not None and asked not in {Provider.AUTO, lives_on}:
         raise RefusedError(
@@ -67,7 +71,7 @@ def _provider(stack: Stack, *, docker_answers: bool, lives_on: Provider | None) 
         )
     if asked is not Provider.AUTO:
         return asked
-    return lives_on or (Provider.KIND if docker_answers else Provider.KWOK)
+    return lives_on or (Provider.KIND if kind_works else Provider.KWOK)
 
 
 def _resolved_emulator(emulator: EmulatorSpec, provider: Provider, lived_in: Placement | None) -> EmulatorSpec:

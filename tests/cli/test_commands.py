@@ -9,6 +9,10 @@ import pytest
 import yaml
 
 from bootstrap.cli import main as main_module
+from bootstrap.cli.machine import new_token
+from bootstrap.cli.options import StackOptions
+from bootstrap.cli.wiring import open_stack
+from bootstrap.config.flags import Overrides
 
 if TYPE_CHECKING:
     from cli.conftest import Cli
@@ -216,3 +220,18 @@ def test_only_containers_are_paused(cli: "Cli") -> None:
     ended = cli("pause")
     assert (ended.code, ended.out) == (4, "")
     assert "provider existing has no containers to stop" in ended.err
+
+
+def test_the_first_line_says_why_there_are_no_containers(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.stack("cluster: {provider: auto}")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{cli.folder / 'nobody.sock'}")
+
+    def first_line() -> str:
+        options = StackOptions(reference="dev", overrides=Overrides())
+        return open_stack(options, cancel=new_token()).platform.headline
+
+    simulated = "a real Kubernetes API, but pods are simulated"
+    assert first_line() == f"stack dev on kwok (no Docker engine answers): {simulated}"
+    monkeypatch.setattr("bootstrap.containers.engine.engine_answers", lambda _environment: True)
+    monkeypatch.setenv("PATH", str(cli.folder))
+    assert first_line() == f"stack dev on kwok (kind needs the program docker, which is not on PATH): {simulated}"

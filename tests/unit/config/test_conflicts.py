@@ -32,6 +32,13 @@ def test_kind_where_docker_answers_else_kwok() -> None:
     assert resolved(stack(), docker=False) == (Provider.KWOK, Placement.PROCESS, Driver.MINISTACK)
 
 
+def test_an_engine_without_the_program_docker_is_of_no_use_to_kind() -> None:
+    found = resolve_auto(stack(), docker_answers=True, docker_program=False, lives_on=None)
+    assert found.cluster.provider is Provider.KWOK
+    found = resolve_auto(stack(Provider.K3D), docker_answers=True, docker_program=False, lives_on=Provider.K3D)
+    assert found.cluster.provider is Provider.K3D
+
+
 def test_a_stack_stays_where_it_lives() -> None:
     assert resolved(stack(), docker=True, lives_on=Provider.KWOK)[0] is Provider.KWOK
     assert resolved(stack(), docker=True, lives_on=Provider.K3D)[0] is Provider.K3D
