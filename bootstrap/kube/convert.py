@@ -27,7 +27,7 @@ class Converter:
                 *(str(self._programs.path("kubectl")), "label", "--local", "--filename", "-"),
                 *("bootstrap.dev/none-", "--output", "json"),
             ),
-            env={**clean_environment(), "KUBECONFIG": "/dev/null"},
+            env=clean_environment(),
             stdin="\n---\n".join(documents).encode(),
         )
         finished = self._processes.run(command, cancel.within(_SECONDS, "reading YAML with kubectl"), check=False)

@@ -43,7 +43,10 @@ class Kustomize:
 
 
 def clean_environment() -> dict[str, str]:
-    """What a program needs of ours; no KUBECONFIG, so that none reaches a cluster it was not told of."""
+    """What a program needs of ours; an empty KUBECONFIG, so that none reaches a cluster it was not told of.
+
+    Without one, the file in HOME counts: some vendors' kubectl asks the server that it names before anything else.
+    """
     # Also lower-case proxy variables are read by Go programs.
     names = (*_PASSED, *(name.lower() for name in _PASSED if name.endswith("PROXY")))
-    return {name: os.environ[name] for name in names if name in os.environ}
+    return {name: os.environ[name] for name in names if name in os.environ} | {"KUBECONFIG": os.devnull}

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,8 +44,9 @@ class Versions:
         return version
 
     def _ask(self, program: Program, path: Path, cancel: CancelToken) -> str | None:
-        # Go would otherwise become another version for the module it is asked in.
-        environment = {**self.environment, "GOTOOLCHAIN": "local"}
+        # Go would otherwise become another version for the module it is asked in, and some vendors' kubectl asks
+        # the user's server for its own.
+        environment = {**self.environment, "GOTOOLCHAIN": "local", "KUBECONFIG": os.devnull}
         command = Command(argv=(str(path), *program.asks), env=environment, cwd=Path("/"))
         try:
             told = self.processes.run(command, cancel.within(_ASK_SECONDS, f"{path} telling its version"))

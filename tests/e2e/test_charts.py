@@ -213,7 +213,7 @@ def test_release_that_someone_else_installed(own: Stage) -> None:
     labels = "owner=helm,name=eown,status=deployed,version=1"
     own.kubectl("create", "secret", "generic", "sh.helm.release.v1.eown.v1", "-n", "foreign")
     own.kubectl("label", "secret", "sh.helm.release.v1.eown.v1", "-n", "foreign", *labels.split(","))
-    with pytest.raises(RefusedError, match="release foreign/eown is there and was not installed by bootstrap"):
+    with pytest.raises(RefusedError, match="release foreign/eown is there and was not installed by this stack"):
         own.up(target_namespace="foreign")
 
 
@@ -224,8 +224,10 @@ def test_values_against_the_schema(own: Stage) -> None:
 
 
 def test_no_chart(own: Stage, tmp_path: Path) -> None:
-    with pytest.raises(InvalidError, match="it has no Chart"):
-        own.up(chart=LocalChart(path=tmp_path))
+    release = replace(own.release, chart=LocalChart(path=tmp_path))
+    failure = own.charts.prepare([release], own.token())[release.id].failure
+    assert isinstance(failure, InvalidError)
+    assert "it has no Chart.yaml" in str(failure)
 
 
 def test_objects_applied_found_and_pruned(cluster: Embedded, tmp_path: Path) -> None:

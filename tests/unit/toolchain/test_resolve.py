@@ -187,3 +187,9 @@ def test_a_cancelled_run_is_not_taken_for_a_program_without_a_version(tmp_path: 
     settings = ToolchainSettings(cache=desk.cache, environment=environment, platform=LINUX)
     with pytest.raises(CancelledError, match="Ctrl-C"):
         Toolchain(settings, desk.processes, cancel).find("helm")
+
+
+def test_a_program_that_tells_its_version_is_shown_no_cluster(tmp_path: Path, desk: Desk) -> None:
+    desk.toolchain(program(tmp_path / "bin").parent, KUBECONFIG="/home/me/.kube/config").path("helm")
+    (asked,) = desk.processes.commands
+    assert (asked.env or {})["KUBECONFIG"] == "/dev/null"
