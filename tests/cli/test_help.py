@@ -33,7 +33,7 @@ def test_help_begins_with_what_it_is_and_examples(cli: Cli) -> None:
 def test_help_loads_nothing_heavy() -> None:
     script = (
         "import sys; from bootstrap.cli.main import run; run(['--help']);"
-        "heavy = {'boto3', 'botocore', 'docker', 'rich', 'cryptography', 'http.client'};"
+        "heavy = {'boto3', 'botocore', 'docker', 'rich', 'cryptography', 'python_on_whales', 'http.client'};"
         "sys.exit(' '.join(sorted(heavy & set(sys.modules))) or None)"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
