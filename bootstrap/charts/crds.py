@@ -7,7 +7,7 @@ from bootstrap.charts.documents import HOOK
 from bootstrap.charts.records import revisions
 from bootstrap.clock import CancelToken
 from bootstrap.errors import StepFailedError
-from bootstrap.kube.api import FIELD_MANAGER, KubeApi
+from bootstrap.kube.api import FIELD_MANAGER, ApiRefusedError, KubeApi
 from bootstrap.kube.established import wait_established
 from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ref_of
@@ -17,6 +17,8 @@ from bootstrap.model.release import Release
 CRD = "CustomResourceDefinition"
 _HELM = "helm"
 _MANAGED_BY = "app.kubernetes.io/managed-by"
+_STORED = "status.storedVersions"
+"""Named by the API server when a version goes that objects may be stored in."""
 _RELEASE_NAME, _RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 
 
@@ -46,12 +48,30 @@ def apply(prepared: PreparedRelease, api: KubeApi, cancel: CancelToken, say: Say
     wanted += [(_adoptable(one, release), _HELM) for one in templates]
     for number, (one, manager) in enumerate(wanted, start=1):
         say(f"applying {number}/{len(wanted)}: {ref_of(one)}")
-        api.apply(one, cancel, manager=manager)
+        try:
+            api.apply(one, cancel, manager=manager)
+        except ApiRefusedError as error:
+            raise _rejected(one, release, error) from error
     # What is not there and is to be skipped is not waited for.
     applied = {ref_of(one) for one, _ in wanted}
     there = [one for one in (*folder, *templates) if live[ref_of(one)] is not None or ref_of(one) in applied]
     wait_established(there, api, cancel, say)
     return len(there)
+
+
+def _rejected(crd: Manifest, release: Release, error: ApiRefusedError) -> StepFailedError:
+    """With what to do: a version that objects may be stored in cannot just be dropped."""
+    name = ref_of(crd).name
+    fix = "choose another version of the chart, or correct the values that this definition is made from"
+    if _STORED in error.answer.message:
+        fix = (
+            f"objects may still be stored in that version. Without need of them: kubectl delete crd {name}; "
+            "else migrate them, then take the version out of the definition's status.storedVersions"
+        )
+    where = f" ({release.place})" if release.place is not None else ""
+    return StepFailedError(
+        f"the API server rejects {ref_of(crd)}", evidence=(error.answer.message,), fix=f"{fix}{where}"
+    )
 
 
 def _is_new(live: Manifest | None, policy: str) -> bool:

@@ -50,8 +50,12 @@ _FIXES = (
         "webhook {0} does not answer: look at the pods behind it with: bootstrap status",
     ),
     (
-        r"conversion webhook for ([^,]+(?:, Kind=\w+)?) failed",
+        r"conversion webhook for ([^,]+(?:, Kind=\w+)?) failed: Post ",
         "the conversion webhook of {0} does not answer: its pods must be ready before objects of that kind are used",
+    ),
+    (
+        r"conversion webhook for ([^,]+(?:, Kind=\w+)?) failed",
+        "the conversion webhook of {0} refuses: write the object in the version that the definition stores",
     ),
     (
         r"(?:pre|post)-(?:install|upgrade|rollback|delete)",

@@ -1,7 +1,7 @@
 """Installs one release: heals it, runs helm under a watchdog, waits until it is ready, notes that it is."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bootstrap.charts.crds import CRD
 from bootstrap.charts.documents import HOOK, other_objects
@@ -21,7 +21,7 @@ from bootstrap.kube.simulated import is_api_backend
 from bootstrap.kube.waiting import look_at, wait_ready
 from bootstrap.kube.webhooks import NOT_CALLABLE, wait_for_answers, wait_for_webhooks, webhook_configurations
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
-from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import Release
 from bootstrap.process import Command, CommandFailedError
 
@@ -49,7 +49,7 @@ def install(prepared: PreparedRelease, chart: StoredChart, invocation: Invocatio
         manifests, word = _install(prepared, chart, invocation, target, newest), "upgraded" if newest else "installed"
     simulated = _wait(release, manifests, target, upgrade=newest is not None)
     if not target.kube.simulated:
-        wait_for_answers(prepared.probes, target.api, target.cancel, target.say)
+        _wait_for_answers(prepared.probes, target)
     if release.run_tests:
         _test(release, invocation, target)
     mark_ready(_history(release, target)[-1], prepared.fingerprint or "", target.api, target.cancel)
@@ -152,6 +152,14 @@ def _wait(release: Release, manifests: Iterable[Manifest], target: Target, *, up
     if not target.kube.simulated:
         wait_for_webhooks(webhook_configurations(wanted), target.api, target.cancel, target.say)
     return waited.simulated
+
+
+def _wait_for_answers(probes: Sequence[Probe], target: Target) -> None:
+    """Wait for webhooks that others will call; in a namespace that is not there, no webhook is asked about anything."""
+    for one in probes:
+        if one.new_namespace and one.namespace is not None:
+            _ensure_namespace(one.namespace, target)
+    wait_for_answers(probes, target.api, target.cancel, target.say)
 
 
 def _hook_evidence(prepared: PreparedRelease, target: Target) -> tuple[str, ...]:

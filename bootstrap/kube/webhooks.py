@@ -1,6 +1,7 @@
 """Whether the admission webhooks of a release can be called."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -65,8 +66,12 @@ def wait_for_answers(probes: Iterable[Probe], api: KubeApi, cancel: CancelToken,
         try:
             wait_until(probe, cancel, interval=0.5)
         except DeadlineError as error:
-            asked = f"webhook {one.webhook} does not answer when it is asked about {ref_of(one.manifest)}"
-            raise DeadlineError(f"{asked} ({error.what})", evidence=(silence,)) from error
+            about = replace(ref_of(one.manifest), namespace=one.namespace)
+            raise DeadlineError(
+                f"webhook {one.webhook} does not answer when it is asked about {about} ({error.what})",
+                evidence=(silence,),
+                fix="look at the pods behind it with: bootstrap status; then run: bootstrap up",
+            ) from error
 
 
 def _silence(one: Probe, api: KubeApi, cancel: CancelToken) -> str:
@@ -82,6 +87,10 @@ def _silence(one: Probe, api: KubeApi, cancel: CancelToken) -> str:
         return error.what
     except UnknownKindError:
         return ""
+    except DeadlineError:
+        # In the token's own words: that this one request was cut short is not what is wrong.
+        cancel.check()
+        raise
     return ""
 
 

@@ -124,6 +124,8 @@ class Probe:
     manifest: Manifest
     namespace: str | None
     """Where it goes when it names none and its kind has one."""
+    new_namespace: bool = False
+    """Whether the release that this object is of makes that namespace, if it is not there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

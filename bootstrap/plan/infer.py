@@ -123,13 +123,21 @@ def probes(releases: Iterable[PreparedRelease], parts: Iterable[Kustomization]) 
     whole = tuple(releases)
     placed = (*_of_releases(whole), *_of_parts(parts))
     makers = _makers(placed, whole)
+    made = {
+        (ids.release(one.release.id), one.release.target_namespace) for one in whole if one.release.create_namespace
+    }
     found: dict[str, dict[str, Probe]] = {}
     for one in placed if makers.webhooks else ():
         asked = _asked(one, makers)
         for webhook, unit in makers.webhooks:
             manifest = None if _owner(unit) == _owner(one.unit) else what_is_asked_about(webhook, asked)
             if manifest is not None:
-                probe = Probe(webhook=webhook.name, manifest=manifest, namespace=one.namespace)
+                probe = Probe(
+                    webhook=webhook.name,
+                    manifest=manifest,
+                    namespace=one.namespace,
+                    new_namespace=(one.unit, one.namespace) in made,
+                )
                 found.setdefault(unit, {}).setdefault(webhook.name, probe)
     return {
         each.release.id: tuple(found[ids.release(each.release.id)].values())

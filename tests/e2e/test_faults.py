@@ -23,12 +23,22 @@ pytestmark = [
 
 CHART = {
     "Chart.yaml": "apiVersion: v2\nname: faulty\nversion: 0.1.0\n",
-    "values.yaml": "message: hello\nimpossible: false\nwaiting: false\n",
+    "values.yaml": 'message: hello\nimpossible: false\nwaiting: false\nthing: ""\ndefinition: {}\n',
     "values.schema.json": '{"type": "object", "properties": {"message": {"type": "string"}}}',
     "templates/all.yaml": """apiVersion: v1
 kind: ConfigMap
 metadata: {name: "{{ .Release.Name }}"}
 data: {message: "{{ .Values.message }}"}
+{{- with .Values.definition }}
+---
+{{ toJson . }}
+{{- end }}
+{{- with .Values.thing }}
+---
+apiVersion: example.com/{{ . }}
+kind: Thing
+metadata: {name: "{{ $.Release.Name }}"}
+{{- end }}
 ---
 apiVersion: batch/v1
 kind: Job
@@ -78,6 +88,25 @@ STACK = {
     "emulator": False,
     "source": {"root": ".", "path": "entry"},
 }
+_SCHEMA = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+DEFINITION: Mapping[str, Any] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "things.example.com"},
+    "spec": {
+        "group": "example.com",
+        "names": {"kind": "Thing", "plural": "things", "singular": "thing"},
+        "scope": "Namespaced",
+        "versions": [
+            {"name": "v1", "served": True, "storage": True, "schema": _SCHEMA},
+            {"name": "v2", "served": True, "storage": False, "schema": _SCHEMA},
+        ],
+        "conversion": {
+            "strategy": "Webhook",
+            "webhook": {"clientConfig": {"url": "https://127.0.0.1:9/"}, "conversionReviewVersions": ["v1"]},
+        },
+    },
+}
 SECONDS = 60
 
 
@@ -119,6 +148,11 @@ class Project:
 
     def up(self) -> Ended:
         return self.end(self.start())
+
+    def apply(self, manifest: Mapping[str, Any]) -> None:
+        """As somebody else would, before the stack comes."""
+        _write(self.folder / "applied.json", json.dumps(manifest))
+        self.inside("kubectl", "apply", "--server-side", "-f", str(self.folder / "applied.json"))
 
     def call(self, *arguments: str) -> str:
         with self._start(*arguments) as process:
@@ -222,6 +256,30 @@ def test_a_name_that_someone_else_took(project: Project) -> None:
     assert (ended.steps["release/taken/taken"], ended.steps["release/beside4/beside4"]) == ("failed", "done")
     assert "release taken/taken is there and was not installed by this stack" in ended.told
     assert "helm uninstall taken --namespace taken" in ended.told
+
+
+def test_a_conversion_webhook_that_does_not_answer(project: Project) -> None:
+    project.apply(DEFINITION)
+    project.declare(converted={"values": {"thing": "v2"}}, beside6={})
+    ended = project.up()
+    assert ended.code == 1
+    assert (ended.steps["release/converted/converted"], ended.steps["release/beside6/beside6"]) == ("failed", "done")
+    assert "Fix:   the conversion webhook of example.com/v2, Kind=Thing does not answer" in ended.told
+
+
+def test_a_definition_that_cannot_be_changed_so(project: Project) -> None:
+    """What is stored as v1 cannot be read any more once v1 is gone."""
+    project.apply(DEFINITION)
+    [_, newer] = DEFINITION["spec"]["versions"]
+    spec = {**DEFINITION["spec"], "versions": [{**newer, "storage": True}]}
+    project.declare(dropped={"values": {"definition": {**DEFINITION, "spec": spec}}}, beside7={})
+    ended = project.up()
+    assert ended.code == 1
+    assert (ended.steps["crds/dropped/dropped"], ended.steps["release/dropped/dropped"]) == ("failed", "skipped")
+    assert ended.steps["release/beside7/beside7"] == "done"
+    assert "the API server rejects CustomResourceDefinition things.example.com" in ended.told
+    assert "must remain in spec.versions" in ended.told
+    assert "Fix:   objects may still be stored in that version" in ended.told
 
 
 def test_helm_killed_in_the_middle(project: Project) -> None:

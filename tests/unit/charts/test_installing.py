@@ -16,7 +16,7 @@ from bootstrap.charts.releases import HelmCharts
 from bootstrap.clock import CancelToken
 from bootstrap.errors import DeadlineError, InvalidError, RefusedError, StepFailedError
 from bootstrap.model.kube import KubeContext
-from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import LocalChart, Release, RepositoryChart, ValuesFrom
 from bootstrap.model.stack import StatePaths
 from bootstrap.process import Command, Finished
@@ -270,7 +270,14 @@ def test_another_cluster_is_never_written_to(stage: Stage, token: CancelToken) -
         ("values don't meet the specifications of the schema(s)", "correct spec.values of flux/app"),
         ('namespaces "web" not found', "set install.createNamespace of flux/app"),
         ("failed post-install: 1 error occurred: job hook failed: BackoffLimitExceeded", "a hook of the chart failed"),
-        ("conversion webhook for example.dev/v1, Kind=Widget failed: no route", "conversion webhook of example.dev/v1"),
+        (
+            'conversion webhook for example.dev/v1, Kind=Widget failed: Post "https://10.0.0.1/": no route',
+            "conversion webhook of example.dev/v1, Kind=Widget does not answer",
+        ),
+        (
+            "conversion webhook for example.dev/v1, Kind=Widget failed: no size",
+            "conversion webhook of example.dev/v1, Kind=Widget refuses",
+        ),
     ],
 )
 def test_failures_say_what_to_do(stage: Stage, token: CancelToken, words: str, fix: str) -> None:
@@ -294,6 +301,20 @@ def test_failed_upgrade_rolls_back_if_asked(stage: Stage, token: CancelToken) ->
     with pytest.raises(StepFailedError):
         stage.install(token, rollback=True)
     assert [one.argv[1] for one in stage.processes.commands][-1] == "rollback"
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_its_webhooks_are_tried_in_the_namespace_where_they_will_be_called(
+    stage: Stage, token: CancelToken, new: bool
+) -> None:
+    """In one that is not there, the API server asks no webhook about anything."""
+    probe = Probe(webhook="w", manifest=SETTINGS, namespace="later", new_namespace=new)
+    prepared = replace(stage.prepared(token), probes=(probe,))
+    stage.charts.install(prepared, stage.kube, token, stage.said.append)
+    made = stage.api.objects.get("/api/v1/namespaces/later")
+    assert (made is not None) is new
+    if made is not None:
+        assert made["metadata"]["labels"] == {"bootstrap.dev/owner": "state"}
 
 
 def test_webhook_that_cannot_be_called_yet_is_no_failure(stage: Stage, token: CancelToken) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bootstrap.model.kube import Manifest
-from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import Kustomization, LocalChart, Release, ValuesFrom
 from bootstrap.plan.infer import infer, probes
 
@@ -297,10 +297,19 @@ def test_each_webhook_of_a_release_is_tried_with_the_first_object_of_another() -
     workload = {**manifest("apps/v1", "Deployment", "d"), "spec": labels}
     found = probes([policy, release("app", INGRESS), release("second", INGRESS)], [part("own", workload)])
     [first] = found["flux/policy"]
-    assert (first.webhook, first.manifest, first.namespace) == ("check.example.dev", INGRESS, "app")
+    assert first == Probe(webhook="check.example.dev", manifest=INGRESS, namespace="app")
     pods = release("pods", on_pods, SERVED)
     [second] = probes([pods], [part("own", workload)])["flux/pods"]
     assert second.manifest["kind"] == "Pod"
     assert second.manifest["metadata"]["labels"] == {"a": "b"}
     assert second.manifest["spec"] == {"containers": []}
     assert probes([release("app", INGRESS)], ()) == {}
+
+
+def test_a_webhook_is_tried_in_the_namespace_that_the_release_makes() -> None:
+    policy = release("policy", hook(), SERVED)
+    [probe] = probes([policy, release("app", INGRESS, create_namespace=True)], ())["flux/policy"]
+    assert (probe.namespace, probe.new_namespace) == ("app", True)
+    elsewhere = {**INGRESS, "metadata": {**INGRESS["metadata"], "namespace": "shared"}}
+    [probe] = probes([policy, release("app", elsewhere, create_namespace=True)], ())["flux/policy"]
+    assert (probe.namespace, probe.new_namespace) == ("shared", False)
