@@ -1,10 +1,12 @@
 """Measures how charts are installed against helm in a script, and helmfile where it is on PATH, all in one run.
 
-Wall time says something on a quiet machine only; CPU, the tool's own and that of the cluster, on any.
+Wall time says something on a quiet machine only; CPU, the tool's own and that of the cluster, on any. bootstrap waits
+until each release is ready, so the others are measured twice: waiting as well, and not waiting.
 
 task bench-charts                           40 small releases that this program makes
 task bench-charts -- --charts FOLDER        each NAME-VERSION.tgz of a folder, with FOLDER/values-NAME.yaml if there
   … --values ENTRY --root DIR              with the values that this Flux entry gives a chart of that name
+task bench-charts -- --plan                 plan of a repository of 12 releases and 28 more objects
 task bench-charts -- --race 30 STACK        cold ups of a stack with every core busy: how many fail
 
 On Linux: clusters are embedded ones. helm, kubectl and bootstrap are those on PATH.
@@ -16,6 +18,7 @@ import json
 import os
 import re
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -63,7 +67,7 @@ SOURCE = {
     "metadata": {"name": "measured", "namespace": "flux-system"},
     "spec": {"interval": "1h", "url": "https://git.example.com/measured.git"},
 }
-RELEASES = {
+RELEASES: Mapping[str, Any] = {
     "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
     "kind": "Kustomization",
     "metadata": {"name": "releases", "namespace": "flux-system"},
@@ -109,6 +113,8 @@ def main() -> None:
         bench = Bench(Path(folder))
         if asked.race:
             bench.race(asked.race, asked.stack, asked.more)
+        elif asked.plan:
+            bench.plan()
         else:
             bench.compare(
                 bench.given(asked.charts, asked.values, asked.root) if asked.charts else bench.small(asked.releases)
@@ -121,6 +127,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--charts", type=Path, help="a folder of chart archives, instead of small releases")
     parser.add_argument("--values", type=Path, metavar="ENTRY", help="the Flux entry whose values the charts get")
     parser.add_argument("--root", type=Path, metavar="DIR", help="what the paths in ENTRY are relative to")
+    parser.add_argument("--plan", action="store_true", help="measure plan alone")
     parser.add_argument("--race", type=int, default=0, metavar="ROUNDS", help="cold ups of STACK with every core busy")
     parser.add_argument("stack", nargs="?", default="dev")
     parser.add_argument("--more", nargs="*", default=[], metavar="OPTION", help="more options of up, without their --")
@@ -174,6 +181,36 @@ class Bench:
                     print(overhead((self._folder / "cold.jsonl").read_text(), taken[name][0].wall))
         _report(taken)
 
+    def plan(self, releases: int = 12, others: int = 28, rounds: int = 5) -> None:
+        """Seconds that plan takes once charts are rendered, with nothing there and with everything there."""
+        entry = self._stack(self.small(releases))
+        made = {f"other{number:02}": _config_map(f"other{number:02}") for number in range(others)}
+        part = {**RELEASES, "metadata": {"name": "others", "namespace": "flux-system"}}
+        _write_folder(self._folder / "others", made)
+        _write_folder(
+            self._folder / "some",
+            {
+                "source": SOURCE,
+                "releases": RELEASES,
+                "others": {**part, "spec": {**RELEASES["spec"], "path": "./others"}},
+            },
+        )
+        try:
+            self._planned("nothing there", entry, rounds)
+            self._run(("bootstrap", "up", str(entry)))
+            self._planned("everything there", entry, rounds)
+        finally:
+            self._run(("bootstrap", "down", str(entry)))
+
+    def _planned(self, what: str, stack: Path, rounds: int) -> None:
+        self._run(("bootstrap", "plan", str(stack)))
+        seconds = []
+        for _ in range(rounds):
+            began = time.monotonic()
+            self._run(("bootstrap", "plan", str(stack)))
+            seconds.append(time.monotonic() - began)
+        print(f"plan, {what}: median {statistics.median(seconds):.2f} s, slowest {max(seconds):.2f} s")
+
     def race(self, rounds: int, stack: str, more: Sequence[str]) -> None:
         """Cold ups, and downs, with every core busy; shows what those that failed told, and counts them."""
         options, failures, seconds = (stack, *(f"--{option}" for option in more)), 0, []
@@ -194,26 +231,14 @@ class Bench:
     def _tools(self, charts: Sequence[Chart]) -> dict[str, Callable[[Path, str], tuple[str, ...]]]:
         """By tool: kubeconfig and round → the command that installs everything."""
         stack = str(self._stack(charts))
-        script, helmfile = self._script(charts), self._helmfile(charts)
         found: dict[str, Callable[[Path, str], tuple[str, ...]]] = {
             "bootstrap": lambda _at, turn: ("bootstrap", "up", stack, "--events", str(self._folder / f"{turn}.jsonl")),
-            "helm, one by one": lambda at, _turn: ("sh", str(script), str(at)),
         }
-        if which("helmfile"):
-            found["helmfile"] = lambda at, turn: (
-                *(
-                    "env",
-                    f"KUBECONFIG={at}",
-                    "sh",
-                    str(self._patient()),
-                    "helmfile",
-                    "--file",
-                    str(helmfile),
-                    "--quiet",
-                ),
-                # apply looks for differences first: that is what it is for when run again.
-                *(("sync",) if turn == "cold" or not _has_diff() else ("apply", "--suppress-diff")),
-            )
+        for wait in (True, False):
+            how = "waiting" if wait else "not waiting"
+            found[f"helm one by one, {how}"] = partial(_by_helm, self._script(charts, wait=wait))
+            if which("helmfile"):
+                found[f"helmfile, {how}"] = partial(_by_helmfile, self._patient(), self._helmfile(charts, wait=wait))
         return found
 
     def _stack(self, charts: Sequence[Chart]) -> Path:
@@ -259,18 +284,18 @@ class Bench:
         self._run(("tar", "-xzf", str(chart.path), "-C", str(unpacked)))
         return f"./charts/{chart.name}"
 
-    def _script(self, charts: Sequence[Chart]) -> Path:
-        """What most people write: one helm after the other, each waiting for what it installed."""
+    def _script(self, charts: Sequence[Chart], *, wait: bool) -> Path:
+        """What most people write: one helm after the other."""
         lines = ["set -e"]
         for chart in charts:
             values = f" --values {chart.values}" if chart.values else ""
-            where = f"--namespace {chart.name} --create-namespace"
+            where = f"--namespace {chart.name} --create-namespace{' --wait' if wait else ''}"
             lines.append(f"helm upgrade --install {chart.name} {chart.path} {where}{values} --kubeconfig $1 >/dev/null")
-        file = self._folder / "serial.sh"
+        file = self._folder / f"serial-{wait}.sh"
         file.write_text("\n".join(lines))
         return file
 
-    def _helmfile(self, charts: Sequence[Chart]) -> Path:
+    def _helmfile(self, charts: Sequence[Chart], *, wait: bool) -> Path:
         """What its users write: `needs` where one chart uses the kinds of another, which it would race on."""
         needs = self._needs(charts)
         releases = [
@@ -285,8 +310,10 @@ class Bench:
             }
             for chart in charts
         ]
-        file = self._folder / "helmfile.yaml"
-        file.write_text(yaml.safe_dump({"releases": releases}))  # it looks for keys at the beginning of lines
+        file = self._folder / f"helmfile-{wait}.yaml"
+        file.write_text(
+            yaml.safe_dump({"helmDefaults": {"wait": wait}, "releases": releases})
+        )  # it looks for keys at the beginning of lines
         return file
 
     @property
@@ -344,6 +371,16 @@ class Bench:
         return ended
 
 
+def _by_helm(script: Path, kubeconfig: Path, _turn: str) -> tuple[str, ...]:
+    return ("sh", str(script), str(kubeconfig))
+
+
+def _by_helmfile(patient: Path, file: Path, kubeconfig: Path, turn: str) -> tuple[str, ...]:
+    # apply looks for differences first: that is what it is for when run again.
+    verb = ("sync",) if turn == "cold" or not _has_diff() else ("apply", "--suppress-diff")
+    return ("env", f"KUBECONFIG={kubeconfig}", "sh", str(patient), "helmfile", "--file", str(file), "--quiet", *verb)
+
+
 def _cluster_cpu(state: Path) -> float:
     """What the components of a stack's cluster have used so far."""
     ticks = 0
@@ -351,6 +388,10 @@ def _cluster_cpu(state: Path) -> float:
         fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _config_map(name: str) -> object:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}}
 
 
 def _write_folder(folder: Path, objects: Mapping[str, object]) -> None:
@@ -384,7 +425,7 @@ def _report(taken: Mapping[str, tuple[Taken, Taken]]) -> None:
         print(title)
         for name, both in taken.items():
             ratio = both[turn].wall / ours[turn].wall
-            print(f"  {name:18} {both[turn]}   {ratio:5.2f} x bootstrap's wall")
+            print(f"  {name:28} {both[turn]}   {ratio:5.2f} x bootstrap's wall")
 
 
 @contextlib.contextmanager
