@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bootstrap.clock import CancelToken
 from bootstrap.clusters.tool import ClusterTool
+from bootstrap.containers.execution import execute
+from bootstrap.errors import StepFailedError
 
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
 
 _ROLES = frozenset({"control-plane", "worker", "server", "agent"})
 """What kind and k3d label the containers that are nodes with; not load balancers and the like."""
+_NO_MATCH = 1
+"""What grep ends with when it found nothing; with more when it could not look."""
 
 
 def machines_of(tool: ClusterTool, client: "DockerClient") -> "Sequence[Container]":
@@ -24,13 +29,25 @@ def nodes_of(tool: ClusterTool, client: "DockerClient") -> "Sequence[Container]"
     return [one for one in machines_of(tool, client) if _ROLES.intersection(one.labels.values())]
 
 
-def host_record(node: "Container", name: str | None) -> str:
-    """The address that the name has in the node's /etc/hosts; empty: it has none there."""
-    found = node.exec_run(["grep", "-wF", str(name), "/etc/hosts"])
-    words = found.output.split() if found.exit_code == 0 and isinstance(found.output, bytes) else ()
+def host_record(node: "Container", name: str | None, cancel: CancelToken) -> str:
+    """The address that the name has in the node's /etc/hosts; empty: it has none there.
+
+    Raises:
+        StepFailedError: the node cannot tell.
+    """
+    code, told = execute(node, ("grep", "-wF", str(name), "/etc/hosts"), cancel)
+    if code not in {0, _NO_MATCH}:
+        raise StepFailedError(f"cannot read /etc/hosts of {node.name}", evidence=told.decode().splitlines())
+    words = told.split() if code == 0 else ()
     return words[0].decode() if words else ""
 
 
-def add_host_record(node: "Container", address: str, name: str | None) -> None:
-    """Give the name an address in the node's /etc/hosts."""
-    node.exec_run(["sh", "-c", 'echo "$0 $1" >>/etc/hosts', address, str(name)])
+def add_host_record(node: "Container", address: str, name: str | None, cancel: CancelToken) -> None:
+    """Give the name an address in the node's /etc/hosts.
+
+    Raises:
+        StepFailedError: it cannot be written.
+    """
+    code, told = execute(node, ("sh", "-c", 'echo "$0 $1" >>/etc/hosts', address, str(name)), cancel)
+    if code != 0:
+        raise StepFailedError(f"cannot write /etc/hosts of {node.name}", evidence=told.decode().splitlines())

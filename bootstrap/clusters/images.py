@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bootstrap.clock import CancelToken
 from bootstrap.clusters.containers import nodes_of
 from bootstrap.clusters.tool import ClusterTool
+from bootstrap.containers.execution import execute
 from bootstrap.containers.images import pull
 from bootstrap.containers.stack import StackOnDocker
 from bootstrap.engine.ports import Brought
@@ -52,7 +53,7 @@ class MachineImages:
             nodes = nodes_of(self._tool, client)
             if len(nodes) < self._tool.machines or any(one.status != "running" for one in nodes):
                 return False
-            return all(one.exec_run(["ctr", "version"]).exit_code == 0 for one in nodes)
+            return all(execute(one, ("ctr", "version"), cancel)[0] == 0 for one in nodes)
 
     def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
         """See `Images.ensure`; what was brought is verified on the machines."""
@@ -83,13 +84,13 @@ class MachineImages:
         with self._docker.open() as client:
             for node in nodes_of(self._tool, client):
                 cancel.check()
-                if not self._has(node, image):
+                if not self._has(node, image, cancel):
                     found.append(str(node.name))
         return found
 
-    def _has(self, node: "Container", image: str) -> bool:
+    def _has(self, node: "Container", image: str, cancel: CancelToken) -> bool:
         known = (image, str(node.id))
-        if known not in self._seen and node.exec_run(["crictl", "inspecti", image]).exit_code == 0:
+        if known not in self._seen and execute(node, ("crictl", "inspecti", image), cancel)[0] == 0:
             self._seen.add(known)
         return known in self._seen
 

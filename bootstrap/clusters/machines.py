@@ -77,7 +77,7 @@ class MachineCluster:
                 return ClusterObserved(state=TargetState.OUTDATED, detail="its network was removed")
             if standing := self._standing(machines):
                 return standing
-            if forgetful := self._forgetful(client):
+            if forgetful := self._forgetful(client, cancel):
                 return _broken(f"{_shortly(forgetful)} lost {self._tool.host}")
         return self._examined(machines, cancel)
 
@@ -85,7 +85,7 @@ class MachineCluster:
         """See `ClusterProvider.up`."""
         cancel.check()
         if self._adopt:
-            self._take_over(say)
+            self._take_over(cancel, say)
         seen = self.observe(cancel)
         match seen.state:
             case TargetState.FOREIGN:
@@ -100,7 +100,7 @@ class MachineCluster:
                 self._create_anew(seen.detail, cancel, say)
             case _:
                 self._start(cancel, say)
-                self._restore_host(say)
+                self._restore_host(cancel, say)
         return self._proven(cancel, say)
 
     def delete(self, cancel: CancelToken, say: Say) -> None:
@@ -138,7 +138,7 @@ class MachineCluster:
         # With --adopt, `up` is to be planned: it takes them over before anything else.
         return _broken(f"to be taken over: {why}") if self._adopt else _foreign(why)
 
-    def _take_over(self, say: Say) -> None:
+    def _take_over(self, cancel: CancelToken, say: Say) -> None:
         with self._docker.open() as client:
             self._docker.adopt_network(client)
             machines = self._machines(client)
@@ -149,7 +149,7 @@ class MachineCluster:
             for machine in machines:
                 if not self._docker.is_on_network(machine):
                     network.connect(machine)
-        self._note("")
+        self._note("", cancel)
 
     def _standing(self, machines: "Sequence[Container]") -> ClusterObserved | None:
         """How it stands without asking its API server; None: as it should."""
@@ -202,7 +202,7 @@ class MachineCluster:
         private_folder(self._state.cluster)
         say("creating its machines")
         self._tool.create(self._state.cluster, cancel)
-        self._note("")
+        self._note("", cancel)
 
     def _create_anew(self, why: str, cancel: CancelToken, say: Say) -> None:
         say(f"making it anew: {why}")
@@ -227,24 +227,26 @@ class MachineCluster:
                 cancel.check()
                 machine.start()
 
-    def _forgetful(self, client: "DockerClient") -> Sequence[str]:
+    def _forgetful(self, client: "DockerClient", cancel: CancelToken) -> Sequence[str]:
         """The nodes whose /etc/hosts lacks this machine's name: an engine writes that file anew at every start."""
         if not (self._record() or {}).get("host"):
             return ()
-        return [str(one.name) for one in nodes_of(self._tool, client) if not host_record(one, self._tool.host)]
+        nodes = nodes_of(self._tool, client)
+        return [str(one.name) for one in nodes if not host_record(one, self._tool.host, cancel)]
 
-    def _restore_host(self, say: Say) -> None:
+    def _restore_host(self, cancel: CancelToken, say: Say) -> None:
         with self._docker.open() as client:
-            for name in self._forgetful(client):
+            for name in self._forgetful(client, cancel):
                 say(f"telling {name} of {self._tool.host} again")
-                add_host_record(client.containers.get(name), (self._record() or {})["host"], self._tool.host)
+                address = (self._record() or {})["host"]
+                add_host_record(client.containers.get(name), address, self._tool.host, cancel)
 
-    def _host(self) -> str:
+    def _host(self, cancel: CancelToken) -> str:
         """The record that the program wrote when it made the cluster; empty: it wrote none."""
         if self._tool.host is None:
             return ""
         with self._docker.open() as client:
-            found = (host_record(one, self._tool.host) for one in nodes_of(self._tool, client))
+            found = (host_record(one, self._tool.host, cancel) for one in nodes_of(self._tool, client))
             return next((one for one in found if one), "")
 
     def _proven(self, cancel: CancelToken, say: Say) -> KubeContext:
@@ -265,7 +267,7 @@ class MachineCluster:
         uid = wait_until(answer, cancel)
         if kube.uid not in {"", uid}:
             raise RefusedError(f"another cluster answers: its kube-system has uid {uid}, not {kube.uid}")
-        self._note(uid)
+        self._note(uid, cancel)
         self._wait_heard(api, cancel, say)
         self._wait_settled(api, cancel, say)
         # One replica answers for the name service: the second often comes 10 s later.
@@ -354,11 +356,11 @@ class MachineCluster:
         """Changes when the machines have to be made anew."""
         return hashlib.sha256(self._tool.configuration()).hexdigest()
 
-    def _note(self, uid: str) -> None:
+    def _note(self, uid: str, cancel: CancelToken) -> None:
         private_folder(self._state.cluster)
         with self._docker.open() as client:
             machines = [one.id for one in self._machines(client)]
-        host = (self._record() or {}).get("host") or self._host()
+        host = (self._record() or {}).get("host") or self._host(cancel)
         noted = {"spec": self._wanted(), "uid": uid, "machines": machines, "host": host}
         write_whole(self._record_file(), json.dumps(noted).encode())
 

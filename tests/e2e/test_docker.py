@@ -83,7 +83,7 @@ def test_a_taken_port_is_told_with_its_holder_and_auto_takes_another_for_good(pr
         assert holder.stdout.readline() == "\n"
         with pytest.raises(AssertionError, match=rf"port {project.http} .* is taken by pid {holder.pid} \(python"):
             project.up()
-        assert project.machines() == []
+        assert project.on_engine() == []
         project.up("--ports", "auto")
         holder.communicate("\n")
     given = project.bootstrap("plan", project.name, "-v", "--output", "json")

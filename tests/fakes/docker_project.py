@@ -128,6 +128,7 @@ class Project:
         """Ids of the containers that are nodes; they change when a cluster is made anew."""
         with engine() as client:
             found = [one for one in self.containers(client) if _ROLES.intersection(one.labels.values())]
+        assert found, f"no machine of {self.name}"
         return [str(one.id) for one in found]
 
     def containers(self, client: "DockerClient") -> "list[Container]":

@@ -36,7 +36,7 @@ def ignore(_text: str) -> None:
 def record(docker: StackOnDocker) -> str:
     with docker.open() as client:
         (node,) = client.containers.list(filters={"network": docker.name})
-        return host_record(node, HOST)
+        return host_record(node, HOST, token())
 
 
 def test_a_restarted_node_knows_its_host_again(folder: Path) -> None:
