@@ -38,7 +38,7 @@ from bootstrap.clusters.kwok.children import marked_processes
 from bootstrap.flux.scalars import load_all
 from bootstrap.plan.emulator import chart_name
 
-JOBS = 4
+JOBS = 8
 """Steps that up performs at once unless told otherwise."""
 TEMPLATE = """apiVersion: v1
 kind: ConfigMap

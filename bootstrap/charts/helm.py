@@ -108,8 +108,9 @@ class Helm:
             # Client-side throttling only makes a local API server wait.
             "HELM_QPS": "200",
             "HELM_BURST_LIMIT": "400",
-            # It ends before its garbage is worth collecting.
-            "GOGC": "400",
+            # It ends before its garbage is worth collecting, unless a chart is huge.
+            "GOGC": "off",
+            "GOMEMLIMIT": "512MiB",
         }
 
     @property

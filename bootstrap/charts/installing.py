@@ -41,8 +41,9 @@ def install(prepared: PreparedRelease, chart: StoredChart, invocation: Invocatio
         DeadlineError: it took too long; says what was waited for.
     """
     release = prepared.release
-    refuse_foreign(release, _history(release, target), target.stack)
-    newest = _healed(release, target)
+    history = _history(release, target)
+    refuse_foreign(release, history, target.stack)
+    newest = _healed(history, target)
     if newest is not None and _is_applied(newest, prepared, target):
         manifests, word = prepared.manifests or (), "ready"
     else:
@@ -79,9 +80,9 @@ def _history(release: Release, target: Target) -> tuple[Revision, ...]:
     return revisions(release.target_namespace, release.release_name, target.api, target.cancel)
 
 
-def _healed(release: Release, target: Target) -> Revision | None:
-    history = heal(_history(release, target), target.api, target.cancel, target.say)
-    return history[-1] if history else None
+def _healed(history: tuple[Revision, ...], target: Target) -> Revision | None:
+    whole = heal(history, target.api, target.cancel, target.say)
+    return whole[-1] if whole else None
 
 
 def _install(
@@ -113,7 +114,7 @@ def _install(
                 attempt += 1
                 target.say(f"failed, trying again: {failure.what}")
         target.cancel.sleep(_PAUSE)
-        newest = _healed(release, target)
+        newest = _healed(_history(release, target), target)
 
 
 def _ensure_namespace(name: str, target: Target) -> None:

@@ -136,7 +136,7 @@ def run_options(command: _Command) -> _Command:
 
     for decorate in reversed(
         (
-            click.option("--jobs", type=int, metavar="N", help="Steps that run at once (default 4; BOOTSTRAP_JOBS)."),
+            click.option("--jobs", type=int, metavar="N", help="Steps that run at once (default 8; BOOTSTRAP_JOBS)."),
             click.option("--timeout", metavar="TIME", help="For the whole run, such as 10m (default 30m)."),
         )
     ):

@@ -20,7 +20,7 @@ _TOOL = "BOOTSTRAP_TOOL_"
 
 SETTINGS = Section(
     fields={
-        "jobs": Field(kind=Whole(least=1, most=64), says="Steps that run at once.", default=4),
+        "jobs": Field(kind=Whole(least=1, most=64), says="Steps that run at once.", default=8),
         "timeout": Field(kind=Duration(), says="How long a whole run may take.", default="30m"),
         "progress": Field(
             kind=Choice(words=("auto", "live", "plain", "json", "quiet")), says="How progress is shown.", default="auto"

@@ -76,7 +76,7 @@ class RunOptions:
 
     command: str
     """As typed, for the journal and the lock."""
-    jobs: int = 4
+    jobs: int = 8
     fail_fast: bool = False
     timeout: timedelta = timedelta(minutes=30)
     """For the whole run; bringing programs that are missing, which is done once, does not count."""

@@ -1,7 +1,8 @@
 """Whether the admission webhooks of a release can be called."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.model.observed import Probe
 
 _KINDS = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
+_PAUSE = 0.5
 NOT_CALLABLE = "failed calling webhook"
 """What an API server says when a webhook does not answer; a webhook that rejects says something else."""
 
@@ -32,19 +34,13 @@ def wait_for_webhooks(configurations: Iterable[ObjectRef], api: KubeApi, cancel:
         DeadlineError: one has not, in time; names it and what it lacks.
     """
     for ref in configurations:
-        lacking = ""
-
-        def probe(ref: ObjectRef = ref) -> bool | None:
-            nonlocal lacking
-            before, lacking = lacking, _lacking(ref, api, cancel)
-            if lacking and lacking != before:
-                say(f"waiting for {ref}: {lacking}")
-            return None if lacking else True
-
-        try:
-            wait_until(probe, cancel, interval=0.5)
-        except DeadlineError as error:
-            raise DeadlineError(f"{ref} cannot be called: {lacking} ({error.what})") from error
+        _wait(
+            partial(_lacking, ref, api, cancel),
+            cancel,
+            say,
+            waiting=f"waiting for {ref}",
+            failed=partial(_uncalled, ref),
+        )
 
 
 def wait_for_answers(probes: Iterable[Probe], api: KubeApi, cancel: CancelToken, say: Say) -> None:
@@ -54,24 +50,45 @@ def wait_for_answers(probes: Iterable[Probe], api: KubeApi, cancel: CancelToken,
         DeadlineError: one does not answer, in time; with what the API server says.
     """
     for one in probes:
-        silence = ""
+        silence = partial(_silence, one, api, cancel)
+        _wait(silence, cancel, say, waiting=f"waiting for webhook {one.webhook}", failed=partial(_unanswered, one))
 
-        def probe(one: Probe = one) -> bool | None:
-            nonlocal silence
-            before, silence = silence, _silence(one, api, cancel)
-            if silence and silence != before:
-                say(f"waiting for webhook {one.webhook}: {silence}")
-            return None if silence else True
 
-        try:
-            wait_until(probe, cancel, interval=0.5)
-        except DeadlineError as error:
-            about = replace(ref_of(one.manifest), namespace=one.namespace)
-            raise DeadlineError(
-                f"webhook {one.webhook} does not answer when it is asked about {about} ({error.what})",
-                evidence=(silence,),
-                fix="look at the pods behind it with: bootstrap status; then run: bootstrap up",
-            ) from error
+def _wait(
+    lacking: Callable[[], str],
+    cancel: CancelToken,
+    say: Say,
+    *,
+    waiting: str,
+    failed: Callable[[str, str], DeadlineError],
+) -> None:
+    """Look until nothing is lacking; tell what is whenever it is something else."""
+    last = ""
+
+    def probe() -> bool | None:
+        nonlocal last
+        before, last = last, lacking()
+        if last and last != before:
+            say(f"{waiting}: {last}")
+        return None if last else True
+
+    try:
+        wait_until(probe, cancel, interval=_PAUSE)
+    except DeadlineError as error:
+        raise failed(last, error.what) from error
+
+
+def _uncalled(ref: ObjectRef, lack: str, why: str) -> DeadlineError:
+    return DeadlineError(f"{ref} cannot be called: {lack} ({why})")
+
+
+def _unanswered(one: Probe, silence: str, why: str) -> DeadlineError:
+    about = replace(ref_of(one.manifest), namespace=one.namespace)
+    return DeadlineError(
+        f"webhook {one.webhook} does not answer when it is asked about {about} ({why})",
+        evidence=(silence,),
+        fix="look at the pods behind it with: bootstrap status; then run: bootstrap up",
+    )
 
 
 def _silence(one: Probe, api: KubeApi, cancel: CancelToken) -> str:

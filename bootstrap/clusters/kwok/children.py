@@ -62,6 +62,7 @@ class Children:
         self._processes = processes
         self._find = find
         self._watched: dict[Component, tuple[ProcessIdentity, Command]] = {}
+        self._seen: dict[Component, ProcessIdentity] = {}
 
     def running(self) -> dict[Component, ProcessIdentity]:
         """What runs now."""
@@ -87,10 +88,16 @@ class Children:
 
     def check_all(self) -> None:
         """Return while every component runs, whoever started it; raises as `check`."""
-        running = self.running()
+        # Looking through all processes of the machine costs; those that were found tell for themselves.
+        if not all(self._is_alive(component) for component in Component):
+            self._seen = self.running()
         for component in Component:
-            if component not in running:
+            if component not in self._seen:
                 raise self._ended(component)
+
+    def _is_alive(self, component: Component) -> bool:
+        identity = self._seen.get(component)
+        return identity is not None and self._processes.alive(identity)
 
     def _ended(self, component: Component, command: str | None = None) -> StepFailedError:
         return StepFailedError(

@@ -22,7 +22,7 @@ def write(folder: Path, text: str) -> None:
 
 def test_defaults(tmp_path: Path) -> None:
     found = settings(tmp_path)
-    assert (found.jobs, found.timeout, found.progress, found.mirror) == (4, timedelta(minutes=30), "auto", None)
+    assert (found.jobs, found.timeout, found.progress, found.mirror) == (8, timedelta(minutes=30), "auto", None)
     assert found.tools == {}
     assert {one.origin for one in found.values} == {"default"}
 
