@@ -6,18 +6,21 @@ until each release is ready, so the others are measured twice: waiting as well, 
 task bench-charts                           40 small releases that this program makes
 task bench-charts -- --charts FOLDER        each NAME-VERSION.tgz of a folder, with FOLDER/values-NAME.yaml if there
   … --values ENTRY --root DIR              with the values that this Flux entry gives a chart of that name
+  … --provider kind                        on a real cluster, with pods that really start; needs its images
 task bench-charts -- --plan                 plan of a repository of 12 releases and 28 more objects
 task bench-charts -- --race 30 STACK        cold ups of a stack with every core busy: how many fail
 
-On Linux: clusters are embedded ones. helm, kubectl and bootstrap are those on PATH.
+On Linux: clusters are embedded ones unless told otherwise. helm, kubectl and bootstrap are those on PATH.
 """
 
 import argparse
 import contextlib
+import heapq
 import json
 import os
 import re
 import resource
+import socket
 import statistics
 import subprocess
 import sys
@@ -57,7 +60,7 @@ spec:
   selector: {matchLabels: {app: "{{ .Release.Name }}"}}
   template:
     metadata: {labels: {app: "{{ .Release.Name }}"}}
-    spec: {containers: [{name: app, image: app}]}
+    spec: {containers: [{name: app, image: "APP"}]}
 """
 
 
@@ -94,6 +97,23 @@ class Chart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Where:
+    """What the cluster is, and what runs there."""
+
+    provider: str
+    node: str
+    app: str
+    ports: tuple[int, int]
+
+    @property
+    def cluster(self) -> Mapping[str, object]:
+        """As a stack declares it."""
+        if self.provider == "kwok":
+            return {"provider": "kwok"}
+        return {"provider": "kind", "image": self.node, "ports": dict(zip(("http", "https"), self.ports, strict=True))}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Taken:
     """What a command took, its children's CPU with it, and the CPU of the cluster's processes meanwhile."""
 
@@ -110,7 +130,7 @@ def main() -> None:
     """Measure and print."""
     asked = _arguments()
     with tempfile.TemporaryDirectory(prefix="bench-charts-") as folder:
-        bench = Bench(Path(folder))
+        bench = Bench(Path(folder), _where(asked))
         if asked.race:
             bench.race(asked.race, asked.stack, asked.more)
         elif asked.plan:
@@ -121,12 +141,22 @@ def main() -> None:
             )
 
 
+def _where(asked: argparse.Namespace) -> Where:
+    ports = (free_port(), free_port())
+    return Where(provider=asked.provider, node=asked.node, app=asked.app, ports=ports)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--releases", type=int, default=40, help="how many small releases [40]")
     parser.add_argument("--charts", type=Path, help="a folder of chart archives, instead of small releases")
     parser.add_argument("--values", type=Path, metavar="ENTRY", help="the Flux entry whose values the charts get")
     parser.add_argument("--root", type=Path, metavar="DIR", help="what the paths in ENTRY are relative to")
+    parser.add_argument("--provider", choices=("kwok", "kind"), default="kwok", help="what the cluster is [kwok]")
+    parser.add_argument(
+        "--node", default="bootstrap-rig/node:v1.34.4", help="the image of kind's machines [%(default)s]"
+    )
+    parser.add_argument("--app", default="bootstrap-rig/http-echo:1.0.0", help="what pods run there [%(default)s]")
     parser.add_argument("--plan", action="store_true", help="measure plan alone")
     parser.add_argument("--race", type=int, default=0, metavar="ROUNDS", help="cold ups of STACK with every core busy")
     parser.add_argument("stack", nargs="?", default="dev")
@@ -137,15 +167,16 @@ def _arguments() -> argparse.Namespace:
 class Bench:
     """Everything under one folder, but the caches that programs keep for all."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, where: Where) -> None:
         self._folder = folder
+        self._where = where
         self._environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
 
     def small(self, count: int) -> Sequence[Chart]:
         """A chart of three objects, and so many releases of it."""
         path = self._folder / "chart"
         (path / "templates").mkdir(parents=True)
-        (path / "templates" / "all.yaml").write_text(TEMPLATE)
+        (path / "templates" / "all.yaml").write_text(TEMPLATE.replace("APP", self._where.app))
         (path / "values.yaml").write_text("greeting: hello\n")
         (path / "Chart.yaml").write_text("apiVersion: v2\nname: small\nversion: 0.1.0\n")
         return [Chart(name=f"app{number:02}", path=path) for number in range(count)]
@@ -252,7 +283,7 @@ class Bench:
             "apiVersion": "bootstrap.dev/v1",
             "kind": "Stack",
             "metadata": {"name": "measured"},
-            "cluster": {"provider": "kwok"},
+            "cluster": self._where.cluster,
             "emulator": False,
         }
         if charts:
@@ -353,6 +384,8 @@ class Bench:
         stack = str(self._stack(()))
         try:
             self._run(("bootstrap", "up", stack))
+            if self._where.provider == "kind":
+                self._run(("bootstrap", "load", self._where.app, "--stack", stack))
             yield Path(self._run(("bootstrap", "kubeconfig", stack)).stdout.strip())
         finally:
             self._run(("bootstrap", "down", stack))
@@ -394,6 +427,13 @@ def _config_map(name: str) -> object:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}}
 
 
+def free_port() -> int:
+    """One that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _write_folder(folder: Path, objects: Mapping[str, object]) -> None:
     """A folder for kustomize."""
     folder.mkdir(exist_ok=True)
@@ -403,20 +443,29 @@ def _write_folder(folder: Path, objects: Mapping[str, object]) -> None:
 
 
 def overhead(events: str, wall: float) -> str:
-    """How much longer a run took than its steps had to: the longest chain, or all on the threads there are."""
+    """How much longer a run took than its steps, as long as each took, on so many threads with nothing in between."""
     records = [json.loads(line) for line in events.splitlines()]
     [planned] = [one for one in records if one["type"] == "planned"]
     seconds = {one["step"]: one["seconds"] for one in records if one["type"] == "step_finished"}
-    chains: dict[str, float] = {}
-    for step in planned["steps"]:
-        chains[step["id"]] = seconds[step["id"]] + max((chains[need] for need in step["needs"]), default=0.0)
-    needed = max(*chains.values(), sum(seconds.values()) / JOBS)
+    needed = makespan({step["id"]: step["needs"] for step in planned["steps"]}, seconds)
     [finished] = [one for one in records if one["type"] == "run_finished"]
     ran = (datetime.fromisoformat(finished["at"]) - datetime.fromisoformat(planned["at"])).total_seconds()
     return (
         f"steps need {needed:.2f} s; from plan to end {ran:.2f} s: engine overhead {ran / needed - 1:.1%}; "
         f"before the plan {wall - ran:.2f} s"
     )
+
+
+def makespan(needs: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> float:
+    """When the last step ends that is started in this order, JOBS at once, as soon as those it needs have ended."""
+    now, waiting, running, over = 0.0, dict(needs), list[tuple[float, str]](), set[str]()
+    while waiting or running:
+        for step in [one for one, wanted in waiting.items() if over.issuperset(wanted)][: JOBS - len(running)]:
+            del waiting[step]
+            heapq.heappush(running, (now + seconds[step], step))
+        now, ended = heapq.heappop(running)
+        over.add(ended)
+    return now
 
 
 def _report(taken: Mapping[str, tuple[Taken, Taken]]) -> None:
