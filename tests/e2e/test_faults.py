@@ -15,6 +15,7 @@ import pytest
 
 from bootstrap.clusters.kwok.children import marked_processes
 from bootstrap.config.state import cache_folder
+from fakes.releases import ENTRY, Ended, ended, release, write_releases
 
 pytestmark = [
     pytest.mark.e2e,
@@ -57,28 +58,11 @@ spec:
       containers: [{name: hook, image: "example.invalid/hook:1"}]
 """,
 }
-SOURCE = {
-    "apiVersion": "source.toolkit.fluxcd.io/v1",
-    "kind": "GitRepository",
-    "metadata": {"name": "repo", "namespace": "flux-system"},
-    "spec": {"interval": "1h", "url": "https://git.example.com/repo.git"},
-}
 NOWHERE = {
     "apiVersion": "source.toolkit.fluxcd.io/v1",
     "kind": "HelmRepository",
     "metadata": {"name": "nowhere", "namespace": "flux-system"},
     "spec": {"interval": "1h", "url": "http://127.0.0.1:9"},
-}
-PART = {
-    "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
-    "kind": "Kustomization",
-    "metadata": {"name": "releases", "namespace": "flux-system"},
-    "spec": {
-        "interval": "1h",
-        "path": "./releases",
-        "prune": True,
-        "sourceRef": {"kind": "GitRepository", "name": "repo"},
-    },
 }
 STACK = {
     "apiVersion": "bootstrap.dev/v1",
@@ -86,7 +70,7 @@ STACK = {
     "metadata": {"name": "faults"},
     "cluster": {"provider": "kwok"},
     "emulator": False,
-    "source": {"root": ".", "path": "entry"},
+    "source": {"root": ".", "path": ENTRY},
 }
 _SCHEMA = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
 DEFINITION: Mapping[str, Any] = {
@@ -110,15 +94,6 @@ DEFINITION: Mapping[str, Any] = {
 SECONDS = 60
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """One `up`: how each step ended, and what was told of failures."""
-
-    code: int
-    steps: Mapping[str, str]
-    told: str
-
-
 @dataclass
 class Project:
     """A repository with a chart, and a cluster that its stack runs on."""
@@ -129,9 +104,8 @@ class Project:
         """The releases, by name, each with what its spec says beyond the usual."""
         for name, text in CHART.items():
             _write(self.folder / "chart" / name, text)
-        wanted = {name: _release(name, spec) for name, spec in releases.items()}
-        self._kustomization("releases", {**wanted, "nowhere": NOWHERE})
-        self._kustomization("entry", {"source": SOURCE, "releases": PART})
+        wanted = {name: release(name, "./chart", spec) for name, spec in releases.items()}
+        write_releases(self.folder, {**wanted, "nowhere": NOWHERE})
         _write(self.folder / "stack.yaml", json.dumps(STACK))
 
     def start(self) -> "subprocess.Popen[str]":
@@ -140,11 +114,7 @@ class Project:
     def end(self, process: "subprocess.Popen[str]") -> Ended:
         with process:
             _, told = process.communicate(timeout=SECONDS)
-        file = self.folder / "events"
-        events = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-        file.unlink(missing_ok=True)
-        steps = {one["step"]: one["status"] for one in events if one["type"] == "step_finished"}
-        return Ended(code=process.returncode, steps=steps, told=told)
+        return ended(process.returncode, self.folder / "events", told)
 
     def up(self) -> Ended:
         return self.end(self.start())
@@ -199,12 +169,6 @@ class Project:
             text=True,
         )
 
-    def _kustomization(self, folder: str, objects: Mapping[str, object]) -> None:
-        for name, one in objects.items():
-            _write(self.folder / folder / f"{name}.yaml", json.dumps(one))
-        resources = {"resources": [f"{name}.yaml" for name in objects]}
-        _write(self.folder / folder / "kustomization.yaml", json.dumps(resources))
-
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
@@ -219,52 +183,52 @@ def test_a_chart_that_cannot_be_had(project: Project) -> None:
     source = {"kind": "HelmRepository", "name": "nowhere", "namespace": "flux-system"}
     missing = {"chart": {"spec": {"chart": "gone", "version": "1.2.3", "sourceRef": source}}}
     project.declare(absent=missing, beside1={})
-    ended = project.up()
-    assert ended.code == 1
-    assert ended.steps["pull/absent/absent"] == "failed"
-    assert ended.steps["release/absent/absent"] == "skipped"
-    assert ended.steps["release/beside1/beside1"] == "done"
-    assert "cannot pull chart gone 1.2.3 of http://127.0.0.1:9" in ended.told
-    assert "Fix:   check address, name and version" in ended.told
+    seen = project.up()
+    assert seen.code == 1
+    assert seen.steps["pull/absent/absent"] == "failed"
+    assert seen.steps["release/absent/absent"] == "skipped"
+    assert seen.steps["release/beside1/beside1"] == "done"
+    assert "cannot pull chart gone 1.2.3 of http://127.0.0.1:9" in seen.told
+    assert "Fix:   check address, name and version" in seen.told
 
 
 def test_values_that_the_chart_refuses_are_told_first_and_the_others_go_on(project: Project) -> None:
     project.declare(typo={"values": {"message": 3}}, beside2={})
-    ended = project.up()
-    assert ended.code == 1
-    assert (ended.steps["release/typo/typo"], ended.steps["release/beside2/beside2"]) == ("failed", "done")
-    assert "release/typo/typo will fail" in ended.told, ended.told
-    assert "chart faulty 0.1.0 of typo/typo cannot be rendered" in ended.told
-    assert "Fix:   correct spec.values of typo/typo" in ended.told
+    seen = project.up()
+    assert seen.code == 1
+    assert (seen.steps["release/typo/typo"], seen.steps["release/beside2/beside2"]) == ("failed", "done")
+    assert "release/typo/typo will fail" in seen.told, seen.told
+    assert "chart faulty 0.1.0 of typo/typo cannot be rendered" in seen.told
+    assert "Fix:   correct spec.values of typo/typo" in seen.told
 
 
 def test_a_hook_that_fails(project: Project) -> None:
     project.declare(hooked={"values": {"impossible": True}}, beside3={})
-    ended = project.up()
-    assert ended.code == 1
-    assert (ended.steps["release/hooked/hooked"], ended.steps["release/beside3/beside3"]) == ("failed", "done")
-    assert "Job hooked/hooked" in ended.told
-    assert "DeadlineExceeded" in ended.told
-    assert "a hook of the chart failed" in ended.told
+    seen = project.up()
+    assert seen.code == 1
+    assert (seen.steps["release/hooked/hooked"], seen.steps["release/beside3/beside3"]) == ("failed", "done")
+    assert "Job hooked/hooked" in seen.told
+    assert "DeadlineExceeded" in seen.told
+    assert "a hook of the chart failed" in seen.told
 
 
 def test_a_name_that_someone_else_took(project: Project) -> None:
     project.inside("helm", "install", "taken", str(project.folder / "chart"), "-n", "taken", "--create-namespace")
     project.declare(taken={}, beside4={})
-    ended = project.up()
-    assert ended.code == 4
-    assert (ended.steps["release/taken/taken"], ended.steps["release/beside4/beside4"]) == ("failed", "done")
-    assert "release taken/taken is there and was not installed by this stack" in ended.told
-    assert "helm uninstall taken --namespace taken" in ended.told
+    seen = project.up()
+    assert seen.code == 4
+    assert (seen.steps["release/taken/taken"], seen.steps["release/beside4/beside4"]) == ("failed", "done")
+    assert "release taken/taken is there and was not installed by this stack" in seen.told
+    assert "helm uninstall taken --namespace taken" in seen.told
 
 
 def test_a_conversion_webhook_that_does_not_answer(project: Project) -> None:
     project.apply(DEFINITION)
     project.declare(converted={"values": {"thing": "v2"}}, beside6={})
-    ended = project.up()
-    assert ended.code == 1
-    assert (ended.steps["release/converted/converted"], ended.steps["release/beside6/beside6"]) == ("failed", "done")
-    assert "Fix:   the conversion webhook of example.com/v2, Kind=Thing does not answer" in ended.told
+    seen = project.up()
+    assert seen.code == 1
+    assert (seen.steps["release/converted/converted"], seen.steps["release/beside6/beside6"]) == ("failed", "done")
+    assert "Fix:   the conversion webhook of example.com/v2, Kind=Thing does not answer" in seen.told
 
 
 def test_a_definition_that_cannot_be_changed_so(project: Project) -> None:
@@ -273,23 +237,23 @@ def test_a_definition_that_cannot_be_changed_so(project: Project) -> None:
     [_, newer] = DEFINITION["spec"]["versions"]
     spec = {**DEFINITION["spec"], "versions": [{**newer, "storage": True}]}
     project.declare(dropped={"values": {"definition": {**DEFINITION, "spec": spec}}}, beside7={})
-    ended = project.up()
-    assert ended.code == 1
-    assert (ended.steps["crds/dropped/dropped"], ended.steps["release/dropped/dropped"]) == ("failed", "skipped")
-    assert ended.steps["release/beside7/beside7"] == "done"
-    assert "the API server rejects CustomResourceDefinition things.example.com" in ended.told
-    assert "must remain in spec.versions" in ended.told
-    assert "Fix:   objects may still be stored in that version" in ended.told
+    seen = project.up()
+    assert seen.code == 1
+    assert (seen.steps["crds/dropped/dropped"], seen.steps["release/dropped/dropped"]) == ("failed", "skipped")
+    assert seen.steps["release/beside7/beside7"] == "done"
+    assert "the API server rejects CustomResourceDefinition things.example.com" in seen.told
+    assert "must remain in spec.versions" in seen.told
+    assert "Fix:   objects may still be stored in that version" in seen.told
 
 
 def test_helm_killed_in_the_middle(project: Project) -> None:
     project.declare(killed={"values": {"impossible": True}}, beside5={})
     running = project.start()
     os.kill(project.helm_that_installs("killed"), signal.SIGKILL)
-    ended = project.end(running)
-    assert ended.code == 1
-    assert (ended.steps["release/killed/killed"], ended.steps["release/beside5/beside5"]) == ("failed", "done")
-    assert "release killed/killed" in ended.told
+    seen = project.end(running)
+    assert seen.code == 1
+    assert (seen.steps["release/killed/killed"], seen.steps["release/beside5/beside5"]) == ("failed", "done")
+    assert "release killed/killed" in seen.told
     project.declare(killed={}, beside5={})
     again = project.up()
     assert (again.code, again.steps["release/killed/killed"]) == (0, "done")
@@ -302,31 +266,15 @@ def test_an_api_server_that_hangs(project: Project) -> None:
     server, began = project.api_server, time.monotonic()
     os.kill(server, signal.SIGSTOP)
     try:
-        ended = project.end(running)
+        seen = project.end(running)
     finally:
         os.kill(server, signal.SIGCONT)
     assert time.monotonic() - began < 45
-    assert (ended.code, ended.steps["release/hung/hung"]) == (1, "failed")
-    assert "hung/hung" in ended.told
-    assert "does not answer" in ended.told
+    assert (seen.code, seen.steps["release/hung/hung"]) == (1, "failed")
+    assert "hung/hung" in seen.told
+    assert "does not answer" in seen.told
     project.declare(hung={})
     assert project.up().code == 0
-
-
-def _release(name: str, spec: Mapping[str, Any]) -> object:
-    source = {"kind": "GitRepository", "name": "repo", "namespace": "flux-system"}
-    return {
-        "apiVersion": "helm.toolkit.fluxcd.io/v2",
-        "kind": "HelmRelease",
-        "metadata": {"name": name, "namespace": name},
-        "spec": {
-            "interval": "1h",
-            "timeout": "20s",
-            "chart": {"spec": {"chart": "./chart", "sourceRef": source}},
-            "install": {"createNamespace": True},
-            **spec,
-        },
-    }
 
 
 def _write(file: Path, text: str) -> None:
