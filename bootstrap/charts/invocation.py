@@ -71,7 +71,7 @@ class Invocation:
             *(self._helm.dialect.forced if release.force else self._helm.dialect.install),
             *post,
             recorded=True,
-            environment=environment,
+            environment={**environment, **self._own},
         )
 
     def other(self, verb: str, release: Release, target: Target, *options: str) -> Command:
@@ -80,7 +80,13 @@ class Invocation:
             *(verb, release.release_name, *_where(release, target)),
             *("--timeout", _seconds(release.timeout, target), *options),
             recorded=True,
+            environment=self._own,
         )
+
+    @property
+    def _own(self) -> Mapping[str, str]:
+        """What helm notes of a cluster: by its address, which the next cluster may have too; nothing of it in HOME."""
+        return {"KUBECACHEDIR": str(self._folder / "discovery")}
 
     def _values_file(self, release: Release, target: Target) -> Path:
         """Values go by file: argv is seen by all users, and the command shown on failure can be pasted."""
@@ -95,8 +101,8 @@ def limit_of(release: Release, *, upgrade: bool) -> timedelta:
 
 
 def _options(release: Release) -> Iterator[str]:
+    # Never --create-namespace: it is there already, and helm would read the API's whole description to make it again.
     chosen: Mapping[str, bool] = {
-        "--create-namespace": release.create_namespace,
         "--no-hooks": release.disable_hooks,
         "--disable-openapi-validation": release.disable_openapi_validation,
         "--skip-schema-validation": release.disable_schema_validation,

@@ -7,6 +7,7 @@ It ends when it is told to, or when FOLDER no longer says that it is wanted.
 
 import dataclasses
 import json
+import os
 import re
 import signal
 import sys
@@ -130,7 +131,9 @@ class Keeper:
         known = ("--kubeconfig", forward.kubeconfig, "--namespace", forward.namespace)
         # Any port: the one that is promised is the relay's, and stays its own.
         asked = ("port-forward", "--address", LOOPBACK, f"pod/{pod.name}", f":{pod.port}")
-        return Command(argv=(forward.kubectl, *known, *asked), recorded=True)
+        # What kubectl notes of a cluster by its address, which the next cluster may have too, goes with the stack.
+        env = {**os.environ, "KUBECACHEDIR": str(self._folder.discovery)}
+        return Command(argv=(forward.kubectl, *known, *asked), env=env, recorded=True)
 
     def _lost(self, why: str, cancel: CancelToken) -> None:
         self._tell(why)

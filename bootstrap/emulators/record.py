@@ -111,6 +111,7 @@ class ForwardFolder:
         self.kubectl = self._folder / "kubectl.json"
         """The program that forwards, a child of the keeper."""
         self.kubectl_log = self._folder / "kubectl.log"
+        self.discovery = self._folder / "discovery"
 
     @property
     def is_used(self) -> bool:

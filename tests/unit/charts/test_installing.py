@@ -289,6 +289,17 @@ def test_failures_say_what_to_do(stage: Stage, token: CancelToken, words: str, f
     assert (told.value.command or "").startswith("/bin/helm upgrade --install app")
 
 
+def test_its_namespace_is_there_before_helm_and_what_helm_notes_stays_with_the_stack(
+    stage: Stage, token: CancelToken
+) -> None:
+    stage.install(token, create_namespace=True)
+    [upgrade] = stage.upgrades()
+    assert "--create-namespace" not in upgrade.argv
+    assert stage.api.objects["/api/v1/namespaces/web"]["metadata"]["labels"] == {"bootstrap.dev/owner": "state"}
+    assert upgrade.env is not None
+    assert Path(upgrade.env["KUBECACHEDIR"]).is_relative_to(stage.folder / "state")
+
+
 def test_retries(stage: Stage, token: CancelToken) -> None:
     stage.outcomes = [failed(1, "Error: no"), failed(1, "Error: no")]
     assert stage.install(token, retries=2) == "installed, app 1.0.0"
