@@ -8,8 +8,10 @@ from bootstrap.clusters.ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.stack import ClusterSpec
 
-# The last k3s release of each minor when k3d 5.8.3 was current or later.
+# k3s releases of each minor, from when k3d 5.8.3 was current or later.
 IMAGES = {
+    "1.36": "docker.io/rancher/k3s:v1.36.2-k3s1",
+    "1.35": "docker.io/rancher/k3s:v1.35.5-k3s1",
     "1.34": "docker.io/rancher/k3s:v1.34.1-k3s1",
     "1.33": "docker.io/rancher/k3s:v1.33.5-k3s1",
     "1.32": "docker.io/rancher/k3s:v1.32.9-k3s1",
