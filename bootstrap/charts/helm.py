@@ -110,7 +110,7 @@ class Helm:
             "HELM_BURST_LIMIT": "400",
             # It ends before its garbage is worth collecting, unless a chart is huge.
             "GOGC": "off",
-            "GOMEMLIMIT": "512MiB",
+            "GOMEMLIMIT": "256MiB",
         }
 
     @property
