@@ -110,7 +110,7 @@ class MachineCluster:
             if machines and (foreign := self._foreign(client, machines)):
                 raise RefusedError(f"the cluster {self._tool.cluster} is not ours: {foreign}", fix=self._removal())
             self._remove_machines(client, cancel, say)
-            self._docker.remove_network(client)
+            self._docker.remove_network(client, cancel)
         if self._state.cluster.exists():
             shutil.rmtree(self._state.cluster)
         self._state.kubeconfig.unlink(missing_ok=True)

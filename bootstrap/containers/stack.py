@@ -4,7 +4,7 @@ import contextlib
 import secrets
 import shlex
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _ANSWER_SECONDS = 60.0
 """A busy engine takes its time to start or remove a container."""
+_LOOKS, _LOOK_AGAIN_SECONDS = 4, 0.5
+"""What an engine was asked for by a run that was killed is there soon, or never."""
 _MAKING = threading.Lock()
 
 
@@ -102,30 +104,62 @@ class StackOnDocker:
                 evidence=[f"{one.short_id}: labels {_labels(one.attrs)}" for one in foreign],
                 fix=f"give this one a name of its own: --name N; or, if nobody needs it: docker network rm {self.name}",
             )
-        return found[0] if found else None
+        return min(found, key=_age, default=None)
 
     def ensure_network(self, client: "DockerClient") -> "Network":
         """The stack's network, made when there is none: the mark that exists before anything else does."""
         # Cluster and emulator start at once, and an engine makes a second network of the same name without a word.
         with _MAKING:
-            return self.network(client) or self._made(client)
+            kept = self.network(client) or self._made(client)
+            # An engine carries out what a run asked for that was killed meanwhile; and of two, nothing can join either.
+            while len(found := self._of_its_name(client)) > 1:
+                kept = min(found, key=_age)
+                for one in found:
+                    if one.id != kept.id:
+                        _remove(one)
+            return kept
 
     def _made(self, client: "DockerClient") -> "Network":
         expires = {} if self.lease is None else {EXPIRES_LABEL: self.lease.expires.isoformat()}
         write_whole(self._state.folder / "engine", f"{engine_address(self.environment)}\n".encode())
-        return client.networks.create(self.name, driver="bridge", labels={**self.labels(), **expires})
+        self._is_made().unlink(missing_ok=True)
+        made = client.networks.create(self.name, driver="bridge", labels={**self.labels(), **expires})
+        write_whole(self._is_made(), f"{made.id}\n".encode())
+        return made
 
-    def remove_network(self, client: "DockerClient") -> None:
-        """Remove it once nothing of anybody is on it; fine when it is gone, or another run is removing it."""
+    def remove_network(self, client: "DockerClient", cancel: CancelToken) -> None:
+        """Remove it once nothing of anybody is on it; fine when it is gone, or another run is removing it.
+
+        Raises:
+            RefusedError: there is one of its name that we did not make.
+        """
+        # Asked for, by a run that was killed before it was told: the engine may be about to make it.
+        began = (self._state.folder / "engine").exists() and not self._is_made().exists()
+        looks = _LOOKS if began else 1
+        for look in range(looks):
+            if look:
+                cancel.sleep(_LOOK_AGAIN_SECONDS)
+            with _MAKING:
+                self.network(client)  # refuses what is not ours
+                for one in self._of_its_name(client):
+                    if not one.attrs.get("Containers"):
+                        _remove(one)
+
+    def _of_its_name(self, client: "DockerClient") -> "Sequence[Network]":
+        """With who is on each of them."""
         from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
 
-        with _MAKING, contextlib.suppress(NotFound):
-            network = self.network(client)
-            if network is None:
-                return
-            network.reload()
-            if not network.attrs.get("Containers"):
-                network.remove()
+        found: list[Network] = []
+        for one in client.networks.list(names=[self.name]):
+            if one.name == self.name:
+                with contextlib.suppress(NotFound):  # another run is removing it
+                    one.reload()
+                    found.append(one)
+        return found
+
+    def _is_made(self) -> Path:
+        """There when the engine has said that the network is made."""
+        return self._state.folder / "network"
 
     def adopt_network(self, client: "DockerClient") -> None:
         """Become the owner of this stack's network whose state folder was lost; fine where there is none.
@@ -210,6 +244,18 @@ def refused(error: Exception) -> RefusedError:
     """The engine's own words as an error of ours."""
     told = str(getattr(error, "explanation", None) or error)
     return RefusedError("the Docker engine cannot be used", evidence=told.splitlines()[:5], fix="run: bootstrap doctor")
+
+
+def _age(network: "Network") -> str:
+    """The oldest first; the engine tells moments in one form."""
+    return str(network.attrs.get("Created", ""))
+
+
+def _remove(network: "Network") -> None:
+    from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
+
+    with contextlib.suppress(NotFound):
+        network.remove()
 
 
 def _labels(attrs: Mapping[str, Any]) -> Mapping[str, str]:

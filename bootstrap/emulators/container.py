@@ -114,7 +114,7 @@ class ContainerEmulator:
                 say(f"removing the container {self._name}")
                 self._remove(client, container, cancel)
             self._forget_contents(client, cancel)
-            self._docker.remove_network(client)
+            self._docker.remove_network(client, cancel)
         self._folder.remove()
 
     def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
@@ -133,7 +133,7 @@ class ContainerEmulator:
                 self._remove_keeping(client, container, cancel)
             if self._folder.kept() is None:
                 self._forget_contents(client, cancel)
-            self._docker.remove_network(client)
+            self._docker.remove_network(client, cancel)
         return f"its data in the volume {self._name}" if self._folder.kept() is not None else ""
 
     def _container(self, client: "DockerClient") -> "Container | None":

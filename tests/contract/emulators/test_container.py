@@ -296,6 +296,19 @@ def test_after_a_kill_at_any_moment_up_makes_it_good_and_delete_leaves_nothing(
     assert left(docker, client) == []
 
 
+def test_a_network_that_a_killed_run_asked_for_too_is_taken_away(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    """Nothing can join either of two by name; the engine makes the second without a word."""
+    first, second = (client.networks.create(docker.name, labels=docker.labels()) for _ in range(2))
+    assert make().up(cancel, quiet).incarnation
+    assert [one.id for one in client.networks.list(names=[docker.name])] == [first.id]
+    client.networks.create(docker.name, labels=docker.labels())
+    make().delete(cancel, quiet)
+    assert left(docker, client) == []
+    assert second.id != first.id
+
+
 def test_kept_data_is_gone_on_with_and_only_what_ended_in_order_is_kept(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
