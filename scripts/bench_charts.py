@@ -20,7 +20,6 @@ import json
 import os
 import re
 import resource
-import socket
 import statistics
 import subprocess
 import sys
@@ -38,6 +37,7 @@ import yaml
 
 from bootstrap.api import load_repo
 from bootstrap.clusters.kwok.children import marked_processes
+from bootstrap.engine.sockets import free_port
 from bootstrap.flux.scalars import load_all
 from bootstrap.plan.emulator import chart_name
 
@@ -142,7 +142,7 @@ def main() -> None:
 
 
 def _where(asked: argparse.Namespace) -> Where:
-    ports = (free_port(), free_port())
+    ports = (free_port() or 0, free_port() or 0)
     return Where(provider=asked.provider, node=asked.node, app=asked.app, ports=ports)
 
 
@@ -342,9 +342,8 @@ class Bench:
             for chart in charts
         ]
         file = self._folder / f"helmfile-{wait}.yaml"
-        file.write_text(
-            yaml.safe_dump({"helmDefaults": {"wait": wait}, "releases": releases})
-        )  # it looks for keys at the beginning of lines
+        # Not JSON: it looks for keys at the beginning of lines.
+        file.write_text(yaml.safe_dump({"helmDefaults": {"wait": wait}, "releases": releases}))
         return file
 
     @property
@@ -425,13 +424,6 @@ def _cluster_cpu(state: Path) -> float:
 
 def _config_map(name: str) -> object:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}}
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _write_folder(folder: Path, objects: Mapping[str, object]) -> None:

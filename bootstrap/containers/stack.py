@@ -96,6 +96,10 @@ class StackOnDocker:
         Raises:
             RefusedError: there is one of its name that we did not make.
         """
+        return next(iter(self._networks(client)), None)
+
+    def _networks(self, client: "DockerClient") -> "Sequence[Network]":
+        """Those of its name, which an engine may have several of; the oldest first. Raises as `network`."""
         found = [one for one in client.networks.list(names=[self.name]) if one.name == self.name]
         foreign = [one for one in found if not self.is_ours(_labels(one.attrs))]
         if foreign:
@@ -104,28 +108,26 @@ class StackOnDocker:
                 evidence=[f"{one.short_id}: labels {_labels(one.attrs)}" for one in foreign],
                 fix=f"give this one a name of its own: --name N; or, if nobody needs it: docker network rm {self.name}",
             )
-        return min(found, key=_age, default=None)
+        return sorted(found, key=_age)
 
     def ensure_network(self, client: "DockerClient") -> "Network":
         """The stack's network, made when there is none: the mark that exists before anything else does."""
         # Cluster and emulator start at once, and an engine makes a second network of the same name without a word.
         with _MAKING:
-            kept = self.network(client) or self._made(client)
+            if not self._networks(client):
+                self._made(client)
             # An engine carries out what a run asked for that was killed meanwhile; and of two, nothing can join either.
-            while len(found := self._of_its_name(client)) > 1:
-                kept = min(found, key=_age)
-                for one in found:
-                    if one.id != kept.id:
-                        _remove(one)
+            kept, *others = self._networks(client)
+            for one in others:
+                _remove(one)
+            write_whole(self._is_made(), f"{kept.id}\n".encode())
             return kept
 
-    def _made(self, client: "DockerClient") -> "Network":
+    def _made(self, client: "DockerClient") -> None:
         expires = {} if self.lease is None else {EXPIRES_LABEL: self.lease.expires.isoformat()}
         write_whole(self._state.folder / "engine", f"{engine_address(self.environment)}\n".encode())
         self._is_made().unlink(missing_ok=True)
-        made = client.networks.create(self.name, driver="bridge", labels={**self.labels(), **expires})
-        write_whole(self._is_made(), f"{made.id}\n".encode())
-        return made
+        client.networks.create(self.name, driver="bridge", labels={**self.labels(), **expires})
 
     def remove_network(self, client: "DockerClient", cancel: CancelToken) -> None:
         """Remove it once nothing of anybody is on it; fine when it is gone, or another run is removing it.
@@ -140,25 +142,11 @@ class StackOnDocker:
             if look:
                 cancel.sleep(_LOOK_AGAIN_SECONDS)
             with _MAKING:
-                self.network(client)  # refuses what is not ours
-                for one in self._of_its_name(client):
-                    if not one.attrs.get("Containers"):
-                        _remove(one)
-
-    def _of_its_name(self, client: "DockerClient") -> "Sequence[Network]":
-        """With who is on each of them."""
-        from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
-
-        found: list[Network] = []
-        for one in client.networks.list(names=[self.name]):
-            if one.name == self.name:
-                with contextlib.suppress(NotFound):  # another run is removing it
-                    one.reload()
-                    found.append(one)
-        return found
+                for one in self._networks(client):
+                    _remove(one, unless_used=True)
 
     def _is_made(self) -> Path:
-        """There when the engine has said that the network is made."""
+        """There once a run has seen the network that it, or one before it, asked for."""
         return self._state.folder / "network"
 
     def adopt_network(self, client: "DockerClient") -> None:
@@ -251,11 +239,13 @@ def _age(network: "Network") -> str:
     return str(network.attrs.get("Created", ""))
 
 
-def _remove(network: "Network") -> None:
+def _remove(network: "Network", *, unless_used: bool = False) -> None:
     from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
 
-    with contextlib.suppress(NotFound):
-        network.remove()
+    with contextlib.suppress(NotFound):  # another run is removing it
+        network.reload()
+        if not (unless_used and network.attrs.get("Containers")):
+            network.remove()
 
 
 def _labels(attrs: Mapping[str, Any]) -> Mapping[str, str]:
