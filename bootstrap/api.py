@@ -10,14 +10,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.config.state import cache_folder
 from bootstrap.errors import BootstrapError
 from bootstrap.flux.entry import source_of
-from bootstrap.kube.reading import read_source
+from bootstrap.kube.repository_reader import read_source
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
-from bootstrap.process import SystemProcesses
-from bootstrap.toolchain.resolve import Toolchain, ToolchainSettings
+from bootstrap.state.paths import cache_folder
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
+from bootstrap.toolchain.find import Toolchain, ToolchainSettings
 
 __all__ = ["BootstrapError", "FluxRepo", "Kustomization", "Note", "Release", "load_repo"]
 

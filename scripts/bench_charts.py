@@ -36,10 +36,10 @@ from typing import Any
 import yaml
 
 from bootstrap.api import load_repo
-from bootstrap.clusters.kwok.children import marked_processes
-from bootstrap.engine.sockets import free_port
-from bootstrap.flux.scalars import load_all
+from bootstrap.clusters.kwok.component_processes import marked_processes
 from bootstrap.plan.emulator import chart_name
+from bootstrap.system.sockets import free_port
+from bootstrap.yamltext.kubernetes import load_all
 
 JOBS = 8
 """Steps that up performs at once unless told otherwise."""

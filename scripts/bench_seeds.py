@@ -19,13 +19,13 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.endpoint import empty
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
-from bootstrap.process import SystemProcesses
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
 
 ROLE = "arn:aws:iam::000000000000:role/bench"
 TAG = "bootstrap.dev/owner"

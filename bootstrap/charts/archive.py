@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.charts.ignore import Ignore
+from bootstrap.charts.helmignore import Ignore
 from bootstrap.errors import InvalidError, Place, Problem
-from bootstrap.flux.scalars import YamlError, load
+from bootstrap.yamltext.kubernetes import YamlError, load
 
 _CHART_FILE = "Chart.yaml"
 

@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
-from bootstrap.charts.documents import HOOK
-from bootstrap.charts.records import revisions
-from bootstrap.clock import CancelToken
+from bootstrap.charts.release_history import revisions
+from bootstrap.charts.rendered_objects import HOOK
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.api import FIELD_MANAGER, ApiRefusedError, KubeApi
-from bootstrap.kube.established import wait_established
+from bootstrap.kube.crd_wait import wait_established
 from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ref_of
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Release
+from bootstrap.system.clock import CancelToken
 
 CRD = "CustomResourceDefinition"
 _HELM = "helm"

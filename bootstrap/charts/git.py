@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bootstrap.charts.semver import RangeError, newest_in
-from bootstrap.clock import CancelToken
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.kustomize import clean_environment
 from bootstrap.model.release import GitChart
-from bootstrap.process import Command, CommandFailedError, Processes
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command, CommandFailedError, Processes
 
 _SECONDS = 300.0
 _PASSED = ("SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_ASKPASS", "XDG_CONFIG_HOME")

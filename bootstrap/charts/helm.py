@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.ports import Programs
 from bootstrap.kube.kustomize import clean_environment
-from bootstrap.process import Command, Finished, Processes
+from bootstrap.ports import Programs
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command, Finished, Processes
 
 _GRACE_SECONDS = 4.0
 

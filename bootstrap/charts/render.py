@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bootstrap.charts.documents import Rendered, UnreadableTemplateError, classified, split
+from bootstrap.charts.cache import StoredChart
 from bootstrap.charts.helm import Helm
-from bootstrap.charts.postrender import PostRendering, post_renderer
-from bootstrap.charts.store import StoredChart
-from bootstrap.clock import CancelToken
-from bootstrap.engine.files import write_whole
+from bootstrap.charts.post_render import PostRendering, post_renderer
+from bootstrap.charts.rendered_objects import Rendered, UnreadableTemplateError, classified, split
 from bootstrap.errors import StepFailedError
-from bootstrap.kube.convert import Converter
+from bootstrap.kube.kubectl_yaml import Converter
 from bootstrap.model.release import Release
-from bootstrap.process import CommandFailedError
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.files import write_whole
+from bootstrap.system.processes import CommandFailedError
 
 _SECONDS = 120.0
 _PART_LENGTH = 20

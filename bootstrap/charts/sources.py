@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.charts.archive import ChartFiles, Dependency, read_archive, read_folder
+from bootstrap.charts.cache import ChartStore, StoredChart
 from bootstrap.charts.git import fetch_chart
 from bootstrap.charts.helm import Helm
-from bootstrap.charts.lock import ChartLock, LockedChart, lock_key, read_lock, write_lock
-from bootstrap.charts.store import ChartStore, StoredChart
-from bootstrap.clock import CancelToken
+from bootstrap.charts.lockfile import ChartLock, LockedChart, lock_key, read_lock, write_lock
 from bootstrap.errors import InvalidError, Place, Problem, StepFailedError
-from bootstrap.flux.scalars import YamlError, load
 from bootstrap.model.event import Say
 from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, Release, RepositoryChart, UnknownChart
-from bootstrap.process import CommandFailedError, Processes
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import CommandFailedError, Processes
+from bootstrap.yamltext.kubernetes import YamlError, load
 
 _SECONDS = 300.0
 _LOOPBACK = ("oci://127.0.0.1", "oci://localhost", "oci://[::1]")

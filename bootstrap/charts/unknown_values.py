@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.charts.archive import ChartFiles, read_archive
-from bootstrap.config.documents import nearest
-from bootstrap.flux.scalars import YamlError, load
+from bootstrap.yamltext.kubernetes import YamlError, load
+from bootstrap.yamltext.positions import nearest
 
 _TAKES_ALL = (
     r"(?:toYaml|toJson|tpl|range|with|include|merge\w*|mustMerge\w*|deepCopy|omit|pick)\b[^}}]*\.{key}\b|\"{key}\""

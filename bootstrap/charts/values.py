@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bootstrap.clock import CancelToken
 from bootstrap.errors import StepFailedError
 from bootstrap.flux.values import ValuesError, merged
 from bootstrap.kube.api import KubeApi
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in
 from bootstrap.model.release import Release, ValuesFrom
+from bootstrap.system.clock import CancelToken
 
 
 def effective_values(release: Release, api: KubeApi, cancel: CancelToken) -> Mapping[str, Any]:

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 from bootstrap.cli.machine import new_token
 from bootstrap.cli.options import typed
 from bootstrap.cli.running import interruptible
-from bootstrap.cli.wiring import open_remembered
-from bootstrap.clock import CancelToken
+from bootstrap.cli.session import open_remembered
 from bootstrap.config.settings import Settings
-from bootstrap.config.state import state_folder
 from bootstrap.engine.flow import down
-from bootstrap.engine.held import HeldStack, abandoned, discard, held_stacks, is_over
-from bootstrap.engine.lease import read_lease
-from bootstrap.engine.orphans import orphans
 from bootstrap.engine.platform import RunOptions
 from bootstrap.errors import BootstrapError, RefusedError
 from bootstrap.model.event import Event, Say, StepFinished
 from bootstrap.model.lease import Collected
-from bootstrap.process import ProcessIdentity, SystemProcesses
+from bootstrap.state.lease import read_lease
+from bootstrap.state.orphans import orphans
+from bootstrap.state.paths import state_folder
+from bootstrap.state.stacks import HeldStack, abandoned, discard, held_stacks, is_over
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import ProcessIdentity, SystemProcesses
 
 if TYPE_CHECKING:  # the docker library loads slowly
-    from bootstrap.containers.marks import Mark
+    from bootstrap.docker.labels import Mark
 
 _GRACE_SECONDS = 10.0
 
@@ -145,8 +145,8 @@ def _discard(held: HeldStack, cancel: CancelToken) -> None:
 
 
 def _take_marked(mark: "Mark", cancel: CancelToken) -> None:
-    from bootstrap.containers.marks import marks, remove_marked  # noqa: PLC0415
-    from bootstrap.containers.stack import opened_engine  # noqa: PLC0415 - the docker library loads slowly
+    from bootstrap.docker.labels import marks, remove_marked  # noqa: PLC0415
+    from bootstrap.docker.stack_resources import opened_engine  # noqa: PLC0415 - the docker library loads slowly
 
     with opened_engine(os.environ) as client:
         now = next((one for one in marks(client) if one.owner == mark.owner), None)
@@ -161,9 +161,9 @@ def marked_on_engine() -> Mapping[str, "Mark"]:
     Raises:
         RefusedError: one is named, and does not answer.
     """
-    from bootstrap.containers.engine import is_pointed_at  # noqa: PLC0415 - the docker library loads slowly
-    from bootstrap.containers.marks import marks  # noqa: PLC0415
-    from bootstrap.containers.stack import opened_engine  # noqa: PLC0415
+    from bootstrap.docker.engine import is_pointed_at  # noqa: PLC0415 - the docker library loads slowly
+    from bootstrap.docker.labels import marks  # noqa: PLC0415
+    from bootstrap.docker.stack_resources import opened_engine  # noqa: PLC0415
 
     if not is_pointed_at(os.environ):
         return {}

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from bootstrap.cli.options import StackOptions, TellOptions
 from bootstrap.cli.running import running, told_on_stderr
-from bootstrap.cli.wiring import Opened, open_remembered, open_stack
-from bootstrap.clock import CancelToken
+from bootstrap.cli.session import Opened, open_remembered, open_stack
 from bootstrap.config.find import DEFAULT_STACK, StackNotFoundError
 from bootstrap.config.flags import Overrides, SettingFlags
 from bootstrap.config.settings import Settings
 from bootstrap.config.stack import load_stack
-from bootstrap.config.state import state_folder, state_paths
 from bootstrap.engine.flow import down
-from bootstrap.engine.held import HeldStack, held_stacks, of_project
 from bootstrap.errors import BootstrapError, CancelledError, InvalidError, UsageError
+from bootstrap.state.paths import state_folder, state_paths
+from bootstrap.state.stacks import HeldStack, held_stacks, of_project
+from bootstrap.system.clock import CancelToken
 
 
 def open_to_end(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Opened:

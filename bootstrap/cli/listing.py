@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from bootstrap.cli.collecting import marked_on_engine
 from bootstrap.cli.machine import new_token
 from bootstrap.cli.running import interruptible
-from bootstrap.cli.wiring import open_remembered
-from bootstrap.clock import CancelToken
-from bootstrap.config.state import state_folder
-from bootstrap.containers.marks import WITHOUT_END
-from bootstrap.engine.held import HeldStack, held_stacks
+from bootstrap.cli.session import open_remembered
+from bootstrap.docker.labels import WITHOUT_END
 from bootstrap.errors import BootstrapError, RefusedError
 from bootstrap.model.observed import TargetState
 from bootstrap.model.status import StackLine
+from bootstrap.state.paths import state_folder
+from bootstrap.state.stacks import HeldStack, held_stacks
+from bootstrap.system.clock import CancelToken
 
 if TYPE_CHECKING:  # the docker library loads slowly
-    from bootstrap.containers.marks import Mark
+    from bootstrap.docker.labels import Mark
 
 _LOOK_SECONDS = 20.0
 _AT_ONCE = 4

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bootstrap.cli.options import StackOptions, settings_of
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.config.settings import Settings
-from bootstrap.config.state import cache_folder, state_folder
 from bootstrap.model.check import Check
 from bootstrap.model.event import Say
 from bootstrap.model.stack import Provider
-from bootstrap.process import SystemProcesses
+from bootstrap.state.paths import cache_folder, state_folder
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
 from bootstrap.toolchain.doctor import Machine, examine, machine_probes
-from bootstrap.toolchain.resolve import Toolchain, ToolchainSettings
+from bootstrap.toolchain.find import Toolchain, ToolchainSettings
 from bootstrap.toolchain.table import EMBEDDED
 
 TOOLS_LOCK_FILE = "bootstrap.tools.lock"
@@ -38,7 +38,7 @@ def make_toolchain(settings: Settings, cancel: CancelToken, say: Say = lambda _t
 
 def examine_machine(options: StackOptions) -> tuple[Check, ...]:
     """Everything that `doctor` looks at."""
-    from bootstrap.containers.doctor import docker_probe  # noqa: PLC0415 - the docker library loads slowly
+    from bootstrap.docker.doctor import docker_probe  # noqa: PLC0415 - the docker library loads slowly
 
     machine = Machine(
         toolchain=make_toolchain(settings_of(options), new_token()),

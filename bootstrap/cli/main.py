@@ -56,8 +56,7 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        # `run` and the like are words of Python or of modules too: every command stands in cmd_NAME.
-        command: Any = importlib.import_module(f"bootstrap.cli.cmd_{cmd_name}").command
+        command: Any = importlib.import_module(f"bootstrap.cli.commands.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - the name of each command's object is a rule of ours
         return command
 
@@ -134,11 +133,11 @@ def _unforeseen(error: Exception, arguments: list[str]) -> ExitCode:
 
 def tell_error(error: BootstrapError, arguments: list[str]) -> None:
     """Tell what ended the command, as the last record where JSON lines were asked for."""
-    from bootstrap.clock import SystemClock  # noqa: PLC0415 - only when there is something to tell
     from bootstrap.console.choose import wants_json  # noqa: PLC0415
     from bootstrap.console.errors import error_text  # noqa: PLC0415
-    from bootstrap.console.records import error_record, line  # noqa: PLC0415
+    from bootstrap.console.json_lines import error_record, line  # noqa: PLC0415
     from bootstrap.console.stream import write_text  # noqa: PLC0415
+    from bootstrap.system.clock import SystemClock  # noqa: PLC0415 - only when there is something to tell
 
     for one in error.errors if isinstance(error, SeveralError) else (error,):
         if wants_json(arguments, os.environ):

@@ -11,30 +11,27 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol, TextIO
 
-from bootstrap.charts.lock import read_lock, write_lock
+from bootstrap.charts.lockfile import read_lock, write_lock
 from bootstrap.cli.machine import new_token
 from bootstrap.cli.options import StackOptions, TellOptions, settings_of, typed
-from bootstrap.cli.wiring import Opened, open_stack
-from bootstrap.clock import CancelToken
+from bootstrap.cli.session import Opened, open_stack
 from bootstrap.config.flags import SettingFlags
 from bootstrap.config.settings import Settings
-from bootstrap.config.state import create_state
 from bootstrap.console.choose import choose_renderer
-from bootstrap.console.logfile import LogRenderer, log_path
+from bootstrap.console.json_lines import JsonRenderer
+from bootstrap.console.log_file import LogRenderer, log_path
 from bootstrap.console.mask import SECRETS
-from bootstrap.console.records import JsonRenderer
-from bootstrap.console.rendered import Rendered
 from bootstrap.console.renderer import FanOut, Renderer
+from bootstrap.console.results.manifests import Rendered
 from bootstrap.console.stream import write_result, write_text
-from bootstrap.containers.stack import StackOnDocker
-from bootstrap.engine.bringing import fetch_programs, prepare_all
+from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.engine.diff import differences
-from bootstrap.engine.lock import hold
+from bootstrap.engine.obtain import fetch_programs, prepare_all
 from bootstrap.engine.planning import Planning, failures_of, lint_all, plan_up
 from bootstrap.engine.platform import PlanOptions, Platform, RunOptions
 from bootstrap.engine.status import read_status
 from bootstrap.errors import BootstrapError, ExitCode, RefusedError, raise_all
-from bootstrap.kube.difference import KubeDifferences, ObjectDifference
+from bootstrap.kube.dry_run import KubeDifferences, ObjectDifference
 from bootstrap.model.event import Emit
 from bootstrap.model.lease import Term
 from bootstrap.model.observed import TargetState
@@ -43,8 +40,11 @@ from bootstrap.model.stack import Provider
 from bootstrap.model.status import StatusReport
 from bootstrap.plan import ids
 from bootstrap.plan.ids import find_step
-from bootstrap.process import SystemProcesses
-from bootstrap.seeds.generated import generated_values
+from bootstrap.seeds.generated_secrets import generated_values
+from bootstrap.state.paths import create_state
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.filelock import hold
+from bootstrap.system.processes import SystemProcesses
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

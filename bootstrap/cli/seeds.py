@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootstrap.cli.options import StackOptions, name_option, output_option, typed
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.config.flags import Overrides
 from bootstrap.errors import RefusedError, UsageError
 from bootstrap.model.observed import EmulatorEndpoint
+from bootstrap.system.clock import CancelToken, SystemClock
 
 if TYPE_CHECKING:
     from bootstrap.engine.platform import Platform
+    from bootstrap.seeds.observe import Options
     from bootstrap.seeds.seeding import Seeding
-    from bootstrap.seeds.survey import Options
 
 _HASH_LENGTH = 10
 _Command = Callable[..., Any]
@@ -96,7 +96,7 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
         RefusedError: there is no emulator, or what answers did not prove to be one.
     """
     from bootstrap.cli.running import interruptible  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.engine.lock import hold  # noqa: PLC0415
+    from bootstrap.system.filelock import hold  # noqa: PLC0415
 
     cancel = CancelToken(SystemClock())
     with interruptible(cancel), contextlib.ExitStack() as stack:
@@ -112,7 +112,7 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
 def endpoint_of(options: SeedOptions) -> Iterator[tuple[EmulatorEndpoint, CancelToken]]:
     """The emulator alone, for what needs no fixtures."""
     from bootstrap.cli.running import interruptible  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.wiring import open_stack  # noqa: PLC0415
+    from bootstrap.cli.session import open_stack  # noqa: PLC0415
 
     cancel = CancelToken(SystemClock())
     with interruptible(cancel):
@@ -129,8 +129,8 @@ _Find = Callable[[CancelToken, bool], EmulatorEndpoint]
 
 def _alone(options: SeedOptions) -> "tuple[Seeding, Path, _Find]":
     """Without a stack: the owner is the folder's name and a hash of its path."""
-    from bootstrap.config.state import state_folder  # noqa: PLC0415
     from bootstrap.seeds.seeding import Seeding  # noqa: PLC0415
+    from bootstrap.state.paths import state_folder  # noqa: PLC0415
 
     paths = options.paths or (Path(),)
     folder = (paths[0] if paths[0].is_dir() else paths[0].parent).resolve()
@@ -145,7 +145,7 @@ def _alone(options: SeedOptions) -> "tuple[Seeding, Path, _Find]":
 def _of_stack(options: SeedOptions, cancel: CancelToken) -> "tuple[Seeding, Path, _Find]":
     from dataclasses import replace  # noqa: PLC0415
 
-    from bootstrap.cli.wiring import open_stack  # noqa: PLC0415
+    from bootstrap.cli.session import open_stack  # noqa: PLC0415
     from bootstrap.seeds.seeding import Seeding  # noqa: PLC0415
 
     overrides = Overrides(variables=options.variables, name=options.instance or "")
@@ -192,8 +192,8 @@ def _endpoint(url: str, cancel: CancelToken, writes: bool) -> EmulatorEndpoint: 
 def chosen(seed: SeedOptions, **flags: bool) -> "Options":
     """The flags of a verb as a value."""
     from bootstrap.seeds.model import ResourceId  # noqa: PLC0415
-    from bootstrap.seeds.registry import all_services  # noqa: PLC0415
-    from bootstrap.seeds.survey import Options  # noqa: PLC0415
+    from bootstrap.seeds.observe import Options  # noqa: PLC0415
+    from bootstrap.seeds.services.registry import all_services  # noqa: PLC0415
 
     for name in seed.services:
         if name not in all_services():

@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 
-from bootstrap.config.documents import ValuePath, path_text
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement, Provider, Stack
+from bootstrap.yamltext.positions import ValuePath, path_text
 
 PlaceOf = Callable[[ValuePath], Place]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, assert_never
 
-from bootstrap.config.documents import ValuePath, path_text, unknown_key
+from bootstrap.yamltext.positions import ValuePath, path_text, unknown_key
 
 _DURATION = r"([0-9]+h)?([0-9]+m)?([0-9]+s)?"
 _DURATION_PARTS = re.compile(r"(?=.)" + r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")

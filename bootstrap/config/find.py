@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from bootstrap.config.documents import nearest
 from bootstrap.errors import UsageError
+from bootstrap.yamltext.positions import nearest
 
 DEFAULT_STACK = "dev"
 _FOLDER = "stacks"

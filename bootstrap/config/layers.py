@@ -7,9 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bootstrap.config.documents import ValuePath, parse_documents, path_text
 from bootstrap.config.fields import Checker, Field, Kind, Section, Text, TextMap, Written
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
+from bootstrap.yamltext.positions import ValuePath, parse_documents, path_text
 
 _PART = re.compile(r'\.?(?:([^\W\d][\w-]*)|\["([^"]*)"\])')
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from bootstrap.config.documents import ValuePath, path_text
 from bootstrap.config.flags import Overrides
 from bootstrap.config.layers import Layer, Source, assignment, at_path
 from bootstrap.config.schema import STACK
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
+from bootstrap.yamltext.positions import ValuePath, path_text
 
 _SET = "BOOTSTRAP_SET_"
 _CHART_MIRROR = "BOOTSTRAP_CHART_MIRROR"

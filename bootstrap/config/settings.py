@@ -6,14 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bootstrap.config.documents import ValuePath, path_text, read_documents
 from bootstrap.config.fields import Choice, Duration, Field, Section, Text, TextMap, Whole, seconds_in
 from bootstrap.config.find import shown_path
 from bootstrap.config.flags import SettingFlags
 from bootstrap.config.layers import Layer, Source, Values, at_path, leaves, merge
-from bootstrap.config.shown import ShownValue, shown_values
-from bootstrap.config.state import settings_folder
+from bootstrap.config.origins import ShownValue, shown_values
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
+from bootstrap.state.paths import settings_folder
+from bootstrap.yamltext.positions import ValuePath, path_text, read_documents
 
 FILE_NAME = "config.yaml"
 _TOOL = "BOOTSTRAP_TOOL_"

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.config.conflicts import conflicts
-from bootstrap.config.documents import Document, ValuePath, read_documents
 from bootstrap.config.find import find_stack, shown_path
 from bootstrap.config.flags import Overrides
 from bootstrap.config.instance import instance_name
 from bootstrap.config.layers import Layer, Source, Values, merge
+from bootstrap.config.origins import ShownValue, shown_values
 from bootstrap.config.overrides import environment_layers, flag_layers, repository_layer, work_tree
 from bootstrap.config.schema import API_VERSION, STACK
-from bootstrap.config.shown import ShownValue, shown_values
-from bootstrap.config.values import Reading
+from bootstrap.config.stack_values import Reading
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
 from bootstrap.model.stack import Stack
+from bootstrap.yamltext.positions import Document, ValuePath, read_documents
 
 _LONGEST_NAME = 40
 

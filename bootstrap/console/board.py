@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from bootstrap.console.format import lasted, short_id, told_outcome
 from bootstrap.console.progress import Progress, StepState
-from bootstrap.console.words import lasted, short_id, told_outcome
 from bootstrap.model.event import Status
 from bootstrap.model.step import StepId
 

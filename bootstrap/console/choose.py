@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise, takewhile
 from typing import TextIO
 
-from bootstrap.clock import Clock
+from bootstrap.console.json_lines import JsonRenderer
 from bootstrap.console.mask import SECRETS, Masker
 from bootstrap.console.plain import PlainRenderer
 from bootstrap.console.quiet import QuietRenderer
-from bootstrap.console.records import JsonRenderer
 from bootstrap.console.renderer import Renderer
 from bootstrap.console.stream import ProgressSink
+from bootstrap.system.clock import Clock
 
 
 def choose_renderer(  # noqa: PLR0913 -- one place knows all that decides

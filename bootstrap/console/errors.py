@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bootstrap.console.words import counted, grouped, short_id
+from bootstrap.console.format import counted, grouped, short_id
 from bootstrap.errors import BootstrapError, InvalidError, Problem
 from bootstrap.model.step import StepId
 

@@ -4,11 +4,11 @@ import sys
 import threading
 from typing import TYPE_CHECKING, TextIO
 
-from bootstrap.clock import Clock
 from bootstrap.console.board import Line, board_lines, last_board, symbols_for
 from bootstrap.console.progress import Progress, ending, failures
 from bootstrap.console.stream import ProgressSink, printable
 from bootstrap.model.event import Event, Noted, RunFinished, RunStarted
+from bootstrap.system.clock import Clock
 
 if TYPE_CHECKING:  # rich loads slowly: only a run on a terminal needs it
     from rich.console import Console, Group

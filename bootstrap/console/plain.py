@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from bootstrap.console.format import lasted, short_id, stopwatch, told_outcome
 from bootstrap.console.progress import Progress, ending, failures
 from bootstrap.console.stream import Writer
-from bootstrap.console.words import lasted, short_id, stopwatch, told_outcome
 from bootstrap.model.event import (
     Event,
     Noted,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bootstrap.console.errors import failures_text
-from bootstrap.console.words import lasted, tally
+from bootstrap.console.format import lasted, tally
 from bootstrap.errors import BootstrapError
 from bootstrap.model.event import (
     Event,

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bootstrap.clock import Clock
-from bootstrap.containers.stack import StackOnDocker
-from bootstrap.emulators.chart import ChartEmulator
+from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.emulators.container import ContainerEmulator
 from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.endpoint import EndpointEmulator
-from bootstrap.emulators.former import GoneEmulator, MovedEmulator, left_placements
-from bootstrap.emulators.known import known_drivers
+from bootstrap.emulators.in_cluster import ChartEmulator
 from bootstrap.emulators.process import ProcessEmulator
-from bootstrap.engine.ports import Emulator, Programs
+from bootstrap.emulators.registry import known_drivers
+from bootstrap.emulators.relocation import GoneEmulator, MovedEmulator, left_placements
 from bootstrap.model.observed import EmulatorRelease
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths
-from bootstrap.process import Processes
+from bootstrap.ports import Emulator, Programs
+from bootstrap.system.clock import Clock
+from bootstrap.system.processes import Processes
 
 
 def driver_of(spec: EmulatorSpec) -> EmulatorDriver:

@@ -8,25 +8,32 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap.clock import CancelToken
-from bootstrap.containers.images import pull
-from bootstrap.containers.removal import remove_patiently
-from bootstrap.containers.stack import StackOnDocker
+from bootstrap.docker.images import pull
+from bootstrap.docker.removal import remove_patiently
+from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.emulators.address import Address
+from bootstrap.emulators.container_inspection import (
+    SPEC_LABEL,
+    exit_code,
+    explained,
+    last_lines,
+    published_port,
+    written_spec,
+)
 from bootstrap.emulators.driver import EmulatorDriver, ImageRecipe
 from bootstrap.emulators.endpoint import proven_endpoint
+from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
-from bootstrap.emulators.inspected import SPEC_LABEL, exit_code, explained, last_lines, published_port, written_spec
 from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
+from bootstrap.emulators.process_record import ContainerFolder
 from bootstrap.emulators.proof import Proven, prove_address
-from bootstrap.emulators.record import ContainerFolder
-from bootstrap.emulators.wire import NoAnswerError
-from bootstrap.engine.sockets import LOOPBACK
 from bootstrap.errors import BootstrapError, DeadlineError, InvalidError, Place, Problem, RefusedError, StepFailedError
 from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.stack import EmulatorSpec, StatePaths
-from bootstrap.process import Processes
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Processes
+from bootstrap.system.sockets import LOOPBACK
 
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it

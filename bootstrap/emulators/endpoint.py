@@ -1,14 +1,14 @@
 """Placement `endpoint`: an emulator that runs already, and stays."""
 
-from bootstrap.clock import CancelToken
 from bootstrap.emulators.address import Resolve, Trust
+from bootstrap.emulators.http_exchange import NoAnswerError, Request, exchange
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
 from bootstrap.emulators.proof import Proven, prove
-from bootstrap.emulators.wire import NoAnswerError, Request, exchange
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.stack import Driver, EmulatorSpec
+from bootstrap.system.clock import CancelToken
 
 _FAILED = 300
 

@@ -4,11 +4,11 @@ import json
 import uuid
 from typing import Any
 
-from bootstrap.clock import CancelToken
+from bootstrap.emulators.dummy_signature import signed
+from bootstrap.emulators.http_exchange import Request, exchange
 from bootstrap.emulators.proof import Proven
-from bootstrap.emulators.signing import signed
-from bootstrap.emulators.wire import Request, exchange
 from bootstrap.errors import StepFailedError
+from bootstrap.system.clock import CancelToken
 
 PARAMETER = "/bootstrap/incarnation"
 

@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from bootstrap.engine.files import write_whole
-from bootstrap.process import started_at
+from bootstrap.system.files import write_whole
+from bootstrap.system.processes import started_at
 
 
 def main() -> None:

@@ -2,11 +2,11 @@
 
 import threading
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.sockets import LOOPBACK, free_port, holder_of
 from bootstrap.errors import RefusedError
 from bootstrap.model.stack import EmulatorSpec
-from bootstrap.process import Processes
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Processes
+from bootstrap.system.sockets import LOOPBACK, free_port, holder_of
 
 DEFAULT_PORT = EmulatorSpec().first_port
 FIX = "end that program, or set emulator.port to another (0: any)"

@@ -6,21 +6,21 @@ import os
 import sys
 from pathlib import Path
 
-from bootstrap.clock import CancelToken, Clock
+from bootstrap.emulators.daemon import Resident, python_path
 from bootstrap.emulators.driver import EmulatorDriver, Launch, ProcessRecipe
 from bootstrap.emulators.endpoint import proven_endpoint
+from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
 from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
+from bootstrap.emulators.process_record import EmulatorFolder, Record
 from bootstrap.emulators.proof import Proven
-from bootstrap.emulators.record import EmulatorFolder, Record
-from bootstrap.emulators.resident import Resident, python_path
-from bootstrap.emulators.wire import NoAnswerError
-from bootstrap.engine.sockets import LOOPBACK, free_port
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError, StepFailedError
 from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.stack import EmulatorSpec, StatePaths
-from bootstrap.process import Command, Processes
+from bootstrap.system.clock import CancelToken, Clock
+from bootstrap.system.processes import Command, Processes
+from bootstrap.system.sockets import LOOPBACK, free_port
 
 START_SECONDS = 60.0
 _STARTS = 3

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from bootstrap.clock import CancelToken
 from bootstrap.emulators.address import Address, Resolve, Trust, permitted_addresses
 from bootstrap.emulators.driver import EmulatorDriver
-from bootstrap.emulators.known import known_drivers
-from bootstrap.emulators.signing import signed
-from bootstrap.emulators.wire import Answer, NoAnswerError, Request, exchange
+from bootstrap.emulators.dummy_signature import signed
+from bootstrap.emulators.http_exchange import Answer, NoAnswerError, Request, exchange
+from bootstrap.emulators.registry import known_drivers
 from bootstrap.errors import RefusedError
 from bootstrap.model.stack import Driver
+from bootstrap.system.clock import CancelToken
 
 _OK = 200
 _FIX = "start an emulator there, or give the endpoint of one"

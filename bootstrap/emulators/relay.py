@@ -6,9 +6,9 @@ import socketserver
 import threading
 from collections.abc import Callable
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.sockets import LOOPBACK
 from bootstrap.errors import DeadlineError
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.sockets import LOOPBACK
 
 _CHUNK = 1 << 16
 _POLL_SECONDS = 0.05

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from bootstrap.clock import CancelToken
 from bootstrap.engine.planning import Planning
 from bootstrap.errors import RefusedError
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.plan import ids
 from bootstrap.plan.units import cut
+from bootstrap.system.clock import CancelToken
 
 T = TypeVar("T")
 _MANAGER, _HELM = "bootstrap", "helm"

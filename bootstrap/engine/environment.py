@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bootstrap.clock import CancelToken
 from bootstrap.engine.platform import Platform
 from bootstrap.errors import RefusedError
+from bootstrap.system.clock import CancelToken
 
 _LOOK_SECONDS = 20.0
 

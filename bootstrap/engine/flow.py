@@ -5,17 +5,13 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from bootstrap.clock import CancelToken
 from bootstrap.config.find import DEFAULT_STACK
-from bootstrap.engine.bringing import fetch_programs, pull_all
 from bootstrap.engine.keeping import remember_provider, remove_state
-from bootstrap.engine.lease import read_lease, write_lease
-from bootstrap.engine.lock import hold
+from bootstrap.engine.obtain import fetch_programs, pull_all
 from bootstrap.engine.perform import BringCharts, Performer
 from bootstrap.engine.planning import Planning, plan_up, planned, wanted_now
 from bootstrap.engine.platform import PlanOptions, Platform, RunOptions
 from bootstrap.engine.recover import end_leftovers
-from bootstrap.engine.remembered import remember
 from bootstrap.engine.run import Report, Watch, run_plan
 from bootstrap.model.event import (
     Emit,
@@ -34,6 +30,10 @@ from bootstrap.model.step import EnsureCluster, Plan, PullChart
 from bootstrap.plan import ids
 from bootstrap.plan.select import before_charts
 from bootstrap.plan.teardown import build_teardown
+from bootstrap.state.lease import read_lease, write_lease
+from bootstrap.state.remembered_stack import remember
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.filelock import hold
 
 _COLLECT_SECONDS = 120.0
 _PULL_SECONDS = 60.0

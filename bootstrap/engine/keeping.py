@@ -3,8 +3,8 @@
 import contextlib
 import shutil
 
-from bootstrap.engine.files import write_whole
 from bootstrap.engine.platform import Platform
+from bootstrap.system.files import write_whole
 
 _KEPT = ("owner", "engine", "provider", "lock", "lease.json", "stack.json")
 """What says whose kept data is, where it lives, and until when."""

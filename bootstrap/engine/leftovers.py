@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.ports import Leftovers
 from bootstrap.model.event import Say
 from bootstrap.model.lease import Lease
+from bootstrap.ports import Leftovers
+from bootstrap.system.clock import CancelToken
 
 
 class AllLeftovers:

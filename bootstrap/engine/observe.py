@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.ports import Ports
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import (
     ClusterObserved,
@@ -15,6 +13,8 @@ from bootstrap.model.observed import (
     ReleaseObserved,
     SeedsObserved,
 )
+from bootstrap.ports import Ports
+from bootstrap.system.clock import CancelToken
 
 
 def observe(ports: Ports, cancel: CancelToken) -> Observed:

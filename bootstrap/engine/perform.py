@@ -4,8 +4,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, assert_never
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.ports import Brought, Images, Ports
 from bootstrap.errors import BootstrapError, CancelledError, StepFailedError
 from bootstrap.model.event import Outcome, Say, Status
 from bootstrap.model.kube import KubeContext, Manifest
@@ -33,6 +31,8 @@ from bootstrap.model.step import (
 from bootstrap.plan import ids
 from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import not_ready
+from bootstrap.ports import Brought, Images, Ports
+from bootstrap.system.clock import CancelToken
 
 BringCharts: TypeAlias = Callable[[Sequence[Release], CancelToken, Say], str]
 """Brings charts into the cache, and plans what can be planned once they are here; what to tell of it."""

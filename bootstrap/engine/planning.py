@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.bringing import prepare_all
 from bootstrap.engine.observe import observe
+from bootstrap.engine.obtain import prepare_all
 from bootstrap.engine.platform import PlanOptions, Platform
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem
 from bootstrap.model.event import (
@@ -22,6 +21,7 @@ from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.infer import probes
 from bootstrap.plan.select import select
 from bootstrap.plan.units import cut
+from bootstrap.system.clock import CancelToken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from bootstrap.clock import CancelToken, Clock
-from bootstrap.engine.journal import Journal
-from bootstrap.engine.ports import Ports
 from bootstrap.model.event import (
     Say,
 )
@@ -17,7 +14,10 @@ from bootstrap.model.release import FluxRepo, Note
 from bootstrap.model.stack import Stack, StatePaths
 from bootstrap.model.status import Health
 from bootstrap.plan.build import Wanted
-from bootstrap.process import Processes
+from bootstrap.ports import Ports
+from bootstrap.state.journal import Journal
+from bootstrap.system.clock import CancelToken, Clock
+from bootstrap.system.processes import Processes
 
 Infer: TypeAlias = Callable[[Wanted], Sequence[tuple[str, str, str]]]
 

@@ -2,9 +2,9 @@
 
 import signal
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.journal import Journal
-from bootstrap.process import Processes
+from bootstrap.state.journal import Journal
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Processes
 
 GRACE_SECONDS = 60.0
 

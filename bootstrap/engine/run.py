@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from bootstrap.clock import CancelToken
 from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError, of_the_machine
 from bootstrap.model.event import Emit, Noted, Outcome, Planned, Say, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import Action, EdgeKind, Keep, Plan, Step, StepId
+from bootstrap.system.clock import CancelToken
 
 Perform: TypeAlias = Callable[[Action, CancelToken, Say], Outcome]
 

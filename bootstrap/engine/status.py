@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bootstrap.clock import CancelToken
 from bootstrap.engine.planning import Planning, plan_up
 from bootstrap.engine.platform import PlanOptions, Platform
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
@@ -11,6 +10,7 @@ from bootstrap.model.status import Health, PartStatus, StatusReport
 from bootstrap.model.step import Keep, Step
 from bootstrap.plan import ids
 from bootstrap.plan.units import cut
+from bootstrap.system.clock import CancelToken
 
 _EVIDENCE_LINES = 5
 # They exist from the moment they are made; a cluster never tells more of them.

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from bootstrap.flux.fields import Fields
 from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.kustomization import SourceRef
+from bootstrap.flux.object_index import Store
 from bootstrap.flux.overlay import inside
 from bootstrap.flux.sources import Sources
-from bootstrap.flux.store import Store
 from bootstrap.model.kube import ref_of
 
 GROUP = "source.extensions.fluxcd.io"

@@ -8,8 +8,8 @@ from typing import Any
 
 from bootstrap.errors import BootstrapError
 from bootstrap.flux.findings import Subject
-from bootstrap.flux.scalars import YamlError, load
 from bootstrap.model.kube import Manifest
+from bootstrap.yamltext.kubernetes import YamlError, load
 
 Decrypt = Callable[[bytes, str], bytes]
 """The plain form of an encrypted document of a format (`json`, `yaml`, `dotenv`, `ini`, `binary`):

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bootstrap.flux.chartsource import ChartSource, chart_source
+from bootstrap.flux.chart_source import ChartSource, chart_source
 from bootstrap.flux.fields import Fields
 from bootstrap.flux.findings import Subject
 from bootstrap.flux.kustomization import read_depends_on
+from bootstrap.flux.object_index import Store, contents
 from bootstrap.flux.overlay import dump_patch, json6902
 from bootstrap.flux.sources import Sources
-from bootstrap.flux.store import Store, contents
 from bootstrap.flux.values import ValuesError, merged
 from bootstrap.model.kube import Manifest
 from bootstrap.model.release import Release, UnknownChart, ValuesFrom

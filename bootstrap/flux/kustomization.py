@@ -7,7 +7,7 @@ from datetime import timedelta
 from bootstrap.flux.fields import Fields
 from bootstrap.flux.findings import Subject
 from bootstrap.flux.overlay import Additions, inside
-from bootstrap.flux.substitute import NAME
+from bootstrap.flux.substitution.substitute import NAME
 from bootstrap.model.kube import Manifest, ObjectRef
 
 GROUP = "kustomize.toolkit.fluxcd.io"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import InvalidError, Place, Problem
-from bootstrap.flux.scalars import YamlError, load
+from bootstrap.yamltext.kubernetes import YamlError, load
 
 FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _IGNORED_FOLDERS = frozenset({".git", ".github", ".circleci"})

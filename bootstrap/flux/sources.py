@@ -10,8 +10,8 @@ from pathlib import Path
 from bootstrap.flux.fields import Fields
 from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.kustomization import SourceRef
+from bootstrap.flux.object_index import Store
 from bootstrap.flux.overlay import inside
-from bootstrap.flux.store import Store
 from bootstrap.model.kube import ref_of
 from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, RepositoryChart
 

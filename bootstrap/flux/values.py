@@ -4,9 +4,9 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bootstrap.flux.scalars import YamlError, load
 from bootstrap.flux.strvals import PathError, set_value
 from bootstrap.model.release import ValuesFrom
+from bootstrap.yamltext.kubernetes import YamlError, load
 
 
 class ValuesError(ValueError):

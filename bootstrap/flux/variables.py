@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from bootstrap.flux.documents import Built, Variables
+from bootstrap.flux.build import Built, Variables
 from bootstrap.flux.kustomization import Declared, PostBuild, VariablesRef
-from bootstrap.flux.scalars import YamlError, load
-from bootstrap.flux.store import Store, contents
-from bootstrap.flux.substitute import NAME
+from bootstrap.flux.object_index import Store, contents
+from bootstrap.flux.substitution.substitute import NAME
 from bootstrap.model.kube import Manifest, ref_of
+from bootstrap.yamltext.kubernetes import YamlError, load
 
 _PATH = "spec.postBuild.substituteFrom"
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap.flux.artifacts import Artifacts
+from bootstrap.flux.build import Build, Built, Variables, build, manifests
 from bootstrap.flux.decryption import Decrypt
-from bootstrap.flux.documents import Build, Built, Variables, build, manifests
 from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.kustomization import GROUP, Declared, PostBuild, read_kustomization
-from bootstrap.flux.scalars import YamlError, load
+from bootstrap.flux.object_index import Store
 from bootstrap.flux.sources import Sources
-from bootstrap.flux.store import Store
 from bootstrap.flux.variables import variables_of
 from bootstrap.model.kube import Manifest, ref_of
+from bootstrap.yamltext.kubernetes import YamlError, load
 
 _THREADS = 8
 

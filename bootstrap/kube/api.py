@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from bootstrap.clock import CancelToken
 from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.kube.discovery import Discovery, Kind, UnknownKindError, group_path, kinds_in
 from bootstrap.kube.kubeconfig import Server
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.system.clock import CancelToken
 
 FIELD_MANAGER = "bootstrap"
 _REQUEST_SECONDS = 30.0

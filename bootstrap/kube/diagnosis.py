@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from bootstrap.clock import CancelToken
 from bootstrap.errors import BootstrapError
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.readiness import Judgement, judge, waiting_reason
 from bootstrap.model.kube import Manifest, ObjectRef
+from bootstrap.system.clock import CancelToken
 
 EVIDENCE_LINES = 5
 _SECONDS = 5.0

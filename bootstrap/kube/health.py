@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from bootstrap.clock import CancelToken
-from bootstrap.kube.cluster import Clusters
+from bootstrap.kube.batch_read import in_namespace, read_all
 from bootstrap.kube.discovery import UnknownKindError
-from bootstrap.kube.live import in_namespace, read_all
+from bootstrap.kube.identity import Clusters
 from bootstrap.kube.readiness import Readiness, judge
 from bootstrap.kube.simulated import simulated_reason
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
 from bootstrap.model.status import Health
-from bootstrap.process import Processes
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Processes
 
 
 class KubeHealth:

@@ -8,11 +8,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.wait import wait_until
 from bootstrap.kube.api import KubeApi
 from bootstrap.model.kube import Manifest, ObjectRef
 from bootstrap.model.observed import InventoryEntry
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.wait import wait_until
 
 NAMESPACE = "bootstrap-system"
 OWNER_LABEL = "bootstrap.dev/owner"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bootstrap.clock import CancelToken
 from bootstrap.errors import RefusedError
-from bootstrap.process import Command, CommandFailedError, Processes
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command, CommandFailedError, Processes
 
 _EXEC_SECONDS = 30.0
 

@@ -3,9 +3,9 @@
 import shutil
 from collections.abc import Callable, Mapping
 
-from bootstrap.clock import CancelToken
 from bootstrap.errors import StepFailedError
-from bootstrap.process import Command, CommandFailedError, Processes
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command, CommandFailedError, Processes
 
 _SECONDS = 60.0
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bootstrap.clock import CancelToken
 from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.kube.api import ApiUnreachableError, KubeApi
+from bootstrap.kube.batch_read import read_all
 from bootstrap.kube.diagnosis import diagnose
-from bootstrap.kube.live import read_all
 from bootstrap.kube.readiness import ABSENT, Judgement, Readiness, Rule, judge
 from bootstrap.kube.simulated import simulated_reason
 from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ObjectRef
+from bootstrap.system.clock import CancelToken
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 

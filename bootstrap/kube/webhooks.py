@@ -6,15 +6,15 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.wait import wait_until
 from bootstrap.errors import DeadlineError
 from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError, KubeApi
+from bootstrap.kube.batch_read import in_namespace
 from bootstrap.kube.discovery import UnknownKindError
-from bootstrap.kube.live import in_namespace
 from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.model.observed import Probe
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.wait import wait_until
 
 _KINDS = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
 _PAUSE = 0.5

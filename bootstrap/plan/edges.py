@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from bootstrap.flux.graph import dependencies
+from bootstrap.flux.dependencies import dependencies
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo, Note
 from bootstrap.model.stack import Stack

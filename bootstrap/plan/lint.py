@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from bootstrap.config.dead import DeadThing
 from bootstrap.errors import Place
 from bootstrap.model.kube import Manifest, mapping_in, ref_of
 from bootstrap.model.release import GitChart, LocalChart, Note, OciChart, Release, RepositoryChart, UnknownChart
 from bootstrap.model.stack import Provider
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted
+from bootstrap.plan.deprecated import DeadThing
 from bootstrap.plan.emulator import emulator_address, emulator_release
 from bootstrap.plan.images import images_of
 from bootstrap.plan.units import cut

@@ -4,9 +4,9 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.config.documents import ValuePath, nearest
-from bootstrap.seeds.wire import service_model
+from bootstrap.seeds.aws_client import service_model
 from bootstrap.seeds.words import kind_of
+from bootstrap.yamltext.positions import ValuePath, nearest
 
 if TYPE_CHECKING:
     from botocore.model import Shape

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bootstrap.seeds.marker import Applied
+from bootstrap.seeds.applied_state import Applied
 from bootstrap.seeds.model import (
     KNOWN_LATER,
     Action,

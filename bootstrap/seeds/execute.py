@@ -9,9 +9,9 @@ from bootstrap.errors import BootstrapError, CancelledError
 from bootstrap.model.event import Say
 from bootstrap.seeds.compare import for_apply
 from bootstrap.seeds.model import Action, DifferenceKind, ResourceId
-from bootstrap.seeds.result import Failure
-from bootstrap.seeds.service import Written
-from bootstrap.seeds.survey import Case, Survey
+from bootstrap.seeds.observe import Case, Survey
+from bootstrap.seeds.results import Failure
+from bootstrap.seeds.services.base import Written
 
 Act = Callable[[Case], None]
 

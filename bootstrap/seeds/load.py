@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.config.documents import Document, ValuePath, nearest, read_documents, unknown_key
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.seeds import references
 from bootstrap.seeds.model import Fixture, Need, ResourceId
 from bootstrap.seeds.schema import mismatches
-from bootstrap.seeds.service import Service
+from bootstrap.seeds.services.base import Service
 from bootstrap.seeds.words import kind_of
+from bootstrap.yamltext.positions import Document, ValuePath, nearest, read_documents, unknown_key
 
 API_VERSION = "bootstrap.dev/v1"
 KIND = "Seeds"

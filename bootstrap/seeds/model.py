@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bootstrap.config.documents import Document, ValuePath
 from bootstrap.errors import Place, Problem
+from bootstrap.yamltext.positions import Document, ValuePath
 
 Value: TypeAlias = Any
 """What JSON can say."""

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from bootstrap.config.documents import ValuePath, nearest
 from bootstrap.seeds.model import Need, ResourceId
+from bootstrap.yamltext.positions import ValuePath, nearest
 
 _EXPRESSION = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")

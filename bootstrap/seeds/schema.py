@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, assert_never
 
-from bootstrap.config.documents import ValuePath, nearest, unknown_key
 from bootstrap.seeds import aws_shapes
 from bootstrap.seeds.words import kind_of
+from bootstrap.yamltext.positions import ValuePath, nearest, unknown_key
 
 Mismatch: TypeAlias = tuple[ValuePath, str]
 

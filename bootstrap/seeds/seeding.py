@@ -5,21 +5,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.errors import StepFailedError, UsageError
 from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, SeedsObserved
-from bootstrap.process import Processes, SystemProcesses
 from bootstrap.seeds.execute import Run, clear, make
-from bootstrap.seeds.generated import GeneratedSecrets
+from bootstrap.seeds.generated_secrets import GeneratedSecrets
+from bootstrap.seeds.init_scripts import Script, run_scripts, scripts_in
 from bootstrap.seeds.load import Fixtures, load
 from bootstrap.seeds.model import Action, DifferenceKind, Observed
-from bootstrap.seeds.registry import all_services
-from bootstrap.seeds.result import Failure, ResourceChange, SeedPlan, SeedResult
-from bootstrap.seeds.scripts import Script, run_scripts, scripts_in
-from bootstrap.seeds.service import Service
-from bootstrap.seeds.survey import Case, Options, Survey
+from bootstrap.seeds.observe import Case, Options, Survey
+from bootstrap.seeds.results import Failure, ResourceChange, SeedPlan, SeedResult
+from bootstrap.seeds.services.base import Service
+from bootstrap.seeds.services.registry import all_services
 from bootstrap.seeds.target import Target
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import Processes, SystemProcesses
 
 _DEFAULTS = Options()
 Follow: TypeAlias = Callable[[Sequence[str], CancelToken, Say], None]

@@ -7,9 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bootstrap.clock import CancelToken
 from bootstrap.model.observed import EmulatorEndpoint
-from bootstrap.seeds.wire import Answer, AwsError, Wire, page_model, service_model
+from bootstrap.seeds.aws_client import Answer, AwsError, Wire, page_model, service_model
+from bootstrap.system.clock import CancelToken
 
 __all__ = ("OWNER_TAG", "Answer", "AwsError", "Calls", "Target")
 

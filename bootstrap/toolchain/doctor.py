@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.engine.files import private_folder
 from bootstrap.errors import RefusedError
 from bootstrap.model.check import Check, Level, Probe
-from bootstrap.toolchain.resolve import Found, Missing, Toolchain
+from bootstrap.system.files import private_folder
+from bootstrap.toolchain.find import Found, Missing, Toolchain
 from bootstrap.toolchain.table import EMBEDDED, PROGRAMS, Wheel
 
 _GIB = 1024**3

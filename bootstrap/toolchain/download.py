@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TypeAlias
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.files import private_folder
 from bootstrap.errors import RefusedError
 from bootstrap.model.event import Say
-from bootstrap.toolchain.sources import CannotGiveError
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.files import private_folder
+from bootstrap.toolchain.source import CannotGiveError
 
 _CONNECT_SECONDS = 15.0
 _CHUNK = 256 * 1024

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bootstrap.toolchain.machines import Platform
+from bootstrap.toolchain.platforms import Platform
 from bootstrap.toolchain.versions import Accepted
 
 KUBERNETES = "1.34.4"

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.clock import CancelToken
 from bootstrap.model.event import Say
-from bootstrap.process import Command, CommandFailedError, Processes
-from bootstrap.toolchain.digests import LockFile, drift
-from bootstrap.toolchain.official import file_digest
-from bootstrap.toolchain.sources import CannotGiveError, Origin, Wish
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command, CommandFailedError, Processes
+from bootstrap.toolchain.lockfile import LockFile, drift
+from bootstrap.toolchain.publisher import file_digest
+from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
 from bootstrap.toolchain.table import Wheel
 from bootstrap.toolchain.unpack import take_member, take_tree
 

@@ -9,8 +9,8 @@ import pytest
 from bootstrap.cli.main import run
 from bootstrap.config.flags import Overrides
 from bootstrap.config.stack import load_stack
-from bootstrap.config.state import state_paths
 from bootstrap.model.stack import StatePaths
+from bootstrap.state.paths import state_paths
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import yaml
 from bootstrap.cli import main as main_module
 from bootstrap.cli.machine import new_token
 from bootstrap.cli.options import StackOptions
-from bootstrap.cli.wiring import open_stack
+from bootstrap.cli.session import open_stack
 from bootstrap.config.flags import Overrides
 
 if TYPE_CHECKING:
@@ -232,6 +232,6 @@ def test_the_first_line_says_why_there_are_no_containers(cli: "Cli", monkeypatch
 
     simulated = "a real Kubernetes API, but pods are simulated"
     assert first_line() == f"stack dev on kwok (no Docker engine answers): {simulated}"
-    monkeypatch.setattr("bootstrap.containers.engine.engine_answers", lambda _environment: True)
+    monkeypatch.setattr("bootstrap.docker.engine.engine_answers", lambda _environment: True)
     monkeypatch.setenv("PATH", str(cli.folder))
     assert first_line() == f"stack dev on kwok (kind needs the program docker, which is not on PATH): {simulated}"

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bootstrap.clock import SystemClock
-from bootstrap.config.state import state_folder
-from bootstrap.engine.lease import write_lease
-from bootstrap.engine.lock import hold
-from bootstrap.engine.remembered import remember
 from bootstrap.model.lease import Lease
 from bootstrap.model.stack import ClusterSpec, Provider, Stack, StatePaths
+from bootstrap.state.lease import write_lease
+from bootstrap.state.paths import state_folder
+from bootstrap.state.remembered_stack import remember
+from bootstrap.system.clock import SystemClock
+from bootstrap.system.filelock import hold
 
 if TYPE_CHECKING:
     from cli.conftest import Cli
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.containers.engine.is_pointed_at", lambda _environment: False)
+    monkeypatch.setattr("bootstrap.docker.engine.is_pointed_at", lambda _environment: False)
 
 
 def made(project: Path, name: str, instance: str = "", *, minutes: float | None = None) -> StatePaths:

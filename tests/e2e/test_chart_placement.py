@@ -14,9 +14,9 @@ from typing import Any
 import boto3
 import pytest
 
-from bootstrap.emulators.record import ForwardFolder
-from bootstrap.emulators.resident import read_identity
-from bootstrap.process import started_at
+from bootstrap.emulators.daemon import read_identity
+from bootstrap.emulators.process_record import ForwardFolder
+from bootstrap.system.processes import started_at
 from fakes.docker import require
 from fakes.docker_project import EMULATOR, MACHINES, Project, engine
 

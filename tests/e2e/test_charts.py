@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from bootstrap.charts.releases import HelmCharts
-from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.clusters.kwok.children import marked_processes
+from bootstrap.charts.charts import HelmCharts
+from bootstrap.clusters.kwok.component_processes import marked_processes
 from bootstrap.errors import BootstrapError, DeadlineError, InvalidError, RefusedError, StepFailedError
-from bootstrap.kube.objects import KubeObjects
+from bootstrap.kube.apply import KubeObjects
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.release import Kustomization, LocalChart, Release
 from bootstrap.model.stack import StatePaths
-from bootstrap.process import Command, ProcessIdentity, SystemProcesses
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import Command, ProcessIdentity, SystemProcesses
 from fakes.embedded import Embedded
 from fakes.helms import HELMS, programs_with
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from bootstrap.charts.archive import read_archive, read_folder
-from bootstrap.charts.lock import ChartLock, LockedChart, read_lock, write_lock
-from bootstrap.charts.releases import HelmCharts
-from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.charts.charts import HelmCharts
+from bootstrap.charts.lockfile import ChartLock, LockedChart, read_lock, write_lock
 from bootstrap.errors import StepFailedError
 from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, Release, RepositoryChart
 from bootstrap.model.stack import StatePaths
-from bootstrap.process import SystemProcesses
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
 from fakes.helms import programs_with
 
 pytestmark = pytest.mark.e2e

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bootstrap.clusters.kwok.children import marked_processes
-from bootstrap.config.state import cache_folder
+from bootstrap.clusters.kwok.component_processes import marked_processes
+from bootstrap.state.paths import cache_folder
 from fakes.releases import ENTRY, Ended, ended, release, write_releases
 
 pytestmark = [

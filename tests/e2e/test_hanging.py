@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bootstrap.config.state import cache_folder
+from bootstrap.state.paths import cache_folder
 
 pytestmark = [
     pytest.mark.e2e,

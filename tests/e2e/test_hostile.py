@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bootstrap.config.state import cache_folder
+from bootstrap.state.paths import cache_folder
 from fakes.decoy import Decoy
 from fakes.hostile import DECOY_UID, Astray, Surroundings, agreeing, cases, writes
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.config.state import identity
-from bootstrap.containers.engine import connect
-from bootstrap.containers.marks import engine_name
+from bootstrap.docker.engine import connect
+from bootstrap.docker.labels import engine_name
 from bootstrap.model.stack import Stack
+from bootstrap.state.paths import identity
 from fakes.decoy import Decoy
 from fakes.docker import require
 from fakes.hostile import Astray, Surroundings, agreeing, cases, writes

@@ -17,13 +17,13 @@ import pytest
 import yaml
 
 from bootstrap.clusters.kwok import provider as provider_module
-from bootstrap.clusters.kwok.children import marked_processes
+from bootstrap.clusters.kwok.component_processes import marked_processes
 from bootstrap.clusters.kwok.components import Component
-from bootstrap.clusters.kwok.furniture import volume_names
-from bootstrap.engine.sockets import is_free
+from bootstrap.clusters.kwok.default_objects import volume_names
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import ClusterSpec
+from bootstrap.system.sockets import is_free
 from fakes import embedded as embedded_module
 from fakes.embedded import Embedded
 from fakes.programs import GivenPrograms, real_programs, script

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.config.flags import Overrides
 from bootstrap.config.stack import load_stack
-from bootstrap.flux.reader import read_repo
+from bootstrap.flux.repository import read_repo
 from bootstrap.kube.kustomize import Kustomize
 from bootstrap.model.kube import Manifest
 from bootstrap.model.release import FluxRepo, LocalChart, OciChart, Release, RepositoryChart
-from bootstrap.process import Command, SystemProcesses
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import Command, SystemProcesses
 from fakes.programs import real_programs
 
 pytestmark = pytest.mark.e2e

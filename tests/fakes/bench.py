@@ -9,17 +9,17 @@ from typing import Any
 
 import boto3
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.endpoint import empty
-from bootstrap.emulators.known import known_drivers
 from bootstrap.emulators.process import ProcessEmulator
+from bootstrap.emulators.registry import known_drivers
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
-from bootstrap.process import SystemProcesses
-from bootstrap.seeds.result import SeedPlan, SeedResult
+from bootstrap.seeds.observe import Options
+from bootstrap.seeds.results import SeedPlan, SeedResult
 from bootstrap.seeds.seeding import Seeding, raise_failures
-from bootstrap.seeds.survey import Options
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
 
 AS_PROCESS = tuple(name for name, driver in known_drivers().items() if driver.process is not None)
 """The drivers that every suite takes by itself."""

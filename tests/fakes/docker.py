@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bootstrap.containers.engine import connect, engine_answers
+from bootstrap.docker.engine import connect, engine_answers
 
 
 def require(*images: str) -> None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.config.state import cache_folder
-from bootstrap.containers.engine import connect
-from bootstrap.engine.sockets import free_port
+from bootstrap.docker.engine import connect
+from bootstrap.state.paths import cache_folder
+from bootstrap.system.sockets import free_port
 from fakes.on_docker import K3D_IMAGES, K3S_IMAGE, NODE_IMAGE
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.clusters.kwok.provider import KwokProvider
-from bootstrap.engine.ports import Programs
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import ClusterSpec, StatePaths
-from bootstrap.process import SystemProcesses
+from bootstrap.ports import Programs
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
 from fakes.programs import real_programs
 
 

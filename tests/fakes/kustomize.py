@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bootstrap.flux.overlay import FILE_NAMES
-from bootstrap.flux.scalars import load
-from bootstrap.process import Command, CommandFailedError, Finished
+from bootstrap.system.processes import Command, CommandFailedError, Finished
+from bootstrap.yamltext.kubernetes import load
 
 
 class Collector:

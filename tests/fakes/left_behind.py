@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.config.state import cache_folder
-from bootstrap.containers.engine import connect
+from bootstrap.docker.engine import connect
+from bootstrap.state.paths import cache_folder
 
 NODE = os.environ.get("BOOTSTRAP_TEST_KIND_IMAGE", "bootstrap-rig/node:v1.34.4")
 EMULATOR = os.environ.get("BOOTSTRAP_TEST_EMULATOR_IMAGE", "bootstrap-rig/ministack:1.5.33")

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.clusters.docker_nodes.cluster import MachineCluster
+from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.clusters.k3d.tool import LONGEST, K3d
 from bootstrap.clusters.kind.tool import Kind
-from bootstrap.clusters.machines import MachineCluster
-from bootstrap.clusters.tool import ClusterTool
-from bootstrap.containers.engine import connect, engine_answers
-from bootstrap.containers.stack import StackOnDocker
-from bootstrap.engine.journal import Journal
+from bootstrap.docker.engine import connect, engine_answers
+from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.engine.recover import end_leftovers
-from bootstrap.engine.sockets import free_port
 from bootstrap.model.stack import ClusterSpec, HostPorts, StatePaths
-from bootstrap.process import SystemProcesses
+from bootstrap.state.journal import Journal
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.sockets import free_port
 from fakes.programs import real_programs
 
 NODE_IMAGE = os.environ.get("BOOTSTRAP_TEST_NODE_IMAGE", "bootstrap-rig/node:v1.34.4")

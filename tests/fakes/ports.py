@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.ports import Brought, Ports
 from bootstrap.errors import BootstrapError, StepFailedError
 from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, ObjectRef, ref_of
@@ -24,6 +22,8 @@ from bootstrap.model.observed import (
 )
 from bootstrap.model.release import Kustomization, Release
 from bootstrap.model.status import Health
+from bootstrap.ports import Brought, Ports
+from bootstrap.system.clock import CancelToken
 
 KUBE = KubeContext(kubeconfig=Path("/kubeconfig"), uid="uid-1", simulated=True)
 ENDPOINT = EmulatorEndpoint(url="http://127.0.0.1:4566", region="us-east-1", driver="ministack")

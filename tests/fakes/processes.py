@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bootstrap.clock import CancelToken
-from bootstrap.process import Command, CommandFailedError, Finished, ProcessIdentity
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command, CommandFailedError, Finished, ProcessIdentity
 
 Answer = Finished | Callable[[Command], Finished]
 

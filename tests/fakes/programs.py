@@ -7,9 +7,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.process import SystemProcesses
-from bootstrap.toolchain.resolve import Toolchain, ToolchainSettings
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
+from bootstrap.toolchain.find import Toolchain, ToolchainSettings
 
 
 def real_programs() -> Toolchain:

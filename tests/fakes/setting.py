@@ -3,14 +3,14 @@
 import dataclasses
 from pathlib import Path
 
-from bootstrap.clock import CancelToken
 from bootstrap.engine.flow import down, up
-from bootstrap.engine.journal import Journal
 from bootstrap.engine.platform import PlanOptions, Platform, RunOptions
 from bootstrap.engine.run import Report
 from bootstrap.model.event import Event
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import StatePaths
+from bootstrap.state.journal import Journal
+from bootstrap.system.clock import CancelToken
 from fakes.clock import FakeClock
 from fakes.ports import World
 from fakes.processes import FakeProcesses

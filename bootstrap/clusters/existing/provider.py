@@ -4,17 +4,17 @@ import contextlib
 import json
 from collections.abc import Mapping
 
-from bootstrap.clock import CancelToken
 from bootstrap.clusters.existing.kubeconfig import only_context, user_files
-from bootstrap.engine.files import write_whole
 from bootstrap.errors import BootstrapError, RefusedError
 from bootstrap.kube.api import ApiUnreachableError
-from bootstrap.kube.cluster import Clusters, cluster_uid
+from bootstrap.kube.identity import Clusters, cluster_uid
 from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.stack import ClusterSpec, StatePaths
-from bootstrap.process import Processes
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.files import write_whole
+from bootstrap.system.processes import Processes
 
 _LOOK_SECONDS = 15.0
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bootstrap.clusters.native import read_native
-from bootstrap.clusters.ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
+from bootstrap.clusters.docker_nodes.native_config import read_native
+from bootstrap.clusters.docker_nodes.ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.stack import ClusterSpec
 

@@ -5,12 +5,12 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bootstrap.clock import CancelToken
 from bootstrap.clusters.k3d.config import k3d_config
-from bootstrap.engine.files import write_whole
-from bootstrap.engine.ports import Programs
 from bootstrap.model.stack import ClusterSpec
-from bootstrap.process import Command, Processes
+from bootstrap.ports import Programs
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.files import write_whole
+from bootstrap.system.processes import Command, Processes
 
 LONGEST = 32
 """What k3d takes for a cluster's name."""

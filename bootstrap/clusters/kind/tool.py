@@ -5,11 +5,11 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bootstrap.clock import CancelToken
 from bootstrap.clusters.kind.config import kind_config
-from bootstrap.engine.ports import Programs
 from bootstrap.model.stack import ClusterSpec
-from bootstrap.process import Command, Processes
+from bootstrap.ports import Programs
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command, Processes
 
 
 class Kind:

@@ -5,11 +5,11 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from bootstrap.clock import CancelToken
 from bootstrap.clusters.kwok.pki import ADMIN
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.api import Answer, KubeApi
 from bootstrap.kube.kubeconfig import Server
+from bootstrap.system.clock import CancelToken
 
 _SECONDS = 5.0
 _NOT_FOUND = 404

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.clusters.kwok.components import Component
-from bootstrap.engine.files import write_whole
 from bootstrap.errors import StepFailedError
 from bootstrap.model.stack import StatePaths
+from bootstrap.system.files import write_whole
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from bootstrap.clock import Clock
 from bootstrap.clusters.kwok.components import KUBERNETES_SERVICE, Component
-from bootstrap.engine.files import private_folder, write_whole
 from bootstrap.errors import RefusedError
+from bootstrap.system.clock import Clock
+from bootstrap.system.files import private_folder, write_whole
 
 ADMIN = "admin"
 CLIENTS = (ADMIN, Component.CONTROLLERS, Component.SCHEDULER, Component.KWOK)

@@ -9,26 +9,26 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.clock import CancelToken, Clock
-from bootstrap.clusters.kwok import furniture
+from bootstrap.clusters.kwok import default_objects
 from bootstrap.clusters.kwok.api import Api
-from bootstrap.clusters.kwok.children import Children
+from bootstrap.clusters.kwok.component_log import disk_note, telling_lines
+from bootstrap.clusters.kwok.component_processes import Children
 from bootstrap.clusters.kwok.components import FIRST, Component, egress, stages
-from bootstrap.clusters.kwok.evidence import disk_note, telling_lines
-from bootstrap.clusters.kwok.examine import broken, examine, is_version
 from bootstrap.clusters.kwok.layout import Layout, Record, read_record, write_record
+from bootstrap.clusters.kwok.observe import broken, examine, is_version
 from bootstrap.clusters.kwok.pki import ADMIN, CLIENTS, kubeconfig, make_pki
-from bootstrap.engine.files import private_folder, write_whole
-from bootstrap.engine.lock import hold
-from bootstrap.engine.ports import Programs
-from bootstrap.engine.sockets import first_free, holder_of, is_free
-from bootstrap.engine.wait import wait_until
 from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
 from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.stack import ClusterSpec, StatePaths
-from bootstrap.process import Processes
+from bootstrap.ports import Programs
+from bootstrap.system.clock import CancelToken, Clock
+from bootstrap.system.filelock import hold
+from bootstrap.system.files import private_folder, write_whole
+from bootstrap.system.processes import Processes
+from bootstrap.system.sockets import first_free, holder_of, is_free
+from bootstrap.system.wait import wait_until
 
 _START_SECONDS = 120.0
 _ANSWER_SECONDS = 30.0
@@ -175,7 +175,7 @@ class KwokProvider:
         private_folder(layout.temporary)
         make_pki(layout.pki, self._clock)
         write_whole(layout.folder / "egress.json", egress())
-        write_whole(layout.folder / "stages.json", stages(furniture.STORAGE_CLASS))
+        write_whole(layout.folder / "stages.json", stages(default_objects.STORAGE_CLASS))
         for client in CLIENTS:
             if client != ADMIN:
                 write_whole(layout.kubeconfig(client), kubeconfig(layout.pki, client, record.port, self._context))
@@ -197,8 +197,8 @@ class KwokProvider:
 
     def _furnish(self, api: Api, record: Record) -> str:
         try:
-            furniture.furnish(api, self._spec.workers, record.kubernetes)
-            return furniture.missing(api, self._spec.workers)
+            default_objects.furnish(api, self._spec.workers, record.kubernetes)
+            return default_objects.missing(api, self._spec.workers)
         except StepFailedError as error:
             # It is told at the deadline: a server that has just begun may refuse what it accepts in a moment.
             return "; ".join((error.what, *error.evidence))
@@ -223,7 +223,7 @@ class KwokProvider:
         self._children.check()
 
     def _prove(self, api: Api, record: Record) -> KubeContext:
-        uid = furniture.identity(api)
+        uid = default_objects.identity(api)
         if uid is None:
             raise StepFailedError("the cluster has no namespace kube-system", fix="run: bootstrap up")
         write_record(self._layout, replace(record, uid=uid))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.engine.ports import ClusterProvider
 from bootstrap.errors import CancelledError
 from bootstrap.model.observed import TargetState
+from bootstrap.ports import ClusterProvider
+from bootstrap.system.clock import CancelToken, SystemClock
 from fakes.embedded import Embedded
 from fakes.on_docker import k3d_cluster, kind_cluster
 from fakes.ports import FakeCluster, World

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.clusters.existing.provider import ExistingProvider
 from bootstrap.errors import RefusedError
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import ClusterSpec, Provider, StatePaths
-from bootstrap.process import SystemProcesses
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
 from fakes.embedded import Embedded
 
 pytestmark = pytest.mark.e2e

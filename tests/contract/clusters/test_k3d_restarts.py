@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.clusters.containers import host_record
-from bootstrap.containers.stack import StackOnDocker
+from bootstrap.clusters.docker_nodes.containers import host_record
+from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.model.observed import TargetState
+from bootstrap.system.clock import CancelToken, SystemClock
 from fakes.on_docker import K3S_IMAGE, docker_of, k3d_cluster, left_on_engine, skip_without
 
 pytestmark = pytest.mark.docker

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.containers.stack import StackOnDocker
+from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import RefusedError
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import HostPorts
+from bootstrap.system.clock import CancelToken, SystemClock
 from fakes.on_docker import (
     NODE_IMAGE,
     docker_of,

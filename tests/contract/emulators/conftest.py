@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.process import ProcessEmulator
-from bootstrap.engine.sockets import free_port
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
-from bootstrap.process import SystemProcesses
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.sockets import free_port
 from fakes.bench import AS_PROCESS
 from fakes.machine import Make, quiet
 

@@ -14,9 +14,9 @@ import pytest
 
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver
-from bootstrap.seeds.exporting import export
-from bootstrap.seeds.registry import all_services
-from bootstrap.seeds.survey import Options
+from bootstrap.seeds.export import export
+from bootstrap.seeds.observe import Options
+from bootstrap.seeds.services.registry import all_services
 from fakes.bench import AS_PROCESS, Bench, running
 
 pytestmark = pytest.mark.e2e

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.containers.stack import StackOnDocker
+from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.container import ContainerEmulator
 from bootstrap.emulators.driver import EmulatorDriver
-from bootstrap.engine.sockets import free_port
 from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, TargetState
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
-from bootstrap.process import SystemProcesses
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.sockets import free_port
 from fakes.docker import require
 from fakes.machine import quiet
 
@@ -39,10 +39,10 @@ Make = Callable[..., ContainerEmulator]
 STARTS = """
 import os, sys
 from pathlib import Path
-from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.emulators.choose import Means, emulator_for
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths
-from bootstrap.process import SystemProcesses
+from bootstrap.system.processes import SystemProcesses
 clock = SystemClock()
 spec = EmulatorSpec(driver=Driver.MINISTACK, placement=Placement.CONTAINER, image=sys.argv[2])
 state, processes = StatePaths(folder=Path(sys.argv[1])), SystemProcesses(clock)

@@ -15,16 +15,16 @@ from typing import Any
 import boto3
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.endpoint import EndpointEmulator, empty
 from bootstrap.emulators.process import ProcessEmulator
-from bootstrap.emulators.record import EmulatorFolder
-from bootstrap.engine.sockets import free_port, listeners_of
+from bootstrap.emulators.process_record import EmulatorFolder
 from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, TargetState
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths
-from bootstrap.process import ProcessIdentity, SystemProcesses
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import ProcessIdentity, SystemProcesses
+from bootstrap.system.sockets import free_port, listeners_of
 from fakes.machine import Make, descendants, quiet
 
 pytestmark = pytest.mark.e2e

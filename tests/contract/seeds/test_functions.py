@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.engine.wait import wait_until
 from bootstrap.errors import StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver
-from bootstrap.seeds.lambda_ import Lambda
-from bootstrap.seeds.lambda_code import packed
-from bootstrap.seeds.service import Look
+from bootstrap.seeds.services.base import Look
+from bootstrap.seeds.services.lambda_.code import packed
+from bootstrap.seeds.services.lambda_.service import Lambda
 from bootstrap.seeds.target import Target
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.wait import wait_until
 from fakes.bench import AS_PROCESS, Bench, running
 
 pytestmark = pytest.mark.e2e

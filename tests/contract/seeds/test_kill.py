@@ -33,7 +33,7 @@ sqs:
 APPLY = """
 import sys
 from pathlib import Path
-from bootstrap.clock import CancelToken, SystemClock
+from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.seeds.seeding import Seeding
 url, driver, owner, folder = sys.argv[1:]

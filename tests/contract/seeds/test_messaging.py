@@ -9,9 +9,9 @@ import pytest
 
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver
-from bootstrap.seeds.service import Look
-from bootstrap.seeds.sns import Sns
-from bootstrap.seeds.sqs import Sqs
+from bootstrap.seeds.services.base import Look
+from bootstrap.seeds.services.sns.service import Sns
+from bootstrap.seeds.services.sqs import Sqs
 from bootstrap.seeds.target import Target
 from fakes.bench import AS_PROCESS, Bench, running
 

@@ -6,10 +6,10 @@ import stat
 import pytest
 
 from bootstrap.errors import InvalidError
-from bootstrap.seeds.exporting import export
-from bootstrap.seeds.registry import all_services
+from bootstrap.seeds.export import export
+from bootstrap.seeds.observe import Options
 from bootstrap.seeds.seeding import raise_failures
-from bootstrap.seeds.survey import Options
+from bootstrap.seeds.services.registry import all_services
 from fakes.bench import Bench, quiet
 
 pytestmark = pytest.mark.e2e

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
-from bootstrap.engine.wait import wait_until
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.wait import wait_until
 from fakes.bench import AS_PROCESS, Bench, running
 
 pytestmark = pytest.mark.e2e

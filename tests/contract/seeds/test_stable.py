@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bootstrap.seeds.exporting import export
-from bootstrap.seeds.registry import all_services
-from bootstrap.seeds.survey import Options
+from bootstrap.seeds.export import export
+from bootstrap.seeds.observe import Options
+from bootstrap.seeds.services.registry import all_services
 from fakes.bench import Bench
 
 pytestmark = pytest.mark.e2e

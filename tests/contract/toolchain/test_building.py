@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.errors import CancelledError, RefusedError
-from bootstrap.process import SystemProcesses, started_at
-from bootstrap.toolchain.machines import Platform
-from bootstrap.toolchain.resolve import Toolchain, ToolchainSettings
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses, started_at
+from bootstrap.toolchain.find import Toolchain, ToolchainSettings
+from bootstrap.toolchain.platforms import Platform
 
 GO = """#!/bin/sh
 set -eu

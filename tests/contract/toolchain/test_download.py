@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken
 from bootstrap.errors import CancelledError, RefusedError
-from bootstrap.toolchain.digests import LockFile
+from bootstrap.system.clock import CancelToken
 from bootstrap.toolchain.download import Downloads, _NoDowngrade
-from bootstrap.toolchain.machines import Platform
-from bootstrap.toolchain.official import Official
-from bootstrap.toolchain.resolve import Found, Toolchain, ToolchainSettings, Where
-from bootstrap.toolchain.sources import CannotGiveError, Wish
+from bootstrap.toolchain.find import Found, Toolchain, ToolchainSettings, Where
+from bootstrap.toolchain.lockfile import LockFile
+from bootstrap.toolchain.platforms import Platform
+from bootstrap.toolchain.publisher import Official
+from bootstrap.toolchain.source import CannotGiveError, Wish
 from bootstrap.toolchain.table import PROGRAMS
 from fakes.clock import FakeClock
 from fakes.processes import FakeProcesses, failed, ok

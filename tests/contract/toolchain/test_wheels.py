@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken
 from bootstrap.errors import RefusedError
-from bootstrap.process import Command, Finished
-from bootstrap.toolchain.digests import LockFile
-from bootstrap.toolchain.machines import Platform
-from bootstrap.toolchain.sources import CannotGiveError, Origin, Wish
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command, Finished
+from bootstrap.toolchain.lockfile import LockFile
+from bootstrap.toolchain.platforms import Platform
+from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
 from bootstrap.toolchain.table import PROGRAMS, Wheel
 from bootstrap.toolchain.wheels import Wheels
 from fakes.clock import FakeClock

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.charts.archive import Dependency, read_archive, read_folder
-from bootstrap.charts.asking import asked_apis, is_concerned
-from bootstrap.charts.ignore import Ignore
+from bootstrap.charts.capabilities import asked_apis, is_concerned
+from bootstrap.charts.helmignore import Ignore
 from bootstrap.errors import InvalidError
 
 

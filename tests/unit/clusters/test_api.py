@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.clusters.kwok.api import Api
 from bootstrap.clusters.kwok.pki import make_pki
 from bootstrap.errors import StepFailedError
+from bootstrap.system.clock import CancelToken, SystemClock
 
 
 class Server(http.server.BaseHTTPRequestHandler):

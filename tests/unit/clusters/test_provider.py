@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken
-from bootstrap.clusters.kwok.children import MARK
+from bootstrap.clusters.kwok.component_processes import MARK
 from bootstrap.clusters.kwok.components import Component
-from bootstrap.clusters.kwok.examine import is_version
 from bootstrap.clusters.kwok.layout import Layout, Record, write_record
+from bootstrap.clusters.kwok.observe import is_version
 from bootstrap.clusters.kwok.provider import KwokProvider
-from bootstrap.engine.lock import hold
 from bootstrap.errors import CancelledError, RefusedError, StepFailedError
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import ClusterSpec, StatePaths
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.filelock import hold
 from fakes.clock import FakeClock
 from fakes.processes import FakeProcesses
 from fakes.programs import GivenPrograms

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.config.documents import parse_documents, path_text
 from bootstrap.config.fields import Checker, Field
 from bootstrap.config.layers import leaves
 from bootstrap.config.schema import STACK
 from bootstrap.config.settings import SETTINGS
+from bootstrap.yamltext.positions import parse_documents, path_text
 
 TEXT = (Path(__file__).parents[3] / "docs" / "stack-file.md").read_text()
 DEFAULTS = dict(re.findall(r"^\| `([\w.]+)` \| ([^|]*?) ?\|", TEXT, re.MULTILINE))

@@ -6,7 +6,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bootstrap.config.documents import parse_documents
 from bootstrap.config.fields import (
     Checker,
     Choice,
@@ -23,6 +22,7 @@ from bootstrap.config.fields import (
     seconds_in,
 )
 from bootstrap.config.schema import STACK, published_schema, stack_schema
+from bootstrap.yamltext.positions import parse_documents
 
 ROOT = Path(__file__).parents[3]
 PUBLISHED = ROOT / "docs" / "stack.schema.json"

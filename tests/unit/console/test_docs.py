@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.console.records import action_name, error_record, event_record
+from bootstrap.console.json_lines import action_name, error_record, event_record
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model import step
 from bootstrap.model.event import Status

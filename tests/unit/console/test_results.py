@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from bootstrap.console.graph import graph_text
-from bootstrap.console.plan import plan_json, plan_text
-from bootstrap.console.status import status_json, status_text
+from bootstrap.console.results.graph import graph_text
+from bootstrap.console.results.plan import plan_json, plan_text
+from bootstrap.console.results.status import status_json, status_text
 from bootstrap.model.event import Planned
 from bootstrap.model.status import Health, PartStatus, StatusReport
 from fakes.recorded_run import PLAN, UNCHANGED

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.console.logfile import LogRenderer, log_path
+from bootstrap.console.log_file import LogRenderer, log_path
 from bootstrap.console.mask import Masker
 from bootstrap.console.stream import ProgressSink, encodable, write_result, write_text
 from fakes.recorded_run import FAILED, SECRET, at

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.config.documents import parse_documents
-from bootstrap.config.shown import ShownValue
-from bootstrap.console.checks import checks_json, checks_text, programs_json, programs_text
-from bootstrap.console.rendered import Rendered, rendered_json, rendered_yaml
-from bootstrap.console.values import values_json, values_text
+from bootstrap.config.origins import ShownValue
+from bootstrap.console.results.config import values_json, values_text
+from bootstrap.console.results.doctor import checks_json, checks_text, programs_json, programs_text
+from bootstrap.console.results.manifests import Rendered, rendered_json, rendered_yaml
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import LocalChart, Release
+from bootstrap.yamltext.positions import parse_documents
 
 VALUES = (
     ShownValue(path="cluster.workers", value=2, origin="--set"),

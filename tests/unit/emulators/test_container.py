@@ -1,7 +1,7 @@
 """What a container is given, as far as no engine is needed to tell."""
 
 from bootstrap.emulators.driver import LAMBDA_INVOKE, PERSISTENCE
-from bootstrap.emulators.known import known_drivers
+from bootstrap.emulators.registry import known_drivers
 from bootstrap.model.stack import Driver
 
 

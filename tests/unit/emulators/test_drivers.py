@@ -1,7 +1,7 @@
 import pytest
 
 from bootstrap.emulators.drivers import localstack
-from bootstrap.emulators.known import known_drivers
+from bootstrap.emulators.registry import known_drivers
 from bootstrap.errors import RefusedError
 from bootstrap.model.stack import Driver
 

@@ -9,12 +9,12 @@ from threading import Event
 
 import pytest
 
-from bootstrap.clock import CancelToken
 from bootstrap.emulators.address import Resolve, Trust
 from bootstrap.emulators.endpoint import EndpointEmulator
 from bootstrap.emulators.proof import prove
 from bootstrap.errors import CancelledError, ExitCode, RefusedError
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement
+from bootstrap.system.clock import CancelToken
 from fakes.decoy import Decoy, Reply, Seen
 
 ENVIRONMENTS = 600

@@ -2,7 +2,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from bootstrap.clock import CancelToken
 from bootstrap.engine.diff import differences
 from bootstrap.engine.planning import Planning
 from bootstrap.errors import RefusedError
@@ -11,6 +10,7 @@ from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease,
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.step import Plan
 from bootstrap.plan.build import Wanted
+from bootstrap.system.clock import CancelToken
 from fakes.clock import FakeClock
 from fakes.ports import KUBE
 from fakes.repo import config_map, kustomization, release, stack

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken
-from bootstrap.engine.bringing import prepare_all
 from bootstrap.engine.flow import up
 from bootstrap.engine.keeping import remove_state
+from bootstrap.engine.obtain import prepare_all
 from bootstrap.engine.planning import failures_of, plan_up
 from bootstrap.engine.platform import PlanOptions
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError
@@ -26,7 +25,8 @@ from bootstrap.model.event import (
 from bootstrap.model.observed import TargetState
 from bootstrap.model.release import FluxRepo, LocalChart, UnknownChart, ValuesFrom
 from bootstrap.model.step import StepId
-from bootstrap.process import Command, ProcessIdentity
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command, ProcessIdentity
 from fakes.repo import release
 from fakes.setting import HOW, REPO, Setting
 

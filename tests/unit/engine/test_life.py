@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken
 from bootstrap.engine.flow import up
-from bootstrap.engine.lease import read_lease
 from bootstrap.engine.platform import PlanOptions
-from bootstrap.engine.remembered import remembered
 from bootstrap.errors import InvalidError
 from bootstrap.model.event import Noted, RunFinished, StepFinished
 from bootstrap.model.lease import Term
 from bootstrap.model.observed import TargetState
 from bootstrap.model.release import FluxRepo
+from bootstrap.state.lease import read_lease
+from bootstrap.state.remembered_stack import remembered
+from bootstrap.system.clock import CancelToken
 from fakes.setting import HOW, Setting
 
 TWO_HOURS = dataclasses.replace(HOW, term=Term(length=timedelta(hours=2)))

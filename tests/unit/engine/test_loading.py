@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.engine.perform import Performer
-from bootstrap.engine.ports import Brought
 from bootstrap.errors import BootstrapError, StepFailedError
 from bootstrap.model.event import Outcome, Say, Status
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, Observed, TargetState
 from bootstrap.model.stack import ClusterSpec
 from bootstrap.model.step import EnsureCluster, LoadImages
+from bootstrap.ports import Brought
+from bootstrap.system.clock import CancelToken, SystemClock
 from fakes.ports import KUBE, FakeCluster, FakeImages, World
 
 IMAGES = LoadImages(images=("a:1", "b:2"))

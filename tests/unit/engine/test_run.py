@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.engine import run as run_module
 from bootstrap.engine.run import Perform, Report, run_plan
 from bootstrap.errors import ExitCode, RefusedError, StepFailedError
 from bootstrap.model.event import Event, Outcome, Planned, Say, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import Action, DeleteObjects, Edge, EdgeKind, Keep, Plan, Step, StepId
+from bootstrap.system.clock import CancelToken, SystemClock
 from fakes.clock import FakeClock
 
 

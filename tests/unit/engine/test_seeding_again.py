@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bootstrap.clock import CancelToken
 from bootstrap.engine.perform import Performer
 from bootstrap.errors import StepFailedError
 from bootstrap.model.event import Say, Status
@@ -18,6 +17,7 @@ from bootstrap.model.observed import (
     TargetState,
 )
 from bootstrap.model.step import ApplySeeds
+from bootstrap.system.clock import CancelToken
 from fakes.clock import FakeClock
 from fakes.ports import ENDPOINT, KUBE, FakeEmulator, World
 

@@ -3,10 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken
 from bootstrap.engine.environment import existing_kubeconfig, platform_environment
 from bootstrap.engine.flow import up
-from bootstrap.engine.journal import Journal
 from bootstrap.engine.platform import PlanOptions, Platform, RunOptions
 from bootstrap.engine.status import read_status
 from bootstrap.errors import RefusedError
@@ -14,6 +12,8 @@ from bootstrap.model.observed import TargetState
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import StatePaths
 from bootstrap.model.status import Health, StatusReport
+from bootstrap.state.journal import Journal
+from bootstrap.system.clock import CancelToken
 from fakes.clock import FakeClock
 from fakes.ports import World
 from fakes.processes import FakeProcesses

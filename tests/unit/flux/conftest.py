@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.flux.reader import read_repo
+from bootstrap.flux.repository import read_repo
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import SourceSpec
-from bootstrap.process import Command, CommandFailedError, Finished
+from bootstrap.system.processes import Command, CommandFailedError, Finished
 from fakes.kustomize import Collector
 
 REPOS = Path(__file__).parents[2] / "data" / "repos"

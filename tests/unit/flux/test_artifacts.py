@@ -8,10 +8,10 @@ import pytest
 from bootstrap.flux.artifacts import Artifacts
 from bootstrap.flux.findings import Findings
 from bootstrap.flux.kustomization import SourceRef
+from bootstrap.flux.object_index import Store
 from bootstrap.flux.places import Places
-from bootstrap.flux.scalars import load
 from bootstrap.flux.sources import Sources
-from bootstrap.flux.store import Store
+from bootstrap.yamltext.kubernetes import load
 
 Write = Callable[[str, str], None]
 REPO = SourceRef(kind="GitRepository", namespace="f", name="repo")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bootstrap.flux.expression import SubstitutionError
-from bootstrap.flux.pattern import trim
-from bootstrap.flux.substitute import substitute, substitute_given
+from bootstrap.flux.substitution.expression import SubstitutionError
+from bootstrap.flux.substitution.pattern import trim
+from bootstrap.flux.substitution.substitute import substitute, substitute_given
 
 TABLE = json.loads((Path(__file__).parent / "substitution.json").read_text())
 VARIABLES: dict[str, str] = TABLE["variables"]

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bootstrap.clock import CancelToken
+from bootstrap.system.clock import CancelToken
 from fakes.clock import FakeClock
 from fakes.kube_api import FakeKubeApi, fake_kube_api
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.errors import CancelledError, DeadlineError, RefusedError
 from bootstrap.kube.api import ApiUnreachableError, KubeApi
-from bootstrap.kube.cluster import Clusters, cluster_uid
+from bootstrap.kube.identity import Clusters, cluster_uid
 from bootstrap.kube.kubeconfig import Server, read_server
 from bootstrap.model.kube import KubeContext
+from bootstrap.system.clock import CancelToken, SystemClock
 from fakes.kube_api import FakeKubeApi
 from fakes.processes import FakeProcesses, failed, ok
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from bootstrap.clock import CancelToken
-from bootstrap.kube.difference import KubeDifferences
+from bootstrap.kube.dry_run import KubeDifferences
 from bootstrap.kube.health import KubeHealth
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.status import Health
+from bootstrap.system.clock import CancelToken
 from fakes.kube_api import FakeKubeApi
 from fakes.processes import FakeProcesses
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken
 from bootstrap.kube.kustomize import Kustomize
+from bootstrap.system.clock import CancelToken
 from fakes.clock import FakeClock
 from fakes.processes import FakeProcesses, ok
 from fakes.programs import GivenPrograms

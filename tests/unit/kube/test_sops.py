@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken, SystemClock
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.sops import sops_decrypt
-from bootstrap.process import SystemProcesses
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
 from fakes.programs import script
 
 CLOCK = SystemClock()

@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
-from bootstrap.clock import CancelToken
 from bootstrap.errors import DeadlineError
-from bootstrap.kube.cluster import Clusters
+from bootstrap.kube.identity import Clusters
 from bootstrap.kube.webhooks import wait_for_answers, wait_for_webhooks, webhook_configurations
 from bootstrap.model.observed import Probe
+from bootstrap.system.clock import CancelToken
 from fakes.kube_api import FakeKubeApi
 from fakes.processes import FakeProcesses
 

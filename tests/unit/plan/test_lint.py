@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from bootstrap.config.dead import known_dead
-from bootstrap.flux.documents import is_object
+from bootstrap.flux.build import is_object
 from bootstrap.model.kube import Manifest
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo, OciChart
 from bootstrap.model.stack import Provider
 from bootstrap.plan.build import Wanted
+from bootstrap.plan.deprecated import known_dead
 from bootstrap.plan.images import images_of
 from bootstrap.plan.infer import infer
 from bootstrap.plan.lint import lint, unknown_value

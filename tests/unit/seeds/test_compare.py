@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from bootstrap.seeds.applied_state import Applied
 from bootstrap.seeds.compare import action_for, differences, for_apply, told_otherwise
-from bootstrap.seeds.marker import Applied
 from bootstrap.seeds.model import KNOWN_LATER, Desired, Observed, ResourceId, digest
 
 ID = ResourceId("s3", "a")

@@ -6,7 +6,7 @@ import pytest
 
 from bootstrap.errors import InvalidError
 from bootstrap.seeds.load import load
-from bootstrap.seeds.registry import all_services
+from bootstrap.seeds.services.registry import all_services
 
 CORPUS = Path(__file__).parents[2] / "data" / "seeds"
 FILES = sorted(CORPUS.glob("invalid-*.yaml"))

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.seeds.dynamodb_contents import Contents
-from bootstrap.seeds.dynamodb_items import ItemError, Source, canonical, number_text, to_attribute, to_plain
-from bootstrap.seeds.dynamodb_keys import Keys
-from bootstrap.seeds.dynamodb_sums import Sums, groups, key_hash, key_text
-from bootstrap.seeds.dynamodb_table import definition
 from bootstrap.seeds.load import load
-from bootstrap.seeds.registry import all_services
+from bootstrap.seeds.services.dynamodb.checksums import Sums, groups, key_hash, key_text
+from bootstrap.seeds.services.dynamodb.contents import Contents
+from bootstrap.seeds.services.dynamodb.items import ItemError, Source, canonical, number_text, to_attribute, to_plain
+from bootstrap.seeds.services.dynamodb.keys import Keys
+from bootstrap.seeds.services.dynamodb.table import definition
+from bootstrap.seeds.services.registry import all_services
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(),

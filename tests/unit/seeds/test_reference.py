@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.seeds.load import load
-from bootstrap.seeds.registry import all_services
+from bootstrap.seeds.services.registry import all_services
 
 DOCS = Path(__file__).parents[3] / "docs" / "seeds.md"
 SHOWN = re.findall(r"^```yaml\n(.*?)^```", DOCS.read_text(), re.MULTILINE | re.DOTALL)

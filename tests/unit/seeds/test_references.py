@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.config.documents import ValuePath
 from bootstrap.seeds.model import Need, ResourceId
 from bootstrap.seeds.references import in_order, needs_in, resolve, substitute
+from bootstrap.yamltext.positions import ValuePath
 
 A, B, C = (ResourceId("sqs", name) for name in "abc")
 

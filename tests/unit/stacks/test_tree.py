@@ -13,7 +13,7 @@ from bootstrap.config.flags import Overrides
 from bootstrap.config.stack import load_stack
 from bootstrap.model.stack import SourceSpec, Stack
 from bootstrap.seeds.load import load
-from bootstrap.seeds.registry import all_services
+from bootstrap.seeds.services.registry import all_services
 
 STACKS = Path(__file__).parents[3] / "stacks"
 NAMES = ("quickstart", "dev", "ci", "prod")

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import CancelToken
 from bootstrap.model.check import Check, Level
+from bootstrap.system.clock import CancelToken
 from bootstrap.toolchain.doctor import Machine, examine, findings, machine_probes
-from bootstrap.toolchain.machines import Platform
-from bootstrap.toolchain.resolve import Toolchain, ToolchainSettings
+from bootstrap.toolchain.find import Toolchain, ToolchainSettings
+from bootstrap.toolchain.platforms import Platform
 from fakes.clock import FakeClock
 from fakes.processes import FakeProcesses, ok
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.toolchain.building import module_folder
-from bootstrap.toolchain.machines import Platform
-from bootstrap.toolchain.sources import Wish
+from bootstrap.toolchain.go_build import module_folder
+from bootstrap.toolchain.platforms import Platform
+from bootstrap.toolchain.source import Wish
 from bootstrap.toolchain.table import EMBEDDED, PROGRAMS, GoModule, Program, Wheel
 
 ANSWERS = {

@@ -1,0 +1,221 @@
+"""Helm charts and releases of one stack: the port `Charts`, put together."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from bootstrap.charts import crds
+from bootstrap.charts.archive import read_archive
+from bootstrap.charts.cache import ChartStore, StoredChart
+from bootstrap.charts.capabilities import is_concerned
+from bootstrap.charts.helm import Helm
+from bootstrap.charts.helm_arguments import Invocation, Target
+from bootstrap.charts.install import install, uninstall
+from bootstrap.charts.lockfile import ChartLock, LockedChart, lock_key
+from bootstrap.charts.post_render import PostRendering
+from bootstrap.charts.recovery import refuse_foreign
+from bootstrap.charts.release_history import newest, revisions
+from bootstrap.charts.render import Capabilities, Renders, api_versions, fingerprint
+from bootstrap.charts.rendered_objects import Rendered
+from bootstrap.charts.sources import ChartSources
+from bootstrap.charts.unknown_values import UnknownValue, unknown_values
+from bootstrap.charts.values import held_hash
+from bootstrap.charts.workload_health import unready_releases
+from bootstrap.errors import BootstrapError, InvalidError, Place, Problem, StepFailedError
+from bootstrap.kube.identity import Clusters
+from bootstrap.kube.kubectl_yaml import Converter
+from bootstrap.model.event import Say
+from bootstrap.model.kube import KubeContext, Manifest
+from bootstrap.model.observed import PreparedRelease, ReleaseObserved
+from bootstrap.model.release import Release, RepositoryChart
+from bootstrap.model.stack import StatePaths
+from bootstrap.ports import Programs
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Processes
+
+_RENDERS_AT_ONCE = 4
+_T = TypeVar("_T")
+_Failure: TypeAlias = InvalidError | StepFailedError
+
+
+class HelmCharts:
+    """Charts by helm, 3.17 or newer."""
+
+    def __init__(  # noqa: PLR0913 - wiring gives each by name, once
+        self,
+        *,
+        programs: Programs,
+        processes: Processes,
+        cache: Path,
+        state: StatePaths,
+        kube_version: str,
+        mirrors: Mapping[str, str],
+        lock_file: Path | None = None,
+        locked: bool = False,
+    ) -> None:
+        """`cache` is shared by all stacks; `locked` refuses charts that `lock_file` does not name."""
+        helm = Helm(programs, processes, cache / "helm")
+        post = PostRendering(programs, processes, helm, state.folder / "helm")
+        self._store = ChartStore(cache / "charts")
+        self._sources = ChartSources(helm, processes, self._store, mirrors=mirrors, lock_file=lock_file)
+        self._renders = Renders(helm, post, Converter(programs, processes), cache / "renders")
+        self._invocation = Invocation(helm, post, state.folder / "helm")
+        self._clusters = Clusters(processes)
+        self._kube_version = kube_version
+        self._locked = locked
+        self._stack = state.folder.name
+        self._known_apis: frozenset[str] = frozenset()
+
+    def prepare(self, releases: Sequence[Release], cancel: CancelToken) -> Mapping[str, PreparedRelease]:
+        """See `Charts.prepare`.
+
+        A chart that asks which APIs there are is rendered as if the definitions of all charts were there: they go
+        before every install.
+
+        Raises:
+            InvalidError: with `locked`, a reference that the lock file does not name.
+        """
+        lock = self._sources.lock
+        if self._locked:
+            _refuse_unlocked(releases, lock)
+        charts = {release.id: _attempted(partial(self._sources.find, release, lock)) for release in releases}
+        found = [(release, chart) for release in releases if isinstance(chart := charts[release.id], StoredChart)]
+        guess = self._known_apis.union(*(chart.folder_apis for _, chart in found))
+        rendered = self._render_all(found, guess, cancel)
+        whole = [each for each in rendered.values() if isinstance(each, Rendered)]
+        self._known_apis |= {api for each in whole for api in api_versions(_definitions(each))}
+        # Definitions of templates are known only now, and folders of charts that are switched off define nothing.
+        wrong = guess ^ self._known_apis
+        again = [(release, chart) for release, chart in found if is_concerned(chart.asked_apis, wrong)]
+        rendered |= self._render_all(again, self._known_apis, cancel)
+        return {release.id: _prepared(release, charts[release.id], rendered.get(release.id)) for release in releases}
+
+    def pull(self, release: Release, cancel: CancelToken, say: Say) -> str:
+        """See `Charts.pull`."""
+        return self._sources.pull(release, cancel, say).digest
+
+    def observe(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, ReleaseObserved]:
+        """See `Charts.observe`."""
+        api = self._clusters.api(kube, cancel)
+        unready = {} if kube.simulated else unready_releases(api, cancel)
+        return {
+            key: replace(revision.observed(self._stack), unready=unready.get(key, ""))
+            for key, revision in newest(api, cancel).items()
+        }
+
+    def held(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+        """See `Charts.held`."""
+        api = self._clusters.api(kube, cancel)
+        return {one.id: held_hash(one, api, cancel) for one in releases if one.values_from}
+
+    def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
+        """See `Charts.apply_crds`.
+
+        Raises:
+            RefusedError: another cluster answers, or the release is not ours; nothing was written.
+        """
+        api = self._clusters.proven(kube, cancel)
+        release = prepared.release
+        history = revisions(release.target_namespace, release.release_name, api, cancel)
+        refuse_foreign(release, history, self._stack)
+        return crds.apply(prepared, api, cancel, say, installed=bool(history))
+
+    def install(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> str:
+        """See `Charts.install`.
+
+        Raises:
+            RefusedError: another cluster answers, or a release of this name is not ours.
+            StepFailedError, DeadlineError: it failed, or took too long.
+        """
+        api = self._clusters.proven(kube, cancel)
+        chart = None if prepared.chart_digest is None else self._store.find(prepared.chart_digest)
+        if chart is None:
+            raise StepFailedError(f"the chart of {prepared.release.id} is not in the cache", fix="run: bootstrap up")
+        target = Target(kube=kube, api=api, cancel=cancel, say=say, stack=self._stack)
+        return install(prepared, chart, self._invocation, target)
+
+    def uninstall(self, namespace: str, release_name: str, kube: KubeContext, cancel: CancelToken, say: Say) -> None:
+        """See `Charts.uninstall`.
+
+        Raises:
+            RefusedError: another cluster answers, or the release is not ours.
+        """
+        api = self._clusters.proven(kube, cancel)
+        release = Release(
+            namespace=namespace,
+            name=release_name,
+            release_name=release_name,
+            target_namespace=namespace,
+            chart=RepositoryChart(url="", name=release_name),
+        )
+        target = Target(kube=kube, api=api, cancel=cancel, say=say, stack=self._stack)
+        uninstall(release, self._invocation, target)
+
+    def unknown_values(self, prepared: PreparedRelease) -> tuple[UnknownValue, ...]:
+        """The values of this release that its chart does not read; none while the chart is not in the cache."""
+        chart = None if prepared.chart_digest is None else self._store.find(prepared.chart_digest)
+        if chart is None:
+            return ()
+        return unknown_values(prepared.release.values, read_archive(chart.file.read_bytes(), str(chart.file)))
+
+    def upgraded_lock(self, releases: Iterable[Release], cancel: CancelToken, say: Say) -> ChartLock:
+        """What all chart references mean now; nothing is written but the cache."""
+        charts: dict[str, LockedChart] = {}
+        for release in releases:
+            key = lock_key(release.chart)
+            locked = self._sources.upgrade(release.chart, cancel, say)
+            if key is not None and locked is not None:
+                charts[key] = locked
+        return ChartLock(charts=charts)
+
+    def _render_all(
+        self, charts: Sequence[tuple[Release, StoredChart]], known: frozenset[str], cancel: CancelToken
+    ) -> "dict[str, Rendered | _Failure]":
+        def render(pair: tuple[Release, StoredChart]) -> Rendered | _Failure:
+            apis = known if is_concerned(pair[1].asked_apis, known) else ()
+            capabilities = Capabilities(kube_version=self._kube_version, api_versions=tuple(sorted(apis)))
+            return _attempted(partial(self._renders.render, *pair, capabilities, cancel))
+
+        with ThreadPoolExecutor(max_workers=_RENDERS_AT_ONCE) as pool:
+            rendered = list(pool.map(render, charts))
+        return {release.id: each for (release, _), each in zip(charts, rendered, strict=True)}
+
+
+def _attempted(act: Callable[[], _T]) -> "_T | _Failure":
+    """What it gives, or what is wrong with this one release."""
+    try:
+        return act()
+    except (InvalidError, StepFailedError) as error:
+        return error
+
+
+def _prepared(
+    release: Release, chart: "StoredChart | _Failure | None", rendered: "Rendered | _Failure | None"
+) -> PreparedRelease:
+    if chart is None or isinstance(chart, BootstrapError):
+        return PreparedRelease(release=release, failure=chart)
+    known = PreparedRelease(release=release, chart_digest=chart.digest, fingerprint=fingerprint(release, chart))
+    if rendered is None or isinstance(rendered, BootstrapError):
+        return replace(known, failure=rendered)
+    return replace(
+        known,
+        crds=_definitions(rendered),
+        manifests=(*rendered.objects, *rendered.hooks),
+    )
+
+
+def _definitions(rendered: Rendered) -> tuple[Manifest, ...]:
+    return (*rendered.folder_crds, *crds.template_crds(rendered.objects))
+
+
+def _refuse_unlocked(releases: Iterable[Release], lock: ChartLock) -> None:
+    problems = [
+        Problem(place=release.place or Place(file=release.id), text=f"{key} is not in the lock file")
+        for release in releases
+        if (key := lock_key(release.chart)) is not None and key not in lock.charts
+    ]
+    if problems:
+        raise InvalidError(problems, fix="run without --locked, and commit the lock file")

@@ -1,0 +1,131 @@
+"""What helm is told to do with a release: one place for its arguments."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bootstrap.charts.cache import StoredChart
+from bootstrap.charts.helm import Helm
+from bootstrap.charts.post_render import PostRendering, post_renderer
+from bootstrap.charts.release_history import labels_for
+from bootstrap.charts.values import effective_values, held_hash
+from bootstrap.kube.api import KubeApi
+from bootstrap.kube.simulated import is_api_backend
+from bootstrap.model.event import Say
+from bootstrap.model.kube import KubeContext, ObjectRef, ref_of
+from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.release import Release
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.files import write_whole
+from bootstrap.system.processes import Command, Finished
+
+_WATCHDOG_SECONDS = 5.0
+"""What helm may take beyond the timeout it was given, to say so itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """The proven cluster that a release goes to, and how to tell what happens there."""
+
+    kube: KubeContext
+    api: KubeApi
+    cancel: CancelToken
+    say: Say
+    stack: str
+    """Whose releases they are."""
+
+
+class Invocation:
+    """helm's commands for releases; values and post renderers are laid out under `folder`."""
+
+    def __init__(self, helm: Helm, post: PostRendering, folder: Path) -> None:
+        self._helm = helm
+        self._post = post
+        self._folder = folder
+
+    def run(self, command: Command, target: Target, limit: timedelta, what: str) -> Finished:
+        """Run under a watchdog: helm's own timeout guards neither a hung API server nor one that never answers.
+
+        Raises:
+            CommandFailedError: helm failed.
+            DeadlineError: neither it nor its timeout came to an end.
+        """
+        return self._helm.run(command, target.cancel.within(limit.total_seconds() + _WATCHDOG_SECONDS, what))
+
+    def install(self, prepared: PreparedRelease, chart: StoredChart, target: Target, limit: timedelta) -> Command:
+        """Install, or upgrade what is there; all values given anew, its definitions left to us."""
+        release = prepared.release
+        renderer = post_renderer(release, dropped(prepared, target.kube))
+        post, environment = self._post.flags(renderer, _file_name(release))
+        held = held_hash(release, target.api, target.cancel)
+        labels = labels_for(release, prepared.fingerprint or "", target.stack, held)
+        return self._helm.command(
+            *("upgrade", "--install", release.release_name, str(chart.file), *_where(release, target)),
+            *("--values", str(self._values_file(release, target)), "--reset-values", "--skip-crds"),
+            *("--timeout", _seconds(limit, target), "--history-max", str(release.max_history)),
+            *("--labels", ",".join(f"{key}={value}" for key, value in labels.items())),
+            *("--output", "json"),
+            *_options(release),
+            *(self._helm.dialect.forced if release.force else self._helm.dialect.install),
+            *post,
+            recorded=True,
+            environment={**environment, **self._own},
+        )
+
+    def other(self, verb: str, release: Release, target: Target, *options: str) -> Command:
+        """`uninstall`, `rollback` or `test`."""
+        return self._helm.command(
+            *(verb, release.release_name, *_where(release, target)),
+            *("--timeout", _seconds(release.timeout, target), *options),
+            recorded=True,
+            environment=self._own,
+        )
+
+    @property
+    def _own(self) -> Mapping[str, str]:
+        """What helm notes of a cluster: by its address, which the next cluster may have too; nothing of it in HOME."""
+        return {"KUBECACHEDIR": str(self._folder / "discovery")}
+
+    def _values_file(self, release: Release, target: Target) -> Path:
+        """Values go by file: argv is seen by all users, and the command shown on failure can be pasted."""
+        file = self._folder / f"{_file_name(release)}.values.json"
+        write_whole(file, json.dumps(effective_values(release, target.api, target.cancel)).encode())
+        return file
+
+
+def limit_of(release: Release, *, upgrade: bool) -> timedelta:
+    """How long helm may take."""
+    return (release.upgrade_timeout if upgrade else None) or release.timeout
+
+
+def _options(release: Release) -> Iterator[str]:
+    # Never --create-namespace: it is there already, and helm would read the API's whole description to make it again.
+    chosen: Mapping[str, bool] = {
+        "--no-hooks": release.disable_hooks,
+        "--disable-openapi-validation": release.disable_openapi_validation,
+        "--skip-schema-validation": release.disable_schema_validation,
+        "--cleanup-on-fail": release.cleanup_on_fail,
+    }
+    return (flag for flag, wanted in chosen.items() if wanted)
+
+
+def dropped(prepared: PreparedRelease, kube: KubeContext) -> list[ObjectRef]:
+    """Objects that are not installed where pods are simulated: they would break the API server's discovery."""
+    return [ref_of(one) for one in prepared.manifests or () if kube.simulated and is_api_backend(one)]
+
+
+def _where(release: Release, target: Target) -> tuple[str, ...]:
+    return ("--namespace", release.target_namespace, "--kubeconfig", str(target.kube.kubeconfig))
+
+
+def _file_name(release: Release) -> str:
+    return f"{release.namespace}.{release.name}"
+
+
+def _seconds(limit: timedelta, target: Target) -> str:
+    """The limit, or what is left of the step's own."""
+    remaining = target.cancel.remaining()
+    seconds = limit.total_seconds() if remaining is None else min(limit.total_seconds(), remaining)
+    return f"{max(1, int(seconds))}s"

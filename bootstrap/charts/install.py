@@ -1,0 +1,202 @@
+"""Installs one release: heals it, runs helm under a watchdog, waits until it is ready, notes that it is."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from bootstrap.charts.cache import StoredChart
+from bootstrap.charts.crds import CRD
+from bootstrap.charts.helm_arguments import Invocation, Target, dropped, limit_of
+from bootstrap.charts.helm_errors import explained
+from bootstrap.charts.recovery import heal, refuse_foreign
+from bootstrap.charts.release_history import DEPLOYED, Revision, mark_ready, revisions
+from bootstrap.charts.rendered_objects import HOOK, other_objects
+from bootstrap.charts.values import held_hash
+from bootstrap.errors import BootstrapError, DeadlineError, StepFailedError
+from bootstrap.kube.apply import labelled
+from bootstrap.kube.batch_read import in_namespace
+from bootstrap.kube.diagnosis import diagnose
+from bootstrap.kube.identity import cluster_uid
+from bootstrap.kube.simulated import is_api_backend
+from bootstrap.kube.waiting import look_at, wait_ready
+from bootstrap.kube.webhooks import NOT_CALLABLE, wait_for_answers, wait_for_webhooks, webhook_configurations
+from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.model.observed import PreparedRelease, Probe
+from bootstrap.model.release import Release
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command, CommandFailedError
+
+_WEBHOOK_SECONDS = 60.0
+_PAUSE = 2.0
+_DIAGNOSIS_SECONDS = 5.0
+
+
+def install(prepared: PreparedRelease, chart: StoredChart, invocation: Invocation, target: Target) -> str:
+    """Install or upgrade and wait until ready; what to tell of it.
+
+    What is applied already, but was never seen ready, is only waited for.
+
+    Raises:
+        RefusedError: a release of this name is not ours.
+        StepFailedError: helm fails, or an object failed for good.
+        DeadlineError: it took too long; says what was waited for.
+    """
+    release = prepared.release
+    history = _history(release, target)
+    refuse_foreign(release, history, target.stack)
+    newest = _healed(history, target)
+    if newest is not None and _is_applied(newest, prepared, target):
+        manifests, word = prepared.manifests or (), "ready"
+    else:
+        manifests, word = _install(prepared, chart, invocation, target, newest), "upgraded" if newest else "installed"
+    simulated = _wait(release, manifests, target, upgrade=newest is not None)
+    if not target.kube.simulated:
+        _wait_for_answers(prepared.probes, target)
+    if release.run_tests:
+        _test(release, invocation, target)
+    mark_ready(_history(release, target)[-1], prepared.fingerprint or "", target.api, target.cancel)
+    told = f"{word}, {chart.name} {chart.version}"
+    count = len(simulated) + len(dropped(prepared, target.kube))
+    return f"{told}, {count} simulated" if count else told
+
+
+def _is_applied(newest: Revision, prepared: PreparedRelease, target: Target) -> bool:
+    same = newest.status == DEPLOYED and newest.applied == prepared.fingerprint
+    return same and newest.held == held_hash(prepared.release, target.api, target.cancel)
+
+
+def uninstall(release: Release, invocation: Invocation, target: Target) -> None:
+    """Remove an installed release with helm, and wait until its objects are gone; fine when there is none.
+
+    Raises:
+        RefusedError: it is not ours.
+        StepFailedError: helm fails.
+    """
+    refuse_foreign(release, _history(release, target), target.stack)
+    command = invocation.other("uninstall", release, target, "--ignore-not-found", "--wait")
+    _mutate(command, release, invocation, target, doing="uninstall")
+
+
+def _history(release: Release, target: Target) -> tuple[Revision, ...]:
+    return revisions(release.target_namespace, release.release_name, target.api, target.cancel)
+
+
+def _healed(history: tuple[Revision, ...], target: Target) -> Revision | None:
+    whole = heal(history, target.api, target.cancel, target.say)
+    return whole[-1] if whole else None
+
+
+def _install(
+    prepared: PreparedRelease, chart: StoredChart, invocation: Invocation, target: Target, newest: Revision | None
+) -> tuple[Manifest, ...]:
+    """Run helm until it succeeds or its retries are used up; the objects it applied."""
+    release = prepared.release
+    if release.create_namespace:
+        _ensure_namespace(release.target_namespace, target)
+    retries = release.retries if newest is None else release.upgrade_retries
+    patient_until = target.cancel.clock.monotonic() + _WEBHOOK_SECONDS
+    attempt = 0
+    while True:
+        try:
+            return _run(prepared, chart, invocation, target, newest)
+        except CommandFailedError as error:
+            unanswered = NOT_CALLABLE in " ".join(error.finished.lines())
+            if unanswered and target.cancel.clock.monotonic() < patient_until:
+                target.say("waiting for a webhook that cannot be called yet")
+            else:
+                failure = explained(error, release, doing="install", evidence=_hook_evidence(prepared, target))
+                if newest is not None and release.rollback:
+                    target.say("failed, rolling back")
+                    _mutate(
+                        invocation.other("rollback", release, target), release, invocation, target, doing="roll back"
+                    )
+                if attempt == retries:
+                    raise failure from error
+                attempt += 1
+                target.say(f"failed, trying again: {failure.what}")
+        target.cancel.sleep(_PAUSE)
+        newest = _healed(_history(release, target), target)
+
+
+def _ensure_namespace(name: str, target: Target) -> None:
+    """Make it with the stack's label: helm would make it without, and nobody could tell whose it is."""
+    ref = ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=name)
+    if target.api.read(ref, target.cancel, metadata_only=True) is None:
+        made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        target.api.apply(labelled(made, target.stack), target.cancel)
+
+
+def _run(
+    prepared: PreparedRelease, chart: StoredChart, invocation: Invocation, target: Target, newest: Revision | None
+) -> tuple[Manifest, ...]:
+    limit = limit_of(prepared.release, upgrade=newest is not None)
+    command = invocation.install(prepared, chart, target, limit)
+    target.say(f"{'installing' if newest is None else 'upgrading'} {chart.name} {chart.version}")
+    try:
+        finished = invocation.run(command, target, limit, f"helm for release {prepared.release.id}")
+    except DeadlineError as error:
+        raise DeadlineError(error.what, evidence=_hook_evidence(prepared, target), command=str(command)) from error
+    return other_objects(json.loads(finished.stdout)["manifest"])
+
+
+def _wait(release: Release, manifests: Iterable[Manifest], target: Target, *, upgrade: bool) -> tuple[ObjectRef, ...]:
+    """Wait as the release asks; the objects that are simulated."""
+    if release.upgrade_disable_wait if upgrade else release.disable_wait:
+        return ()
+    wanted = [one for one in manifests if not (release.disable_wait_for_jobs and one.get("kind") == "Job")]
+    refs = [
+        in_namespace(ref_of(one), release.target_namespace, target.api, target.cancel)
+        for one in wanted
+        if one.get("kind") != CRD and not _is_hook(one) and not (target.kube.simulated and is_api_backend(one))
+    ]
+    what = f"release {release.id}"
+    waited = wait_ready(refs, target.api, target.cancel, target.say, what=what, simulated=target.kube.simulated)
+    if not target.kube.simulated:
+        wait_for_webhooks(webhook_configurations(wanted), target.api, target.cancel, target.say)
+    return waited.simulated
+
+
+def _wait_for_answers(probes: Sequence[Probe], target: Target) -> None:
+    """Wait for webhooks that others will call; in a namespace that is not there, no webhook is asked about anything."""
+    for one in probes:
+        if one.new_namespace and one.namespace is not None:
+            _ensure_namespace(one.namespace, target)
+    wait_for_answers(probes, target.api, target.cancel, target.say)
+
+
+def _hook_evidence(prepared: PreparedRelease, target: Target) -> tuple[str, ...]:
+    """What the cluster tells of hooks that did not end well, or that it does not answer; asked for seconds at most."""
+    within = CancelToken(target.cancel.clock).within(_DIAGNOSIS_SECONDS, "the diagnosis")
+    namespace = prepared.release.target_namespace
+    try:
+        cluster_uid(target.api, within)
+        hooks = [
+            in_namespace(ref_of(one), namespace, target.api, within)
+            for one in prepared.manifests or ()
+            if _is_hook(one) and one.get("kind") in {"Job", "Pod"}
+        ]
+        look = look_at(hooks, target.api, within, simulated=target.kube.simulated)
+        there = {ref: judgement for ref, judgement in look.unready.items() if look.live[ref] is not None}
+        return diagnose(there, look.live, target.api, within) if there else ()
+    except BootstrapError as error:
+        return (error.what,)
+
+
+def _test(release: Release, invocation: Invocation, target: Target) -> None:
+    target.say("running its tests")
+    try:
+        _mutate(invocation.other("test", release, target), release, invocation, target, doing="test")
+    except StepFailedError:
+        if not release.ignore_test_failures:
+            raise
+        target.say("its tests failed, which it asks to ignore")
+
+
+def _mutate(command: Command, release: Release, invocation: Invocation, target: Target, *, doing: str) -> None:
+    try:
+        invocation.run(command, target, release.timeout, f"helm for release {release.id}")
+    except CommandFailedError as error:
+        raise explained(error, release, doing=doing) from error
+
+
+def _is_hook(manifest: Manifest) -> bool:
+    return HOOK in ((manifest.get("metadata") or {}).get("annotations") or {})

@@ -1,0 +1,37 @@
+"""`bootstrap config`."""
+
+import click
+
+from bootstrap.cli.options import StackOptions, output_option, stack_options
+from bootstrap.errors import ExitCode
+
+
+@click.command("config")
+@stack_options
+@output_option
+@click.option("--show-origin", is_flag=True, help="Tell where each value comes from.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of stack files instead, for editors.")
+def command(*, stack: StackOptions, output: str, show_origin: bool, schema: bool) -> int:
+    """Show the stack and the settings as they are understood.
+
+    \b
+      bootstrap config --show-origin
+      bootstrap config --schema > stack.schema.json
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    import json  # noqa: PLC0415 - `--help` needs none of these
+    import os  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    from bootstrap.cli.options import settings_of  # noqa: PLC0415
+    from bootstrap.cli.running import show  # noqa: PLC0415
+    from bootstrap.config.schema import stack_schema  # noqa: PLC0415
+    from bootstrap.config.stack import load_stack  # noqa: PLC0415
+    from bootstrap.console.results.config import values_json, values_text  # noqa: PLC0415
+
+    if schema:
+        show(json.dumps(stack_schema(), indent=2) + "\n")
+        return ExitCode.OK
+    loaded = load_stack(stack.reference, stack.overrides, cwd=Path.cwd(), environment=os.environ)
+    values = (*loaded.values, *settings_of(stack).values)
+    show(values_json(values) if output == "json" else values_text(values, origins=show_origin))
+    return ExitCode.OK

@@ -1,0 +1,27 @@
+"""`bootstrap doctor`."""
+
+import click
+
+from bootstrap.cli.options import StackOptions, output_option
+from bootstrap.config.flags import Overrides
+from bootstrap.errors import ExitCode
+
+
+@click.command("doctor")
+@output_option
+@click.option("--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program.")
+def command(*, output: str, tools: tuple[str, ...]) -> int:
+    """Examine this machine: every program, where it comes from and why; folders, memory, limits.
+
+    \b
+      bootstrap doctor            ends with 4 when something must be mended
+      bootstrap doctor --output json
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.machine import examine_machine  # noqa: PLC0415
+    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.console.results.doctor import checks_json, checks_text  # noqa: PLC0415
+    from bootstrap.toolchain.doctor import findings  # noqa: PLC0415
+
+    checks = examine_machine(StackOptions(reference=None, overrides=Overrides(), tools=tools))
+    show(checks_json(checks) if output == "json" else checks_text(checks))
+    return ExitCode.REFUSED if findings(checks) else ExitCode.OK

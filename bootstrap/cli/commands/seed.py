@@ -1,0 +1,166 @@
+"""`bootstrap seed`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bootstrap.cli.seeds import SeedOptions, chosen, export_options, opened_seeds, seed_options, shown_json
+from bootstrap.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from bootstrap.seeds.results import SeedResult
+
+
+@click.group("seed")
+def command() -> None:
+    """Plan, apply, refresh, reset, prune or export the AWS data alone.
+
+    \b
+      bootstrap seed plan                              what is not as declared, field by field
+      bootstrap seed apply --stack dev
+      bootstrap seed apply localstack-init --endpoint http://127.0.0.1:4566
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+
+
+seed = command
+
+_adopt = click.option("--adopt", is_flag=True, help="Take over what has a declared name but is not ours.")
+_replace = click.option("--allow-replace", is_flag=True, help="Delete and make anew what cannot be changed in place.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Only list what would be done.")
+
+
+@command.command("plan")
+@seed_options
+@_adopt
+@click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 when something is not as declared.")
+def plan(*, seed: SeedOptions, output: str, adopt: bool, tell_changes: bool) -> int:
+    """Show what is not as declared, field by field; write nothing.
+
+    \b
+      bootstrap seed plan
+      bootstrap seed plan localstack-init --endpoint http://127.0.0.1:4566 --exit-code
+      bootstrap seed plan --only sqs/orders --output json
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.console.results.seeds import plan_text  # noqa: PLC0415
+
+    with opened_seeds(seed, writes=False) as opened:
+        found = opened.seeding.plan(opened.endpoint, opened.cancel, chosen(seed, adopt=adopt))
+    show(shown_json(found.to_json()) if output == "json" else plan_text(found))
+    return ExitCode.WOULD_CHANGE if tell_changes and found.differs else ExitCode.OK
+
+
+@command.command("apply")
+@seed_options
+@_adopt
+@_replace
+@_dry_run
+def apply(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool, dry_run: bool) -> int:
+    """Make the emulator's data as declared; no write call where nothing differs.
+
+    \b
+      bootstrap seed apply --stack dev
+      bootstrap seed apply localstack-init --endpoint http://127.0.0.1:4566
+      bootstrap seed apply --service s3 --dry-run
+    """  # noqa: D301 - as above
+    options = chosen(seed, adopt=adopt, allow_replace=allow_replace, dry_run=dry_run)
+    with opened_seeds(seed, writes=not dry_run) as opened:
+        result = opened.seeding.make_so(opened.endpoint, opened.cancel, lambda _text: None, options)
+    return _told(result, output)
+
+
+@command.command("refresh")
+@seed_options
+@_adopt
+@_replace
+@_dry_run
+@click.option("--rotate", is_flag=True, help="Make generated secrets anew.")
+def refresh(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool, dry_run: bool, rotate: bool) -> int:
+    """Apply, and remove what nobody declared: items, objects, messages.
+
+    \b
+      bootstrap seed refresh --dry-run                 what would go
+      bootstrap seed refresh --only dynamodb/orders
+      bootstrap seed refresh --service secretsmanager --rotate
+    """  # noqa: D301 - as above
+    options = chosen(seed, adopt=adopt, allow_replace=allow_replace, dry_run=dry_run, rotate=rotate)
+    with opened_seeds(seed, writes=not dry_run) as opened:
+        result = opened.seeding.refresh(opened.endpoint, opened.cancel, lambda _text: None, options)
+    return _told(result, output)
+
+
+@command.command("reset")
+@seed_options
+@_dry_run
+def reset(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
+    """Empty the emulator, then apply. Everything in it is lost, whoever made it; generated secrets stay.
+
+    \b
+      bootstrap seed reset --stack dev
+      bootstrap seed reset localstack-init --endpoint http://127.0.0.1:4566
+    """  # noqa: D301 - as above
+    from bootstrap.emulators.endpoint import empty  # noqa: PLC0415 - `--help` imports no adapter
+
+    options = chosen(seed, dry_run=dry_run)
+    with opened_seeds(seed, writes=not dry_run) as opened:
+
+        def emptied() -> None:
+            empty(opened.endpoint, opened.cancel)
+
+        result = opened.seeding.reset(opened.endpoint, opened.cancel, lambda _text: None, emptied, options)
+    return _told(result, output)
+
+
+@command.command("prune")
+@seed_options
+@_dry_run
+def prune(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
+    """Delete what carries our mark and is no longer declared, and nothing else.
+
+    \b
+      bootstrap seed prune --dry-run                   what would go
+      bootstrap seed prune --service sqs
+    """  # noqa: D301 - as above
+    options = chosen(seed, dry_run=dry_run)
+    with opened_seeds(seed, writes=not dry_run) as opened:
+        result = opened.seeding.prune(opened.endpoint, opened.cancel, lambda _text: None, options)
+    return _told(result, output)
+
+
+@command.command("export")
+@export_options
+@click.option("--force", is_flag=True, help="Overwrite files that hold something else.")
+def export(*, seed: SeedOptions, output: str, force: bool) -> int:
+    """Write fixture files into the folder PATH (default: here) from what the emulator holds.
+
+    \b
+      bootstrap seed export localstack-init --endpoint http://127.0.0.1:4566
+      bootstrap seed export folder --service sqs --service sns
+    """  # noqa: D301 - as above
+    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.seeds import endpoint_of  # noqa: PLC0415
+    from bootstrap.seeds.export import export as exported  # noqa: PLC0415
+    from bootstrap.seeds.services.registry import all_services  # noqa: PLC0415
+
+    options = chosen(seed)
+    with endpoint_of(seed) as (endpoint, cancel):
+        found = exported(endpoint, all_services(), options.covers, cancel)
+    missing = sorted(options.only - set(found.resources))
+    if missing:
+        raise UsageError(f"{missing[0]} is not in the emulator", fix="bootstrap seed export without --only")
+    files = found.write(seed.paths[0] if seed.paths else Path(), overwrite=force)
+    lines = [f"{len(found.resources)} resources in {len(files)} files", *found.notes, ""]
+    show(shown_json(found.to_json()) if output == "json" else "\n".join(lines))
+    return ExitCode.OK
+
+
+def _told(result: "SeedResult", output: str) -> int:
+    """Show a result, and raise what failed."""
+    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.console.results.seeds import result_text  # noqa: PLC0415
+    from bootstrap.seeds.seeding import raise_failures  # noqa: PLC0415
+
+    show(shown_json(result.to_json()) if output == "json" else result_text(result))
+    raise_failures(result)
+    return ExitCode.OK

@@ -1,0 +1,51 @@
+"""`bootstrap tools`."""
+
+import click
+
+from bootstrap.cli.options import StackOptions, output_option, settings_of
+from bootstrap.config.flags import Overrides
+from bootstrap.errors import ExitCode
+from bootstrap.model.stack import Provider
+
+
+@click.group("tools")
+def command() -> None:
+    """List or fetch the programs that are driven: helm, kubectl, kwok, kind, k3d and a control plane.
+
+    \b
+      bootstrap tools list
+      bootstrap tools fetch kubectl helm
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+
+
+@command.command("list")
+@output_option
+@click.option("--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program.")
+def list_programs(*, output: str, tools: tuple[str, ...]) -> int:
+    """List every program with its version, its path and why it is the one; fetches nothing."""
+    from bootstrap.cli.machine import make_toolchain, new_token  # noqa: PLC0415
+    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.console.results.doctor import programs_json, programs_text  # noqa: PLC0415
+
+    settings = settings_of(StackOptions(reference=None, overrides=Overrides(), tools=tools))
+    found = make_toolchain(settings, new_token()).resolve_all()
+    show(programs_json(found) if output == "json" else programs_text(found))
+    return ExitCode.OK
+
+
+@command.command("fetch")
+@click.argument("names", nargs=-1)
+def fetch(*, names: tuple[str, ...]) -> int:
+    """Fetch programs into the cache; without names those that the embedded cluster needs.
+
+    A program that is here already is left as it is.
+    """
+    from bootstrap.cli.machine import NEEDED, make_toolchain, new_token  # noqa: PLC0415
+    from bootstrap.cli.running import interruptible, show, told_on_stderr  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.console.results.doctor import programs_text  # noqa: PLC0415
+
+    settings = settings_of(StackOptions(reference=None, overrides=Overrides()))
+    cancel = new_token()
+    with interruptible(cancel):
+        show(programs_text(make_toolchain(settings, cancel, told_on_stderr).fetch(names or NEEDED[Provider.KWOK])))
+    return ExitCode.OK

@@ -1,0 +1,228 @@
+"""Constructs the adapters of one stack: the only place that knows them all."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.config.settings import Settings
+from bootstrap.engine.leftovers import AllLeftovers
+from bootstrap.errors import BootstrapError
+from bootstrap.model.event import Say
+from bootstrap.model.observed import EmulatorRelease
+from bootstrap.model.stack import ClusterSpec, Placement, Provider, Stack, StatePaths
+from bootstrap.ports import ClusterProvider, Emulator, Images, Leftovers, Ports, Programs
+from bootstrap.system.clock import CancelToken, Clock
+from bootstrap.system.processes import SystemProcesses
+from bootstrap.toolchain.table import PROGRAMS
+
+if TYPE_CHECKING:
+    from bootstrap.charts.charts import HelmCharts
+    from bootstrap.clusters.docker_nodes.tool import ClusterTool
+    from bootstrap.docker.stack_resources import StackOnDocker
+    from bootstrap.seeds.seeding import Seeding  # `--help` imports no adapter
+
+
+LOCK_FILE = "bootstrap.lock"
+"""Beside the project's stacks: what each chart reference means."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What the adapters of one stack share."""
+
+    stack: Stack
+    state: StatePaths
+    cache: Path
+    settings: Settings
+    processes: SystemProcesses
+    programs: Programs
+    clock: Clock
+    locked: bool
+    """Whether only charts of the lock file are taken."""
+    preload: bool
+    """Whether images go to the cluster through this machine's engine."""
+    adopt: bool
+    """Whether a cluster of our name that we did not make is taken over."""
+
+
+def charts_of(parts: Parts) -> "HelmCharts":
+    """helm, with the caches and the lock file of this stack."""
+    from bootstrap.charts.charts import HelmCharts  # noqa: PLC0415 - `--help` imports no adapter
+
+    return HelmCharts(
+        programs=parts.programs,
+        processes=parts.processes,
+        cache=parts.cache,
+        state=parts.state,
+        kube_version=_kube_version(parts.stack.cluster),
+        mirrors=parts.stack.mirrors,
+        lock_file=parts.stack.project / LOCK_FILE,
+        locked=parts.locked,
+    )
+
+
+def ports_of(parts: Parts, charts: "HelmCharts") -> Ports:
+    """Everything that the engine acts through."""
+    from bootstrap.kube.apply import KubeObjects  # noqa: PLC0415 - `--help` imports no adapter
+
+    emulator, emulator_of = _emulators(parts)
+    return Ports(
+        cluster=cluster_of(parts),
+        emulator=emulator,
+        emulator_of=emulator_of,
+        seeds=seeds_of(parts),
+        charts=charts,
+        objects=KubeObjects(parts.processes, parts.state.folder.name),
+        images=_images(parts),
+        leftovers=leftovers_of(parts),
+    )
+
+
+def leftovers_of(parts: Parts) -> Leftovers | None:
+    """What may lie outside the state folder: on the Docker engine, and in a cluster; None: nothing can."""
+    found: list[Leftovers] = []
+    # Declared otherwise since, it still has there what it had.
+    if is_on_engine(parts.stack) or (parts.state.folder / "owner").exists():
+        from bootstrap.docker.leftovers import DockerLeftovers  # noqa: PLC0415 - the docker library loads slowly
+        from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
+
+        found.append(DockerLeftovers(StackOnDocker(parts.state, os.environ)))
+    from bootstrap.kube.user_kubeconfig_entries import MergedEntries, is_merged  # noqa: PLC0415 - `--help` imports no adapter
+
+    if is_merged(parts.state):
+        found.append(MergedEntries(parts.state))
+    return AllLeftovers(found) if found else None
+
+
+def is_on_engine(stack: Stack) -> bool:
+    """Whether anything of the stack is in containers of a Docker engine."""
+    contained = stack.emulator is not None and stack.emulator.placement is Placement.CONTAINER
+    return contained or stack.cluster.provider in {Provider.KIND, Provider.K3D}
+
+
+def _images(parts: Parts) -> Images | None:
+    if not parts.preload or parts.stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
+        return None
+    from bootstrap.clusters.docker_nodes.images import MachineImages  # noqa: PLC0415 - the docker library loads slowly
+    from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
+
+    docker = StackOnDocker(parts.state, os.environ)
+    return MachineImages(_tool(parts, docker), docker)
+
+
+def _kube_version(spec: ClusterSpec) -> str:
+    """What charts are told before the cluster can be asked: a minor alone means its embedded, else its first patch."""
+    embedded = PROGRAMS["kube-apiserver"].wanted
+    if embedded.startswith(f"{spec.kubernetes}."):
+        return embedded
+    return spec.kubernetes if spec.kubernetes.count(".") > 1 else f"{spec.kubernetes}.0"
+
+
+def cluster_of(parts: Parts) -> ClusterProvider:
+    """The provider of the cluster."""
+    stack = parts.stack
+    match stack.cluster.provider:
+        case Provider.KWOK | Provider.AUTO:
+            from bootstrap.clusters.kwok.provider import KwokProvider  # noqa: PLC0415
+
+            named = f"{stack.name}-{stack.instance}" if stack.instance else stack.name
+            return KwokProvider(named, stack.cluster, parts.state, parts.programs, parts.processes, parts.clock)
+        case Provider.KIND | Provider.K3D:
+            return _machines(parts)
+        case Provider.EXISTING:
+            from bootstrap.clusters.existing.provider import ExistingProvider  # noqa: PLC0415
+
+            return ExistingProvider(stack.cluster, parts.state, parts.processes, os.environ)
+
+
+def _machines(parts: Parts) -> ClusterProvider:
+    from bootstrap.clusters.docker_nodes.cluster import MachineCluster  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
+
+    docker = StackOnDocker(parts.state, os.environ)
+    tool = _tool(parts, docker)
+    return MachineCluster(tool, parts.stack.cluster.ports, parts.state, docker, parts.processes, adopt=parts.adopt)
+
+
+def configuration_of(parts: Parts) -> Mapping[str, Any] | None:
+    """What kind or k3d is given; None: another provider."""
+    if parts.stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
+        return None
+    from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415 - `--help` imports no adapter
+
+    found: Mapping[str, Any] = json.loads(_tool(parts, StackOnDocker(parts.state, os.environ)).configuration())
+    return found
+
+
+def _tool(parts: Parts, docker: "StackOnDocker") -> "ClusterTool":
+    from bootstrap.clusters.k3d.tool import LONGEST, K3d  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.clusters.kind.tool import Kind  # noqa: PLC0415
+
+    spec = parts.stack.cluster
+    if spec.provider is Provider.K3D:
+        short = docker.name_within(LONGEST)
+        return K3d(spec, short, docker.name, parts.programs, parts.processes, os.environ)
+    return Kind(spec, docker.name, parts.programs, parts.processes, os.environ)
+
+
+def watch_of(cluster: ClusterProvider) -> Callable[[], None] | None:
+    """What looks whether the cluster still runs whole; None: nothing cheap can tell."""
+    from bootstrap.clusters.kwok.provider import KwokProvider  # noqa: PLC0415 - `--help` imports no adapter
+
+    return cluster.check if isinstance(cluster, KwokProvider) else None
+
+
+def _emulators(parts: Parts) -> tuple[Emulator | None, Callable[[EmulatorRelease], Emulator] | None]:
+    from bootstrap.emulators.choose import Means, emulator_for, emulator_of, no_emulator  # noqa: PLC0415
+
+    name, spec = parts.stack.name, parts.stack.emulator
+    means = Means(
+        state=parts.state,
+        processes=parts.processes,
+        clock=parts.clock,
+        environment=os.environ,
+        programs=parts.programs,
+    )
+    if spec is None:
+        return no_emulator(name, means), None
+    return emulator_for(name, spec, means), emulator_of(name, spec, means)
+
+
+def seeds_of(parts: Parts) -> "Seeding | None":
+    """The fixtures; None: the stack has none, or no emulator to put them into."""
+    if not parts.stack.seeds or parts.stack.emulator is None:
+        return None
+    from bootstrap.seeds.seeding import Seeding  # noqa: PLC0415
+
+    return Seeding(
+        owner=parts.state.folder.name,
+        paths=parts.stack.seeds,
+        state=parts.state.seeds,
+        environment=os.environ,
+        variables=parts.stack.variables,
+        follow=lambda names, cancel, say: _follow(parts, names, cancel, say),
+    )
+
+
+def _follow(parts: Parts, names: Sequence[str], cancel: CancelToken, say: Say) -> None:
+    """Let the ExternalSecrets of a cluster that runs read these secrets again at once."""
+    if not names or not parts.state.kubeconfig.exists():
+        return
+    from bootstrap.kube.external_secrets import sync_external_secrets  # noqa: PLC0415
+    from bootstrap.kube.identity import Clusters  # noqa: PLC0415 - `--help` imports no adapter
+
+    try:
+        kube = cluster_of(parts).observe(cancel).kube
+        if kube is None or kube.simulated:
+            return
+        asked = sync_external_secrets(names, Clusters(parts.processes).proven(kube, cancel), cancel)
+    except BootstrapError as error:
+        # The secrets are written; who reads them at the next refresh is late, not wrong.
+        cancel.check()
+        say(f"ExternalSecrets follow at their next refresh: {error.what}")
+        return
+    if asked:
+        say(f"{len(asked)} ExternalSecrets read them again")

@@ -1,0 +1,70 @@
+"""What a program that makes clusters of containers is asked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from bootstrap.system.clock import CancelToken
+
+
+class ClusterTool(Protocol):
+    """kind or k3d, for one cluster on one network."""
+
+    @property
+    def program(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def cluster(self) -> str:
+        """What it calls the cluster."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """The label, with its value, of every container and volume of the cluster."""
+        ...
+
+    @property
+    def ready(self) -> Sequence[str]:
+        """Deployments of kube-system that it makes and that a cluster is of no use without."""
+        ...
+
+    @property
+    def machines(self) -> int:
+        """How many there are in which pods run."""
+        ...
+
+    @property
+    def images(self) -> Sequence[str]:
+        """Those of its machines."""
+        ...
+
+    @property
+    def host(self) -> str | None:
+        """The name of this machine that it writes into every node's /etc/hosts; None: it writes none."""
+        ...
+
+    def configuration(self) -> bytes:
+        """What it is given; the cluster is made anew when it changes.
+
+        Raises:
+            InvalidError: the user's own configuration cannot be used.
+        """
+        ...
+
+    def create(self, scratch: Path, cancel: CancelToken) -> None:
+        """Make the cluster on the network; `scratch` is a folder for what it writes."""
+        ...
+
+    def kubeconfig(self, cancel: CancelToken) -> bytes:
+        """The kubeconfig of the cluster, for this machine."""
+        ...
+
+    def load(self, images: Sequence[str], cancel: CancelToken) -> None:
+        """Copy images of the engine to every machine; whether they arrived is for the caller to see."""
+        ...
+
+    def start(self, cancel: CancelToken) -> bool:
+        """Start what of it does not run; False: it cannot, the engine has to be told for each."""
+        ...

@@ -1,0 +1,33 @@
+"""Values with what gave them, for `bootstrap config --show-origin`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.config.fields import Section
+from bootstrap.config.layers import Values, leaves
+from bootstrap.yamltext.positions import ValuePath, path_text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownValue:
+    """One value of a stack or of the settings, and what gave it."""
+
+    path: str
+    value: Any
+    origin: str
+    """`stacks/dev.yaml:14`, `--set`, `BOOTSTRAP_SET_cluster__provider` or `default`."""
+
+
+def shown_values(table: Section, values: Values) -> tuple[ShownValue, ...]:
+    """Every value, in the order of the table; those of a text map by name."""
+    order = [path for path, _field in leaves(table)]
+
+    def rank(path: ValuePath) -> tuple[int, str]:
+        # A value belongs to the first field that leads to it (a text map) or that it leads to (a section that is off).
+        length = next(n for n, known in enumerate(order) if known == path[: len(known)] or known[: len(path)] == path)
+        return length, path_text(path)
+
+    return tuple(
+        ShownValue(path=path_text(path), value=values[path].value, origin=values[path].origin)
+        for path in sorted(values, key=rank)
+    )

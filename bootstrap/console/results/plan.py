@@ -1,0 +1,69 @@
+"""A plan as a result: text for people, JSON for programs."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bootstrap.console.format import counted
+from bootstrap.console.json_lines import VERSION, action_name, step_record
+from bootstrap.model.release import Note
+from bootstrap.model.step import Keep, Plan
+
+_NEEDS_SHOWN = 3
+
+
+def plan_text(plan: Plan, configuration: Mapping[str, Any] | None = None) -> str:
+    """Each step with its reason and what it needs, then the notes, then how many would change.
+
+    Before them, where one is given, the configuration that the program which makes the cluster gets.
+    """
+    rows = [(step.id, action_name(step.action).replace("_", " "), step.reason) for step in plan.steps]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    lines = []
+    for step, (name, action, reason) in zip(plan.steps, rows, strict=True):
+        needs = f"  (needs {_listed(step.needs)})" if step.needs else ""
+        mark = " " if isinstance(step.action, Keep) else "*"
+        lines.append(f"{mark} {name:<{widths[0]}}  {action:<{widths[1]}}  {reason}{needs}")
+    notes = [f"note: {_note(note)}" for note in plan.notes]
+    return "\n".join([*_given(configuration), *lines, *notes, _sum(plan)]) + "\n"
+
+
+def plan_json(plan: Plan, configuration: Mapping[str, Any] | None = None) -> str:
+    """`{"version": 1, "steps": [{"id", "action", "needs", "reason"}], "changes", "notes"}`.
+
+    And `configuration`, where one is given.
+    """
+    notes = [{"text": note.text, "place": None if note.place is None else str(note.place)} for note in plan.notes]
+    found = {
+        "version": VERSION,
+        "steps": [step_record(step) for step in plan.steps],
+        "changes": plan.changes,
+        "notes": notes,
+        **({} if configuration is None else {"configuration": configuration}),
+    }
+    return json.dumps(found, indent=2) + "\n"
+
+
+def _given(configuration: Mapping[str, Any] | None) -> Iterator[str]:
+    if configuration is None:
+        return
+    import yaml  # noqa: PLC0415 - only where there is one
+
+    yield "configuration of the cluster:"
+    for line in yaml.safe_dump(configuration, sort_keys=False).splitlines():
+        yield f"  {line}"
+
+
+def _sum(plan: Plan) -> str:
+    if not plan.changes:
+        return f"Nothing to do: {counted(len(plan.steps), 'step')} unchanged"
+    return f"{plan.changes} of {counted(len(plan.steps), 'step')} would change something (*)"
+
+
+def _listed(needs: tuple[str, ...]) -> str:
+    shown = ", ".join(needs[:_NEEDS_SHOWN])
+    return shown if len(needs) <= _NEEDS_SHOWN else f"{shown} and {len(needs) - _NEEDS_SHOWN} more"
+
+
+def _note(note: Note) -> str:
+    return note.text if note.place is None else f"{note.place}: {note.text}"

@@ -1,0 +1,58 @@
+"""What the verbs of `seed` found and did, as text."""
+
+import json
+from collections.abc import Iterator
+
+from bootstrap.seeds.model import MASK, Action, Difference, DifferenceKind, Value
+from bootstrap.seeds.results import ResourceChange, SeedPlan, SeedResult
+
+_MARKS = {
+    Action.CREATE: "+",
+    Action.UPDATE: "~",
+    Action.REPLACE: "±",
+    Action.DRIFTED: "!",
+    Action.UNCHANGED: " ",
+    Action.ORPHANED: "-",
+    Action.FOREIGN: "?",
+}
+_WIDTH = 60
+
+
+def plan_text(plan: SeedPlan, *, verbose: bool = False) -> str:
+    """Each resource that is not as declared with its fields, and how many of each there are."""
+    lines = [*_resources(plan.resources, verbose=verbose), plan.summary()]
+    return "\n".join([*lines, *plan.notes, ""])
+
+
+def result_text(result: SeedResult, *, verbose: bool = False) -> str:
+    """Each resource that was changed, and how many of each there are."""
+    prefix = "would be: " if result.dry_run else ""
+    calls = f"{result.calls.read} reads, {result.calls.write} writes"
+    lines = [*_resources(result.resources, verbose=verbose), f"{prefix}{result.summary()} ({calls})"]
+    return "\n".join([*lines, *result.notes, ""])
+
+
+def _resources(resources: tuple[ResourceChange, ...], *, verbose: bool) -> Iterator[str]:
+    for one in resources:
+        if one.action is Action.UNCHANGED and not verbose:
+            continue
+        yield f"{_MARKS[one.action]} {one.id}: {one.action} ({one.reason})"
+        yield from (f"    {_field(field)}" for field in one.differences if one.action is not Action.CREATE or verbose)
+
+
+def _field(one: Difference) -> str:
+    if one.kind in {DifferenceKind.EXTRA, DifferenceKind.ORPHANED}:
+        return f"{one.path}: {_shown(one.old, secret=one.secret)} ({one.kind})"
+    if one.old == one.new:
+        return f"{one.path}: again"
+    old, new = _shown(one.old, secret=one.secret), _shown(one.new, secret=one.secret)
+    return f"{one.path}: {old} → {new}" + (" (drifted)" if one.kind is DifferenceKind.DRIFTED else "")
+
+
+def _shown(value: Value, *, secret: bool) -> str:
+    if value is None:
+        return "none"
+    if secret:
+        return MASK
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"

@@ -1,0 +1,56 @@
+"""How a platform is, as a result: text for people, JSON for programs."""
+
+import json
+from collections.abc import Iterator
+
+from bootstrap.console.json_lines import VERSION
+from bootstrap.model.status import Health, PartStatus, StatusReport
+
+_EVIDENCE_LINES = 5
+
+
+def status_text(report: StatusReport) -> str:
+    """Each part with how it is and why, what is simulated, and the URLs."""
+    names = max((len(part.name) for part in report.parts), default=0)
+    healths = max((len(part.health) for part in report.parts), default=0)
+    lines = [report.headline]
+    for part in report.parts:
+        lines.append(f"  {part.name:<{names}}  {part.health:<{healths}}  {part.detail}".rstrip())
+        lines.extend(f"      {line}" for line in part.evidence[:_EVIDENCE_LINES])
+    return "".join(f"{line}\n" for line in [*lines, *_urls(report), _sum(report)])
+
+
+def status_json(report: StatusReport) -> str:
+    """`{"version": 1, "stack", "name", "headline", "up", "parts": [{"name", "health", …}], "simulated", "urls"}`."""
+    found = {
+        "version": VERSION,
+        "stack": report.stack,
+        "name": report.instance,
+        "headline": report.headline,
+        "up": report.up,
+        "parts": [
+            {"name": part.name, "health": part.health.value, "detail": part.detail, "evidence": list(part.evidence)}
+            for part in report.parts
+        ],
+        "simulated": [part.name for part in _with(report, Health.SIMULATED)],
+        "urls": [{"name": name, "url": url} for name, url in report.urls],
+    }
+    return json.dumps(found, indent=2) + "\n"
+
+
+def _with(report: StatusReport, health: Health) -> list[PartStatus]:
+    return [part for part in report.parts if part.health is health]
+
+
+def _urls(report: StatusReport) -> Iterator[str]:
+    width = max((len(name) for name, _url in report.urls), default=0)
+    return (f"  {name:<{width}}  {url}" for name, url in report.urls)
+
+
+def _sum(report: StatusReport) -> str:
+    counts = [(health, len(_with(report, health))) for health in Health]
+    told = " · ".join(f"{number} {health}" for health, number in counts if number) or "nothing is declared"
+    if report.up:
+        return told
+    named = f" --name {report.instance}" if report.instance else ""
+    return f"{told}: bring up what is not with bootstrap up {report.stack}{named}"

@@ -1,0 +1,190 @@
+"""Marks on a Docker engine: what carries one, until when it is wanted, and its removal."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.docker.removal import remove_patiently
+from bootstrap.errors import StepFailedError
+from bootstrap.model.event import Say
+from bootstrap.system.clock import CancelToken
+
+if TYPE_CHECKING:
+    from docker import DockerClient  # loads slowly; only adapters that run need it
+
+STACK_LABEL = "dev.bootstrap.stack"
+OWNER_LABEL = "dev.bootstrap.owner"
+EXPIRES_LABEL = "dev.bootstrap.expires"
+"""A moment, or NEVER."""
+LEASE_LABEL = "dev.bootstrap.lease"
+"""When the lease was given: labels of a network cannot be changed, so that a new lease is a volume of its own."""
+NEVER = "never"
+WITHOUT_END = datetime.max.replace(tzinfo=UTC)
+"""What a lease of NEVER comes to."""
+LONGEST = 49
+"""With `-control-plane` a label of the domain name system: 63."""
+LONGEST_K3D = 32
+_DIGEST = 10
+_PATIENCE_SECONDS = 60.0
+
+_Told = Mapping[str, Any]
+
+
+def engine_name(identity: str, limit: int = LONGEST) -> str:
+    """`bootstrap-STACK-PROJECT` in so many characters; what is cut off stays in it as a digest."""
+    whole = f"bootstrap-{identity}"
+    if len(whole) <= limit:
+        return whole
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST]
+    return f"{whole[: limit - _DIGEST - 1].rstrip('-')}-{digest}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """One stack of one owner, as the engine tells of it."""
+
+    stack: str
+    """What it is known by: the name of its state folder, wherever that is."""
+    owner: str
+    expires: datetime | None = None
+    """None: nobody said."""
+
+
+def marks(client: "DockerClient") -> tuple[Mark, ...]:
+    """Every stack that has something with a mark on the engine."""
+    listed = [*_networks(client, OWNER_LABEL), *_volumes(client, OWNER_LABEL), *_containers(client, OWNER_LABEL)]
+    by_owner: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    for labels in map(labels_of, listed):
+        by_owner.setdefault((labels.get(STACK_LABEL, ""), labels[OWNER_LABEL]), []).append(labels)
+    found = (Mark(stack=stack, owner=owner, expires=expiry(told)) for (stack, owner), told in by_owner.items())
+    return tuple(sorted((one for one in found if one.stack), key=lambda one: (one.stack, one.owner)))
+
+
+def expiry(labels: Iterable[Mapping[str, str]]) -> datetime | None:
+    """Until when that is wanted which carries these: the newest lease says, else the network; None: nobody said."""
+    given = {one.get(LEASE_LABEL, ""): one[EXPIRES_LABEL] for one in labels if EXPIRES_LABEL in one}
+    if not given:
+        return None
+    newest = given[max(given)]
+    try:
+        found = WITHOUT_END if newest == NEVER else datetime.fromisoformat(newest)
+    except ValueError:
+        # What no version of ours wrote proves nothing.
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def leases(client: "DockerClient", mark: Mark) -> Sequence[_Told]:
+    """The volumes that are leases of this stack."""
+    return [one for one in _volumes(client, f"{OWNER_LABEL}={mark.owner}") if LEASE_LABEL in labels_of(one)]
+
+
+def remove_marked(
+    client: "DockerClient", mark: Mark, cancel: CancelToken, say: Say, *, keep_data: bool = False
+) -> tuple[str, ...]:
+    """Remove what carries the mark, the mark itself last; `keep_data` leaves volumes, and with them their lease.
+
+    What others put on the stack's network stays, and so does the network then.
+
+    Raises:
+        StepFailedError: others are on its network, or something does not go.
+    """
+    going = _Going(client, cancel.within(_PATIENCE_SECONDS, f"the removal of what carries the mark of {mark.stack}"))
+    networks = _networks(client, f"{OWNER_LABEL}={mark.owner}")
+    names = frozenset(str(one["Name"]) for one in networks)
+    for one in going.containers(mark, names):
+        say(f"removing {one}")
+    volumes = [] if keep_data else _data(client, mark, proven=bool(names))
+    for name in volumes:
+        say(f"removing the volume {name}")
+        going.remove(partial(client.api.remove_volume, name, force=True))
+    for network in networks:
+        _refuse_others(client, network, mark)
+        say(f"removing the network {network['Name']}")
+        going.remove(partial(client.api.remove_network, network["Id"]))
+    for lease in () if keep_data else leases(client, mark):
+        going.remove(partial(client.api.remove_volume, lease["Name"], force=True))
+    return (*going.removed, *volumes, *sorted(names))
+
+
+class _Going:
+    """Removals, each done when the thing is gone, whoever removes it."""
+
+    def __init__(self, client: "DockerClient", cancel: CancelToken) -> None:
+        self._client = client
+        self._cancel = cancel
+        self.removed: list[str] = []
+
+    def containers(self, mark: Mark, networks: frozenset[str]) -> Iterable[str]:
+        """Remove them, and what comes while they go; the name of each before it goes."""
+        while found := [one for one in _containers(self._client) if is_marked(one, mark, networks)]:
+            for one in found:
+                name = str(one["Names"][0]).removeprefix("/") if one.get("Names") else str(one["Id"])
+                if name not in self.removed:
+                    self.removed.append(name)
+                    yield name
+                self.remove(partial(self._client.api.remove_container, one["Id"], v=True, force=True))
+            self._cancel.check()
+
+    def remove(self, act: Callable[[], object]) -> None:
+        remove_patiently(act, self._cancel)
+
+
+def is_marked(container: _Told, mark: Mark, networks: frozenset[str]) -> bool:
+    """Whether the container is this stack's: by its own mark, or as a part of its cluster on its marked network."""
+    labels = labels_of(container)
+    if OWNER_LABEL in labels:
+        return labels[OWNER_LABEL] == mark.owner
+    joined = {*container["NetworkSettings"]["Networks"], container["HostConfig"]["NetworkMode"]}
+    if not networks & joined:
+        return False
+    name = engine_name(mark.stack)
+    lambdas = any(str(one).startswith(f"/{name}-emulator-lambda-") for one in container.get("Names") or ())
+    return lambdas or any(labels.get(label) == value for label, value in _cluster_labels(mark).items())
+
+
+def labels_of(told: _Told) -> Mapping[str, str]:
+    """The labels of what the engine tells of."""
+    return told.get("Labels") or {}
+
+
+def _cluster_labels(mark: Mark) -> Mapping[str, str]:
+    """What kind and k3d mark the containers of this stack's cluster with."""
+    return {
+        "io.x-k8s.kind.cluster": engine_name(mark.stack),
+        "k3d.cluster": engine_name(mark.stack, LONGEST_K3D),
+    }
+
+
+def _data(client: "DockerClient", mark: Mark, *, proven: bool) -> list[str]:
+    """Volumes of the stack that are no leases; those of its cluster too, where its network is there to prove it."""
+    found = [one for one in _volumes(client, f"{OWNER_LABEL}={mark.owner}") if LEASE_LABEL not in labels_of(one)]
+    for label, value in _cluster_labels(mark).items() if proven else ():
+        found += _volumes(client, f"{label}={value}")
+    return sorted({str(one["Name"]) for one in found})
+
+
+def _refuse_others(client: "DockerClient", network: _Told, mark: Mark) -> None:
+    """Raise where somebody's container is on the network: it would lose it."""
+    joined = client.api.inspect_network(network["Id"]).get("Containers") or {}
+    others = sorted(str(one.get("Name")) for one in joined.values())
+    if others:
+        raise StepFailedError(
+            f"{', '.join(others)} is on the network of {mark.stack}, and not a part of it",
+            fix=f"docker network disconnect -f {network['Name']} {others[0]}, then run the same command again",
+        )
+
+
+def _containers(client: "DockerClient", label: str | None = None) -> list[_Told]:
+    return list(client.api.containers(all=True, filters={"label": label} if label else None))
+
+
+def _networks(client: "DockerClient", label: str) -> list[_Told]:
+    return list(client.api.networks(filters={"label": label}))
+
+
+def _volumes(client: "DockerClient", label: str) -> list[_Told]:
+    return list(client.api.volumes(filters={"label": label}).get("Volumes") or ())

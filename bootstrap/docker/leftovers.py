@@ -1,0 +1,64 @@
+"""What a stack has on a Docker engine besides cluster and emulator, known by its mark alone."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bootstrap.docker.labels import (
+    EXPIRES_LABEL,
+    LEASE_LABEL,
+    NEVER,
+    WITHOUT_END,
+    expiry,
+    labels_of,
+    leases,
+    remove_marked,
+)
+from bootstrap.docker.stack_resources import StackOnDocker
+from bootstrap.model.event import Say
+from bootstrap.model.lease import Lease
+from bootstrap.system.clock import CancelToken
+
+if TYPE_CHECKING:
+    from docker import DockerClient  # loads slowly; only adapters that run need it
+
+
+class DockerLeftovers:
+    """Implements `engine.ports.Leftovers`."""
+
+    def __init__(self, docker: StackOnDocker) -> None:
+        self._docker = docker
+
+    def lease(self, lease: Lease | None, cancel: CancelToken) -> None:
+        """See `Leftovers.lease`: the network that is there has the old one for good, a volume tells the new one."""
+        mark = self._docker.mark()
+        if mark is None:
+            return
+        with self._docker.open() as client:
+            network, old = self._docker.network(client), leases(client, mark)
+            if network is None and not old:
+                return
+            told = [*map(labels_of, old), *([] if network is None else [labels_of(network.attrs)])]
+            wanted = WITHOUT_END if lease is None else lease.expires
+            if (expiry(told) or WITHOUT_END) != wanted:
+                self._write(client, lease, cancel.clock.now())
+                # The new one is there before the old one goes: killed in between, the newest counts.
+                for one in old:
+                    client.api.remove_volume(one["Name"], force=True)
+
+    def remove(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Sequence[str]:
+        """See `Leftovers.remove`."""
+        mark = self._docker.mark()
+        if mark is None:
+            return ()
+        with self._docker.open() as client:
+            if keep_data and self._docker.lease is not None and not leases(client, mark):
+                # The network's label goes with it; what is kept is not kept for ever.
+                self._write(client, self._docker.lease, cancel.clock.now())
+            return remove_marked(client, mark, cancel, say, keep_data=keep_data)
+
+    def _write(self, client: "DockerClient", lease: Lease | None, now: datetime) -> None:
+        given = {LEASE_LABEL: now.isoformat(), EXPIRES_LABEL: NEVER if lease is None else lease.expires.isoformat()}
+        name = f"{self._docker.name}-lease-{secrets.token_hex(4)}"
+        client.api.create_volume(name, labels={**self._docker.labels(), **given})

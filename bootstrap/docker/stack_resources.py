@@ -1,0 +1,252 @@
+"""What a stack has on the Docker engine: a labelled network first, and all that is on it."""
+
+import contextlib
+import secrets
+import shlex
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.docker.engine import connect, engine_address
+from bootstrap.docker.labels import EXPIRES_LABEL, LONGEST, OWNER_LABEL, STACK_LABEL, Mark, engine_name, marks
+from bootstrap.errors import RefusedError
+from bootstrap.model.lease import Lease
+from bootstrap.model.stack import StatePaths
+from bootstrap.state.lease import read_lease
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.files import write_whole
+
+if TYPE_CHECKING:
+    from docker import DockerClient  # loads slowly; only adapters that run need it
+    from docker.models.containers import Container
+    from docker.models.networks import Network
+
+_ANSWER_SECONDS = 60.0
+"""A busy engine takes its time to start or remove a container."""
+_LOOKS, _LOOK_AGAIN_SECONDS = 4, 0.5
+"""What an engine was asked for by a run that was killed is there soon, or never."""
+_MAKING = threading.Lock()
+
+
+class StackOnDocker:
+    """Names, labels and the network of one stack; a new connection for each `open`."""
+
+    def __init__(self, state: StatePaths, environment: Mapping[str, str]) -> None:
+        self._state = state
+        self.environment = environment
+        """The user's."""
+        self._is_proven = False
+
+    @property
+    def name(self) -> str:
+        """Begins every name of this stack on the engine; short enough for a host name that ends in a role."""
+        return self.name_within(LONGEST)
+
+    def name_within(self, limit: int) -> str:
+        """The same in so many characters; what is cut off stays in it as a digest."""
+        return engine_name(self._state.folder.name, limit)
+
+    @contextmanager
+    def open(self) -> Iterator["DockerClient"]:
+        """A client of the engine.
+
+        Raises:
+            RefusedError: no engine answers, or it refuses; says what it said.
+        """
+        with opened_engine(self.environment) as client:
+            self._prove(client)
+            yield client
+
+    def _prove(self, client: "DockerClient") -> None:
+        """Return unless the stack lives on an engine at another address, and this one holds nothing of it."""
+        file, here = self._state.folder / "engine", engine_address(self.environment)
+        lives_at = file.read_text().strip() if not self._is_proven and file.exists() else here
+        if lives_at != here and not any(self.is_ours({OWNER_LABEL: mark.owner}) for mark in marks(client)):
+            raise RefusedError(
+                f"stack {self._state.folder.name} lives on the Docker engine at {lives_at}; {here} holds nothing of it",
+                fix=f"lead DOCKER_HOST or the docker context there; if that engine is gone for good: rm -r "
+                f"{shlex.quote(str(self._state.folder))}",
+            )
+        self._is_proven = True
+
+    def labels(self) -> dict[str, str]:
+        """What marks everything that is made for this stack; makes the owner's nonce where there is none yet."""
+        return {STACK_LABEL: self._state.folder.name, OWNER_LABEL: self._nonce(create=True)}
+
+    def is_ours(self, labels: Mapping[str, str] | None) -> bool:
+        """Whether what carries these labels was made for this very stack, by the owner of this state folder."""
+        nonce = self._nonce(create=False)
+        return bool(nonce) and (labels or {}).get(OWNER_LABEL) == nonce
+
+    @property
+    def lease(self) -> Lease | None:
+        """How long the stack is to live; None: until it is taken away."""
+        return read_lease(self._state)
+
+    def mark(self) -> Mark | None:
+        """What everything of this stack carries; None: nothing was made yet."""
+        nonce = self._nonce(create=False)
+        return Mark(stack=self._state.folder.name, owner=nonce) if nonce else None
+
+    def network(self, client: "DockerClient") -> "Network | None":
+        """The stack's network; None when there is none.
+
+        Raises:
+            RefusedError: there is one of its name that we did not make.
+        """
+        return next(iter(self._networks(client)), None)
+
+    def _networks(self, client: "DockerClient") -> "Sequence[Network]":
+        """Those of its name, which an engine may have several of; the oldest first. Raises as `network`."""
+        found = [one for one in client.networks.list(names=[self.name]) if one.name == self.name]
+        foreign = [one for one in found if not self.is_ours(_labels(one.attrs))]
+        if foreign:
+            raise RefusedError(
+                f"the Docker network {self.name} was not made by this stack",
+                evidence=[f"{one.short_id}: labels {_labels(one.attrs)}" for one in foreign],
+                fix=f"give this one a name of its own: --name N; or, if nobody needs it: docker network rm {self.name}",
+            )
+        return sorted(found, key=_age)
+
+    def ensure_network(self, client: "DockerClient") -> "Network":
+        """The stack's network, made when there is none: the mark that exists before anything else does."""
+        # Cluster and emulator start at once, and an engine makes a second network of the same name without a word.
+        with _MAKING:
+            if not self._networks(client):
+                self._made(client)
+            # An engine carries out what a run asked for that was killed meanwhile; and of two, nothing can join either.
+            kept, *others = self._networks(client)
+            for one in others:
+                _remove(one)
+            write_whole(self._is_made(), f"{kept.id}\n".encode())
+            return kept
+
+    def _made(self, client: "DockerClient") -> None:
+        expires = {} if self.lease is None else {EXPIRES_LABEL: self.lease.expires.isoformat()}
+        write_whole(self._state.folder / "engine", f"{engine_address(self.environment)}\n".encode())
+        self._is_made().unlink(missing_ok=True)
+        client.networks.create(self.name, driver="bridge", labels={**self.labels(), **expires})
+
+    def remove_network(self, client: "DockerClient", cancel: CancelToken) -> None:
+        """Remove it once nothing of anybody is on it; fine when it is gone, or another run is removing it.
+
+        Raises:
+            RefusedError: there is one of its name that we did not make.
+        """
+        # Asked for, by a run that was killed before it was told: the engine may be about to make it.
+        began = (self._state.folder / "engine").exists() and not self._is_made().exists()
+        looks = _LOOKS if began else 1
+        for look in range(looks):
+            if look:
+                cancel.sleep(_LOOK_AGAIN_SECONDS)
+            with _MAKING:
+                for one in self._networks(client):
+                    _remove(one, unless_used=True)
+
+    def _is_made(self) -> Path:
+        """There once a run has seen the network that it, or one before it, asked for."""
+        return self._state.folder / "network"
+
+    def adopt_network(self, client: "DockerClient") -> None:
+        """Become the owner of this stack's network whose state folder was lost; fine where there is none.
+
+        Raises:
+            RefusedError: there is one of its name that was made for something else.
+        """
+        for one in client.networks.list(names=[self.name]):
+            labels = _labels(one.attrs)
+            if one.name != self.name or self.is_ours(labels):
+                continue
+            if labels.get(STACK_LABEL) != self._state.folder.name or OWNER_LABEL not in labels:
+                raise RefusedError(
+                    f"the Docker network {self.name} was not made for a stack of this name",
+                    evidence=[f"{one.short_id}: labels {labels}"],
+                    fix=f"remove it if nobody needs it: docker network rm {self.name}",
+                )
+            write_whole(self._file(), f"{labels[OWNER_LABEL]}\n".encode())
+
+    def stop_all(self, cancel: CancelToken, say: Callable[[str], None]) -> None:
+        """Stop every container on the stack's network; what is in them stays.
+
+        Raises:
+            RefusedError: the network of this name is not ours.
+        """
+        with self.open() as client:
+            network = self.network(client)
+            found = [] if network is None else client.containers.list(filters={"network": self.name})
+            for container in found:
+                cancel.check()
+                say(f"stopping {container.name}")
+                container.stop()
+
+    def has_lost_network(self, container: "Container") -> bool:
+        """Whether the network that the container joined is gone, even where there is another of its name by now."""
+        joined = str((container.attrs["NetworkSettings"]["Networks"].get(self.name) or {}).get("NetworkID") or "")
+        assert container.client is not None  # noqa: S101 - one that came from an engine has it
+        network = self.network(container.client)
+        return network is None or joined not in {"", network.id}
+
+    def is_on_network(self, container: "Container") -> bool:
+        """Whether the container is attached to the network of this name; the network itself is proven by `network`."""
+        return self.name in container.attrs["NetworkSettings"]["Networks"]
+
+    def _nonce(self, *, create: bool) -> str:
+        file = self._file()
+        if file.exists():
+            return file.read_text().strip()
+        if not create:
+            return ""
+        nonce = secrets.token_hex(16)
+        write_whole(file, f"{nonce}\n".encode())
+        return nonce
+
+    def _file(self) -> Path:
+        return self._state.folder / "owner"
+
+
+@contextmanager
+def opened_engine(environment: Mapping[str, str]) -> Iterator["DockerClient"]:
+    """A client of the engine that the environment names.
+
+    Raises:
+        RefusedError: no engine answers, or it refuses; says what it said.
+    """
+    from docker.errors import DockerException  # noqa: PLC0415 - loads slowly
+    from requests import RequestException  # noqa: PLC0415 - what docker lets through when the engine goes away
+
+    try:
+        client = connect(environment, seconds=_ANSWER_SECONDS)
+    except (DockerException, OSError) as error:
+        raise refused(error) from error
+    try:
+        yield client
+    except (DockerException, RequestException) as error:
+        raise refused(error) from error
+    finally:
+        client.close()
+
+
+def refused(error: Exception) -> RefusedError:
+    """The engine's own words as an error of ours."""
+    told = str(getattr(error, "explanation", None) or error)
+    return RefusedError("the Docker engine cannot be used", evidence=told.splitlines()[:5], fix="run: bootstrap doctor")
+
+
+def _age(network: "Network") -> str:
+    """The oldest first; the engine tells moments in one form."""
+    return str(network.attrs.get("Created", ""))
+
+
+def _remove(network: "Network", *, unless_used: bool = False) -> None:
+    from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
+
+    with contextlib.suppress(NotFound):  # another run is removing it
+        network.reload()
+        if not (unless_used and network.attrs.get("Containers")):
+            network.remove()
+
+
+def _labels(attrs: Mapping[str, Any]) -> Mapping[str, str]:
+    return attrs.get("Labels") or {}

@@ -1,0 +1,99 @@
+"""An emulator that was placed elsewhere before: what it left goes first, so that a stack never has two."""
+
+from collections.abc import Mapping
+
+from bootstrap.emulators.process_record import ContainerFolder, EmulatorFolder, ForwardFolder
+from bootstrap.errors import RefusedError
+from bootstrap.model.event import Say
+from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
+from bootstrap.model.stack import Placement, StatePaths
+from bootstrap.ports import Emulator
+from bootstrap.system.clock import CancelToken
+
+
+def left_placements(state: StatePaths) -> tuple[Placement, ...]:
+    """The placements of which a stack's state folder tells something."""
+    folder = state.emulator
+    known = {
+        Placement.PROCESS: EmulatorFolder(folder).is_used,
+        Placement.CONTAINER: ContainerFolder(folder).is_used,
+        Placement.CHART: ForwardFolder(folder).is_used,
+    }
+    return tuple(placement for placement, is_used in known.items() if is_used)
+
+
+class GoneEmulator:
+    """Implements `engine.ports.Emulator` for a stack that declares none any more: what it had is only to be removed."""
+
+    def __init__(self, former: Mapping[Placement, Emulator], state: StatePaths) -> None:
+        self._former = former
+        self._state = state
+
+    def observe(self, cancel: CancelToken) -> EmulatorObserved:
+        """See `Emulator.observe`."""
+        cancel.check()
+        if not (left := _left(self._former, self._state)):
+            return EmulatorObserved(state=TargetState.ABSENT)
+        return EmulatorObserved(state=TargetState.OUTDATED, detail=f"placement is {' and '.join(left)}, declared none")
+
+    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+        """Refuse.
+
+        Raises:
+            RefusedError: always.
+        """
+        del cancel, say
+        raise RefusedError("the stack declares no emulator")
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """See `Emulator.delete`."""
+        for former in _left(self._former, self._state).values():
+            former.delete(cancel, say)
+
+    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+        """See `Emulator.delete_keeping`; nothing would ever go on with its data."""
+        self.delete(cancel, say)
+        return ""
+
+
+class MovedEmulator:
+    """Implements `engine.ports.Emulator` for one that is declared elsewhere than where it was."""
+
+    def __init__(
+        self, declared: Emulator, placement: Placement, former: Mapping[Placement, Emulator], state: StatePaths
+    ) -> None:
+        self._declared = declared
+        self._placement = placement
+        self._former = former
+        self._state = state
+
+    def observe(self, cancel: CancelToken) -> EmulatorObserved:
+        """See `Emulator.observe`: whatever runs, it is not as declared until the former one is gone."""
+        if not (left := _left(self._former, self._state)):
+            return self._declared.observe(cancel)
+        detail = f"placement is {' and '.join(left)}, declared {self._placement}"
+        return EmulatorObserved(state=TargetState.OUTDATED, detail=detail)
+
+    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+        """See `Emulator.up`."""
+        self._remove_former(cancel, say)
+        return self._declared.up(cancel, say)
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """See `Emulator.delete`."""
+        self._remove_former(cancel, say)
+        self._declared.delete(cancel, say)
+
+    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+        """See `Emulator.delete_keeping`; no later `up` would go on with what one of another placement keeps."""
+        self._remove_former(cancel, say)
+        return self._declared.delete_keeping(cancel, say)
+
+    def _remove_former(self, cancel: CancelToken, say: Say) -> None:
+        for former in _left(self._former, self._state).values():
+            former.delete(cancel, say)
+
+
+def _left(former: Mapping[Placement, Emulator], state: StatePaths) -> Mapping[Placement, Emulator]:
+    left = left_placements(state)
+    return {placement: one for placement, one in former.items() if placement in left}

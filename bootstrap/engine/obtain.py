@@ -1,0 +1,94 @@
+"""Brings to this machine what a run needs: programs and charts."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from bootstrap.engine.platform import Platform
+from bootstrap.errors import BootstrapError, CancelledError
+from bootstrap.model.event import (
+    Emit,
+    Outcome,
+    Say,
+    Status,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+)
+from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.release import Release, UnknownChart
+from bootstrap.model.step import StepId
+from bootstrap.system.clock import CancelToken
+
+PROGRAMS = StepId("programs")
+"""What is told before there is a plan: programs are fetched or built."""
+_PULLS_AT_ONCE = 4
+
+
+def prepare_all(
+    platform: Platform, releases: Sequence[Release], say: Say, cancel: CancelToken
+) -> tuple[PreparedRelease, ...]:
+    """The releases, rendered; charts that are not in the cache are pulled first.
+
+    A chart that cannot be had is the `failure` of its releases.
+    """
+    prepared = platform.ports.charts.prepare(releases, cancel)
+    lacking = [one for one in releases if _is_to_be_pulled(prepared[one.id])]
+    failed = {} if not lacking else pull_all(platform, lacking, say, cancel)
+    if lacking:
+        prepared = platform.ports.charts.prepare(releases, cancel)
+    return tuple(replace(prepared[one.id], failure=prepared[one.id].failure or failed.get(one.id)) for one in releases)
+
+
+def _is_to_be_pulled(prepared: PreparedRelease) -> bool:
+    unknown = isinstance(prepared.release.chart, UnknownChart)
+    return prepared.chart_digest is None and prepared.failure is None and not unknown
+
+
+def pull_all(
+    platform: Platform, releases: Sequence[Release], say: Say, cancel: CancelToken
+) -> Mapping[str, BootstrapError]:
+    """Pull each chart once, several at a time; what was wrong, by release."""
+    users: dict[str, list[Release]] = {}
+    for one in releases:
+        users.setdefault(repr((one.chart, one.values_files)), []).append(one)
+
+    def pull(group: Sequence[Release]) -> BootstrapError | None:
+        try:
+            platform.ports.charts.pull(group[0], cancel, say)
+        except CancelledError:
+            raise
+        except BootstrapError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(max_workers=_PULLS_AT_ONCE, thread_name_prefix="pull") as pool:
+        ended = list(pool.map(pull, users.values()))
+    return {one.id: error for group, error in zip(users.values(), ended, strict=True) if error for one in group}
+
+
+def fetch_programs(platform: Platform, emit: Emit) -> None:
+    """Bring the programs that are missing, told as a step of its own before there can be a plan.
+
+    Raises:
+        RefusedError: one can neither be found nor fetched nor built.
+    """
+    lacking = platform.lacking()
+    if not lacking:
+        return
+    clock, started = platform.clock, platform.clock.monotonic()
+    emit(StepStarted(at=clock.now(), step=PROGRAMS, reason=f"not here: {', '.join(lacking)}"))
+
+    def say(text: str) -> None:
+        emit(StepProgress(at=clock.now(), step=PROGRAMS, text=text))
+
+    def finish(outcome: Outcome) -> None:
+        seconds = clock.monotonic() - started
+        emit(StepFinished(at=clock.now(), step=PROGRAMS, outcome=outcome, seconds=seconds))
+
+    try:
+        platform.fetch(say)
+    except BootstrapError as error:
+        finish(Outcome(status=Status.FAILED, detail=error.what, error=error))
+        raise
+    finish(Outcome(status=Status.DONE, detail=f"{', '.join(lacking)}: here now"))

@@ -1,0 +1,177 @@
+"""Turns the folder of one Kustomization into its objects: built, decrypted, substituted, labelled."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.flux.decryption import Decrypt, decrypted, is_encrypted
+from bootstrap.flux.findings import Findings, Subject
+from bootstrap.flux.kustomization import Declared
+from bootstrap.flux.overlay import laid_out
+from bootstrap.flux.substitution.expression import SubstitutionError
+from bootstrap.flux.substitution.substitute import substitute, substitute_given
+from bootstrap.model.kube import Manifest, ref_of
+from bootstrap.system.processes import CommandFailedError
+from bootstrap.yamltext.kubernetes import YamlError, load
+
+Build = Callable[[Path], bytes]
+"""What kustomize makes of a folder (`kubectl kustomize --load-restrictor=LoadRestrictionsNone`); called from several
+threads at once. Raises CommandFailedError when kustomize refuses the folder."""
+
+_SEPARATOR = re.compile(r"^---[ \t]*\n", re.MULTILINE)
+_SUBSTITUTE = "kustomize.toolkit.fluxcd.io/substitute"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Built:
+    """What kustomize made of a Kustomization's folder: one text per object, or why it made nothing."""
+
+    declared: Declared
+    texts: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variables:
+    """What is put for `${name}` in a Kustomization's objects."""
+
+    values: Mapping[str, str]
+    only_given: bool = False
+    """Flux would not substitute here: only the stack's own names are replaced, the rest stays as written."""
+
+
+def build(root: Path, declared: Declared, run: Build) -> Built:
+    """Build the folder. A failure that lies in the files is returned, any other is raised."""
+    mirror = ""
+    try:
+        with laid_out(root, declared.path, declared.additions) as folder:
+            mirror = str(folder)
+            output = b"" if folder is None else run(folder)
+    except InvalidError as error:
+        return Built(declared=declared, problems=error.problems)
+    except CommandFailedError as error:
+        return Built(declared=declared, problems=(_refused(declared, error, mirror),))
+    texts = (text for text in _SEPARATOR.split(output.decode()) if text.strip())
+    return Built(declared=declared, texts=tuple(texts))
+
+
+def manifests(
+    built: Built, variables: Variables | None, decrypt: Decrypt | None, findings: Findings
+) -> tuple[Manifest, ...]:
+    """The objects, in listed order; those that cannot be read are reported and left out."""
+    missing: set[str] = set()
+    texts = (_Text(text=text, declared=built.declared, findings=findings) for text in built.texts)
+    found = [manifest for text in texts for manifest in _objects(text, variables, decrypt, missing)]
+    if missing:
+        names = ", ".join(f"${{{name}}}" for name in sorted(missing))
+        built.declared.subject.note(f"{names} has no value in what {built.declared.path} holds: nothing is put there")
+    return tuple(_labelled(manifest, built.declared) for manifest in found)
+
+
+_LOGGED = re.compile(r'[EF]\d{4} .*?\] "command failed" err="(.*)"')
+"""How some builds of kubectl tell an error: as a line of their log."""
+
+
+def _refused(declared: Declared, error: CommandFailedError, mirror: str) -> Problem:
+    words = " ".join(error.evidence)
+    if logged := _LOGGED.fullmatch(words):
+        words = logged[1].replace('\\"', '"')
+    told = words.replace(mirror, declared.path).removeprefix("error: ")
+    return Problem(place=Place(file=declared.path), text=f"kustomize cannot build this folder: {told or error.what}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Text:
+    text: str
+    declared: Declared
+    findings: Findings
+
+    def subject(self, manifest: Manifest) -> Subject:
+        return Subject(ref=ref_of(manifest), findings=self.findings, fallback=self.declared.path)
+
+    def problem(self, text: str) -> None:
+        manifest = _tolerant(self.text)
+        if manifest is None:
+            self.findings.problem(text, Place(file=self.declared.path))
+        else:
+            self.subject(manifest).problem(text)
+
+
+def _objects(
+    text: _Text, variables: Variables | None, decrypt: Decrypt | None, missing: set[str]
+) -> Iterator[Manifest]:
+    text = _readable(text, decrypt)
+    try:
+        replaced = text.text if variables is None else _substituted(text, variables, missing)
+        manifest = load(replaced)
+    except SubstitutionError as error:
+        text.problem(f"Flux refuses a ${{…}} in it: {error}")
+        return
+    except YamlError as error:
+        when = "cannot be read" if variables is None else "is no YAML any more once its variables are replaced"
+        text.problem(f"{when}: {error}")
+        return
+    if not is_object(manifest):
+        text.problem("is no Kubernetes object: it needs apiVersion, kind and metadata.name")
+        return
+    yield manifest
+
+
+def is_object(manifest: object) -> bool:
+    """Whether it has a kind and a name; nothing more is known of what a repository holds."""
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict):
+        return False
+    metadata = manifest["metadata"]
+    named = (manifest.get("apiVersion"), manifest.get("kind"), metadata.get("name"))
+    return all(isinstance(one, str) and one for one in named) and isinstance(metadata.get("namespace"), str | None)
+
+
+def _readable(text: _Text, decrypt: Decrypt | None) -> _Text:
+    """The same, in plain text."""
+    manifest = _tolerant(text.text) if is_encrypted(text.text) else None
+    if manifest is None:
+        return text
+    if not text.declared.decrypts:
+        if "sops" in manifest:
+            text.subject(manifest).note("is encrypted, but its Kustomization has no spec.decryption", "sops")
+        return text
+    plain = decrypted(manifest, text.subject(manifest), decrypt)
+    return replace(text, text=json.dumps(plain, ensure_ascii=False))
+
+
+def _tolerant(text: str) -> dict[str, Any] | None:
+    try:
+        manifest = load(text)
+    except YamlError:
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def _substituted(text: _Text, variables: Variables, missing: set[str]) -> str:
+    if "$" not in text.text or (_SUBSTITUTE in text.text and _disabled(_tolerant(text.text))):
+        return text.text
+    if variables.only_given:
+        return substitute_given(text.text, variables.values)
+    result = substitute(text.text, variables.values)
+    missing.update(result.missing)
+    return result.text
+
+
+def _disabled(manifest: Manifest | None) -> bool:
+    metadata = (manifest or {}).get("metadata") or {}
+    return any((metadata.get(place) or {}).get(_SUBSTITUTE) == "disabled" for place in ("labels", "annotations"))
+
+
+def _labelled(manifest: Manifest, declared: Declared) -> Manifest:
+    """With the Kustomization's common labels and annotations over its own."""
+    if not declared.labels and not declared.annotations:
+        return manifest
+    metadata = dict(manifest.get("metadata") or {})
+    for key, common in (("labels", declared.labels), ("annotations", declared.annotations)):
+        if common:
+            metadata[key] = {**(metadata.get(key) or {}), **common}
+    return {**manifest, "metadata": metadata}

@@ -1,0 +1,170 @@
+"""Reads a Flux repository on disk as Flux would."""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.flux import artifacts as external
+from bootstrap.flux import helmrelease, kustomization, sources
+from bootstrap.flux.artifacts import Artifacts
+from bootstrap.flux.build import Build
+from bootstrap.flux.decryption import Decrypt
+from bootstrap.flux.dependencies import dependencies, find_cycle
+from bootstrap.flux.findings import Findings, Subject
+from bootstrap.flux.helmrelease import read_release
+from bootstrap.flux.kustomization import Declared, SourceRef
+from bootstrap.flux.object_index import Store
+from bootstrap.flux.overlay import inside
+from bootstrap.flux.places import Places
+from bootstrap.flux.sources import Sources
+from bootstrap.flux.walk import Expanded, Known, Tools, Walk
+from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.model.release import FluxRepo, Kustomization, Release
+from bootstrap.model.stack import SourceSpec
+
+_READ = frozenset({kustomization.GROUP, helmrelease.GROUP, sources.GROUP, external.GROUP})
+_FLUX = "fluxcd.io"
+_OPERATOR = "fluxcd.controlplane.io"
+_ENTRY_NAMESPACE = "flux-system"
+_EXCLUDED = {"kustomize.toolkit.fluxcd.io/reconcile": "disabled", "kustomize.toolkit.fluxcd.io/ssa": "Ignore"}
+_PART_OF_FLUX = {"app.kubernetes.io/part-of": "flux", "app.kubernetes.io/instance": "flux-system"}
+
+
+def read_repo(
+    source: SourceSpec,
+    *,
+    build: Build,
+    origin: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    decrypt: Decrypt | None = None,
+    tolerant: bool = False,
+) -> FluxRepo:
+    """Everything that the entry leads to, in listed order. Nothing is written into the repository.
+
+    `origin` is the address of the repository's own remote: a source with that address is the tree on disk, as is the
+    one that the entry's Kustomizations name. `variables` go over `source.substitute`, which goes over what the
+    repository says. `build` is called from several threads at once. What is wrong is raised, all at once; for who only
+    wants to look, `tolerant`, it is in `FluxRepo.problems` beside all that could be read.
+
+    Raises:
+        InvalidError: with every problem found.
+        CancelledError, DeadlineError, RefusedError: as `build` raises them.
+    """
+    root = source.root.resolve()
+    entry = inside(source.path)
+    if not (root / entry).is_dir():
+        raise InvalidError([Problem(place=Place(file=str(root / entry)), text="there is no such folder")])
+    findings, store = Findings(Places(root)), Store()
+    places = Sources(root, origin, store, findings)
+    with tempfile.TemporaryDirectory(prefix="bootstrap-artifacts-") as temporary:
+        artifacts = Artifacts(root, Path(temporary).resolve(), store, places)
+        known = Known(store=store, sources=places, artifacts=artifacts, findings=findings)
+        walk = Walk(Tools(root=root, build=build, decrypt=decrypt), known, {**source.substitute, **(variables or {})})
+        expanded = walk.expand(_entry(entry, findings))
+    releases = tuple(_releases(expanded, places, store, findings))
+    kustomizations = tuple(_kustomization(one, findings) for one in expanded)
+    repo = FluxRepo(kustomizations=kustomizations, releases=releases)
+    _check_graph(repo, findings)
+    _note_suspended(repo, findings)
+    problems = findings.problems()
+    if problems and not tolerant:
+        raise InvalidError(problems)
+    return replace(repo, notes=findings.notes(), problems=problems)
+
+
+def _note_suspended(repo: FluxRepo, findings: Findings) -> None:
+    """Note who depends on something that is suspended."""
+    for group in (repo.kustomizations, repo.releases):
+        suspended = {one.id for one in group if one.suspended}
+        for one in group:
+            for need in sorted(suspended & set(one.depends_on)):
+                text = f"depends on {need}, which is suspended: Flux would wait until it is resumed"
+                findings.note(text, one.id, one.place)
+
+
+def _check_graph(repo: FluxRepo, findings: Findings) -> None:
+    """Report a circle that Flux would wait in for ever."""
+    cycle = find_cycle(one for one in dependencies(repo) if one.strict)
+    if cycle:
+        told = "; ".join(str(one) for one in cycle)
+        findings.problem(f"waits for itself: {told}", cycle[0].place or Place(file="."))
+
+
+def _entry(path: str, findings: Findings) -> Declared:
+    """The Kustomization that Flux would have been started with."""
+    name = "entry" if path == "." else path.rpartition("/")[2]
+    version = f"{kustomization.GROUP}/v1"
+    ref = ObjectRef(api_version=version, kind="Kustomization", namespace=_ENTRY_NAMESPACE, name=name)
+    subject = Subject(ref=ref, findings=findings, fallback=path)
+    nowhere = SourceRef(kind="", namespace="", name="")
+    return Declared(namespace=_ENTRY_NAMESPACE, name=name, path=path, subject=subject, source=nowhere)
+
+
+def _releases(expanded: Sequence[Expanded], places: Sources, store: Store, findings: Findings) -> Iterable[Release]:
+    known: set[str] = set()
+    for one in expanded:
+        for manifest in _helm_releases(one):
+            ref = ref_of(manifest)
+            subject = Subject(ref=ref, findings=findings, fallback=one.declared.path)
+            if str(ref) in known:
+                subject.note("is declared more than once: the first one counts")
+                continue
+            known.add(str(ref))
+            yield read_release(manifest, subject, places, store, one.declared.id)
+
+
+def _helm_releases(expanded: Expanded) -> list[Manifest]:
+    return [
+        manifest
+        for manifest in expanded.manifests
+        if ref_of(manifest).group == helmrelease.GROUP and ref_of(manifest).kind == "HelmRelease"
+    ]
+
+
+def _kustomization(expanded: Expanded, findings: Findings) -> Kustomization:
+    declared = expanded.declared
+    plain = (manifest for manifest in expanded.manifests if not _is_flux(manifest, declared, findings))
+    return Kustomization(
+        namespace=declared.namespace,
+        name=declared.name,
+        objects=tuple(manifest for manifest in plain if _is_applied(manifest, declared, findings)),
+        built=expanded.manifests,
+        releases=tuple(
+            dict.fromkeys(f"{ref_of(one).namespace or ''}/{ref_of(one).name}" for one in _helm_releases(expanded))
+        ),
+        depends_on=declared.depends_on,
+        parent=expanded.parent,
+        path=declared.path,
+        wait=declared.wait,
+        timeout=declared.timeout,
+        health_checks=declared.health_checks,
+        suspended=declared.suspended,
+        place=declared.subject.place(),
+    )
+
+
+def _is_flux(manifest: Manifest, declared: Declared, findings: Findings) -> bool:
+    """Whether the object is one of Flux's own kinds; those that are not read are noted."""
+    ref = ref_of(manifest)
+    group = ref.group
+    if not group.endswith(_FLUX) and group != _OPERATOR:
+        return False
+    if group not in _READ:
+        subject = Subject(ref=ref, findings=findings, fallback=declared.path)
+        subject.note("is not applied: no Flux runs in the cluster that would act on it")
+    return True
+
+
+def _is_applied(manifest: Manifest, declared: Declared, findings: Findings) -> bool:
+    metadata = manifest.get("metadata") or {}
+    annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
+    subject = Subject(ref=ref_of(manifest), findings=findings, fallback=declared.path)
+    if any(annotations.get(key) == value or labels.get(key) == value for key, value in _EXCLUDED.items()):
+        subject.note("is not applied: it is marked as disabled for Flux")
+        return False
+    if _PART_OF_FLUX.items() <= labels.items() and ref_of(manifest).kind != "Namespace":
+        subject.note("is not applied: it is a part of Flux itself, and nothing is reconciled after the run")
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Replaces `${name}` as Flux does."""

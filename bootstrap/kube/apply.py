@@ -1,0 +1,198 @@
+"""Plain objects of Kustomizations: applied server-side, waited for, noted in the inventory, deleted."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bootstrap.errors import StepFailedError
+from bootstrap.kube.api import ApiRefusedError, KubeApi
+from bootstrap.kube.batch_read import in_namespace, read_all
+from bootstrap.kube.deletion import wait_gone
+from bootstrap.kube.discovery import UnknownKindError
+from bootstrap.kube.identity import Clusters
+from bootstrap.kube.inventory import OWNER_LABEL, Inventory
+from bootstrap.kube.readiness import judge
+from bootstrap.kube.simulated import is_api_backend
+from bootstrap.kube.waiting import wait_ready
+from bootstrap.kube.webhooks import NOT_CALLABLE
+from bootstrap.model.event import Say
+from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
+from bootstrap.model.observed import InventoryEntry, ObjectsSeen
+from bootstrap.model.release import Kustomization
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Processes
+
+_WEBHOOK_SECONDS = 60.0
+_KIND_SECONDS = 30.0
+_DEFINITIONS = frozenset({"Namespace", "CustomResourceDefinition"})
+_PRUNE_OFF = frozenset(
+    {("kustomize.toolkit.fluxcd.io/prune", "disabled"), ("kustomize.toolkit.fluxcd.io/ssa", "Ignore")}
+)
+
+
+class KubeObjects:
+    """The objects of one owner (a stack); others' objects are left alone."""
+
+    def __init__(self, processes: Processes, owner: str) -> None:
+        self._clusters = Clusters(processes)
+        self._owner = owner
+
+    def inventory(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, InventoryEntry]:
+        """See `Objects.inventory`."""
+        return Inventory(self._clusters.api(kube, cancel), self._owner).read(cancel)
+
+    def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsSeen:
+        """See `Objects.look`."""
+        live = read_all(objects, self._clusters.api(kube, cancel), cancel)
+        missing = frozenset(ref for ref, found in live.items() if found is None)
+        if kube.simulated:
+            return ObjectsSeen(missing=missing)
+        judged = {ref: judge(found) for ref, found in live.items() if found is not None}
+        return ObjectsSeen(missing=missing, unready={ref: one.reason for ref, one in judged.items() if not one.current})
+
+    def apply(
+        self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, cancel: CancelToken, say: Say
+    ) -> str:
+        """See `Objects.apply`.
+
+        Raises:
+            StepFailedError: the API server rejects an object, it belongs to another stack, or it failed for good.
+        """
+        api = self._clusters.proven(kube, cancel)
+        inventory = Inventory(api, self._owner)
+        before = inventory.entry(kustomization.id, cancel) or InventoryEntry(fingerprint="")
+        wanted = [found for found in kustomization.objects if not (kube.simulated and is_api_backend(found))]
+        # Before anything is made it is noted, without a fingerprint: a killed run leaves nothing that is not known.
+        planned = {ref_of(manifest) for manifest in wanted}
+        inventory.write(
+            kustomization.id, InventoryEntry(fingerprint="", objects=(*{*before.objects, *planned},)), cancel
+        )
+        applied = self._apply_all(wanted, api, cancel, say)
+        waited = self._wait(kustomization, applied, kube, api, cancel, say)
+        # What has left the repository stays noted until it is pruned.
+        gone = planned - set(applied)
+        kept = {*applied, *(ref for ref in before.objects if ref not in gone)}
+        inventory.write(kustomization.id, InventoryEntry(fingerprint=fingerprint, objects=tuple(kept)), cancel)
+        simulated = len(waited) + len(kustomization.objects) - len(wanted)
+        return f"{len(applied)} objects" + (f", {simulated} simulated" if simulated else "")
+
+    def delete(
+        self, owner: str, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken, say: Say
+    ) -> None:
+        """See `Objects.delete`. Objects that do not carry this stack's label, or ask not to be pruned, stay."""
+        api = self._clusters.proven(kube, cancel)
+        going = tuple(ref for ref in _backwards(objects) if self._delete_one(ref, api, cancel))
+        wait_gone(going, api, cancel, say)
+        inventory = Inventory(api, self._owner)
+        before = inventory.entry(owner, cancel)
+        if before is None:
+            return
+        stay = tuple(ref for ref in before.objects if ref not in frozenset(objects))
+        if stay:
+            inventory.write(owner, InventoryEntry(fingerprint=before.fingerprint, objects=stay), cancel)
+        else:
+            inventory.remove(owner, cancel)
+
+    def _apply_all(
+        self, manifests: Sequence[Manifest], api: KubeApi, cancel: CancelToken, say: Say
+    ) -> tuple[ObjectRef, ...]:
+        definitions = [manifest for manifest in manifests if manifest.get("kind") in _DEFINITIONS]
+        others = [manifest for manifest in manifests if manifest.get("kind") not in _DEFINITIONS]
+        applied = [self._apply_one(manifest, api, cancel, say) for manifest in definitions]
+        if applied:
+            wait_ready(applied, api, cancel, say, what="its namespaces and definitions", simulated=False)
+        applied.extend(self._apply_one(manifest, api, cancel, say) for manifest in others)
+        return tuple(applied)
+
+    def _apply_one(self, manifest: Manifest, api: KubeApi, cancel: CancelToken, say: Say) -> ObjectRef:
+        ref = ref_of(manifest)
+        wait_for_kind(ref, api, cancel, say)
+        ref = in_namespace(ref, "default", api, cancel)
+        self._refuse_foreign(ref, api, cancel)
+        apply_patiently(labelled(manifest, self._owner), api, cancel, say)
+        return ref
+
+    def _refuse_foreign(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> None:
+        live = api.read(ref, cancel, metadata_only=True)
+        owner = _labels(live).get(OWNER_LABEL)
+        if owner is not None and owner != self._owner:
+            raise StepFailedError(
+                f"{ref} belongs to another stack ({owner})",
+                fix=f"run that stack's `bootstrap down`, or remove the label {OWNER_LABEL} from the object",
+            )
+
+    def _wait(
+        self,
+        kustomization: Kustomization,
+        applied: tuple[ObjectRef, ...],
+        kube: KubeContext,
+        api: KubeApi,
+        cancel: CancelToken,
+        say: Say,
+    ) -> tuple[ObjectRef, ...]:
+        checked = applied if kustomization.wait else kustomization.health_checks
+        what = f"Kustomization {kustomization.id}"
+        return wait_ready(checked, api, cancel, say, what=what, simulated=kube.simulated).simulated
+
+    def _delete_one(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> bool:
+        live = api.read(ref, cancel, metadata_only=True)
+        if live is None or _labels(live).get(OWNER_LABEL) != self._owner:
+            return False
+        marks = {*_labels(live).items(), *(live["metadata"].get("annotations") or {}).items()}
+        return not marks & _PRUNE_OFF and api.delete(ref, cancel, uid=live["metadata"]["uid"])
+
+
+def apply_patiently(
+    manifest: Manifest, api: KubeApi, cancel: CancelToken, say: Say, *, manager: str = "bootstrap"
+) -> None:
+    """Apply; an admission webhook that cannot be called yet is waited for, for a while.
+
+    Raises:
+        ApiRefusedError: the API server rejects it, or the webhook still cannot be called.
+    """
+    until = cancel.clock.monotonic() + _WEBHOOK_SECONDS
+    while True:
+        try:
+            api.apply(manifest, cancel, manager=manager)
+        except ApiRefusedError as error:
+            if NOT_CALLABLE not in error.answer.message or cancel.clock.monotonic() > until:
+                raise
+            say(f"waiting for a webhook: {error.answer.message}")
+            cancel.sleep(1.0)
+        else:
+            return
+
+
+def wait_for_kind(ref: ObjectRef, api: KubeApi, cancel: CancelToken, say: Say) -> None:
+    """Return when the API server serves this kind: a definition made by a controller may come a little later.
+
+    Raises:
+        UnknownKindError: it does not, after a while.
+    """
+    until = cancel.clock.monotonic() + _KIND_SECONDS
+    while True:
+        try:
+            api.kind(ref.api_version, ref.kind, cancel)
+        except UnknownKindError:
+            if cancel.clock.monotonic() > until:
+                raise
+            say(f"waiting for the kind {ref.kind} ({ref.api_version})")
+            cancel.sleep(0.5)
+        else:
+            return
+
+
+def _backwards(objects: Iterable[ObjectRef]) -> list[ObjectRef]:
+    """Definitions last: deleting a namespace or a CRD takes along what could still be deleted in order."""
+    ordered = list(objects)[::-1]
+    return sorted(ordered, key=lambda ref: ref.kind in _DEFINITIONS)
+
+
+def _labels(live: Manifest | None) -> Mapping[str, Any]:
+    return ((live or {}).get("metadata") or {}).get("labels") or {}
+
+
+def labelled(manifest: Manifest, owner: str) -> Manifest:
+    """The object with the mark of the stack that applies it."""
+    metadata = dict(manifest.get("metadata") or {})
+    metadata["labels"] = {**(metadata.get("labels") or {}), OWNER_LABEL: owner}
+    return {**manifest, "metadata": metadata}

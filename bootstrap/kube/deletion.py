@@ -1,0 +1,69 @@
+"""Waits until deleted objects are gone, and says what holds those that stay."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from bootstrap.errors import DeadlineError
+from bootstrap.kube.api import KubeApi
+from bootstrap.kube.batch_read import read_all
+from bootstrap.model.event import Say
+from bootstrap.model.kube import Manifest, ObjectRef
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.wait import wait_until
+
+_REMAINING = {"NamespaceContentRemaining", "NamespaceFinalizersRemaining", "NamespaceDeletionDiscoveryFailure"}
+
+
+def wait_gone(refs: Sequence[ObjectRef], api: KubeApi, cancel: CancelToken, say: Say) -> None:
+    """Return when none of them is in the cluster any more.
+
+    Raises:
+        DeadlineError: some are; names them, and the finalizers that hold them.
+    """
+    left: dict[ObjectRef, Manifest] = {}
+    told = ""
+
+    def probe() -> bool | None:
+        nonlocal left, told
+        left = {ref: found for ref, found in read_all(refs, api, cancel).items() if found is not None}
+        if left and (text := _waiting(left)) != told:
+            say(text)
+            told = text
+        return None if left else True
+
+    try:
+        wait_until(probe, cancel, interval=0.5)
+    except DeadlineError as error:
+        held = {ref: "; ".join(holders(live)) for ref, live in left.items()}
+        if not held:
+            raise
+        raise DeadlineError(
+            f"{_shortly(held)} does not go: {error.what}",
+            evidence=[f"{ref}: {why or 'nothing is known to hold it'}" for ref, why in held.items()],
+            fix="let what the finalizers wait for end (its controller may be gone), then run: bootstrap down",
+        ) from error
+
+
+def holders(live: Manifest) -> Iterator[str]:
+    """What keeps an object that is being deleted: its finalizers, and what a namespace says of what is in it."""
+    metadata = live.get("metadata") or {}
+    if metadata.get("deletionTimestamp") is None:
+        yield "its deletion has not begun"
+    finalizers = [*(metadata.get("finalizers") or ()), *((live.get("spec") or {}).get("finalizers") or ())]
+    conditions = [
+        str(one.get("message"))
+        for one in (live.get("status") or {}).get("conditions") or ()
+        if one.get("type") in _REMAINING and one.get("status") == "True"
+    ]
+    if finalizers and not conditions:
+        yield f"finalizers {', '.join(map(str, finalizers))}"
+    yield from conditions
+
+
+def _waiting(left: Mapping[ObjectRef, Manifest]) -> str:
+    why = next(holders(next(iter(left.values()))), "")
+    return f"waiting for {_shortly(left)} to go" + (f" ({why})" if why else "")
+
+
+def _shortly(refs: Mapping[ObjectRef, object]) -> str:
+    first = next(iter(refs))
+    return f"{first} and {len(refs) - 1} more" if len(refs) > 1 else str(first)

@@ -1,0 +1,41 @@
+"""Reads a Flux repository on disk with the programs of this machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bootstrap.flux.repository import read_repo
+from bootstrap.kube.kustomize import Kustomize
+from bootstrap.kube.sops import sops_decrypt
+from bootstrap.model.release import FluxRepo
+from bootstrap.model.stack import SourceSpec
+from bootstrap.ports import Programs
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command, Processes
+
+
+def read_source(  # noqa: PLR0913 - what differs between its two callers
+    source: SourceSpec,
+    programs: Programs,
+    processes: Processes,
+    cancel: CancelToken,
+    *,
+    variables: Mapping[str, str],
+    environment: Mapping[str, str],
+    tolerant: bool = False,
+) -> FluxRepo:
+    """See `read_repo`; kustomize is the one inside kubectl, secrets are decrypted by `sops` where PATH has it."""
+    kustomize = Kustomize(programs, processes)
+    return read_repo(
+        source,
+        build=lambda folder: kustomize.build(folder, cancel),
+        origin=_origin(source.root, processes, cancel),
+        variables=variables,
+        decrypt=sops_decrypt(environment, processes, cancel),
+        tolerant=tolerant,
+    )
+
+
+def _origin(root: Path, processes: Processes, cancel: CancelToken) -> str | None:
+    """The address of the repository's own remote; None where it has none, or is no Git repository."""
+    asked = Command(argv=("git", "-C", str(root), "config", "--get", "remote.origin.url"))
+    return processes.run(asked, cancel, check=False).text().strip() or None

@@ -1,0 +1,36 @@
+"""What is known to be dead or dying: one data file, `deprecated.yaml`."""
+
+import functools
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadThing:
+    """Images or charts that no longer do what people remember of them."""
+
+    image: re.Pattern[str] | None
+    """Of the whole image reference."""
+    chart: re.Pattern[str] | None
+    """Of the chart's source and name: `https://charts.example.org/name` or `oci://…/name`."""
+    says: str
+    instead: str
+
+
+@functools.cache
+def known_dead() -> tuple[DeadThing, ...]:
+    """All of them."""
+    import yaml  # noqa: PLC0415 - `--help` reads no YAML
+
+    entries = yaml.safe_load(files("bootstrap.plan").joinpath("deprecated.yaml").read_text(encoding="utf-8"))
+    return tuple(
+        DeadThing(
+            image=_pattern(one.get("image")), chart=_pattern(one.get("chart")), says=one["says"], instead=one["instead"]
+        )
+        for one in entries
+    )
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    return None if text is None else re.compile(text)

@@ -1,0 +1,213 @@
+"""What the engine needs from the rooms above it, in its own words.
+
+Every method may be called again after a kill at any moment and converges. Methods that take long take a token,
+whose deadline they obey, and `say`, to tell what they are waiting for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bootstrap.model.event import Say
+from bootstrap.model.kube import KubeContext, ObjectRef
+from bootstrap.model.lease import Lease
+from bootstrap.model.observed import (
+    ClusterObserved,
+    EmulatorEndpoint,
+    EmulatorObserved,
+    EmulatorRelease,
+    InventoryEntry,
+    ObjectsSeen,
+    PreparedRelease,
+    ReleaseObserved,
+    SeedsObserved,
+)
+from bootstrap.model.release import Kustomization, Release
+from bootstrap.system.clock import CancelToken
+
+
+class Programs(Protocol):
+    """Finds the programs we drive."""
+
+    def path(self, name: str) -> Path:
+        """Where an accepted version of `helm`, `kubectl`, `kwok`, … is; fetched or built when it is missing.
+
+        Raises:
+            RefusedError: it can neither be found nor fetched nor built; says what was tried.
+        """
+        ...
+
+    def version(self, name: str) -> str:
+        """The version of what `path` gives, without a leading v."""
+        ...
+
+
+class ClusterProvider(Protocol):
+    """Makes one stack's cluster."""
+
+    def observe(self, cancel: CancelToken) -> ClusterObserved:
+        """Look, change nothing. RUNNING only when its identity was proven just now."""
+        ...
+
+    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
+        """Create, start or repair it; done when the API answers, machines are Ready and identity is proven.
+
+        Raises:
+            RefusedError: something foreign is in the way (a cluster of this name, a taken port).
+        """
+        ...
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """Take away what `up` made, and nothing else; fine when it is half made or gone."""
+        ...
+
+
+class Emulator(Protocol):
+    """Makes one stack's AWS emulator."""
+
+    def observe(self, cancel: CancelToken) -> EmulatorObserved:
+        """Look, change nothing. RUNNING only when it proved to be the emulator just now."""
+        ...
+
+    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+        """Create or start it; done when its health route answers as its driver does."""
+        ...
+
+    def delete(self, cancel: CancelToken, say: Say) -> None:
+        """Take it away with its data; fine when it is gone."""
+        ...
+
+    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+        """Take it away; a later `up` goes on with its data. What is kept, for the reader; empty: nothing."""
+        ...
+
+
+class Seeds(Protocol):
+    """The stack's fixtures against one emulator."""
+
+    def observe(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> SeedsObserved:
+        """Compare, write nothing."""
+        ...
+
+    def apply(self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say) -> SeedsObserved:
+        """Make it so; what was changed. No write call where nothing differs."""
+        ...
+
+
+class Charts(Protocol):
+    """Helm charts and releases."""
+
+    def prepare(self, releases: Sequence[Release], cancel: CancelToken) -> Mapping[str, PreparedRelease]:
+        """By release id; rendered where the chart is in the cache or on disk. Pulls nothing.
+
+        What is wrong with one of them is its `failure`: the others are as if it were not.
+        """
+        ...
+
+    def pull(self, release: Release, cancel: CancelToken, say: Say) -> str:
+        """Bring the chart into the cache; its digest."""
+        ...
+
+    def observe(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, ReleaseObserved]:
+        """Every release of the cluster, by NAMESPACE/RELEASE_NAME."""
+        ...
+
+    def held(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+        """By id, for those some of whose values only the cluster holds: a hash of these as they are now."""
+        ...
+
+    def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
+        """Apply the chart's CRDs and wait until they are Established; how many."""
+        ...
+
+    def install(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> str:
+        """Install or upgrade and wait until ready; heals a pending release first. What to tell of it."""
+        ...
+
+    def uninstall(self, namespace: str, release_name: str, kube: KubeContext, cancel: CancelToken, say: Say) -> None:
+        """Remove a release; fine when it is gone."""
+        ...
+
+
+class Objects(Protocol):
+    """Plain objects of Kustomizations, and the inventory of what was applied."""
+
+    def inventory(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, InventoryEntry]:
+        """What `up` applied, by NAMESPACE/NAME of the Kustomization."""
+        ...
+
+    def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsSeen:
+        """Those of them that are not there, or not ready right now."""
+        ...
+
+    def apply(
+        self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, cancel: CancelToken, say: Say
+    ) -> str:
+        """Apply server-side, wait where asked, note it in the inventory. What to tell of it."""
+        ...
+
+    def delete(
+        self,
+        owner: str,
+        objects: Sequence[ObjectRef],
+        kube: KubeContext,
+        cancel: CancelToken,
+        say: Say,
+    ) -> None:
+        """Delete them and wait until they are gone; `owner` leaves the inventory when nothing of it stays."""
+        ...
+
+
+class Leftovers(Protocol):
+    """All that a stack has on this machine besides cluster, emulator and state, known by its mark alone."""
+
+    def lease(self, lease: Lease | None, cancel: CancelToken) -> None:
+        """Let everyone who meets the mark know until when the stack is wanted; None: until it is taken away."""
+        ...
+
+    def remove(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Sequence[str]:
+        """Take away everything that carries the mark, data only when it is not kept; what it was."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Brought:
+    """What became of images that are wanted on every machine; those that were there are in neither."""
+
+    loaded: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    """Could not be brought."""
+
+
+class Images(Protocol):
+    """Container images on the machines of a cluster; several threads may ask for the same image at once."""
+
+    def fetch(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
+        """Bring to this machine's engine those that it lacks; those that it could not bring."""
+        ...
+
+    def taken(self, cancel: CancelToken) -> bool:
+        """Whether every machine takes images already: some do while their cluster is still being made."""
+        ...
+
+    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
+        """Bring those that are missing there through this machine's engine."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """All of them, for one stack."""
+
+    cluster: ClusterProvider
+    emulator: Emulator | None
+    seeds: Seeds | None
+    charts: Charts
+    objects: Objects
+    emulator_of: Callable[[EmulatorRelease], Emulator] | None = None
+    """Where the emulator is a release: it, once that is installed. Without a release it can only be looked at."""
+    images: Images | None = None
+    """None: the cluster pulls what it needs itself."""
+    leftovers: Leftovers | None = None
+    """None: the stack has never had anything that carries a mark."""

@@ -1,0 +1,182 @@
+"""`export`: what a live emulator holds, as fixture files that make it again."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bootstrap.errors import UsageError
+from bootstrap.model.observed import EmulatorEndpoint
+from bootstrap.seeds.load import API_VERSION, KIND
+from bootstrap.seeds.model import Need, Observed, ResourceId, Value
+from bootstrap.seeds.references import in_order, needs_in
+from bootstrap.seeds.services.base import Exported, Look, Service
+from bootstrap.seeds.target import Calls, Target
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.files import write_whole
+
+_LIKE_ANOTHER_TYPE = re.compile(r"[-+.0-9~]|(?:true|false|null|yes|no|on|off|y|n)$", re.IGNORECASE)
+
+_NOTHING = re.compile(r"(?!)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeedExport:
+    """Fixture files, not yet written."""
+
+    endpoint: EmulatorEndpoint
+    files: Mapping[str, bytes]
+    """By relative path."""
+    secret_files: frozenset[str]
+    """Those that are written 0600."""
+    resources: tuple[ResourceId, ...]
+    notes: tuple[str, ...] = ()
+    calls: Calls = field(default_factory=Calls)
+
+    def write(self, folder: Path, *, overwrite: bool = False) -> tuple[Path, ...]:
+        """Write them below `folder`; those that are there with the same content stay.
+
+        Raises:
+            UsageError: files of these names hold something else; nothing is written.
+        """
+        wanted = {folder / name: (name, content) for name, content in self.files.items()}
+        other = [str(file) for file, (_, content) in wanted.items() if file.exists() and file.read_bytes() != content]
+        if other and not overwrite:
+            raise UsageError(
+                f"{len(other)} files would be overwritten, first {other[0]}",
+                fix="export into an empty folder, or add --force",
+            )
+        for file, (name, content) in wanted.items():
+            write_whole(file, content, mode=0o600 if name in self.secret_files else 0o644)
+        return tuple(wanted)
+
+    def to_json(self) -> dict[str, Value]:
+        """`kind: SeedExport`; no contents, since they hold secrets."""
+        return {
+            "version": 1,
+            "kind": "SeedExport",
+            "endpoint": {"url": self.endpoint.url, "driver": self.endpoint.driver, "region": self.endpoint.region},
+            "resources": [str(one) for one in self.resources],
+            "files": sorted(self.files),
+            "secretFiles": sorted(self.secret_files),
+            "notes": list(self.notes),
+            "calls": self.calls.to_json(),
+        }
+
+
+def export(
+    endpoint: EmulatorEndpoint,
+    services: Mapping[str, Service],
+    covers: Callable[[ResourceId], bool],
+    cancel: CancelToken,
+) -> SeedExport:
+    """Everything that the emulator holds and `covers` names. Writes nothing anywhere."""
+    target = Target(endpoint, "", cancel)
+    try:
+        found = {one.id: one for service in services.values() for one in _observed(target, service, covers)}
+        made = {resource: services[resource.service].export(target, one) for resource, one in sorted(found.items())}
+        bodies = _referenced({resource: one.body for resource, one in made.items()}, found)
+        return SeedExport(
+            endpoint=endpoint,
+            files={**_documents(bodies), **{name: text for one in made.values() for name, text in one.files.items()}},
+            secret_files=frozenset(name for one in made.values() for name in one.secret_files),
+            resources=tuple(made),
+            notes=tuple(_notes(made)),
+            calls=target.calls,
+        )
+    finally:
+        target.close()
+
+
+def _observed(target: Target, service: Service, covers: Callable[[ResourceId], bool]) -> list[Observed]:
+    names = [name for name in sorted(service.names(target)) if covers(ResourceId(service.name, name))]
+    looks = [Look(name=name, all=True) for name in names]
+    return list(service.observe(target, looks).values()) if looks else []
+
+
+def _notes(made: Mapping[ResourceId, Exported]) -> list[str]:
+    secret = [name for one in made.values() for name in one.secret_files]
+    told = [f"{resource}: {note}" for resource, one in made.items() for note in one.notes]
+    if secret:
+        told.append(f"{len(secret)} files hold secrets and are readable by you alone: keep them out of the repository")
+    return told
+
+
+def _documents(bodies: Mapping[ResourceId, Mapping[str, Value]]) -> dict[str, bytes]:
+    """One file per service."""
+    files: dict[str, bytes] = {}
+    for service in dict.fromkeys(resource.service for resource in bodies):
+        section = {one.name: dict(body) for one, body in bodies.items() if one.service == service}
+        document = {"apiVersion": API_VERSION, "kind": KIND, service: section}
+        text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+        files[f"{service}.yaml"] = text.encode()
+    return files
+
+
+def _referenced(
+    bodies: Mapping[ResourceId, Mapping[str, Value]], found: Mapping[ResourceId, Observed]
+) -> dict[ResourceId, Mapping[str, Value]]:
+    """ARNs and addresses of what is exported become references, unless that would make a cycle."""
+    known = {
+        one.attributes[name]: f"${{ref:{resource}.{name}}}"
+        for resource, one in found.items()
+        for name in ("arn", "streamArn", "url")
+        if one.attributes.get(name)
+    }
+    pattern = _any_of(known)
+    made = {
+        resource: _walked(body, lambda text: _with_references(text, known, pattern))
+        for resource, body in bodies.items()
+    }
+    needs = {resource: [one for one in needs_in(body) if isinstance(one, Need)] for resource, body in made.items()}
+    kept = {
+        resource: [one for one in given if one.target != resource or not one.soft] for resource, given in needs.items()
+    }
+    if in_order(kept)[1]:
+        return {resource: _walked(body, _escaped) for resource, body in bodies.items()}
+    return made
+
+
+def _walked(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
+    match value:
+        case str():
+            return change(value)
+        case dict():
+            return {_escaped(key): _walked(inner, change) for key, inner in value.items()}
+        case list():
+            return [_walked(inner, change) for inner in value]
+        case _:
+            return value
+
+
+def _escaped(text: str) -> str:
+    return text.replace("${", "$${")
+
+
+def _any_of(known: Iterable[str]) -> re.Pattern[str]:
+    """Each of them, as a whole: not where it is the beginning of another name."""
+    longest_first = sorted(known, key=len, reverse=True)
+    return re.compile(f"({'|'.join(map(re.escape, longest_first))})(?![A-Za-z0-9_.-])") if longest_first else _NOTHING
+
+
+def _with_references(text: str, known: Mapping[str, str], pattern: re.Pattern[str]) -> str:
+    parts = pattern.split(text)
+    return "".join(known[part] if number % 2 else _escaped(part) for number, part in enumerate(parts))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that some reader could take for another type."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the same value twice is written twice
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "'" if _LIKE_ANOTHER_TYPE.match(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)

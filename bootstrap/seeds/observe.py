@@ -1,0 +1,278 @@
+"""Looking: every service at once, then each fixture compared with what is there. Writes nothing to the emulator."""
+
+import functools
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+from bootstrap.errors import InvalidError, Problem
+from bootstrap.seeds.applied_state import MARKER_BUCKET, Marker
+from bootstrap.seeds.compare import action_for, differences, for_apply, told_otherwise
+from bootstrap.seeds.generated_secrets import GeneratedSecrets
+from bootstrap.seeds.load import Fixtures
+from bootstrap.seeds.model import (
+    KNOWN_LATER,
+    Action,
+    Desired,
+    Difference,
+    DifferenceKind,
+    Fixture,
+    Observed,
+    ResourceId,
+    digest,
+)
+from bootstrap.seeds.references import resolve
+from bootstrap.seeds.results import ResourceChange
+from bootstrap.seeds.services.base import Look, Scope, Service
+from bootstrap.seeds.target import OWNER_TAG, Target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How a verb was asked for."""
+
+    adopt: bool = False
+    """Foreign resources of a declared name become ours."""
+    allow_replace: bool = False
+    rotate: bool = False
+    """Generated secrets are made anew."""
+    dry_run: bool = False
+    services: frozenset[str] = frozenset()
+    """Only these; empty: all."""
+    only: frozenset[ResourceId] = frozenset()
+    """Only these; empty: all."""
+
+    def covers(self, resource: ResourceId) -> bool:
+        """Whether the verb is about this resource."""
+        if self.services and resource.service not in self.services:
+            return False
+        return not self.only or resource in self.only
+
+
+@dataclass(kw_only=True, slots=True)
+class Case:
+    """One declared resource on its way through a verb."""
+
+    fixture: Fixture
+    desired: Desired
+    observed: Observed | None
+    differences: tuple[Difference, ...]
+    action: Action
+    reason: str
+
+    @property
+    def acts(self) -> bool:
+        """Whether `apply` changes it."""
+        if self.action in {Action.CREATE, Action.REPLACE}:
+            return True
+        return self.action in {Action.UPDATE, Action.DRIFTED} and bool(for_apply(self.differences))
+
+    def told(self, *, applies: bool | None = None) -> ResourceChange:
+        """For plan and result."""
+        return ResourceChange(
+            id=self.fixture.id,
+            action=self.action,
+            reason=self.reason,
+            differences=self.differences,
+            place=f"{self.fixture.place.file}:{self.fixture.place.line}",
+            applies=self.acts if applies is None else applies,
+        )
+
+
+class Survey:
+    """What is declared and what is there, for one run of one verb."""
+
+    def __init__(
+        self,
+        *,
+        fixtures: Fixtures,
+        services: Mapping[str, Service],
+        target: Target,
+        environment: Mapping[str, str],
+        generated: GeneratedSecrets,
+        options: Options,
+    ) -> None:
+        self.fixtures = fixtures
+        self.services = services
+        self.target = target
+        self.options = options
+        self.marker = Marker(target)
+        self.observed: dict[ResourceId, Observed] = {}
+        self.attributes: dict[ResourceId, Mapping[str, str]] = {}
+        self._rotated: set[ResourceId] = set()
+        self._environment = environment
+        self._generated = generated
+
+    def look(self) -> None:
+        """Read the marker, then every declared resource, service by service in parallel."""
+        account = self.target.submit(lambda: self.target.account)
+        self.marker.read()
+        wanted = [one for one in self.fixtures.by_id.values() if one.id.service in self.services]
+        readings: list[Future[Mapping[str, Observed]]] = []
+        for name, service in self.services.items():
+            looks = [self._look(one) for one in wanted if one.id.service == name]
+            if looks:
+                readings.append(self.target.submit(functools.partial(service.observe, self.target, looks)))
+        account.result()
+        for reading in readings:
+            for found in reading.result().values():
+                self.observed[found.id] = found
+                self.attributes[found.id] = found.attributes
+
+    def _look(self, fixture: Fixture) -> Look:
+        applied = frozenset(self.marker.applied(fixture.id).fields)
+        return Look(name=fixture.id.name, body=fixture.body, applied=applied)
+
+    def cases(self, *, thorough: bool, writes: bool) -> list[Case]:
+        """Every fixture that the options cover, compared.
+
+        Raises:
+            InvalidError: values that are wrong only now (a missing environment variable, a data file): all of them.
+        """
+        covered = [one for one in self.fixtures.by_id.values() if self.options.covers(one.id)]
+        problems: list[Problem] = []
+        cases: list[Case] = []
+        tries = [
+            self.target.submit(functools.partial(self._tried, one, thorough=thorough, writes=writes)) for one in covered
+        ]
+        for outcome in [one.result() for one in tries]:
+            if isinstance(outcome, InvalidError):
+                problems.extend(outcome.problems)
+            else:
+                cases.append(outcome)
+        if problems:
+            raise InvalidError(problems)
+        return cases
+
+    def _tried(self, fixture: Fixture, *, thorough: bool, writes: bool) -> Case | InvalidError:
+        try:
+            return self.compare(fixture, thorough=thorough, writes=writes)
+        except InvalidError as error:
+            return error
+
+    def compare(self, fixture: Fixture, *, thorough: bool, writes: bool) -> Case:
+        """One fixture against what was found."""
+        service = self.services[fixture.id.service]
+        observed = self.observed.get(fixture.id)
+        desired = self.desire(fixture, writes=writes)
+        foreign = observed is not None and not self.ours(observed)
+        if foreign and not self.options.adopt:
+            return Case(
+                fixture=fixture,
+                desired=desired,
+                observed=observed,
+                differences=(),
+                action=Action.FOREIGN,
+                reason="has this name but is not ours (--adopt takes it over)",
+            )
+        applied = self.marker.applied(fixture.id)
+        if any(applied.fields.get(path) != digest(value) for path, value in desired.fields.items()):
+            service.verify(desired)
+        found = list(differences(desired, observed, applied, service.contents))
+        replaced = any(one.path in desired.fixed for one in found)
+        if observed is not None and fixture.id in self._rotated:
+            found.extend(_anew(desired, observed))
+        if observed is not None and not replaced:
+            known = {one.path for one in found}
+            inside = service.inspect(self.target, desired, observed, applied.notes, thorough=thorough)
+            found.extend(one for one in inside if one.path not in known)
+        if observed is not None and observed.tags.get(OWNER_TAG) != self.target.owner:
+            old = observed.tags.get(OWNER_TAG)
+            found.append(Difference(path=f"tags.{OWNER_TAG}", old=old, new=self.target.owner))
+        action, reason = action_for(desired, observed, found)
+        return Case(
+            fixture=fixture,
+            desired=desired,
+            observed=observed,
+            differences=tuple(found),
+            action=action,
+            reason="adopted" if foreign else reason,
+        )
+
+    def desire(self, fixture: Fixture, *, writes: bool) -> Desired:
+        """The fixture with its references resolved as far as they are known."""
+        scope = Scope(
+            target=self.target,
+            environment=self._environment,
+            generated=self._generated,
+            writes=writes,
+            observed=None if fixture.id in self._rotated else self.observed.get(fixture.id),
+            resolve=self.attribute,
+        )
+        return self.services[fixture.id.service].desire(fixture, resolve(fixture.body, self.attribute), scope)
+
+    def attribute(self, resource: ResourceId, attribute: str) -> str:
+        """Of a resource that is there, as found; else as predicted; else KNOWN_LATER."""
+        found = self.attributes.get(resource, {}).get(attribute)
+        if found is not None:
+            return found
+        predicted = self.services[resource.service].predict(resource.name, self.target)
+        return predicted.get(attribute, KNOWN_LATER)
+
+    def ours(self, observed: Observed) -> bool:
+        """By its tag; or, where it has no tag yet, because our marker says that we were making it."""
+        tag = observed.tags.get(OWNER_TAG)
+        return tag == self.target.owner or (tag is None and self.marker.owns(observed.id))
+
+    def listen(self, written: Iterable[Case]) -> None:
+        """Look again at what was just written in AWS's own words, and note where the emulator tells it otherwise.
+
+        No emulator keeps all that AWS does; what is told right after it was put is no drift.
+        """
+        cases = {case.fixture.id: case for case in written if case.desired.verbatim & set(case.desired.fields)}
+        looks = {resource: self._look(case.fixture) for resource, case in cases.items()}
+        found: list[Observed] = []
+        for name, service in self.services.items():
+            mine = [look for resource, look in looks.items() if resource.service == name]
+            found.extend(service.observe(self.target, mine).values() if mine else ())
+        applied = self.marker.applied
+        self.marker.tell({one.id: told_otherwise(cases[one.id].desired, one, applied(one.id)) for one in found})
+
+    def orphans(self) -> list[Observed]:
+        """What carries our mark and is not declared."""
+        readings = [
+            self.target.submit(functools.partial(self._undeclared, service)) for service in self.services.values()
+        ]
+        found = [one for reading in readings for one in reading.result()]
+        return [one for one in found if self.ours(one) and self.options.covers(one.id)]
+
+    def _undeclared(self, service: Service) -> Iterable[Observed]:
+        names = [ResourceId(service.name, name) for name in service.names(self.target)]
+        looks = [Look(name=one.name) for one in names if one not in self.fixtures.by_id and one.name != MARKER_BUCKET]
+        return service.observe(self.target, looks).values() if looks else ()
+
+    def rotate(self) -> None:
+        """Forget the generated secrets of everything covered, as found and, but for a dry run, in the state folder."""
+        self._rotated.update(resource for resource in self.fixtures.by_id if self.options.covers(resource))
+        if self.options.dry_run:
+            self._generated = GeneratedSecrets(None)
+            return
+        for resource in self._rotated:
+            self._generated.forget(resource)
+
+    def forgotten(self, case: Case) -> Case:
+        """The case with its volatile ledger fields to be done again (`refresh`)."""
+        if case.observed is None or case.action is Action.FOREIGN:
+            return case
+        service = self.services[case.fixture.id.service]
+        paths = set(service.volatile(case.desired, case.observed)) - {one.path for one in case.differences}
+        again = [
+            Difference(
+                path=path, old=case.desired.fields[path], new=case.desired.fields[path], kind=DifferenceKind.DRIFTED
+            )
+            for path in sorted(paths & set(case.desired.fields))
+        ]
+        if not again:
+            return case
+        changed = replace(case, reason=f"done again: {', '.join(one.path for one in again)}")
+        changed.differences = (*case.differences, *again)
+        changed.action = Action.DRIFTED if case.action is Action.UNCHANGED else case.action
+        return changed
+
+
+def _anew(desired: Desired, observed: Observed) -> Iterable[Difference]:
+    """What will be generated only when it is written: it is not what is there, whatever it will be."""
+    for path, value in desired.fields.items():
+        if value == KNOWN_LATER and observed.fields.get(path) is not None:
+            secret = path in desired.secret
+            yield Difference(path=path, old=observed.fields[path], new=KNOWN_LATER, secret=secret)

@@ -1,0 +1,1 @@
+"""The AWS services that fixtures can declare, one file or folder each."""

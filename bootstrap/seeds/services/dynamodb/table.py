@@ -1,0 +1,283 @@
+"""A table's definition: our words as CreateTable's parameters, and those as fields."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from bootstrap.seeds.aws_shapes import accepted
+from bootstrap.seeds.model import FieldPath, Value
+from bootstrap.seeds.schema import POLICY, TAGS, Anything, Aws, Either, Flag, ListOf, MapOf, Record, Text, Whole
+from bootstrap.seeds.services.dynamodb.items import ITEM_FILES
+from bootstrap.yamltext.positions import ValuePath
+
+_KEY = Either((Text(), Record(keys={"name": Text(), "type": Text(choices=("S", "N", "B"))}, required=("name",))))
+_KEYS = Record(keys={"partition": _KEY, "sort": _KEY}, required=("partition",))
+_CAPACITY = Record(keys={"read": Whole(least=1), "write": Whole(least=1)}, required=("read", "write"))
+_PROJECTION = Either((Text(choices=("ALL", "KEYS_ONLY")), ListOf(Text())))
+_STREAMS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
+
+SCHEMA = Record(
+    keys={
+        "keys": _KEYS,
+        "globalIndexes": MapOf(
+            Record(
+                keys={"keys": _KEYS, "projection": _PROJECTION, "capacity": _CAPACITY},
+                required=("keys",),
+            )
+        ),
+        "localIndexes": MapOf(Record(keys={"sort": _KEY, "projection": _PROJECTION}, required=("sort",))),
+        "billing": Text(choices=("PAY_PER_REQUEST", "PROVISIONED")),
+        "capacity": _CAPACITY,
+        "stream": Text(choices=_STREAMS),
+        "ttl": Text(),
+        "deletionProtection": Flag(),
+        "policy": POLICY,
+        "tags": TAGS,
+        "items": ListOf(MapOf(Anything())),
+        "itemFiles": ITEM_FILES,
+        "aws": Aws(
+            service="dynamodb",
+            operations=("CreateTable", "UpdateTimeToLive"),
+            instead={
+                "TableName": "it is the fixture's key",
+                "Tags": "write tags",
+                "ResourcePolicy": "write policy",
+            },
+        ),
+    }
+)
+
+_OURS = {
+    "keys": "KeySchema",
+    "globalIndexes": "GlobalSecondaryIndexes",
+    "localIndexes": "LocalSecondaryIndexes",
+    "billing": "BillingMode",
+    "capacity": "ProvisionedThroughput",
+    "stream": "StreamSpecification",
+    "ttl": "TimeToLiveSpecification",
+    "deletionProtection": "DeletionProtectionEnabled",
+}
+TOLD = frozenset({"TableClass", "SSESpecification", "OnDemandThroughput"})
+"""Parameters without a word of ours that some emulators tell again."""
+
+Definition = dict[str, Value]
+"""CreateTable's parameters, with TimeToLiveSpecification."""
+
+
+def conflicts(body: Mapping[str, Value]) -> Iterator[tuple[ValuePath, str]]:
+    """Things said in our words and in AWS's; keys that are not said at all."""
+    aws = body.get("aws", {})
+    for ours, theirs in _OURS.items():
+        if ours in body and theirs in aws:
+            yield ("aws", theirs), f"cannot be given together with {ours}"
+    if "keys" not in body and "KeySchema" not in aws:
+        yield (), "keys is missing"
+    elif "keys" not in body and "AttributeDefinitions" not in aws:
+        yield ("aws",), "AttributeDefinitions is missing (the types of the keys)"
+    if body.get("billing") == "PROVISIONED" and "capacity" not in body and "ProvisionedThroughput" not in aws:
+        yield ("billing",), "PROVISIONED needs capacity"
+
+
+def definition(body: Mapping[str, Value]) -> Definition:
+    """A body as CreateTable's parameters."""
+    types: dict[str, str] = {}
+    aws = dict(body.get("aws", {}))
+    made = {**_structure(body, types), **_settings(body)}
+    theirs = {one["AttributeName"]: one["AttributeType"] for one in aws.pop("AttributeDefinitions", ())}
+    made["BillingMode"] = "PROVISIONED" if "ProvisionedThroughput" in {**made, **aws} else "PAY_PER_REQUEST"
+    if "billing" in body:
+        made["BillingMode"] = body["billing"]
+    attributes = types | theirs
+    made["AttributeDefinitions"] = [{"AttributeName": name, "AttributeType": kind} for name, kind in attributes.items()]
+    made |= aws
+    if made["BillingMode"] == "PROVISIONED":
+        for index in made.get("GlobalSecondaryIndexes", ()):
+            index.setdefault("ProvisionedThroughput", made.get("ProvisionedThroughput"))
+    return made
+
+
+def _structure(body: Mapping[str, Value], types: dict[str, str]) -> Definition:
+    """Keys and indexes; notes the types of their attributes."""
+    made: Definition = {}
+    if "keys" in body:
+        made["KeySchema"] = _key_schema(body["keys"], types)
+    if "globalIndexes" in body:
+        made["GlobalSecondaryIndexes"] = [_global(name, one, types) for name, one in body["globalIndexes"].items()]
+    if "localIndexes" in body:
+        partition = (made.get("KeySchema") or body["aws"]["KeySchema"])[0]
+        made["LocalSecondaryIndexes"] = [
+            _local(name, one, partition, types) for name, one in body["localIndexes"].items()
+        ]
+    return made
+
+
+def _settings(body: Mapping[str, Value]) -> Definition:
+    made: Definition = {}
+    if "capacity" in body:
+        made["ProvisionedThroughput"] = _throughput(body["capacity"])
+    if "stream" in body:
+        made["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": body["stream"]}
+    if "ttl" in body:
+        made["TimeToLiveSpecification"] = {"Enabled": True, "AttributeName": body["ttl"]}
+    if "deletionProtection" in body:
+        made["DeletionProtectionEnabled"] = body["deletionProtection"]
+    return made
+
+
+def fields(made: Definition) -> dict[FieldPath, Value]:
+    """What can be compared of a definition, or of DescribeTable's answer brought to its form."""
+    types = {one["AttributeName"]: one["AttributeType"] for one in made["AttributeDefinitions"]}
+    found: dict[FieldPath, Value] = {"keys": _typed_keys(made["KeySchema"], types), "billing": made["BillingMode"]}
+    if made["BillingMode"] == "PROVISIONED":
+        found["capacity"] = _capacity(made.get("ProvisionedThroughput"))
+    for index in made.get("GlobalSecondaryIndexes") or ():
+        found[f"globalIndexes.{index['IndexName']}"] = _index(
+            index, types, provisioned=made["BillingMode"] == "PROVISIONED"
+        )
+    local = {
+        index["IndexName"]: _index(index, types, provisioned=False) for index in made.get("LocalSecondaryIndexes") or ()
+    }
+    if local:
+        found["localIndexes"] = local
+    stream = made.get("StreamSpecification") or {}
+    if stream:
+        found["stream"] = stream.get("StreamViewType") if stream.get("StreamEnabled") else None
+    lifetime = made.get("TimeToLiveSpecification") or {}
+    if lifetime:
+        found["ttl"] = lifetime.get("AttributeName") if lifetime.get("Enabled") else None
+    if "DeletionProtectionEnabled" in made:
+        found["deletionProtection"] = made["DeletionProtectionEnabled"]
+    known = {*_OURS.values(), "AttributeDefinitions"}
+    return found | {f"aws.{name}": value for name, value in made.items() if name not in known}
+
+
+def described(table: Mapping[str, Value], lifetime: Mapping[str, Value] | None) -> Definition:
+    """DescribeTable's answer in the form of CreateTable's parameters."""
+    kept = (
+        "KeySchema",
+        "AttributeDefinitions",
+        "GlobalSecondaryIndexes",
+        "LocalSecondaryIndexes",
+        "ProvisionedThroughput",
+    )
+    made = {name: table[name] for name in kept if table.get(name)}
+    made["BillingMode"] = table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+    made["StreamSpecification"] = table.get("StreamSpecification") or {"StreamEnabled": False}
+    made["DeletionProtectionEnabled"] = table.get("DeletionProtectionEnabled", False)
+    if lifetime is not None:
+        on = lifetime.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
+        made["TimeToLiveSpecification"] = {"Enabled": on, "AttributeName": lifetime.get("AttributeName")}
+    if table.get("TableClassSummary"):
+        made["TableClass"] = table["TableClassSummary"]["TableClass"]
+    if table.get("SSEDescription"):
+        sse = table["SSEDescription"]
+        key = {"SSEType": sse.get("SSEType"), "KMSMasterKeyId": sse.get("KMSMasterKeyArn")}
+        told = {name: value for name, value in key.items() if value}
+        made["SSESpecification"] = {"Enabled": sse["Status"] == "ENABLED", **told}
+    if table.get("OnDemandThroughput"):
+        made["OnDemandThroughput"] = table["OnDemandThroughput"]
+    return made
+
+
+def key_names(made: Definition) -> tuple[str, ...]:
+    """The attributes of the primary key, partition first."""
+    return tuple(one["AttributeName"] for one in made["KeySchema"])
+
+
+def key_types(made: Definition) -> dict[str, str]:
+    """Their types."""
+    types = {one["AttributeName"]: one["AttributeType"] for one in made["AttributeDefinitions"]}
+    return {name: types.get(name, "S") for name in key_names(made)}
+
+
+def exported(made: Definition) -> dict[str, Value]:
+    """A definition as DescribeTable told it, in our words."""
+    types = {one["AttributeName"]: one["AttributeType"] for one in made["AttributeDefinitions"]}
+    body: dict[str, Value] = {"keys": _exported_keys(made["KeySchema"], types)}
+    provisioned = made["BillingMode"] == "PROVISIONED"
+    for index in sorted(made.get("GlobalSecondaryIndexes", ()), key=lambda one: str(one["IndexName"])):
+        one = {"keys": _exported_keys(index["KeySchema"], types), "projection": _exported_projection(index)}
+        if provisioned:
+            one["capacity"] = _capacity(index.get("ProvisionedThroughput"))
+        body.setdefault("globalIndexes", {})[index["IndexName"]] = one
+    for index in sorted(made.get("LocalSecondaryIndexes", ()), key=lambda one: str(one["IndexName"])):
+        keys = _exported_keys(index["KeySchema"], types)
+        one = {"sort": keys["sort"], "projection": _exported_projection(index)}
+        body.setdefault("localIndexes", {})[index["IndexName"]] = one
+    if provisioned:
+        body |= {"billing": "PROVISIONED", "capacity": _capacity(made.get("ProvisionedThroughput"))}
+    found = fields(made)
+    body |= {key: found[key] for key in ("stream", "ttl", "deletionProtection") if found.get(key)}
+    told = {name: accepted("dynamodb", "CreateTable", name, made[name]) for name in sorted(TOLD) if name in made}
+    aws = {name: value for name, value in told.items() if value and value != "STANDARD"}
+    return {**body, "aws": aws} if aws else body
+
+
+def _exported_keys(schema: Sequence[Mapping[str, str]], types: Mapping[str, str]) -> dict[str, Value]:
+    roles = {"HASH": "partition", "RANGE": "sort"}
+    made: dict[str, Value] = {}
+    for one in schema:
+        name = one["AttributeName"]
+        made[roles[one["KeyType"]]] = name if types.get(name) == "S" else {"name": name, "type": types.get(name)}
+    return made
+
+
+def _exported_projection(index: Mapping[str, Value]) -> Value:
+    kind = index["Projection"].get("ProjectionType", "ALL")
+    return sorted(index["Projection"]["NonKeyAttributes"]) if kind == "INCLUDE" else kind
+
+
+def _key_schema(keys: Mapping[str, Value], types: dict[str, str]) -> list[dict[str, str]]:
+    made = []
+    for role, kind in (("partition", "HASH"), ("sort", "RANGE")):
+        if role in keys:
+            made.append({"AttributeName": _name(keys[role], types), "KeyType": kind})
+    return made
+
+
+def _name(key: Value, types: dict[str, str]) -> str:
+    spec = {"name": key} if isinstance(key, str) else key
+    name = str(spec["name"])
+    if "type" in spec or name not in types:
+        types[name] = spec.get("type", "S")
+    return name
+
+
+def _global(name: str, given: Mapping[str, Value], types: dict[str, str]) -> Value:
+    made = {
+        "IndexName": name,
+        "KeySchema": _key_schema(given["keys"], types),
+        "Projection": _projection(given.get("projection", "ALL")),
+    }
+    return {**made, "ProvisionedThroughput": _throughput(given["capacity"])} if "capacity" in given else made
+
+
+def _local(name: str, given: Mapping[str, Value], partition: Value, types: dict[str, str]) -> Value:
+    keys = [partition, {"AttributeName": _name(given["sort"], types), "KeyType": "RANGE"}]
+    return {"IndexName": name, "KeySchema": keys, "Projection": _projection(given.get("projection", "ALL"))}
+
+
+def _projection(given: Value) -> Value:
+    if isinstance(given, list):
+        return {"ProjectionType": "INCLUDE", "NonKeyAttributes": given}
+    return {"ProjectionType": given}
+
+
+def _throughput(given: Mapping[str, int]) -> Value:
+    return {"ReadCapacityUnits": given["read"], "WriteCapacityUnits": given["write"]}
+
+
+def _capacity(given: Mapping[str, int] | None) -> Value:
+    return {"read": given["ReadCapacityUnits"], "write": given["WriteCapacityUnits"]} if given else None
+
+
+def _typed_keys(schema: Sequence[Mapping[str, str]], types: Mapping[str, str]) -> list[str]:
+    """`["customer:S", "order:N"]`, partition first."""
+    ordered = sorted(schema, key=lambda one: one["KeyType"])
+    return [f"{one['AttributeName']}:{types.get(one['AttributeName'], 'S')}" for one in ordered]
+
+
+def _index(index: Mapping[str, Value], types: Mapping[str, str], *, provisioned: bool) -> Value:
+    projection = index["Projection"]
+    shown = projection.get("ProjectionType", "ALL")
+    attributes = sorted(projection.get("NonKeyAttributes", ()))
+    made = {"keys": _typed_keys(index["KeySchema"], types), "projection": attributes if shown == "INCLUDE" else shown}
+    return {**made, "capacity": _capacity(index.get("ProvisionedThroughput"))} if provisioned else made

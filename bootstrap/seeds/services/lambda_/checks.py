@@ -1,0 +1,54 @@
+"""What can be wrong with a function's fixture beyond its schema."""
+
+import re
+from collections.abc import Iterator
+
+from bootstrap.errors import Problem
+from bootstrap.seeds.model import (
+    Fixture,
+    digest,
+)
+from bootstrap.seeds.services.lambda_ import event_sources as events
+from bootstrap.yamltext.positions import ValuePath
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+RUNTIME = re.compile(
+    r"python\d\.\d+|nodejs\d+\.x|java\d+(\.al\w+)?|dotnet\w+(\.\d)?|ruby\d\.\d|go1\.x|provided(\.al\w+)?"
+)
+RESERVED = re.compile(
+    r"_HANDLER|_X_AMZN_TRACE_ID|AWS_(DEFAULT_)?REGION|AWS_EXECUTION_ENV|AWS_LAMBDA_.*|AWS_ACCESS_KEY(_ID)?"
+    r"|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|LAMBDA_(TASK_ROOT|RUNTIME_DIR)"
+)
+
+
+def file_problems(fixture: Fixture) -> Iterator[Problem]:
+    """Missing files, and a handler that its folder does not hold."""
+    body = fixture.body
+    if "source" in body and "${" not in body["source"]:
+        source = fixture.file(body["source"])
+        if not source.exists():
+            yield fixture.problem(("source",), f"there is no file or folder {body['source']}")
+        elif source.is_dir() and body["runtime"].startswith("python"):
+            module = body["handler"].rpartition(".")[0].replace(".", "/")
+            if not module:
+                yield fixture.problem(("handler",), "must be MODULE.FUNCTION, such as app.handler")
+            elif not (source / f"{module}.py").is_file() and not (source / module / "__init__.py").is_file():
+                yield fixture.problem(("handler",), f"there is no {module}.py in {body['source']}")
+    for number, layer in enumerate(body.get("layers", ())):
+        if not layer.startswith(("arn:", "${")) and not fixture.file(layer).exists():
+            yield fixture.problem(("layers", number), f"there is no file or folder {layer}")
+
+
+def event_problems(fixture: Fixture) -> Iterator[Problem]:
+    """Keys that do not fit the source, and sources given twice."""
+    seen: dict[str, int] = {}
+    for number, one in enumerate(fixture.body.get("events", ())):
+        path: ValuePath = ("events", number)
+        kind = events.kind_of_source(one)
+        for key in one:
+            if key != kind and key not in events.ALLOWED[kind]:
+                yield fixture.problem((*path, key), f"is not for a {kind}")
+        identity = digest([one[kind], one.get("prefix"), one.get("suffix")]) + kind
+        first = seen.setdefault(identity, number)
+        if first != number:
+            yield fixture.problem((*path, kind), f"{one[kind]} is given twice (first in events[{first}])")

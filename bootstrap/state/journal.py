@@ -1,0 +1,91 @@
+"""What runs did, written down at step boundaries, so that the next run knows what a killed one left behind."""
+
+import dataclasses
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bootstrap.model.event import Event, RunFinished, RunStarted, StepFinished, StepStarted
+from bootstrap.system.clock import Clock
+from bootstrap.system.files import private_folder, write_whole
+from bootstrap.system.processes import Command, ProcessIdentity
+
+_LARGE = 1 << 20
+
+
+class Journal:
+    """Appends JSON lines; every line is on disk before the call returns.
+
+    It is an event renderer (`write`) and records children (`child`), from any thread.
+    """
+
+    def __init__(self, file: Path, clock: Clock) -> None:
+        self._file = file
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """Write nothing more: what it belongs to is being removed."""
+        with self._lock:
+            self._closed = True
+
+    def write(self, event: Event) -> None:
+        """Keep what the next run has to know: the bounds of runs and steps."""
+        match event:
+            case RunStarted(command=command):
+                self._append("run_started", command=command, pid=os.getpid())
+            case StepStarted(step=step):
+                self._append("step_started", step=step)
+            case StepFinished(step=step, outcome=outcome):
+                self._append("step_finished", step=step, status=outcome.status.value)
+            case RunFinished(exit_code=exit_code):
+                self._append("run_finished", exit_code=exit_code)
+            case _:
+                pass
+
+    def child(self, identity: ProcessIdentity, command: Command) -> None:
+        """Write down a child before its program begins."""
+        self._append("child", **dataclasses.asdict(identity), polite=command.polite.name)
+
+    def children(self) -> Iterator[tuple[ProcessIdentity, str]]:
+        """Every child ever written down here, with the name of the signal it is politely asked to stop with."""
+        for line in self._lines():
+            if line.get("type") == "child":
+                yield (
+                    ProcessIdentity(pid=line["pid"], started=line["started"], program=line["program"]),
+                    line["polite"],
+                )
+
+    def compact(self) -> None:
+        """Forget the past when it has grown large; only when no child of it runs any more."""
+        if self._file.exists() and self._file.stat().st_size > _LARGE:
+            write_whole(self._file, b"")
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        if not self._file.exists():
+            return
+        for text in self._file.read_text(errors="replace").splitlines():
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue  # a kill in the middle of a write leaves at most one half line
+            if isinstance(line, dict):
+                yield line
+
+    def _append(self, kind: str, **fields: object) -> None:
+        # Begins a line of its own even behind the half line of a killed run.
+        line = "\n" + json.dumps({"type": kind, "at": self._clock.now().isoformat(), **fields}) + "\n"
+        with self._lock:
+            if self._closed:
+                return
+            private_folder(self._file.parent)
+            descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(descriptor, line.encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

@@ -1,0 +1,104 @@
+"""The stacks that a user has on this machine, as their state folders tell of them."""
+
+import contextlib
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bootstrap.errors import RefusedError
+from bootstrap.model.lease import Lease
+from bootstrap.model.stack import Stack, StatePaths
+from bootstrap.state.lease import read_lease
+from bootstrap.state.remembered_stack import remembered
+from bootstrap.system.filelock import hold
+
+_SEEDS = "seeds-"
+"""Begins the folders of fixtures that were applied without a stack."""
+_BEFORE_ANYTHING = frozenset({"logs", "lock", "journal.jsonl", "lease.json", "ports.json"})
+"""All that is in a folder whose run was killed before it could make anything."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldStack:
+    """One state folder."""
+
+    state: StatePaths
+    stack: Stack | None
+    """As it was brought up last; None: no run got so far, or another version wrote it."""
+    lease: Lease | None
+    owner: str
+    """The nonce in its marks; empty: it has none."""
+
+    @property
+    def identity(self) -> str:
+        """What it is known by."""
+        return self.state.folder.name
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever made of it: its run was killed, or failed, before that."""
+        entries = {entry.name for entry in self.state.folder.iterdir()}
+        return self.stack is None and entries <= _BEFORE_ANYTHING
+
+
+def held_stacks(root: Path) -> tuple[HeldStack, ...]:
+    """Every stack whose state is in this folder."""
+    if not root.is_dir():
+        return ()
+    folders = (one for one in sorted(root.iterdir()) if one.is_dir() and not one.name.startswith(_SEEDS))
+    return tuple(_held(StatePaths(folder=folder)) for folder in folders)
+
+
+def of_project(stacks: Iterable[HeldStack], folder: Path) -> tuple[HeldStack, ...]:
+    """Those of the nearest project, from the folder upwards, that has any."""
+    found = [one for one in stacks if one.stack is not None]
+    for project in (folder.resolve(), *folder.resolve().parents):
+        of_it = tuple(one for one in found if one.stack is not None and one.stack.project.resolve() == project)
+        if of_it:
+            return of_it
+    return ()
+
+
+def is_over(held: HeldStack, marked: Mapping[str, datetime | None], now: datetime) -> bool:
+    """Whether its time is over, as its state tells and, where it has a mark, as that does not deny.
+
+    A run that was killed between the two left the later moment in the mark.
+    """
+    if held.lease is None or held.lease.expires > now:
+        return False
+    told = marked.get(held.owner)
+    return told is None or told <= now
+
+
+def abandoned(stacks: Sequence[HeldStack], marked: Mapping[str, datetime | None], now: datetime) -> tuple[str, ...]:
+    """Owners whose marks say that their time is over, and whose state is not here: nobody else may judge of them."""
+    here = {one.owner for one in stacks}
+    return tuple(owner for owner, told in marked.items() if owner not in here and told is not None and told <= now)
+
+
+def discard(held: HeldStack, command: str) -> None:
+    """Remove the folder of a run that was killed before it made anything.
+
+    Raises:
+        RefusedError: a run is just at it.
+    """
+    with hold(held.state.lock, command):
+        if held.is_empty:
+            shutil.rmtree(held.state.folder)
+    with contextlib.suppress(OSError):
+        held.state.folder.parent.rmdir()
+
+
+def _held(state: StatePaths) -> HeldStack:
+    try:
+        lease = read_lease(state)
+    except RefusedError:
+        # Damaged: nothing says that it is over.
+        lease = None
+    try:
+        owner = (state.folder / "owner").read_text().strip()
+    except OSError:
+        owner = ""
+    return HeldStack(state=state, stack=remembered(state), lease=lease, owner=owner)

@@ -1,0 +1,1 @@
+"""The machine below everything: processes, clock, files, sockets, locks."""

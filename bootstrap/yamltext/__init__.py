@@ -1,0 +1,1 @@
+"""YAML as text: values that know their place, read as Kubernetes reads them."""

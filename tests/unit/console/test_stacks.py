@@ -1,0 +1,70 @@
+"""Stacks as a table and as JSON, and what was taken away."""
+
+import json
+from datetime import UTC, datetime
+
+from bootstrap.console.results.stacks import collected_json, collected_text, stacks_json, stacks_text
+from bootstrap.model.lease import Collected
+from bootstrap.model.status import StackLine
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+STACKS = (
+    StackLine(
+        identity="dev-pr-1-0123456789",
+        stack="dev",
+        instance="pr-1",
+        project="/project",
+        provider="kind",
+        state="running",
+        expires=NOON,
+        seconds_left=5400.4,
+        folder="/state/dev-pr-1-0123456789",
+    ),
+    StackLine(identity="ci-1", stack="ci", project="/p", provider="kwok", state="stopped", detail="why", folder="/s"),
+    StackLine(identity="x-1", stack="x-1", state="elsewhere", detail="not here", expires=NOON, seconds_left=-1.0),
+)
+GONE = (Collected(identity="a-1", why="its time was over 5 min ago"), Collected(identity="b-1", failure="in use"))
+
+
+def test_stacks_are_a_table_with_why_beneath() -> None:
+    assert stacks_text(STACKS) == (
+        "STACK  NAME  PROVIDER  STATE      TIME LEFT  PROJECT\n"
+        "dev    pr-1  kind      running    1h30m      /project\n"
+        "ci     -     kwok      stopped    -          /p\n"
+        "    why\n"
+        "x-1    -     -         elsewhere  over       -\n"
+        "    not here\n"
+    )
+    assert stacks_text(()) == "no stacks\n"
+
+
+def test_stacks_are_json_for_programs() -> None:
+    found = json.loads(stacks_json(STACKS))
+    assert found["version"] == 1
+    assert found["stacks"][0] == {
+        "id": "dev-pr-1-0123456789",
+        "stack": "dev",
+        "name": "pr-1",
+        "project": "/project",
+        "provider": "kind",
+        "state": "running",
+        "detail": "",
+        "expires": "2026-01-02T12:00:00+00:00",
+        "seconds_left": 5400,
+        "folder": "/state/dev-pr-1-0123456789",
+    }
+    assert [one["seconds_left"] for one in found["stacks"]] == [5400, None, -1]
+
+
+def test_what_was_taken_away_is_told_with_what_was_not() -> None:
+    assert collected_text(GONE, dry_run=False) == "took away a-1: its time was over 5 min ago\nb-1 stays: in use\n"
+    assert collected_text(GONE[:1], dry_run=True) == "would take away a-1: its time was over 5 min ago\n"
+    assert collected_text((), dry_run=False) == "nothing is past its time\n"
+    assert json.loads(collected_json(GONE, dry_run=True)) == {
+        "version": 1,
+        "dry_run": True,
+        "stacks": [
+            {"id": "a-1", "why": "its time was over 5 min ago", "failure": ""},
+            {"id": "b-1", "why": "", "failure": "in use"},
+        ],
+    }

@@ -1,0 +1,53 @@
+"""Processes whose stack is gone are found by where they live, and no others."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from bootstrap.state.orphans import orphans
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system does not tell")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    made = tmp_path / "state" / "bootstrap"
+    (made / "kept-1" / "cluster" / "tmp").mkdir(parents=True)
+    return made
+
+
+@pytest.fixture
+def at_home(root: Path) -> Iterator[dict[str, int]]:
+    """Programs that wait, by the home they were given: pids."""
+    link = root.parent.parent / "link"
+    link.symlink_to(root)
+    homes = {
+        "kept": root / "kept-1" / "cluster" / "tmp",
+        "gone": root / "gone-1" / "emulator" / "contents" / "tmp",
+        "by a link": link / "gone-2" / "cluster" / "tmp",
+        "the root": root,
+        "elsewhere": root.parent / "gone-3",
+    }
+    with ExitStack() as stack:
+        found = {}
+        for name, home in homes.items():
+            command = (sys.executable, "-c", "print(flush=True); input()")
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            child = stack.enter_context(subprocess.Popen(command, env={"HOME": str(home)}, **pipes))  # type: ignore[call-overload]
+            stack.callback(child.kill)
+            child.stdout.readline()
+            found[name] = child.pid
+        yield found
+
+
+def test_only_those_without_a_state_folder_are_found(root: Path, at_home: dict[str, int]) -> None:
+    assert {one.pid for one in orphans(root)} == {at_home["gone"]}
+    link = root.parent.parent / "link"
+    assert {one.pid for one in orphans(link)} == {at_home["gone"], at_home["by a link"]}
+    (found,) = orphans(root)
+    assert found.program.startswith("python")
+    assert found.started

@@ -1,0 +1,86 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import DeadlineError
+from bootstrap.system.clock import CancelToken
+from bootstrap.toolchain.cache import Store
+from bootstrap.toolchain.platforms import Platform
+from bootstrap.toolchain.source import Origin
+from bootstrap.toolchain.table import PROGRAMS
+from fakes.clock import FakeClock
+
+HELM, KUBECTL = PROGRAMS["helm"], PROGRAMS["kubectl"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(root=tmp_path / "programs", platform=Platform(system="linux", machine="arm64"))
+
+
+def make(folder: Path, name: str) -> Path:
+    (folder / name).write_text("program")
+    (folder / name).chmod(0o755)
+    return folder
+
+
+def fill_the_disk(store: Store, killed: Path) -> None:
+    with store.workplace("helm") as made:
+        assert not killed.exists()
+        make(made, "helm")
+        raise OSError("disk full")
+
+
+def test_a_kept_program_is_found_with_its_origin(store: Store) -> None:
+    origin = Origin(version="4.1.4", source="download from x", path="helm", sha256="0" * 64)
+    with store.workplace("helm") as made:
+        kept = store.keep(HELM, origin, make(made, "helm"))
+    assert kept == store.root / "helm/4.1.4/linux-arm64/helm"
+    assert store.find(HELM) == (kept, origin)
+    assert list((store.root / ".work").iterdir()) == []
+
+
+def test_the_wanted_version_is_before_the_other_one(store: Store) -> None:
+    for version in reversed(KUBECTL.versions):
+        with store.workplace("kubectl") as made:
+            store.keep(KUBECTL, Origin(version=version, source="", path="kubectl"), make(made, "kubectl"))
+        found = store.find(KUBECTL)
+        assert found is not None
+        assert found[1].version == version
+
+
+def test_what_failed_leaves_nothing_and_a_killed_run_s_folder_goes_next(store: Store) -> None:
+    killed = store.root / ".work/helm.killed"
+    killed.mkdir(parents=True)
+    other = store.root / ".work/kind.other"
+    other.mkdir()
+    with pytest.raises(OSError, match="disk full"):
+        fill_the_disk(store, killed)
+    assert list((store.root / ".work").iterdir()) == [other]
+    assert store.find(HELM) is None
+
+
+def test_a_dropped_program_is_gone(store: Store) -> None:
+    with store.workplace("helm") as made:
+        store.keep(HELM, Origin(version="4.1.4", source="", path="helm"), make(made, "helm"))
+    store.drop(HELM)
+    assert store.find(HELM) is None
+
+
+def test_a_second_run_waits_and_names_the_first(store: Store) -> None:
+    token, told = CancelToken(FakeClock()), list[str]()
+    with (
+        store.claim("helm", token, told.append),
+        pytest.raises(DeadlineError, match="patience was not done within 30s"),
+        store.claim("helm", token.within(30, "patience"), told.append),
+    ):
+        pytest.fail("two hold the claim")
+    assert told[0] == f"waiting for pid {os.getpid()}, which gets helm"
+    assert len(told) == 3
+
+
+def test_claims_of_two_programs_do_not_meet(store: Store) -> None:
+    token = CancelToken(FakeClock())
+    with store.claim("helm", token, pytest.fail), store.claim("kind", token, pytest.fail):
+        pass

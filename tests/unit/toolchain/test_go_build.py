@@ -1,0 +1,46 @@
+import threading
+from pathlib import Path
+
+import pytest
+
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Finished
+from bootstrap.toolchain.go_build import _so_far, _watch
+from fakes.clock import FakeClock
+from fakes.processes import ok
+
+
+def test_long_work_tells_how_long_it_has_taken() -> None:
+    told, enough = list[float](), threading.Event()
+
+    def tell(seconds: float) -> None:
+        told.append(seconds)
+        if len(told) == 3:
+            enough.set()
+
+    def work() -> Finished:
+        enough.wait(10)
+        return ok()
+
+    _watch(work, CancelToken(FakeClock()), tell)
+    assert told[:3] == [5, 10, 15]
+
+
+def test_the_error_of_the_work_is_raised() -> None:
+    def work() -> Finished:
+        raise OSError("no such folder")
+
+    with pytest.raises(OSError, match="no such folder"):
+        _watch(work, CancelToken(FakeClock()), lambda _seconds: None)
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ("", "linking what Go's cache has"),
+        ("go: downloading a v1\ngo: downloading b v2\na\n", "2 modules downloaded, 1 packages compiled"),
+    ],
+)
+def test_go_s_own_lines_tell_how_far_it_is(tmp_path: Path, log: str, told: str) -> None:
+    (tmp_path / "log").write_text(log)
+    assert _so_far(tmp_path / "log") == told
