@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.lease import Lease
 from bootstrap.model.observed import (
@@ -25,6 +24,7 @@ from bootstrap.model.observed import (
 )
 from bootstrap.model.release import Kustomization, Release
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 
 class Programs(Protocol):
@@ -50,7 +50,7 @@ class ClusterProvider(Protocol):
         """Look, change nothing. RUNNING only when its identity was proven just now."""
         ...
 
-    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
+    def up(self, work: Work) -> KubeContext:
         """Create, start or repair it; done when the API answers, machines are Ready and identity is proven.
 
         Raises:
@@ -58,7 +58,7 @@ class ClusterProvider(Protocol):
         """
         ...
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         """Take away what `up` made, and nothing else; fine when it is half made or gone."""
         ...
 
@@ -70,15 +70,15 @@ class Emulator(Protocol):
         """Look, change nothing. RUNNING only when it proved to be the emulator just now."""
         ...
 
-    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+    def up(self, work: Work) -> EmulatorEndpoint:
         """Create or start it; done when its health route answers as its driver does."""
         ...
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         """Take it away with its data; fine when it is gone."""
         ...
 
-    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+    def delete_keeping(self, work: Work) -> str:
         """Take it away; a later `up` goes on with its data. What is kept, for the reader; empty: nothing."""
         ...
 
@@ -90,7 +90,7 @@ class Seeds(Protocol):
         """Compare, write nothing."""
         ...
 
-    def apply(self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say) -> SeedsObserved:
+    def apply(self, endpoint: EmulatorEndpoint, work: Work) -> SeedsObserved:
         """Make it so; what was changed. No write call where nothing differs."""
         ...
 
@@ -105,7 +105,7 @@ class Charts(Protocol):
         """
         ...
 
-    def pull(self, release: Release, cancel: CancelToken, say: Say) -> str:
+    def pull(self, release: Release, work: Work) -> str:
         """Bring the chart into the cache; its digest."""
         ...
 
@@ -117,15 +117,15 @@ class Charts(Protocol):
         """By id, for those some of whose values only the cluster holds: a hash of these as they are now."""
         ...
 
-    def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
+    def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> int:
         """Apply the chart's CRDs and wait until they are Established; how many."""
         ...
 
-    def install(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> str:
+    def install(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> str:
         """Install or upgrade and wait until ready; heals a pending release first. What to tell of it."""
         ...
 
-    def uninstall(self, namespace: str, release_name: str, kube: KubeContext, cancel: CancelToken, say: Say) -> None:
+    def uninstall(self, namespace: str, release_name: str, kube: KubeContext, work: Work) -> None:
         """Remove a release; fine when it is gone."""
         ...
 
@@ -141,9 +141,7 @@ class Objects(Protocol):
         """Those of them that are not there, or not ready right now."""
         ...
 
-    def apply(
-        self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, cancel: CancelToken, say: Say
-    ) -> str:
+    def apply(self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, work: Work) -> str:
         """Apply server-side, wait where asked, note it in the inventory. What to tell of it."""
         ...
 
@@ -152,8 +150,7 @@ class Objects(Protocol):
         owner: str,
         objects: Sequence[ObjectRef],
         kube: KubeContext,
-        cancel: CancelToken,
-        say: Say,
+        work: Work,
     ) -> None:
         """Delete them and wait until they are gone; `owner` leaves the inventory when nothing of it stays."""
         ...
@@ -166,7 +163,7 @@ class Leftovers(Protocol):
         """Let everyone who meets the mark know until when the stack is wanted; None: until it is taken away."""
         ...
 
-    def remove(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Sequence[str]:
+    def remove(self, work: Work, *, keep_data: bool) -> Sequence[str]:
         """Take away everything that carries the mark, data only when it is not kept; what it was."""
         ...
 
@@ -183,7 +180,7 @@ class Brought:
 class Images(Protocol):
     """Container images on the machines of a cluster; several threads may ask for the same image at once."""
 
-    def fetch(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
+    def fetch(self, images: Sequence[str], work: Work) -> Sequence[str]:
         """Bring to this machine's engine those that it lacks; those that it could not bring."""
         ...
 
@@ -191,7 +188,7 @@ class Images(Protocol):
         """Whether every machine takes images already: some do while their cluster is still being made."""
         ...
 
-    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
+    def ensure(self, images: Sequence[str], work: Work) -> Brought:
         """Bring those that are missing there through this machine's engine."""
         ...
 

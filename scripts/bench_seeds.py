@@ -26,6 +26,7 @@ from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 
 ROLE = "arn:aws:iam::000000000000:role/bench"
 TAG = "bootstrap.dev/owner"
@@ -40,9 +41,9 @@ def main() -> int:
         folder = Path(name)
         emulator, cancel = started(folder)
         try:
-            return measured(options, folder, emulator.up(cancel, print), cancel)
+            return measured(options, folder, emulator.up(Work(cancel, print)), cancel)
         finally:
-            emulator.delete(cancel, print)
+            emulator.delete(Work(cancel, print))
 
 
 def parsed() -> argparse.Namespace:

@@ -27,7 +27,6 @@ from bootstrap.charts.workload_health import unready_releases
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem, StepFailedError
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.kubectl_yaml import Converter
-from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import PreparedRelease, ReleaseObserved
 from bootstrap.model.release import Release, RepositoryChart
@@ -35,6 +34,7 @@ from bootstrap.model.stack import StatePaths
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Processes
+from bootstrap.system.work import Work
 
 _RENDERS_AT_ONCE = 4
 _T = TypeVar("_T")
@@ -93,9 +93,9 @@ class HelmCharts:
         rendered |= self._render_all(again, self._known_apis, cancel)
         return {release.id: _prepared(release, charts[release.id], rendered.get(release.id)) for release in releases}
 
-    def pull(self, release: Release, cancel: CancelToken, say: Say) -> str:
+    def pull(self, release: Release, work: Work) -> str:
         """See `Charts.pull`."""
-        return self._sources.pull(release, cancel, say).digest
+        return self._sources.pull(release, work).digest
 
     def observe(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, ReleaseObserved]:
         """See `Charts.observe`."""
@@ -111,39 +111,39 @@ class HelmCharts:
         api = self._clusters.api(kube, cancel)
         return {one.id: held_hash(one, api, cancel) for one in releases if one.values_from}
 
-    def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
+    def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> int:
         """See `Charts.apply_crds`.
 
         Raises:
             RefusedError: another cluster answers, or the release is not ours; nothing was written.
         """
-        api = self._clusters.proven(kube, cancel)
+        api = self._clusters.proven(kube, work.cancel)
         release = prepared.release
-        history = revisions(release.target_namespace, release.release_name, api, cancel)
+        history = revisions(release.target_namespace, release.release_name, api, work.cancel)
         refuse_foreign(release, history, self._stack)
-        return crds.apply(prepared, api, cancel, say, installed=bool(history))
+        return crds.apply(prepared, api, work, installed=bool(history))
 
-    def install(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> str:
+    def install(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> str:
         """See `Charts.install`.
 
         Raises:
             RefusedError: another cluster answers, or a release of this name is not ours.
             StepFailedError, DeadlineError: it failed, or took too long.
         """
-        api = self._clusters.proven(kube, cancel)
+        api = self._clusters.proven(kube, work.cancel)
         chart = None if prepared.chart_digest is None else self._store.find(prepared.chart_digest)
         if chart is None:
             raise StepFailedError(f"the chart of {prepared.release.id} is not in the cache", fix="run: bootstrap up")
-        target = Target(kube=kube, api=api, cancel=cancel, say=say, stack=self._stack)
+        target = Target(kube=kube, api=api, cancel=work.cancel, say=work.say, stack=self._stack)
         return install(prepared, chart, self._invocation, target)
 
-    def uninstall(self, namespace: str, release_name: str, kube: KubeContext, cancel: CancelToken, say: Say) -> None:
+    def uninstall(self, namespace: str, release_name: str, kube: KubeContext, work: Work) -> None:
         """See `Charts.uninstall`.
 
         Raises:
             RefusedError: another cluster answers, or the release is not ours.
         """
-        api = self._clusters.proven(kube, cancel)
+        api = self._clusters.proven(kube, work.cancel)
         release = Release(
             namespace=namespace,
             name=release_name,
@@ -151,7 +151,7 @@ class HelmCharts:
             target_namespace=namespace,
             chart=RepositoryChart(url="", name=release_name),
         )
-        target = Target(kube=kube, api=api, cancel=cancel, say=say, stack=self._stack)
+        target = Target(kube=kube, api=api, cancel=work.cancel, say=work.say, stack=self._stack)
         uninstall(release, self._invocation, target)
 
     def unknown_values(self, prepared: PreparedRelease) -> tuple[UnknownValue, ...]:
@@ -161,12 +161,12 @@ class HelmCharts:
             return ()
         return unknown_values(prepared.release.values, read_archive(chart.file.read_bytes(), str(chart.file)))
 
-    def upgraded_lock(self, releases: Iterable[Release], cancel: CancelToken, say: Say) -> ChartLock:
+    def upgraded_lock(self, releases: Iterable[Release], work: Work) -> ChartLock:
         """What all chart references mean now; nothing is written but the cache."""
         charts: dict[str, LockedChart] = {}
         for release in releases:
             key = lock_key(release.chart)
-            locked = self._sources.upgrade(release.chart, cancel, say)
+            locked = self._sources.upgrade(release.chart, work)
             if key is not None and locked is not None:
                 charts[key] = locked
         return ChartLock(charts=charts)

@@ -8,11 +8,11 @@ from bootstrap.charts.rendered_objects import HOOK
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.api import FIELD_MANAGER, ApiRefusedError, KubeApi
 from bootstrap.kube.crd_wait import wait_established
-from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ref_of
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Release
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 CRD = "CustomResourceDefinition"
 _HELM = "helm"
@@ -27,7 +27,7 @@ def template_crds(objects: Iterable[Manifest]) -> tuple[Manifest, ...]:
     return tuple(one for one in objects if one.get("kind") == CRD and HOOK not in (_metadata(one, "annotations")))
 
 
-def apply(prepared: PreparedRelease, api: KubeApi, cancel: CancelToken, say: Say, *, installed: bool) -> int:
+def apply(prepared: PreparedRelease, api: KubeApi, work: Work, *, installed: bool) -> int:
     """Apply them server-side, wait until they are Established; how many.
 
     Those of templates are labelled as helm's own, so that it takes them over. Those of crds/ follow the release's
@@ -41,21 +41,21 @@ def apply(prepared: PreparedRelease, api: KubeApi, cancel: CancelToken, say: Say
     templates = template_crds(prepared.manifests or ())
     from_templates = {ref_of(one) for one in templates}
     folder = [one for one in prepared.crds if ref_of(one) not in from_templates]
-    live = {ref_of(one): api.read(ref_of(one), cancel, metadata_only=True) for one in (*folder, *templates)}
+    live = {ref_of(one): api.read(ref_of(one), work.cancel, metadata_only=True) for one in (*folder, *templates)}
     for one in templates:
-        _refuse_other_release(one, live[ref_of(one)], release, api, cancel)
+        _refuse_other_release(one, live[ref_of(one)], release, api, work.cancel)
     wanted = [(one, FIELD_MANAGER) for one in folder if policy == "CreateReplace" or _is_new(live[ref_of(one)], policy)]
     wanted += [(_adoptable(one, release), _HELM) for one in templates]
     for number, (one, manager) in enumerate(wanted, start=1):
-        say(f"applying {number}/{len(wanted)}: {ref_of(one)}")
+        work.say(f"applying {number}/{len(wanted)}: {ref_of(one)}")
         try:
-            api.apply(one, cancel, manager=manager)
+            api.apply(one, work.cancel, manager=manager)
         except ApiRefusedError as error:
             raise _rejected(one, release, error) from error
     # What is not there and is to be skipped is not waited for.
     applied = {ref_of(one) for one, _ in wanted}
     there = [one for one in (*folder, *templates) if live[ref_of(one)] is not None or ref_of(one) in applied]
-    wait_established(there, api, cancel, say)
+    wait_established(there, api, work)
     return len(there)
 
 

@@ -24,6 +24,7 @@ from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import Release
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, CommandFailedError
+from bootstrap.system.work import Work
 
 _WEBHOOK_SECONDS = 60.0
 _PAUSE = 2.0
@@ -81,7 +82,7 @@ def _history(release: Release, target: Target) -> tuple[Revision, ...]:
 
 
 def _healed(history: tuple[Revision, ...], target: Target) -> Revision | None:
-    whole = heal(history, target.api, target.cancel, target.say)
+    whole = heal(history, target.api, Work(target.cancel, target.say))
     return whole[-1] if whole else None
 
 
@@ -149,9 +150,9 @@ def _wait(release: Release, manifests: Iterable[Manifest], target: Target, *, up
         if one.get("kind") != CRD and not _is_hook(one) and not (target.kube.simulated and is_api_backend(one))
     ]
     what = f"release {release.id}"
-    waited = wait_ready(refs, target.api, target.cancel, target.say, what=what, simulated=target.kube.simulated)
+    waited = wait_ready(refs, target.api, Work(target.cancel, target.say), what=what, simulated=target.kube.simulated)
     if not target.kube.simulated:
-        wait_for_webhooks(webhook_configurations(wanted), target.api, target.cancel, target.say)
+        wait_for_webhooks(webhook_configurations(wanted), target.api, Work(target.cancel, target.say))
     return waited.simulated
 
 
@@ -160,7 +161,7 @@ def _wait_for_answers(probes: Sequence[Probe], target: Target) -> None:
     for one in probes:
         if one.new_namespace and one.namespace is not None:
             _ensure_namespace(one.namespace, target)
-    wait_for_answers(probes, target.api, target.cancel, target.say)
+    wait_for_answers(probes, target.api, Work(target.cancel, target.say))
 
 
 def _hook_evidence(prepared: PreparedRelease, target: Target) -> tuple[str, ...]:

@@ -3,14 +3,13 @@
 from bootstrap.charts.release_history import DEPLOYED, Revision, forget
 from bootstrap.errors import RefusedError
 from bootstrap.kube.api import KubeApi
-from bootstrap.model.event import Say
 from bootstrap.model.release import Release
-from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 _SUPERSEDED = "superseded"
 
 
-def heal(history: tuple[Revision, ...], api: KubeApi, cancel: CancelToken, say: Say) -> tuple[Revision, ...]:
+def heal(history: tuple[Revision, ...], api: KubeApi, work: Work) -> tuple[Revision, ...]:
     """The history that helm goes on from; the helm that wrote it must have ended.
 
     What was never deployed is installed anew, so that its install hooks run; its objects carry helm's ownership
@@ -23,8 +22,8 @@ def heal(history: tuple[Revision, ...], api: KubeApi, cancel: CancelToken, say: 
     if history and history[-1].status.startswith("uninstall"):
         going = history
     for revision in going:
-        say(f"healing: revision {revision.number} is {revision.status}")
-        forget(revision, api, cancel)
+        work.say(f"healing: revision {revision.number} is {revision.status}")
+        forget(revision, api, work.cancel)
     return tuple(revision for revision in history if revision not in going)
 
 

@@ -13,10 +13,10 @@ from bootstrap.charts.git import fetch_chart
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.lockfile import ChartLock, LockedChart, lock_key, read_lock, write_lock
 from bootstrap.errors import InvalidError, Place, Problem, StepFailedError
-from bootstrap.model.event import Say
 from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, Release, RepositoryChart, UnknownChart
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import CommandFailedError, Processes
+from bootstrap.system.work import Work
 from bootstrap.yamltext.kubernetes import YamlError, load
 
 _SECONDS = 300.0
@@ -57,14 +57,14 @@ class ChartSources:
         chart = self._find(release.chart, lock)
         return None if chart is None else self._with_values_files(release, chart)
 
-    def pull(self, release: Release, cancel: CancelToken, say: Say) -> StoredChart:
+    def pull(self, release: Release, work: Work) -> StoredChart:
         """Bring the release's chart into the cache and write it into the lock file.
 
         Raises:
             StepFailedError: it cannot be had, or is not what the lock file says.
         """
         locked = self.lock.find(release.chart)
-        chart = self._pull(_pinned(release.chart, locked), cancel, say)
+        chart = self._pull(_pinned(release.chart, locked), work)
         if locked is not None and locked.digest != chart.digest:
             raise StepFailedError(
                 f"chart {chart.name} {chart.version} is not what {self._lock_file} says: "
@@ -75,11 +75,11 @@ class ChartSources:
         self._note(release.chart, chart)
         return self._with_values_files(release, chart)
 
-    def upgrade(self, ref: ChartRef, cancel: CancelToken, say: Say) -> LockedChart | None:
+    def upgrade(self, ref: ChartRef, work: Work) -> LockedChart | None:
         """What this reference means now, whatever the lock file says; None for a chart on disk."""
         if lock_key(ref) is None:
             return None
-        chart = self._pull(ref, cancel, say)
+        chart = self._pull(ref, work)
         self._store.resolve(ref, chart.digest)
         return LockedChart(version=chart.version, digest=chart.digest)
 
@@ -92,29 +92,29 @@ class ChartSources:
             return self._store.find(locked.digest)
         return self._store.resolved(ref)
 
-    def _pull(self, ref: ChartRef, cancel: CancelToken, say: Say) -> StoredChart:
+    def _pull(self, ref: ChartRef, work: Work) -> StoredChart:
         match ref:
             case LocalChart():
                 chart = read_folder(ref.path)
-                stored = self._store.pack(self._completed(chart, ref.path, cancel, say))
+                stored = self._store.pack(self._completed(chart, ref.path, work))
                 self._store.resolve(_of(ref, chart), stored.digest)
                 return stored
             case GitChart():
-                say(f"fetching {ref.url}")
-                return self._pull_git(ref, cancel, say)
+                work.say(f"fetching {ref.url}")
+                return self._pull_git(ref, work)
             case RepositoryChart():
-                say(f"pulling {ref.name} {ref.version} from {ref.url}")
-                return self._pull_repository(ref, cancel)
+                work.say(f"pulling {ref.name} {ref.version} from {ref.url}")
+                return self._pull_repository(ref, work.cancel)
             case OciChart():
-                say(f"pulling {ref.url}")
-                return self._pull_oci(ref, cancel)
+                work.say(f"pulling {ref.url}")
+                return self._pull_oci(ref, work.cancel)
             case UnknownChart(reason=reason):
                 raise StepFailedError(reason)
 
-    def _pull_git(self, ref: GitChart, cancel: CancelToken, say: Say) -> StoredChart:
+    def _pull_git(self, ref: GitChart, work: Work) -> StoredChart:
         with tempfile.TemporaryDirectory(prefix="bootstrap-chart-") as temporary:
-            folder = fetch_chart(ref, Path(temporary), self._processes, cancel)
-            return self._store.pack(self._completed(read_folder(folder), folder, cancel, say))
+            folder = fetch_chart(ref, Path(temporary), self._processes, work.cancel)
+            return self._store.pack(self._completed(read_folder(folder), folder, work))
 
     def _pull_repository(self, ref: RepositoryChart, cancel: CancelToken) -> StoredChart:
         url = self._mirrored(ref.url)
@@ -154,27 +154,27 @@ class ChartSources:
                 fix="check address, name and version; a mirror is set with `mirrors:` in the stack file",
             ) from error
 
-    def _completed(self, chart: ChartFiles, folder: Path, cancel: CancelToken, say: Say) -> ChartFiles:
+    def _completed(self, chart: ChartFiles, folder: Path, work: Work) -> ChartFiles:
         """The chart with the dependencies that it lacks in charts/, as `helm dependency build` puts them there."""
         files = {}
         for dependency in chart.lacking:
-            stored = self._dependency(dependency, folder, cancel, say)
+            stored = self._dependency(dependency, folder, work)
             files[f"charts/{stored.name}-{stored.version}.tgz"] = stored.file.read_bytes()
         return chart.having(files) if files else chart
 
-    def _dependency(self, wanted: Dependency, folder: Path, cancel: CancelToken, say: Say) -> StoredChart:
+    def _dependency(self, wanted: Dependency, folder: Path, work: Work) -> StoredChart:
         if wanted.repository.startswith(_FILE):
             path = (folder / wanted.repository.removeprefix(_FILE)).resolve()
-            return self._pull(LocalChart(path=path), cancel, say)
+            return self._pull(LocalChart(path=path), work)
         if wanted.repository.startswith("oci://"):
-            return self._pull(OciChart(url=f"{wanted.repository}/{wanted.name}", version=wanted.version), cancel, say)
+            return self._pull(OciChart(url=f"{wanted.repository}/{wanted.name}", version=wanted.version), work)
         if not wanted.repository:
             problem = Problem(
                 place=Place(file=str(folder)), text=f"lacks charts/{wanted.name}, which has no repository"
             )
             raise InvalidError((problem,))
         ref = RepositoryChart(url=wanted.repository, name=wanted.name, version=wanted.version)
-        return self._pull(ref, cancel, say)
+        return self._pull(ref, work)
 
     def _with_values_files(self, release: Release, chart: StoredChart) -> StoredChart:
         """The chart whose values.yaml is what the release's values files make of it (Flux's rule)."""

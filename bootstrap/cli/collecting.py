@@ -17,7 +17,7 @@ from bootstrap.config.settings import Settings
 from bootstrap.engine.flow import down
 from bootstrap.engine.platform import RunOptions
 from bootstrap.errors import BootstrapError, RefusedError
-from bootstrap.model.event import Event, Say, StepFinished
+from bootstrap.model.event import Event, StepFinished
 from bootstrap.model.lease import Collected
 from bootstrap.state.lease import read_lease
 from bootstrap.state.orphans import orphans
@@ -25,6 +25,7 @@ from bootstrap.state.paths import state_folder
 from bootstrap.state.stacks import HeldStack, abandoned, discard, held_stacks, is_over
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import ProcessIdentity, SystemProcesses
+from bootstrap.system.work import Work
 
 if TYPE_CHECKING:  # the docker library loads slowly
     from bootstrap.docker.labels import Mark
@@ -59,10 +60,10 @@ def collect_all(*, dry_run: bool) -> tuple[Collected, ...]:
     cancel = new_token()
     with interruptible(cancel):
         what = Collecting(on_engine=True, dry_run=dry_run, orphans_too=True)
-        return collect(what, lambda _text: None, cancel)
+        return collect(what, Work(cancel, lambda _text: None))
 
 
-def collect(what: Collecting, say: Say, cancel: CancelToken) -> tuple[Collected, ...]:
+def collect(what: Collecting, work: Work) -> tuple[Collected, ...]:
     """Take away every stack whose time is over, each told of; what hinders one is no reason to leave the others."""
     found: list[Collected] = []
     marked: Mapping[str, Mark] = {}
@@ -71,14 +72,14 @@ def collect(what: Collecting, say: Say, cancel: CancelToken) -> tuple[Collected,
     except RefusedError as error:
         found.append(Collected(identity="what is on the Docker engine", failure=_shortly(error)))
     found += [
-        Collected(identity=due.identity, why=due.why, failure=_taken(due, what, cancel))
-        for due in _due(what, marked, cancel.clock.now())
+        Collected(identity=due.identity, why=due.why, failure=_taken(due, what, work.cancel))
+        for due in _due(what, marked, work.cancel.clock.now())
     ]
     for one in found:
         if one.failure:
-            say(f"{one.identity} stays: {one.failure}")
+            work.say(f"{one.identity} stays: {one.failure}")
         elif not what.dry_run:
-            say(f"took away {one.identity}: {one.why}")
+            work.say(f"took away {one.identity}: {one.why}")
     return tuple(found)
 
 
@@ -152,7 +153,7 @@ def _take_marked(mark: "Mark", cancel: CancelToken) -> None:
         now = next((one for one in marks(client) if one.owner == mark.owner), None)
         # It may have been given a longer time, or be gone, while others were taken away.
         if now is not None and now.expires == mark.expires:
-            remove_marked(client, mark, cancel, lambda _text: None)
+            remove_marked(client, mark, Work(cancel, lambda _text: None))
 
 
 def marked_on_engine() -> Mapping[str, "Mark"]:

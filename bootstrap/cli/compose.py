@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from bootstrap.config.settings import Settings
 from bootstrap.engine.leftovers import AllLeftovers
 from bootstrap.errors import BootstrapError
-from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorRelease
 from bootstrap.model.stack import ClusterSpec, Placement, Provider, Stack, StatePaths
 from bootstrap.ports import ClusterProvider, Emulator, Images, Leftovers, Ports, Programs
-from bootstrap.system.clock import CancelToken, Clock
+from bootstrap.system.clock import Clock
 from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 from bootstrap.toolchain.table import PROGRAMS
 
 if TYPE_CHECKING:
@@ -203,11 +203,11 @@ def seeds_of(parts: Parts) -> "Seeding | None":
         state=parts.state.seeds,
         environment=os.environ,
         variables=parts.stack.variables,
-        follow=lambda names, cancel, say: _follow(parts, names, cancel, say),
+        follow=lambda names, work: _follow(parts, names, work),
     )
 
 
-def _follow(parts: Parts, names: Sequence[str], cancel: CancelToken, say: Say) -> None:
+def _follow(parts: Parts, names: Sequence[str], work: Work) -> None:
     """Let the ExternalSecrets of a cluster that runs read these secrets again at once."""
     if not names or not parts.state.kubeconfig.exists():
         return
@@ -215,14 +215,14 @@ def _follow(parts: Parts, names: Sequence[str], cancel: CancelToken, say: Say) -
     from bootstrap.kube.identity import Clusters  # noqa: PLC0415 - `--help` imports no adapter
 
     try:
-        kube = cluster_of(parts).observe(cancel).kube
+        kube = cluster_of(parts).observe(work.cancel).kube
         if kube is None or kube.simulated:
             return
-        asked = sync_external_secrets(names, Clusters(parts.processes).proven(kube, cancel), cancel)
+        asked = sync_external_secrets(names, Clusters(parts.processes).proven(kube, work.cancel), work.cancel)
     except BootstrapError as error:
         # The secrets are written; who reads them at the next refresh is late, not wrong.
-        cancel.check()
-        say(f"ExternalSecrets follow at their next refresh: {error.what}")
+        work.cancel.check()
+        work.say(f"ExternalSecrets follow at their next refresh: {error.what}")
         return
     if asked:
-        say(f"{len(asked)} ExternalSecrets read them again")
+        work.say(f"{len(asked)} ExternalSecrets read them again")

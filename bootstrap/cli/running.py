@@ -45,6 +45,7 @@ from bootstrap.state.paths import create_state
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.filelock import hold
 from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +150,7 @@ def rendering(stack: StackOptions, tell: TellOptions, flags: SettingFlags, relea
             wanted = find_step(release, [ids.release(one.id) for one in repo.releases])
             named = tuple(one for one in repo.releases if ids.release(one.id) == wanted)
             repo = replace(repo, releases=named, kustomizations=())
-        prepared = prepare_all(opened.platform, repo.releases, told_on_stderr, cancel)
+        prepared = prepare_all(opened.platform, repo.releases, Work(cancel, told_on_stderr))
         return Rendered(releases=prepared, kustomizations=repo.kustomizations, failures=failures_of(repo, prepared))
 
 
@@ -160,7 +161,7 @@ def linting(
     del tell
     opened, cancel = _opened(stack, flags)
     with interruptible(cancel, opened.processes):
-        return lint_all(opened.platform, told_on_stderr, cancel)
+        return lint_all(opened.platform, Work(cancel, told_on_stderr))
 
 
 def differing(
@@ -188,7 +189,7 @@ def loading(stack: StackOptions, images: Sequence[str]) -> None:
         # One that is declared otherwise now, as with a --set that was for `up` alone, is no less a cluster.
         if ports.cluster.observe(cancel).state not in {TargetState.RUNNING, TargetState.OUTDATED}:
             raise RefusedError("the cluster does not run", fix="run: bootstrap up")
-        if left := ports.images.ensure(images, cancel, told_on_stderr).left:
+        if left := ports.images.ensure(images, Work(cancel, told_on_stderr)).left:
             raise RefusedError(
                 f"neither here nor to be pulled: {', '.join(left)}", fix="docker build or docker load it first"
             )
@@ -218,10 +219,10 @@ def locking(stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, upgr
         repo = opened.platform.read(cancel)
         raise_all(failures_of(repo, ()))
         if upgrade:
-            lock = opened.charts.upgraded_lock(repo.releases, cancel, told_on_stderr)
+            lock = opened.charts.upgraded_lock(repo.releases, Work(cancel, told_on_stderr))
             write_lock(opened.lock_file, lock)
         else:
-            raise_all(failures_of(repo, prepare_all(opened.platform, repo.releases, told_on_stderr, cancel)))
+            raise_all(failures_of(repo, prepare_all(opened.platform, repo.releases, Work(cancel, told_on_stderr))))
         return opened.lock_file, len(read_lock(opened.lock_file).charts)
 
 

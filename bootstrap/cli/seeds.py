@@ -17,6 +17,7 @@ from bootstrap.config.flags import Overrides
 from bootstrap.errors import RefusedError, UsageError
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
     from bootstrap.engine.platform import Platform
@@ -182,7 +183,7 @@ def _endpoint(url: str, cancel: CancelToken, writes: bool) -> EmulatorEndpoint: 
     # An address on the command line may be a slip; one beyond this machine has to stand in a stack file.
     emulator = EndpointEmulator(EmulatorSpec(placement=Placement.ENDPOINT, endpoint=url), trust=Trust.LOOPBACK)
     if writes:
-        return emulator.up(cancel, lambda _text: None)
+        return emulator.up(Work(cancel, lambda _text: None))
     observed = emulator.observe(cancel)
     if observed.endpoint is None:
         raise RefusedError(f"{url} did not prove to be an emulator: {observed.detail}")

@@ -25,7 +25,6 @@ from bootstrap.config.settings import Settings
 from bootstrap.config.stack import LoadedStack, load_stack
 from bootstrap.engine.platform import Platform
 from bootstrap.errors import Place, RefusedError
-from bootstrap.model.event import Say
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.release import FluxRepo, Note
 from bootstrap.model.stack import Placement, Provider, Stack, StatePaths
@@ -38,6 +37,7 @@ from bootstrap.state.paths import cache_folder, state_paths
 from bootstrap.state.remembered_stack import remembered
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 from bootstrap.toolchain.find import Found, Missing, Toolchain, Where
 from bootstrap.yamltext.positions import ValuePath, path_text
 
@@ -153,7 +153,7 @@ def _open(
         lacking=lambda: [one.name for one in toolchain.resolve_all(needed) if isinstance(one, Missing)],
         fetch=lambda say: telling.through(say, lambda: toolchain.fetch(needed)),
         headline=_headline(loaded.stack, stack, lives_on, docker_answers=docker),
-        collect=lambda say, token: _collect(parts, say, token),
+        collect=lambda work: _collect(parts, work),
     )
     return Opened(
         platform=platform,
@@ -219,11 +219,11 @@ def _headline(asked: Stack, stack: Stack, lives_on: Provider | None, *, docker_a
     return f"stack {stack.name}{named} on {provider}{why}{simulated}"
 
 
-def _collect(parts: Parts, say: Say, cancel: CancelToken) -> None:
+def _collect(parts: Parts, work: Work) -> None:
     from bootstrap.cli.collecting import Collecting, collect  # noqa: PLC0415 - it opens the stacks that it takes away
 
     what = Collecting(but=parts.state.folder, on_engine=is_on_engine(parts.stack), settings=parts.settings)
-    collect(what, say, cancel)
+    collect(what, work)
 
 
 def _check(parts: Parts) -> Callable[[], object]:

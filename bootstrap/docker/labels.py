@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap.docker.removal import remove_patiently
 from bootstrap.errors import StepFailedError
-from bootstrap.model.event import Say
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
@@ -82,9 +82,7 @@ def leases(client: "DockerClient", mark: Mark) -> Sequence[_Told]:
     return [one for one in _volumes(client, f"{OWNER_LABEL}={mark.owner}") if LEASE_LABEL in labels_of(one)]
 
 
-def remove_marked(
-    client: "DockerClient", mark: Mark, cancel: CancelToken, say: Say, *, keep_data: bool = False
-) -> tuple[str, ...]:
+def remove_marked(client: "DockerClient", mark: Mark, work: Work, *, keep_data: bool = False) -> tuple[str, ...]:
     """Remove what carries the mark, the mark itself last; `keep_data` leaves volumes, and with them their lease.
 
     What others put on the stack's network stays, and so does the network then.
@@ -92,18 +90,20 @@ def remove_marked(
     Raises:
         StepFailedError: others are on its network, or something does not go.
     """
-    going = _Going(client, cancel.within(_PATIENCE_SECONDS, f"the removal of what carries the mark of {mark.stack}"))
+    going = _Going(
+        client, work.cancel.within(_PATIENCE_SECONDS, f"the removal of what carries the mark of {mark.stack}")
+    )
     networks = _networks(client, f"{OWNER_LABEL}={mark.owner}")
     names = frozenset(str(one["Name"]) for one in networks)
     for one in going.containers(mark, names):
-        say(f"removing {one}")
+        work.say(f"removing {one}")
     volumes = [] if keep_data else _data(client, mark, proven=bool(names))
     for name in volumes:
-        say(f"removing the volume {name}")
+        work.say(f"removing the volume {name}")
         going.remove(partial(client.api.remove_volume, name, force=True))
     for network in networks:
         _refuse_others(client, network, mark)
-        say(f"removing the network {network['Name']}")
+        work.say(f"removing the network {network['Name']}")
         going.remove(partial(client.api.remove_network, network["Id"]))
     for lease in () if keep_data else leases(client, mark):
         going.remove(partial(client.api.remove_volume, lease["Name"], force=True))

@@ -16,9 +16,9 @@ from bootstrap.docker.labels import (
     remove_marked,
 )
 from bootstrap.docker.stack_resources import StackOnDocker
-from bootstrap.model.event import Say
 from bootstrap.model.lease import Lease
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
@@ -47,7 +47,7 @@ class DockerLeftovers:
                 for one in old:
                     client.api.remove_volume(one["Name"], force=True)
 
-    def remove(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Sequence[str]:
+    def remove(self, work: Work, *, keep_data: bool) -> Sequence[str]:
         """See `Leftovers.remove`."""
         mark = self._docker.mark()
         if mark is None:
@@ -55,8 +55,8 @@ class DockerLeftovers:
         with self._docker.open() as client:
             if keep_data and self._docker.lease is not None and not leases(client, mark):
                 # The network's label goes with it; what is kept is not kept for ever.
-                self._write(client, self._docker.lease, cancel.clock.now())
-            return remove_marked(client, mark, cancel, say, keep_data=keep_data)
+                self._write(client, self._docker.lease, work.cancel.clock.now())
+            return remove_marked(client, mark, work, keep_data=keep_data)
 
     def _write(self, client: "DockerClient", lease: Lease | None, now: datetime) -> None:
         given = {LEASE_LABEL: now.isoformat(), EXPIRES_LABEL: NEVER if lease is None else lease.expires.isoformat()}

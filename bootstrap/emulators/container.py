@@ -28,12 +28,12 @@ from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.process_record import ContainerFolder
 from bootstrap.emulators.proof import Proven, prove_address
 from bootstrap.errors import BootstrapError, DeadlineError, InvalidError, Place, Problem, RefusedError, StepFailedError
-from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.stack import EmulatorSpec, StatePaths
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Processes
 from bootstrap.system.sockets import LOOPBACK
+from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
@@ -88,7 +88,7 @@ class ContainerEmulator:
                 return EmulatorObserved(state=TargetState.OUTDATED, detail=differs)
             return self._observe_running(container, cancel)
 
-    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+    def up(self, work: Work) -> EmulatorEndpoint:
         """See `Emulator.up`.
 
         Raises:
@@ -96,51 +96,51 @@ class ContainerEmulator:
             StepFailedError: it ended, or did not answer in time; shows the end of its log.
         """
         self._recipe.check(self._image, self._docker.environment)
-        seen = self.observe(cancel)
+        seen = self.observe(work.cancel)
         if seen.state is TargetState.FOREIGN:
-            raise RefusedError(f"the emulator cannot start: {seen.detail}", fix=self._way_out(cancel))
+            raise RefusedError(f"the emulator cannot start: {seen.detail}", fix=self._way_out(work.cancel))
         with self._docker.open() as client:
             container = self._container(client)
             if container is not None and seen.state is not TargetState.RUNNING:
-                container = self._resumed(client, container, seen, cancel, say)
+                container = self._resumed(client, container, seen, work)
             if container is None:
-                container = self._made(client, cancel, say)
-            return self._incarnated(self._answering(container, cancel), cancel)
+                container = self._made(client, work)
+            return self._incarnated(self._answering(container, work.cancel), work.cancel)
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         """See `Emulator.delete`.
 
         Raises:
             RefusedError: its container or volume is not ours.
         """
-        cancel.check()
+        work.cancel.check()
         with self._docker.open() as client:
             container = self._container(client)
             if container is not None:
                 self._refuse_foreign(container.labels, "container")
-                say(f"removing the container {self._name}")
-                self._remove(client, container, cancel)
-            self._forget_contents(client, cancel)
-            self._docker.remove_network(client, cancel)
+                work.say(f"removing the container {self._name}")
+                self._remove(client, container, work.cancel)
+            self._forget_contents(client, work.cancel)
+            self._docker.remove_network(client, work.cancel)
         self._folder.remove()
 
-    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+    def delete_keeping(self, work: Work) -> str:
         """See `Emulator.delete_keeping`; only one that ends in order leaves whole data.
 
         Raises:
             RefusedError: its container is not ours.
         """
-        cancel.check()
+        work.cancel.check()
         with self._docker.open() as client:
             container = self._container(client)
             if container is not None:
                 self._refuse_foreign(container.labels, "container")
-                say(f"stopping the container {self._name}")
+                work.say(f"stopping the container {self._name}")
                 self._stop(container)
-                self._remove_keeping(client, container, cancel)
+                self._remove_keeping(client, container, work.cancel)
             if self._folder.kept() is None:
-                self._forget_contents(client, cancel)
-            self._docker.remove_network(client, cancel)
+                self._forget_contents(client, work.cancel)
+            self._docker.remove_network(client, work.cancel)
         return f"its data in the volume {self._name}" if self._folder.kept() is not None else ""
 
     def _container(self, client: "DockerClient") -> "Container | None":
@@ -238,19 +238,19 @@ class ContainerEmulator:
         return self._spec.docker_socket and self._recipe.with_socket is not None
 
     def _resumed(
-        self, client: "DockerClient", container: "Container", seen: EmulatorObserved, cancel: CancelToken, say: Say
+        self, client: "DockerClient", container: "Container", seen: EmulatorObserved, work: Work
     ) -> "Container | None":
         """The same container, running again; None when it had to go."""
         self._refuse_foreign(container.labels, "container")
-        lost = self._lost_port(container, cancel)
+        lost = self._lost_port(container, work.cancel)
         if seen.state is TargetState.STOPPED and not lost:
-            say(f"starting {self._driver.name} again")
+            work.say(f"starting {self._driver.name} again")
             container.unpause() if container.status == "paused" else container.start()
             return container
-        say(f"removing the container {self._name}: {lost or seen.detail}")
+        work.say(f"removing the container {self._name}: {lost or seen.detail}")
         if container.status == "running" and seen.state is TargetState.OUTDATED:
             self._stop(container)
-        self._remove_keeping(client, container, cancel)
+        self._remove_keeping(client, container, work.cancel)
         return None
 
     def _lost_port(self, container: "Container", cancel: CancelToken) -> str:
@@ -275,14 +275,14 @@ class ContainerEmulator:
             self._folder.keep(kind)
         self._remove(client, container, cancel)
 
-    def _made(self, client: "DockerClient", cancel: CancelToken, say: Say) -> "Container":
-        pull(client, self._image, say, cancel.check, another="--set emulator.image=…")
+    def _made(self, client: "DockerClient", work: Work) -> "Container":
+        pull(client, self._image, work.say, work.cancel.check, another="--set emulator.image=…")
         if self._folder.kept() != _kind(self._wanted()):
-            self._forget_contents(client, cancel)
+            self._forget_contents(client, work.cancel)
         network = self._docker.ensure_network(client)
-        port = choose_port(self._spec, self._folder.port(), self._processes, cancel)
+        port = choose_port(self._spec, self._folder.port(), self._processes, work.cancel)
         self._folder.remember(port)
-        say(f"starting {self._driver.name} on {LOOPBACK}:{port}")
+        work.say(f"starting {self._driver.name} on {LOOPBACK}:{port}")
         labels = {**self._docker.labels(), SPEC_LABEL: json.dumps(self._wanted())}
         container = client.containers.create(
             self._image,

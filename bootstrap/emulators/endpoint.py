@@ -5,10 +5,10 @@ from bootstrap.emulators.http_exchange import NoAnswerError, Request, exchange
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
 from bootstrap.emulators.proof import Proven, prove
 from bootstrap.errors import RefusedError, StepFailedError
-from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.stack import Driver, EmulatorSpec
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 _FAILED = 300
 
@@ -33,24 +33,24 @@ class EndpointEmulator:
             state=TargetState.RUNNING, endpoint=proven_endpoint(proven, self._spec.region, incarnation)
         )
 
-    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+    def up(self, work: Work) -> EmulatorEndpoint:
         """See `Emulator.up`; starts nothing.
 
         Raises:
             RefusedError: it is not there, or did not prove to be an emulator.
         """
-        say(f"proving that {self._spec.endpoint} is an emulator")
-        proven = self._prove(cancel)
-        return proven_endpoint(proven, self._spec.region, ensure_incarnation(proven, self._spec.region, cancel))
+        work.say(f"proving that {self._spec.endpoint} is an emulator")
+        proven = self._prove(work.cancel)
+        return proven_endpoint(proven, self._spec.region, ensure_incarnation(proven, self._spec.region, work.cancel))
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         """Leave it as it is: it is not ours."""
-        cancel.check()
-        say(f"leaving {self._spec.endpoint} as it is")
+        work.cancel.check()
+        work.say(f"leaving {self._spec.endpoint} as it is")
 
-    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+    def delete_keeping(self, work: Work) -> str:
         """See `Emulator.delete_keeping`: it stays with all that is in it."""
-        self.delete(cancel, say)
+        self.delete(work)
         return f"all that is in {self._spec.endpoint}"
 
     def _prove(self, cancel: CancelToken) -> Proven:

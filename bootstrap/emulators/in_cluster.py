@@ -17,7 +17,6 @@ from bootstrap.emulators.registry import known_drivers
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.identity import Clusters
-from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, EmulatorRelease, TargetState
 from bootstrap.model.release import Release
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
@@ -26,6 +25,7 @@ from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, Processes
 from bootstrap.system.sockets import LOOPBACK
+from bootstrap.system.work import Work
 
 START_SECONDS = 90.0
 _PORT_NAME = "edge"
@@ -74,32 +74,32 @@ class ChartEmulator:
         endpoint = self._endpoint(proven, incarnation_of(proven, self._spec.region, cancel))
         return EmulatorObserved(state=TargetState.RUNNING, endpoint=endpoint, release=forward.release)
 
-    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+    def up(self, work: Work) -> EmulatorEndpoint:
         """See `Emulator.up`.
 
         Raises:
             RefusedError: its release is not known, the declared port is taken, or another cluster answers.
             StepFailedError: the release has no such Service, or no emulator answers there in time.
         """
-        self._await_launch(cancel)
-        wanted = self._wanted(cancel)
-        proven = self._standing(wanted, cancel)
+        self._await_launch(work.cancel)
+        wanted = self._wanted(work.cancel)
+        proven = self._standing(wanted, work.cancel)
         if proven is None:
-            self._end(cancel)
-            proven = self._start(wanted, cancel, say)
-        return self._endpoint(proven, ensure_incarnation(proven, self._spec.region, cancel))
+            self._end(work.cancel)
+            proven = self._start(wanted, work)
+        return self._endpoint(proven, ensure_incarnation(proven, self._spec.region, work.cancel))
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         """See `Emulator.delete`; the release itself goes with the cluster, or is uninstalled from it."""
-        self._await_launch(cancel)
+        self._await_launch(work.cancel)
         if self._resident.living() is not None:
-            say("closing the way to the emulator")
-        self._end(cancel)
+            work.say("closing the way to the emulator")
+        self._end(work.cancel)
         self._folder.remove()
 
-    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+    def delete_keeping(self, work: Work) -> str:
         """See `Emulator.delete_keeping`: its data is in the cluster, and goes with that."""
-        self.delete(cancel, say)
+        self.delete(work)
         return ""
 
     def _await_launch(self, cancel: CancelToken) -> None:
@@ -146,12 +146,12 @@ class ChartEmulator:
         except (NoAnswerError, RefusedError, StepFailedError):
             return None
 
-    def _start(self, wanted: Forward, cancel: CancelToken, say: Say) -> Proven:
+    def _start(self, wanted: Forward, work: Work) -> Proven:
         last = self._folder.forward()
-        port = choose_port(self._spec, 0 if last is None else last.port, self._processes, cancel)
+        port = choose_port(self._spec, 0 if last is None else last.port, self._processes, work.cancel)
         forward = replace(wanted, port=port)
         self._folder.remember(forward)
-        say(f"leading {LOOPBACK}:{port} to Service {forward.namespace}/{forward.service}")
+        work.say(f"leading {LOOPBACK}:{port} to Service {forward.namespace}/{forward.service}")
         command = Command(
             argv=(sys.executable, "-m", "bootstrap.emulators.port_forward", str(self._state.emulator)),
             # kubectl may need all of the user's: credential plugins, proxies, certificates.
@@ -159,7 +159,7 @@ class ChartEmulator:
             cwd=self._state.folder,
         )
         keeper = self._resident.start(command)
-        return self._resident.answering(port, keeper, self._drivers, cancel)
+        return self._resident.answering(port, keeper, self._drivers, work.cancel)
 
     def _end(self, cancel: CancelToken) -> None:
         self._resident.stop(cancel)

@@ -15,12 +15,12 @@ from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.process_record import EmulatorFolder, Record
 from bootstrap.emulators.proof import Proven
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError, StepFailedError
-from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.stack import EmulatorSpec, StatePaths
 from bootstrap.system.clock import CancelToken, Clock
 from bootstrap.system.processes import Command, Processes
 from bootstrap.system.sockets import LOOPBACK, free_port
+from bootstrap.system.work import Work
 
 START_SECONDS = 60.0
 _STARTS = 3
@@ -76,43 +76,43 @@ class ProcessEmulator:
             state=TargetState.RUNNING, endpoint=proven_endpoint(proven, self._spec.region, incarnation)
         )
 
-    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+    def up(self, work: Work) -> EmulatorEndpoint:
         """See `Emulator.up`.
 
         Raises:
             RefusedError: the driver is not installed, or its port is taken.
             StepFailedError: it ended, or did not answer in time; shows the end of its log.
         """
-        self._await_launcher(cancel)
-        seen = self.observe(cancel)
+        self._await_launcher(work.cancel)
+        seen = self.observe(work.cancel)
         if seen.state is TargetState.RUNNING and seen.endpoint is not None:
-            return self._incarnated(self._prove_running(cancel), cancel)
+            return self._incarnated(self._prove_running(work.cancel), work.cancel)
         if seen.state is TargetState.FOREIGN:
             raise RefusedError(seen.detail, fix=FIX)
         self._check_installed()
         if self._resident.living() is not None:
-            say(f"stopping {self._driver.name}: {seen.detail}")
-            self.stop(cancel)
-        return self._incarnated(self._start(cancel, say), cancel)
+            work.say(f"stopping {self._driver.name}: {seen.detail}")
+            self.stop(work.cancel)
+        return self._incarnated(self._start(work), work.cancel)
 
     def stop(self, cancel: CancelToken) -> None:
         """End the process so that it saves what it keeps; fine when it has ended."""
         self._resident.stop(cancel)
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         """See `Emulator.delete`."""
-        self._await_launcher(cancel)
+        self._await_launcher(work.cancel)
         if self._resident.living() is not None:
-            say(f"stopping {self._driver.name}")
-            self.stop(cancel)
+            work.say(f"stopping {self._driver.name}")
+            self.stop(work.cancel)
         self._folder.remove()
 
-    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+    def delete_keeping(self, work: Work) -> str:
         """See `Emulator.delete_keeping`; ended in order, it writes down what it keeps."""
-        self._await_launcher(cancel)
+        self._await_launcher(work.cancel)
         if self._resident.living() is not None:
-            say(f"stopping {self._driver.name}")
-            self.stop(cancel)
+            work.say(f"stopping {self._driver.name}")
+            self.stop(work.cancel)
         record = self._folder.record()
         if record is not None and self._kept(record):
             return f"its data in {self._folder.contents}"
@@ -168,20 +168,20 @@ class ProcessEmulator:
                 fix=f"run: {self._recipe.install}",
             )
 
-    def _start(self, cancel: CancelToken, say: Say) -> Proven:
+    def _start(self, work: Work) -> Proven:
         """Start it; again where somebody took the port that was free a moment ago, and another one will do."""
         for _ in range(_STARTS):
             try:
-                return self._start_once(cancel, say)
+                return self._start_once(work)
             except StepFailedError:
                 record = self._folder.record()
                 taken_away = record is not None and self._resident.living() is None and free_port(record.port) is None
                 if self._spec.port or not taken_away:
                     raise
-                say("its port was taken meanwhile")
-        return self._start_once(cancel, say)
+                work.say("its port was taken meanwhile")
+        return self._start_once(work)
 
-    def _start_once(self, cancel: CancelToken, say: Say) -> Proven:
+    def _start_once(self, work: Work) -> Proven:
         last = self._folder.record()
         if last is None or not self._kept(last):
             self._folder.forget_contents()
@@ -191,13 +191,13 @@ class ProcessEmulator:
             version=self._version() or "?",
             region=self._spec.region,
             persist=self._spec.persist,
-            port=choose_port(self._spec, 0 if last is None else last.port, self._processes, cancel),
+            port=choose_port(self._spec, 0 if last is None else last.port, self._processes, work.cancel),
             started=self._clock.now().timestamp(),
         )
         self._folder.remember(record)
-        say(f"starting {self._driver.name} {record.version} on {LOOPBACK}:{record.port}")
+        work.say(f"starting {self._driver.name} {record.version} on {LOOPBACK}:{record.port}")
         identity = self._resident.start(self._command(record))
-        return self._resident.answering(record.port, identity, (self._driver,), cancel)
+        return self._resident.answering(record.port, identity, (self._driver,), work.cancel)
 
     def _command(self, record: Record) -> Command:
         folder = self._folder.contents

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from bootstrap.emulators.process_record import ContainerFolder, EmulatorFolder, ForwardFolder
 from bootstrap.errors import RefusedError
-from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.stack import Placement, StatePaths
 from bootstrap.ports import Emulator
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 
 def left_placements(state: StatePaths) -> tuple[Placement, ...]:
@@ -36,23 +36,23 @@ class GoneEmulator:
             return EmulatorObserved(state=TargetState.ABSENT)
         return EmulatorObserved(state=TargetState.OUTDATED, detail=f"placement is {' and '.join(left)}, declared none")
 
-    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+    def up(self, work: Work) -> EmulatorEndpoint:
         """Refuse.
 
         Raises:
             RefusedError: always.
         """
-        del cancel, say
+        del work
         raise RefusedError("the stack declares no emulator")
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         """See `Emulator.delete`."""
         for former in _left(self._former, self._state).values():
-            former.delete(cancel, say)
+            former.delete(work)
 
-    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+    def delete_keeping(self, work: Work) -> str:
         """See `Emulator.delete_keeping`; nothing would ever go on with its data."""
-        self.delete(cancel, say)
+        self.delete(work)
         return ""
 
 
@@ -74,24 +74,24 @@ class MovedEmulator:
         detail = f"placement is {' and '.join(left)}, declared {self._placement}"
         return EmulatorObserved(state=TargetState.OUTDATED, detail=detail)
 
-    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+    def up(self, work: Work) -> EmulatorEndpoint:
         """See `Emulator.up`."""
-        self._remove_former(cancel, say)
-        return self._declared.up(cancel, say)
+        self._remove_former(work)
+        return self._declared.up(work)
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         """See `Emulator.delete`."""
-        self._remove_former(cancel, say)
-        self._declared.delete(cancel, say)
+        self._remove_former(work)
+        self._declared.delete(work)
 
-    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+    def delete_keeping(self, work: Work) -> str:
         """See `Emulator.delete_keeping`; no later `up` would go on with what one of another placement keeps."""
-        self._remove_former(cancel, say)
-        return self._declared.delete_keeping(cancel, say)
+        self._remove_former(work)
+        return self._declared.delete_keeping(work)
 
-    def _remove_former(self, cancel: CancelToken, say: Say) -> None:
+    def _remove_former(self, work: Work) -> None:
         for former in _left(self._former, self._state).values():
-            former.delete(cancel, say)
+            former.delete(work)
 
 
 def _left(former: Mapping[Placement, Emulator], state: StatePaths) -> Mapping[Placement, Emulator]:

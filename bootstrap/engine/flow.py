@@ -20,7 +20,6 @@ from bootstrap.model.event import (
     Planned,
     RunFinished,
     RunStarted,
-    Say,
 )
 from bootstrap.model.lease import Term, renewed
 from bootstrap.model.observed import Observed, TargetState
@@ -34,6 +33,7 @@ from bootstrap.state.lease import read_lease, write_lease
 from bootstrap.state.remembered_stack import remember
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.filelock import hold
+from bootstrap.system.work import Work
 
 _COLLECT_SECONDS = 120.0
 _PULL_SECONDS = 60.0
@@ -116,7 +116,7 @@ def _collect(platform: Platform, emit: Emit, cancel: CancelToken) -> None:
     def say(text: str) -> None:
         emit(Noted(at=platform.clock.now(), note=Note(text=text)))
 
-    platform.collect(say, cancel.within(_COLLECT_SECONDS, "taking away stacks whose time is over"))
+    platform.collect(Work(cancel.within(_COLLECT_SECONDS, "taking away stacks whose time is over"), say))
 
 
 def _started(platform: Platform, how: RunOptions) -> RunStarted:
@@ -156,10 +156,10 @@ def _run_growing(  # noqa: PLR0913 - what there is to a run
     """Begin with what needs no charts, and go on with the plan that can be made once those are here."""
     grown: list[Plan] = []
 
-    def bring_charts(releases: Sequence[Release], token: CancelToken, say: Say) -> str:
+    def bring_charts(releases: Sequence[Release], work: Work) -> str:
         # What cannot be had now is tried again, and told of, by a step of the plan: the other releases go on.
-        failed = pull_all(platform, releases, say, token.within(_PULL_SECONDS, "pulling charts"))
-        grown.append(planned(platform, wanted_now(platform, options, token), planning.observed, options))
+        failed = pull_all(platform, releases, work.within(_PULL_SECONDS, "pulling charts"))
+        grown.append(planned(platform, wanted_now(platform, options, work.cancel), planning.observed, options))
         return f"{len(releases) - len(failed)} of {len(releases)} pulled"
 
     early = before_charts(planning.plan, lacking)

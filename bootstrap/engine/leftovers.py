@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from bootstrap.model.event import Say
 from bootstrap.model.lease import Lease
 from bootstrap.ports import Leftovers
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 
 class AllLeftovers:
@@ -19,6 +19,6 @@ class AllLeftovers:
         for part in self._parts:
             part.lease(lease, cancel)
 
-    def remove(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Sequence[str]:
+    def remove(self, work: Work, *, keep_data: bool) -> Sequence[str]:
         """See `Leftovers.remove`."""
-        return tuple(one for part in self._parts for one in part.remove(cancel, say, keep_data=keep_data))
+        return tuple(one for part in self._parts for one in part.remove(work, keep_data=keep_data))

@@ -9,7 +9,6 @@ from bootstrap.errors import BootstrapError, CancelledError
 from bootstrap.model.event import (
     Emit,
     Outcome,
-    Say,
     Status,
     StepFinished,
     StepProgress,
@@ -18,25 +17,23 @@ from bootstrap.model.event import (
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Release, UnknownChart
 from bootstrap.model.step import StepId
-from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 PROGRAMS = StepId("programs")
 """What is told before there is a plan: programs are fetched or built."""
 _PULLS_AT_ONCE = 4
 
 
-def prepare_all(
-    platform: Platform, releases: Sequence[Release], say: Say, cancel: CancelToken
-) -> tuple[PreparedRelease, ...]:
+def prepare_all(platform: Platform, releases: Sequence[Release], work: Work) -> tuple[PreparedRelease, ...]:
     """The releases, rendered; charts that are not in the cache are pulled first.
 
     A chart that cannot be had is the `failure` of its releases.
     """
-    prepared = platform.ports.charts.prepare(releases, cancel)
+    prepared = platform.ports.charts.prepare(releases, work.cancel)
     lacking = [one for one in releases if _is_to_be_pulled(prepared[one.id])]
-    failed = {} if not lacking else pull_all(platform, lacking, say, cancel)
+    failed = {} if not lacking else pull_all(platform, lacking, work)
     if lacking:
-        prepared = platform.ports.charts.prepare(releases, cancel)
+        prepared = platform.ports.charts.prepare(releases, work.cancel)
     return tuple(replace(prepared[one.id], failure=prepared[one.id].failure or failed.get(one.id)) for one in releases)
 
 
@@ -45,9 +42,7 @@ def _is_to_be_pulled(prepared: PreparedRelease) -> bool:
     return prepared.chart_digest is None and prepared.failure is None and not unknown
 
 
-def pull_all(
-    platform: Platform, releases: Sequence[Release], say: Say, cancel: CancelToken
-) -> Mapping[str, BootstrapError]:
+def pull_all(platform: Platform, releases: Sequence[Release], work: Work) -> Mapping[str, BootstrapError]:
     """Pull each chart once, several at a time; what was wrong, by release."""
     users: dict[str, list[Release]] = {}
     for one in releases:
@@ -55,7 +50,7 @@ def pull_all(
 
     def pull(group: Sequence[Release]) -> BootstrapError | None:
         try:
-            platform.ports.charts.pull(group[0], cancel, say)
+            platform.ports.charts.pull(group[0], work)
         except CancelledError:
             raise
         except BootstrapError as error:

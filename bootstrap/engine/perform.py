@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias, assert_never
 
 from bootstrap.errors import BootstrapError, CancelledError, StepFailedError
-from bootstrap.model.event import Outcome, Say, Status
+from bootstrap.model.event import Outcome, Status
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorRelease, Observed, PreparedRelease
 from bootstrap.model.release import Release
@@ -33,8 +33,9 @@ from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import not_ready
 from bootstrap.ports import Brought, Images, Ports
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
-BringCharts: TypeAlias = Callable[[Sequence[Release], CancelToken, Say], str]
+BringCharts: TypeAlias = Callable[[Sequence[Release], Work], str]
 """Brings charts into the cache, and plans what can be planned once they are here; what to tell of it."""
 
 _POLL_SECONDS = 0.25
@@ -74,7 +75,7 @@ class Performer:
         self._deployed: dict[str, tuple[str | None, str]] | None = None
 
     def __call__(  # noqa: C901, PLR0911, PLR0912 - one arm per action: a new one fails type checking here
-        self, action: Action, cancel: CancelToken, say: Say
+        self, action: Action, work: Work
     ) -> Outcome:
         """Perform it; UNCHANGED where it turned out that nothing was to be done.
 
@@ -85,37 +86,37 @@ class Performer:
             case Keep(what=what):
                 return Outcome(status=Status.UNCHANGED, detail=what)
             case EnsureCluster():
-                return self._ensure_cluster(cancel, say)
+                return self._ensure_cluster(work)
             case EnsureEmulator(release=release):
-                return self._ensure_emulator(release, cancel, say)
+                return self._ensure_emulator(release, work)
             case ApplySeeds():
-                return self._apply_seeds(cancel, say)
+                return self._apply_seeds(work)
             case LoadImages(images=images):
-                return self._load_images(images, cancel, say)
+                return self._load_images(images, work)
             case PullChart(release=release):
-                return _done(self._ports.charts.pull(release, cancel, say))
+                return _done(self._ports.charts.pull(release, work))
             case PullCharts(releases=releases):
                 assert self._bring_charts is not None  # noqa: S101 - whoever plans this gives it
-                return _done(self._bring_charts(releases, cancel, say))
+                return _done(self._bring_charts(releases, work))
             case ApplyCrds(prepared=prepared):
-                return self._apply_crds(prepared, cancel, say)
+                return self._apply_crds(prepared, work)
             case InstallRelease(prepared=prepared):
-                return self._install(prepared, cancel, say)
+                return self._install(prepared, work)
             case ApplyObjects():
-                return self._apply_objects(action, cancel, say)
+                return self._apply_objects(action, work)
             case UninstallRelease(namespace=namespace, release_name=name):
-                self._ports.charts.uninstall(namespace, name, self.kube, cancel, say)
+                self._ports.charts.uninstall(namespace, name, self.kube, work)
                 return _done("removed")
             case DeleteObjects(owner=owner, objects=objects):
-                self._ports.objects.delete(owner, objects, self.kube, cancel, say)
+                self._ports.objects.delete(owner, objects, self.kube, work)
                 return _done(f"{len(objects)} removed")
             case DeleteCluster():
-                self._ports.cluster.delete(cancel, say)
+                self._ports.cluster.delete(work)
                 return _done("removed")
             case DeleteEmulator(keep_data=keep_data):
-                return self._delete_emulator(cancel, say, keep_data=keep_data)
+                return self._delete_emulator(work, keep_data=keep_data)
             case RemoveLeftovers(keep_data=keep_data):
-                return self._remove_leftovers(cancel, say, keep_data=keep_data)
+                return self._remove_leftovers(work, keep_data=keep_data)
             case RemoveState(keep_data=keep_data):
                 return _done(self._remove_state(keep_data))
             case _:
@@ -143,127 +144,127 @@ class Performer:
             raise BootstrapError("the emulator does not run", fix="do not leave out the step emulator")
         return self._endpoint
 
-    def _ensure_cluster(self, cancel: CancelToken, say: Say) -> Outcome:
+    def _ensure_cluster(self, work: Work) -> Outcome:
         try:
-            self._kube = self._ports.cluster.up(cancel, say)
+            self._kube = self._ports.cluster.up(work)
         finally:
             self._cluster_over.set()
         return _done("ready, pods are simulated" if self._kube.simulated else "ready")
 
-    def _ensure_emulator(self, release: Release | None, cancel: CancelToken, say: Say) -> Outcome:
+    def _ensure_emulator(self, release: Release | None, work: Work) -> Outcome:
         if release is not None and self._ports.emulator_of is not None:
             self._emulator = self._ports.emulator_of(EmulatorRelease(release=release, kube=self.kube))
         if self._emulator is None:
             raise BootstrapError("the stack has no emulator")
-        self._endpoint = self._emulator.up(cancel, say)
+        self._endpoint = self._emulator.up(work)
         return _done(f"{self._endpoint.driver} at {self._endpoint.url}")
 
-    def _delete_emulator(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Outcome:
+    def _delete_emulator(self, work: Work, *, keep_data: bool) -> Outcome:
         if self._ports.emulator is None:
             raise BootstrapError("the stack has no emulator")
         if keep_data:
-            kept = self._ports.emulator.delete_keeping(cancel, say)
+            kept = self._ports.emulator.delete_keeping(work)
             return _done(f"removed, kept: {kept}" if kept else "removed, it kept no data")
-        self._ports.emulator.delete(cancel, say)
+        self._ports.emulator.delete(work)
         return _done("removed")
 
-    def _remove_leftovers(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Outcome:
+    def _remove_leftovers(self, work: Work, *, keep_data: bool) -> Outcome:
         if self._ports.leftovers is None:
             raise BootstrapError("the stack has nothing that carries a mark")
-        found = self._ports.leftovers.remove(cancel, say, keep_data=keep_data)
+        found = self._ports.leftovers.remove(work, keep_data=keep_data)
         return _done(f"removed {', '.join(found)}") if found else _unchanged()
 
-    def _apply_seeds(self, cancel: CancelToken, say: Say, tries: int = _SEED_TRIES) -> Outcome:
+    def _apply_seeds(self, work: Work, tries: int = _SEED_TRIES) -> Outcome:
         if self._ports.seeds is None:
             raise BootstrapError("the stack has no seeds")
         before = self.endpoint
         try:
-            applied = self._ports.seeds.apply(before, cancel, say)
+            applied = self._ports.seeds.apply(before, work)
         except StepFailedError:
-            if tries == 1 or not self._lost_data(before, cancel, say):
+            if tries == 1 or not self._lost_data(before, work):
                 raise
         else:
-            if tries == 1 or not applied.changes or not self._lost_data(before, cancel, say):
+            if tries == 1 or not applied.changes or not self._lost_data(before, work):
                 return _done(applied.detail) if applied.changes else _unchanged()
-        say("the emulator lost its data meanwhile: seeding it again")
-        return self._apply_seeds(cancel, say, tries - 1)
+        work.say("the emulator lost its data meanwhile: seeding it again")
+        return self._apply_seeds(work, tries - 1)
 
-    def _lost_data(self, before: EmulatorEndpoint, cancel: CancelToken, say: Say) -> bool:
+    def _lost_data(self, before: EmulatorEndpoint, work: Work) -> bool:
         """Whether the emulator's contents are others now, as when its pod was replaced; then it runs again."""
         if self._emulator is None:
             return False
-        found = self._emulator.observe(cancel).endpoint
+        found = self._emulator.observe(work.cancel).endpoint
         if found is None or found.incarnation != before.incarnation:
-            self._endpoint = found = self._emulator.up(cancel, say)
+            self._endpoint = found = self._emulator.up(work)
         return found.incarnation != before.incarnation
 
-    def _apply_crds(self, prepared: PreparedRelease, cancel: CancelToken, say: Say) -> Outcome:
-        if self._is_deployed(prepared, cancel):
+    def _apply_crds(self, prepared: PreparedRelease, work: Work) -> Outcome:
+        if self._is_deployed(prepared, work.cancel):
             return _unchanged()
-        count = self._ports.charts.apply_crds(prepared, self.kube, cancel, say) if prepared.crds else 0
+        count = self._ports.charts.apply_crds(prepared, self.kube, work) if prepared.crds else 0
         return _done(f"{count} established")
 
-    def _install(self, prepared: PreparedRelease, cancel: CancelToken, say: Say) -> Outcome:
+    def _install(self, prepared: PreparedRelease, work: Work) -> Outcome:
         late = prepared.chart_digest is None
         if late:
             # Its chart was pulled in this run, after the plan was made: its CRDs had no step of their own.
-            prepared = self._ports.charts.prepare([prepared.release], cancel)[prepared.release.id]
+            prepared = self._ports.charts.prepare([prepared.release], work.cancel)[prepared.release.id]
         if prepared.failure is not None:
             raise prepared.failure
         if late:
-            self._apply_crds(prepared, cancel, say)
-        if self._is_deployed(prepared, cancel):
+            self._apply_crds(prepared, work)
+        if self._is_deployed(prepared, work.cancel):
             return _unchanged()
-        self._preload(prepared.manifests or (), cancel, say)
-        return _done(self._ports.charts.install(prepared, self.kube, cancel, say))
+        self._preload(prepared.manifests or (), work)
+        return _done(self._ports.charts.install(prepared, self.kube, work))
 
-    def _apply_objects(self, action: ApplyObjects, cancel: CancelToken, say: Say) -> Outcome:
+    def _apply_objects(self, action: ApplyObjects, work: Work) -> Outcome:
         part = action.kustomization
         if self._late:
-            found = self._ports.objects.inventory(self.kube, cancel).get(part.id)
+            found = self._ports.objects.inventory(self.kube, work.cancel).get(part.id)
             if found is not None and found.fingerprint == action.fingerprint:
-                seen = self._ports.objects.look(found.objects, self.kube, cancel)
+                seen = self._ports.objects.look(found.objects, self.kube, work.cancel)
                 if not seen.missing and not not_ready(part, seen):
                     return _unchanged()
-        self._preload(part.objects, cancel, say)
-        return _done(self._ports.objects.apply(part, action.fingerprint, self.kube, cancel, say))
+        self._preload(part.objects, work)
+        return _done(self._ports.objects.apply(part, action.fingerprint, self.kube, work))
 
-    def _load_images(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Outcome:
+    def _load_images(self, images: Sequence[str], work: Work) -> Outcome:
         """While the cluster is being made: to the engine at once, to each machine as soon as that takes them."""
         port = self._ports.images
         if port is None:
             raise BootstrapError("the machines of this provider take no images")
-        port.fetch(images, cancel, say)
-        early = self._load_early(port, images, cancel, say)
+        port.fetch(images, work)
+        early = self._load_early(port, images, work)
         while not self._cluster_over.is_set():
-            cancel.sleep(_POLL_SECONDS)
+            work.cancel.sleep(_POLL_SECONDS)
         if self._kube is None:
             return Outcome(status=Status.SKIPPED, detail=ids.CLUSTER)
-        late = port.ensure(images, cancel, say)
+        late = port.ensure(images, work)
         if late.left:
             return _done(f"left for the cluster to pull: {', '.join(late.left)}")
         return _done("on every machine") if early.loaded or late.loaded else _unchanged()
 
-    def _load_early(self, port: Images, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
+    def _load_early(self, port: Images, images: Sequence[str], work: Work) -> Brought:
         try:
-            while not port.taken(cancel):
+            while not port.taken(work.cancel):
                 if self._cluster_over.is_set():
                     return Brought()
-                cancel.sleep(_POLL_SECONDS)
-            return port.ensure(images, cancel, say)
+                work.cancel.sleep(_POLL_SECONDS)
+            return port.ensure(images, work)
         except CancelledError:
             raise
         except BootstrapError as error:
             # The machines are not finished: who makes them may take one away or start it anew.
-            cancel.check()
-            say(f"again once the cluster is ready: {error.what}")
+            work.cancel.check()
+            work.say(f"again once the cluster is ready: {error.what}")
             return Brought()
 
-    def _preload(self, manifests: Sequence[Manifest], cancel: CancelToken, say: Say) -> None:
+    def _preload(self, manifests: Sequence[Manifest], work: Work) -> None:
         images = images_of(manifests)
         if self._ports.images is not None and images:
-            for image in self._ports.images.ensure(images, cancel, say).left:
-                say(f"{image} is left for the cluster to pull")
+            for image in self._ports.images.ensure(images, work).left:
+                work.say(f"{image} is left for the cluster to pull")
 
     def _is_deployed(self, prepared: PreparedRelease, cancel: CancelToken) -> bool:
         if not self._late or prepared.fingerprint is None:

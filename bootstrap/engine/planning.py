@@ -9,9 +9,6 @@ from bootstrap.engine.observe import observe
 from bootstrap.engine.obtain import prepare_all
 from bootstrap.engine.platform import PlanOptions, Platform
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem
-from bootstrap.model.event import (
-    Say,
-)
 from bootstrap.model.observed import Observed, PreparedRelease
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import Provider
@@ -22,6 +19,7 @@ from bootstrap.plan.infer import probes
 from bootstrap.plan.select import select
 from bootstrap.plan.units import cut
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,15 +83,15 @@ def _applied(plan: Plan) -> tuple[StepId, ...]:
     return tuple(step.id for step in plan.steps if isinstance(step.action, InstallRelease | ApplyObjects))
 
 
-def lint_all(platform: Platform, say: Say, cancel: CancelToken) -> tuple[tuple[Note, ...], tuple[BootstrapError, ...]]:
+def lint_all(platform: Platform, work: Work) -> tuple[tuple[Note, ...], tuple[BootstrapError, ...]]:
     """All that can be said against the stack without a cluster, and what is wrong; charts are pulled first.
 
     Raises:
         InvalidError: its stack file or its fixtures are wrong.
     """
-    repo = platform.read(cancel)
+    repo = platform.read(work.cancel)
     platform.check()
-    prepared = {one.release.id: one for one in prepare_all(platform, repo.releases, say, cancel)}
+    prepared = {one.release.id: one for one in prepare_all(platform, repo.releases, work)}
     wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared)
     units = cut(platform.stack, repo).listed
     steps = [ids.objects(one.id) if isinstance(one, Kustomization) else ids.release(one.id) for one in units]

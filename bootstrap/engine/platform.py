@@ -18,6 +18,7 @@ from bootstrap.ports import Ports
 from bootstrap.state.journal import Journal
 from bootstrap.system.clock import CancelToken, Clock
 from bootstrap.system.processes import Processes
+from bootstrap.system.work import Work
 
 Infer: TypeAlias = Callable[[Wanted], Sequence[tuple[str, str, str]]]
 
@@ -53,7 +54,7 @@ class Platform:
     """Brings them."""
     headline: str
     """What the first line says of provider and simulation."""
-    collect: Callable[[Say, CancelToken], None] = lambda _say, _cancel: None
+    collect: Callable[[Work], None] = lambda _work: None
     """Takes away other stacks whose time is over, and tells of each; what cannot be, is told of too."""
 
 

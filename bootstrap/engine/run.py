@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError, of_the_machine
-from bootstrap.model.event import Emit, Noted, Outcome, Planned, Say, Status, StepFinished, StepProgress, StepStarted
+from bootstrap.model.event import Emit, Noted, Outcome, Planned, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import Action, EdgeKind, Keep, Plan, Step, StepId
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
-Perform: TypeAlias = Callable[[Action, CancelToken, Say], Outcome]
+Perform: TypeAlias = Callable[[Action, Work], Outcome]
 
 Grow: TypeAlias = Callable[[StepId], Plan | None]
 """Asked after each step that ended well: the plan that goes on from there, where that step found out more."""
@@ -230,7 +231,7 @@ class _Run:
         def say(text: str) -> None:
             self.told.put(_Said(step=step.id, text=text))
 
-        self.told.put(_Ended(step=step.id, outcome=_outcome_of(self.perform, step.action, token, say)))
+        self.told.put(_Ended(step=step.id, outcome=_outcome_of(self.perform, step.action, Work(token, say))))
 
     def _listen(self) -> None:
         try:
@@ -291,9 +292,9 @@ def _strict_needs(plan: Plan) -> Mapping[StepId, Sequence[StepId]]:
     return found
 
 
-def _outcome_of(perform: Perform, action: Action, token: CancelToken, say: Say) -> Outcome:
+def _outcome_of(perform: Perform, action: Action, work: Work) -> Outcome:
     try:
-        return perform(action, token, say)
+        return perform(action, work)
     except CancelledError as error:
         return Outcome(status=Status.CANCELLED, detail=error.what)
     except BootstrapError as error:

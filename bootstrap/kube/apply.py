@@ -14,12 +14,12 @@ from bootstrap.kube.readiness import judge
 from bootstrap.kube.simulated import is_api_backend
 from bootstrap.kube.waiting import wait_ready
 from bootstrap.kube.webhooks import NOT_CALLABLE
-from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
 from bootstrap.model.observed import InventoryEntry, ObjectsSeen
 from bootstrap.model.release import Kustomization
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Processes
+from bootstrap.system.work import Work
 
 _WEBHOOK_SECONDS = 60.0
 _KIND_SECONDS = 30.0
@@ -49,66 +49,60 @@ class KubeObjects:
         judged = {ref: judge(found) for ref, found in live.items() if found is not None}
         return ObjectsSeen(missing=missing, unready={ref: one.reason for ref, one in judged.items() if not one.current})
 
-    def apply(
-        self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, cancel: CancelToken, say: Say
-    ) -> str:
+    def apply(self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, work: Work) -> str:
         """See `Objects.apply`.
 
         Raises:
             StepFailedError: the API server rejects an object, it belongs to another stack, or it failed for good.
         """
-        api = self._clusters.proven(kube, cancel)
+        api = self._clusters.proven(kube, work.cancel)
         inventory = Inventory(api, self._owner)
-        before = inventory.entry(kustomization.id, cancel) or InventoryEntry(fingerprint="")
+        before = inventory.entry(kustomization.id, work.cancel) or InventoryEntry(fingerprint="")
         wanted = [found for found in kustomization.objects if not (kube.simulated and is_api_backend(found))]
         # Before anything is made it is noted, without a fingerprint: a killed run leaves nothing that is not known.
         planned = {ref_of(manifest) for manifest in wanted}
         inventory.write(
-            kustomization.id, InventoryEntry(fingerprint="", objects=(*{*before.objects, *planned},)), cancel
+            kustomization.id, InventoryEntry(fingerprint="", objects=(*{*before.objects, *planned},)), work.cancel
         )
-        applied = self._apply_all(wanted, api, cancel, say)
-        waited = self._wait(kustomization, applied, kube, api, cancel, say)
+        applied = self._apply_all(wanted, api, work)
+        waited = self._wait(kustomization, applied, kube, api, work)
         # What has left the repository stays noted until it is pruned.
         gone = planned - set(applied)
         kept = {*applied, *(ref for ref in before.objects if ref not in gone)}
-        inventory.write(kustomization.id, InventoryEntry(fingerprint=fingerprint, objects=tuple(kept)), cancel)
+        inventory.write(kustomization.id, InventoryEntry(fingerprint=fingerprint, objects=tuple(kept)), work.cancel)
         simulated = len(waited) + len(kustomization.objects) - len(wanted)
         return f"{len(applied)} objects" + (f", {simulated} simulated" if simulated else "")
 
-    def delete(
-        self, owner: str, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken, say: Say
-    ) -> None:
+    def delete(self, owner: str, objects: Sequence[ObjectRef], kube: KubeContext, work: Work) -> None:
         """See `Objects.delete`. Objects that do not carry this stack's label, or ask not to be pruned, stay."""
-        api = self._clusters.proven(kube, cancel)
-        going = tuple(ref for ref in _backwards(objects) if self._delete_one(ref, api, cancel))
-        wait_gone(going, api, cancel, say)
+        api = self._clusters.proven(kube, work.cancel)
+        going = tuple(ref for ref in _backwards(objects) if self._delete_one(ref, api, work.cancel))
+        wait_gone(going, api, work)
         inventory = Inventory(api, self._owner)
-        before = inventory.entry(owner, cancel)
+        before = inventory.entry(owner, work.cancel)
         if before is None:
             return
         stay = tuple(ref for ref in before.objects if ref not in frozenset(objects))
         if stay:
-            inventory.write(owner, InventoryEntry(fingerprint=before.fingerprint, objects=stay), cancel)
+            inventory.write(owner, InventoryEntry(fingerprint=before.fingerprint, objects=stay), work.cancel)
         else:
-            inventory.remove(owner, cancel)
+            inventory.remove(owner, work.cancel)
 
-    def _apply_all(
-        self, manifests: Sequence[Manifest], api: KubeApi, cancel: CancelToken, say: Say
-    ) -> tuple[ObjectRef, ...]:
+    def _apply_all(self, manifests: Sequence[Manifest], api: KubeApi, work: Work) -> tuple[ObjectRef, ...]:
         definitions = [manifest for manifest in manifests if manifest.get("kind") in _DEFINITIONS]
         others = [manifest for manifest in manifests if manifest.get("kind") not in _DEFINITIONS]
-        applied = [self._apply_one(manifest, api, cancel, say) for manifest in definitions]
+        applied = [self._apply_one(manifest, api, work) for manifest in definitions]
         if applied:
-            wait_ready(applied, api, cancel, say, what="its namespaces and definitions", simulated=False)
-        applied.extend(self._apply_one(manifest, api, cancel, say) for manifest in others)
+            wait_ready(applied, api, work, what="its namespaces and definitions", simulated=False)
+        applied.extend(self._apply_one(manifest, api, work) for manifest in others)
         return tuple(applied)
 
-    def _apply_one(self, manifest: Manifest, api: KubeApi, cancel: CancelToken, say: Say) -> ObjectRef:
+    def _apply_one(self, manifest: Manifest, api: KubeApi, work: Work) -> ObjectRef:
         ref = ref_of(manifest)
-        wait_for_kind(ref, api, cancel, say)
-        ref = in_namespace(ref, "default", api, cancel)
-        self._refuse_foreign(ref, api, cancel)
-        apply_patiently(labelled(manifest, self._owner), api, cancel, say)
+        wait_for_kind(ref, api, work)
+        ref = in_namespace(ref, "default", api, work.cancel)
+        self._refuse_foreign(ref, api, work.cancel)
+        apply_patiently(labelled(manifest, self._owner), api, work)
         return ref
 
     def _refuse_foreign(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> None:
@@ -126,12 +120,11 @@ class KubeObjects:
         applied: tuple[ObjectRef, ...],
         kube: KubeContext,
         api: KubeApi,
-        cancel: CancelToken,
-        say: Say,
+        work: Work,
     ) -> tuple[ObjectRef, ...]:
         checked = applied if kustomization.wait else kustomization.health_checks
         what = f"Kustomization {kustomization.id}"
-        return wait_ready(checked, api, cancel, say, what=what, simulated=kube.simulated).simulated
+        return wait_ready(checked, api, work, what=what, simulated=kube.simulated).simulated
 
     def _delete_one(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> bool:
         live = api.read(ref, cancel, metadata_only=True)
@@ -141,42 +134,40 @@ class KubeObjects:
         return not marks & _PRUNE_OFF and api.delete(ref, cancel, uid=live["metadata"]["uid"])
 
 
-def apply_patiently(
-    manifest: Manifest, api: KubeApi, cancel: CancelToken, say: Say, *, manager: str = "bootstrap"
-) -> None:
+def apply_patiently(manifest: Manifest, api: KubeApi, work: Work, *, manager: str = "bootstrap") -> None:
     """Apply; an admission webhook that cannot be called yet is waited for, for a while.
 
     Raises:
         ApiRefusedError: the API server rejects it, or the webhook still cannot be called.
     """
-    until = cancel.clock.monotonic() + _WEBHOOK_SECONDS
+    until = work.cancel.clock.monotonic() + _WEBHOOK_SECONDS
     while True:
         try:
-            api.apply(manifest, cancel, manager=manager)
+            api.apply(manifest, work.cancel, manager=manager)
         except ApiRefusedError as error:
-            if NOT_CALLABLE not in error.answer.message or cancel.clock.monotonic() > until:
+            if NOT_CALLABLE not in error.answer.message or work.cancel.clock.monotonic() > until:
                 raise
-            say(f"waiting for a webhook: {error.answer.message}")
-            cancel.sleep(1.0)
+            work.say(f"waiting for a webhook: {error.answer.message}")
+            work.cancel.sleep(1.0)
         else:
             return
 
 
-def wait_for_kind(ref: ObjectRef, api: KubeApi, cancel: CancelToken, say: Say) -> None:
+def wait_for_kind(ref: ObjectRef, api: KubeApi, work: Work) -> None:
     """Return when the API server serves this kind: a definition made by a controller may come a little later.
 
     Raises:
         UnknownKindError: it does not, after a while.
     """
-    until = cancel.clock.monotonic() + _KIND_SECONDS
+    until = work.cancel.clock.monotonic() + _KIND_SECONDS
     while True:
         try:
-            api.kind(ref.api_version, ref.kind, cancel)
+            api.kind(ref.api_version, ref.kind, work.cancel)
         except UnknownKindError:
-            if cancel.clock.monotonic() > until:
+            if work.cancel.clock.monotonic() > until:
                 raise
-            say(f"waiting for the kind {ref.kind} ({ref.api_version})")
-            cancel.sleep(0.5)
+            work.say(f"waiting for the kind {ref.kind} ({ref.api_version})")
+            work.cancel.sleep(0.5)
         else:
             return
 

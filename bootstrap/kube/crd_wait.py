@@ -9,16 +9,16 @@ from collections.abc import Iterable, Mapping
 from bootstrap.errors import DeadlineError
 from bootstrap.kube.api import ApiUnreachableError, KubeApi
 from bootstrap.kube.waiting import wait_ready
-from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 _PAUSE = 0.1
 _PATIENCE_SECONDS = 20.0
 """After this long the definitions themselves are asked what keeps them."""
 
 
-def wait_established(definitions: Iterable[Manifest], api: KubeApi, cancel: CancelToken, say: Say) -> None:
+def wait_established(definitions: Iterable[Manifest], api: KubeApi, work: Work) -> None:
     """Return when every definition serves all its versions.
 
     Raises:
@@ -26,17 +26,17 @@ def wait_established(definitions: Iterable[Manifest], api: KubeApi, cancel: Canc
         DeadlineError: it took too long; names the first that is missing.
     """
     pending = {ref_of(one): _kinds(one) for one in definitions}
-    patient_until = cancel.clock.monotonic() + _PATIENCE_SECONDS
+    patient_until = work.cancel.clock.monotonic() + _PATIENCE_SECONDS
     told = 0
-    while pending := _still_missing(pending, api, cancel):
-        if cancel.clock.monotonic() > patient_until:
-            wait_ready(pending, api, cancel, say, what="its definitions", simulated=False)
+    while pending := _still_missing(pending, api, work.cancel):
+        if work.cancel.clock.monotonic() > patient_until:
+            wait_ready(pending, api, work, what="its definitions", simulated=False)
             return
         if len(pending) != told:
-            say(f"waiting for {next(iter(pending))} to be Established ({len(pending)} left)")
+            work.say(f"waiting for {next(iter(pending))} to be Established ({len(pending)} left)")
             told = len(pending)
         try:
-            cancel.sleep(_PAUSE)
+            work.cancel.sleep(_PAUSE)
         except DeadlineError as error:
             raise DeadlineError(f"{next(iter(pending))} is not Established ({error.what})") from error
 

@@ -5,15 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from bootstrap.errors import DeadlineError
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.batch_read import read_all
-from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ObjectRef
-from bootstrap.system.clock import CancelToken
 from bootstrap.system.wait import wait_until
+from bootstrap.system.work import Work
 
 _REMAINING = {"NamespaceContentRemaining", "NamespaceFinalizersRemaining", "NamespaceDeletionDiscoveryFailure"}
 
 
-def wait_gone(refs: Sequence[ObjectRef], api: KubeApi, cancel: CancelToken, say: Say) -> None:
+def wait_gone(refs: Sequence[ObjectRef], api: KubeApi, work: Work) -> None:
     """Return when none of them is in the cluster any more.
 
     Raises:
@@ -24,14 +23,14 @@ def wait_gone(refs: Sequence[ObjectRef], api: KubeApi, cancel: CancelToken, say:
 
     def probe() -> bool | None:
         nonlocal left, told
-        left = {ref: found for ref, found in read_all(refs, api, cancel).items() if found is not None}
+        left = {ref: found for ref, found in read_all(refs, api, work.cancel).items() if found is not None}
         if left and (text := _waiting(left)) != told:
-            say(text)
+            work.say(text)
             told = text
         return None if left else True
 
     try:
-        wait_until(probe, cancel, interval=0.5)
+        wait_until(probe, work.cancel, interval=0.5)
     except DeadlineError as error:
         held = {ref: "; ".join(holders(live)) for ref, live in left.items()}
         if not held:

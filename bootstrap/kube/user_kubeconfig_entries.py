@@ -10,11 +10,11 @@ import yaml
 
 from bootstrap.errors import InvalidError
 from bootstrap.kube.user_kubeconfig import LISTS, read_kubeconfig
-from bootstrap.model.event import Say
 from bootstrap.model.lease import Lease
 from bootstrap.model.stack import StatePaths
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import write_whole
+from bootstrap.system.work import Work
 
 
 def note_merged(state: StatePaths, target: Path) -> None:
@@ -39,16 +39,16 @@ class MergedEntries:
     def lease(self, lease: Lease | None, cancel: CancelToken) -> None:
         """See `Leftovers.lease`: entries have none."""
 
-    def remove(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Sequence[str]:
+    def remove(self, work: Work, *, keep_data: bool) -> Sequence[str]:
         """See `Leftovers.remove`; an entry that is not as it was merged is the user's by now, and stays."""
         del keep_data
         removed: list[str] = []
         for name, entries in _noted(self._state).items():
-            cancel.check()
+            work.cancel.check()
             try:
                 gone = _taken_out(Path(name), {(section, entry): digest for section, entry, digest in entries})
             except InvalidError as error:
-                say(f"{name} stays as it is: {error.what}")
+                work.say(f"{name} stays as it is: {error.what}")
                 continue
             removed += [f"{context} in {name}" for context in gone]
         _file(self._state).unlink(missing_ok=True)

@@ -9,9 +9,9 @@ from bootstrap.kube.batch_read import read_all
 from bootstrap.kube.diagnosis import diagnose
 from bootstrap.kube.readiness import ABSENT, Judgement, Readiness, Rule, judge
 from bootstrap.kube.simulated import simulated_reason
-from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ObjectRef
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 
@@ -31,11 +31,10 @@ class _Look:
     simulated: tuple[ObjectRef, ...]
 
 
-def wait_ready(  # noqa: PLR0913 - what there is to a wait
+def wait_ready(
     refs: Iterable[ObjectRef],
     api: KubeApi,
-    cancel: CancelToken,
-    say: Say,
+    work: Work,
     *,
     what: str,
     simulated: bool,
@@ -54,20 +53,20 @@ def wait_ready(  # noqa: PLR0913 - what there is to a wait
     look = _Look(live={}, unready={}, simulated=())
     try:
         while True:
-            look = _look_patiently(pending, api, cancel, look, simulated=simulated, rule=rule)
-            _raise_failed(look, api, cancel, what)
+            look = _look_patiently(pending, api, work.cancel, look, simulated=simulated, rule=rule)
+            _raise_failed(look, api, work.cancel, what)
             if not look.unready and pending is whole:
                 return Waited(simulated=look.simulated)
             # Those that were ready are looked at once more when all the others are.
             pending = tuple(look.unready) or whole
             if look.unready and (text := _summary(look.unready)) != told:
-                say(text)
+                work.say(text)
                 told = text
             if look.unready:
-                cancel.sleep(pause)
+                work.cancel.sleep(pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
     except DeadlineError as error:
-        raise _too_late(error, look, api, cancel, what) from error
+        raise _too_late(error, look, api, work.cancel, what) from error
 
 
 def _look_patiently(

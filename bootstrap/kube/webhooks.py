@@ -10,11 +10,11 @@ from bootstrap.errors import DeadlineError
 from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError, KubeApi
 from bootstrap.kube.batch_read import in_namespace
 from bootstrap.kube.discovery import UnknownKindError
-from bootstrap.model.event import Say
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.model.observed import Probe
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.wait import wait_until
+from bootstrap.system.work import Work
 
 _KINDS = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
 _PAUSE = 0.5
@@ -27,7 +27,7 @@ def webhook_configurations(manifests: Iterable[Manifest]) -> tuple[ObjectRef, ..
     return tuple(ref_of(manifest) for manifest in manifests if manifest.get("kind") in _KINDS)
 
 
-def wait_for_webhooks(configurations: Iterable[ObjectRef], api: KubeApi, cancel: CancelToken, say: Say) -> None:
+def wait_for_webhooks(configurations: Iterable[ObjectRef], api: KubeApi, work: Work) -> None:
     """Return when each webhook has its caBundle and a ready endpoint.
 
     Raises:
@@ -35,29 +35,27 @@ def wait_for_webhooks(configurations: Iterable[ObjectRef], api: KubeApi, cancel:
     """
     for ref in configurations:
         _wait(
-            partial(_lacking, ref, api, cancel),
-            cancel,
-            say,
+            partial(_lacking, ref, api, work.cancel),
+            work,
             waiting=f"waiting for {ref}",
             failed=partial(_uncalled, ref),
         )
 
 
-def wait_for_answers(probes: Iterable[Probe], api: KubeApi, cancel: CancelToken, say: Say) -> None:
+def wait_for_answers(probes: Iterable[Probe], api: KubeApi, work: Work) -> None:
     """Return when no dry run of these ends because its webhook cannot be called; a rejection is an answer.
 
     Raises:
         DeadlineError: one does not answer, in time; with what the API server says.
     """
     for one in probes:
-        silence = partial(_silence, one, api, cancel)
-        _wait(silence, cancel, say, waiting=f"waiting for webhook {one.webhook}", failed=partial(_unanswered, one))
+        silence = partial(_silence, one, api, work.cancel)
+        _wait(silence, work, waiting=f"waiting for webhook {one.webhook}", failed=partial(_unanswered, one))
 
 
 def _wait(
     lacking: Callable[[], str],
-    cancel: CancelToken,
-    say: Say,
+    work: Work,
     *,
     waiting: str,
     failed: Callable[[str, str], DeadlineError],
@@ -69,11 +67,11 @@ def _wait(
         nonlocal last
         before, last = last, lacking()
         if last and last != before:
-            say(f"{waiting}: {last}")
+            work.say(f"{waiting}: {last}")
         return None if last else True
 
     try:
-        wait_until(probe, cancel, interval=_PAUSE)
+        wait_until(probe, work.cancel, interval=_PAUSE)
     except DeadlineError as error:
         raise failed(last, error.what) from error
 

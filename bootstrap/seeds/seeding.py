@@ -20,9 +20,10 @@ from bootstrap.seeds.services.registry import all_services
 from bootstrap.seeds.target import Target
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import Processes, SystemProcesses
+from bootstrap.system.work import Work
 
 _DEFAULTS = Options()
-Follow: TypeAlias = Callable[[Sequence[str], CancelToken, Say], None]
+Follow: TypeAlias = Callable[[Sequence[str], Work], None]
 """(names of secrets, …): whoever copies them does it again."""
 
 
@@ -62,13 +63,13 @@ class Seeding:
         plan = self.plan(endpoint, cancel, thorough=False)
         return SeedsObserved(changes=plan.changes, detail=plan.summary(), secrets=_secrets(plan.resources))
 
-    def apply(self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say) -> SeedsObserved:
+    def apply(self, endpoint: EmulatorEndpoint, work: Work) -> SeedsObserved:
         """See `engine.ports.Seeds`.
 
         Raises:
             StepFailedError: some resources could not be made as declared.
         """
-        result = raise_failures(self.make_so(endpoint, cancel, say))
+        result = raise_failures(self.make_so(endpoint, work))
         return SeedsObserved(changes=result.changed, detail=result.summary(), secrets=_secrets(result.resources))
 
     def plan(
@@ -88,47 +89,40 @@ class Seeding:
                 notes=_remarks(survey, cases),
             )
 
-    def make_so(
-        self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say, options: Options = _DEFAULTS
-    ) -> SeedResult:
+    def make_so(self, endpoint: EmulatorEndpoint, work: Work, options: Options = _DEFAULTS) -> SeedResult:
         """Apply. Makes no write call where nothing differs."""
-        return self._write(endpoint, cancel, say, options, verb="apply")
+        return self._write(endpoint, work, options, verb="apply")
 
-    def refresh(
-        self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say, options: Options = _DEFAULTS
-    ) -> SeedResult:
+    def refresh(self, endpoint: EmulatorEndpoint, work: Work, options: Options = _DEFAULTS) -> SeedResult:
         """Apply, and return the data to what is declared."""
-        return self._write(endpoint, cancel, say, options, verb="refresh")
+        return self._write(endpoint, work, options, verb="refresh")
 
     def reset(
         self,
         endpoint: EmulatorEndpoint,
-        cancel: CancelToken,
-        say: Say,
+        work: Work,
         empty: Callable[[], None],
         options: Options = _DEFAULTS,
     ) -> SeedResult:
         """Empty the emulator with `empty`, then apply. Generated secrets stay."""
-        with _Opened(self, endpoint, cancel, options) as survey:
+        with _Opened(self, endpoint, work.cancel, options) as survey:
             # Whatever is wrong with the fixtures is told while there is still something in the emulator.
             survey.cases(thorough=False, writes=False)
         if not options.dry_run:
-            say("emptying the emulator")
+            work.say("emptying the emulator")
             empty()
-        return self._write(endpoint, cancel, say, options, verb="reset")
+        return self._write(endpoint, work, options, verb="reset")
 
-    def prune(
-        self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say, options: Options = _DEFAULTS
-    ) -> SeedResult:
+    def prune(self, endpoint: EmulatorEndpoint, work: Work, options: Options = _DEFAULTS) -> SeedResult:
         """Delete what carries our mark and is not declared."""
-        with _Opened(self, endpoint, cancel, options, declared=False) as survey:
+        with _Opened(self, endpoint, work.cancel, options, declared=False) as survey:
             orphans = survey.orphans()
             _named(survey, orphans)
             cases = [_only_orphans(case) for case in survey.cases(thorough=True, writes=False)]
             inside = [case for case in cases if case.differences]
             if not options.dry_run:
                 for one in _deletable(orphans, self.services):
-                    say(f"deleting {one.id}")
+                    work.say(f"deleting {one.id}")
                     self.services[one.id.service].delete(survey.target, one)
                     survey.marker.forget(one.id)
                 for case in inside:
@@ -136,11 +130,9 @@ class Seeding:
             told = (*map(_pruned, orphans), *(case.told(applies=True) for case in inside))
             return self._result("prune", survey, told, [], dry_run=options.dry_run)
 
-    def _write(
-        self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say, options: Options, *, verb: str
-    ) -> SeedResult:
+    def _write(self, endpoint: EmulatorEndpoint, work: Work, options: Options, *, verb: str) -> SeedResult:
         extras = verb == "refresh"
-        with _Opened(self, endpoint, cancel, options) as survey:
+        with _Opened(self, endpoint, work.cancel, options) as survey:
             if options.rotate:
                 survey.rotate()
             cases = survey.cases(thorough=extras, writes=not options.dry_run)
@@ -149,13 +141,13 @@ class Seeding:
             acting = [case for case in cases if _acts(case, extras=extras)]
             _refuse_replace(acting, options)
             scripts = [script.told(survey.marker) for script in _scripts(survey)]
-            failures = [] if options.dry_run else self._perform(survey, acting, say, extras=extras)
+            failures = [] if options.dry_run else self._perform(survey, acting, work.say, extras=extras)
             failed = {failure.id for failure in failures}
             told = [case.told(applies=case in acting and case.fixture.id not in failed) for case in cases]
             told.extend(replace(one, applies=one.applies and one.id not in failed) for one in scripts)
             notes = _remarks(survey, cases)
             if self.follow is not None and not options.dry_run:
-                self.follow(_secrets([one for one in told if one.applies]), cancel, say)
+                self.follow(_secrets([one for one in told if one.applies]), work)
             return self._result(verb, survey, tuple(told), failures, dry_run=options.dry_run, notes=notes)
 
     def _perform(self, survey: Survey, acting: Sequence[Case], say: Say, *, extras: bool) -> list[Failure]:

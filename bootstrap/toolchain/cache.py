@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bootstrap.model.event import Say
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import private_folder, write_whole
+from bootstrap.system.work import Work
 from bootstrap.toolchain.platforms import Platform
 from bootstrap.toolchain.source import Origin
 from bootstrap.toolchain.table import Program
@@ -46,7 +46,7 @@ class Store:
         return None
 
     @contextlib.contextmanager
-    def claim(self, name: str, cancel: CancelToken, say: Say) -> Iterator[None]:
+    def claim(self, name: str, work: Work) -> Iterator[None]:
         """Be the only run that gets this; waits for another one, naming it. The system frees it however we end.
 
         Raises:
@@ -55,7 +55,9 @@ class Store:
         file = private_folder(self.root / ".locks") / name
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            _wait_for(descriptor, cancel, lambda: say(f"waiting for {_holder(descriptor)}, which gets {name}"))
+            _wait_for(
+                descriptor, work.cancel, lambda: work.say(f"waiting for {_holder(descriptor)}, which gets {name}")
+            )
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             yield

@@ -15,6 +15,7 @@ from bootstrap.errors import RefusedError
 from bootstrap.model.event import Say
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import private_folder
+from bootstrap.system.work import Work
 from bootstrap.toolchain.source import CannotGiveError
 
 _CONNECT_SECONDS = 15.0
@@ -56,7 +57,7 @@ class Downloads:
             except (OSError, http.client.HTTPException) as error:
                 raise CannotGiveError(f"{self.address(url)} broke off: {error!r}") from error
 
-    def file(self, url: str, cancel: CancelToken, say: Say) -> Path:
+    def file(self, url: str, work: Work) -> Path:
         """The whole file, in the partial folder: move it away, or remove it when it is not what it should be.
 
         Raises:
@@ -65,12 +66,12 @@ class Downloads:
         address = self.address(url)
         target = private_folder(self.partial) / hashlib.sha256(address.encode()).hexdigest()[:24]
         for _ in range(_ATTEMPTS):
-            if self._transfer(address, target, cancel, say):
+            if self._transfer(address, target, work):
                 return target
         size = target.stat().st_size if target.exists() else 0
         raise CannotGiveError(f"{address} broke off {_ATTEMPTS} times, last after {size} bytes")
 
-    def _transfer(self, address: str, target: Path, cancel: CancelToken, say: Say) -> bool:
+    def _transfer(self, address: str, target: Path, work: Work) -> bool:
         """One attempt, from where the last one broke off; whether the file is whole now, as far as the server tells."""
         have = target.stat().st_size if target.exists() else 0
         with self._open(address, {"Range": f"bytes={have}-"} if have else {}) as response:
@@ -81,7 +82,7 @@ class Downloads:
             told = response.headers.get("Content-Length")
             expected = None if told is None else int(told) + (have if resumed else 0)
             with target.open("ab" if resumed else "wb") as stream:
-                _copy(response, stream, _Progress(address=address, expected=expected, say=say), cancel)
+                _copy(response, stream, _Progress(address=address, expected=expected, say=work.say), work.cancel)
         return expected is None or target.stat().st_size == expected
 
     def _open(self, address: str, headers: Mapping[str, str]) -> _Response:

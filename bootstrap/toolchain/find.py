@@ -11,6 +11,7 @@ from bootstrap.errors import RefusedError, UsageError
 from bootstrap.model.event import Say
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Processes
+from bootstrap.system.work import Work
 from bootstrap.toolchain.cache import Store
 from bootstrap.toolchain.download import Downloads
 from bootstrap.toolchain.go_build import GoBuilds
@@ -106,7 +107,7 @@ class Toolchain:
         found = self.find(name)
         if isinstance(found, Missing):
             # Not under our lock: the claim keeps others from the same program, and only from that.
-            self._sources.bring(PROGRAMS[name], self._cancel, self._say)
+            self._sources.bring(PROGRAMS[name], Work(self._cancel, self._say))
             found = self._verified(name)
         return found
 

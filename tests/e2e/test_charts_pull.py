@@ -20,6 +20,7 @@ from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, Re
 from bootstrap.model.stack import StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 from fakes.helms import programs_with
 
 pytestmark = pytest.mark.e2e
@@ -136,7 +137,7 @@ class Puller:
         release = Release(
             namespace="flux", name="app", release_name="app", target_namespace="app", chart=ref, **changes
         )
-        digest = charts.pull(release, token, lambda _text: None)
+        digest = charts.pull(release, Work(token, lambda _text: None))
         prepared = charts.prepare([release], token)["flux/app"]
         assert prepared.chart_digest == digest
         stored = self.folder / self.cache / "charts" / f"{digest.removeprefix('sha256:')}.tgz"

@@ -20,6 +20,7 @@ from bootstrap.seeds.results import SeedPlan, SeedResult
 from bootstrap.seeds.seeding import Seeding, raise_failures
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 
 AS_PROCESS = tuple(name for name, driver in known_drivers().items() if driver.process is not None)
 """The drivers that every suite takes by itself."""
@@ -40,9 +41,9 @@ def running(driver: Driver, folder: Path) -> Iterator[EmulatorEndpoint]:
     emulator = ProcessEmulator("test", spec, state, driver_of(spec), SystemProcesses(clock), clock)
     cancel = CancelToken(clock)
     try:
-        yield emulator.up(cancel, quiet)
+        yield emulator.up(Work(cancel, quiet))
     finally:
-        emulator.delete(cancel, quiet)
+        emulator.delete(Work(cancel, quiet))
 
 
 @dataclass
@@ -80,15 +81,15 @@ class Bench:
         """Declare and apply; every failure is raised."""
         if text is not None:
             self.write(text)
-        return raise_failures(self.seeding().make_so(self.endpoint, self.cancel, quiet))
+        return raise_failures(self.seeding().make_so(self.endpoint, Work(self.cancel, quiet)))
 
     def refresh(self) -> SeedResult:
         """Return the data to what is declared."""
-        return raise_failures(self.seeding().refresh(self.endpoint, self.cancel, quiet))
+        return raise_failures(self.seeding().refresh(self.endpoint, Work(self.cancel, quiet)))
 
     def prune(self) -> SeedResult:
         """Delete what is no longer declared."""
-        return raise_failures(self.seeding().prune(self.endpoint, self.cancel, quiet))
+        return raise_failures(self.seeding().prune(self.endpoint, Work(self.cancel, quiet)))
 
     def plan(self, options: Options = Options()) -> SeedPlan:  # noqa: B008  # frozen
         """What differs, thoroughly."""
@@ -102,7 +103,7 @@ class Bench:
 
     def settled(self) -> None:
         """Assert that a second apply and a plan find nothing to do, and write nothing."""
-        again = self.seeding().make_so(self.endpoint, self.cancel, quiet)
+        again = self.seeding().make_so(self.endpoint, Work(self.cancel, quiet))
         told = [(str(one.id), one.differences) for one in again.resources if one.differences]
         assert (told, again.calls.write, again.failures) == ([], 0, ()), told
         found = self.differing()

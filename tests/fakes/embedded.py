@@ -10,6 +10,7 @@ from bootstrap.model.stack import ClusterSpec, StatePaths
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 from fakes.programs import real_programs
 
 
@@ -34,10 +35,10 @@ class Embedded:
 
     def up(self) -> str:
         """Bring it up; its UID."""
-        return self.provider.up(self.token(), self.said.append).uid
+        return self.provider.up(Work(self.token(), self.said.append)).uid
 
     def delete(self) -> None:
-        self.provider.delete(self.token(), self.said.append)
+        self.provider.delete(Work(self.token(), self.said.append))
 
     def observe(self) -> tuple[TargetState, str]:
         observed = self.provider.observe(self.token())

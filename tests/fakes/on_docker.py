@@ -19,6 +19,7 @@ from bootstrap.state.journal import Journal
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.sockets import free_port
+from bootstrap.system.work import Work
 from fakes.programs import real_programs
 
 NODE_IMAGE = os.environ.get("BOOTSTRAP_TEST_NODE_IMAGE", "bootstrap-rig/node:v1.34.4")
@@ -107,4 +108,4 @@ def left_on_engine(docker: StackOnDocker) -> list[str]:
 
 
 if __name__ == "__main__":
-    kind_cluster(Path(sys.argv[1])).up(CancelToken(SystemClock()), lambda _text: None)
+    kind_cluster(Path(sys.argv[1])).up(Work(CancelToken(SystemClock()), lambda _text: None))

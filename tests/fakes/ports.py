@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.errors import BootstrapError, StepFailedError
-from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, ObjectRef, ref_of
 from bootstrap.model.lease import Lease
 from bootstrap.model.observed import (
@@ -24,6 +23,7 @@ from bootstrap.model.release import Kustomization, Release
 from bootstrap.model.status import Health
 from bootstrap.ports import Brought, Ports
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 KUBE = KubeContext(kubeconfig=Path("/kubeconfig"), uid="uid-1", simulated=True)
 ENDPOINT = EmulatorEndpoint(url="http://127.0.0.1:4566", region="us-east-1", driver="ministack")
@@ -91,15 +91,15 @@ class FakeCluster:
         running = self.world.cluster is TargetState.RUNNING
         return ClusterObserved(state=self.world.cluster, kube=KUBE if running else None)
 
-    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
-        cancel.check()
-        say("waiting for the API")
+    def up(self, work: Work) -> KubeContext:
+        work.cancel.check()
+        work.say("waiting for the API")
         self.world.write("cluster up")
         self.world.cluster = TargetState.RUNNING
         return KUBE
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
-        del cancel, say
+    def delete(self, work: Work) -> None:
+        del work
         self.world.write("cluster delete")
         self.world.cluster = TargetState.ABSENT
         self.world.releases.clear()
@@ -116,20 +116,20 @@ class FakeEmulator:
         running = self.world.emulator is TargetState.RUNNING
         return EmulatorObserved(state=self.world.emulator, endpoint=ENDPOINT if running else None)
 
-    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
-        cancel.check()
-        say("waiting for its health route")
+    def up(self, work: Work) -> EmulatorEndpoint:
+        work.cancel.check()
+        work.say("waiting for its health route")
         self.world.write("emulator up" if self.inside is None else f"emulator up in {self.inside.release.id}")
         self.world.emulator = TargetState.RUNNING
         return ENDPOINT
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
-        del cancel, say
+    def delete(self, work: Work) -> None:
+        del work
         self.world.write("emulator delete")
         self.world.emulator = TargetState.ABSENT
 
-    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
-        del cancel, say
+    def delete_keeping(self, work: Work) -> str:
+        del work
         self.world.write("emulator delete, data kept")
         self.world.emulator = TargetState.STOPPED
         return "its data in memory"
@@ -143,8 +143,8 @@ class FakeLeftovers:
         del cancel
         self.world.write(f"lease {None if lease is None else lease.expires.isoformat()}")
 
-    def remove(self, cancel: CancelToken, say: Say, *, keep_data: bool) -> Sequence[str]:
-        del cancel, say
+    def remove(self, work: Work, *, keep_data: bool) -> Sequence[str]:
+        del work
         self.world.write("leftovers, data kept" if keep_data else "leftovers")
         found = tuple(self.world.marks)
         self.world.marks.clear()
@@ -160,9 +160,8 @@ class FakeSeeds:
         assert endpoint == ENDPOINT
         return SeedsObserved(changes=self.world.seed_changes, detail=f"{self.world.seed_changes} to create")
 
-    def apply(self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say) -> SeedsObserved:
-        del say
-        found = self.observe(endpoint, cancel)
+    def apply(self, endpoint: EmulatorEndpoint, work: Work) -> SeedsObserved:
+        found = self.observe(endpoint, work.cancel)
         if found.changes:
             self.world.write("seed")
             self.world.seed_changes = 0
@@ -188,8 +187,8 @@ class FakeCharts:
         print_ = f"{release.id}.{sorted(release.values.items())}"
         return PreparedRelease(release=release, chart_digest="sha256:1", fingerprint=print_, manifests=())
 
-    def pull(self, release: Release, cancel: CancelToken, say: Say) -> str:
-        del cancel, say
+    def pull(self, release: Release, work: Work) -> str:
+        del work
         self.world.write(f"pull {release.id}")
         self.world.charts.add(release.id)
         return "sha256:1"
@@ -204,14 +203,14 @@ class FakeCharts:
         assert kube == KUBE
         return {one.id: self.world.held for one in releases}
 
-    def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> int:
-        del cancel, say
+    def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> int:
+        del work
         assert kube == KUBE
         self.world.write(f"crds {prepared.release.id}")
         return len(prepared.crds)
 
-    def install(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken, say: Say) -> str:
-        del cancel, say
+    def install(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> str:
+        del work
         assert kube == KUBE
         release = prepared.release
         self.world.write(f"install {release.id}")
@@ -226,8 +225,8 @@ class FakeCharts:
         )
         return "revision 1"
 
-    def uninstall(self, namespace: str, release_name: str, kube: KubeContext, cancel: CancelToken, say: Say) -> None:
-        del cancel, say
+    def uninstall(self, namespace: str, release_name: str, kube: KubeContext, work: Work) -> None:
+        del work
         assert kube == KUBE
         self.world.write(f"uninstall {namespace}/{release_name}")
         self.world.releases.pop(f"{namespace}/{release_name}", None)
@@ -248,10 +247,8 @@ class FakeObjects:
         unready = {ref: why for ref in objects if (why := self.world.unready.get(ref.name))}
         return ObjectsSeen(missing=frozenset(objects) & self.world.gone, unready=unready)
 
-    def apply(
-        self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, cancel: CancelToken, say: Say
-    ) -> str:
-        del cancel, say
+    def apply(self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, work: Work) -> str:
+        del work
         assert kube == KUBE
         self.world.write(f"apply {kustomization.id}")
         refs = tuple(ref_of(one) for one in kustomization.objects)
@@ -259,10 +256,8 @@ class FakeObjects:
         self.world.gone -= set(refs)
         return f"{len(refs)} objects"
 
-    def delete(
-        self, owner: str, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken, say: Say
-    ) -> None:
-        del cancel, say
+    def delete(self, owner: str, objects: Sequence[ObjectRef], kube: KubeContext, work: Work) -> None:
+        del work
         assert kube == KUBE
         self.world.write(f"delete {owner} {len(objects)}")
         self.world.inventory.pop(owner, None)
@@ -278,9 +273,9 @@ class FakeImages:
     there: set[str] = field(default_factory=set)
     """On every machine."""
 
-    def fetch(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
-        cancel.check()
-        say(f"pulling {len(images)}")
+    def fetch(self, images: Sequence[str], work: Work) -> Sequence[str]:
+        work.cancel.check()
+        work.say(f"pulling {len(images)}")
         self.world.write(f"fetch {' '.join(images)}")
         return [one for one in images if one in self.unknown]
 
@@ -289,8 +284,8 @@ class FakeImages:
         self.looks -= 1
         return self.looks < 0
 
-    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
-        cancel.check()
+    def ensure(self, images: Sequence[str], work: Work) -> Brought:
+        work.cancel.check()
         self.world.write(f"load {' '.join(images)} on a cluster that is {self.world.cluster}")
         left = tuple(one for one in images if one in self.unknown)
         loaded = tuple(one for one in images if one not in {*left, *self.there})

@@ -7,6 +7,7 @@ import click
 
 from bootstrap.cli.seeds import SeedOptions, chosen, export_options, opened_seeds, seed_options, shown_json
 from bootstrap.errors import ExitCode, UsageError
+from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
     from bootstrap.seeds.results import SeedResult
@@ -66,7 +67,7 @@ def apply(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool, d
     """  # noqa: D301 - as above
     options = chosen(seed, adopt=adopt, allow_replace=allow_replace, dry_run=dry_run)
     with opened_seeds(seed, writes=not dry_run) as opened:
-        result = opened.seeding.make_so(opened.endpoint, opened.cancel, lambda _text: None, options)
+        result = opened.seeding.make_so(opened.endpoint, Work(opened.cancel, lambda _text: None), options)
     return _told(result, output)
 
 
@@ -86,7 +87,7 @@ def refresh(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool,
     """  # noqa: D301 - as above
     options = chosen(seed, adopt=adopt, allow_replace=allow_replace, dry_run=dry_run, rotate=rotate)
     with opened_seeds(seed, writes=not dry_run) as opened:
-        result = opened.seeding.refresh(opened.endpoint, opened.cancel, lambda _text: None, options)
+        result = opened.seeding.refresh(opened.endpoint, Work(opened.cancel, lambda _text: None), options)
     return _told(result, output)
 
 
@@ -108,7 +109,7 @@ def reset(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
         def emptied() -> None:
             empty(opened.endpoint, opened.cancel)
 
-        result = opened.seeding.reset(opened.endpoint, opened.cancel, lambda _text: None, emptied, options)
+        result = opened.seeding.reset(opened.endpoint, Work(opened.cancel, lambda _text: None), emptied, options)
     return _told(result, output)
 
 
@@ -124,7 +125,7 @@ def prune(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
     """  # noqa: D301 - as above
     options = chosen(seed, dry_run=dry_run)
     with opened_seeds(seed, writes=not dry_run) as opened:
-        result = opened.seeding.prune(opened.endpoint, opened.cancel, lambda _text: None, options)
+        result = opened.seeding.prune(opened.endpoint, Work(opened.cancel, lambda _text: None), options)
     return _told(result, output)
 
 

@@ -21,7 +21,6 @@ from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError, KubeApi
 from bootstrap.kube.identity import Clusters, cluster_uid
 from bootstrap.kube.readiness import serves
 from bootstrap.kube.waiting import wait_ready
-from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.stack import HostPorts, StatePaths
@@ -29,6 +28,7 @@ from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import private_folder, write_whole
 from bootstrap.system.processes import Processes
 from bootstrap.system.wait import wait_until
+from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -81,36 +81,36 @@ class MachineCluster:
                 return _broken(f"{_shortly(forgetful)} lost {self._tool.host}")
         return self._examined(machines, cancel)
 
-    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
+    def up(self, work: Work) -> KubeContext:
         """See `ClusterProvider.up`."""
-        cancel.check()
+        work.cancel.check()
         if self._adopt:
-            self._take_over(cancel, say)
-        seen = self.observe(cancel)
+            self._take_over(work)
+        seen = self.observe(work.cancel)
         match seen.state:
             case TargetState.FOREIGN:
                 raise RefusedError(
                     f"there is a {self._tool.program} cluster of this name: {seen.detail}", fix=self._removal()
                 )
             case TargetState.ABSENT:
-                self._create(cancel, say)
+                self._create(work)
             case TargetState.OUTDATED:
-                self._create_anew(seen.detail, cancel, say)
+                self._create_anew(seen.detail, work)
             case _ if self._record() is None:
-                self._create_anew(seen.detail, cancel, say)
+                self._create_anew(seen.detail, work)
             case _:
-                self._start(cancel, say)
-                self._restore_host(cancel, say)
-        return self._proven(cancel, say)
+                self._start(work)
+                self._restore_host(work)
+        return self._proven(work)
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`; what of a half-made cluster is there is found by its labels and our network."""
         with self._docker.open() as client:
             machines = self._machines(client)
             if machines and (foreign := self._foreign(client, machines)):
                 raise RefusedError(f"the cluster {self._tool.cluster} is not ours: {foreign}", fix=self._removal())
-            self._remove_machines(client, cancel, say)
-            self._docker.remove_network(client, cancel)
+            self._remove_machines(client, work)
+            self._docker.remove_network(client, work.cancel)
         if self._state.cluster.exists():
             shutil.rmtree(self._state.cluster)
         self._state.kubeconfig.unlink(missing_ok=True)
@@ -138,18 +138,18 @@ class MachineCluster:
         # With --adopt, `up` is to be planned: it takes them over before anything else.
         return _broken(f"to be taken over: {why}") if self._adopt else _foreign(why)
 
-    def _take_over(self, cancel: CancelToken, say: Say) -> None:
+    def _take_over(self, work: Work) -> None:
         with self._docker.open() as client:
             self._docker.adopt_network(client)
             machines = self._machines(client)
             if not machines or not self._foreign(client, machines):
                 return
-            say(f"taking over {len(machines)} machines")
+            work.say(f"taking over {len(machines)} machines")
             network = self._docker.ensure_network(client)
             for machine in machines:
                 if not self._docker.is_on_network(machine):
                     network.connect(machine)
-        self._note("", cancel)
+        self._note("", work.cancel)
 
     def _standing(self, machines: "Sequence[Container]") -> ClusterObserved | None:
         """How it stands without asking its API server; None: as it should."""
@@ -191,26 +191,26 @@ class MachineCluster:
     def _stale(self, api: KubeApi, machines: "Sequence[Container]", cancel: CancelToken) -> Sequence[str]:
         return stale(_items(api, "/api/v1/pods", cancel), _started(machines))
 
-    def _create(self, cancel: CancelToken, say: Say) -> None:
+    def _create(self, work: Work) -> None:
         self._tool.configuration()
-        refuse_taken((self._ports.http, self._ports.https), self._processes, cancel)
+        refuse_taken((self._ports.http, self._ports.https), self._processes, work.cancel)
         with self._docker.open() as client:
             self._docker.ensure_network(client)
             for image in self._tool.images:
                 # The tools would pull without a word for minutes, and fail without a way out.
-                pull(client, image, say, cancel.check, another="--set cluster.image=…")
+                pull(client, image, work.say, work.cancel.check, another="--set cluster.image=…")
         private_folder(self._state.cluster)
-        say("creating its machines")
-        self._tool.create(self._state.cluster, cancel)
-        self._note("", cancel)
+        work.say("creating its machines")
+        self._tool.create(self._state.cluster, work.cancel)
+        self._note("", work.cancel)
 
-    def _create_anew(self, why: str, cancel: CancelToken, say: Say) -> None:
-        say(f"making it anew: {why}")
+    def _create_anew(self, why: str, work: Work) -> None:
+        work.say(f"making it anew: {why}")
         with self._docker.open() as client:
-            self._remove_machines(client, cancel, say)
-        self._create(cancel, say)
+            self._remove_machines(client, work)
+        self._create(work)
 
-    def _start(self, cancel: CancelToken, say: Say) -> None:
+    def _start(self, work: Work) -> None:
         with self._docker.open() as client:
             machines = self._machines(client)
             for machine in machines:
@@ -218,13 +218,13 @@ class MachineCluster:
                     machine.unpause()
             stopped = [one for one in machines if one.status not in {"running", "paused"}]
             if len(stopped) == len(machines):
-                refuse_taken((self._ports.http, self._ports.https), self._processes, cancel)
+                refuse_taken((self._ports.http, self._ports.https), self._processes, work.cancel)
             if stopped:
-                say(f"starting {_shortly([str(one.name) for one in stopped])}")
-            if not stopped or self._tool.start(cancel):
+                work.say(f"starting {_shortly([str(one.name) for one in stopped])}")
+            if not stopped or self._tool.start(work.cancel):
                 return
             for machine in stopped:
-                cancel.check()
+                work.cancel.check()
                 machine.start()
 
     def _forgetful(self, client: "DockerClient", cancel: CancelToken) -> Sequence[str]:
@@ -234,12 +234,12 @@ class MachineCluster:
         nodes = nodes_of(self._tool, client)
         return [str(one.name) for one in nodes if not host_record(one, self._tool.host, cancel)]
 
-    def _restore_host(self, cancel: CancelToken, say: Say) -> None:
+    def _restore_host(self, work: Work) -> None:
         with self._docker.open() as client:
-            for name in self._forgetful(client, cancel):
-                say(f"telling {name} of {self._tool.host} again")
+            for name in self._forgetful(client, work.cancel):
+                work.say(f"telling {name} of {self._tool.host} again")
                 address = (self._record() or {})["host"]
-                add_host_record(client.containers.get(name), address, self._tool.host, cancel)
+                add_host_record(client.containers.get(name), address, self._tool.host, work.cancel)
 
     def _host(self, cancel: CancelToken) -> str:
         """The record that the program wrote when it made the cluster; empty: it wrote none."""
@@ -249,29 +249,29 @@ class MachineCluster:
             found = (host_record(one, self._tool.host, cancel) for one in nodes_of(self._tool, client))
             return next((one for one in found if one), "")
 
-    def _proven(self, cancel: CancelToken, say: Say) -> KubeContext:
+    def _proven(self, work: Work) -> KubeContext:
         """Wait until the cluster is whole, then take down, or compare, who it is."""
-        self._write_kubeconfig(cancel)
+        self._write_kubeconfig(work.cancel)
         record = self._record() or {}
         kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=str(record.get("uid", "")), simulated=False)
-        api = self._clusters.api(kube, cancel)
+        api = self._clusters.api(kube, work.cancel)
 
         def answer() -> str | None:
             try:
-                return cluster_uid(api, cancel) or None
+                return cluster_uid(api, work.cancel) or None
             except (ApiUnreachableError, ApiRefusedError):
                 # One that has just begun knows nobody's rights yet.
                 return None
 
-        say("waiting for its API server")
-        uid = wait_until(answer, cancel)
+        work.say("waiting for its API server")
+        uid = wait_until(answer, work.cancel)
         if kube.uid not in {"", uid}:
             raise RefusedError(f"another cluster answers: its kube-system has uid {uid}, not {kube.uid}")
-        self._note(uid, cancel)
-        self._wait_heard(api, cancel, say)
-        self._wait_settled(api, cancel, say)
+        self._note(uid, work.cancel)
+        self._wait_heard(api, work)
+        self._wait_settled(api, work)
         # One replica answers for the name service: the second often comes 10 s later.
-        wait_ready(self._parts(api, cancel), api, cancel, say, what="the cluster", simulated=False, rule=serves)
+        wait_ready(self._parts(api, work.cancel), api, work, what="the cluster", simulated=False, rule=serves)
         return KubeContext(kubeconfig=self._state.kubeconfig, uid=uid, simulated=False)
 
     def _parts(self, api: KubeApi, cancel: CancelToken) -> Sequence[ObjectRef]:
@@ -284,36 +284,36 @@ class MachineCluster:
             ),
         )
 
-    def _wait_heard(self, api: KubeApi, cancel: CancelToken, say: Say) -> None:
+    def _wait_heard(self, api: KubeApi, work: Work) -> None:
         """Until every machine has told of itself since it was started; one that stays silent is started again."""
-        until = cancel.clock.monotonic() + _SILENT_SECONDS
+        until = work.cancel.clock.monotonic() + _SILENT_SECONDS
         told: Mapping[str, str] = {}
-        while quiet := self._look_for_silent(api, cancel):
+        while quiet := self._look_for_silent(api, work.cancel):
             if quiet != told:
-                say("; ".join(f"{machine} {why}" for machine, why in quiet.items()))
+                work.say("; ".join(f"{machine} {why}" for machine, why in quiet.items()))
                 told = quiet
-            if any("for" in why for why in quiet.values()) or cancel.clock.monotonic() > until:
-                self._restart(quiet, cancel, say)
-                until = cancel.clock.monotonic() + _SILENT_SECONDS
-            cancel.sleep(0.5)
+            if any("for" in why for why in quiet.values()) or work.cancel.clock.monotonic() > until:
+                self._restart(quiet, work)
+                until = work.cancel.clock.monotonic() + _SILENT_SECONDS
+            work.cancel.sleep(0.5)
 
-    def _wait_settled(self, api: KubeApi, cancel: CancelToken, say: Say) -> None:
+    def _wait_settled(self, api: KubeApi, work: Work) -> None:
         """Until no pod is told as it was before the machines were started again, and those that ran run and are Ready.
 
         One that does not become Ready in time is for its release to tell of.
         """
         with self._docker.open() as client:
             machines = self._machines(client)
-        until, told = cancel.clock.monotonic() + _SETTLE_SECONDS, ""
+        until, told = work.cancel.clock.monotonic() + _SETTLE_SECONDS, ""
         while True:
-            old = self._stale(api, machines, cancel)
-            unready = [*old, *(name for name in _unready(_items(api, "/api/v1/pods", cancel)) if name not in old)]
-            if not unready or (not old and cancel.clock.monotonic() > until):
+            old = self._stale(api, machines, work.cancel)
+            unready = [*old, *(name for name in _unready(_items(api, "/api/v1/pods", work.cancel)) if name not in old)]
+            if not unready or (not old and work.cancel.clock.monotonic() > until):
                 return
             if (text := f"waiting for {_shortly(unready)}") != told:
-                say(text)
+                work.say(text)
                 told = text
-            cancel.sleep(0.5)
+            work.cancel.sleep(0.5)
 
     def _look_for_silent(self, api: KubeApi, cancel: CancelToken) -> Mapping[str, str]:
         with self._docker.open() as client:
@@ -323,12 +323,12 @@ class MachineCluster:
         except (ApiUnreachableError, ApiRefusedError) as error:
             return {"its API server": error.what}
 
-    def _restart(self, quiet: Mapping[str, str], cancel: CancelToken, say: Say) -> None:
+    def _restart(self, quiet: Mapping[str, str], work: Work) -> None:
         with self._docker.open() as client:
             for machine in self._machines(client):
-                cancel.check()
+                work.cancel.check()
                 if machine.name in quiet:
-                    say(f"restarting {machine.name}")
+                    work.say(f"restarting {machine.name}")
                     machine.restart()
 
     def _write_kubeconfig(self, cancel: CancelToken) -> None:
@@ -337,20 +337,20 @@ class MachineCluster:
         if not self._state.kubeconfig.exists() or self._state.kubeconfig.read_bytes() != told:
             write_whole(self._state.kubeconfig, told)
 
-    def _remove_machines(self, client: "DockerClient", cancel: CancelToken, say: Say) -> None:
+    def _remove_machines(self, client: "DockerClient", work: Work) -> None:
         half_made = self._record() is None and self._state.cluster.exists()
         # First: what is left when we are killed here must not be taken for a cluster with all its machines.
         self._record_file().unlink(missing_ok=True)
         looks = _LOOKS if half_made else 0
         while (machines := self._machines(client)) or looks:
             for machine in machines:
-                say(f"removing {machine.name}")
-                remove_patiently(partial(machine.remove, v=True, force=True), cancel)
+                work.say(f"removing {machine.name}")
+                remove_patiently(partial(machine.remove, v=True, force=True), work.cancel)
             if not machines:
                 looks -= 1
-            cancel.sleep(_LOOK_AGAIN_SECONDS if half_made else 0.0)
+            work.cancel.sleep(_LOOK_AGAIN_SECONDS if half_made else 0.0)
         for volume in client.volumes.list(filters={"label": self._tool.label}):
-            remove_patiently(partial(volume.remove, force=True), cancel)
+            remove_patiently(partial(volume.remove, force=True), work.cancel)
 
     def _wanted(self) -> str:
         """Changes when the machines have to be made anew."""

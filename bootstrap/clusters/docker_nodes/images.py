@@ -12,9 +12,9 @@ from bootstrap.docker.exec import execute
 from bootstrap.docker.images import pull
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import RefusedError, StepFailedError
-from bootstrap.model.event import Say
 from bootstrap.ports import Brought
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
@@ -35,12 +35,12 @@ class MachineImages:
         self._seen: set[tuple[str, str]] = set()
         """Image and container: a machine that is made anew is another container."""
 
-    def fetch(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Sequence[str]:
+    def fetch(self, images: Sequence[str], work: Work) -> Sequence[str]:
         """See `Images.fetch`."""
 
         def fetched(image: str) -> bool:
-            with self._alone(image, cancel), self._docker.open() as client:
-                return _is_here(client, image, say, cancel)
+            with self._alone(image, work.cancel), self._docker.open() as client:
+                return _is_here(client, image, work)
 
         with ThreadPoolExecutor(max_workers=_PULLS_AT_ONCE, thread_name_prefix="images") as pool:
             here = tuple(pool.map(fetched, images))
@@ -55,23 +55,23 @@ class MachineImages:
                 return False
             return all(execute(one, ("ctr", "version"), cancel)[0] == 0 for one in nodes)
 
-    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
+    def ensure(self, images: Sequence[str], work: Work) -> Brought:
         """See `Images.ensure`; what was brought is verified on the machines."""
-        became = {image: self._bring(image, cancel, say) for image in images}
+        became = {image: self._bring(image, work) for image in images}
         loaded = tuple(image for image, there in became.items() if there)
         return Brought(loaded=loaded, left=tuple(image for image, there in became.items() if there is False))
 
-    def _bring(self, image: str, cancel: CancelToken, say: Say) -> bool | None:
+    def _bring(self, image: str, work: Work) -> bool | None:
         """Whether it could be brought; None: it was there."""
-        with self._alone(image, cancel):
-            if not self._lacking(image, cancel):
+        with self._alone(image, work.cancel):
+            if not self._lacking(image, work.cancel):
                 return None
             with self._docker.open() as client:
-                if _is_pinned(image) or not _is_here(client, image, say, cancel):
+                if _is_pinned(image) or not _is_here(client, image, work):
                     return False
-            say(f"loading {image}")
-            self._tool.load([image], cancel)
-            if lacking := self._lacking(image, cancel):
+            work.say(f"loading {image}")
+            self._tool.load([image], work.cancel)
+            if lacking := self._lacking(image, work.cancel):
                 raise StepFailedError(
                     f"{self._tool.program} loaded {image}, but it is not on {', '.join(lacking)}",
                     fix="let the cluster pull it itself: --no-preload",
@@ -112,12 +112,12 @@ def _is_pinned(image: str) -> bool:
     return "@" in image
 
 
-def _is_here(client: "DockerClient", image: str, say: Say, cancel: CancelToken) -> bool:
+def _is_here(client: "DockerClient", image: str, work: Work) -> bool:
     if _is_pinned(image):
         return False
     try:
-        pull(client, image, say, cancel.check)
+        pull(client, image, work.say, work.cancel.check)
     except RefusedError:
-        cancel.check()
+        work.cancel.check()
         return False
     return True

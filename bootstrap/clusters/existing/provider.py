@@ -8,13 +8,13 @@ from bootstrap.clusters.existing.kubeconfig import only_context, user_files
 from bootstrap.errors import BootstrapError, RefusedError
 from bootstrap.kube.api import ApiUnreachableError
 from bootstrap.kube.identity import Clusters, cluster_uid
-from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.stack import ClusterSpec, StatePaths
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import write_whole
 from bootstrap.system.processes import Processes
+from bootstrap.system.work import Work
 
 _LOOK_SECONDS = 15.0
 
@@ -47,15 +47,15 @@ class ExistingProvider:
             return ClusterObserved(state=TargetState.FOREIGN, detail=detail)
         return ClusterObserved(state=TargetState.RUNNING, kube=kube)
 
-    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
+    def up(self, work: Work) -> KubeContext:
         """See `ClusterProvider.up`: takes a copy of the one context, and proves whom it leads to."""
-        cancel.check()
-        say(f"asking {self._spec.context} who it is")
+        work.cancel.check()
+        work.say(f"asking {self._spec.context} who it is")
         content = json.dumps(only_context(user_files(self._environment), str(self._spec.context))).encode()
         asked = self._state.cluster / "asked"
         write_whole(asked, content)
         try:
-            found = self._uid(KubeContext(kubeconfig=asked, uid="", simulated=False), cancel)
+            found = self._uid(KubeContext(kubeconfig=asked, uid="", simulated=False), work.cancel)
         except RefusedError as error:
             # It speaks of our copy, which is gone in a moment.
             why = error.what.removeprefix(f"{asked}: ")
@@ -68,10 +68,10 @@ class ExistingProvider:
         write_whole(self._state.kubeconfig, content)
         return KubeContext(kubeconfig=self._state.kubeconfig, uid=found, simulated=False)
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`: the cluster stays as it is, only the copy goes."""
-        cancel.check()
-        say("leaving the cluster to its owner")
+        work.cancel.check()
+        work.say("leaving the cluster to its owner")
         self._state.kubeconfig.unlink(missing_ok=True)
         with contextlib.suppress(FileNotFoundError):
             self._state.cluster.rmdir()

@@ -18,7 +18,6 @@ from bootstrap.clusters.kwok.layout import Layout, Record, read_record, write_re
 from bootstrap.clusters.kwok.observe import broken, examine, is_version
 from bootstrap.clusters.kwok.pki import ADMIN, CLIENTS, kubeconfig, make_pki
 from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
-from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.stack import ClusterSpec, StatePaths
@@ -29,6 +28,7 @@ from bootstrap.system.files import private_folder, write_whole
 from bootstrap.system.processes import Processes
 from bootstrap.system.sockets import first_free, holder_of, is_free
 from bootstrap.system.wait import wait_until
+from bootstrap.system.work import Work
 
 _START_SECONDS = 120.0
 _ANSWER_SECONDS = 30.0
@@ -82,33 +82,33 @@ class KwokProvider:
             return broken(f"{dead} is not running" + (f"; its log ends with: {words[-1]}" if words else ""))
         return examine(self._layout, record, self._spec, cancel)
 
-    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
+    def up(self, work: Work) -> KubeContext:
         """See `ClusterProvider.up`."""
         programs, version = self._find_programs()
         with self._changing():
-            record = self._prepare(version, cancel, say)
+            record = self._prepare(version, work)
             adopted = bool(self._children.running())
             try:
-                return self._converge(record, programs, _limit(adopted=adopted), cancel, say)
+                return self._converge(record, programs, _limit(adopted=adopted), work)
             except (DeadlineError, StepFailedError) as error:
                 # What an earlier run left may hang, or be about to end; of what is started here that is the end.
-                cancel.check()
+                work.cancel.check()
                 if not adopted:
                     raise
-                say(f"{error.what}: restarting all of it")
-            self._children.stop(cancel)
-            return self._converge(record, programs, _limit(adopted=False), cancel, say)
+                work.say(f"{error.what}: restarting all of it")
+            self._children.stop(work.cancel)
+            return self._converge(record, programs, _limit(adopted=False), work)
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`."""
         if not self._layout.folder.exists():
-            self._children.stop(cancel, polite=signal.SIGKILL)
+            self._children.stop(work.cancel, polite=signal.SIGKILL)
             self._remove_files()
             return
         with self._changing():
-            say("stopping its processes")
+            work.say("stopping its processes")
             # Its data is thrown away: there is nothing to finish politely.
-            self._children.stop(cancel, polite=signal.SIGKILL)
+            self._children.stop(work.cancel, polite=signal.SIGKILL)
             self._remove_files()
 
     def check(self) -> None:
@@ -153,18 +153,18 @@ class KwokProvider:
                 fix=f"make room on the disk of {folder}, and let its owner write there",
             ) from error
 
-    def _prepare(self, version: str, cancel: CancelToken, say: Say) -> Record:
+    def _prepare(self, version: str, work: Work) -> Record:
         record = read_record(self._layout)
         if record is not None and _minor(record.kubernetes) != _minor(version):
-            say(f"making it anew: Kubernetes {record.kubernetes} becomes {version}")
+            work.say(f"making it anew: Kubernetes {record.kubernetes} becomes {version}")
             record = None
         if record is None:
-            self._children.stop(cancel, polite=signal.SIGKILL)
+            self._children.stop(work.cancel, polite=signal.SIGKILL)
             self._empty_folder()
             record = Record(port=_choose_port(self._layout.folder), kubernetes=version)
         elif record.kubernetes != version:
-            say(f"Kubernetes {record.kubernetes} becomes {version}")
-            self._children.stop(cancel)
+            work.say(f"Kubernetes {record.kubernetes} becomes {version}")
+            self._children.stop(work.cancel)
             record = replace(record, kubernetes=version)
         self._write_settings(record)
         write_record(self._layout, record)
@@ -180,19 +180,17 @@ class KwokProvider:
             if client != ADMIN:
                 write_whole(layout.kubeconfig(client), kubeconfig(layout.pki, client, record.port, self._context))
 
-    def _converge(
-        self, record: Record, programs: Mapping[Component, Path], seconds: float, cancel: CancelToken, say: Say
-    ) -> KubeContext:
+    def _converge(self, record: Record, programs: Mapping[Component, Path], seconds: float, work: Work) -> KubeContext:
         if Component.API_SERVER not in self._children.running():
-            _refuse_taken(record.port, self._processes, cancel)
+            _refuse_taken(record.port, self._processes, work.cancel)
         first = {component: programs[component] for component in FIRST}
-        api = Api(record.port, self._layout.pki, cancel)
-        say("starting etcd and the API server")
+        api = Api(record.port, self._layout.pki, work.cancel)
+        work.say("starting etcd and the API server")
         self._children.ensure(first, record.port)
-        self._wait(api.ready, cancel.within(seconds, "the start of the cluster's API server"))
-        say("setting up machines and volumes")
+        self._wait(api.ready, work.cancel.within(seconds, "the start of the cluster's API server"))
+        work.say("setting up machines and volumes")
         self._children.ensure(programs, record.port)
-        self._wait(lambda: self._furnish(api, record), cancel.within(seconds, "the set-up of the cluster"))
+        self._wait(lambda: self._furnish(api, record), work.cancel.within(seconds, "the set-up of the cluster"))
         return self._prove(api, record)
 
     def _furnish(self, api: Api, record: Record) -> str:

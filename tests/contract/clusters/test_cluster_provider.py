@@ -13,6 +13,7 @@ from bootstrap.errors import CancelledError
 from bootstrap.model.observed import TargetState
 from bootstrap.ports import ClusterProvider
 from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.work import Work
 from fakes.embedded import Embedded
 from fakes.on_docker import k3d_cluster, kind_cluster
 from fakes.ports import FakeCluster, World
@@ -30,7 +31,7 @@ MARKS = {"kwok": pytest.mark.e2e, "kind": pytest.mark.docker, "k3d": pytest.mark
 def provider(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ClusterProvider]:
     made = PROVIDERS[request.param](tmp_path)
     yield made
-    made.delete(token(), ignore)
+    made.delete(Work(token(), ignore))
 
 
 def token() -> CancelToken:
@@ -45,26 +46,26 @@ def test_its_life(provider: ClusterProvider) -> None:
     said: list[str] = []
     assert provider.observe(token()).state is TargetState.ABSENT
 
-    kube = provider.up(token(), said.append)
+    kube = provider.up(Work(token(), said.append))
     assert said
     assert kube.uid
 
     found = provider.observe(token())
     assert (found.state, found.kube) == (TargetState.RUNNING, kube)
-    assert provider.up(token(), ignore) == kube
+    assert provider.up(Work(token(), ignore)) == kube
 
-    provider.delete(token(), ignore)
+    provider.delete(Work(token(), ignore))
     gone = provider.observe(token())
     assert (gone.state, gone.kube) == (TargetState.ABSENT, None)
-    provider.delete(token(), ignore)
+    provider.delete(Work(token(), ignore))
 
 
 def test_a_cancelled_up_leaves_what_can_be_deleted(provider: ClusterProvider) -> None:
     cancelled = token()
     cancelled.cancel("stop")
     with pytest.raises(CancelledError, match="stop"):
-        provider.up(cancelled, ignore)
-    provider.delete(token(), ignore)
+        provider.up(Work(cancelled, ignore))
+    provider.delete(Work(token(), ignore))
     assert provider.observe(token()).state is TargetState.ABSENT
 
 
@@ -73,6 +74,6 @@ def test_one_cancelled_halfway_too(tmp_path: Path) -> None:
     provider = Embedded(tmp_path).provider
     cancelled = token()
     with pytest.raises(CancelledError, match="stop"):
-        provider.up(cancelled, lambda _text: cancelled.cancel("stop"))
-    provider.delete(token(), ignore)
+        provider.up(Work(cancelled, lambda _text: cancelled.cancel("stop")))
+    provider.delete(Work(token(), ignore))
     assert provider.observe(token()).state is TargetState.ABSENT

@@ -12,6 +12,7 @@ from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import ClusterSpec, Provider, StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 from fakes.embedded import Embedded
 
 pytestmark = pytest.mark.e2e
@@ -51,15 +52,15 @@ def test_its_life(theirs: Embedded, tmp_path: Path) -> None:
     one = provider(theirs, tmp_path, uid_of(theirs))
     said: list[str] = []
     assert one.observe(token()).state is TargetState.ABSENT
-    kube = one.up(token(), said.append)
+    kube = one.up(Work(token(), said.append))
     assert said
     assert (kube.uid, kube.simulated) == (uid_of(theirs), False)
     assert kube.kubeconfig.stat().st_mode & 0o777 == 0o600
     assert one.observe(token()).kube == kube
-    assert one.up(token(), ignore) == kube
+    assert one.up(Work(token(), ignore)) == kube
 
-    one.delete(token(), ignore)
-    one.delete(token(), ignore)
+    one.delete(Work(token(), ignore))
+    one.delete(Work(token(), ignore))
     assert one.observe(token()).state is TargetState.ABSENT
     assert list(tmp_path.iterdir()) == []
     assert theirs.observe()[0] is TargetState.RUNNING
@@ -68,26 +69,26 @@ def test_its_life(theirs: Embedded, tmp_path: Path) -> None:
 
 def test_without_a_uid_the_refusal_tells_the_one_to_paste(theirs: Embedded, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="does not say which cluster") as refused:
-        provider(theirs, tmp_path, None).up(token(), ignore)
+        provider(theirs, tmp_path, None).up(Work(token(), ignore))
     assert f"uid: {uid_of(theirs)}" in str(refused.value.fix)
     assert not (tmp_path / "kubeconfig").exists()
 
 
 def test_another_cluster_is_refused_and_nothing_is_kept(theirs: Embedded, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match=f"its kube-system has uid {uid_of(theirs)}, not another"):
-        provider(theirs, tmp_path, "another").up(token(), ignore)
+        provider(theirs, tmp_path, "another").up(Work(token(), ignore))
     assert not (tmp_path / "kubeconfig").exists()
 
 
 def test_a_cluster_that_became_another_is_told(theirs: Embedded, tmp_path: Path) -> None:
-    provider(theirs, tmp_path, uid_of(theirs)).up(token(), ignore)
+    provider(theirs, tmp_path, uid_of(theirs)).up(Work(token(), ignore))
     found = provider(theirs, tmp_path, "another").observe(token())
     assert (found.state, found.kube) == (TargetState.FOREIGN, None)
 
 
 def test_one_that_does_not_answer(theirs: Embedded, tmp_path: Path) -> None:
     one = provider(theirs, tmp_path, uid_of(theirs))
-    kube = one.up(token(), ignore)
+    kube = one.up(Work(token(), ignore))
     kube.kubeconfig.write_text(
         kube.kubeconfig.read_text().replace('"server": "https://', '"server": "https://127.0.0.1:1/')
     )

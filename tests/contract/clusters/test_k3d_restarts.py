@@ -10,6 +10,7 @@ from bootstrap.clusters.docker_nodes.containers import host_record
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.model.observed import TargetState
 from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.work import Work
 from fakes.on_docker import K3S_IMAGE, docker_of, k3d_cluster, left_on_engine, skip_without
 
 pytestmark = pytest.mark.docker
@@ -21,7 +22,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     skip_without(K3S_IMAGE)
     made = tmp_path / f"test-{uuid.uuid4().hex[:8]}"
     yield made
-    k3d_cluster(made).delete(token(), ignore)
+    k3d_cluster(made).delete(Work(token(), ignore))
     assert left_on_engine(docker_of(made)) == []
 
 
@@ -40,7 +41,7 @@ def record(docker: StackOnDocker) -> str:
 
 
 def test_a_restarted_node_knows_its_host_again(folder: Path) -> None:
-    kube = k3d_cluster(folder).up(token(), ignore)
+    kube = k3d_cluster(folder).up(Work(token(), ignore))
     docker = docker_of(folder)
     before = record(docker)
     assert before
@@ -51,12 +52,12 @@ def test_a_restarted_node_knows_its_host_again(folder: Path) -> None:
     found = k3d_cluster(folder).observe(token())
     assert (found.state, found.detail.endswith(f"lost {HOST}")) == (TargetState.BROKEN, True)
     told: list[str] = []
-    assert k3d_cluster(folder).up(token(120), told.append) == kube
+    assert k3d_cluster(folder).up(Work(token(120), told.append)) == kube
     assert record(docker) == before
     assert [text for text in told if text.endswith(f"of {HOST} again")]
 
     docker.stop_all(token(), ignore)
     assert k3d_cluster(folder).observe(token()).state is TargetState.STOPPED
-    assert k3d_cluster(folder).up(token(120), ignore) == kube
+    assert k3d_cluster(folder).up(Work(token(120), ignore)) == kube
     assert record(docker) == before
     assert k3d_cluster(folder).observe(token()).state is TargetState.RUNNING

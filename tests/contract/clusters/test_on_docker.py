@@ -17,6 +17,7 @@ from bootstrap.errors import RefusedError
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import HostPorts
 from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.work import Work
 from fakes.on_docker import (
     NODE_IMAGE,
     docker_of,
@@ -35,7 +36,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     made = tmp_path / f"test-{uuid.uuid4().hex[:8]}"
     skip_without(NODE_IMAGE)
     yield made
-    kind_cluster(made).delete(token(), ignore)
+    kind_cluster(made).delete(Work(token(), ignore))
     assert left_on_engine(docker_of(made)) == []
 
 
@@ -83,24 +84,24 @@ def addresses(docker: StackOnDocker) -> dict[str, str]:
 
 
 def test_restarts_are_survived_and_nothing_is_made_anew(folder: Path) -> None:
-    kube = kind_cluster(folder, workers=1).up(token(), ignore)
+    kube = kind_cluster(folder, workers=1).up(Work(token(), ignore))
     docker = docker_of(folder)
     with docker.open() as client:
         before = {one.id for one in client.containers.list(filters={"network": docker.name})}
     harms: tuple[Callable[[StackOnDocker], None], ...] = (restart_machines, swap_addresses)
     for harm in harms:
         harm(docker)
-        assert kind_cluster(folder, workers=1).up(token(180), ignore) == kube
+        assert kind_cluster(folder, workers=1).up(Work(token(180), ignore)) == kube
         assert kind_cluster(folder, workers=1).observe(token()).state is TargetState.RUNNING
     docker.stop_all(token(), ignore)
     assert kind_cluster(folder, workers=1).observe(token()).state is TargetState.STOPPED
-    assert kind_cluster(folder, workers=1).up(token(180), ignore) == kube
+    assert kind_cluster(folder, workers=1).up(Work(token(180), ignore)) == kube
     with docker.open() as client:
         assert {one.id for one in client.containers.list(filters={"network": docker.name})} == before
 
 
 def test_a_dead_kubelet_is_found_and_its_machine_restarted(folder: Path) -> None:
-    kube = kind_cluster(folder).up(token(), ignore)
+    kube = kind_cluster(folder).up(Work(token(), ignore))
     docker = docker_of(folder)
     with docker.open() as client:
         (machine,) = client.containers.list(filters={"network": docker.name})
@@ -110,7 +111,7 @@ def test_a_dead_kubelet_is_found_and_its_machine_restarted(folder: Path) -> None
         time.sleep(1)
     assert found.state is TargetState.BROKEN
     assert "has not told of itself for" in found.detail
-    assert kind_cluster(folder).up(token(120), ignore) == kube
+    assert kind_cluster(folder).up(Work(token(120), ignore)) == kube
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0, 4.0, 7.0, 11.0])
@@ -128,23 +129,23 @@ def test_a_creation_killed_at_any_moment_is_taken_away(folder: Path, seconds: fl
 def test_a_killed_creation_is_made_whole(folder: Path) -> None:
     cancelled = token()
     with pytest.raises(Exception, match="stop"):
-        kind_cluster(folder).up(cancelled, lambda text: cancelled.cancel("stop") if "waiting" in text else None)
-    kind_cluster(folder).up(token(), ignore)
+        kind_cluster(folder).up(Work(cancelled, lambda text: cancelled.cancel("stop") if "waiting" in text else None))
+    kind_cluster(folder).up(Work(token(), ignore))
     (folder / "cluster" / "machines.json").unlink()
     assert kind_cluster(folder).observe(token()).detail == "its creation was interrupted"
-    assert kind_cluster(folder).up(token(), ignore).uid
+    assert kind_cluster(folder).up(Work(token(), ignore)).uid
 
 
 def test_a_cluster_of_the_same_name_that_is_not_ours(folder: Path) -> None:
-    kube = kind_cluster(folder).up(token(), ignore)
+    kube = kind_cluster(folder).up(Work(token(), ignore))
     owner = folder / "owner"
     nonce = owner.read_text()
     owner.write_text("another\n")
     with pytest.raises(RefusedError, match="was not made by this stack"):
-        kind_cluster(folder).up(token(), ignore)
+        kind_cluster(folder).up(Work(token(), ignore))
     with pytest.raises(RefusedError, match="was not made by this stack"):
-        kind_cluster(folder).delete(token(), ignore)
-    adopted = kind_cluster(folder, adopt=True).up(token(), ignore)
+        kind_cluster(folder).delete(Work(token(), ignore))
+    adopted = kind_cluster(folder, adopt=True).up(Work(token(), ignore))
     assert (adopted, owner.read_text()) == (kube, nonce)
 
 
@@ -158,12 +159,12 @@ def test_one_that_somebody_made_with_kind_alone(folder: Path) -> None:
         found = kind_cluster(folder).observe(token())
         assert (found.state, "not on a network" in found.detail) == (TargetState.FOREIGN, True)
         with pytest.raises(RefusedError, match="there is a kind cluster of this name"):
-            kind_cluster(folder).up(token(), ignore)
+            kind_cluster(folder).up(Work(token(), ignore))
         with pytest.raises(RefusedError, match="is not ours"):
-            kind_cluster(folder).delete(token(), ignore)
-        assert kind_cluster(folder, adopt=True).up(token(), ignore).uid
+            kind_cluster(folder).delete(Work(token(), ignore))
+        assert kind_cluster(folder, adopt=True).up(Work(token(), ignore)).uid
         assert kind_cluster(folder).observe(token()).state is TargetState.RUNNING
-        kind_cluster(folder).delete(token(), ignore)
+        kind_cluster(folder).delete(Work(token(), ignore))
     finally:
         subprocess.run(["kind", "delete", "cluster", "--name", name], check=True, capture_output=True)
         subprocess.run(["docker", "network", "rm", f"{name}-theirs"], check=True, capture_output=True)
@@ -175,12 +176,12 @@ def test_a_taken_port_is_found_before_anything_is_made(folder: Path) -> None:
         taken.listen()
         ports = HostPorts(http=taken.getsockname()[1], https=free_ports(folder).https)
         with pytest.raises(RefusedError, match=rf"port {ports.http} .* is taken by pid {os.getpid()} "):
-            kind_cluster(folder, ports=ports).up(token(), ignore)
+            kind_cluster(folder, ports=ports).up(Work(token(), ignore))
     assert left_on_engine(docker_of(folder)) == []
 
 
 def test_an_image_that_cannot_be_had_is_told_of_before_a_machine_is_made(folder: Path) -> None:
     with pytest.raises(RefusedError, match=r"the image 127\.0\.0\.1:1/nobody:1 cannot be pulled") as raised:
-        kind_cluster(folder, image="127.0.0.1:1/nobody:1").up(token(), ignore)
+        kind_cluster(folder, image="127.0.0.1:1/nobody:1").up(Work(token(), ignore))
     assert "--set cluster.image=" in str(raised.value.fix)
     assert kind_cluster(folder).observe(token()).state is TargetState.ABSENT

@@ -11,6 +11,7 @@ from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.sockets import free_port
+from bootstrap.system.work import Work
 from fakes.bench import AS_PROCESS
 from fakes.machine import Make, quiet
 
@@ -43,4 +44,4 @@ def make(driver: Driver, state: StatePaths, cancel: CancelToken) -> Iterator[Mak
         return ProcessEmulator("test", spec, state, driver_of(spec), SystemProcesses(clock), clock)
 
     yield made
-    made().delete(cancel, quiet)
+    made().delete(Work(cancel, quiet))

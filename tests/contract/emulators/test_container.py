@@ -22,6 +22,7 @@ from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.sockets import free_port
+from bootstrap.system.work import Work
 from fakes.docker import require
 from fakes.machine import quiet
 
@@ -92,7 +93,7 @@ def make(docker: StackOnDocker, state: StatePaths, cancel: CancelToken) -> Itera
         return ContainerEmulator("rig-emulator", spec, state, recipe or driver_of(spec), docker, processes)
 
     yield made
-    made().delete(cancel, quiet)
+    made().delete(Work(cancel, quiet))
 
 
 def container_of(docker: StackOnDocker, client: "DockerClient") -> "Container":
@@ -129,10 +130,10 @@ def test_up_twice_is_one_emulator(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
     assert make().observe(cancel).state is TargetState.ABSENT
-    first = make().up(cancel, quiet)
+    first = make().up(Work(cancel, quiet))
     found = container_of(docker, client)
     assert first.incarnation
-    assert make().up(cancel, quiet) == first
+    assert make().up(Work(cancel, quiet)) == first
     assert container_of(docker, client).id == found.id
     observed = make().observe(cancel)
     assert (observed.state, observed.endpoint) == (TargetState.RUNNING, first)
@@ -141,7 +142,7 @@ def test_up_twice_is_one_emulator(
 def test_it_is_on_the_stacks_network_by_its_name_and_published_on_loopback_alone(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     attrs = container_of(docker, client).attrs
     networks = attrs["NetworkSettings"]["Networks"]
     assert [*networks] == [docker.name]
@@ -155,7 +156,7 @@ def test_it_is_on_the_stacks_network_by_its_name_and_published_on_loopback_alone
 def test_a_url_that_it_makes_up_fits_whoever_asked_for_it(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     sqs = boto3.client(
         "sqs",
         endpoint_url=endpoint.url,
@@ -179,7 +180,7 @@ def test_one_that_can_listen_where_it_is_published_has_the_same_port_inside(
     assert driver.image is not None
     listening = dataclasses.replace(driver.image, listening=lambda port: {"GATEWAY_PORT": str(port)})
     recipe = dataclasses.replace(driver, image=listening)
-    endpoint = make(recipe).up(cancel, quiet)
+    endpoint = make(recipe).up(Work(cancel, quiet))
     port = endpoint.url.rpartition(":")[2]
     published = container_of(docker, client).attrs["NetworkSettings"]["Ports"][f"{port}/tcp"]
     assert published == [{"HostIp": "127.0.0.1", "HostPort": port}]
@@ -189,11 +190,11 @@ def test_one_that_can_listen_where_it_is_published_has_the_same_port_inside(
 def test_an_orderly_stop_keeps_its_contents(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     put(endpoint)
     container_of(docker, client).stop(timeout=30)
     assert make().observe(cancel).state is TargetState.STOPPED
-    again = make().up(cancel, quiet)
+    again = make().up(Work(cancel, quiet))
     assert again == endpoint
     assert buckets(again) == ["artefacts"]
 
@@ -201,14 +202,14 @@ def test_an_orderly_stop_keeps_its_contents(
 def test_one_whose_port_was_taken_while_it_was_stopped_goes_on_at_another_with_its_contents(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
-    endpoint = make(port=0).up(cancel, quiet)
+    endpoint = make(port=0).up(Work(cancel, quiet))
     put(endpoint)
     container_of(docker, client).stop(timeout=30)
     port = int(endpoint.url.rpartition(":")[2])
     with socket.create_server(("127.0.0.1", port)):
         with pytest.raises(RefusedError, match=rf"port {port} .* is taken by pid {os.getpid()} "):
-            make(port=port).up(cancel, quiet)
-        again = make(port=0).up(cancel, quiet)
+            make(port=port).up(Work(cancel, quiet))
+        again = make(port=0).up(Work(cancel, quiet))
     assert again.url != endpoint.url
     assert buckets(again) == ["artefacts"]
 
@@ -216,11 +217,11 @@ def test_one_whose_port_was_taken_while_it_was_stopped_goes_on_at_another_with_i
 def test_without_persistence_a_stop_loses_everything(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
-    endpoint = make(persist=False).up(cancel, quiet)
+    endpoint = make(persist=False).up(Work(cancel, quiet))
     put(endpoint)
     container_of(docker, client).stop(timeout=30)
     assert make(persist=False).observe(cancel).state is TargetState.ABSENT
-    again = make(persist=False).up(cancel, quiet)
+    again = make(persist=False).up(Work(cancel, quiet))
     assert again.incarnation != endpoint.incarnation
     assert buckets(again) == []
 
@@ -228,32 +229,32 @@ def test_without_persistence_a_stop_loses_everything(
 def test_after_a_kill_everything_is_lost_and_nothing_half_there(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     put(endpoint)
     container_of(docker, client).kill()
     observed = make().observe(cancel)
     assert observed.state is TargetState.BROKEN
     assert observed.detail.startswith("ministack was killed (exit code 137)")
-    again = make().up(cancel, quiet)
+    again = make().up(Work(cancel, quiet))
     assert again.incarnation != endpoint.incarnation
     assert buckets(again) == []
 
 
 def test_a_paused_one_goes_on(make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient") -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     container_of(docker, client).pause()
     assert make().observe(cancel).detail == "paused, its data is kept"
-    assert make().up(cancel, quiet) == endpoint
+    assert make().up(Work(cancel, quiet)) == endpoint
 
 
 def test_a_changed_declaration_makes_it_anew_with_its_contents(make: Make, cancel: CancelToken) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     put(endpoint)
     port = free_port()
     observed = make(port=port).observe(cancel)
     was = endpoint.url.rpartition(":")[2]
     assert (observed.state, observed.detail) == (TargetState.OUTDATED, f"port is {was}, declared {port}")
-    again = make(port=port).up(cancel, quiet)
+    again = make(port=port).up(Work(cancel, quiet))
     assert again == dataclasses.replace(endpoint, url=f"http://127.0.0.1:{port}")
     assert buckets(again) == ["artefacts"]
 
@@ -261,13 +262,13 @@ def test_a_changed_declaration_makes_it_anew_with_its_contents(make: Make, cance
 def test_one_that_ended_and_is_declared_otherwise_now_is_made_anew_with_its_contents(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     put(endpoint)
     container_of(docker, client).stop(timeout=30)
     port, was = free_port(), endpoint.url.rpartition(":")[2]
     observed = make(port=port).observe(cancel)
     assert (observed.state, observed.detail) == (TargetState.OUTDATED, f"ended, and port is {was}, declared {port}")
-    assert buckets(make(port=port).up(cancel, quiet)) == ["artefacts"]
+    assert buckets(make(port=port).up(Work(cancel, quiet))) == ["artefacts"]
 
 
 def test_a_creation_that_was_killed_is_made_good(
@@ -277,7 +278,7 @@ def test_a_creation_that_was_killed_is_made_good(
     client.containers.create(IMAGE, name=f"{docker.name}-emulator", labels=docker.labels(), network=docker.name)
     observed = make().observe(cancel)
     assert (observed.state, observed.detail) == (TargetState.BROKEN, "its start was interrupted")
-    assert make().up(cancel, quiet).incarnation
+    assert make().up(Work(cancel, quiet)).incarnation
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.9])
@@ -291,8 +292,8 @@ def test_after_a_kill_at_any_moment_up_makes_it_good_and_delete_leaves_nothing(
         cancel.sleep(seconds)
         child.kill()
     if seconds in {0.1, 0.3, 0.6}:
-        assert make(port=0).up(cancel, quiet).incarnation
-    make(port=0).delete(cancel, quiet)
+        assert make(port=0).up(Work(cancel, quiet)).incarnation
+    make(port=0).delete(Work(cancel, quiet))
     assert left(docker, client) == []
 
 
@@ -301,10 +302,10 @@ def test_a_network_that_a_killed_run_asked_for_too_is_taken_away(
 ) -> None:
     """Nothing can join either of two by name; the engine makes the second without a word."""
     first, second = (client.networks.create(docker.name, labels=docker.labels()) for _ in range(2))
-    assert make().up(cancel, quiet).incarnation
+    assert make().up(Work(cancel, quiet)).incarnation
     assert [one.id for one in client.networks.list(names=[docker.name])] == [first.id]
     client.networks.create(docker.name, labels=docker.labels())
-    make().delete(cancel, quiet)
+    make().delete(Work(cancel, quiet))
     assert left(docker, client) == []
     assert second.id != first.id
 
@@ -312,26 +313,26 @@ def test_a_network_that_a_killed_run_asked_for_too_is_taken_away(
 def test_kept_data_is_gone_on_with_and_only_what_ended_in_order_is_kept(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     put(endpoint)
-    assert make().delete_keeping(cancel, quiet) == f"its data in the volume {docker.name}-emulator"
+    assert make().delete_keeping(Work(cancel, quiet)) == f"its data in the volume {docker.name}-emulator"
     assert left(docker, client) == [f"{docker.name}-emulator"]
-    assert make().delete_keeping(cancel, quiet) == f"its data in the volume {docker.name}-emulator"
-    again = make().up(cancel, quiet)
+    assert make().delete_keeping(Work(cancel, quiet)) == f"its data in the volume {docker.name}-emulator"
+    again = make().up(Work(cancel, quiet))
     assert again.incarnation == endpoint.incarnation
     assert buckets(again) == ["artefacts"]
     container_of(docker, client).kill()
-    assert make().delete_keeping(cancel, quiet) == ""
+    assert make().delete_keeping(Work(cancel, quiet)) == ""
     assert left(docker, client) == []
 
 
 def test_what_a_lost_container_left_behind_is_not_gone_on_with(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     put(endpoint)
     container_of(docker, client).remove(force=True)
-    again = make().up(cancel, quiet)
+    again = make().up(Work(cancel, quiet))
     assert again.incarnation != endpoint.incarnation
     assert buckets(again) == []
 
@@ -339,22 +340,22 @@ def test_what_a_lost_container_left_behind_is_not_gone_on_with(
 def test_its_network_removed_by_hand_it_is_made_anew_with_its_data(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     container_of(docker, client).stop()
     client.networks.get(docker.name).remove()
     found = make().observe(cancel)
     assert (found.state, "was removed" in found.detail) == (TargetState.OUTDATED, True)
-    assert make().up(cancel, quiet).incarnation == endpoint.incarnation
+    assert make().up(Work(cancel, quiet)).incarnation == endpoint.incarnation
 
 
 def test_delete_leaves_nothing(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient", state: StatePaths
 ) -> None:
-    make().up(cancel, quiet)
-    make().delete(cancel, quiet)
+    make().up(Work(cancel, quiet))
+    make().delete(Work(cancel, quiet))
     assert left(docker, client) == []
     assert not state.emulator.exists()
-    make().delete(cancel, quiet)
+    make().delete(Work(cancel, quiet))
 
 
 def test_one_of_its_name_that_is_not_ours_is_left_alone(
@@ -364,9 +365,9 @@ def test_one_of_its_name_that_is_not_ours_is_left_alone(
     try:
         assert make().observe(cancel).state is TargetState.FOREIGN
         with pytest.raises(RefusedError, match="was not made by this stack"):
-            make().up(cancel, quiet)
+            make().up(Work(cancel, quiet))
         with pytest.raises(RefusedError, match="was not made by this stack"):
-            make().delete(cancel, quiet)
+            make().delete(Work(cancel, quiet))
         stranger.reload()
     finally:
         stranger.remove()
@@ -379,14 +380,14 @@ def test_a_taken_port_names_its_holder(make: Make, cancel: CancelToken) -> None:
         assert observed.state is TargetState.FOREIGN
         assert f"port {port} of 127.0.0.1 is taken by pid {os.getpid()}" in observed.detail
         with pytest.raises(RefusedError, match=f"port {port} of 127.0.0.1 is taken"):
-            make(port=port).up(cancel, quiet)
+            make(port=port).up(Work(cancel, quiet))
 
 
 def test_any_port_is_remembered(make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient") -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        first = make(port=0, first_port=other.getsockname()[1]).up(cancel, quiet)
+        first = make(port=0, first_port=other.getsockname()[1]).up(Work(cancel, quiet))
     container_of(docker, client).kill()
-    assert make(port=0).up(cancel, quiet).url == first.url
+    assert make(port=0).up(Work(cancel, quiet)).url == first.url
 
 
 def ending_with(code: int) -> EmulatorDriver:
@@ -403,7 +404,7 @@ def ending_with(code: int) -> EmulatorDriver:
 def test_one_that_dies_ends_up_at_once_with_its_exit_code_explained(make: Make, cancel: CancelToken) -> None:
     dying = make(ending_with(1))
     with pytest.raises(StepFailedError) as failed:
-        dying.up(cancel.within(20, "its end"), quiet)
+        dying.up(Work(cancel.within(20, "its end"), quiet))
     assert failed.value.what == "it has no valid licence"
     assert "No module named ministack" in failed.value.evidence[-1]
     observed = dying.observe(cancel)
@@ -416,24 +417,24 @@ def test_one_that_never_answers_is_told_of_at_its_deadline(
 ) -> None:
     monkeypatch.setattr("bootstrap.emulators.container.START_SECONDS", 0.01)
     with pytest.raises(StepFailedError, match=r"ministack answering in the container .* was not done within 0\.01s"):
-        make().up(cancel, quiet)
+        make().up(Work(cancel, quiet))
 
 
 def test_a_cancel_while_it_starts_leaves_one_that_the_next_run_knows(make: Make, cancel: CancelToken) -> None:
     with pytest.raises(DeadlineError):
-        make().up(cancel.within(0.2, "the test"), quiet)
-    endpoint = make().up(cancel, quiet)
+        make().up(Work(cancel.within(0.2, "the test"), quiet))
+    endpoint = make().up(Work(cancel, quiet))
     assert make().observe(cancel).endpoint == endpoint
 
 
 def test_an_image_that_cannot_be_had_is_refused(make: Make, cancel: CancelToken) -> None:
     with pytest.raises(RefusedError, match="the image bootstrap-rig/no-such:1 cannot be pulled"):
-        make(image="bootstrap-rig/no-such:1").up(cancel, quiet)
+        make(image="bootstrap-rig/no-such:1").up(Work(cancel, quiet))
 
 
 def test_a_localstack_that_needs_a_licence_is_refused_before_anything_is_made(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
     with pytest.raises(RefusedError, match="does not start without LOCALSTACK_AUTH_TOKEN"):
-        make(driver=Driver.LOCALSTACK, image="localstack/localstack:2026.3.0").up(cancel, quiet)
+        make(driver=Driver.LOCALSTACK, image="localstack/localstack:2026.3.0").up(Work(cancel, quiet))
     assert client.networks.list(names=[docker.name]) == []

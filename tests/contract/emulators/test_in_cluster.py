@@ -24,6 +24,7 @@ from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import ProcessIdentity, SystemProcesses
 from bootstrap.system.sockets import free_port
 from bootstrap.system.wait import wait_until
+from bootstrap.system.work import Work
 from fakes.emulator import FakeEmulator, fake_emulator
 from fakes.kube_api import FakeKubeApi, fake_kube_api
 from fakes.machine import quiet
@@ -102,7 +103,7 @@ def setting(tmp_path: Path, cancel: CancelToken) -> Iterator[Setting]:
         made = Setting(api, tmp_path, port, cancel)
         made.state.folder.mkdir()
         yield made
-        made.make(port=0).delete(cancel, quiet)
+        made.make(port=0).delete(Work(cancel, quiet))
 
 
 @pytest.fixture
@@ -126,11 +127,11 @@ def kill(identity: ProcessIdentity, cancel: CancelToken) -> None:
 def test_up_twice_is_one_way_to_it(setting: Setting, emulator: FakeEmulator, cancel: CancelToken) -> None:
     assert setting.make(inside=False).observe(cancel).state is TargetState.ABSENT
     setting.serve(emulator)
-    first = setting.make().up(cancel, quiet)
+    first = setting.make().up(Work(cancel, quiet))
     keeper, kubectl = setting.process("keeper"), setting.process("kubectl")
     assert (first.driver, first.url) == ("ministack", f"http://127.0.0.1:{setting.port}")
     assert [first.incarnation] == list(emulator.parameters.values())
-    assert setting.make().up(cancel, quiet) == first
+    assert setting.make().up(Work(cancel, quiet)) == first
     assert (setting.process("keeper"), setting.process("kubectl")) == (keeper, kubectl)
     observed = setting.make(inside=False).observe(cancel)
     assert (observed.state, observed.endpoint, observed.release) == (TargetState.RUNNING, first, "apps/localstack")
@@ -140,7 +141,7 @@ def test_a_pod_that_is_replaced_is_followed_at_the_same_address(
     setting: Setting, emulator: FakeEmulator, cancel: CancelToken
 ) -> None:
     setting.serve(emulator)
-    first = setting.make().up(cancel, quiet)
+    first = setting.make().up(Work(cancel, quiet))
     kubectl = setting.process("kubectl")
     with fake_emulator() as second:
         setting.serve(second)
@@ -149,7 +150,7 @@ def test_a_pod_that_is_replaced_is_followed_at_the_same_address(
         observed = setting.make().observe(cancel)
         assert observed.endpoint is not None
         assert (observed.endpoint.url, observed.endpoint.incarnation) == (first.url, "")
-        again = setting.make().up(cancel, quiet)
+        again = setting.make().up(Work(cancel, quiet))
         assert again.url == first.url
         assert again.incarnation not in {"", first.incarnation}
 
@@ -158,7 +159,7 @@ def test_while_no_pod_is_ready_whoever_connects_waits(
     setting: Setting, emulator: FakeEmulator, cancel: CancelToken
 ) -> None:
     setting.serve(emulator)
-    setting.make().up(cancel, quiet)
+    setting.make().up(Work(cancel, quiet))
     kubectl = setting.process("kubectl")
     setting.serve()
     gone(kubectl, cancel)
@@ -171,7 +172,7 @@ def test_while_no_pod_is_ready_whoever_connects_waits(
 
 def test_a_kubectl_that_ends_is_started_again(setting: Setting, emulator: FakeEmulator, cancel: CancelToken) -> None:
     setting.serve(emulator)
-    first = setting.make().up(cancel, quiet)
+    first = setting.make().up(Work(cancel, quiet))
     kill(setting.process("kubectl"), cancel)
     assert setting.health() == 200
     assert setting.make().observe(cancel).endpoint == first
@@ -181,7 +182,7 @@ def test_an_api_server_that_is_away_is_waited_for(
     setting: Setting, emulator: FakeEmulator, cancel: CancelToken
 ) -> None:
     setting.serve(emulator)
-    first = setting.make().up(cancel, quiet)
+    first = setting.make().up(Work(cancel, quiet))
     setting.api.fault = lambda _method, _path: (503, {"message": "restarting"})
     kill(setting.process("kubectl"), cancel)
     with contextlib.closing(socket.create_connection(("127.0.0.1", setting.port))):
@@ -195,12 +196,12 @@ def test_after_a_kill_of_the_keeper_the_next_up_takes_the_same_port_and_leaves_n
 ) -> None:
     setting.serve(emulator)
     setting.port = 0
-    first = setting.make().up(cancel, quiet)
+    first = setting.make().up(Work(cancel, quiet))
     kubectl = setting.process("kubectl")
     kill(setting.process("keeper"), cancel)
     observed = setting.make().observe(cancel)
     assert (observed.state, observed.detail) == (TargetState.STOPPED, "nothing leads to it from 127.0.0.1")
-    assert setting.make().up(cancel, quiet) == first
+    assert setting.make().up(Work(cancel, quiet)) == first
     gone(kubectl, cancel)
 
 
@@ -208,7 +209,7 @@ def test_another_cluster_at_the_same_address_is_led_to_by_nobody(
     setting: Setting, emulator: FakeEmulator, cancel: CancelToken
 ) -> None:
     setting.serve(emulator)
-    setting.make().up(cancel, quiet)
+    setting.make().up(Work(cancel, quiet))
     setting.api.uid = "another"
     kill(setting.process("kubectl"), cancel)
     log = setting.state.logs / "emulator-forward.log"
@@ -223,7 +224,7 @@ def test_without_a_ready_pod_up_says_so(setting: Setting, cancel: CancelToken, m
     monkeypatch.setattr("bootstrap.emulators.in_cluster.START_SECONDS", 2.0)
     setting.serve()
     with pytest.raises(StepFailedError) as failed:
-        setting.make().up(cancel, quiet)
+        setting.make().up(Work(cancel, quiet))
     assert failed.value.evidence[-1] == "no pod of Service apps/localstack is Ready"
     assert setting.make().observe(cancel).state is TargetState.STOPPED
 
@@ -234,7 +235,7 @@ def test_another_driver_than_declared_is_refused(
     monkeypatch.setattr("bootstrap.emulators.in_cluster.START_SECONDS", 2.0)
     setting.serve(emulator)
     with pytest.raises(StepFailedError) as failed:
-        setting.make(driver=Driver.LOCALSTACK).up(cancel, quiet)
+        setting.make(driver=Driver.LOCALSTACK).up(Work(cancel, quiet))
     assert "is not a known emulator" in failed.value.evidence[0]
 
 
@@ -244,18 +245,18 @@ def test_a_taken_port_names_its_holder(setting: Setting, emulator: FakeEmulator,
         observed = setting.make(inside=False).observe(cancel)
         assert observed.state is TargetState.FOREIGN
         with pytest.raises(RefusedError, match=f"port {setting.port} of 127.0.0.1 is taken by pid {os.getpid()}"):
-            setting.make().up(cancel, quiet)
+            setting.make().up(Work(cancel, quiet))
 
 
 def test_a_changed_declaration_opens_another_way(setting: Setting, emulator: FakeEmulator, cancel: CancelToken) -> None:
     setting.serve(emulator)
-    first = setting.make().up(cancel, quiet)
+    first = setting.make().up(Work(cancel, quiet))
     keeper = setting.process("keeper")
     other = free_port()
     assert other is not None
     setting.port = other
     assert setting.make().observe(cancel).state is TargetState.OUTDATED
-    second = setting.make().up(cancel, quiet)
+    second = setting.make().up(Work(cancel, quiet))
     assert (second.url, second.incarnation) == (f"http://127.0.0.1:{other}", first.incarnation)
     gone(keeper, cancel)
 
@@ -264,20 +265,20 @@ def test_delete_leaves_no_process_no_socket_and_no_file(
     setting: Setting, emulator: FakeEmulator, cancel: CancelToken
 ) -> None:
     setting.serve(emulator)
-    setting.make().up(cancel, quiet)
+    setting.make().up(Work(cancel, quiet))
     processes = [setting.process("keeper"), setting.process("kubectl")]
-    setting.make(inside=False).delete(cancel, quiet)
+    setting.make(inside=False).delete(Work(cancel, quiet))
     assert not any(SystemProcesses(SystemClock()).alive(one) for one in processes)
     assert free_port(setting.port) == setting.port
     assert not setting.state.emulator.exists()
-    setting.make(inside=False).delete(cancel, quiet)
+    setting.make(inside=False).delete(Work(cancel, quiet))
 
 
 def test_it_ends_by_itself_when_the_stacks_folder_is_removed(
     setting: Setting, emulator: FakeEmulator, cancel: CancelToken
 ) -> None:
     setting.serve(emulator)
-    setting.make().up(cancel, quiet)
+    setting.make().up(Work(cancel, quiet))
     processes = [setting.process("keeper"), setting.process("kubectl")]
     shutil.rmtree(setting.state.folder)
     for one in processes:
@@ -301,7 +302,7 @@ def test_a_release_without_such_a_service_is_told(
         path = f"/api/v1/namespaces/apps/services/{name}"
         setting.api.put(path, {"metadata": {"annotations": annotations}, "spec": {"ports": [{"port": 4566}]}})
     with pytest.raises(StepFailedError) as failed:
-        setting.make().up(cancel, quiet)
+        setting.make().up(Work(cancel, quiet))
     assert failed.value.what == "release apps/localstack has no Service localstack"
     assert failed.value.evidence == (told,)
 
@@ -314,4 +315,4 @@ def test_its_only_service_is_meant_whatever_its_name(
     setting.api.objects["/api/v1/namespaces/apps/services/aws"] = only
     setting.serve(emulator)
     setting.api.objects[SLICE]["metadata"]["labels"] = {"kubernetes.io/service-name": "aws"}
-    assert setting.make().up(cancel, quiet).driver == "ministack"
+    assert setting.make().up(Work(cancel, quiet)).driver == "ministack"

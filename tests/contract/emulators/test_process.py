@@ -25,6 +25,7 @@ from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import ProcessIdentity, SystemProcesses
 from bootstrap.system.sockets import free_port, listeners_of
+from bootstrap.system.work import Work
 from fakes.machine import Make, descendants, quiet
 
 pytestmark = pytest.mark.e2e
@@ -57,18 +58,18 @@ def kill(state: StatePaths, number: signal.Signals) -> None:
 
 def test_up_twice_is_one_emulator(make: Make, state: StatePaths, cancel: CancelToken, driver: Driver) -> None:
     assert make().observe(cancel).state is TargetState.ABSENT
-    first = make().up(cancel, quiet)
+    first = make().up(Work(cancel, quiet))
     pid = pid_of(state)
     assert first.driver == driver
     assert first.incarnation
-    assert make().up(cancel, quiet) == first
+    assert make().up(Work(cancel, quiet)) == first
     assert pid_of(state) == pid
     observed = make().observe(cancel)
     assert (observed.state, observed.endpoint) == (TargetState.RUNNING, first)
 
 
 def test_plain_boto3_finds_a_dummy_account_and_the_region(make: Make, cancel: CancelToken) -> None:
-    endpoint = make(region="eu-central-1").up(cancel, quiet)
+    endpoint = make(region="eu-central-1").up(Work(cancel, quiet))
     assert client("sts", endpoint).get_caller_identity()["Account"] in {"000000000000", "123456789012"}
     url = client("sqs", endpoint).create_queue(QueueName="orders")["QueueUrl"]
     attributes = client("sqs", endpoint).get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
@@ -76,7 +77,7 @@ def test_plain_boto3_finds_a_dummy_account_and_the_region(make: Make, cancel: Ca
 
 
 def test_emptying_loses_the_data_and_changes_the_incarnation(make: Make, cancel: CancelToken) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     client("s3", endpoint).create_bucket(Bucket="artefacts")
     emptied = empty(endpoint, cancel)
     assert emptied.incarnation not in {"", endpoint.incarnation}
@@ -85,22 +86,22 @@ def test_emptying_loses_the_data_and_changes_the_incarnation(make: Make, cancel:
 
 
 def test_an_orderly_stop_keeps_what_the_driver_can_keep(make: Make, state: StatePaths, cancel: CancelToken) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     client("s3", endpoint).create_bucket(Bucket="artefacts")
     client("s3", endpoint).put_object(Bucket="artefacts", Key="a", Body=b"1")
     keeps = "persistence" in endpoint.capabilities
     kill(state, signal.SIGTERM)
     assert make().observe(cancel).state is (TargetState.STOPPED if keeps else TargetState.ABSENT)
-    again = make().up(cancel, quiet)
+    again = make().up(Work(cancel, quiet))
     assert (again == endpoint) is keeps
     assert [bucket["Name"] for bucket in client("s3", again).list_buckets()["Buckets"]] == ["artefacts"] * keeps
 
 
 def test_without_persistence_a_stop_loses_everything(make: Make, cancel: CancelToken) -> None:
-    endpoint = make(persist=False).up(cancel, quiet)
+    endpoint = make(persist=False).up(Work(cancel, quiet))
     client("s3", endpoint).create_bucket(Bucket="artefacts")
     make(persist=False).stop(cancel)
-    again = make(persist=False).up(cancel, quiet)
+    again = make(persist=False).up(Work(cancel, quiet))
     assert again.incarnation != endpoint.incarnation
     assert client("s3", again).list_buckets()["Buckets"] == []
 
@@ -108,15 +109,15 @@ def test_without_persistence_a_stop_loses_everything(make: Make, cancel: CancelT
 def test_after_a_kill_everything_is_lost_and_nothing_half_there(
     make: Make, state: StatePaths, cancel: CancelToken
 ) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     make().stop(cancel)
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     client("s3", endpoint).create_bucket(Bucket="artefacts")
     client("s3", endpoint).put_object(Bucket="artefacts", Key="a", Body=b"1")
     kill(state, signal.SIGKILL)
     observed = make().observe(cancel)
     assert (observed.state, observed.detail) == (TargetState.ABSENT, "ended, its data is lost")
-    again = make().up(cancel, quiet)
+    again = make().up(Work(cancel, quiet))
     assert again.incarnation != endpoint.incarnation
     assert client("s3", again).list_buckets()["Buckets"] == []
 
@@ -124,7 +125,7 @@ def test_after_a_kill_everything_is_lost_and_nothing_half_there(
 def test_every_socket_is_on_loopback_with_functions_running_too(
     make: Make, state: StatePaths, cancel: CancelToken
 ) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     if "lambda-invoke" in endpoint.capabilities:
         assert invoked(endpoint) == {"queues": 0}
     listeners = listeners_of(descendants(pid_of(state)))
@@ -156,15 +157,15 @@ def invoked(endpoint: EmulatorEndpoint) -> object:
 
 
 def test_delete_leaves_no_process_no_socket_and_no_file(make: Make, state: StatePaths, cancel: CancelToken) -> None:
-    endpoint = make().up(cancel, quiet)
+    endpoint = make().up(Work(cancel, quiet))
     if "lambda-invoke" in endpoint.capabilities:
         invoked(endpoint)
     processes = descendants(pid_of(state))
-    make().delete(cancel, quiet)
+    make().delete(Work(cancel, quiet))
     assert [pid for pid in processes if Path(f"/proc/{pid}").exists() and not zombie(pid)] == []
     assert free_port(int(endpoint.url.rpartition(":")[2])) is not None
     assert not state.emulator.exists()
-    make().delete(cancel, quiet)
+    make().delete(Work(cancel, quiet))
 
 
 def zombie(pid: int) -> bool:
@@ -186,25 +187,25 @@ def test_nothing_of_the_users_reaches_it(
     }
     for name, value in hostile.items():
         monkeypatch.setenv(name, value)
-    make().up(cancel, quiet)
+    make().up(Work(cancel, quiet))
     pairs = Path(f"/proc/{pid_of(state)}/environ").read_text().rstrip("\0").split("\0")
     given = dict(pair.split("=", 1) for pair in pairs)
     assert {name for name, value in hostile.items() if given.get(name) == value} == set()
 
 
 def test_a_changed_declaration_restarts_it(make: Make, cancel: CancelToken) -> None:
-    make().up(cancel, quiet)
+    make().up(Work(cancel, quiet))
     observed = make(region="eu-west-3").observe(cancel)
     assert (observed.state, observed.detail) == (
         TargetState.OUTDATED,
         "region is us-east-1, declared eu-west-3",
     )
-    assert make(region="eu-west-3").up(cancel, quiet).region == "eu-west-3"
+    assert make(region="eu-west-3").up(Work(cancel, quiet)).region == "eu-west-3"
     assert make(region="eu-west-3").observe(cancel).state is TargetState.RUNNING
 
 
 def test_a_frozen_one_is_broken_and_replaced(make: Make, state: StatePaths, cancel: CancelToken) -> None:
-    make().up(cancel, quiet)
+    make().up(Work(cancel, quiet))
     first = pid_of(state)
     os.kill(first, signal.SIGSTOP)
     observed = make().observe(cancel)
@@ -221,15 +222,15 @@ def test_a_taken_port_names_its_holder(make: Make, cancel: CancelToken) -> None:
         observed = make(port=port).observe(cancel)
         assert (observed.state, observed.detail) == (TargetState.FOREIGN, taken)
         with pytest.raises(RefusedError, match=re.escape(taken)) as refused:
-            make(port=port).up(cancel, quiet)
+            make(port=port).up(Work(cancel, quiet))
     assert refused.value.fix == "end that program, or set emulator.port to another (0: any)"
 
 
 def test_any_port_is_remembered(make: Make, cancel: CancelToken) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        first = make(port=0, first_port=other.getsockname()[1]).up(cancel, quiet)
+        first = make(port=0, first_port=other.getsockname()[1]).up(Work(cancel, quiet))
     make(port=0).stop(cancel)
-    assert make(port=0).up(cancel, quiet).url == first.url
+    assert make(port=0).up(Work(cancel, quiet)).url == first.url
 
 
 def test_a_child_that_dies_ends_up_at_once_with_its_last_words(
@@ -250,7 +251,7 @@ def test_a_child_that_dies_ends_up_at_once_with_its_last_words(
         clock,
     )
     with pytest.raises(StepFailedError) as failed:
-        emulator.up(cancel.within(10, "its end"), quiet)
+        emulator.up(Work(cancel.within(10, "its end"), quiet))
     assert failed.value.what == f"{driver} ended while it was starting"
     assert failed.value.evidence == ("no licence",)
     assert failed.value.log == str(state.logs / "emulator.log")
@@ -273,31 +274,31 @@ def test_one_that_never_answers_is_ended_at_its_deadline(
         clock,
     )
     with pytest.raises(StepFailedError, match=f"{driver} answering on 127.0.0.1:.* was not done within 1s"):
-        emulator.up(cancel, quiet)
+        emulator.up(Work(cancel, quiet))
     identity = EmulatorFolder(state.emulator).identity()
     assert identity is not None
     assert not SystemProcesses(clock).alive(identity)
 
 
 def test_a_stale_pid_is_nobodys(make: Make, state: StatePaths, cancel: CancelToken) -> None:
-    make().up(cancel, quiet)
+    make().up(Work(cancel, quiet))
     make().stop(cancel)
     folder = EmulatorFolder(state.emulator)
     mine = ProcessIdentity(pid=os.getpid(), started="another time", program="python")
     folder.identity_file.write_text(json.dumps(dataclasses.asdict(mine)))
     assert make().observe(cancel).state is not TargetState.RUNNING
-    make().delete(cancel, quiet)  # and this test goes on
+    make().delete(Work(cancel, quiet))  # and this test goes on
 
 
 def test_the_endpoint_placement_uses_a_running_one_and_leaves_it(
     make: Make, cancel: CancelToken, driver: Driver
 ) -> None:
-    running = make().up(cancel, quiet)
+    running = make().up(Work(cancel, quiet))
     port = running.url.rpartition(":")[2]
     named = EndpointEmulator(EmulatorSpec(placement=Placement.ENDPOINT, endpoint=f"http://localhost:{port}"))
-    assert named.up(cancel, quiet) == running
+    assert named.up(Work(cancel, quiet)) == running
     assert named.observe(cancel).endpoint == running
-    named.delete(cancel, quiet)
+    named.delete(Work(cancel, quiet))
     assert make().observe(cancel).state is TargetState.RUNNING
     assert running.driver == driver
 
@@ -318,7 +319,7 @@ def test_a_missing_extra_is_refused_with_the_command_that_brings_it(
         clock,
     )
     with pytest.raises(RefusedError, match=f"emulator {driver} is not installed") as refused:
-        emulator.up(cancel, quiet)
+        emulator.up(Work(cancel, quiet))
     assert refused.value.fix == f"run: {declared.process.install}"
     assert not state.emulator.exists()
 
@@ -327,8 +328,8 @@ def test_a_cancel_while_it_starts_leaves_one_that_the_next_run_knows(
     make: Make, state: StatePaths, cancel: CancelToken
 ) -> None:
     with pytest.raises(DeadlineError):
-        make().up(cancel.within(0.2, "the test"), quiet)
-    endpoint = make().up(cancel, quiet)
+        make().up(Work(cancel.within(0.2, "the test"), quiet))
+    endpoint = make().up(Work(cancel, quiet))
     assert Path(f"/proc/{pid_of(state)}").exists()
     assert make().observe(cancel).endpoint == endpoint
 
@@ -349,4 +350,4 @@ def test_two_that_find_the_same_port_free_both_come_up(driver: Driver, tmp_path:
         assert any(endpoint.url.endswith(f":{first}") for endpoint in found)
     finally:
         for one in both:
-            one.delete(cancel, quiet)
+            one.delete(Work(cancel, quiet))

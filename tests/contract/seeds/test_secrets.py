@@ -10,6 +10,7 @@ from bootstrap.seeds.export import export
 from bootstrap.seeds.observe import Options
 from bootstrap.seeds.seeding import raise_failures
 from bootstrap.seeds.services.registry import all_services
+from bootstrap.system.work import Work
 from fakes.bench import Bench, quiet
 
 pytestmark = pytest.mark.e2e
@@ -23,7 +24,7 @@ def test_a_secret_without_a_value_is_in_nobodys_way(bench: Bench) -> None:
     bench.client("secretsmanager").create_secret(Name="theirs")
     bench.client("secretsmanager").create_secret(Name="given")
     bench.write("secretsmanager: {given: {string: now}, mine: {string: x}}")
-    raise_failures(bench.seeding().make_so(bench.endpoint, bench.cancel, quiet, Options(adopt=True)))
+    raise_failures(bench.seeding().make_so(bench.endpoint, Work(bench.cancel, quiet), Options(adopt=True)))
     assert bench.client("secretsmanager").get_secret_value(SecretId="given")["SecretString"] == "now"
     bench.settled()
     exported = export(bench.endpoint, all_services(), Options().covers, bench.cancel)
@@ -92,7 +93,7 @@ def test_generated_values_outlive_a_reset_and_end_with_rotate(bench: Bench) -> N
     assert (value(bench, "whole"), json.loads(value(bench, "inside"))) == (whole, inside)
     bench.refresh()
     assert json.loads(value(bench, "inside")) == inside
-    bench.seeding().refresh(bench.endpoint, bench.cancel, quiet, Options(rotate=True))
+    bench.seeding().refresh(bench.endpoint, Work(bench.cancel, quiet), Options(rotate=True))
     assert json.loads(value(bench, "inside"))["password"] != inside["password"]
     bench.settled()
 

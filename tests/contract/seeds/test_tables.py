@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from bootstrap.errors import InvalidError, StepFailedError
 from bootstrap.model.stack import Driver
+from bootstrap.system.work import Work
 from fakes.bench import Bench, quiet
 
 pytestmark = pytest.mark.e2e
@@ -266,7 +267,7 @@ def test_reset_empties_nothing_where_an_item_is_wrong(bench: Bench) -> None:
     bench.write("dynamodb: {orders: {keys: {partition: id}, itemFiles: rows.jsonl}}")
     (bench.fixtures / "rows.jsonl").write_text('{"id": 3}\n')
     with pytest.raises(InvalidError):
-        bench.seeding().reset(bench.endpoint, bench.cancel, quiet, bench.empty)
+        bench.seeding().reset(bench.endpoint, Work(bench.cancel, quiet), bench.empty)
     assert [one["Name"] for one in bench.client("s3").list_buckets()["Buckets"]] == ["theirs"]
 
 

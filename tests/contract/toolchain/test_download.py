@@ -15,6 +15,7 @@ import pytest
 
 from bootstrap.errors import CancelledError, RefusedError
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from bootstrap.toolchain.download import Downloads, _NoDowngrade
 from bootstrap.toolchain.find import Found, Toolchain, ToolchainSettings, Where
 from bootstrap.toolchain.lockfile import LockFile
@@ -124,7 +125,7 @@ class Shop:
 
     def get(self, name: str = "kubectl") -> bytes:
         wish = Wish(program=PROGRAMS[name], platform=LINUX, folder=self.folder)
-        Official(downloads=self.downloads, lock=self.lock).get(wish, self.token, self.said.append)
+        Official(downloads=self.downloads, lock=self.lock).get(wish, Work(self.token, self.said.append))
         return wish.target.read_bytes()
 
     @property
@@ -310,7 +311,7 @@ def test_a_cancelled_download_stops_and_its_part_stays_for_the_next(publisher: P
     clock.advance(10)
     wish = Wish(program=PROGRAMS["kubectl"], platform=LINUX, folder=shop.folder)
     with pytest.raises(CancelledError, match="Ctrl-C"):
-        Official(downloads=shop.downloads, lock=shop.lock).get(wish, inner, cancel)
+        Official(downloads=shop.downloads, lock=shop.lock).get(wish, Work(inner, cancel))
     assert list(shop.folder.iterdir()) == []
     part = shop.partial[0].stat().st_size
     assert 0 < part < len(PROGRAM)

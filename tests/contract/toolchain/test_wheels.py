@@ -9,6 +9,7 @@ import pytest
 from bootstrap.errors import RefusedError
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, Finished
+from bootstrap.system.work import Work
 from bootstrap.toolchain.lockfile import LockFile
 from bootstrap.toolchain.platforms import Platform
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
@@ -51,7 +52,7 @@ class Bench:
         assert isinstance(program.build, Wheel)
         wish = Wish(program=program, platform=LINUX, folder=self.folder)
         wheels = Wheels(processes=self.processes, environment={"PATH": ""}, lock=self.lock)
-        return wheels.get(wish, program.build, CancelToken(FakeClock()), lambda _text: None)
+        return wheels.get(wish, program.build, Work(CancelToken(FakeClock()), lambda _text: None))
 
 
 @pytest.fixture

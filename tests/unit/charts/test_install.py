@@ -20,6 +20,7 @@ from bootstrap.model.release import LocalChart, Release, RepositoryChart, Values
 from bootstrap.model.stack import StatePaths
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, Finished
+from bootstrap.system.work import Work
 from fakes.kube_api import FakeKubeApi
 from fakes.processes import FakeProcesses, failed, ok
 from fakes.programs import GivenPrograms
@@ -97,7 +98,7 @@ class Stage:
         return self.charts.prepare([release], token)[release.id]
 
     def install(self, token: CancelToken, **changes: Any) -> str:
-        return self.charts.install(self.prepared(token, **changes), self.kube, token, self.said.append)
+        return self.charts.install(self.prepared(token, **changes), self.kube, Work(token, self.said.append))
 
     def upgrades(self) -> list[Command]:
         return [one for one in self.processes.commands if one.argv[1] == "upgrade"]
@@ -224,9 +225,9 @@ def test_release_of_someone_else_is_refused(stage: Stage, token: CancelToken) ->
     with pytest.raises(RefusedError, match="release web/app is there and was not installed by this stack"):
         stage.install(token)
     with pytest.raises(RefusedError, match="not installed by this stack"):
-        stage.charts.apply_crds(stage.prepared(token), stage.kube, token, stage.said.append)
+        stage.charts.apply_crds(stage.prepared(token), stage.kube, Work(token, stage.said.append))
     with pytest.raises(RefusedError, match="not installed by this stack"):
-        stage.charts.uninstall("web", "app", stage.kube, token, stage.said.append)
+        stage.charts.uninstall("web", "app", stage.kube, Work(token, stage.said.append))
     assert stage.upgrades() == []
     assert stage.charts.observe(stage.kube, token)["web/app"].fingerprint is None
 
@@ -241,7 +242,7 @@ def test_a_release_of_another_stack_on_the_same_cluster_is_that_stacks(stage: St
     with pytest.raises(RefusedError, match="not installed by this stack"):
         stage.install(token)
     with pytest.raises(RefusedError, match="not installed by this stack"):
-        stage.charts.uninstall("web", "app", stage.kube, token, stage.said.append)
+        stage.charts.uninstall("web", "app", stage.kube, Work(token, stage.said.append))
 
 
 def test_a_namespace_that_a_release_asks_for_carries_the_stacks_label(stage: Stage, token: CancelToken) -> None:
@@ -321,7 +322,7 @@ def test_its_webhooks_are_tried_in_the_namespace_where_they_will_be_called(
     """In one that is not there, the API server asks no webhook about anything."""
     probe = Probe(webhook="w", manifest=SETTINGS, namespace="later", new_namespace=new)
     prepared = replace(stage.prepared(token), probes=(probe,))
-    stage.charts.install(prepared, stage.kube, token, stage.said.append)
+    stage.charts.install(prepared, stage.kube, Work(token, stage.said.append))
     made = stage.api.objects.get("/api/v1/namespaces/later")
     assert (made is not None) is new
     if made is not None:
@@ -367,7 +368,7 @@ def test_tests_of_the_chart(stage: Stage, token: CancelToken) -> None:
 
 def test_definitions_of_templates_carry_helms_own_marks(stage: Stage, token: CancelToken) -> None:
     stage.rendered = [CRD, SETTINGS]
-    assert stage.charts.apply_crds(stage.prepared(token), stage.kube, token, stage.said.append) == 1
+    assert stage.charts.apply_crds(stage.prepared(token), stage.kube, Work(token, stage.said.append)) == 1
     metadata = stage.api.objects[CRD_PATH]["metadata"]
     assert metadata["labels"] == {"app.kubernetes.io/managed-by": "Helm"}
     assert metadata["annotations"] == {
@@ -383,14 +384,14 @@ def test_definition_of_another_release_is_refused(stage: Stage, token: CancelTok
     stage.api.put(path, {"metadata": {"labels": {"owner": "helm", "name": "other", "version": "1"}}})
     stage.rendered = [CRD]
     with pytest.raises(StepFailedError, match=r"widgets\.example\.dev of flux/app belongs to release else/other"):
-        stage.charts.apply_crds(stage.prepared(token), stage.kube, token, stage.said.append)
+        stage.charts.apply_crds(stage.prepared(token), stage.kube, Work(token, stage.said.append))
 
 
 def test_definition_of_a_release_that_is_gone_is_taken_over(stage: Stage, token: CancelToken) -> None:
     gone = {"meta.helm.sh/release-name": "other", "meta.helm.sh/release-namespace": "else"}
     stage.api.put(CRD_PATH, {"metadata": {"annotations": gone}})
     stage.rendered = [CRD]
-    assert stage.charts.apply_crds(stage.prepared(token), stage.kube, token, stage.said.append) == 1
+    assert stage.charts.apply_crds(stage.prepared(token), stage.kube, Work(token, stage.said.append)) == 1
     assert stage.api.objects[CRD_PATH]["metadata"]["annotations"]["meta.helm.sh/release-name"] == "app"
 
 
@@ -420,7 +421,7 @@ def test_policies_for_definitions_of_crds(
     if installed:
         stage.revision(1, "deployed")
     prepared = replace(stage.prepared(token, crds=policies[0], upgrade_crds=policies[1]), crds=(CRD,))
-    stage.charts.apply_crds(prepared, stage.kube, token, stage.said.append)
+    stage.charts.apply_crds(prepared, stage.kube, Work(token, stage.said.append))
     assert (f"PATCH {CRD_PATH}" in stage.api.requests) is applied
 
 

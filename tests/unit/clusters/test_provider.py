@@ -19,6 +19,7 @@ from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import ClusterSpec, StatePaths
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.filelock import hold
+from bootstrap.system.work import Work
 from fakes.clock import FakeClock
 from fakes.processes import FakeProcesses
 from fakes.programs import GivenPrograms
@@ -47,7 +48,7 @@ class Room:
         return observed.state, observed.detail
 
     def up(self) -> None:
-        self.provider.up(self.token, lambda _text: None)
+        self.provider.up(Work(self.token, lambda _text: None))
 
     def remember(self, record: Record) -> None:
         self.layout.folder.mkdir(parents=True)
@@ -103,7 +104,7 @@ def test_a_damaged_record_is_broken_and_can_be_deleted(room: Room) -> None:
     state, detail = room.observe()
     assert state is TargetState.BROKEN
     assert "is damaged" in detail
-    room.provider.delete(room.token, lambda _text: None)
+    room.provider.delete(Work(room.token, lambda _text: None))
     assert room.observe() == (TargetState.ABSENT, "")
 
 
@@ -182,7 +183,7 @@ def test_what_an_interrupted_delete_leaves_is_not_taken_for_data(room: Room, mon
     room.layout.etcd.mkdir()
     monkeypatch.setattr(shutil, "rmtree", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        room.provider.delete(room.token, lambda _text: None)
+        room.provider.delete(Work(room.token, lambda _text: None))
     assert room.observe() == (TargetState.BROKEN, "its creation was interrupted")
     write_record(room.layout, Record(port=20001, kubernetes="1.33.0", uid="u"))
     with pytest.raises(KeyboardInterrupt):

@@ -18,6 +18,7 @@ from bootstrap.docker.labels import (
 )
 from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from fakes.clock import FakeClock
 from fakes.engine_api import FakeApi, FakeClient
 
@@ -36,7 +37,7 @@ def client(api: FakeApi) -> "DockerClient":
 
 
 def removed(api: FakeApi, mark: Mark = OURS, *, keep_data: bool = False) -> list[str]:
-    remove_marked(client(api), mark, CancelToken(FakeClock()), lambda _text: None, keep_data=keep_data)
+    remove_marked(client(api), mark, Work(CancelToken(FakeClock()), lambda _text: None), keep_data=keep_data)
     return api.removed
 
 

@@ -15,6 +15,7 @@ from bootstrap.emulators.proof import prove
 from bootstrap.errors import CancelledError, ExitCode, RefusedError
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from fakes.decoy import Decoy, Reply, Seen
 
 ENVIRONMENTS = 600
@@ -251,7 +252,7 @@ def test_no_write_reaches_a_decoy_in_any_hostile_environment(
                 endpoint=endpoint,
             )
             with pytest.raises(RefusedError):
-                EndpointEmulator(spec, dice.choice(list(Trust)), resolve).up(cancel, told.append)
+                EndpointEmulator(spec, dice.choice(list(Trust)), resolve).up(Work(cancel, told.append))
         assert [seen for seen in decoy.seen if not seen.harmless] == [], f"seed {seed}"
     assert len(decoy.seen) > ENVIRONMENTS / 4, "the decoy was hardly asked: the test would prove nothing"
 

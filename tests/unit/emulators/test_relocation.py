@@ -10,10 +10,10 @@ from bootstrap.emulators.in_cluster import ChartEmulator
 from bootstrap.emulators.process_record import ContainerFolder, EmulatorFolder, Forward, ForwardFolder, Record
 from bootstrap.emulators.relocation import GoneEmulator, MovedEmulator, left_placements
 from bootstrap.errors import RefusedError, StepFailedError
-from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, EmulatorRelease, TargetState
 from bootstrap.model.stack import EmulatorSpec, Placement, StatePaths
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from fakes.clock import FakeClock
 from fakes.ports import ENDPOINT, KUBE
 from fakes.processes import FakeProcesses
@@ -33,18 +33,18 @@ class Noted:
     def observe(self, cancel: CancelToken) -> EmulatorObserved:
         return EmulatorObserved(state=TargetState.RUNNING, endpoint=ENDPOINT)
 
-    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+    def up(self, work: Work) -> EmulatorEndpoint:
         self.asked.append(f"{self.name} up")
         return ENDPOINT
 
-    def delete(self, cancel: CancelToken, say: Say) -> None:
+    def delete(self, work: Work) -> None:
         if self.broken:
             raise StepFailedError("it stays")
         self.asked.append(f"{self.name} delete")
         if self.left is not None:
             self.left.remove()
 
-    def delete_keeping(self, cancel: CancelToken, say: Say) -> str:
+    def delete_keeping(self, work: Work) -> str:
         self.asked.append(f"{self.name} delete keeping")
         return "its data"
 
@@ -111,7 +111,7 @@ def test_one_that_moved_is_not_as_declared_until_the_former_one_is_gone(
     observed = moved.observe(cancel)
     assert (observed.state, observed.endpoint) == (TargetState.OUTDATED, None)
     assert observed.detail == "placement is container, declared chart"
-    moved.up(cancel, quiet)
+    moved.up(Work(cancel, quiet))
     assert moved.observe(cancel).state is TargetState.RUNNING
 
 
@@ -127,8 +127,8 @@ def test_what_was_elsewhere_goes_first_and_once(
     container: Noted, state: StatePaths, cancel: CancelToken, verb: str, asked: list[str]
 ) -> None:
     moved = moved_to(Noted("chart", container.asked), container, state)
-    getattr(moved, verb)(cancel, quiet)
-    getattr(moved, verb)(cancel, quiet)
+    getattr(moved, verb)(Work(cancel, quiet))
+    getattr(moved, verb)(Work(cancel, quiet))
     assert container.asked == asked
 
 
@@ -137,7 +137,7 @@ def test_one_that_cannot_go_keeps_the_new_one_from_starting(
 ) -> None:
     container.broken = True
     with pytest.raises(StepFailedError, match="it stays"):
-        moved_to(Noted("chart", container.asked), container, state).up(cancel, quiet)
+        moved_to(Noted("chart", container.asked), container, state).up(Work(cancel, quiet))
     assert container.asked == []
 
 
@@ -146,9 +146,9 @@ def test_one_that_is_declared_no_more_is_only_removed(container: Noted, state: S
     observed = gone.observe(cancel)
     assert (observed.state, observed.detail) == (TargetState.OUTDATED, "placement is container, declared none")
     with pytest.raises(RefusedError, match="declares no emulator"):
-        gone.up(cancel, quiet)
-    assert gone.delete_keeping(cancel, quiet) == ""
-    gone.delete(cancel, quiet)
+        gone.up(Work(cancel, quiet))
+    assert gone.delete_keeping(Work(cancel, quiet)) == ""
+    gone.delete(Work(cancel, quiet))
     assert container.asked == ["container delete"]
     assert gone.observe(cancel).state is TargetState.ABSENT
 

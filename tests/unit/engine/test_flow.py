@@ -27,6 +27,7 @@ from bootstrap.model.release import FluxRepo, LocalChart, UnknownChart, ValuesFr
 from bootstrap.model.step import StepId
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, ProcessIdentity
+from bootstrap.system.work import Work
 from fakes.repo import release
 from fakes.setting import HOW, REPO, Setting
 
@@ -157,7 +158,7 @@ def test_what_can_be_rendered_is_given_beside_what_cannot(setting: Setting) -> N
         dataclasses.replace(release("e"), chart=unknown),
     )
     setting.world.fail("pull apps/c", "no such chart")
-    prepared = prepare_all(setting.platform, releases, lambda _text: None, setting.cancel)
+    prepared = prepare_all(setting.platform, releases, Work(setting.cancel, lambda _text: None))
     failed = {one.release.id: None if one.failure is None else one.failure.what for one in prepared}
     assert failed == {"apps/a": None, "apps/c": "no such chart", "apps/d": "no such chart", "apps/e": None}
     assert [error.what for error in failures_of(FluxRepo(), prepared)] == ["no such chart"]

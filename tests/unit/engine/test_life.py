@@ -1,7 +1,6 @@
 """How long a stack lives, what goes with it, and what stays when it is asked for."""
 
 import dataclasses
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from bootstrap.model.release import FluxRepo
 from bootstrap.state.lease import read_lease
 from bootstrap.state.remembered_stack import remembered
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from fakes.setting import HOW, Setting
 
 TWO_HOURS = dataclasses.replace(HOW, term=Term(length=timedelta(hours=2)))
@@ -81,10 +81,10 @@ def test_brought_up_after_its_end_its_time_begins_again(setting: Setting) -> Non
 
 
 def test_what_is_past_its_time_goes_before_anything_is_planned_and_is_told(setting: Setting) -> None:
-    def collect(say: Callable[[str], None], cancel: CancelToken) -> None:
-        assert cancel.remaining() is not None
+    def collect(work: Work) -> None:
+        assert work.cancel.remaining() is not None
         assert setting.world.writes == []
-        say("took away other-1: its time was over 5 min ago")
+        work.say("took away other-1: its time was over 5 min ago")
 
     up(
         dataclasses.replace(setting.platform, collect=collect),

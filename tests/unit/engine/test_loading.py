@@ -8,13 +8,14 @@ import pytest
 
 from bootstrap.engine.perform import Performer
 from bootstrap.errors import BootstrapError, StepFailedError
-from bootstrap.model.event import Outcome, Say, Status
+from bootstrap.model.event import Outcome, Status
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, Observed, TargetState
 from bootstrap.model.stack import ClusterSpec
 from bootstrap.model.step import EnsureCluster, LoadImages
 from bootstrap.ports import Brought
 from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.work import Work
 from fakes.ports import KUBE, FakeCluster, FakeImages, World
 
 IMAGES = LoadImages(images=("a:1", "b:2"))
@@ -29,7 +30,7 @@ class SlowCluster(FakeCluster):
         self.may_end = threading.Event()
         self.error = error
 
-    def up(self, cancel: CancelToken, say: Say) -> KubeContext:
+    def up(self, work: Work) -> KubeContext:
         assert self.may_end.wait(10)
         if self.error is not None:
             raise self.error
@@ -54,14 +55,14 @@ def run_both(cluster: SlowCluster, images: FakeImages, told: Callable[[str], Non
 
     def make() -> None:
         try:
-            perform(EnsureCluster(spec=ClusterSpec()), token(), lambda _text: None)
+            perform(EnsureCluster(spec=ClusterSpec()), Work(token(), lambda _text: None))
         except StepFailedError:
             assert cluster.error is not None
 
     making = threading.Thread(target=make)
     making.start()
     try:
-        return perform(IMAGES, token(), told)
+        return perform(IMAGES, Work(token(), told))
     finally:
         cluster.may_end.set()
         making.join()
@@ -74,9 +75,9 @@ class EndsTheCluster(FakeImages):
         super().__init__(world, **fields)  # type: ignore[arg-type]  # fields of the fake
         self.cluster = cluster
 
-    def ensure(self, images: Sequence[str], cancel: CancelToken, say: Say) -> Brought:
+    def ensure(self, images: Sequence[str], work: Work) -> Brought:
         try:
-            return super().ensure(images, cancel, say)
+            return super().ensure(images, work)
         finally:
             self.cluster.may_end.set()
 
@@ -106,25 +107,25 @@ def test_a_cluster_that_fails_leaves_the_images_on_the_engine() -> None:
 def test_a_cluster_that_is_there_is_not_waited_for() -> None:
     world = World(cluster=TargetState.RUNNING)
     images = FakeImages(world, unknown=frozenset({"b:2"}))
-    outcome = performer(FakeCluster(world), images, makes_cluster=False)(IMAGES, token(), lambda _text: None)
+    outcome = performer(FakeCluster(world), images, makes_cluster=False)(IMAGES, Work(token(), lambda _text: None))
     assert outcome.detail == "left for the cluster to pull: b:2"
 
 
 def test_images_that_are_on_every_machine_change_nothing() -> None:
     world = World(cluster=TargetState.RUNNING)
     images = FakeImages(world, there={"a:1", "b:2"})
-    outcome = performer(FakeCluster(world), images, makes_cluster=False)(IMAGES, token(), lambda _text: None)
+    outcome = performer(FakeCluster(world), images, makes_cluster=False)(IMAGES, Work(token(), lambda _text: None))
     assert outcome.status is Status.UNCHANGED
 
 
 def test_machines_that_never_take_them_do_not_hold_up_a_cluster_that_nobody_makes() -> None:
     world = World()
     images = FakeImages(world, looks=1000)
-    outcome = performer(FakeCluster(world), images, makes_cluster=False)(IMAGES, token(), lambda _text: None)
+    outcome = performer(FakeCluster(world), images, makes_cluster=False)(IMAGES, Work(token(), lambda _text: None))
     assert outcome.status is Status.SKIPPED
 
 
 def test_a_provider_without_machines_says_so() -> None:
     perform = Performer(World().ports(), Observed(cluster=ClusterObserved(state=TargetState.ABSENT)), lambda _keep: "")
     with pytest.raises(BootstrapError, match="take no images"):
-        perform(IMAGES, token(), lambda _text: None)
+        perform(IMAGES, Work(token(), lambda _text: None))

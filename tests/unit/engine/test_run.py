@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from bootstrap.engine import run as run_module
 from bootstrap.engine.run import Perform, Report, run_plan
 from bootstrap.errors import ExitCode, RefusedError, StepFailedError
-from bootstrap.model.event import Event, Outcome, Planned, Say, Status, StepFinished, StepProgress, StepStarted
+from bootstrap.model.event import Event, Outcome, Planned, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import Action, DeleteObjects, Edge, EdgeKind, Keep, Plan, Step, StepId
 from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.work import Work
 from fakes.clock import FakeClock
 
 
@@ -41,8 +42,8 @@ def go(
     return run_plan(plan, perform, events.append, jobs=jobs, cancel=token, fail_fast=fail_fast), events
 
 
-def done(action: Action, cancel: CancelToken, say: Say) -> Outcome:
-    del action, cancel, say
+def done(action: Action, work: Work) -> Outcome:
+    del action, work
     return Outcome(status=Status.DONE)
 
 
@@ -59,19 +60,19 @@ def test_one_job_performs_in_listed_order_with_start_and_end_told() -> None:
 
 
 def test_progress_is_told_between() -> None:
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
-        say("half way")
-        return done(action, cancel, say)
+    def perform(action: Action, work: Work) -> Outcome:
+        work.say("half way")
+        return done(action, work)
 
     _, events = go([step("a")], perform)
     assert [type(event) for event in events] == [StepStarted, StepProgress, StepFinished]
 
 
 def test_a_failure_skips_what_needs_it_and_names_the_culprit() -> None:
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def perform(action: Action, work: Work) -> Outcome:
         if owner(action) == "a":
             raise StepFailedError("it broke")
-        return done(action, cancel, say)
+        return done(action, work)
 
     report, _ = go([step("a"), step("b", "a"), step("c", "b"), step("d")], perform)
     assert statuses(report) == {"a": "failed", "b": "skipped", "c": "skipped", "d": "done"}
@@ -80,10 +81,10 @@ def test_a_failure_skips_what_needs_it_and_names_the_culprit() -> None:
 
 
 def test_fail_fast_stops_the_rest() -> None:
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def perform(action: Action, work: Work) -> Outcome:
         if owner(action) == "a":
             raise StepFailedError("it broke")
-        return done(action, cancel, say)
+        return done(action, work)
 
     report, _ = go([step("a"), step("b"), step("c", "a")], perform, jobs=1, fail_fast=True)
     assert statuses(report) == {"a": "failed", "b": "cancelled", "c": "skipped"}
@@ -93,13 +94,13 @@ def test_fail_fast_stops_the_rest() -> None:
 def test_fail_fast_cancels_what_runs() -> None:
     begun = threading.Event()
 
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def perform(action: Action, work: Work) -> Outcome:
         if owner(action) == "a":
             begun.wait()
             raise StepFailedError("it broke")
         begun.set()
         while True:
-            cancel.sleep(1)
+            work.cancel.sleep(1)
 
     report, _ = go([step("a"), step("b")], perform, fail_fast=True)
     assert statuses(report) == {"a": "failed", "b": "cancelled"}
@@ -113,13 +114,13 @@ def test_kept_steps_take_no_thread_and_wait_for_their_needs() -> None:
 
 
 def test_a_refusal_keeps_its_exit_code_and_a_bug_is_told_as_one() -> None:
-    def refuse(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def refuse(action: Action, work: Work) -> Outcome:
         raise RefusedError("not ours")
 
-    def crash(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def crash(action: Action, work: Work) -> Outcome:
         raise ZeroDivisionError("oops")
 
-    def fill(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def fill(action: Action, work: Work) -> Outcome:
         raise OSError(28, "No space left on device", "/state/file")
 
     assert go([step("a")], refuse)[0].exit_code is ExitCode.REFUSED
@@ -134,9 +135,9 @@ def test_a_refusal_keeps_its_exit_code_and_a_bug_is_told_as_one() -> None:
 def test_cancel_ends_what_runs_and_reports_the_rest() -> None:
     token = CancelToken(SystemClock())
 
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def perform(action: Action, work: Work) -> Outcome:
         token.cancel("interrupted")
-        cancel.check()
+        work.cancel.check()
         raise AssertionError
 
     report, events = go([step("a"), step("b", "a"), step("c")], perform, jobs=1, cancel=token)
@@ -148,10 +149,10 @@ def test_cancel_ends_what_runs_and_reports_the_rest() -> None:
 def test_a_step_past_its_deadline_fails_and_the_others_go_on() -> None:
     clock = FakeClock()
 
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def perform(action: Action, work: Work) -> Outcome:
         if owner(action) == "a":
-            cancel.sleep(10)
-        return done(action, cancel, say)
+            work.cancel.sleep(10)
+        return done(action, work)
 
     report, _ = go([step("a", seconds=5), step("b")], perform, jobs=1, cancel=CancelToken(clock))
     assert statuses(report) == {"a": "failed", "b": "done"}
@@ -161,8 +162,8 @@ def test_a_step_past_its_deadline_fails_and_the_others_go_on() -> None:
 def test_the_runs_own_deadline_ends_it_with_its_own_exit_code() -> None:
     cancel = CancelToken(FakeClock()).within(5, "the run")
 
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
-        cancel.sleep(10)
+    def perform(action: Action, work: Work) -> Outcome:
+        work.cancel.sleep(10)
         raise AssertionError
 
     report, _ = go([step("a"), step("b")], perform, jobs=1, cancel=cancel)
@@ -175,12 +176,12 @@ def test_a_step_that_does_not_obey_holds_nobody_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(run_module, "_POLL_SECONDS", 0.001)
     clock, stuck = FakeClock(), threading.Event()
 
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def perform(action: Action, work: Work) -> Outcome:
         if owner(action) == "stuck":
             clock.advance(1000)
             stuck.wait()
-            say("too late")
-        return done(action, cancel, say)
+            work.say("too late")
+        return done(action, work)
 
     original = clock.monotonic
 
@@ -206,14 +207,14 @@ def test_when_what_is_watched_breaks_the_run_ends_at_once_with_the_cause(monkeyp
         if len(asked) > 2:
             raise StepFailedError("etcd is not running", evidence=("disk full",))
 
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def perform(action: Action, work: Work) -> Outcome:
         if owner(action) == "cluster":
             assert not asked
-            return done(action, cancel, say)
+            return done(action, work)
         while True:
             threading.Event().wait(0.001)
             clock.advance(0.3)
-            cancel.check()
+            work.cancel.check()
 
     long = 1e9  # the steps only end because of what is watched
     steps = (step("cluster"), step("a", "cluster", seconds=long), step("b", "a"), step("c", seconds=long))
@@ -253,7 +254,7 @@ def test_whatever_happens_every_step_has_one_outcome_after_its_needs(
     token = CancelToken(FakeClock())
     ended: set[str] = set()
 
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def perform(action: Action, work: Work) -> Outcome:
         name = owner(action)
         needs = next(one.needs for one in steps if one.id == name)
         assert ended.issuperset(needs)
@@ -261,7 +262,7 @@ def test_whatever_happens_every_step_has_one_outcome_after_its_needs(
             token.cancel("interrupted")
         if name in {f"s{number}" for number in failing}:
             raise StepFailedError("it broke")
-        return done(action, cancel, say)
+        return done(action, work)
 
     finished: list[StepFinished] = []
 
@@ -291,10 +292,10 @@ def wrong(one: Step, report: Report) -> bool:
 
 
 def test_what_is_only_listed_after_a_failure_goes_on_and_what_needs_it_does_not() -> None:
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def perform(action: Action, work: Work) -> Outcome:
         if owner(action) == "a":
             raise StepFailedError("it broke")
-        return done(action, cancel, say)
+        return done(action, work)
 
     def edge(name: str, need: str, kind: EdgeKind) -> Edge:
         return Edge(step=StepId(name), needs=StepId(need), kind=kind, reason="so")
@@ -314,9 +315,9 @@ def test_what_is_only_listed_after_a_failure_goes_on_and_what_needs_it_does_not(
 def test_a_plan_grows_by_what_a_step_found_out_and_nothing_is_done_twice() -> None:
     performed: list[str] = []
 
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def perform(action: Action, work: Work) -> Outcome:
         performed.append(owner(action))
-        return done(action, cancel, say)
+        return done(action, work)
 
     grown = Plan(steps=(step("a"), step("late", "a"), step("later", "late")))
     events: list[Event] = []
@@ -334,10 +335,10 @@ def test_a_plan_grows_by_what_a_step_found_out_and_nothing_is_done_twice() -> No
 
 
 def test_a_step_that_finds_nothing_out_leaves_the_plan_as_it_is() -> None:
-    def perform(action: Action, cancel: CancelToken, say: Say) -> Outcome:
+    def perform(action: Action, work: Work) -> Outcome:
         if owner(action) == "finds out":
             raise StepFailedError("nothing")
-        return done(action, cancel, say)
+        return done(action, work)
 
     report = run_plan(
         Plan(steps=(step("a"), step("finds out"))),

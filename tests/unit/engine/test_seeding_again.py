@@ -7,7 +7,7 @@ import pytest
 
 from bootstrap.engine.perform import Performer
 from bootstrap.errors import StepFailedError
-from bootstrap.model.event import Say, Status
+from bootstrap.model.event import Status
 from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorEndpoint,
@@ -18,6 +18,7 @@ from bootstrap.model.observed import (
 )
 from bootstrap.model.step import ApplySeeds
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from fakes.clock import FakeClock
 from fakes.ports import ENDPOINT, KUBE, FakeEmulator, World
 
@@ -36,7 +37,7 @@ class Mortal(FakeEmulator):
     def observe(self, cancel: CancelToken) -> EmulatorObserved:
         return EmulatorObserved(state=TargetState.RUNNING, endpoint=self.endpoint)
 
-    def up(self, cancel: CancelToken, say: Say) -> EmulatorEndpoint:
+    def up(self, work: Work) -> EmulatorEndpoint:
         return self.endpoint
 
 
@@ -54,7 +55,7 @@ class Deadly:
     def observe(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> SeedsObserved:
         return SeedsObserved(changes=self.changes)
 
-    def apply(self, endpoint: EmulatorEndpoint, cancel: CancelToken, say: Say) -> SeedsObserved:
+    def apply(self, endpoint: EmulatorEndpoint, work: Work) -> SeedsObserved:
         self.asked.append(endpoint.incarnation)
         if self.deaths:
             self.deaths -= 1
@@ -71,7 +72,9 @@ def perform(seeds: Deadly) -> tuple[Status, str, list[str]]:
         cluster=ClusterObserved(state=TargetState.RUNNING, kube=KUBE),
         emulator=EmulatorObserved(state=TargetState.RUNNING, endpoint=seeds.emulator.endpoint),
     )
-    outcome = Performer(ports, observed, lambda _keep_data: "")(ApplySeeds(), CancelToken(FakeClock()), said.append)
+    outcome = Performer(ports, observed, lambda _keep_data: "")(
+        ApplySeeds(), Work(CancelToken(FakeClock()), said.append)
+    )
     return outcome.status, outcome.detail, said
 
 

@@ -12,6 +12,7 @@ from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import InventoryEntry, ObjectsSeen
 from bootstrap.model.release import Kustomization
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from fakes.kube_api import FakeKubeApi
 from fakes.processes import FakeProcesses
 
@@ -55,7 +56,7 @@ def test_a_namespace_that_another_stack_just_left_is_waited_for(
                 del kube_api.objects[home]
 
     kube_api.fault = going
-    assert objects.apply(part(NAMESPACE), "print", kube_api.context(tmp_path), token, quiet) == "1 objects"
+    assert objects.apply(part(NAMESPACE), "print", kube_api.context(tmp_path), Work(token, quiet)) == "1 objects"
     assert kube_api.requests[0] == f"PATCH {home}"
     assert len(looks) > 3
 
@@ -64,7 +65,7 @@ def test_applied_in_order_labelled_and_noted(
     kube_api: FakeKubeApi, objects: KubeObjects, token: CancelToken, tmp_path: Path
 ) -> None:
     kube = kube_api.context(tmp_path)
-    assert objects.apply(part(SETTINGS, NAMESPACE), "print", kube, token, quiet) == "2 objects"
+    assert objects.apply(part(SETTINGS, NAMESPACE), "print", kube, Work(token, quiet)) == "2 objects"
     applied = [one for one in kube_api.requests if "bootstrap-system" not in one]
     assert applied == ["PATCH /api/v1/namespaces/web", f"PATCH {SETTINGS_PATH}"]
     assert kube_api.objects[SETTINGS_PATH]["metadata"]["labels"] == {"bootstrap.dev/owner": "mine"}
@@ -80,7 +81,7 @@ def test_noted_before_anything_is_made(
     rejected = (422, {"message": "no such field"})
     kube_api.fault = lambda method, path: rejected if (method, path) == ("PATCH", SETTINGS_PATH) else None
     with pytest.raises(ApiRefusedError, match="cannot apply ConfigMap web/c: no such field"):
-        objects.apply(part(SETTINGS), "print", kube, token, quiet)
+        objects.apply(part(SETTINGS), "print", kube, Work(token, quiet))
     kube_api.fault = lambda _method, _path: None
     # Without a fingerprint: the next run applies it again.
     assert objects.inventory(kube, token) == {"flux/apps": InventoryEntry(fingerprint="", objects=(SETTINGS_REF,))}
@@ -90,13 +91,13 @@ def test_what_left_the_repository_stays_noted_until_it_is_deleted(
     kube_api: FakeKubeApi, objects: KubeObjects, token: CancelToken, tmp_path: Path
 ) -> None:
     kube = kube_api.context(tmp_path)
-    objects.apply(part(NAMESPACE, SETTINGS), "1", kube, token, quiet)
-    objects.apply(part(NAMESPACE), "2", kube, token, quiet)
+    objects.apply(part(NAMESPACE, SETTINGS), "1", kube, Work(token, quiet))
+    objects.apply(part(NAMESPACE), "2", kube, Work(token, quiet))
     assert objects.inventory(kube, token)["flux/apps"].objects == (SETTINGS_REF, NAMESPACE_REF)
-    objects.delete("flux/apps", (SETTINGS_REF,), kube, token, quiet)
+    objects.delete("flux/apps", (SETTINGS_REF,), kube, Work(token, quiet))
     assert SETTINGS_PATH not in kube_api.objects
     assert objects.inventory(kube, token)["flux/apps"] == InventoryEntry(fingerprint="2", objects=(NAMESPACE_REF,))
-    objects.delete("flux/apps", (NAMESPACE_REF,), kube, token, quiet)
+    objects.delete("flux/apps", (NAMESPACE_REF,), kube, Work(token, quiet))
     assert objects.inventory(kube, token) == {}
 
 
@@ -115,7 +116,7 @@ def test_only_our_own_is_deleted(
     kube_api: FakeKubeApi, objects: KubeObjects, token: CancelToken, tmp_path: Path, metadata: dict[str, Any]
 ) -> None:
     kube_api.put(SETTINGS_PATH, {"metadata": metadata})
-    objects.delete("flux/apps", (SETTINGS_REF,), kube_api.context(tmp_path), token, quiet)
+    objects.delete("flux/apps", (SETTINGS_REF,), kube_api.context(tmp_path), Work(token, quiet))
     assert SETTINGS_PATH in kube_api.objects
 
 
@@ -124,7 +125,7 @@ def test_object_of_another_stack_is_refused(
 ) -> None:
     kube_api.put(SETTINGS_PATH, {"metadata": {"labels": {"bootstrap.dev/owner": "other"}}})
     with pytest.raises(StepFailedError, match="ConfigMap web/c belongs to another stack"):
-        objects.apply(part(SETTINGS), "print", kube_api.context(tmp_path), token, quiet)
+        objects.apply(part(SETTINGS), "print", kube_api.context(tmp_path), Work(token, quiet))
 
 
 def test_another_cluster_is_never_written_to(
@@ -132,9 +133,9 @@ def test_another_cluster_is_never_written_to(
 ) -> None:
     kube = replace(kube_api.context(tmp_path), uid="meant")
     with pytest.raises(RefusedError, match="another cluster answers"):
-        objects.apply(part(SETTINGS), "print", kube, token, quiet)
+        objects.apply(part(SETTINGS), "print", kube, Work(token, quiet))
     with pytest.raises(RefusedError, match="another cluster answers"):
-        objects.delete("flux/apps", (SETTINGS_REF,), kube, token, quiet)
+        objects.delete("flux/apps", (SETTINGS_REF,), kube, Work(token, quiet))
     assert kube_api.requests == []
 
 
@@ -180,7 +181,7 @@ def test_waits_until_ready_and_says_for_what(
 
     kube_api.fault = fault
     said: list[str] = []
-    objects.apply(part(DEPLOYMENT, wait=True), "print", kube_api.context(tmp_path), token, said.append)
+    objects.apply(part(DEPLOYMENT, wait=True), "print", kube_api.context(tmp_path), Work(token, said.append))
     assert said == ["waiting for Deployment web/d: not seen by its controller yet"]
 
 
@@ -208,7 +209,7 @@ def test_deadline_names_what_was_not_ready_and_why(
     with pytest.raises(
         DeadlineError, match="Kustomization flux/apps is not ready: waiting for Deployment web/d"
     ) as told:
-        objects.apply(part(DEPLOYMENT, wait=True), "print", kube_api.context(tmp_path), token, quiet)
+        objects.apply(part(DEPLOYMENT, wait=True), "print", kube_api.context(tmp_path), Work(token, quiet))
     assert told.value.evidence == (
         "Deployment web/d: not seen by its controller yet",
         "Pod d-1: c: ImagePullBackOff (typo not found)",
@@ -225,7 +226,7 @@ def test_failure_for_good_ends_the_wait_at_once(
     kube_api.on_apply = fail
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j", "namespace": "web"}}
     with pytest.raises(StepFailedError, match="failed: Job web/j: BackoffLimitExceeded"):
-        objects.apply(part(job, wait=True), "print", kube_api.context(tmp_path), token, quiet)
+        objects.apply(part(job, wait=True), "print", kube_api.context(tmp_path), Work(token, quiet))
     assert token.clock.monotonic() < 1
 
 
@@ -245,7 +246,7 @@ def test_what_is_simulated_is_shown_not_waited_for(
         "spec": {"service": {"name": "s"}},
     }
     kube = kube_api.context(tmp_path, simulated=True)
-    told = objects.apply(part(balancer, backend, wait=True), "print", kube, token, quiet)
+    told = objects.apply(part(balancer, backend, wait=True), "print", kube, Work(token, quiet))
     assert told == "1 objects, 2 simulated"
 
 
@@ -255,7 +256,7 @@ def test_kind_that_nobody_defines_is_waited_for_then_named(
     widget = {"apiVersion": "example.dev/v1", "kind": "Widget", "metadata": {"name": "w"}}
     said: list[str] = []
     with pytest.raises(UnknownKindError, match=r"does not know Widget \(example.dev/v1\)"):
-        objects.apply(part(widget), "print", kube_api.context(tmp_path), token, said.append)
+        objects.apply(part(widget), "print", kube_api.context(tmp_path), Work(token, said.append))
     assert said[0] == "waiting for the kind Widget (example.dev/v1)"
 
 
@@ -272,7 +273,7 @@ def test_webhook_that_cannot_be_called_yet_is_waited_for(
         return None
 
     kube_api.fault = fault
-    assert objects.apply(part(SETTINGS), "print", kube_api.context(tmp_path), token, quiet) == "1 objects"
+    assert objects.apply(part(SETTINGS), "print", kube_api.context(tmp_path), Work(token, quiet)) == "1 objects"
 
 
 def test_webhook_that_rejects_is_an_answer(
@@ -281,7 +282,7 @@ def test_webhook_that_rejects_is_an_answer(
     denied = {"message": 'admission webhook "w" denied the request: no'}
     kube_api.fault = lambda method, path: (403, denied) if (method, path) == ("PATCH", SETTINGS_PATH) else None
     with pytest.raises(ApiRefusedError, match="denied the request: no"):
-        objects.apply(part(SETTINGS), "print", kube_api.context(tmp_path), token, quiet)
+        objects.apply(part(SETTINGS), "print", kube_api.context(tmp_path), Work(token, quiet))
     assert token.clock.monotonic() == 0
 
 
@@ -292,11 +293,11 @@ def test_the_inventorys_namespace_goes_with_the_last_entry_of_any_stack(
     home = "/api/v1/namespaces/bootstrap-system"
     ours, theirs = (KubeObjects(FakeProcesses(), owner) for owner in ("one", "two"))
     other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other", "namespace": "web"}}
-    ours.apply(part(SETTINGS), "print", kube, token, quiet)
-    theirs.apply(part(other), "print", kube, token, quiet)
+    ours.apply(part(SETTINGS), "print", kube, Work(token, quiet))
+    theirs.apply(part(other), "print", kube, Work(token, quiet))
     assert set(ours.inventory(kube, token)) == set(theirs.inventory(kube, token)) == {"flux/apps"}
     assert ours.inventory(kube, token)["flux/apps"].objects == (SETTINGS_REF,)
-    ours.delete("flux/apps", (SETTINGS_REF,), kube, token, quiet)
+    ours.delete("flux/apps", (SETTINGS_REF,), kube, Work(token, quiet))
     assert home in kube_api.objects
-    theirs.delete("flux/apps", (replace(SETTINGS_REF, name="other"),), kube, token, quiet)
+    theirs.delete("flux/apps", (replace(SETTINGS_REF, name="other"),), kube, Work(token, quiet))
     assert home not in kube_api.objects

@@ -10,6 +10,7 @@ from bootstrap.kube.deletion import holders, wait_gone
 from bootstrap.kube.identity import Clusters
 from bootstrap.model.kube import Manifest, ObjectRef
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from fakes.kube_api import FakeKubeApi
 from fakes.processes import FakeProcesses
 
@@ -52,7 +53,7 @@ def test_what_stays_is_named_at_the_deadline(kube_api: FakeKubeApi, token: Cance
     api = Clusters(FakeProcesses()).api(kube_api.context(tmp_path), token)
     said: list[str] = []
     with pytest.raises(DeadlineError, match="Namespace web and 1 more does not go: the test was not done") as caught:
-        wait_gone([NAMESPACE, SETTINGS], api, token, said.append)
+        wait_gone([NAMESPACE, SETTINGS], api, Work(token, said.append))
     assert caught.value.evidence == (
         "Namespace web: finalizers x/y",
         "ConfigMap web/c: nothing is known to hold it",
@@ -64,7 +65,7 @@ def test_what_stays_is_named_at_the_deadline(kube_api: FakeKubeApi, token: Cance
 def test_what_goes_late_is_waited_for(kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path) -> None:
     kube_api.put("/api/v1/namespaces/web", {"metadata": {**DELETED, "name": "web"}})
     api = Clusters(FakeProcesses()).api(kube_api.context(tmp_path), token)
-    wait_gone([NAMESPACE], api, token, lambda _text: kube_api.objects.clear())
+    wait_gone([NAMESPACE], api, Work(token, lambda _text: kube_api.objects.clear()))
     assert not kube_api.objects
 
 
@@ -77,5 +78,5 @@ def test_deleting_what_hangs_keeps_it_in_the_inventory(
     kube_api.fault = lambda method, path: (200, live) if method == "DELETE" and path.endswith("/web") else None
     objects = KubeObjects(FakeProcesses(), "mine")
     with pytest.raises(DeadlineError, match="Namespace web does not go"):
-        objects.delete("flux/apps", (NAMESPACE,), kube, token, lambda _text: None)
+        objects.delete("flux/apps", (NAMESPACE,), kube, Work(token, lambda _text: None))
     assert not [one for one in kube_api.requests if "configmaps" in one]

@@ -11,6 +11,7 @@ from bootstrap.kube.user_kubeconfig import merge_kubeconfig
 from bootstrap.kube.user_kubeconfig_entries import MergedEntries, is_merged, note_merged
 from bootstrap.model.stack import StatePaths
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 
 THEIRS = {
     "apiVersion": "v1",
@@ -51,7 +52,7 @@ def merged(folder: Path, target: Path, name: str = "bootstrap-dev") -> StatePath
 
 def removed(state: StatePaths, token: CancelToken, said: list[str] | None = None) -> tuple[str, ...]:
     heard: list[str] = [] if said is None else said
-    return tuple(AllLeftovers([MergedEntries(state)]).remove(token, heard.append, keep_data=True))
+    return tuple(AllLeftovers([MergedEntries(state)]).remove(Work(token, heard.append), keep_data=True))
 
 
 def test_the_file_is_as_it_was_before(theirs: Path, token: CancelToken, tmp_path: Path) -> None:

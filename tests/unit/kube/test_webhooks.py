@@ -8,6 +8,7 @@ from bootstrap.kube.identity import Clusters
 from bootstrap.kube.webhooks import wait_for_answers, wait_for_webhooks, webhook_configurations
 from bootstrap.model.observed import Probe
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from fakes.kube_api import FakeKubeApi
 from fakes.processes import FakeProcesses
 
@@ -32,7 +33,9 @@ def endpoints(*, ready: bool) -> dict[str, Any]:
 
 def wait(kube_api: FakeKubeApi, token: CancelToken, folder: Path) -> None:
     api = Clusters(FakeProcesses()).api(kube_api.context(folder), token)
-    wait_for_webhooks(webhook_configurations([CONFIGURATION, {"kind": "Service"}]), api, token, lambda _text: None)
+    wait_for_webhooks(
+        webhook_configurations([CONFIGURATION, {"kind": "Service"}]), api, Work(token, lambda _text: None)
+    )
 
 
 def test_done_when_it_can_be_called(kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path) -> None:
@@ -96,7 +99,7 @@ def answers(kube_api: FakeKubeApi, token: CancelToken, folder: Path, *told: tupl
 
     kube_api.fault = fault
     api = Clusters(FakeProcesses()).api(kube_api.context(folder), token)
-    wait_for_answers([PROBE], api, token, said.append)
+    wait_for_answers([PROBE], api, Work(token, said.append))
     return said
 
 
@@ -138,5 +141,5 @@ def test_an_object_of_a_kind_that_is_not_there_yet_cannot_be_asked_about(
 ) -> None:
     odd = Probe(webhook="w", manifest={**PROBE.manifest, "apiVersion": "example.dev/v1"}, namespace=None)
     api = Clusters(FakeProcesses()).api(kube_api.context(tmp_path), token)
-    wait_for_answers([odd], api, token, lambda _text: None)
+    wait_for_answers([odd], api, Work(token, lambda _text: None))
     assert kube_api.requests == []

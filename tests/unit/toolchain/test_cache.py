@@ -5,6 +5,7 @@ import pytest
 
 from bootstrap.errors import DeadlineError
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from bootstrap.toolchain.cache import Store
 from bootstrap.toolchain.platforms import Platform
 from bootstrap.toolchain.source import Origin
@@ -71,9 +72,9 @@ def test_a_dropped_program_is_gone(store: Store) -> None:
 def test_a_second_run_waits_and_names_the_first(store: Store) -> None:
     token, told = CancelToken(FakeClock()), list[str]()
     with (
-        store.claim("helm", token, told.append),
+        store.claim("helm", Work(token, told.append)),
         pytest.raises(DeadlineError, match="patience was not done within 30s"),
-        store.claim("helm", token.within(30, "patience"), told.append),
+        store.claim("helm", Work(token.within(30, "patience"), told.append)),
     ):
         pytest.fail("two hold the claim")
     assert told[0] == f"waiting for pid {os.getpid()}, which gets helm"
@@ -82,5 +83,5 @@ def test_a_second_run_waits_and_names_the_first(store: Store) -> None:
 
 def test_claims_of_two_programs_do_not_meet(store: Store) -> None:
     token = CancelToken(FakeClock())
-    with store.claim("helm", token, pytest.fail), store.claim("kind", token, pytest.fail):
+    with store.claim("helm", Work(token, pytest.fail)), store.claim("kind", Work(token, pytest.fail)):
         pass
