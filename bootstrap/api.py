@@ -1,5 +1,7 @@
 """What a program may import; everything else may change with any version.
 
+from bootstrap.system.work import Work
+from bootstrap.system.work import Work
 from bootstrap.api import load_repo
 
 for release in load_repo("fleet/clusters/staging", root="fleet").releases:
@@ -17,6 +19,7 @@ from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.state.paths import cache_folder
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 from bootstrap.toolchain.find import Toolchain, ToolchainSettings
 
 __all__ = ["BootstrapError", "FluxRepo", "Kustomization", "Note", "Release", "load_repo"]
@@ -47,5 +50,5 @@ def load_repo(
     source = source_of(Path(path), None if root is None else Path(root))
     processes = SystemProcesses(clock)
     known = ToolchainSettings(cache=cache_folder(os.environ), environment=os.environ)
-    programs = Toolchain(known, processes, cancel)
+    programs = Toolchain(known, processes, Work(cancel))
     return read_source(source, programs, processes, cancel, variables=substitute or {}, environment=os.environ)

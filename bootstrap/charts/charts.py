@@ -134,7 +134,7 @@ class HelmCharts:
         chart = None if prepared.chart_digest is None else self._store.find(prepared.chart_digest)
         if chart is None:
             raise StepFailedError(f"the chart of {prepared.release.id} is not in the cache", fix="run: bootstrap up")
-        target = Target(kube=kube, api=api, cancel=work.cancel, say=work.say, stack=self._stack)
+        target = Target(kube=kube, api=api, work=work, stack=self._stack)
         return install(prepared, chart, self._invocation, target)
 
     def uninstall(self, namespace: str, release_name: str, kube: KubeContext, work: Work) -> None:
@@ -151,7 +151,7 @@ class HelmCharts:
             target_namespace=namespace,
             chart=RepositoryChart(url="", name=release_name),
         )
-        target = Target(kube=kube, api=api, cancel=work.cancel, say=work.say, stack=self._stack)
+        target = Target(kube=kube, api=api, work=work, stack=self._stack)
         uninstall(release, self._invocation, target)
 
     def unknown_values(self, prepared: PreparedRelease) -> tuple[UnknownValue, ...]:

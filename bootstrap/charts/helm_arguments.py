@@ -13,13 +13,12 @@ from bootstrap.charts.release_history import labels_for
 from bootstrap.charts.values import effective_values, held_hash
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.simulated import is_api_backend
-from bootstrap.model.event import Say
 from bootstrap.model.kube import KubeContext, ObjectRef, ref_of
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Release
-from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import write_whole
 from bootstrap.system.processes import Command, Finished
+from bootstrap.system.work import Work
 
 _WATCHDOG_SECONDS = 5.0
 """What helm may take beyond the timeout it was given, to say so itself."""
@@ -31,8 +30,7 @@ class Target:
 
     kube: KubeContext
     api: KubeApi
-    cancel: CancelToken
-    say: Say
+    work: Work
     stack: str
     """Whose releases they are."""
 
@@ -52,14 +50,14 @@ class Invocation:
             CommandFailedError: helm failed.
             DeadlineError: neither it nor its timeout came to an end.
         """
-        return self._helm.run(command, target.cancel.within(limit.total_seconds() + _WATCHDOG_SECONDS, what))
+        return self._helm.run(command, target.work.cancel.within(limit.total_seconds() + _WATCHDOG_SECONDS, what))
 
     def install(self, prepared: PreparedRelease, chart: StoredChart, target: Target, limit: timedelta) -> Command:
         """Install, or upgrade what is there; all values given anew, its definitions left to us."""
         release = prepared.release
         renderer = post_renderer(release, dropped(prepared, target.kube))
         post, environment = self._post.flags(renderer, _file_name(release))
-        held = held_hash(release, target.api, target.cancel)
+        held = held_hash(release, target.api, target.work.cancel)
         labels = labels_for(release, prepared.fingerprint or "", target.stack, held)
         return self._helm.command(
             *("upgrade", "--install", release.release_name, str(chart.file), *_where(release, target)),
@@ -91,7 +89,7 @@ class Invocation:
     def _values_file(self, release: Release, target: Target) -> Path:
         """Values go by file: argv is seen by all users, and the command shown on failure can be pasted."""
         file = self._folder / f"{_file_name(release)}.values.json"
-        write_whole(file, json.dumps(effective_values(release, target.api, target.cancel)).encode())
+        write_whole(file, json.dumps(effective_values(release, target.api, target.work.cancel)).encode())
         return file
 
 
@@ -126,6 +124,6 @@ def _file_name(release: Release) -> str:
 
 def _seconds(limit: timedelta, target: Target) -> str:
     """The limit, or what is left of the step's own."""
-    remaining = target.cancel.remaining()
+    remaining = target.work.cancel.remaining()
     seconds = limit.total_seconds() if remaining is None else min(limit.total_seconds(), remaining)
     return f"{max(1, int(seconds))}s"

@@ -24,7 +24,6 @@ from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import Release
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, CommandFailedError
-from bootstrap.system.work import Work
 
 _WEBHOOK_SECONDS = 60.0
 _PAUSE = 2.0
@@ -54,7 +53,7 @@ def install(prepared: PreparedRelease, chart: StoredChart, invocation: Invocatio
         _wait_for_answers(prepared.probes, target)
     if release.run_tests:
         _test(release, invocation, target)
-    mark_ready(_history(release, target)[-1], prepared.fingerprint or "", target.api, target.cancel)
+    mark_ready(_history(release, target)[-1], prepared.fingerprint or "", target.api, target.work.cancel)
     told = f"{word}, {chart.name} {chart.version}"
     count = len(simulated) + len(dropped(prepared, target.kube))
     return f"{told}, {count} simulated" if count else told
@@ -62,7 +61,7 @@ def install(prepared: PreparedRelease, chart: StoredChart, invocation: Invocatio
 
 def _is_applied(newest: Revision, prepared: PreparedRelease, target: Target) -> bool:
     same = newest.status == DEPLOYED and newest.applied == prepared.fingerprint
-    return same and newest.held == held_hash(prepared.release, target.api, target.cancel)
+    return same and newest.held == held_hash(prepared.release, target.api, target.work.cancel)
 
 
 def uninstall(release: Release, invocation: Invocation, target: Target) -> None:
@@ -78,11 +77,11 @@ def uninstall(release: Release, invocation: Invocation, target: Target) -> None:
 
 
 def _history(release: Release, target: Target) -> tuple[Revision, ...]:
-    return revisions(release.target_namespace, release.release_name, target.api, target.cancel)
+    return revisions(release.target_namespace, release.release_name, target.api, target.work.cancel)
 
 
 def _healed(history: tuple[Revision, ...], target: Target) -> Revision | None:
-    whole = heal(history, target.api, Work(target.cancel, target.say))
+    whole = heal(history, target.api, target.work)
     return whole[-1] if whole else None
 
 
@@ -94,36 +93,36 @@ def _install(
     if release.create_namespace:
         _ensure_namespace(release.target_namespace, target)
     retries = release.retries if newest is None else release.upgrade_retries
-    patient_until = target.cancel.clock.monotonic() + _WEBHOOK_SECONDS
+    patient_until = target.work.cancel.clock.monotonic() + _WEBHOOK_SECONDS
     attempt = 0
     while True:
         try:
             return _run(prepared, chart, invocation, target, newest)
         except CommandFailedError as error:
             unanswered = NOT_CALLABLE in " ".join(error.finished.lines())
-            if unanswered and target.cancel.clock.monotonic() < patient_until:
-                target.say("waiting for a webhook that cannot be called yet")
+            if unanswered and target.work.cancel.clock.monotonic() < patient_until:
+                target.work.say("waiting for a webhook that cannot be called yet")
             else:
                 failure = explained(error, release, doing="install", evidence=_hook_evidence(prepared, target))
                 if newest is not None and release.rollback:
-                    target.say("failed, rolling back")
+                    target.work.say("failed, rolling back")
                     _mutate(
                         invocation.other("rollback", release, target), release, invocation, target, doing="roll back"
                     )
                 if attempt == retries:
                     raise failure from error
                 attempt += 1
-                target.say(f"failed, trying again: {failure.what}")
-        target.cancel.sleep(_PAUSE)
+                target.work.say(f"failed, trying again: {failure.what}")
+        target.work.cancel.sleep(_PAUSE)
         newest = _healed(_history(release, target), target)
 
 
 def _ensure_namespace(name: str, target: Target) -> None:
     """Make it with the stack's label: helm would make it without, and nobody could tell whose it is."""
     ref = ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=name)
-    if target.api.read(ref, target.cancel, metadata_only=True) is None:
+    if target.api.read(ref, target.work.cancel, metadata_only=True) is None:
         made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        target.api.apply(labelled(made, target.stack), target.cancel)
+        target.api.apply(labelled(made, target.stack), target.work.cancel)
 
 
 def _run(
@@ -131,7 +130,7 @@ def _run(
 ) -> tuple[Manifest, ...]:
     limit = limit_of(prepared.release, upgrade=newest is not None)
     command = invocation.install(prepared, chart, target, limit)
-    target.say(f"{'installing' if newest is None else 'upgrading'} {chart.name} {chart.version}")
+    target.work.say(f"{'installing' if newest is None else 'upgrading'} {chart.name} {chart.version}")
     try:
         finished = invocation.run(command, target, limit, f"helm for release {prepared.release.id}")
     except DeadlineError as error:
@@ -145,14 +144,14 @@ def _wait(release: Release, manifests: Iterable[Manifest], target: Target, *, up
         return ()
     wanted = [one for one in manifests if not (release.disable_wait_for_jobs and one.get("kind") == "Job")]
     refs = [
-        in_namespace(ref_of(one), release.target_namespace, target.api, target.cancel)
+        in_namespace(ref_of(one), release.target_namespace, target.api, target.work.cancel)
         for one in wanted
         if one.get("kind") != CRD and not _is_hook(one) and not (target.kube.simulated and is_api_backend(one))
     ]
     what = f"release {release.id}"
-    waited = wait_ready(refs, target.api, Work(target.cancel, target.say), what=what, simulated=target.kube.simulated)
+    waited = wait_ready(refs, target.api, target.work, what=what, simulated=target.kube.simulated)
     if not target.kube.simulated:
-        wait_for_webhooks(webhook_configurations(wanted), target.api, Work(target.cancel, target.say))
+        wait_for_webhooks(webhook_configurations(wanted), target.api, target.work)
     return waited.simulated
 
 
@@ -161,12 +160,12 @@ def _wait_for_answers(probes: Sequence[Probe], target: Target) -> None:
     for one in probes:
         if one.new_namespace and one.namespace is not None:
             _ensure_namespace(one.namespace, target)
-    wait_for_answers(probes, target.api, Work(target.cancel, target.say))
+    wait_for_answers(probes, target.api, target.work)
 
 
 def _hook_evidence(prepared: PreparedRelease, target: Target) -> tuple[str, ...]:
     """What the cluster tells of hooks that did not end well, or that it does not answer; asked for seconds at most."""
-    within = CancelToken(target.cancel.clock).within(_DIAGNOSIS_SECONDS, "the diagnosis")
+    within = CancelToken(target.work.cancel.clock).within(_DIAGNOSIS_SECONDS, "the diagnosis")
     namespace = prepared.release.target_namespace
     try:
         cluster_uid(target.api, within)
@@ -183,13 +182,13 @@ def _hook_evidence(prepared: PreparedRelease, target: Target) -> tuple[str, ...]
 
 
 def _test(release: Release, invocation: Invocation, target: Target) -> None:
-    target.say("running its tests")
+    target.work.say("running its tests")
     try:
         _mutate(invocation.other("test", release, target), release, invocation, target, doing="test")
     except StepFailedError:
         if not release.ignore_test_failures:
             raise
-        target.say("its tests failed, which it asks to ignore")
+        target.work.say("its tests failed, which it asks to ignore")
 
 
 def _mutate(command: Command, release: Release, invocation: Invocation, target: Target, *, doing: str) -> None:

@@ -12,6 +12,7 @@ from bootstrap.model.stack import Provider
 from bootstrap.state.paths import cache_folder, state_folder
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 from bootstrap.toolchain.doctor import Machine, examine, machine_probes
 from bootstrap.toolchain.find import Toolchain, ToolchainSettings
 from bootstrap.toolchain.table import EMBEDDED
@@ -28,12 +29,12 @@ NEEDED = {
 """The programs that each provider's `up` uses."""
 
 
-def make_toolchain(settings: Settings, cancel: CancelToken, say: Say = lambda _text: None) -> Toolchain:
+def make_toolchain(settings: Settings, work: Work) -> Toolchain:
     """The programs of this machine, without a stack."""
     cache, here = cache_folder(os.environ), Path.cwd()
     locks = (folder / TOOLS_LOCK_FILE for folder in (here, *here.parents))
     known = toolchain_settings(settings, cache, next((file for file in locks if file.exists()), None))
-    return Toolchain(known, SystemProcesses(cancel.clock), cancel, say)
+    return Toolchain(known, SystemProcesses(work.cancel.clock), work)
 
 
 def examine_machine(options: StackOptions) -> tuple[Check, ...]:
@@ -41,7 +42,7 @@ def examine_machine(options: StackOptions) -> tuple[Check, ...]:
     from bootstrap.docker.doctor import docker_probe  # noqa: PLC0415 - the docker library loads slowly
 
     machine = Machine(
-        toolchain=make_toolchain(settings_of(options), new_token()),
+        toolchain=make_toolchain(settings_of(options), Work(new_token())),
         environment=os.environ,
         cache=cache_folder(os.environ),
         state=state_folder(os.environ),

@@ -208,7 +208,7 @@ def pausing(stack: StackOptions) -> None:
     if not platform.state.folder.exists():
         raise RefusedError(f"stack {platform.stack.name} is not up", fix=f"run: bootstrap up {platform.stack.typed}")
     with interruptible(cancel, opened.processes), hold(platform.state.lock, typed()):
-        StackOnDocker(platform.state, os.environ).stop_all(cancel, told_on_stderr)
+        StackOnDocker(platform.state, os.environ).stop_all(Work(cancel, told_on_stderr))
 
 
 def locking(stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, upgrade: bool) -> tuple[Path, int]:

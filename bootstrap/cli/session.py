@@ -119,7 +119,7 @@ def _open(
     processes = SystemProcesses(clock, journal.child)
     telling = Telling()
     toolchain = Toolchain(
-        toolchain_settings(held, cache, loaded.stack.project / TOOLS_LOCK_FILE), processes, cancel, telling
+        toolchain_settings(held, cache, loaded.stack.project / TOOLS_LOCK_FILE), processes, Work(cancel, telling)
     )
     parts = Parts(
         stack=stack,

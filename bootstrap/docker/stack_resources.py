@@ -4,7 +4,7 @@ import contextlib
 import secrets
 import shlex
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from bootstrap.model.stack import StatePaths
 from bootstrap.state.lease import read_lease
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import write_whole
+from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
@@ -167,7 +168,7 @@ class StackOnDocker:
                 )
             write_whole(self._file(), f"{labels[OWNER_LABEL]}\n".encode())
 
-    def stop_all(self, cancel: CancelToken, say: Callable[[str], None]) -> None:
+    def stop_all(self, work: Work) -> None:
         """Stop every container on the stack's network; what is in them stays.
 
         Raises:
@@ -177,8 +178,8 @@ class StackOnDocker:
             network = self.network(client)
             found = [] if network is None else client.containers.list(filters={"network": self.name})
             for container in found:
-                cancel.check()
-                say(f"stopping {container.name}")
+                work.cancel.check()
+                work.say(f"stopping {container.name}")
                 container.stop()
 
     def has_lost_network(self, container: "Container") -> bool:

@@ -12,7 +12,7 @@ class Work:
 
     cancel: CancelToken
     """Says when to stop."""
-    say: Callable[[str], None]
+    say: Callable[[str], None] = lambda _text: None
     """Takes a line about what is being done now; shown, and replaced by the next one."""
 
     def within(self, seconds: float, what: str) -> "Work":

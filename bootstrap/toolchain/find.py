@@ -8,8 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from bootstrap.errors import RefusedError, UsageError
-from bootstrap.model.event import Say
-from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Processes
 from bootstrap.system.work import Work
 from bootstrap.toolchain.cache import Store
@@ -73,15 +71,12 @@ class Missing:
 class Toolchain:
     """The `Programs` port. One per run: its token ends downloads and builds, `say` tells of them."""
 
-    def __init__(
-        self, settings: ToolchainSettings, processes: Processes, cancel: CancelToken, say: Say = lambda _text: None
-    ) -> None:
+    def __init__(self, settings: ToolchainSettings, processes: Processes, work: Work) -> None:
         unknown = sorted(set(settings.given) - set(PROGRAMS))
         if unknown:
             raise UsageError(f"no program is called {', '.join(unknown)}", fix=f"one of: {', '.join(PROGRAMS)}")
         self._settings = settings
-        self._cancel = cancel
-        self._say = say
+        self._work = work
         self._store = Store(root=settings.cache / "programs", platform=settings.platform)
         self._versions = Versions(
             file=settings.cache / "versions.json", processes=processes, environment=settings.environment
@@ -107,7 +102,7 @@ class Toolchain:
         found = self.find(name)
         if isinstance(found, Missing):
             # Not under our lock: the claim keeps others from the same program, and only from that.
-            self._sources.bring(PROGRAMS[name], Work(self._cancel, self._say))
+            self._sources.bring(PROGRAMS[name], self._work)
             found = self._verified(name)
         return found
 
@@ -151,7 +146,7 @@ class Toolchain:
                 return None
             path = Path(named)
         path = path.expanduser().absolute()
-        version = self._versions.of(program, path, self._cancel) if _executable(path) else None
+        version = self._versions.of(program, path, self._work.cancel) if _executable(path) else None
         if version is None or not program.accepted.holds(version):
             told = f"is {version}" if version else "tells no version" if _executable(path) else "is no program"
             raise RefusedError(
@@ -167,7 +162,7 @@ class Toolchain:
             path = Path(folder) / program.name
             if not folder or not _executable(path):
                 continue
-            version = self._versions.of(program, path, self._cancel)
+            version = self._versions.of(program, path, self._work.cancel)
             if version is not None and program.accepted.holds(version):
                 why = "; ".join((f"on PATH, within {program.accepted}", *refused))
                 return Found(name=program.name, version=version, path=path, where=Where.PATH, why=why), ()
@@ -190,7 +185,7 @@ class Toolchain:
     def _verified(self, name: str) -> Found:
         """What was just brought must run here and be what it was meant to be."""
         program, found = PROGRAMS[name], self.find(name)
-        version = None if isinstance(found, Missing) else self._versions.of(program, found.path, self._cancel)
+        version = None if isinstance(found, Missing) else self._versions.of(program, found.path, self._work.cancel)
         if isinstance(found, Missing) or version is None or not program.accepted.holds(version):
             self._store.drop(program)
             raise RefusedError(

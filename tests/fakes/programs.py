@@ -9,6 +9,7 @@ from platformdirs import user_cache_path
 
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 from bootstrap.toolchain.find import Toolchain, ToolchainSettings
 
 
@@ -16,7 +17,7 @@ def real_programs() -> Toolchain:
     """As the command line finds them: `BOOTSTRAP_TOOL_…`, PATH, the cache; else fetched or built, which takes long."""
     clock = SystemClock()
     settings = ToolchainSettings(cache=user_cache_path("bootstrap"), environment=os.environ)
-    return Toolchain(settings, SystemProcesses(clock), CancelToken(clock))
+    return Toolchain(settings, SystemProcesses(clock), Work(CancelToken(clock)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from bootstrap.cli.options import StackOptions, output_option, settings_of
 from bootstrap.config.flags import Overrides
 from bootstrap.errors import ExitCode
 from bootstrap.model.stack import Provider
+from bootstrap.system.work import Work
 
 
 @click.group("tools")
@@ -28,7 +29,7 @@ def list_programs(*, output: str, tools: tuple[str, ...]) -> int:
     from bootstrap.console.results.doctor import programs_json, programs_text  # noqa: PLC0415
 
     settings = settings_of(StackOptions(reference=None, overrides=Overrides(), tools=tools))
-    found = make_toolchain(settings, new_token()).resolve_all()
+    found = make_toolchain(settings, Work(new_token())).resolve_all()
     show(programs_json(found) if output == "json" else programs_text(found))
     return ExitCode.OK
 
@@ -47,5 +48,7 @@ def fetch(*, names: tuple[str, ...]) -> int:
     settings = settings_of(StackOptions(reference=None, overrides=Overrides()))
     cancel = new_token()
     with interruptible(cancel):
-        show(programs_text(make_toolchain(settings, cancel, told_on_stderr).fetch(names or NEEDED[Provider.KWOK])))
+        show(
+            programs_text(make_toolchain(settings, Work(cancel, told_on_stderr)).fetch(names or NEEDED[Provider.KWOK]))
+        )
     return ExitCode.OK

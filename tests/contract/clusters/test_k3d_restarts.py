@@ -56,7 +56,7 @@ def test_a_restarted_node_knows_its_host_again(folder: Path) -> None:
     assert record(docker) == before
     assert [text for text in told if text.endswith(f"of {HOST} again")]
 
-    docker.stop_all(token(), ignore)
+    docker.stop_all(Work(token(), ignore))
     assert k3d_cluster(folder).observe(token()).state is TargetState.STOPPED
     assert k3d_cluster(folder).up(Work(token(120), ignore)) == kube
     assert record(docker) == before

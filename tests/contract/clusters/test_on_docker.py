@@ -93,7 +93,7 @@ def test_restarts_are_survived_and_nothing_is_made_anew(folder: Path) -> None:
         harm(docker)
         assert kind_cluster(folder, workers=1).up(Work(token(180), ignore)) == kube
         assert kind_cluster(folder, workers=1).observe(token()).state is TargetState.RUNNING
-    docker.stop_all(token(), ignore)
+    docker.stop_all(Work(token(), ignore))
     assert kind_cluster(folder, workers=1).observe(token()).state is TargetState.STOPPED
     assert kind_cluster(folder, workers=1).up(Work(token(180), ignore)) == kube
     with docker.open() as client:

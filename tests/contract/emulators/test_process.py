@@ -345,7 +345,7 @@ def test_two_that_find_the_same_port_free_both_come_up(driver: Driver, tmp_path:
     ]
     try:
         with ThreadPoolExecutor() as pool:
-            found = list(pool.map(lambda one: one.up(cancel, quiet), both))
+            found = list(pool.map(lambda one: one.up(Work(cancel, quiet)), both))
         assert len({endpoint.url for endpoint in found}) == 2
         assert any(endpoint.url.endswith(f":{first}") for endpoint in found)
     finally:

@@ -11,6 +11,7 @@ import pytest
 from bootstrap.errors import CancelledError, RefusedError
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses, started_at
+from bootstrap.system.work import Work
 from bootstrap.toolchain.find import Toolchain, ToolchainSettings
 from bootstrap.toolchain.platforms import Platform
 
@@ -65,7 +66,7 @@ class Workshop:
             given={"go": self.bin / "go"},
             platform=Platform(system="linux", machine="amd64"),
         )
-        return Toolchain(settings, SystemProcesses(SystemClock()), self.cancel, self.said.append)
+        return Toolchain(settings, SystemProcesses(SystemClock()), Work(self.cancel, self.said.append))
 
     def mark(self, name: str) -> Path:
         (self.bin / name).touch()

@@ -327,7 +327,7 @@ def chain(tmp_path: Path, publisher: Publisher, processes: FakeProcesses) -> Too
         lock_file=tmp_path / "bootstrap.lock",
         platform=LINUX,
     )
-    return Toolchain(settings, processes, CancelToken(FakeClock()))
+    return Toolchain(settings, processes, Work(CancelToken(FakeClock())))
 
 
 KUBECTL_ANSWER = ok('{"clientVersion": {"gitVersion": "v1.34.4"}}')

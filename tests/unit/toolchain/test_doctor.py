@@ -4,6 +4,7 @@ import pytest
 
 from bootstrap.model.check import Check, Level
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from bootstrap.toolchain.doctor import Machine, examine, findings, machine_probes
 from bootstrap.toolchain.find import Toolchain, ToolchainSettings
 from bootstrap.toolchain.platforms import Platform
@@ -36,7 +37,7 @@ class Patient:
             cache=cache, environment=self.environment, platform=Platform(system=platform, machine="amd64")
         )
         processes = FakeProcesses(answers={"helm": ok("v3.1.0"), "kind": ok("kind v0.33.0 go1")})
-        toolchain = Toolchain(settings, processes, CancelToken(FakeClock()))
+        toolchain = Toolchain(settings, processes, Work(CancelToken(FakeClock())))
         machine = Machine(
             toolchain=toolchain,
             environment=self.environment,

@@ -6,6 +6,7 @@ import pytest
 
 from bootstrap.errors import CancelledError, RefusedError, UsageError
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
 from bootstrap.toolchain.cache import Store
 from bootstrap.toolchain.find import Found, Missing, Toolchain, ToolchainSettings, Where
 from bootstrap.toolchain.platforms import Platform
@@ -40,7 +41,7 @@ class Desk:
             given={} if given is None else {"helm": given},
             platform=platform,
         )
-        return Toolchain(settings, self.processes, CancelToken(FakeClock()))
+        return Toolchain(settings, self.processes, Work(CancelToken(FakeClock())))
 
     def cached(self, folder: Path) -> Path:
         made = program(folder / "made").parent
@@ -164,7 +165,7 @@ def test_an_unknown_name_is_a_usage_error(tmp_path: Path, desk: Desk) -> None:
         desk.toolchain().find("helmm")
     settings = ToolchainSettings(cache=tmp_path, environment={}, given={"helmm": tmp_path}, platform=LINUX)
     with pytest.raises(UsageError, match="no program is called helmm"):
-        Toolchain(settings, desk.processes, CancelToken(FakeClock()))
+        Toolchain(settings, desk.processes, Work(CancelToken(FakeClock())))
 
 
 def test_resolve_all_tells_of_every_program_and_fetches_none(desk: Desk) -> None:
@@ -186,7 +187,7 @@ def test_a_cancelled_run_is_not_taken_for_a_program_without_a_version(tmp_path: 
     environment = {"PATH": str(program(tmp_path / "bin").parent)}
     settings = ToolchainSettings(cache=desk.cache, environment=environment, platform=LINUX)
     with pytest.raises(CancelledError, match="Ctrl-C"):
-        Toolchain(settings, desk.processes, cancel).find("helm")
+        Toolchain(settings, desk.processes, Work(cancel)).find("helm")
 
 
 def test_a_program_that_tells_its_version_is_shown_no_cluster(tmp_path: Path, desk: Desk) -> None:
