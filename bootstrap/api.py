@@ -1,7 +1,5 @@
 """What a program may import; everything else may change with any version.
 
-from bootstrap.system.work import Work
-from bootstrap.system.work import Work
 from bootstrap.api import load_repo
 
 for release in load_repo("fleet/clusters/staging", root="fleet").releases:
