@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from bootstrap.charts.release_history import revisions
-from bootstrap.charts.rendered_objects import HOOK
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.api import FIELD_MANAGER, ApiRefusedError, KubeApi
 from bootstrap.kube.crd_wait import wait_established
 from bootstrap.model.kube import Manifest, ref_of
+from bootstrap.model.labels import HELM_HOOK
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Release
 from bootstrap.system.clock import CancelToken
@@ -24,7 +24,7 @@ _RELEASE_NAME, _RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/r
 
 def template_crds(objects: Iterable[Manifest]) -> tuple[Manifest, ...]:
     """Those among a chart's objects that helm installs with the rest, and removes with it."""
-    return tuple(one for one in objects if one.get("kind") == CRD and HOOK not in (_metadata(one, "annotations")))
+    return tuple(one for one in objects if one.get("kind") == CRD and HELM_HOOK not in (_metadata(one, "annotations")))
 
 
 def apply(prepared: PreparedRelease, api: KubeApi, work: Work, *, installed: bool) -> int:

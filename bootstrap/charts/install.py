@@ -9,7 +9,7 @@ from bootstrap.charts.helm_arguments import Invocation, Target, dropped, limit_o
 from bootstrap.charts.helm_errors import explained
 from bootstrap.charts.recovery import heal, refuse_foreign
 from bootstrap.charts.release_history import DEPLOYED, Revision, mark_ready, revisions
-from bootstrap.charts.rendered_objects import HOOK, other_objects
+from bootstrap.charts.rendered_objects import other_objects
 from bootstrap.charts.values import held_hash
 from bootstrap.errors import BootstrapError, DeadlineError, StepFailedError
 from bootstrap.kube.apply import labelled
@@ -20,6 +20,7 @@ from bootstrap.kube.simulated import is_api_backend
 from bootstrap.kube.waiting import look_at, wait_ready
 from bootstrap.kube.webhooks import NOT_CALLABLE, wait_for_answers, wait_for_webhooks, webhook_configurations
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.model.labels import HELM_HOOK
 from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import Release
 from bootstrap.system.clock import CancelToken
@@ -199,4 +200,4 @@ def _mutate(command: Command, release: Release, invocation: Invocation, target: 
 
 
 def _is_hook(manifest: Manifest) -> bool:
-    return HOOK in ((manifest.get("metadata") or {}).get("annotations") or {})
+    return HELM_HOOK in ((manifest.get("metadata") or {}).get("annotations") or {})

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bootstrap.kube.api import ApiRefusedError, KubeApi
+from bootstrap.model import labels as our_labels
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import ReleaseObserved
 from bootstrap.model.release import Release
@@ -14,17 +15,9 @@ from bootstrap.system.clock import CancelToken
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _MERGE = "application/merge-patch+json"
-_APPLIED = "bootstrap.dev/applied"
-"""Set by helm with the revision: what it was asked for."""
-_READY = "bootstrap.dev/fingerprint"
-"""Set by us when that revision is ready."""
-_HELD = "bootstrap.dev/held"
-"""Set by helm too, where only the cluster holds some of the values: what they were."""
 _UNSET = "pending"
 DEPLOYED = "deployed"
 NOT_READY = "deployed, not ready"
-_NAMESPACE, _NAME = "bootstrap.dev/namespace", "bootstrap.dev/name"
-_STACK = "bootstrap.dev/owner"
 _LABEL_LENGTH = 61
 
 
@@ -42,16 +35,16 @@ class Revision:
     @property
     def applied(self) -> str | None:
         """The fingerprint that helm was asked for; None: not by us."""
-        return self.labels.get(_APPLIED)
+        return self.labels.get(our_labels.APPLIED)
 
     def is_of(self, stack: str) -> bool:
         """Whether that stack asked for it: several may share a cluster that neither of them made."""
-        return self.applied is not None and self.labels.get(_STACK, stack) == stack
+        return self.applied is not None and self.labels.get(our_labels.OWNER, stack) == stack
 
     @property
     def held(self) -> str:
         """See `values.held_hash`."""
-        return self.labels.get(_HELD, "")
+        return self.labels.get(our_labels.HELD, "")
 
     @property
     def pending(self) -> bool:
@@ -61,7 +54,7 @@ class Revision:
     def observed(self, stack: str) -> ReleaseObserved:
         """As that stack's plan wants it: what was installed but never became ready is not called deployed."""
         ours = self.is_of(stack)
-        ready = self.labels.get(_READY) == self.applied
+        ready = self.labels.get(our_labels.FINGERPRINT) == self.applied
         status = self.status if ready or self.applied is None or self.status != DEPLOYED else NOT_READY
         return ReleaseObserved(
             namespace=self.namespace,
@@ -78,13 +71,13 @@ def labels_for(release: Release, fingerprint: str, stack: str, held: str = "") -
     """What helm is to label a new revision with."""
     parts = [release.name[at : at + _LABEL_LENGTH] for at in range(0, len(release.name), _LABEL_LENGTH)]
     # A label's value must begin and end with a letter or digit, which a part of a name need not.
-    names = {f"{_NAME}-{number}": f"x{part}x" for number, part in enumerate(parts)}
-    values = {_HELD: held} if held else {}
+    names = {f"{our_labels.NAME}-{number}": f"x{part}x" for number, part in enumerate(parts)}
+    values = {our_labels.HELD: held} if held else {}
     return {
-        _APPLIED: fingerprint,
-        _READY: _UNSET,
-        _STACK: stack,
-        _NAMESPACE: release.namespace,
+        our_labels.APPLIED: fingerprint,
+        our_labels.FINGERPRINT: _UNSET,
+        our_labels.OWNER: stack,
+        our_labels.NAMESPACE: release.namespace,
         **values,
         **names,
     }
@@ -117,7 +110,7 @@ def mark_ready(revision: Revision, fingerprint: str, api: KubeApi, cancel: Cance
         "PATCH",
         path,
         cancel,
-        body={"metadata": {"labels": {_READY: fingerprint}}},
+        body={"metadata": {"labels": {our_labels.FINGERPRINT: fingerprint}}},
         headers={"Content-Type": _MERGE},
     )
     if not answer.ok:
@@ -142,13 +135,13 @@ def _revision(metadata: Mapping[str, Any]) -> Revision:
 
 
 def _owner(labels: Mapping[str, str]) -> str | None:
-    if _NAMESPACE not in labels:
+    if our_labels.NAMESPACE not in labels:
         return None
     parts: dict[int, str] = defaultdict(str)
     for key, value in labels.items():
-        if key.startswith(f"{_NAME}-"):
-            parts[int(key.removeprefix(f"{_NAME}-"))] = value[1:-1]
-    return f"{labels[_NAMESPACE]}/{''.join(parts[number] for number in sorted(parts))}"
+        if key.startswith(f"{our_labels.NAME}-"):
+            parts[int(key.removeprefix(f"{our_labels.NAME}-"))] = value[1:-1]
+    return f"{labels[our_labels.NAMESPACE]}/{''.join(parts[number] for number in sorted(parts))}"
 
 
 def _ref(revision: Revision) -> ObjectRef:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bootstrap.model.kube import Manifest
+from bootstrap.model.labels import HELM_HOOK
 from bootstrap.yamltext.kubernetes import YamlError, load_all
 
 _SOURCE = re.compile(r"^# Source: (?P<path>\S.*)$", re.MULTILINE)
@@ -14,7 +15,6 @@ _DEFINITION = re.compile(r"^kind: [\"']?CustomResourceDefinition[\"']?\s*$", re.
 _LONG = 200_000
 """Characters from which on another program reads them faster, its start included."""
 Convert = Callable[[Sequence[str]], Sequence[Manifest] | None]
-HOOK = "helm.sh/hook"
 
 
 class UnreadableTemplateError(ValueError):
@@ -48,7 +48,7 @@ def classified(manifests: Iterable[tuple[str, Manifest]]) -> Rendered:
     for source, manifest in manifests:
         if _CRDS_FOLDER.match(source):
             crds.append(manifest)
-        elif HOOK in ((manifest.get("metadata") or {}).get("annotations") or {}):
+        elif HELM_HOOK in ((manifest.get("metadata") or {}).get("annotations") or {}):
             hooks.append(manifest)
         else:
             objects.append(manifest)

@@ -100,11 +100,11 @@ def leftovers_of(parts: Parts) -> Leftovers | None:
 def is_on_engine(stack: Stack) -> bool:
     """Whether anything of the stack is in containers of a Docker engine."""
     contained = stack.emulator is not None and stack.emulator.placement is Placement.CONTAINER
-    return contained or stack.cluster.provider in {Provider.KIND, Provider.K3D}
+    return contained or stack.cluster.provider.on_docker
 
 
 def _images(parts: Parts) -> Images | None:
-    if not parts.preload or parts.stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
+    if not parts.preload or not parts.stack.cluster.provider.on_docker:
         return None
     from bootstrap.clusters.docker_nodes.images import MachineImages  # noqa: PLC0415 - the docker library loads slowly
     from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
@@ -149,7 +149,7 @@ def _machines(parts: Parts) -> ClusterProvider:
 
 def configuration_of(parts: Parts) -> Mapping[str, Any] | None:
     """What kind or k3d is given; None: another provider."""
-    if parts.stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
+    if not parts.stack.cluster.provider.on_docker:
         return None
     from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415 - `--help` imports no adapter
 

@@ -36,7 +36,6 @@ from bootstrap.model.event import Emit
 from bootstrap.model.lease import Term
 from bootstrap.model.observed import TargetState
 from bootstrap.model.release import Note
-from bootstrap.model.stack import Provider
 from bootstrap.model.status import StatusReport
 from bootstrap.plan import ids
 from bootstrap.plan.ids import find_step
@@ -203,7 +202,7 @@ def pausing(stack: StackOptions) -> None:
     """
     opened, cancel = _opened(stack, SettingFlags(), fetch=False)
     platform = opened.platform
-    if platform.stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
+    if not platform.stack.cluster.provider.on_docker:
         raise RefusedError(f"provider {platform.stack.cluster.provider} has no containers to stop")
     if not platform.state.folder.exists():
         raise RefusedError(f"stack {platform.stack.name} is not up", fix=f"run: bootstrap up {platform.stack.typed}")

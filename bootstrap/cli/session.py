@@ -174,7 +174,7 @@ def _apart(stack: Stack) -> Stack:
 
 
 def _with_ports(stack: Stack, state: StatePaths, options: StackOptions) -> Stack:
-    if stack.cluster.provider not in {Provider.KIND, Provider.K3D}:
+    if not stack.cluster.provider.on_docker:
         return stack
     from bootstrap.clusters.docker_nodes.chosen_ports import choose_ports, remembered_ports  # noqa: PLC0415 - `--help` does without
 
@@ -201,8 +201,8 @@ def _lived_in(state: StatePaths) -> Placement | None:
 
 def _docker_answers(stack: Stack, lives_on: Provider | None) -> bool:
     """Whether a Docker engine answers; asked only where the answer counts."""
-    on_docker = {Provider.KIND, Provider.K3D}
-    if lives_on not in {None, *on_docker} or stack.cluster.provider not in {Provider.AUTO, *on_docker}:
+    asked = stack.cluster.provider
+    if not (lives_on is None or lives_on.on_docker) or not (asked is Provider.AUTO or asked.on_docker):
         return False
     from bootstrap.docker.engine import engine_answers  # noqa: PLC0415 - the docker library loads slowly
 
@@ -211,10 +211,10 @@ def _docker_answers(stack: Stack, lives_on: Provider | None) -> bool:
 
 def _headline(asked: Stack, stack: Stack, lives_on: Provider | None, *, docker_answers: bool) -> str:
     provider = stack.cluster.provider
-    found = asked.cluster.provider is Provider.AUTO and lives_on is None and provider is Provider.KWOK
+    found = asked.cluster.provider is Provider.AUTO and lives_on is None and provider.simulates_pods
     lacking = "kind needs the program docker, which is not on PATH" if docker_answers else "no Docker engine answers"
     why = f" ({lacking})" if found else ""
-    simulated = ": a real Kubernetes API, but pods are simulated" if provider is Provider.KWOK else ""
+    simulated = ": a real Kubernetes API, but pods are simulated" if provider.simulates_pods else ""
     named = f" ({stack.instance})" if stack.instance else ""
     return f"stack {stack.name}{named} on {provider}{why}{simulated}"
 
@@ -268,7 +268,7 @@ def _infer(parts: Parts, wanted: Wanted) -> Sequence[tuple[str, str, str]]:
     return infer(
         wanted.prepared.values(),
         cut(wanted.stack, wanted.repo).parts,
-        simulated=parts.stack.cluster.provider is Provider.KWOK,
+        simulated=parts.stack.cluster.provider.simulates_pods,
         secrets=None
         if seeds is None
         else {one.name for one in seeds.fixtures().by_id if one.service == "secretsmanager"},

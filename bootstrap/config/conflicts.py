@@ -9,7 +9,6 @@ from bootstrap.yamltext.positions import ValuePath, path_text
 
 PlaceOf = Callable[[ValuePath], Place]
 
-_ON_DOCKER = (Provider.KIND, Provider.K3D)
 _DRIVER = ("emulator", "driver")
 _PLACEMENT = ("emulator", "placement")
 _ENDPOINT = ("emulator", "endpoint")
@@ -64,7 +63,7 @@ def _provider(stack: Stack, *, docker_answers: bool, kind_works: bool, lives_on:
             f"stack {stack.name} lives on {lives_on}; {asked} would be a second cluster",
             fix=f"take it away first: bootstrap down {stack.typed} --provider {lives_on}",
         )
-    if lives_on in _ON_DOCKER and not docker_answers:
+    if lives_on is not None and lives_on.on_docker and not docker_answers:
         raise RefusedError(
             f"stack {stack.name} lives on {lives_on}, and no Docker engine answers",
             fix="start Docker, then run the same command again (bootstrap doctor says what is wrong with it)",
@@ -89,10 +88,10 @@ def _placement(emulator: EmulatorSpec, provider: Provider, lived_in: Placement |
         return Placement.ENDPOINT
     if provider is Provider.EXISTING:
         return Placement.CHART
-    stays = lived_in is Placement.CHART and provider in _ON_DOCKER
+    stays = lived_in is Placement.CHART and provider.on_docker
     if stays and not any(_chart_conflicts(emulator, lambda _path: Place(file=""))):
         return Placement.CHART
-    in_process = provider is Provider.KWOK and emulator.driver is not Driver.LOCALSTACK
+    in_process = provider.simulates_pods and emulator.driver is not Driver.LOCALSTACK
     return Placement.PROCESS if in_process else Placement.CONTAINER
 
 
@@ -107,10 +106,10 @@ def _cluster_conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
 
 def _placement_conflicts(emulator: EmulatorSpec, provider: Provider, place: PlaceOf) -> Iterator[Problem]:
     placement, driver = emulator.placement, emulator.driver
-    if placement is Placement.CHART and provider is Provider.KWOK:
+    if placement is Placement.CHART and provider.simulates_pods:
         text = "chart cannot be used on kwok, whose pods are simulated: write process, container or auto"
         yield _said(place, _PLACEMENT, text)
-    if placement is Placement.PROCESS and provider in _ON_DOCKER:
+    if placement is Placement.PROCESS and provider.on_docker:
         text = f"process cannot be used on {provider}, whose pods would not reach it: write container, chart or auto"
         yield _said(place, _PLACEMENT, text)
     if placement in {Placement.PROCESS, Placement.CONTAINER} and provider is Provider.EXISTING:

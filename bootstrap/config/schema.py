@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from bootstrap.config.fields import Choice, Field, Listed, Section, Text, TextMap, Truth, Whole, json_schema
+from bootstrap.model.labels import API_VERSION
 from bootstrap.model.stack import ClusterSpec, Driver, EmulatorSpec, HostPorts, Placement, Provider
 
-API_VERSION = "bootstrap.dev/v1"
 NAME = r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
 """Of a stack: it becomes part of the names of clusters, networks and folders."""
 

@@ -12,9 +12,10 @@ from bootstrap.config.instance import instance_name
 from bootstrap.config.layers import Layer, Source, Values, merge
 from bootstrap.config.origins import ShownValue, shown_values
 from bootstrap.config.overrides import environment_layers, flag_layers, repository_layer, work_tree
-from bootstrap.config.schema import API_VERSION, STACK
+from bootstrap.config.schema import STACK
 from bootstrap.config.stack_values import Reading
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
+from bootstrap.model.labels import API_VERSION
 from bootstrap.model.stack import Stack
 from bootstrap.yamltext.positions import Document, ValuePath, read_documents
 

@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap.docker.removal import remove_patiently
 from bootstrap.errors import StepFailedError
+from bootstrap.model.labels import EXPIRES_LABEL, LEASE_LABEL, OWNER_LABEL, STACK_LABEL
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
 
-STACK_LABEL = "dev.bootstrap.stack"
-OWNER_LABEL = "dev.bootstrap.owner"
-EXPIRES_LABEL = "dev.bootstrap.expires"
-"""A moment, or NEVER."""
-LEASE_LABEL = "dev.bootstrap.lease"
-"""When the lease was given: labels of a network cannot be changed, so that a new lease is a volume of its own."""
 NEVER = "never"
 WITHOUT_END = datetime.max.replace(tzinfo=UTC)
 """What a lease of NEVER comes to."""

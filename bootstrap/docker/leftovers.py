@@ -5,17 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bootstrap.docker.labels import (
-    EXPIRES_LABEL,
-    LEASE_LABEL,
-    NEVER,
-    WITHOUT_END,
-    expiry,
-    labels_of,
-    leases,
-    remove_marked,
-)
+from bootstrap.docker.labels import NEVER, WITHOUT_END, expiry, labels_of, leases, remove_marked
 from bootstrap.docker.stack_resources import StackOnDocker
+from bootstrap.model.labels import EXPIRES_LABEL, LEASE_LABEL
 from bootstrap.model.lease import Lease
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.docker.engine import connect, engine_address
-from bootstrap.docker.labels import EXPIRES_LABEL, LONGEST, OWNER_LABEL, STACK_LABEL, Mark, engine_name, marks
+from bootstrap.docker.labels import LONGEST, Mark, engine_name, marks
 from bootstrap.errors import RefusedError
+from bootstrap.model.labels import EXPIRES_LABEL, OWNER_LABEL, STACK_LABEL
 from bootstrap.model.lease import Lease
 from bootstrap.model.stack import StatePaths
 from bootstrap.state.lease import read_lease

@@ -12,14 +12,7 @@ from bootstrap.docker.images import pull
 from bootstrap.docker.removal import remove_patiently
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.emulators.address import Address
-from bootstrap.emulators.container_inspection import (
-    SPEC_LABEL,
-    exit_code,
-    explained,
-    last_lines,
-    published_port,
-    written_spec,
-)
+from bootstrap.emulators.container_inspection import exit_code, explained, last_lines, published_port, written_spec
 from bootstrap.emulators.driver import EmulatorDriver, ImageRecipe
 from bootstrap.emulators.endpoint import proven_endpoint
 from bootstrap.emulators.http_exchange import NoAnswerError
@@ -28,6 +21,7 @@ from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.process_record import ContainerFolder
 from bootstrap.emulators.proof import Proven, prove_address
 from bootstrap.errors import BootstrapError, DeadlineError, InvalidError, Place, Problem, RefusedError, StepFailedError
+from bootstrap.model.labels import SPEC_LABEL
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.stack import EmulatorSpec, StatePaths
 from bootstrap.system.clock import CancelToken

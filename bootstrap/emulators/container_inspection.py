@@ -4,12 +4,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.emulators.driver import EmulatorDriver
+from bootstrap.model.labels import SPEC_LABEL
 
 if TYPE_CHECKING:
     from docker.models.containers import Container  # loads slowly; only adapters that run need it
 
-SPEC_LABEL = "dev.bootstrap.emulator"
-"""Holds what it was declared as when it was made."""
 _KILLED = 137
 
 

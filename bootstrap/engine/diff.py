@@ -6,6 +6,7 @@ from typing import TypeVar
 from bootstrap.engine.planning import Planning
 from bootstrap.errors import RefusedError
 from bootstrap.model.kube import KubeContext, Manifest
+from bootstrap.model.labels import HELM_HOOK
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.plan import ids
 from bootstrap.plan.units import cut
@@ -43,7 +44,7 @@ def _as_installed(prepared: PreparedRelease) -> Iterator[Manifest]:
     for manifest in prepared.manifests or ():
         metadata = manifest.get("metadata") or {}
         annotations = metadata.get("annotations") or {}
-        if "helm.sh/hook" in annotations or manifest.get("kind") == "CustomResourceDefinition":
+        if HELM_HOOK in annotations or manifest.get("kind") == "CustomResourceDefinition":
             continue
         marks = {
             "meta.helm.sh/release-name": release.release_name,

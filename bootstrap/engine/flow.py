@@ -220,7 +220,7 @@ def _where(platform: Platform, report: Report) -> tuple[str, ...]:
     emulator = platform.ports.emulator.observe(cancel) if platform.ports.emulator is not None else None
     if emulator is not None and emulator.endpoint is not None:
         told.append(f"AWS: export AWS_ENDPOINT_URL={emulator.endpoint.url}")
-    if platform.stack.cluster.provider is Provider.KWOK:
+    if platform.stack.cluster.provider.simulates_pods:
         told.append("Pods are simulated: the Kubernetes API is real, nothing in a pod runs")
     if (lease := read_lease(platform.state)) is not None:
         until = lease.expires.astimezone().strftime("%Y-%m-%d %H:%M")

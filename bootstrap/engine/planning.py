@@ -11,7 +11,6 @@ from bootstrap.engine.platform import PlanOptions, Platform
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem
 from bootstrap.model.observed import Observed, PreparedRelease
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
-from bootstrap.model.stack import Provider
 from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted, build_plan
@@ -118,7 +117,7 @@ def wanted_now(platform: Platform, options: PlanOptions, cancel: CancelToken) ->
 
 def _with_probes(wanted: Wanted) -> Wanted:
     """With what shows whether the webhooks of each release answer; where pods are simulated none is ever called."""
-    if wanted.stack.cluster.provider is Provider.KWOK:
+    if wanted.stack.cluster.provider.simulates_pods:
         return wanted
     found = probes(wanted.prepared.values(), cut(wanted.stack, wanted.repo).parts)
     prepared = {key: replace(one, probes=found.get(key, ())) for key, one in wanted.prepared.items()}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bootstrap.engine.planning import Planning, plan_up
 from bootstrap.engine.platform import PlanOptions, Platform
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.model.labels import HELM_HOOK
 from bootstrap.model.observed import Observed, TargetState
 from bootstrap.model.status import Health, PartStatus, StatusReport
 from bootstrap.model.step import Keep, Step
@@ -74,7 +75,7 @@ def _objects_of(step: Step, planning: Planning) -> tuple[Sequence[ObjectRef], st
 
 
 def _is_shown(manifest: Manifest) -> bool:
-    hook = "helm.sh/hook" in ((manifest.get("metadata") or {}).get("annotations") or {})
+    hook = HELM_HOOK in ((manifest.get("metadata") or {}).get("annotations") or {})
     return not hook and manifest.get("kind") not in _NOT_SHOWN
 
 

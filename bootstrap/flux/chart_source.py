@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-from bootstrap.flux.fields import Fields
+from bootstrap.flux.fields import NOT_RECONCILED, Fields
 from bootstrap.flux.findings import Subject
 from bootstrap.flux.kustomization import SourceRef
 from bootstrap.flux.object_index import Store
 from bootstrap.flux.sources import Sources, values_file
 from bootstrap.model.kube import ref_of
 from bootstrap.model.release import ChartRef
-
-_NOT_RECONCILED = "has no effect: nothing is reconciled after the run"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,9 +67,9 @@ def _of_spec(spec: Fields, namespace: str, sources: Sources, asker: Subject) -> 
     files = (*spec.strings("valuesFiles"), *((single,) if single else ()))
     ignore_missing = spec.flag("ignoreMissingValuesFiles")
     version = spec.text("version")
-    spec.note(_NOT_RECONCILED, "reconcileStrategy")
+    spec.note(NOT_RECONCILED, "reconcileStrategy")
     spec.ignore("interval")
-    spec.note(_NOT_RECONCILED, "suspend")
+    spec.note(NOT_RECONCILED, "suspend")
     spec.note("is not checked: charts are pinned by digest instead", "verify")
     spec.close()
     chart = sources.chart(ref, name, version, asker, wanted.path)

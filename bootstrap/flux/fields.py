@@ -12,6 +12,9 @@ _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs"
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|μs|ns)")  # noqa: RUF001 - Go knows both letters
 _Kind = TypeVar("_Kind")
 
+NOT_RECONCILED = "has no effect: nothing is reconciled after the run"
+"""Said of every field that only a controller in the cluster would act on."""
+
 
 def parse_duration(text: str) -> timedelta | None:
     """`1h30m`, `5m0s`, `1.5h`, `300ms` as Go writes them; None for anything else."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bootstrap.flux.chart_source import ChartSource, chart_source
-from bootstrap.flux.fields import Fields
+from bootstrap.flux.fields import NOT_RECONCILED, Fields
 from bootstrap.flux.findings import Subject
 from bootstrap.flux.kustomization import read_depends_on
 from bootstrap.flux.object_index import Store, contents
@@ -23,7 +23,6 @@ _STRATEGIES = ("RemediateOnFailure", "RetryOnFailure")
 _LONGEST_NAME = 53
 _MAX_HISTORY = 5
 _UNLIMITED = -1
-_NOT_RECONCILED = "has no effect: nothing is reconciled after the run"
 _OWN_CREDENTIALS = "has no effect: everything is done with the stack's own credentials"
 _UNKNOWN = ChartSource(chart=UnknownChart(reason="its chart cannot be told from the repository"))
 
@@ -203,7 +202,7 @@ def _remediation(action: Fields) -> Fields:
 def _retries(action: Fields, remediation: Fields) -> int:
     strategy = action.child("strategy")
     unlimited = strategy.choice("name", _STRATEGIES, _STRATEGIES[0]) == "RetryOnFailure"
-    strategy.note(_NOT_RECONCILED, "retryInterval")
+    strategy.note(NOT_RECONCILED, "retryInterval")
     strategy.close()
     return _UNLIMITED if unlimited else remediation.number("retries") or 0
 
@@ -219,8 +218,8 @@ def _with_test(release: Release, fields: Fields) -> Release:
 
 def _accept(fields: Fields) -> None:
     fields.ignore("chart", "chartRef", "timeout", "persistentClient")
-    fields.note(_NOT_RECONCILED, "interval", expected=True)
-    fields.note(_NOT_RECONCILED, "driftDetection", "rollback", "uninstall")
+    fields.note(NOT_RECONCILED, "interval", expected=True)
+    fields.note(NOT_RECONCILED, "driftDetection", "rollback", "uninstall")
     fields.note(_OWN_CREDENTIALS, "serviceAccountName", "kubeConfig")
     fields.note("has no effect: helm keeps a release in its own namespace", "storageNamespace")
     fields.note("is not evaluated: objects count as ready by their conditions", "healthCheckExprs")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bootstrap.flux.fields import Fields
+from bootstrap.flux.fields import NOT_RECONCILED, Fields
 from bootstrap.flux.findings import Subject
 from bootstrap.flux.overlay import Additions, inside
 from bootstrap.flux.substitution.substitute import NAME
@@ -14,7 +14,6 @@ GROUP = "kustomize.toolkit.fluxcd.io"
 _VERSIONS = ("v1", "v1beta1", "v1beta2")
 _DEFAULT_TIMEOUT = timedelta(minutes=5)
 _SHORTEST_TIMEOUT = timedelta(seconds=30)
-_NOT_RECONCILED = "has no effect: nothing is reconciled after the run"
 _OWN_CREDENTIALS = "has no effect: everything is done with the stack's own credentials"
 
 
@@ -203,9 +202,9 @@ def _timeout(fields: Fields) -> timedelta:
 
 def _accept(fields: Fields) -> None:
     fields.ignore("commonMetadata")
-    fields.note(_NOT_RECONCILED, "interval", expected=True)
+    fields.note(NOT_RECONCILED, "interval", expected=True)
     fields.note("has no effect by itself: what left the repository is removed by up --prune", "prune", expected=True)
-    fields.note(_NOT_RECONCILED, "retryInterval", "deletionPolicy", "ignore")
+    fields.note(NOT_RECONCILED, "retryInterval", "deletionPolicy", "ignore")
     fields.note(_OWN_CREDENTIALS, "serviceAccountName", "kubeConfig")
     fields.note("is not evaluated: objects count as ready by their conditions", "healthCheckExprs")
     fields.note("has no effect: objects are never deleted to be made anew", "force")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bootstrap.flux.fields import Fields
+from bootstrap.flux.fields import NOT_RECONCILED, Fields
 from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.kustomization import SourceRef
 from bootstrap.flux.object_index import Store
@@ -18,7 +18,6 @@ from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, Re
 GROUP = "source.toolkit.fluxcd.io"
 _OWN_LOGIN = "is not used: credentials come from helm's and docker's own config files"
 _GIT_LOGIN = "is not used: credentials come from git's own configuration"
-_NOT_RECONCILED = "has no effect: nothing is reconciled after the run"
 _UNVERIFIED = "is not checked: charts are pinned by digest instead"
 _HELM_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 _ADDRESS = re.compile(r"^(?:[a-z+]+://)?(?:[^@/]+@)?(?P<host>[^:/]+)(?::\d+(?=/))?[:/](?P<path>.*?)/?(?:\.git)?/?$")
@@ -165,8 +164,8 @@ def _check_layer(spec: Fields) -> None:
 
 
 def _accept(spec: Fields) -> None:
-    spec.note(_NOT_RECONCILED, "interval", expected=True)
-    spec.note(_NOT_RECONCILED, "timeout", "suspend", "ignore", "accessFrom")
+    spec.note(NOT_RECONCILED, "interval", expected=True)
+    spec.note(NOT_RECONCILED, "timeout", "suspend", "ignore", "accessFrom")
     spec.note(_UNVERIFIED, "verify")
     spec.close()
 

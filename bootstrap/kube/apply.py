@@ -9,11 +9,12 @@ from bootstrap.kube.batch_read import in_namespace, read_all
 from bootstrap.kube.deletion import wait_gone
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import Clusters
-from bootstrap.kube.inventory import OWNER_LABEL, Inventory
+from bootstrap.kube.inventory import Inventory
 from bootstrap.kube.readiness import judge
 from bootstrap.kube.simulated import is_api_backend
 from bootstrap.kube.waiting import wait_ready
 from bootstrap.kube.webhooks import NOT_CALLABLE
+from bootstrap.model import labels
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
 from bootstrap.model.observed import InventoryEntry, ObjectsSeen
 from bootstrap.model.release import Kustomization
@@ -107,11 +108,11 @@ class KubeObjects:
 
     def _refuse_foreign(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> None:
         live = api.read(ref, cancel, metadata_only=True)
-        owner = _labels(live).get(OWNER_LABEL)
+        owner = _labels(live).get(labels.OWNER)
         if owner is not None and owner != self._owner:
             raise StepFailedError(
                 f"{ref} belongs to another stack ({owner})",
-                fix=f"run that stack's `bootstrap down`, or remove the label {OWNER_LABEL} from the object",
+                fix=f"run that stack's `bootstrap down`, or remove the label {labels.OWNER} from the object",
             )
 
     def _wait(
@@ -128,7 +129,7 @@ class KubeObjects:
 
     def _delete_one(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> bool:
         live = api.read(ref, cancel, metadata_only=True)
-        if live is None or _labels(live).get(OWNER_LABEL) != self._owner:
+        if live is None or _labels(live).get(labels.OWNER) != self._owner:
             return False
         marks = {*_labels(live).items(), *(live["metadata"].get("annotations") or {}).items()}
         return not marks & _PRUNE_OFF and api.delete(ref, cancel, uid=live["metadata"]["uid"])
@@ -185,5 +186,5 @@ def _labels(live: Manifest | None) -> Mapping[str, Any]:
 def labelled(manifest: Manifest, owner: str) -> Manifest:
     """The object with the mark of the stack that applies it."""
     metadata = dict(manifest.get("metadata") or {})
-    metadata["labels"] = {**(metadata.get("labels") or {}), OWNER_LABEL: owner}
+    metadata["labels"] = {**(metadata.get("labels") or {}), labels.OWNER: owner}
     return {**manifest, "metadata": metadata}

@@ -9,15 +9,13 @@ import json
 from collections.abc import Iterable, Mapping
 
 from bootstrap.kube.api import KubeApi
+from bootstrap.model import labels
 from bootstrap.model.kube import Manifest, ObjectRef
 from bootstrap.model.observed import InventoryEntry
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.wait import wait_until
 
 NAMESPACE = "bootstrap-system"
-OWNER_LABEL = "bootstrap.dev/owner"
-_INVENTORY_LABEL = "bootstrap.dev/inventory"
-_OF = "bootstrap.dev/kustomization"
 _MADE = ("app.kubernetes.io/managed-by", "bootstrap")
 _GOING_SECONDS = 60.0
 _ENTRIES = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
@@ -32,9 +30,11 @@ class Inventory:
 
     def read(self, cancel: CancelToken) -> Mapping[str, InventoryEntry]:
         """All entries, by NAMESPACE/NAME of the Kustomization."""
-        path = f"{_ENTRIES}?labelSelector={_INVENTORY_LABEL}%3D{self._owner}"
+        path = f"{_ENTRIES}?labelSelector={labels.INVENTORY}%3D{self._owner}"
         listed = self._api.get(path, cancel) or {}
-        return {item["metadata"]["annotations"][_OF]: _entry(item) for item in listed.get("items") or ()}
+        return {
+            item["metadata"]["annotations"][labels.KUSTOMIZATION]: _entry(item) for item in listed.get("items") or ()
+        }
 
     def entry(self, kustomization: str, cancel: CancelToken) -> InventoryEntry | None:
         """One entry; None when there is none."""
@@ -66,7 +66,7 @@ class Inventory:
 
     def _leave(self, cancel: CancelToken) -> None:
         """Remove the namespace that holds the entries, where we made it and no stack has any left in it."""
-        listed = self._api.get(f"{_ENTRIES}?labelSelector={_INVENTORY_LABEL}", cancel) or {}
+        listed = self._api.get(f"{_ENTRIES}?labelSelector={labels.INVENTORY}", cancel) or {}
         home = self._api.read(_NAMESPACE_REF, cancel, metadata_only=True)
         if home is None or listed.get("items") or _MADE not in (home["metadata"].get("labels") or {}).items():
             return
@@ -85,8 +85,8 @@ class Inventory:
             "metadata": {
                 "name": ref.name,
                 "namespace": ref.namespace,
-                "labels": {_INVENTORY_LABEL: self._owner, OWNER_LABEL: self._owner},
-                "annotations": {_OF: kustomization},
+                "labels": {labels.INVENTORY: self._owner, labels.OWNER: self._owner},
+                "annotations": {labels.KUSTOMIZATION: kustomization},
             },
             "data": {"fingerprint": entry.fingerprint, "objects": _written(entry.objects)},
         }

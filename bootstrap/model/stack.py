@@ -15,6 +15,16 @@ class Provider(StrEnum):
     KWOK = "kwok"
     EXISTING = "existing"
 
+    @property
+    def on_docker(self) -> bool:
+        """Whether its nodes are containers of a Docker engine."""
+        return self in {Provider.KIND, Provider.K3D}
+
+    @property
+    def simulates_pods(self) -> bool:
+        """Whether its pods exist in the API alone."""
+        return self is Provider.KWOK
+
 
 class Driver(StrEnum):
     """Which AWS emulator. AUTO is resolved before anything is planned."""

@@ -8,7 +8,7 @@ from bootstrap.errors import RefusedError
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import Observed, PreparedRelease, ReleaseObserved, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
-from bootstrap.model.stack import Placement, Provider, Stack
+from bootstrap.model.stack import Placement, Stack
 from bootstrap.model.step import (
     Action,
     ApplyCrds,
@@ -122,7 +122,7 @@ def _cluster(stack: Stack, observed: Observed) -> _Row:
         raise RefusedError(f"the cluster of stack {stack.name} is not ours: {found.detail}", fix="rename the stack")
     if found.state is TargetState.RUNNING:
         return ids.CLUSTER, Keep(what="cluster"), _UNCHANGED, CLUSTER_TIMEOUT
-    pulled = IMAGE_TIMEOUT if stack.cluster.provider in {Provider.KIND, Provider.K3D} else timedelta()
+    pulled = IMAGE_TIMEOUT if stack.cluster.provider.on_docker else timedelta()
     reason = _reason(found.state, found.detail)
     return ids.CLUSTER, EnsureCluster(spec=stack.cluster), reason, CLUSTER_TIMEOUT + pulled
 

@@ -16,7 +16,7 @@ from bootstrap.model.release import (
     RepositoryChart,
     UnknownChart,
 )
-from bootstrap.model.stack import Placement, Provider, Stack
+from bootstrap.model.stack import Placement, Stack
 
 EMULATOR_PART = "bootstrap-system/emulator"
 """The Kustomization, ours, that holds the Service by which pods reach an emulator outside the cluster."""
@@ -113,7 +113,7 @@ def emulator_part(stack: Stack, replaced: Release | None) -> Kustomization:
 
 def out_of_reach(stack: Stack) -> Iterator[Note]:
     """A note where pods that run cannot reach the endpoint that the stack names by the in-cluster name."""
-    if stack.emulator is None or stack.emulator.endpoint is None or stack.cluster.provider is Provider.KWOK:
+    if stack.emulator is None or stack.emulator.endpoint is None or stack.cluster.provider.simulates_pods:
         return
     host, port = _outside(stack)
     if not host:
@@ -129,7 +129,7 @@ def _outside(stack: Stack) -> tuple[str, int]:
         host = parts.hostname or ""
         own = host == "localhost" or host.endswith(".localhost") or (_is_number(host) and ip_address(host).is_loopback)
         return "" if own else host, parts.port or 80
-    if stack.cluster.provider in {Provider.KIND, Provider.K3D}:
+    if stack.cluster.provider.on_docker:
         # A name on the stack's own network: nothing in it goes stale when addresses change.
         return f"bootstrap-{stack.name}-emulator", EMULATOR_PORT
     return "", EMULATOR_PORT

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bootstrap.model.kube import Manifest, mapping_in, mappings_in
+from bootstrap.model.labels import HELM_HOOK
 
 _TEMPLATE_PATHS: Mapping[str, tuple[str, ...]] = {
     "Pod": ("spec",),
@@ -37,7 +38,7 @@ def images_of(manifests: Iterable[Manifest]) -> tuple[str, ...]:
 
 def _is_test(manifest: Manifest) -> bool:
     """Whether it runs on `helm test` alone."""
-    hooks = str(mapping_in(manifest, "metadata", "annotations").get("helm.sh/hook", ""))
+    hooks = str(mapping_in(manifest, "metadata", "annotations").get(HELM_HOOK, ""))
     return bool(hooks) and all(hook.strip().startswith("test") for hook in hooks.split(","))
 
 

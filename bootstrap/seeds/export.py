@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 from bootstrap.errors import UsageError
+from bootstrap.model.labels import API_VERSION
 from bootstrap.model.observed import EmulatorEndpoint
-from bootstrap.seeds.load import API_VERSION, KIND
+from bootstrap.seeds.load import KIND
 from bootstrap.seeds.model import Need, Observed, ResourceId, Value
 from bootstrap.seeds.references import in_order, needs_in
 from bootstrap.seeds.services.base import Exported, Look, Service

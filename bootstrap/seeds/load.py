@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.model.labels import API_VERSION
 from bootstrap.seeds import references
 from bootstrap.seeds.model import Fixture, Need, ResourceId
 from bootstrap.seeds.schema import mismatches
@@ -13,7 +14,6 @@ from bootstrap.seeds.services.base import Service
 from bootstrap.seeds.words import kind_of
 from bootstrap.yamltext.positions import Document, ValuePath, nearest, read_documents, unknown_key
 
-API_VERSION = "bootstrap.dev/v1"
 KIND = "Seeds"
 
 

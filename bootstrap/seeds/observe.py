@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from bootstrap.errors import InvalidError, Problem
+from bootstrap.model import labels
 from bootstrap.seeds.applied_state import MARKER_BUCKET, Marker
 from bootstrap.seeds.compare import action_for, differences, for_apply, told_otherwise
 from bootstrap.seeds.generated_secrets import GeneratedSecrets
@@ -24,7 +25,7 @@ from bootstrap.seeds.model import (
 from bootstrap.seeds.references import resolve
 from bootstrap.seeds.results import ResourceChange
 from bootstrap.seeds.services.base import Look, Scope, Service
-from bootstrap.seeds.target import OWNER_TAG, Target
+from bootstrap.seeds.target import Target
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,9 +177,9 @@ class Survey:
             known = {one.path for one in found}
             inside = service.inspect(self.target, desired, observed, applied.notes, thorough=thorough)
             found.extend(one for one in inside if one.path not in known)
-        if observed is not None and observed.tags.get(OWNER_TAG) != self.target.owner:
-            old = observed.tags.get(OWNER_TAG)
-            found.append(Difference(path=f"tags.{OWNER_TAG}", old=old, new=self.target.owner))
+        if observed is not None and observed.tags.get(labels.OWNER) != self.target.owner:
+            old = observed.tags.get(labels.OWNER)
+            found.append(Difference(path=f"tags.{labels.OWNER}", old=old, new=self.target.owner))
         action, reason = action_for(desired, observed, found)
         return Case(
             fixture=fixture,
@@ -211,7 +212,7 @@ class Survey:
 
     def ours(self, observed: Observed) -> bool:
         """By its tag; or, where it has no tag yet, because our marker says that we were making it."""
-        tag = observed.tags.get(OWNER_TAG)
+        tag = observed.tags.get(labels.OWNER)
         return tag == self.target.owner or (tag is None and self.marker.owns(observed.id))
 
     def listen(self, written: Iterable[Case]) -> None:

@@ -7,13 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from bootstrap.model import labels
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.seeds.aws_client import Answer, AwsError, Wire, page_model, service_model
 from bootstrap.system.clock import CancelToken
 
-__all__ = ("OWNER_TAG", "Answer", "AwsError", "Calls", "Target")
-
-OWNER_TAG = "bootstrap.dev/owner"
+__all__ = ("Answer", "AwsError", "Calls", "Target")
 
 _WORKERS = 8
 _UNDER_WAY = 6
@@ -67,7 +66,7 @@ class Target:
 
     def tagged(self, tags: Mapping[str, str]) -> dict[str, str]:
         """The user's tags and ours."""
-        return {**tags, OWNER_TAG: self.owner}
+        return {**tags, labels.OWNER: self.owner}
 
     def can(self, capability: str) -> bool:
         """Whether the driver declares it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.docker.engine import connect
-from bootstrap.docker.labels import EXPIRES_LABEL, OWNER_LABEL, STACK_LABEL
+from bootstrap.model.labels import EXPIRES_LABEL, OWNER_LABEL, STACK_LABEL
 from fakes.docker import require
 from fakes.left_behind import ECHO, EMULATOR, KUBECONFIG, NODE, Project
 

@@ -4,8 +4,8 @@ import platform
 from typing import Any
 
 from bootstrap.clusters.kwok.api import Api
+from bootstrap.model.labels import SIMULATED
 
-OURS = "bootstrap.dev/simulated"
 STORAGE_CLASS = "standard"
 _VOLUMES = 50
 _NODES = "/api/v1/nodes"
@@ -31,7 +31,7 @@ def node_manifest(name: str, kubernetes: str, workers: int) -> dict[str, Any]:
         "kubernetes.io/arch": "arm64" if platform.machine() in {"aarch64", "arm64"} else "amd64",
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
-        OURS: "true",
+        SIMULATED: "true",
     }
     if name == _FIRST:
         labels[_CONTROL_PLANE] = ""
@@ -74,7 +74,7 @@ def volume_manifest(name: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": name, "labels": {OURS: "true"}},
+        "metadata": {"name": name, "labels": {SIMULATED: "true"}},
         "spec": {
             "capacity": {"storage": "1Ti"},
             "accessModes": ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany"],
@@ -109,7 +109,7 @@ def _machines(api: Api, workers: int, kubernetes: str) -> None:
 
 def machines(api: Api) -> dict[str, dict[str, Any]]:
     """The machines that we made, by name."""
-    items = api.get(f"{_NODES}?labelSelector={OURS}%3Dtrue")["items"]
+    items = api.get(f"{_NODES}?labelSelector={SIMULATED}%3Dtrue")["items"]
     return {item["metadata"]["name"]: item for item in items}
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bootstrap.errors import InvalidError, Problem
+from bootstrap.model import labels
 from bootstrap.seeds.generated_secrets import generate
 from bootstrap.seeds.model import KNOWN_LATER, Desired, Difference, Fixture, Observed, ResourceId, Value
 from bootstrap.seeds.schema import POLICY, TAGS, Anything, Aws, Either, Record, Text, Whole
 from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Written, tag_changes, tag_fields
 from bootstrap.seeds.services.policies import policy_text, policy_value
-from bootstrap.seeds.target import OWNER_TAG, Answer, Target
+from bootstrap.seeds.target import Answer, Target
 from bootstrap.yamltext.positions import ValuePath
 
 _ABSENT = "ResourceNotFoundException"
@@ -203,7 +204,7 @@ class SecretsManager(Service):
         key = observed.fields.get("aws.KmsKeyId")
         about = {
             "description": observed.fields.get("description"),
-            "tags": {key: text for key, text in observed.tags.items() if key != OWNER_TAG},
+            "tags": {key: text for key, text in observed.tags.items() if key != labels.OWNER},
             "policy": observed.fields.get("policy"),
             "aws": {"KmsKeyId": key} if key else None,
         }

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bootstrap.errors import Problem
+from bootstrap.model import labels
 from bootstrap.seeds.model import Desired, Difference, Fixture, Need, Observed, ResourceId, Value, digest
 from bootstrap.seeds.schema import POLICY, TAGS, Anything, Aws, Either, Flag, ListOf, MapOf, Record, Text, Whole
 from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Written, tag_changes, tag_fields
 from bootstrap.seeds.services.permissions import is_ours_alone
 from bootstrap.seeds.services.policies import policy_text, policy_value
-from bootstrap.seeds.target import OWNER_TAG, Answer, AwsError, Target
+from bootstrap.seeds.target import Answer, AwsError, Target
 
-MESSAGES_TAG = "bootstrap.dev/messages"
 """On the queue itself: `sending`, or the hash of the messages that were sent, so that a kill between sending and
 remembering never sends them twice."""
 INTERRUPTED = "interrupted"
@@ -172,7 +172,7 @@ class Sqs(Service):
         """One call; then the messages."""
         fields = desired.fields
         tags = {path.removeprefix("tags."): value for path, value in fields.items() if path.startswith("tags.")}
-        sending = {MESSAGES_TAG: _SENDING} if desired.spec else {}
+        sending = {labels.MESSAGES: _SENDING} if desired.spec else {}
         attributes = _sent({path: value for path, value in fields.items() if value is not None})
         if fields["fifo"]:
             attributes["FifoQueue"] = "true"
@@ -230,7 +230,7 @@ class Sqs(Service):
             "deadLetterQueue": dead
             and {"queue": dead["arn"].rpartition(":")[2], "maxReceiveCount": dead["maxReceiveCount"]},
             "policy": None if is_ours_alone(fields.get("policy")) else fields.get("policy"),
-            "tags": {key: text for key, text in observed.tags.items() if key not in {OWNER_TAG, MESSAGES_TAG}},
+            "tags": {key: text for key, text in observed.tags.items() if key not in {labels.OWNER, labels.MESSAGES}},
             "aws": {"Attributes": attributes} if attributes else None,
         }
         held = f"{observed.spec} messages are not exported"
@@ -281,7 +281,7 @@ def _observed(target: Target, name: str, url: str) -> Observed | None:
     fields: dict[str, Value] = {
         f"attributes.{key}": _normal(key, value) for key, value in attributes.items() if key not in _INSTEAD
     }
-    sent = tags.get(MESSAGES_TAG)
+    sent = tags.get(labels.MESSAGES)
     fields |= {
         "fifo": attributes.get("FifoQueue") == "true",
         "policy": policy_value(attributes.get("Policy")),
@@ -340,10 +340,10 @@ def _bring_messages(target: Target, url: str, desired: Desired, differences: Seq
         sent = list(remembered.old or ()) if remembered else []
     fresh = [message for message in desired.spec if digest(message) not in sent]
     if desired.spec:
-        target.call("sqs", "TagQueue", QueueUrl=url, Tags={MESSAGES_TAG: _SENDING})
+        target.call("sqs", "TagQueue", QueueUrl=url, Tags={labels.MESSAGES: _SENDING})
         _send(target, url, fresh, desired.fields["messages"], again=not sent)
     elif change.old is not None:
-        target.call("sqs", "UntagQueue", QueueUrl=url, TagKeys=[MESSAGES_TAG])
+        target.call("sqs", "UntagQueue", QueueUrl=url, TagKeys=[labels.MESSAGES])
 
 
 def _send(target: Target, url: str, messages: Sequence[Value], content: str, *, again: bool = False) -> None:
@@ -355,7 +355,7 @@ def _send(target: Target, url: str, messages: Sequence[Value], content: str, *, 
     for start in range(0, len(entries), _BATCH):
         answer = target.call("sqs", "SendMessageBatch", QueueUrl=url, Entries=entries[start : start + _BATCH])
         _refuse_failed(answer)
-    target.call("sqs", "TagQueue", QueueUrl=url, Tags={MESSAGES_TAG: content})
+    target.call("sqs", "TagQueue", QueueUrl=url, Tags={labels.MESSAGES: content})
 
 
 def _refuse_failed(answer: Answer) -> None:

@@ -2,7 +2,6 @@ from typing import Any
 
 from bootstrap.clusters.kwok.api import Api
 from bootstrap.clusters.kwok.default_objects import (
-    OURS,
     furnish,
     identity,
     machines,
@@ -13,6 +12,7 @@ from bootstrap.clusters.kwok.default_objects import (
     volume_manifest,
     volume_names,
 )
+from bootstrap.model.labels import SIMULATED
 
 NODES = "/api/v1/nodes"
 TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
@@ -30,7 +30,7 @@ class MemoryApi(Api):
         if plain not in {NODES, "/api/v1/persistentvolumes"}:
             return self.objects.get(plain)
         items = [each for place, each in self.objects.items() if place.rpartition("/")[0] == plain]
-        chosen = [each for each in items if not selector or OURS in each["metadata"].get("labels", {})]
+        chosen = [each for each in items if not selector or SIMULATED in each["metadata"].get("labels", {})]
         return {"items": chosen}
 
     def create(self, path: str, manifest: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ def test_the_identity_is_the_uid_of_kube_system() -> None:
 def test_a_machine_says_that_it_is_simulated() -> None:
     node = node_manifest("worker-1", "1.34.4", 1)
     assert node["status"]["nodeInfo"] == {"kubeletVersion": "v1.34.4", "osImage": "simulated by kwok"}
-    assert node["metadata"]["labels"][OURS] == "true"
+    assert node["metadata"]["labels"][SIMULATED] == "true"
     assert node["spec"]["taints"] == []
     assert node_names(2) == ("control-plane", "worker-1", "worker-2")
 

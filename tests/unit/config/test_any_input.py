@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from bootstrap.config.fields import Checker, Choice, Kind, Listed, Section, TextMap
 from bootstrap.config.flags import Overrides
 from bootstrap.config.layers import leaves
-from bootstrap.config.schema import API_VERSION, STACK, stack_schema
+from bootstrap.config.schema import STACK, stack_schema
 from bootstrap.config.stack import load_stack
 from bootstrap.errors import InvalidError
+from bootstrap.model.labels import API_VERSION
 from bootstrap.yamltext.positions import parse_documents
 
 WORDS = sorted({str(part) for path, _ in leaves(STACK) for part in path})

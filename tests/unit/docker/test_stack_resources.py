@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.docker.labels import OWNER_LABEL, STACK_LABEL
 from bootstrap.docker.stack_resources import StackOnDocker
+from bootstrap.model.labels import OWNER_LABEL, STACK_LABEL
 from bootstrap.model.stack import StatePaths
 
 

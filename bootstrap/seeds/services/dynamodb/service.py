@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bootstrap.errors import Problem
+from bootstrap.model import labels
 from bootstrap.seeds.model import Desired, Difference, DifferenceKind, Fixture, Observed, ResourceId, Value
 from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Written, tag_changes, tag_fields
 from bootstrap.seeds.services.dynamodb import table as table_words
@@ -12,7 +13,7 @@ from bootstrap.seeds.services.dynamodb.items import ItemError, canonical, source
 from bootstrap.seeds.services.dynamodb.keys import Keys, remember, remembered
 from bootstrap.seeds.services.dynamodb.table import Definition
 from bootstrap.seeds.services.policies import policy_text, policy_value
-from bootstrap.seeds.target import OWNER_TAG, Answer, Target
+from bootstrap.seeds.target import Answer, Target
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 _ABSENT = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
@@ -210,7 +211,7 @@ class DynamoDB(Service):
         name = observed.id.name
         made: Definition = observed.spec[0]
         body = table_words.exported(made)
-        tags = {key: value for key, value in observed.tags.items() if key != OWNER_TAG}
+        tags = {key: value for key, value in observed.tags.items() if key != labels.OWNER}
         extra = {"policy": observed.fields.get("policy"), "tags": tags}
         body |= {key: value for key, value in extra.items() if value}
         lines = sorted(Contents.lines(target, name))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bootstrap.errors import Problem
+from bootstrap.model import labels
 from bootstrap.seeds.aws_shapes import accepted, members
 from bootstrap.seeds.model import (
     KNOWN_LATER,
@@ -50,7 +51,7 @@ from bootstrap.seeds.services.lambda_.configuration import (
 )
 from bootstrap.seeds.services.lambda_.export import exported_code, exported_names
 from bootstrap.seeds.services.lambda_.smoke import LAMBDA_INVOKE, SMOKE, prove
-from bootstrap.seeds.target import OWNER_TAG, Target
+from bootstrap.seeds.target import Target
 from bootstrap.yamltext.positions import nearest
 
 """The capability of an emulator that runs functions."""
@@ -308,7 +309,7 @@ class Lambda(Service):
         code = exported_code(target, name)
         body |= {
             "environment": environment,
-            "tags": {key: text for key, text in observed.tags.items() if key != OWNER_TAG},
+            "tags": {key: text for key, text in observed.tags.items() if key != labels.OWNER},
             "aws": {key: value for key, value in told.items() if value and value != AWS_DEFAULTS[key]},
             "events": [events.exported(one) for one in (observed.spec or {}).values()],
             "layers": list(code.layers),

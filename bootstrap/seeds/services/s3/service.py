@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bootstrap.errors import Problem
+from bootstrap.model import labels
 from bootstrap.seeds.applied_state import MARKER_BUCKET
 from bootstrap.seeds.model import (
     Desired,
@@ -21,7 +22,7 @@ from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Writte
 from bootstrap.seeds.services.s3 import objects as s3_objects
 from bootstrap.seeds.services.s3.objects import PREFIX, DeclaredObject, declared_objects
 from bootstrap.seeds.services.s3.settings import PART_KEYS, PARTS, UNREADABLE, part_fields
-from bootstrap.seeds.target import OWNER_TAG, Target
+from bootstrap.seeds.target import Target
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ABOUT = frozenset({"contentType", "metadata", "tags", *s3_objects.ABOUT_AWS})
@@ -263,7 +264,7 @@ class S3(Service):
         """Settings verbatim, objects as files."""
         bucket = observed.id.name
         body: dict[str, Value] = {}
-        tags = {key: value for key, value in observed.tags.items() if key != OWNER_TAG}
+        tags = {key: value for key, value in observed.tags.items() if key != labels.OWNER}
         if observed.fields.get("region") not in {None, "us-east-1"}:
             body["region"] = observed.fields["region"]
         if tags:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bootstrap.errors import Problem
+from bootstrap.model import labels
 from bootstrap.seeds.model import (
     Desired,
     Difference,
@@ -34,7 +35,7 @@ from bootstrap.seeds.services.sns.subscriptions import (
     unsubscribe,
     update_subscriptions,
 )
-from bootstrap.seeds.target import OWNER_TAG, Target
+from bootstrap.seeds.target import Target
 
 _ABSENT = ("NotFound", "NotFoundException")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,251}(\.fifo)?")
@@ -240,7 +241,7 @@ class Sns(Service):
         owned = [one for one in known if _of_function(target, one, topic)]
         body: dict[str, Value] = {
             "policy": None if _is_default_policy(policy) else policy,
-            "tags": {key: text for key, text in observed.tags.items() if key != OWNER_TAG},
+            "tags": {key: text for key, text in observed.tags.items() if key != labels.OWNER},
             "subscriptions": [exported_subscription(one) for one in known if one not in owned],
             "aws": {"Attributes": attributes} if attributes else None,
         }
