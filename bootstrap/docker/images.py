@@ -44,7 +44,7 @@ def _is_there(client: "DockerClient", image: str) -> bool:
     from docker.errors import ImageNotFound  # noqa: PLC0415 - loads slowly
 
     try:
-        client.images.get(image)
+        client.images.get(asked_name(image))
     except ImageNotFound:
         return False
     return True
@@ -57,6 +57,12 @@ def reference(image: str) -> tuple[str, str]:
     if not colon or "/" in tag:  # a colon before a slash is that of a port
         repository, tag = name, "latest"
     return repository, digest if at else tag
+
+
+def asked_name(image: str) -> str:
+    """The name that an engine finds it by: of a tag and a digest, the digest."""
+    repository, version = reference(image)
+    return f"{repository}@{version}" if "@" in image else image
 
 
 class _Layers:

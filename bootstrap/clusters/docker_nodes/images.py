@@ -1,19 +1,21 @@
-"""Brings images to every machine of a cluster, once each, through the engine that the machines run on."""
+"""Brings images to every node of a cluster, once each, through the engine that the nodes run on."""
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from bootstrap.clusters.docker_nodes.containers import nodes_of
+from bootstrap.clusters.docker_nodes.node_images import SaveFailedError, copy_image, has_image, images_on
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.exec import execute
 from bootstrap.docker.images import pull
+from bootstrap.docker.saved_image import EngineImage, find_image, full_name
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.ports import Brought
-from bootstrap.system.clock import CancelToken
+from bootstrap.system.clock import CancelToken, Clock
 from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.1
 _PULLS_AT_ONCE = 3
+_STREAMS_AT_ONCE = 2
+"""While one is unpacked on the nodes, the engine packs the next."""
+_PROGRESS_SECONDS = 0.5
+_MEGABYTE = 1_000_000
 
 
 class MachineImages:
@@ -32,67 +38,84 @@ class MachineImages:
         self._docker = docker
         self._lock = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
-        self._seen: set[tuple[str, str]] = set()
-        """Image and container: a machine that is made anew is another container."""
+        self._rows: dict[str, Mapping[str, str]] = {}
+        """By container what its containerd has: a node that is made anew is another container."""
+        self._copied: set[tuple[str, str, str]] = set()
+        """Container, name and the engine's ID of what this run has brought."""
 
     def fetch(self, images: Sequence[str], work: Work) -> Sequence[str]:
         """See `Images.fetch`."""
 
-        def fetched(image: str) -> bool:
+        def is_fetched(image: str) -> bool:
             with self._alone(image, work.cancel), self._docker.open() as client:
-                return _is_here(client, image, work)
+                return _fetched(client, image, work) is not None
 
         with ThreadPoolExecutor(max_workers=_PULLS_AT_ONCE, thread_name_prefix="images") as pool:
-            here = tuple(pool.map(fetched, images))
-        return [image for image, found in zip(images, here, strict=True) if not found]
+            here = tuple(pool.map(is_fetched, images))
+        return [image for image, is_here in zip(images, here, strict=True) if not is_here]
 
     def taken(self, cancel: CancelToken) -> bool:
         """See `Images.taken`: all that are to be there run, and their containerd answers."""
         cancel.check()
         with self._docker.open() as client:
             nodes = nodes_of(self._tool, client)
-            if len(nodes) < self._tool.machines or any(one.status != "running" for one in nodes):
+            if len(nodes) < self._tool.machines or any(node.status != "running" for node in nodes):
                 return False
-            return all(execute(one, ("ctr", "version"), cancel)[0] == 0 for one in nodes)
+            return all(execute(node, ("ctr", "version"), cancel)[0] == 0 for node in nodes)
 
     def ensure(self, images: Sequence[str], work: Work) -> Brought:
-        """See `Images.ensure`; what was brought is verified on the machines."""
-        became = {image: self._bring(image, work) for image in images}
-        loaded = tuple(image for image, there in became.items() if there)
-        return Brought(loaded=loaded, left=tuple(image for image, there in became.items() if there is False))
+        """See `Images.ensure`; the first images come first, each to all nodes in one stream."""
+        with ThreadPoolExecutor(max_workers=_STREAMS_AT_ONCE, thread_name_prefix="images") as pool:
+            results = tuple(pool.map(lambda image: self._bring(image, work), images))
+        by_image = dict(zip(images, results, strict=True))
+        loaded = tuple(image for image, is_loaded in by_image.items() if is_loaded)
+        return Brought(loaded=loaded, left=tuple(image for image, is_loaded in by_image.items() if is_loaded is False))
 
     def _bring(self, image: str, work: Work) -> bool | None:
         """Whether it could be brought; None: it was there."""
-        with self._alone(image, work.cancel):
-            if not self._lacking(image, work.cancel):
+        with self._alone(image, work.cancel), self._docker.open() as client:
+            nodes = nodes_of(self._tool, client)
+            on_engine = find_image(client, image)
+            if not self._lacking(nodes, image, on_engine, work.cancel):
                 return None
-            with self._docker.open() as client:
-                if _is_pinned(image) or not _is_here(client, image, work):
-                    return False
-            work.say(f"loading {image}")
-            self._tool.load([image], work.cancel)
-            if lacking := self._lacking(image, work.cancel):
+            on_engine = on_engine or _fetched(client, image, work)
+            if on_engine is None:
+                return False
+            lacking = self._lacking(nodes, image, on_engine, work.cancel)
+            return not lacking or self._copy(client, on_engine, lacking, work)
+
+    def _copy(self, client: "DockerClient", image: EngineImage, nodes: "Sequence[Container]", work: Work) -> bool:
+        """Whether it could be copied, which was then seen on every node; what cannot be saved may still be pulled."""
+        try:
+            copy_image(client, image, nodes, work.cancel, _progress(image, work))
+        except SaveFailedError as error:
+            work.say(f"{error.what}, it is left for the cluster to pull: {'; '.join(error.evidence)}")
+            return False
+        for node in nodes:
+            if full_name(image.name) not in self._read(node, work.cancel):
                 raise StepFailedError(
-                    f"{self._tool.program} loaded {image}, but it is not on {', '.join(lacking)}",
+                    f"{node.name} imported {image.name}, but does not have it",
                     fix="let the cluster pull it itself: --no-preload",
                 )
+            self._copied.add((str(node.id), image.name, image.id))
         return True
 
-    def _lacking(self, image: str, cancel: CancelToken) -> Sequence[str]:
-        """The machines that do not have it."""
-        found: list[str] = []
-        with self._docker.open() as client:
-            for node in nodes_of(self._tool, client):
-                cancel.check()
-                if not self._has(node, image, cancel):
-                    found.append(str(node.name))
-        return found
+    def _lacking(
+        self, nodes: "Sequence[Container]", name: str, image: EngineImage | None, cancel: CancelToken
+    ) -> "Sequence[Container]":
+        """The nodes that do not have it."""
+        return [node for node in nodes if not self._has(node, name, image, cancel)]
 
-    def _has(self, node: "Container", image: str, cancel: CancelToken) -> bool:
-        known = (image, str(node.id))
-        if known not in self._seen and execute(node, ("crictl", "inspecti", image), cancel)[0] == 0:
-            self._seen.add(known)
-        return known in self._seen
+    def _has(self, node: "Container", name: str, image: EngineImage | None, cancel: CancelToken) -> bool:
+        if image is not None and (str(node.id), name, image.id) in self._copied:
+            return True
+        rows = self._rows.get(str(node.id))
+        # What was there is there; what was not may have come since.
+        return (rows is not None and has_image(rows, name, image)) or has_image(self._read(node, cancel), name, image)
+
+    def _read(self, node: "Container", cancel: CancelToken) -> Mapping[str, str]:
+        rows = self._rows[str(node.id)] = images_on(node, cancel)
+        return rows
 
     @contextlib.contextmanager
     def _alone(self, image: str, cancel: CancelToken) -> Iterator[None]:
@@ -107,17 +130,27 @@ class MachineImages:
             lock.release()
 
 
-def _is_pinned(image: str) -> bool:
-    """Whether it is named by its digest: a copy has none, so a machine would not know it again."""
-    return "@" in image
-
-
-def _is_here(client: "DockerClient", image: str, work: Work) -> bool:
-    if _is_pinned(image):
-        return False
+def _fetched(client: "DockerClient", image: str, work: Work) -> EngineImage | None:
+    """The engine's image, pulled where it has none; None: it cannot be had."""
     try:
         pull(client, image, work.say, work.cancel.check)
     except RefusedError:
         work.cancel.check()
-        return False
-    return True
+        return None
+    return find_image(client, image)
+
+
+def _progress(image: EngineImage, work: Work) -> Callable[[int], None]:
+    """Reports bytes, of as many as the engine counts: a stream may come to a little more."""
+    clock: Clock = work.cancel.clock
+    reported = clock.monotonic()
+    work.say(f"loading {image.name}")
+
+    def report(count: int) -> None:
+        nonlocal reported
+        if clock.monotonic() - reported >= _PROGRESS_SECONDS:
+            reported = clock.monotonic()
+            whole = max(image.size, count) / _MEGABYTE
+            work.say(f"loading {image.name}: {count / _MEGABYTE:.0f} of {whole:.0f} MB")
+
+    return report

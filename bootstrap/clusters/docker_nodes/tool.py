@@ -61,10 +61,6 @@ class ClusterTool(Protocol):
         """The kubeconfig of the cluster, for this machine."""
         ...
 
-    def load(self, images: Sequence[str], cancel: CancelToken) -> None:
-        """Copy images of the engine to every machine; whether they arrived is for the caller to see."""
-        ...
-
     def start(self, cancel: CancelToken) -> bool:
         """Start what of it does not run; False: it cannot, the engine has to be told for each."""
         ...

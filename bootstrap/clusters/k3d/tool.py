@@ -69,12 +69,6 @@ class K3d:
         """See `ClusterTool.kubeconfig`."""
         return self._run("kubeconfig", "get", self.cluster, cancel=cancel)
 
-    def load(self, images: Sequence[str], cancel: CancelToken) -> None:
-        """See `ClusterTool.load`; `direct` needs no container of k3d's own."""
-        self._run(
-            "image", "import", "--mode", "direct", "--cluster", self.cluster, *images, cancel=cancel, changes=True
-        )
-
     def start(self, cancel: CancelToken) -> bool:
         """See `ClusterTool.start`; of machines that it starts itself k3d writes the host records anew."""
         self._run("cluster", "start", self.cluster, cancel=cancel, changes=True)

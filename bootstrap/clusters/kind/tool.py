@@ -58,10 +58,6 @@ class Kind:
         """See `ClusterTool.kubeconfig`."""
         return self._run("get", "kubeconfig", cancel=cancel)
 
-    def load(self, images: Sequence[str], cancel: CancelToken) -> None:
-        """See `ClusterTool.load`."""
-        self._run("load", "docker-image", *images, cancel=cancel)
-
     def start(self, cancel: CancelToken) -> bool:
         """See `ClusterTool.start`: kind has no such command."""
         cancel.check()
