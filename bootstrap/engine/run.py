@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError, of_the_machine
 from bootstrap.model.event import Emit, Noted, Outcome, Planned, Status, StepFinished, StepProgress, StepStarted
-from bootstrap.model.step import Action, EdgeKind, Keep, Plan, Step, StepId
+from bootstrap.model.step import Action, Keep, Plan, Step, StepId
+from bootstrap.plan.needs import Gate, strict_needs
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
@@ -96,7 +97,8 @@ def run_plan(  # noqa: PLR0913 - all that decides how a plan runs
         fail_fast=fail_fast,
         watch=watch,
         grow=grow,
-        strict=_strict_needs(plan),
+        strict=strict_needs(plan),
+        gate=Gate(plan),
     )
     run.loop()
     return Report(
@@ -144,7 +146,9 @@ class _Run:
     broken: BootstrapError | None = None
     """What the watch found."""
     strict: Mapping[StepId, Sequence[StepId]]
-    """What must not have failed; what is only listed before a step need have ended, no more."""
+    """What must have ended well; what is only listed before a step must have ended, no more."""
+    gate: Gate
+    """Open for a step once all that comes before it has ended."""
     outcomes: dict[StepId, Outcome] = field(default_factory=dict)
     running: dict[StepId, _Running] = field(default_factory=dict)
     told: "queue.SimpleQueue[_Said | _Ended]" = field(default_factory=queue.SimpleQueue)
@@ -201,22 +205,25 @@ class _Run:
             if outcome is not None:
                 self._finish(step.id, outcome, seconds=0.0)
                 return True
-            if len(self.running) < self.jobs and all(need in self.outcomes for need in step.needs):
+            if len(self.running) < self.jobs and self.gate.is_open(step.id):
                 self._start(step)
                 return True
         return False
 
     def _known_outcome(self, step: Step) -> Outcome | None:
         """The outcome of a step that need not be performed, or never will be."""
-        for need in self.strict[step.id]:
-            outcome = self.outcomes.get(need)
-            if outcome is not None and outcome.status is Status.FAILED:
+        ended = [(need, self.outcomes[need]) for need in self.strict[step.id] if need in self.outcomes]
+        for need, outcome in ended:
+            if outcome.status is Status.FAILED:
                 return Outcome(status=Status.SKIPPED, detail=need)
-            if outcome is not None and outcome.status is Status.SKIPPED:
+            if outcome.status is Status.SKIPPED:
                 return Outcome(status=Status.SKIPPED, detail=outcome.detail)
         if self.stopping is not None:
             return Outcome(status=Status.CANCELLED, detail=self.stopping)
-        if isinstance(step.action, Keep) and all(need in self.outcomes for need in step.needs):
+        for need, outcome in ended:
+            if outcome.status is Status.CANCELLED:
+                return Outcome(status=Status.CANCELLED, detail=f"{need} was stopped")
+        if isinstance(step.action, Keep) and self.gate.is_open(step.id):
             return Outcome(status=Status.UNCHANGED, detail=step.reason)
         return None
 
@@ -265,6 +272,7 @@ class _Run:
 
     def _finish(self, step: StepId, outcome: Outcome, *, seconds: float) -> None:
         self.outcomes[step] = outcome
+        self.gate.end(step)
         self.emit(StepFinished(at=self.cancel.clock.now(), step=step, outcome=outcome, seconds=seconds))
         if outcome.status is Status.FAILED and self.fail_fast and self.stopping is None:
             self._stop(f"{step} failed")
@@ -275,21 +283,14 @@ class _Run:
         """Go on with this plan; what ended or runs already is not begun again, whatever it is in the new one."""
         new = {step.id for step in grown.steps}
         kept = tuple(step for step in self.plan.steps if step.id not in new)
-        self.plan = replace(grown, steps=(*kept, *grown.steps))
-        self.strict = _strict_needs(self.plan)
+        ids = {step.id for step in kept}
+        edges = tuple(edge for edge in self.plan.edges if edge.step in ids)
+        self.plan = replace(grown, steps=(*kept, *grown.steps), edges=(*edges, *grown.edges))
+        self.strict = strict_needs(self.plan)
+        self.gate = Gate(self.plan, self.outcomes)
         self.emit(Planned(at=self.cancel.clock.now(), plan=grown))
         for note in grown.notes:
             self.emit(Noted(at=self.cancel.clock.now(), note=note))
-
-
-def _strict_needs(plan: Plan) -> Mapping[StepId, Sequence[StepId]]:
-    """By step; also those needs that another need, which may be one that is only listed, brings along."""
-    listed = {(edge.step, edge.needs) for edge in plan.edges if edge.kind is EdgeKind.LISTED}
-    found = {step.id: [need for need in step.needs if (step.id, need) not in listed] for step in plan.steps}
-    for edge in plan.edges:
-        if edge.kind is not EdgeKind.LISTED and edge.step in found:
-            found[edge.step].append(edge.needs)
-    return found
 
 
 def _outcome_of(perform: Perform, action: Action, work: Work) -> Outcome:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from bootstrap.errors import UsageError
 from bootstrap.model.step import StepId
+from bootstrap.yamltext.positions import nearest
 
 CLUSTER = StepId("cluster")
 EMULATOR = StepId("emulator")
@@ -76,4 +77,6 @@ def find_step(given: str, steps: Iterable[StepId]) -> StepId:
     several = [one for one in known if given in _forms(one)]
     if several:
         raise UsageError(f"{given} could be {' or '.join(several)}", fix="write one of them")
-    raise UsageError(f"no step is called {given}", evidence=known[:5], fix="run: bootstrap plan")
+    near = nearest(given, [form for one in known for form in _forms(one)])
+    meant = f"; did you mean {near}?" if near is not None else ""
+    raise UsageError(f"no step is called {given}{meant}", evidence=known[:5], fix="list the steps with: bootstrap plan")

@@ -1,7 +1,7 @@
 """Part of a plan: only some steps, or all but some."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from bootstrap.model.release import Note, Release
@@ -9,34 +9,39 @@ from bootstrap.model.stack import Stack
 from bootstrap.model.step import Plan, PullCharts, Step, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.ids import find_step
+from bootstrap.plan.needs import strict_needs, without
+from bootstrap.plan.order import build_graph
 
 CHARTS_TIMEOUT = timedelta(minutes=5)
 
 
 def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) -> Plan:
-    """The steps named in `only` with all they need, less those named in `skip`.
+    """The steps named in `only` with what they strictly need, less those named in `skip`.
 
-    Who needs a skipped step is performed all the same, after what the skipped one needs; a note says so.
+    What is only listed before a step does not come along with it. Who needs a skipped step is performed all the
+    same, after what the skipped one needs; a note says so.
 
     Raises:
         UsageError: a name means no step, or several.
     """
     known = [step.id for step in plan.steps]
-    wanted = _with_needs(plan, [find_step(name, known) for name in only]) if only else frozenset(known)
-    left_out = frozenset(find_step(name, known) for name in skip)
-    steps: list[Step] = []
-    replaced: dict[StepId, tuple[StepId, ...]] = {}
-    notes = []
-    for step in plan.steps:
-        needs = tuple(dict.fromkeys(one for need in step.needs for one in replaced.get(need, (need,))))
-        if step.id in left_out:
-            replaced[step.id] = needs
-        elif step.id in wanted:
-            steps.append(dataclasses.replace(step, needs=needs))
-            notes += [Note(text=f"{step.id} needs {need}, which is skipped") for need in step.needs if need in left_out]
-    kept = frozenset(step.id for step in steps)
-    edges = tuple(edge for edge in plan.edges if edge.step in kept and edge.needs in kept)
-    return dataclasses.replace(plan, steps=tuple(steps), edges=edges, notes=(*plan.notes, *notes))
+    strict = strict_needs(plan)
+    chosen = _with_needs(strict, [find_step(name, known) for name in only]) if only else frozenset(known)
+    skipped = frozenset(find_step(name, known) for name in skip)
+    removed = frozenset(known) - (chosen - skipped)
+    if not removed:
+        return plan
+    edges = without(plan, removed)
+    kept = [step for step in plan.steps if step.id not in removed]
+    graph, _ = build_graph([step.id for step in kept], edges)
+    steps = tuple(dataclasses.replace(step, needs=graph.needs(step.id)) for step in kept)
+    notes = [
+        Note(text=f"{step.id} needs {need}, which is skipped")
+        for step in kept
+        for need in _own_needs(strict, step.id)
+        if need in skipped
+    ]
+    return dataclasses.replace(plan, steps=steps, edges=edges, notes=(*plan.notes, *notes))
 
 
 def before_charts(plan: Plan, lacking: Sequence[Release]) -> Plan:
@@ -65,13 +70,21 @@ def targets(stack: Stack) -> tuple[StepId, ...]:
     return (ids.CLUSTER, ids.EMULATOR, *((ids.SEEDS,) if stack.seeds else ()))
 
 
-def _with_needs(plan: Plan, steps: Iterable[StepId]) -> frozenset[StepId]:
-    needs = {step.id: step.needs for step in plan.steps}
-    found: set[StepId] = set()
+def _own_needs(strict: Mapping[StepId, Sequence[StepId]], step: StepId) -> Iterator[StepId]:
+    """The strict needs of a step that no other of them brings along."""
+    for need in strict[step]:
+        others = [other for other in strict[step] if other != need]
+        if need not in _with_needs(strict, others):
+            yield need
+
+
+def _with_needs(strict: Mapping[StepId, Sequence[StepId]], steps: Iterable[StepId]) -> frozenset[StepId]:
+    """These steps and all that they strictly need, near or far."""
+    needed: set[StepId] = set()
     waiting = list(steps)
     while waiting:
         step = waiting.pop()
-        if step not in found:
-            found.add(step)
-            waiting += needs[step]
-    return frozenset(found)
+        if step not in needed:
+            needed.add(step)
+            waiting += strict[step]
+    return frozenset(needed)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from bootstrap.engine import run as run_module
 from bootstrap.engine.run import Perform, Report, run_plan
-from bootstrap.errors import ExitCode, RefusedError, StepFailedError
+from bootstrap.errors import CancelledError, ExitCode, RefusedError, StepFailedError
 from bootstrap.model.event import Event, Outcome, Planned, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import Action, DeleteObjects, Edge, EdgeKind, Keep, Plan, Step, StepId
+from bootstrap.plan.order import build_graph
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.work import Work
 from fakes.clock import FakeClock
@@ -289,6 +290,99 @@ def wrong(one: Step, report: Report) -> bool:
     ran = outcome.status in {Status.DONE, Status.UNCHANGED, Status.FAILED}
     fine = {Status.DONE, Status.UNCHANGED}
     return ran and not all(report.outcomes[need].status in fine for need in one.needs)
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Random plans as `build_graph` makes them: strict edges and listed ones, needs reduced to the nearest."""
+    count = draw(st.integers(2, 10))
+    names = [StepId(f"s{number}") for number in range(count)]
+    kinds = st.sampled_from([EdgeKind.STRUCTURE, EdgeKind.DEPENDS_ON, EdgeKind.INFERRED, EdgeKind.LISTED])
+    chosen = draw(
+        st.lists(
+            st.tuples(st.integers(0, count - 1), st.integers(0, count - 1), kinds),
+            max_size=25,
+            unique_by=lambda one: one[:2],
+        )
+    )
+    edges = [
+        Edge(step=names[max(pair)], needs=names[min(pair)], kind=kind, reason="so")
+        for *pair, kind in chosen
+        if pair[0] != pair[1]
+    ]
+    graph, _ = build_graph(names, edges)
+    steps = tuple(step(name, *graph.needs(name)) for name in graph.ordered())
+    return Plan(steps=steps, edges=graph.edges())
+
+
+@given(plans(), st.sets(st.integers(0, 9)), st.sets(st.integers(0, 9), max_size=2), st.integers(1, 4))
+def test_no_step_starts_before_every_strict_need_has_ended_well(
+    plan: Plan, failing: set[int], stopped: set[int], jobs: int
+) -> None:
+    def perform(action: Action, work: Work) -> Outcome:
+        if owner(action) in {f"s{number}" for number in failing}:
+            raise StepFailedError("it broke")
+        if owner(action) in {f"s{number}" for number in stopped}:
+            raise CancelledError("it was stopped")
+        return done(action, work)
+
+    ended: dict[str, Status] = {}
+
+    def emit(event: Event) -> None:
+        if isinstance(event, StepFinished):
+            ended[event.step] = event.outcome.status
+        if isinstance(event, StepStarted):
+            before = [edge for edge in plan.edges if edge.step == event.step]
+            assert all(edge.needs in ended for edge in before)
+            strict = [edge.needs for edge in before if edge.kind is not EdgeKind.LISTED]
+            assert all(ended[need] is Status.DONE for need in strict)
+            assert not [name for name in through(plan, event.step) if name not in ended]
+
+    report = run_plan(plan, perform, emit, jobs=jobs, cancel=CancelToken(FakeClock()))
+    assert set(report.outcomes) == {one.id for one in plan.steps}
+
+
+def through(plan: Plan, name: StepId) -> set[StepId]:
+    """All that comes before a step, near or far."""
+    near = {edge.needs for edge in plan.edges if edge.step == name}
+    return near.union(*(through(plan, need) for need in near))
+
+
+def test_a_follower_in_listed_order_waits_for_what_its_skipped_neighbour_waited_for() -> None:
+    """The neighbour is skipped before the cluster is there: that opens no door."""
+    skipped = threading.Event()
+
+    def perform(action: Action, work: Work) -> Outcome:
+        if owner(action) == "pull":
+            raise StepFailedError("no such chart")
+        if owner(action) == "cluster":
+            skipped.wait()
+        return done(action, work)
+
+    graph, _ = build_graph(
+        [StepId(name) for name in ("cluster", "pull", "first", "second")],
+        [
+            Edge(step=StepId(one), needs=StepId(need), kind=kind, reason="so")
+            for one, need, kind in (
+                ("first", "cluster", EdgeKind.STRUCTURE),
+                ("second", "cluster", EdgeKind.STRUCTURE),
+                ("first", "pull", EdgeKind.STRUCTURE),
+                ("second", "first", EdgeKind.LISTED),
+            )
+        ],
+    )
+    plan = Plan(steps=tuple(step(name, *graph.needs(name)) for name in graph.ordered()), edges=graph.edges())
+    events: list[Event] = []
+
+    def emit(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, StepFinished) and event.step == "first":
+            skipped.set()
+
+    report = run_plan(plan, perform, emit, jobs=4, cancel=CancelToken(SystemClock()))
+    assert statuses(report) == {"cluster": "done", "pull": "failed", "first": "skipped", "second": "done"}
+    order = [(type(event), event.step) for event in events if isinstance(event, StepStarted | StepFinished)]
+    assert order.index((StepFinished, StepId("cluster"))) < order.index((StepStarted, StepId("second")))
 
 
 def test_what_is_only_listed_after_a_failure_goes_on_and_what_needs_it_does_not() -> None:

@@ -7,7 +7,7 @@ from bootstrap.errors import UsageError
 from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import ClusterSpec, EmulatorSpec, Placement, Provider
-from bootstrap.model.step import Plan, PullCharts
+from bootstrap.model.step import EdgeKind, Plan, PullCharts
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.select import before_charts, select, targets
 from fakes.repo import release, stack
@@ -43,6 +43,31 @@ def test_skip_leaves_one_out_and_keeps_the_order_around_it(plan: Plan) -> None:
     }
     assert [note.text for note in chosen.notes] == ["release/apps/c needs release/apps/b, which is skipped"]
     assert all(edge.needs != "release/apps/b" for edge in chosen.edges)
+
+
+def test_only_does_not_bring_what_is_merely_listed_before() -> None:
+    """The manifests of b and c are not known, so that they keep listed order; neither asks for the other."""
+    releases = (release("a"), release("b"), release("c", needs=["a"]))
+    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=releases))
+    plan = build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
+    chosen = select(plan, only=["release/c"])
+    assert [step for step in needs(chosen) if step.startswith("release/")] == ["release/apps/a", "release/apps/c"]
+    assert "release/apps/a" in needs(chosen)["release/apps/c"]
+
+
+def test_listed_order_leads_around_a_step_that_is_left_out() -> None:
+    releases = (release("a"), release("b"), release("c"))
+    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=releases))
+    plan = build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
+    chosen = select(plan, skip=["release/b"])
+    assert "release/apps/a" in needs(chosen)["release/apps/c"]
+    [kind] = [edge.kind for edge in chosen.edges if (edge.step, edge.needs) == ("release/apps/c", "release/apps/a")]
+    assert kind is EdgeKind.LISTED
+
+
+def test_a_typing_error_gets_the_nearest_name(plan: Plan) -> None:
+    with pytest.raises(UsageError, match="no step is called relase/a; did you mean release/a"):
+        select(plan, skip=["relase/a"])
 
 
 def test_before_charts_is_what_needs_none() -> None:
