@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Collection
 
-from bootstrap.charts.archive import ChartFiles, packed_subchart, read_archive
+from bootstrap.charts.archive import ChartFiles, read_archive
 
 _ASKED = re.compile(r"\.APIVersions\b")
 _HAS = re.compile(r"\.Has\b(?:\s+\"(?P<literal>[^\"]+)\")?")
@@ -28,7 +28,7 @@ def seeing(chart: ChartFiles, apis: Collection[str]) -> ChartFiles:
             below = read_archive(content, path)
             inner = seeing(below, apis)
             if inner is not below:
-                changed[path] = packed_subchart(inner)
+                changed[path] = inner.packed()
         elif "templates/" in path and b".APIVersions" in content:
             changed[path] = rewritten(content.decode(errors="surrogateescape"), apis).encode(errors="surrogateescape")
     return chart.having(changed) if changed else chart
