@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bootstrap.model.kube import KubeContext, ObjectRef
+from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
 from bootstrap.model.lease import Lease
 from bootstrap.model.observed import (
     ClusterObserved,
@@ -98,10 +98,19 @@ class Seeds(Protocol):
 class Charts(Protocol):
     """Helm charts and releases."""
 
-    def prepare(self, releases: Sequence[Release], cancel: CancelToken) -> Mapping[str, PreparedRelease]:
+    def prepare(
+        self,
+        releases: Sequence[Release],
+        cancel: CancelToken,
+        *,
+        kube: KubeContext | None = None,
+        definitions: Sequence[Manifest] = (),
+    ) -> Mapping[str, PreparedRelease]:
         """By release id; rendered where the chart is in the cache or on disk. Pulls nothing.
 
-        What is wrong with one of them is its `failure`: the others are as if it were not.
+        Templates are told what the cluster `kube` serves; without one, what its Kubernetes version does. Both times
+        `definitions`, which the repository itself holds, are among it. What is wrong with one of the releases is its
+        `failure`: the others are as if it were not.
         """
         ...
 

@@ -10,21 +10,20 @@ import json
 import re
 from collections.abc import Collection
 
-from bootstrap.charts.archive import ChartFiles, read_archive
+from bootstrap.charts.archive import ChartFiles, is_packed_subchart, read_archive
 
 _ASKED = re.compile(r"\.APIVersions\b")
 _HAS = re.compile(r"\.Has\b(?:\s+\"(?P<literal>[^\"]+)\")?")
 _CLOSED_HAS = re.compile(r"\s*\)\.Has\b")
 _ASSIGNED = re.compile(r"\$(?P<name>\w+)\s*:?=\s*$")
 _WORD = re.compile(r"[\w.$]")
-_ARCHIVE = re.compile(r"charts/[^/]+\.tgz")
 
 
 def seeing(chart: ChartFiles, apis: Collection[str]) -> ChartFiles:
     """The chart, whose templates and those of its subcharts are told of these `group/version[/Kind]` alone."""
     changed: dict[str, bytes] = {}
     for path, content in chart.files.items():
-        if _ARCHIVE.fullmatch(path):
+        if is_packed_subchart(path):
             below = read_archive(content, path)
             inner = seeing(below, apis)
             if inner is not below:

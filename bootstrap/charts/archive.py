@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.yamltext.kubernetes import YamlError, load
 
 _CHART_FILE = "Chart.yaml"
+_PACKED_SUBCHART = re.compile(r"(?:charts/[^/]+/)*charts/[^/_.][^/]*\.tgz")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +107,11 @@ def chart_files(files: Mapping[str, bytes], where: str) -> ChartFiles:
         files=files,
         lacking=tuple(_lacking(_dependencies(told, files, where), files)),
     )
+
+
+def is_packed_subchart(path: str) -> bool:
+    """Whether helm takes this file of a chart for a chart (helm `pkg/chart/v2/loader`): only archives in charts/."""
+    return _PACKED_SUBCHART.fullmatch(path) is not None
 
 
 def _dependencies(told: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Sequence[Mapping[str, Any]]:

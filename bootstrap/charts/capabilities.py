@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from bootstrap.charts.archive import read_archive
+from bootstrap.charts.archive import is_packed_subchart, read_archive
 
 _ASKS = re.compile(rb"\.APIVersions\b(?:\.Has\s+\(?\s*(?:\"(?P<literal>[^\"%]+)\"))?")
 _IN_CRDS = re.compile(r"^(?:charts/[^/]+/)*crds/.+\.ya?ml$")
@@ -38,7 +38,7 @@ def folder_apis(files: Mapping[str, bytes]) -> frozenset[str]:
 
 def _defined(files: Mapping[str, bytes]) -> Iterator[str]:
     for path, content in files.items():
-        if path.endswith(".tgz"):
+        if is_packed_subchart(path):
             yield from _defined(read_archive(content, path).files)
         elif _IN_CRDS.match(path):
             for document in _SEPARATOR.split(content):
@@ -58,7 +58,7 @@ def _added(document: bytes) -> Iterator[str]:
 
 def _asked(files: Mapping[str, bytes]) -> Iterator[str]:
     for path, content in files.items():
-        if path.endswith(".tgz"):
+        if is_packed_subchart(path):
             yield from _asked(read_archive(content, path).files)
         elif "templates/" in path:
             for found in _ASKS.finditer(content):

@@ -28,6 +28,7 @@ from bootstrap.errors import BootstrapError, InvalidError, Place, Problem, StepF
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.kubectl_yaml import Converter
 from bootstrap.model.kube import KubeContext, Manifest
+from bootstrap.model.kubernetes_api import served_apis
 from bootstrap.model.observed import PreparedRelease, ReleaseObserved
 from bootstrap.model.release import Release, RepositoryChart
 from bootstrap.model.stack import StatePaths
@@ -67,13 +68,23 @@ class HelmCharts:
         self._kube_version = kube_version
         self._locked = locked
         self._stack = state.folder.name
-        self._known_apis: frozenset[str] = frozenset()
+        self._defined: frozenset[str] = frozenset()
+        """What definitions add to the API, of all releases that were prepared so far."""
+        self._live: dict[str, Capabilities] = {}
+        """By the cluster's UID."""
 
-    def prepare(self, releases: Sequence[Release], cancel: CancelToken) -> Mapping[str, PreparedRelease]:
+    def prepare(
+        self,
+        releases: Sequence[Release],
+        cancel: CancelToken,
+        *,
+        kube: KubeContext | None = None,
+        definitions: Sequence[Manifest] = (),
+    ) -> Mapping[str, PreparedRelease]:
         """See `Charts.prepare`.
 
-        A chart that asks which APIs there are is rendered as if the definitions of all charts were there: they go
-        before every install.
+        A chart that asks which APIs there are is told what its Kubernetes version serves, or what the cluster says
+        that it serves once it runs, and all definitions that go before it: those of the repository and of all charts.
 
         Raises:
             InvalidError: with `locked`, a reference that the lock file does not name.
@@ -81,17 +92,29 @@ class HelmCharts:
         lock = self._sources.lock
         if self._locked:
             _refuse_unlocked(releases, lock)
+        served = self._served(kube, cancel)
         charts = {release.id: _attempted(partial(self._sources.find, release, lock)) for release in releases}
         found = [(release, chart) for release in releases if isinstance(chart := charts[release.id], StoredChart)]
-        guess = self._known_apis.union(*(chart.folder_apis for _, chart in found))
-        rendered = self._render_all(found, guess, cancel)
-        whole = [each for each in rendered.values() if isinstance(each, Rendered)]
-        self._known_apis |= {api for each in whole for api in api_versions(_definitions(each))}
+        own = frozenset(api_versions(definitions))
+        guess = self._defined.union(own, *(chart.folder_apis for release, chart in found if _defines(release)))
+        rendered = self._render_all(found, served.having(guess), cancel)
+        whole = [(release, each) for release, _ in found if isinstance(each := rendered[release.id], Rendered)]
+        self._defined |= own.union(*(api_versions(_installed_definitions(*pair)) for pair in whole))
         # Definitions of templates are known only now, and folders of charts that are switched off define nothing.
-        wrong = guess ^ self._known_apis
+        wrong = (guess ^ self._defined) - frozenset(served.api_versions)
         again = [(release, chart) for release, chart in found if is_concerned(chart.asked_apis, wrong)]
-        rendered |= self._render_all(again, self._known_apis, cancel)
+        rendered |= self._render_all(again, served.having(self._defined), cancel)
         return {release.id: _prepared(release, charts[release.id], rendered.get(release.id)) for release in releases}
+
+    def _served(self, kube: KubeContext | None, cancel: CancelToken) -> Capabilities:
+        """What the cluster says that it serves, asked once; without one, what its version is known to serve."""
+        if kube is None:
+            return Capabilities(kube_version=self._kube_version, api_versions=tuple(served_apis(self._kube_version)))
+        if kube.uid not in self._live:
+            api = self._clusters.api(kube, cancel)
+            version = api.get("/version", cancel)["gitVersion"]
+            self._live[kube.uid] = Capabilities(kube_version=version, api_versions=api.served_apis(cancel))
+        return self._live[kube.uid]
 
     def pull(self, release: Release, work: Work) -> str:
         """See `Charts.pull`."""
@@ -172,11 +195,9 @@ class HelmCharts:
         return ChartLock(charts=charts)
 
     def _render_all(
-        self, charts: Sequence[tuple[Release, StoredChart]], known: frozenset[str], cancel: CancelToken
+        self, charts: Sequence[tuple[Release, StoredChart]], capabilities: Capabilities, cancel: CancelToken
     ) -> "dict[str, Rendered | _Failure]":
         def render(pair: tuple[Release, StoredChart]) -> Rendered | _Failure:
-            apis = known if is_concerned(pair[1].asked_apis, known) else ()
-            capabilities = Capabilities(kube_version=self._kube_version, api_versions=tuple(sorted(apis)))
             return _attempted(partial(self._renders.render, *pair, capabilities, cancel))
 
         with ThreadPoolExecutor(max_workers=_RENDERS_AT_ONCE) as pool:
@@ -209,6 +230,18 @@ def _prepared(
 
 def _definitions(rendered: Rendered) -> tuple[Manifest, ...]:
     return (*rendered.folder_crds, *crds.template_crds(rendered.objects))
+
+
+def _defines(release: Release) -> bool:
+    """Whether the definitions in its chart's crds/ come into the cluster with it."""
+    return not release.suspended and release.crds != "Skip"
+
+
+def _installed_definitions(release: Release, rendered: Rendered) -> tuple[Manifest, ...]:
+    """The definitions that are in the cluster once the release is installed."""
+    if release.suspended:
+        return ()
+    return (*(rendered.folder_crds if _defines(release) else ()), *crds.template_crds(rendered.objects))
 
 
 def _refuse_unlocked(releases: Iterable[Release], lock: ChartLock) -> None:

@@ -1,14 +1,18 @@
 """Renders charts without a cluster and remembers what came of it."""
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bootstrap.charts.api_rewrite import seeing
+from bootstrap.charts.archive import read_archive
 from bootstrap.charts.cache import StoredChart
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.post_render import PostRendering, post_renderer
@@ -18,11 +22,11 @@ from bootstrap.kube.kubectl_yaml import Converter
 from bootstrap.model.release import Release
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import write_whole
-from bootstrap.system.processes import CommandFailedError
+from bootstrap.system.processes import Command, CommandFailedError
 
 _SECONDS = 120.0
 _PART_LENGTH = 20
-_FORMAT = 1
+_FORMAT = 2
 """Raise it when what is kept changes its form or its meaning."""
 
 
@@ -32,7 +36,11 @@ class Capabilities:
 
     kube_version: str
     api_versions: tuple[str, ...] = ()
-    """Beyond those of Kubernetes itself: `group/version` and `group/version/Kind`."""
+    """All that it serves: `group/version` and `group/version/Kind`."""
+
+    def having(self, more: Collection[str]) -> "Capabilities":
+        """With these served too."""
+        return replace(self, api_versions=tuple(sorted({*self.api_versions, *more})))
 
 
 class Renders:
@@ -65,24 +73,26 @@ class Renders:
     def _template(
         self, release: Release, chart: StoredChart, capabilities: Capabilities, cancel: CancelToken
     ) -> Rendered:
-        command = self._helm.command(
-            *("template", release.release_name, str(chart.file)),
-            *("--namespace", release.target_namespace, "--values", "-", "--include-crds"),
-            *("--kube-version", capabilities.kube_version),
-            *(word for version in capabilities.api_versions for word in ("--api-versions", version)),
-            *(("--skip-schema-validation",) if release.disable_schema_validation else ()),
-            *(("--no-hooks",) if release.disable_hooks else ()),
-            stdin=json.dumps(release.values).encode(),
-        )
         within = cancel.within(_SECONDS, f"rendering {release.id}")
         try:
-            return split(
-                self._helm.run(command, within).stdout.decode(), partial(self._converter.objects, cancel=within)
-            )
+            with _seen_by_templates(chart, capabilities) as file:
+                command = self._template_command(release, file, capabilities)
+                text = self._helm.run(command, within).stdout.decode()
+            return split(text, partial(self._converter.objects, cancel=within))
         except CommandFailedError as error:
             raise _refused(release, chart, error) from error
         except UnreadableTemplateError as error:
             raise StepFailedError(f"chart {chart.name} of {release.id} gives what is not YAML: {error}") from error
+
+    def _template_command(self, release: Release, file: Path, capabilities: Capabilities) -> Command:
+        return self._helm.command(
+            *("template", release.release_name, str(file)),
+            *("--namespace", release.target_namespace, "--values", "-", "--include-crds"),
+            *("--kube-version", capabilities.kube_version),
+            *(("--skip-schema-validation",) if release.disable_schema_validation else ()),
+            *(("--no-hooks",) if release.disable_hooks else ()),
+            stdin=json.dumps(release.values).encode(),
+        )
 
     def _post_rendered(self, release: Release, rendered: Rendered, cancel: CancelToken) -> Rendered:
         renderer = post_renderer(release)
@@ -109,7 +119,7 @@ class Renders:
                 "format": _FORMAT,
                 "helm": self._helm.version,
                 "kube": capabilities.kube_version,
-                "apis": sorted(capabilities.api_versions),
+                "apis": sorted(capabilities.api_versions) if chart.asked_apis else (),
                 "release": fingerprint(release, chart),
             }
         )
@@ -149,6 +159,19 @@ def api_versions(crds: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
             name = f"{spec.get('group')}/{version.get('name')}"
             found |= {name, f"{name}/{(spec.get('names') or {}).get('kind')}"}
     return tuple(sorted(found))
+
+
+@contextlib.contextmanager
+def _seen_by_templates(chart: StoredChart, capabilities: Capabilities) -> Iterator[Path]:
+    """The archive to render: one whose templates are told what is served, where they ask for that."""
+    if not chart.asked_apis:
+        yield chart.file
+        return
+    told = seeing(read_archive(chart.file.read_bytes(), str(chart.file)), frozenset(capabilities.api_versions))
+    with tempfile.TemporaryDirectory(prefix="bootstrap-render-") as temporary:
+        file = Path(temporary, f"{chart.name}.tgz")
+        file.write_bytes(told.packed())
+        yield file
 
 
 def _read(file: Path) -> Rendered | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.charts.archive import ChartFiles, read_archive
+from bootstrap.charts.archive import ChartFiles, is_packed_subchart, read_archive
 from bootstrap.yamltext.kubernetes import YamlError, load
 from bootstrap.yamltext.positions import nearest
 
@@ -105,7 +105,7 @@ def _subcharts(chart: ChartFiles) -> Iterator[tuple[str, ChartFiles]]:
 
 def _archives(chart: ChartFiles) -> Iterator[ChartFiles]:
     for path, content in chart.files.items():
-        if re.fullmatch(r"charts/[^/]+\.tgz", path):
+        if is_packed_subchart(path) and path.count("/") == 1:
             yield read_archive(content, path)
 
 

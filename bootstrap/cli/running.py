@@ -26,7 +26,7 @@ from bootstrap.console.results.manifests import Rendered
 from bootstrap.console.stream import write_result, write_text
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.engine.diff import differences
-from bootstrap.engine.obtain import fetch_programs, prepare_all
+from bootstrap.engine.obtain import definitions_of, fetch_programs, prepare_all
 from bootstrap.engine.planning import Planning, failures_of, lint_all, plan_up
 from bootstrap.engine.platform import PlanOptions, Platform, RunOptions
 from bootstrap.engine.status import read_status
@@ -145,11 +145,12 @@ def rendering(stack: StackOptions, tell: TellOptions, flags: SettingFlags, relea
     opened, cancel = _opened(stack, flags)
     with interruptible(cancel, opened.processes):
         repo = opened.platform.read(cancel)
+        definitions = definitions_of(repo)
         if release is not None:
             wanted = find_step(release, [ids.release(one.id) for one in repo.releases])
             named = tuple(one for one in repo.releases if ids.release(one.id) == wanted)
             repo = replace(repo, releases=named, kustomizations=())
-        prepared = prepare_all(opened.platform, repo.releases, Work(cancel, told_on_stderr))
+        prepared = prepare_all(opened.platform, repo.releases, definitions, Work(cancel, told_on_stderr))
         return Rendered(releases=prepared, kustomizations=repo.kustomizations, failures=failures_of(repo, prepared))
 
 
@@ -221,7 +222,9 @@ def locking(stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, upgr
             lock = opened.charts.upgraded_lock(repo.releases, Work(cancel, told_on_stderr))
             write_lock(opened.lock_file, lock)
         else:
-            raise_all(failures_of(repo, prepare_all(opened.platform, repo.releases, Work(cancel, told_on_stderr))))
+            work = Work(cancel, told_on_stderr)
+            prepared = prepare_all(opened.platform, repo.releases, definitions_of(repo), work)
+            raise_all(failures_of(repo, prepared))
         return opened.lock_file, len(read_lock(opened.lock_file).charts)
 
 

@@ -159,7 +159,8 @@ def _run_growing(  # noqa: PLR0913 - what there is to a run
     def bring_charts(releases: Sequence[Release], work: Work) -> str:
         # What cannot be had now is tried again, and told of, by a step of the plan: the other releases go on.
         failed = pull_all(platform, releases, work.within(_PULL_SECONDS, "pulling charts"))
-        grown.append(planned(platform, wanted_now(platform, options, work.cancel), planning.observed, options))
+        wanted = wanted_now(platform, options, lambda: planning.observed.cluster.kube, work.cancel)
+        grown.append(planned(platform, wanted, planning.observed, options))
         return f"{len(releases) - len(failed)} of {len(releases)} pulled"
 
     early = before_charts(planning.plan, lacking)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from bootstrap.engine.platform import Platform
 from bootstrap.errors import BootstrapError, CancelledError
@@ -14,27 +15,53 @@ from bootstrap.model.event import (
     StepProgress,
     StepStarted,
 )
+from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import PreparedRelease
-from bootstrap.model.release import Release, UnknownChart
+from bootstrap.model.release import FluxRepo, Release, UnknownChart
 from bootstrap.model.step import StepId
 from bootstrap.system.work import Work
 
 PROGRAMS = StepId("programs")
 """What is told before there is a plan: programs are fetched or built."""
 _PULLS_AT_ONCE = 4
+_LOOK_SECONDS = 10.0
 
 
-def prepare_all(platform: Platform, releases: Sequence[Release], work: Work) -> tuple[PreparedRelease, ...]:
-    """The releases, rendered; charts that are not in the cache are pulled first.
+def prepare_all(
+    platform: Platform, releases: Sequence[Release], definitions: Sequence[Manifest], work: Work
+) -> tuple[PreparedRelease, ...]:
+    """The releases, rendered for the cluster as it runs, or as it will; charts not in the cache are pulled first.
 
-    A chart that cannot be had is the `failure` of its releases.
+    `definitions` are those that the repository holds itself. A chart that cannot be had is the `failure` of its
+    releases.
     """
-    prepared = platform.ports.charts.prepare(releases, work.cancel)
+    prepare = partial(platform.ports.charts.prepare, kube=_running(platform, work), definitions=definitions)
+    prepared = prepare(releases, work.cancel)
     lacking = [one for one in releases if _is_to_be_pulled(prepared[one.id])]
     failed = {} if not lacking else pull_all(platform, lacking, work)
     if lacking:
-        prepared = platform.ports.charts.prepare(releases, work.cancel)
+        prepared = prepare(releases, work.cancel)
     return tuple(replace(prepared[one.id], failure=prepared[one.id].failure or failed.get(one.id)) for one in releases)
+
+
+def definitions_of(repo: FluxRepo) -> tuple[Manifest, ...]:
+    """The CustomResourceDefinitions among the plain objects of a repository."""
+    return tuple(
+        manifest
+        for kustomization in repo.kustomizations
+        if not kustomization.suspended
+        for manifest in kustomization.objects
+        if manifest.get("kind") == "CustomResourceDefinition"
+    )
+
+
+def _running(platform: Platform, work: Work) -> KubeContext | None:
+    """The cluster, if it runs; whatever is wrong with it is no concern of somebody who only renders."""
+    try:
+        return platform.ports.cluster.observe(work.cancel.within(_LOOK_SECONDS, "a look at the cluster")).kube
+    except BootstrapError:
+        work.cancel.check()
+        return None
 
 
 def _is_to_be_pulled(prepared: PreparedRelease) -> bool:

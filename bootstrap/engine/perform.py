@@ -208,7 +208,7 @@ class Performer:
         late = prepared.chart_digest is None
         if late:
             # Its chart was pulled in this run, after the plan was made: its CRDs had no step of their own.
-            prepared = self._ports.charts.prepare([prepared.release], work.cancel)[prepared.release.id]
+            prepared = self._ports.charts.prepare([prepared.release], work.cancel, kube=self.kube)[prepared.release.id]
         if prepared.failure is not None:
             raise prepared.failure
         if late:

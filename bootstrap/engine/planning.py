@@ -1,14 +1,15 @@
 """From files and what is there to a plan; changes nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bootstrap.engine.observe import observe
-from bootstrap.engine.obtain import prepare_all
+from bootstrap.engine.obtain import definitions_of, prepare_all
 from bootstrap.engine.platform import PlanOptions, Platform
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem
+from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import Observed, PreparedRelease
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
@@ -55,7 +56,7 @@ def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Pl
         configuration = platform.configuration()
         checking = pool.submit(platform.check)
         observing = pool.submit(observe, platform.ports, cancel)
-        wanted = wanted_now(platform, options, cancel)
+        wanted = wanted_now(platform, options, lambda: observing.result().cluster.kube, cancel)
         checking.result()
         observed = _with_held(platform, wanted.repo.releases, observing.result(), cancel)
     plan = planned(platform, wanted, observed, options)
@@ -90,7 +91,7 @@ def lint_all(platform: Platform, work: Work) -> tuple[tuple[Note, ...], tuple[Bo
     """
     repo = platform.read(work.cancel)
     platform.check()
-    prepared = {one.release.id: one for one in prepare_all(platform, repo.releases, work)}
+    prepared = {one.release.id: one for one in prepare_all(platform, repo.releases, definitions_of(repo), work)}
     wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared)
     units = cut(platform.stack, repo).listed
     steps = [ids.objects(one.id) if isinstance(one, Kustomization) else ids.release(one.id) for one in units]
@@ -100,8 +101,12 @@ def lint_all(platform: Platform, work: Work) -> tuple[tuple[Note, ...], tuple[Bo
     return notes, failures_of(repo, prepared.values())
 
 
-def wanted_now(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Wanted:
+def wanted_now(
+    platform: Platform, options: PlanOptions, running: Callable[[], KubeContext | None], cancel: CancelToken
+) -> Wanted:
     """The repository as it is now, rendered as far as its charts are here.
+
+    `running` gives the cluster if it runs: charts are told what that serves.
 
     Raises:
         InvalidError: it is wrong, unless `tolerant`.
@@ -109,7 +114,7 @@ def wanted_now(platform: Platform, options: PlanOptions, cancel: CancelToken) ->
     repo = platform.read(cancel)
     if repo.problems and not options.tolerant:
         raise InvalidError(repo.problems)
-    prepared = platform.ports.charts.prepare(repo.releases, cancel)
+    prepared = platform.ports.charts.prepare(repo.releases, cancel, kube=running(), definitions=definitions_of(repo))
     wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared, prune=options.prune)
     wanted = replace(wanted, preload=platform.ports.images is not None)
     return _with_probes(replace(wanted, inferred=platform.infer(wanted)))

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bootstrap.errors import DeadlineError, StepFailedError
-from bootstrap.kube.discovery import Discovery, Kind, UnknownKindError, group_path, kinds_in
+from bootstrap.kube.discovery import AGGREGATED, Discovery, Kind, UnknownKindError, apis_in, group_path, kinds_in
 from bootstrap.kube.kubeconfig import Server
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.system.clock import CancelToken
@@ -165,6 +165,11 @@ class KubeApi:
     def serves(self, api_version: str, cancel: CancelToken) -> Mapping[str, Kind]:
         """The kinds of a group version that can be used just now."""
         return kinds_in(self.get(group_path(api_version), cancel))
+
+    def served_apis(self, cancel: CancelToken) -> tuple[str, ...]:
+        """Every `group/version` and `group/version/Kind` that is served now, as helm reads them for its charts."""
+        groups = [self.get(path, cancel, headers=AGGREGATED) or {} for path in ("/api", "/apis")]
+        return tuple(sorted(name for listed in groups for name in apis_in(listed)))
 
     def path(self, ref: ObjectRef, cancel: CancelToken) -> str:
         """Where the object lives; one without a namespace whose kind has one is looked for in `default`.

@@ -1,12 +1,17 @@
 """Which kinds an API server serves, and under which path."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.errors import StepFailedError
 
+AGGREGATED = {
+    "Accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
+}
+"""Asks for all groups, versions and kinds in one document; on by default since Kubernetes 1.27."""
 Fetch = Callable[[str], Any]
 """Path → JSON; None when there is nothing."""
 
@@ -67,3 +72,21 @@ def kinds_in(listed: Any) -> dict[str, Kind]:  # noqa: ANN401 - JSON
         for entry in resources
         if "/" not in entry["name"]
     }
+
+
+def apis_in(listed: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """The `group/version` and `group/version/Kind` in an APIGroupDiscoveryList; subresources answer with kinds too.
+
+    As client-go reads it for helm (`discovery/aggregated_discovery.go`): a version that is stale is left out.
+    """
+    for group in listed.get("items") or ():
+        for version in group.get("versions") or ():
+            if version.get("freshness") == "Stale":
+                continue
+            name = "/".join(filter(None, (group["metadata"].get("name"), version["version"])))
+            yield name
+            for resource in version.get("resources") or ():
+                for answer in (resource, *(resource.get("subresources") or ())):
+                    kind = (answer.get("responseKind") or {}).get("kind")
+                    if kind:
+                        yield f"{name}/{kind}"

@@ -51,6 +51,7 @@ class FakeKubeApi:
     kinds: dict[str, tuple[tuple[str, str, bool], ...]] = field(default_factory=lambda: dict(_KINDS))
     fault: Fault = lambda _method, _path: None
     uid: str = "cluster-uid"
+    version: str = "v1.34.4"
     on_apply: Callable[[dict[str, Any]], None] = lambda _live: None
     """What controllers do: called with each live object after it was applied."""
 
@@ -98,6 +99,9 @@ class FakeKubeApi:
                 for kind, plural, namespaced in self.kinds[path]
             ]
             return 200, {"resources": listed}
+        if path in {"/api", "/apis", "/version"}:
+            groups = [group for group in self._groups() if group["path"].startswith(f"{path}/")]
+            return 200, {"items": groups, "gitVersion": self.version}
         if path == "/api/v1/namespaces/kube-system":
             return 200, {"metadata": {"name": "kube-system", "uid": self.uid}}
         if path in self.objects:
@@ -105,6 +109,14 @@ class FakeKubeApi:
         if path.rpartition("/")[2] not in {plural for kinds in self.kinds.values() for _, plural, _ in kinds}:
             return 404, {"message": f"{path} not found"}
         return 200, {"items": [one for where, one in self.objects.items() if _within(where, path, one, query)]}
+
+    def _groups(self) -> Iterator[dict[str, Any]]:
+        """Aggregated discovery, one group version each."""
+        for path, kinds in self.kinds.items():
+            name, _, version = path.removeprefix("/api/").removeprefix("/apis/").rpartition("/")
+            resources = [{"resource": plural, "responseKind": {"kind": kind}} for kind, plural, _ in kinds]
+            versions = [{"version": version, "resources": resources}]
+            yield {"path": path, "metadata": {"name": name} if name else {}, "versions": versions}
 
     def _patch(self, path: str, body: dict[str, Any]) -> Answer:
         before = self.objects.get(path, {})

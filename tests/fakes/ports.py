@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.errors import BootstrapError, StepFailedError
-from bootstrap.model.kube import KubeContext, ObjectRef, ref_of
+from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
 from bootstrap.model.lease import Lease
 from bootstrap.model.observed import (
     ClusterObserved,
@@ -172,8 +172,15 @@ class FakeSeeds:
 class FakeCharts:
     world: World
 
-    def prepare(self, releases: Sequence[Release], cancel: CancelToken) -> Mapping[str, PreparedRelease]:
-        del cancel
+    def prepare(
+        self,
+        releases: Sequence[Release],
+        cancel: CancelToken,
+        *,
+        kube: KubeContext | None = None,
+        definitions: Sequence[Manifest] = (),
+    ) -> Mapping[str, PreparedRelease]:
+        del cancel, kube, definitions
         if "prepare" in self.world.failures and self.world.charts:
             raise self.world.failures["prepare"]
         return {one.id: self._prepared(one) for one in releases}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.charts.archive import read_archive
 from bootstrap.charts.capabilities import folder_apis
 from bootstrap.charts.charts import HelmCharts
 from bootstrap.errors import DeadlineError, InvalidError, RefusedError, StepFailedError
@@ -21,6 +22,7 @@ from bootstrap.model.stack import StatePaths
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, Finished
 from bootstrap.system.work import Work
+from bootstrap.yamltext.kubernetes import load_all
 from fakes.kube_api import FakeKubeApi
 from fakes.processes import FakeProcesses, failed, ok
 from fakes.programs import GivenPrograms
@@ -39,6 +41,11 @@ CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.exam
 SETTINGS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
 
 
+def template_of(command: Command) -> str:
+    """The template of the chart that helm is asked to render."""
+    return read_archive(Path(command.argv[3]).read_bytes(), "").files.get("templates/a.yaml", b"").decode()
+
+
 def record(number: int, name: str = "app") -> str:
     return f"/api/v1/namespaces/web/secrets/sh.helm.release.v1.{name}.v{number}"
 
@@ -54,12 +61,14 @@ class Stage:
     outcomes: list[Finished] = field(default_factory=list)
     """What the next runs of `helm upgrade` end with; then they succeed."""
     said: list[str] = field(default_factory=list)
+    templates: list[str] = field(default_factory=list)
+    """What helm was given as templates/a.yaml, one for each time that it rendered."""
 
     def __post_init__(self) -> None:
         """Script helm."""
         self.processes = FakeProcesses(
             {
-                "helm template": lambda _command: ok("\n---\n".join(json.dumps(one) for one in self.rendered)),
+                "helm template": self._template,
                 "helm upgrade": self._upgrade,
                 "helm rollback": ok(),
                 "helm uninstall": ok(),
@@ -79,6 +88,10 @@ class Stage:
             timeout=timedelta(seconds=30),
         )
         self.kube: KubeContext = self.api.context(self.folder)
+
+    def _template(self, command: Command) -> Finished:
+        self.templates.append(template_of(command))
+        return ok("\n---\n".join(json.dumps(one) for one in self.rendered))
 
     @property
     def charts(self) -> HelmCharts:
@@ -438,9 +451,7 @@ def test_chart_that_looks_for_a_definition_is_rendered_as_if_it_were_there(stage
     template.parent.mkdir()
     template.write_text('{{ .Capabilities.APIVersions.Has "example.dev/v1" }}')
     stage.prepared(token)
-    first, second = stage.processes.commands
-    assert "--api-versions" not in first.argv
-    assert second.argv[-4:] == ("--api-versions", "example.dev/v1", "--api-versions", "example.dev/v1/Widget")
+    assert ["(dict)" in text for text in stage.templates] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -538,12 +549,17 @@ def test_a_chart_that_asks_for_an_api_is_rendered_once_where_a_folder_of_definit
     (asking / "templates").mkdir(parents=True)
     (asking / "Chart.yaml").write_text("name: asking\nversion: 1.0.0\n")
     (asking / "templates" / "a.yaml").write_text('{{ .Capabilities.APIVersions.Has "example.dev/v1/Widget" }}')
-    text = f"# Source: app/crds/widgets.yaml\n{WIDGET}"
-    stage.processes.answers = {**stage.processes.answers, "helm template": lambda _command: ok(text)}
+    told: dict[str, str] = {}
+
+    def template(command: Command) -> Finished:
+        told[command.argv[2]] = template_of(command)
+        return ok(f"# Source: app/crds/widgets.yaml\n{WIDGET}")
+
+    stage.processes.answers = {**stage.processes.answers, "helm template": template}
     second = replace(stage.release, name="asking", release_name="asking", chart=LocalChart(path=asking))
     stage.charts.prepare([stage.release, second], token)
-    told = {one.argv[2]: one.argv.count("--api-versions") for one in stage.processes.commands}
-    assert told == {"app": 0, "asking": 2}
+    yes = '{{ hasKey (dict "example.dev/v1/Widget" "") "example.dev/v1/Widget" }}'
+    assert told == {"app": "", "asking": yes}
     assert len(stage.processes.commands) == 2
 
 
@@ -554,7 +570,45 @@ def test_a_folder_of_definitions_that_is_switched_off_counts_for_nothing(stage: 
     (chart / "crds" / "widgets.yaml").write_text(WIDGET)
     (chart / "templates" / "a.yaml").write_text('{{ .Capabilities.APIVersions.Has "example.dev/v1" }}')
     stage.prepared(token)
-    assert [one.argv.count("--api-versions") for one in stage.processes.commands] == [2, 0]
+    assert ["(dict)" in template for template in stage.templates] == [False, True]
+
+
+@pytest.mark.parametrize("changes", [{"crds": "Skip"}, {"suspended": True}])
+def test_definitions_that_do_not_come_into_the_cluster_count_for_nothing(
+    stage: Stage, token: CancelToken, changes: dict[str, Any]
+) -> None:
+    chart = stage.folder / "chart"
+    for name in ("crds", "templates"):
+        (chart / name).mkdir()
+    (chart / "crds" / "widgets.yaml").write_text(WIDGET)
+    (chart / "templates" / "a.yaml").write_text('{{ .Capabilities.APIVersions.Has "example.dev/v1" }}')
+    stage.prepared(token, **changes)
+    assert ["(dict)" in template for template in stage.templates] == [True]
+
+
+def test_templates_are_told_what_their_kubernetes_version_serves_and_the_repository_defines(
+    stage: Stage, token: CancelToken
+) -> None:
+    (stage.folder / "chart" / "templates").mkdir()
+    asked = ("policy/v1", "policy/v1beta1", "example.dev/v1")
+    text = "".join(f'{{{{ .Capabilities.APIVersions.Has "{name}" }}}}' for name in asked)
+    (stage.folder / "chart" / "templates" / "a.yaml").write_text(text)
+    stage.charts.prepare([stage.release], token, definitions=load_all(WIDGET))
+    [template] = stage.templates
+    assert [f'(dict "{name}" "")' in template for name in asked] == [True, False, True]
+
+
+def test_once_the_cluster_runs_templates_are_told_what_it_says_that_it_serves(stage: Stage, token: CancelToken) -> None:
+    (stage.folder / "chart" / "templates").mkdir()
+    text = '{{ .Capabilities.APIVersions.Has "live.dev/v1/Thing" }}{{ .Capabilities.APIVersions.Has "policy/v1" }}'
+    (stage.folder / "chart" / "templates" / "a.yaml").write_text(text)
+    stage.api.kinds["/apis/live.dev/v1"] = (("Thing", "things", True),)
+    stage.api.version = "v1.33.9+k3s1"
+    stage.charts.prepare([stage.release], token, kube=stage.kube)
+    told = '{{ hasKey (dict "live.dev/v1/Thing" "") "live.dev/v1/Thing" }}{{ hasKey (dict) "policy/v1" }}'
+    assert stage.templates == [told]
+    [command] = stage.processes.commands
+    assert command.argv[command.argv.index("--kube-version") + 1] == "v1.33.9+k3s1"
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_what_can_be_rendered_is_given_beside_what_cannot(setting: Setting) -> N
         dataclasses.replace(release("e"), chart=unknown),
     )
     setting.world.fail("pull apps/c", "no such chart")
-    prepared = prepare_all(setting.platform, releases, Work(setting.cancel, lambda _text: None))
+    prepared = prepare_all(setting.platform, releases, (), Work(setting.cancel, lambda _text: None))
     failed = {one.release.id: None if one.failure is None else one.failure.what for one in prepared}
     assert failed == {"apps/a": None, "apps/c": "no such chart", "apps/d": "no such chart", "apps/e": None}
     assert [error.what for error in failures_of(FluxRepo(), prepared)] == ["no such chart"]
