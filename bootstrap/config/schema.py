@@ -5,7 +5,7 @@ from typing import Any
 
 from bootstrap.config.fields import Choice, Field, Listed, Section, Text, TextMap, Truth, Whole, json_schema
 from bootstrap.model.labels import API_VERSION
-from bootstrap.model.stack import ClusterSpec, Driver, EmulatorSpec, HostPorts, Placement, Provider
+from bootstrap.model.stack import ClusterSpec, Driver, EmulatorSpec, HostPorts, Placement, Profile, Provider
 
 NAME = r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
 """Of a stack: it becomes part of the names of clusters, networks and folders."""
@@ -56,6 +56,12 @@ _CLUSTER_SECTION = Section(
         "ports": Field(kind=_HOST_PORTS, says="Ports of this machine that lead to the ingress controller."),
         "image": Field(kind=Text(), says="Image of the machines of a kind or k3d cluster."),
         "config": Field(kind=Text(), says="A native kind or k3d configuration file that is merged in."),
+        "profile": Field(
+            kind=Choice(words=tuple(Profile)),
+            says="Settings of a kind or k3d cluster, beneath its config; fast: no leader election with one control "
+            "plane, shorter waits of the kubelet; stock: as kind or k3d makes it.",
+            default=_CLUSTER.profile.value,
+        ),
         "featureGates": Field(
             kind=Listed(of=_FEATURE_GATE), says="Kubernetes' feature gates of a kind or k3d cluster.", default=[]
         ),

@@ -45,6 +45,15 @@ class Placement(StrEnum):
     ENDPOINT = "endpoint"
 
 
+class Profile(StrEnum):
+    """How a kind or k3d cluster is set beneath its user's own configuration."""
+
+    FAST = "fast"
+    """For one developer: no leader election with one control plane, shorter waits of the kubelet."""
+    STOCK = "stock"
+    """As the program makes it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HostPorts:
     """Ports on 127.0.0.1 that lead to the ingress controller."""
@@ -75,6 +84,8 @@ class ClusterSpec:
     """The image of the machines of a kind or k3d cluster, instead of the one for `kubernetes`."""
     config: Path | None = None
     """A native kind or k3d configuration that ours is merged into."""
+    profile: Profile = Profile.FAST
+    """Of a kind or k3d cluster, beneath `config`."""
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
     """Kubernetes' own, of a kind or k3d cluster."""
     mounts: tuple[Mount, ...] = ()

@@ -13,6 +13,7 @@ from bootstrap.model.stack import (
     HostPorts,
     Mount,
     Placement,
+    Profile,
     Provider,
     Stack,
     StatePaths,
@@ -60,6 +61,7 @@ def _cluster(found: Mapping[str, Any]) -> ClusterSpec:
         {
             **found,
             "provider": Provider(found["provider"]),
+            "profile": Profile(found.get("profile", Profile.FAST)),
             "ports": _known(HostPorts, found["ports"]),
             "config": None if found["config"] is None else Path(found["config"]),
             "mounts": tuple(_known(Mount, {**one, "here": Path(one["here"])}) for one in found.get("mounts", ())),

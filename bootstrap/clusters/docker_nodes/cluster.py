@@ -161,7 +161,7 @@ class MachineCluster:
             return ClusterObserved(state=TargetState.STOPPED, detail="its containers do not run")
         if stopped:
             return _broken(f"{', '.join(stopped)} does not run")
-        if record["spec"] != self._wanted():
+        if record["spec"] not in self._accepted():
             return ClusterObserved(state=TargetState.OUTDATED, detail="it is declared otherwise now")
         return None
 
@@ -356,12 +356,19 @@ class MachineCluster:
         """Changes when the machines have to be made anew."""
         return hashlib.sha256(self._tool.configuration()).hexdigest()
 
+    def _accepted(self) -> Sequence[str]:
+        """What machines may have been made of and still be as declared."""
+        former = (hashlib.sha256(one).hexdigest() for one in self._tool.former_configurations())
+        return (self._wanted(), *former)
+
     def _note(self, uid: str, cancel: CancelToken) -> None:
         private_folder(self._state.cluster)
         with self._docker.open() as client:
             machines = [one.id for one in self._machines(client)]
-        host = (self._record() or {}).get("host") or self._host(cancel)
-        noted = {"spec": self._wanted(), "uid": uid, "machines": machines, "host": host}
+        record = self._record() or {}
+        host = record.get("host") or self._host(cancel)
+        spec = record["spec"] if record.get("spec") in self._accepted() else self._wanted()
+        noted = {"spec": spec, "uid": uid, "machines": machines, "host": host}
         write_whole(self._record_file(), json.dumps(noted).encode())
 
     def _record(self) -> Mapping[str, Any] | None:

@@ -53,6 +53,10 @@ class ClusterTool(Protocol):
         """
         ...
 
+    def former_configurations(self) -> Sequence[bytes]:
+        """Others under which a cluster is as declared: what only makes it faster is no reason to recreate it."""
+        ...
+
     def create(self, scratch: Path, cancel: CancelToken) -> None:
         """Make the cluster on the network; `scratch` is a folder for what it writes."""
         ...

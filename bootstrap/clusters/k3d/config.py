@@ -5,8 +5,9 @@ from typing import Any
 
 from bootstrap.clusters.docker_nodes.native_config import read_native
 from bootstrap.clusters.docker_nodes.ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
+from bootstrap.clusters.k3d.profile import fast_arguments
 from bootstrap.errors import InvalidError, Place, Problem
-from bootstrap.model.stack import ClusterSpec
+from bootstrap.model.stack import ClusterSpec, Profile
 
 # k3s releases of each minor, from when k3d 5.8.3 was current or later.
 IMAGES = {
@@ -58,7 +59,7 @@ def k3d_config(spec: ClusterSpec, name: str, network: str) -> dict[str, Any]:
         "network": network,
         "kubeAPI": {**(given.get("kubeAPI") or {}), "hostIP": "127.0.0.1"},
         "ports": [*(given.get("ports") or ()), *_ports(spec)],
-        "options": {**options, **_options(options, spec, has_agents=bool(counts["agents"]))},
+        "options": {**options, **_options(options, spec, counts)},
     }
 
 
@@ -81,14 +82,16 @@ def _gates(spec: ClusterSpec, *, has_agents: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _options(given: Mapping[str, Any], spec: ClusterSpec, *, has_agents: bool) -> dict[str, Any]:
-    k3s = given.get("k3s") or {}
+def _options(given: Mapping[str, Any], spec: ClusterSpec, counts: Mapping[str, int]) -> dict[str, Any]:
+    k3s, has_agents = given.get("k3s") or {}, bool(counts["agents"])
+    fast = spec.profile is Profile.FAST
+    first = fast_arguments(servers=counts["servers"], has_agents=has_agents) if fast else ()
     arguments = [{"arg": f"--disable={one}", "nodeFilters": ["server:*"]} for one in _LEFT_OUT]
     arguments += _gates(spec, has_agents=has_agents)
     # One load balancer less to pull and to run: this machine reaches the only server itself.
     return {
         "k3d": {"wait": True, "disableLoadbalancer": True, **(given.get("k3d") or {})},
-        "k3s": {**k3s, "extraArgs": [*(k3s.get("extraArgs") or ()), *arguments]},
+        "k3s": {**k3s, "extraArgs": [*first, *(k3s.get("extraArgs") or ()), *arguments]},
         "kubeconfig": {"updateDefaultKubeconfig": False, "switchCurrentContext": False},
     }
 

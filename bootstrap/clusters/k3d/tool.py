@@ -3,10 +3,11 @@
 import json
 import signal
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.clusters.k3d.config import k3d_config
-from bootstrap.model.stack import ClusterSpec
+from bootstrap.model.stack import ClusterSpec, Profile
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import write_whole
@@ -58,6 +59,14 @@ class K3d:
     def configuration(self) -> bytes:
         """See `ClusterTool.configuration`."""
         return json.dumps(k3d_config(self._spec, self.cluster, self._network)).encode()
+
+    def former_configurations(self) -> Sequence[bytes]:
+        """See `ClusterTool.former_configurations`."""
+        if self._spec.profile is Profile.STOCK:
+            return ()
+        return (
+            json.dumps(k3d_config(replace(self._spec, profile=Profile.STOCK), self.cluster, self._network)).encode(),
+        )
 
     def create(self, scratch: Path, cancel: CancelToken) -> None:
         """See `ClusterTool.create`."""

@@ -1,11 +1,13 @@
 """What kind is given: ours, and the user's own configuration beneath it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bootstrap.clusters.docker_nodes.native_config import read_native
 from bootstrap.clusters.docker_nodes.ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
+from bootstrap.clusters.kind.profile import fast_patches
 from bootstrap.errors import InvalidError, Place, Problem
-from bootstrap.model.stack import ClusterSpec
+from bootstrap.model.stack import ClusterSpec, Profile
 
 # kind's releases pin the images that were built for them; these are of 0.33.0.
 IMAGES = {
@@ -55,8 +57,17 @@ def kind_config(spec: ClusterSpec, name: str) -> dict[str, Any]:
     networking = {**(given.get("networking") or {}), "apiServerAddress": "127.0.0.1"}
     head = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4"}
     gates = {**(given.get("featureGates") or {}), **spec.feature_gates}
-    more = {"featureGates": gates} if gates else {}
+    more: dict[str, Any] = {"featureGates": gates} if gates else {}
+    patches = [*_fast(spec, wanted), *(given.get("kubeadmConfigPatches") or ())]
+    if patches:
+        more["kubeadmConfigPatches"] = patches
     return {**given, **head, "name": name, **more, "networking": networking, "nodes": wanted}
+
+
+def _fast(spec: ClusterSpec, nodes: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    if spec.profile is not Profile.FAST:
+        return ()
+    return fast_patches(control_planes=sum(node.get("role", "control-plane") == "control-plane" for node in nodes))
 
 
 def _mounts(spec: ClusterSpec) -> list[dict[str, Any]]:

@@ -3,10 +3,11 @@
 import json
 import signal
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.clusters.kind.config import kind_config
-from bootstrap.model.stack import ClusterSpec
+from bootstrap.model.stack import ClusterSpec, Profile
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, Processes
@@ -46,6 +47,12 @@ class Kind:
     def configuration(self) -> bytes:
         """See `ClusterTool.configuration`."""
         return json.dumps(kind_config(self._spec, self.cluster)).encode()
+
+    def former_configurations(self) -> Sequence[bytes]:
+        """See `ClusterTool.former_configurations`."""
+        if self._spec.profile is Profile.STOCK:
+            return ()
+        return (json.dumps(kind_config(replace(self._spec, profile=Profile.STOCK), self.cluster)).encode(),)
 
     def create(self, scratch: Path, cancel: CancelToken) -> None:
         """See `ClusterTool.create`."""

@@ -1,12 +1,18 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import yaml
 
 from bootstrap.clusters.k3d.config import k3d_config
+from bootstrap.clusters.k3d.tool import K3d
 from bootstrap.clusters.kind.config import IMAGES, image_of, kind_config
+from bootstrap.clusters.kind.tool import Kind
 from bootstrap.errors import InvalidError
-from bootstrap.model.stack import ClusterSpec, Mount
+from bootstrap.model.stack import ClusterSpec, Mount, Profile
+from bootstrap.ports import Programs
+from bootstrap.system.processes import Processes
 
 FULL = ClusterSpec(
     feature_gates={"Both": False, "Ours": True},
@@ -20,7 +26,7 @@ HTTPS = {"containerPort": 30443, "hostPort": 8443, "listenAddress": "127.0.0.1",
 
 
 def test_kind_of_one_machine() -> None:
-    assert kind_config(ClusterSpec(image="web/node:1"), "bootstrap-a") == {
+    assert kind_config(ClusterSpec(image="web/node:1", profile=Profile.STOCK), "bootstrap-a") == {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
         "name": "bootstrap-a",
@@ -91,7 +97,7 @@ def test_feature_gates_and_mounts_of_k3d() -> None:
 
 
 def test_k3d_without_its_bundled_parts() -> None:
-    made = k3d_config(ClusterSpec(workers=1, image="k3s:1"), "a", "net")
+    made = k3d_config(ClusterSpec(workers=1, image="k3s:1", profile=Profile.STOCK), "a", "net")
     assert (made["servers"], made["agents"], made["image"], made["network"]) == (1, 1, "k3s:1", "net")
     assert [one["arg"] for one in made["options"]["k3s"]["extraArgs"]] == [
         "--disable=traefik",
@@ -116,7 +122,8 @@ options: {k3s: {extraArgs: [{arg: --tls-san=x, nodeFilters: ["server:*"]}]}, k3d
     made = k3d_config(ClusterSpec(workers=1, image="i", config=own), "ours", "net")
     assert (made["metadata"], made["agents"], made["volumes"]) == ({"name": "ours"}, 3, [{"volume": "/a:/b"}])
     assert made["kubeAPI"] == {"hostIP": "127.0.0.1", "hostPort": "6445"}
-    assert made["options"]["k3s"]["extraArgs"][0]["arg"] == "--tls-san=x"
+    arguments = [one["arg"] for one in made["options"]["k3s"]["extraArgs"]]
+    assert arguments.index("--kubelet-arg=sync-frequency=5s") < arguments.index("--tls-san=x")
     assert made["options"]["k3d"]["disableLoadbalancer"] is False
 
 
@@ -130,3 +137,69 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, text: str | None, told:
         file.write_text(text)
     with pytest.raises(InvalidError, match=told):
         kind_config(ClusterSpec(image="i", config=file), "a")
+
+
+def _patches(made: dict[str, Any]) -> list[dict[str, Any]]:
+    return [yaml.safe_load(patch) for patch in made.get("kubeadmConfigPatches") or ()]
+
+
+def test_the_fast_profile_of_kind() -> None:
+    election, kubelet = _patches(kind_config(ClusterSpec(image="i", workers=1), "a"))
+    assert election["kind"] == "ClusterConfiguration"
+    for part in ("controllerManager", "scheduler"):
+        assert election[part] == {"extraArgs": {"leader-elect": "false"}}
+    assert kubelet == {"kind": "KubeletConfiguration", "syncFrequency": "5s", "serializeImagePulls": False}
+    assert "kubeadmConfigPatches" not in kind_config(ClusterSpec(image="i", profile=Profile.STOCK), "a")
+
+
+def test_several_control_planes_elect_their_leader(tmp_path: Path) -> None:
+    own = tmp_path / "kind.yaml"
+    own.write_text("kind: Cluster\nnodes: [{role: control-plane}, {role: control-plane}, {role: worker}]\n")
+    kinds = [patch["kind"] for patch in _patches(kind_config(ClusterSpec(image="i", config=own), "a"))]
+    assert kinds == ["KubeletConfiguration"]
+
+
+def test_the_users_own_patches_come_after_the_profile(tmp_path: Path) -> None:
+    own = tmp_path / "kind.yaml"
+    own.write_text("kind: Cluster\nkubeadmConfigPatches: ['{kind: KubeletConfiguration, syncFrequency: 1m}']\n")
+    patches = _patches(kind_config(ClusterSpec(image="i", config=own), "a"))
+    assert [patch.get("syncFrequency") for patch in patches] == [None, "5s", "1m"]
+
+
+def test_the_fast_profile_of_k3d(tmp_path: Path) -> None:
+    def arguments(spec: ClusterSpec) -> dict[str, list[str]]:
+        made = k3d_config(spec, "a", "net")["options"]["k3s"]["extraArgs"]
+        return {one["arg"]: one["nodeFilters"] for one in made if "disable" not in one["arg"]}
+
+    assert arguments(ClusterSpec(image="i", workers=1)) == {
+        "--kube-controller-manager-arg=leader-elect=false": ["server:*"],
+        "--kube-scheduler-arg=leader-elect=false": ["server:*"],
+        "--kubelet-arg=sync-frequency=5s": ["server:*", "agent:*"],
+        "--kubelet-arg=serialize-image-pulls=false": ["server:*", "agent:*"],
+    }
+    own = tmp_path / "k3d.yaml"
+    own.write_text("apiVersion: k3d.io/v1alpha5\nkind: Simple\nservers: 3\n")
+    assert list(arguments(ClusterSpec(image="i", config=own))) == [
+        "--kubelet-arg=sync-frequency=5s",
+        "--kubelet-arg=serialize-image-pulls=false",
+    ]
+    assert arguments(ClusterSpec(image="i", profile=Profile.STOCK)) == {}
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_a_cluster_made_without_the_profile_is_as_declared(profile: Profile) -> None:
+    spec = ClusterSpec(image="i", profile=profile)
+    programs, processes = cast("Programs", None), cast("Processes", None)
+    stock = replace(spec, profile=Profile.STOCK)
+    kind = Kind(spec, "a", programs, processes, {})
+    k3d = K3d(spec, "a", "net", programs, processes, {})
+    assert Kind(stock, "a", programs, processes, {}).configuration() in (
+        *kind.former_configurations(),
+        kind.configuration(),
+    )
+    assert K3d(stock, "a", "net", programs, processes, {}).configuration() in (
+        *k3d.former_configurations(),
+        k3d.configuration(),
+    )
+    # The other way round the user has asked for another cluster.
+    assert len(kind.former_configurations()) == len(k3d.former_configurations()) == (profile is Profile.FAST)

@@ -123,6 +123,7 @@ def test_defaults_are_shown_as_such_and_only_where_they_mean_something() -> None
         ("cluster.workers", "default"),
         ("cluster.ports.http", "default"),
         ("cluster.ports.https", "default"),
+        ("cluster.profile", "default"),
         ("cluster.featureGates", "default"),
         ("cluster.mounts", "default"),
         ("emulator", "valid-no-emulator.yaml:3"),
