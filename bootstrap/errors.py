@@ -102,12 +102,6 @@ class DeadlineError(BootstrapError):
     """A wait passed its deadline; names what it waited for (a failed step; exit 1)."""
 
 
-class RunTimeoutError(BootstrapError):
-    """The whole run passed its own deadline (exit 5)."""
-
-    exit_code = ExitCode.TIMEOUT
-
-
 class CancelledError(BootstrapError):
     """The user, or another step's failure under --fail-fast, stopped this (exit 130)."""
 

@@ -21,14 +21,6 @@ _BASE64_MARK = "data:"
 _FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".env": "dotenv", ".ini": "ini"}
 
 
-def leave_encrypted(content: bytes, form: str) -> bytes:
-    """A Decrypt for who has no key and only wants to look: the values stay `ENC[…]`, what SOPS added is taken off."""
-    if form not in {"json", "yaml"}:
-        return content
-    document = load(content.decode())
-    return json.dumps({key: value for key, value in document.items() if key != "sops"}).encode()
-
-
 def is_encrypted(text: str) -> bool:
     """Whether this object may be encrypted, itself or a file inside it: worth a closer look."""
     return any(mark in text for mark in _MARKS) or ("kind: Secret" in text and _BASE64_MARK in text)

@@ -1,7 +1,9 @@
 """What waits for what by the repository's own words: values in, values out."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 
 from bootstrap.errors import Place
 from bootstrap.model.release import FluxRepo, Kustomization
@@ -36,14 +38,27 @@ def dependencies(repo: FluxRepo) -> tuple[Dependency, ...]:
 
 def find_cycle(among: Iterable[Dependency]) -> tuple[Dependency, ...]:
     """The dependencies of one cycle, each needed unit being the next one's unit; empty when there is none."""
-    by_unit: dict[str, list[Dependency]] = {}
-    for one in among:
-        by_unit.setdefault(one.unit, []).append(one)
-    done: set[str] = set()
-    for start in by_unit:
-        cycle = _cycle_from(start, by_unit, done)
-        if cycle:
-            return cycle
+    by_edge = {(dependency.unit, dependency.needs): dependency for dependency in among}
+    cycle = _cycle(by_edge)
+    for unit in cycle:
+        # A chord makes it shorter: fewer words to read, and all of them needed.
+        within = set(cycle) - {unit}
+        shorter = _cycle([edge for edge in by_edge if within.issuperset(edge)])
+        cycle = shorter or cycle
+    first = cycle.index(min(cycle)) if cycle else 0
+    return tuple(by_edge[edge] for edge in pairwise((*cycle[first:], *cycle[:first], *cycle[first : first + 1])))
+
+
+def _cycle(edges: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """The units of one cycle, each needing the next one; empty when there is none."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for unit, needs in edges:
+        sorter.add(unit, needs)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        # `args[1]`: each is needed by the next one, and the first is the last one too (docs.python.org, graphlib).
+        return tuple(reversed(error.args[1][1:]))
     return ()
 
 
@@ -123,23 +138,3 @@ def _of_releases(repo: FluxRepo) -> Iterable[Dependency]:
             if need in known:
                 reason = f"HelmRelease {one.id} dependsOn {need}"
                 yield Dependency(unit=f"release/{one.id}", needs=f"release/{need}", reason=reason, place=one.place)
-
-
-def _cycle_from(start: str, by_unit: Mapping[str, Sequence[Dependency]], done: set[str]) -> tuple[Dependency, ...]:
-    """Walk down from `start`, without recursion: a chain may be as long as the repository."""
-    trail: list[Dependency] = []
-    waiting = [iter(by_unit.get(start, ()))]
-    on_trail = {start: 0}
-    while waiting:
-        following = next(waiting[-1], None)
-        if following is None:
-            waiting.pop()
-            done.add(trail.pop().needs if trail else start)
-            on_trail = {start: 0} | {one.needs: index + 1 for index, one in enumerate(trail)}
-        elif following.needs in on_trail:
-            return (*trail[on_trail[following.needs] :], following)
-        elif following.needs not in done:
-            trail.append(following)
-            on_trail[following.needs] = len(trail)
-            waiting.append(iter(by_unit.get(following.needs, ())))
-    return ()

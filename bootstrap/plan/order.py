@@ -1,7 +1,8 @@
 """Edges between steps become an order: written ones win over inferred ones, listed order fills the gaps."""
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from graphlib import TopologicalSorter
 
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.release import Note
@@ -40,25 +41,18 @@ class Graph:
     def ordered(self) -> tuple[StepId, ...]:
         """The steps so that each comes after its needs, otherwise in the order they were given in."""
         place = {step: number for number, step in enumerate(self._edges)}
-        waiting = {step: len(needs) for step, needs in self._edges.items()}
-        dependants = self._dependants()
-        free = [place[step] for step, count in waiting.items() if count == 0]
-        heapq.heapify(free)
-        steps, order = tuple(self._edges), []
-        while free:
-            step = steps[heapq.heappop(free)]
+        sorter = TopologicalSorter(self._edges)
+        sorter.prepare()
+        ready: list[int] = []
+        order: list[StepId] = []
+        steps = tuple(self._edges)
+        while sorter.is_active():
+            for step in sorter.get_ready():
+                heapq.heappush(ready, place[step])
+            step = steps[heapq.heappop(ready)]
             order.append(step)
-            for dependant in dependants.get(step, ()):
-                waiting[dependant] -= 1
-                if waiting[dependant] == 0:
-                    heapq.heappush(free, place[dependant])
+            sorter.done(step)
         return tuple(order)
-
-    def _dependants(self) -> Mapping[StepId, Sequence[StepId]]:
-        found: dict[StepId, list[StepId]] = {}
-        for edge in self.edges():
-            found.setdefault(edge.needs, []).append(edge.step)
-        return found
 
     def _way(self, start: StepId, goal: StepId) -> tuple[Edge, ...]:
         """The edges by which `start` needs `goal`, shortest way; empty when it does not."""

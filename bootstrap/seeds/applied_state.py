@@ -76,11 +76,6 @@ class Marker:
         """Whether we made it, or were about to."""
         return str(resource) in self._content["resources"] or str(resource) in self._content["pending"]
 
-    def owned(self) -> frozenset[ResourceId]:
-        """Everything we made or were about to make."""
-        names = {*self._content["resources"], *self._content["pending"]}
-        return frozenset(ResourceId(*name.split("/", 1)) for name in names)
-
     def begin(self, resources: Iterable[ResourceId]) -> None:
         """Note what is about to be created."""
         with self._lock:

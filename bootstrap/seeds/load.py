@@ -28,11 +28,6 @@ class Fixtures:
     folders: tuple[Path, ...] = ()
     """The folders that were given, for the init scripts beside the fixtures."""
 
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Names of the secrets that are declared."""
-        return tuple(sorted(one.name for one in self.by_id if one.service == "secretsmanager"))
-
 
 def load(paths: Sequence[Path], services: Mapping[str, Service], variables: Mapping[str, str]) -> Fixtures:
     """Read files, and the `*.yaml` and `*.yml` of folders (not of folders inside them).

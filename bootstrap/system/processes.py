@@ -91,7 +91,6 @@ class CommandFailedError(BootstrapError):
             command=str(command),
             fix=fix,
         )
-        self.ran = command
         self.finished = finished
 
 

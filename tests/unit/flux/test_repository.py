@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import BootstrapError, InvalidError, RefusedError
-from bootstrap.flux.decryption import leave_encrypted
 from bootstrap.flux.object_index import contents
 from bootstrap.flux.repository import read_repo
 from bootstrap.model.kube import ref_of
@@ -682,10 +681,6 @@ def test_only_a_secret_holds_encrypted_files(write: Write, read: Read) -> None:
     write("in/a.yaml", kustomization("a", "./a", "decryption: {provider: sops}"))
     write("a/a.yaml", config("a", "data: {about: 'sops: is a tool'}"))
     assert data_of(read("in"), "a") == {"about": "sops: is a tool"}
-
-
-def test_an_encrypted_file_of_an_unknown_form_is_left_alone() -> None:
-    assert leave_encrypted(b"a=ENC", "dotenv") == b"a=ENC"
 
 
 def test_what_a_secret_holds_as_text() -> None:
