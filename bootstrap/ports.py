@@ -51,10 +51,22 @@ class ClusterProvider(Protocol):
         ...
 
     def up(self, work: Work) -> KubeContext:
-        """Create, start or repair it; done when the API answers, machines are Ready and identity is proven.
+        """Create, start, repair, or change it in place; done when the API answers, nodes are Ready, identity is proven.
+
+        What lives is never deleted.
 
         Raises:
-            RefusedError: something foreign is in the way (a cluster of this name, a taken port).
+            RefusedError: something foreign is in the way (a cluster of this name, a taken port), or it would have
+                to be replaced.
+        """
+        ...
+
+    def replace(self, work: Work) -> KubeContext:
+        """Delete what is there and create it as declared, once all that the new one needs is at hand.
+
+        Raises:
+            RefusedError: what the new one needs is not at hand; nothing was deleted.
+            StepFailedError: the new one could not be created; says what is gone and what is not.
         """
         ...
 
@@ -71,7 +83,20 @@ class Emulator(Protocol):
         ...
 
     def up(self, work: Work) -> EmulatorEndpoint:
-        """Create or start it; done when its health route answers as its driver does."""
+        """Create, start, or change it while its data is kept; done when its health route answers as its driver does.
+
+        Raises:
+            RefusedError: something foreign is in the way, or its data would be lost.
+        """
+        ...
+
+    def replace(self, work: Work) -> EmulatorEndpoint:
+        """Delete what is there with its data and create it as declared, once all that the new one needs is at hand.
+
+        Raises:
+            RefusedError: what the new one needs is not at hand; nothing was deleted.
+            StepFailedError: the new one could not be created; says what is gone and what is not.
+        """
         ...
 
     def delete(self, work: Work) -> None:

@@ -15,6 +15,7 @@ import click
 from bootstrap.config.flags import Overrides, SettingFlags
 from bootstrap.errors import UsageError
 from bootstrap.model.lease import Term
+from bootstrap.model.replacement import EVERYTHING
 
 if TYPE_CHECKING:  # reads YAML: `--help` does without
     from bootstrap.config.settings import Settings
@@ -179,6 +180,17 @@ def typed() -> str:
         )
     return shlex.join(["bootstrap", *words])
 
+
+allow_replace_option = click.option(
+    "--allow-replace",
+    "allow_replace",
+    metavar="[STEP]",
+    multiple=True,
+    is_flag=False,
+    flag_value=EVERYTHING,
+    help="Delete and create again what cannot change in place: everything, or this step.",
+)
+"""Consent, for this run alone."""
 
 output_option = click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the result."

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Protocol, TextIO
 
 from bootstrap.charts.lockfile import read_lock, write_lock
+from bootstrap.cli.consent import asking
 from bootstrap.cli.machine import new_token
 from bootstrap.cli.options import StackOptions, TellOptions, settings_of, typed
 from bootstrap.cli.session import Opened, open_stack
@@ -25,6 +26,7 @@ from bootstrap.console.renderer import FanOut, Renderer
 from bootstrap.console.results.manifests import Rendered
 from bootstrap.console.stream import write_result, write_text
 from bootstrap.docker.stack_resources import StackOnDocker
+from bootstrap.engine.consent import Ask, ask_nobody
 from bootstrap.engine.diff import differences
 from bootstrap.engine.obtain import definitions_of, fetch_programs, prepare_all
 from bootstrap.engine.planning import Planning, failures_of, lint_all, plan_up
@@ -56,12 +58,19 @@ class Run:
     cancel: CancelToken
     settings: Settings
     log: str
+    ask: Ask = ask_nobody
 
     def how(self, *, fail_fast: bool = False, term: Term | None = None) -> RunOptions:
         """How the plan is run, as the command line and the settings say."""
         settings = self.settings
         return RunOptions(
-            command=typed(), jobs=settings.jobs, fail_fast=fail_fast, timeout=settings.timeout, log=self.log, term=term
+            command=typed(),
+            jobs=settings.jobs,
+            fail_fast=fail_fast,
+            timeout=settings.timeout,
+            log=self.log,
+            term=term,
+            ask=self.ask,
         )
 
 
@@ -84,7 +93,8 @@ def running(
     state = opened.platform.state
     SECRETS.register(*generated_values(state.seeds))
     log = log_path(state.logs, verb, cancel.clock.now())
-    renderers: list[Renderer] = [_shown(tell, settings, cancel)]
+    shown = _shown(tell, settings, cancel)
+    renderers: list[Renderer] = [shown]
     if verb == "up":
         create_state(state)
     if state.folder.exists():
@@ -98,7 +108,14 @@ def running(
         stack_of_files.callback(emit.close)
         as_json = (tell.progress or settings.progress) == "json"
         stack_of_files.enter_context(interruptible(cancel, opened.processes, quiet=as_json))
-        yield Run(platform=opened.platform, emit=emit, cancel=cancel, settings=settings, log=str(log))
+        yield Run(
+            platform=opened.platform,
+            emit=emit,
+            cancel=cancel,
+            settings=settings,
+            log=str(log),
+            ask=asking(shown, stdin=sys.stdin, stderr=sys.stderr, environment=os.environ),
+        )
 
 
 class _EventsFile:

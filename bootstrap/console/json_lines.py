@@ -19,7 +19,7 @@ from bootstrap.model.event import (
     StepProgress,
     StepStarted,
 )
-from bootstrap.model.step import Action, Step
+from bootstrap.model.step import Action, Replace, Step
 
 VERSION = 1
 """Of the records; grows only when a field changes its meaning or goes."""
@@ -90,7 +90,18 @@ def error_fields(error: BootstrapError) -> dict[str, Any]:
 
 def step_record(step: Step) -> dict[str, Any]:
     """A step of a plan."""
-    return {"id": step.id, "action": action_name(step.action), "needs": list(step.needs), "reason": step.reason}
+    action = step.action
+    replaces = (
+        {
+            "reasons": list(action.replacement.reasons),
+            "losses": list(action.replacement.losses),
+            "consented": action.consented,
+        }
+        if isinstance(action, Replace)
+        else None
+    )
+    head = {"id": step.id, "action": action_name(action), "needs": list(step.needs), "reason": step.reason}
+    return head if replaces is None else {**head, "replaces": replaces}
 
 
 def action_name(action: Action) -> str:

@@ -1,7 +1,9 @@
 """The live board on a terminal, drawn by rich."""
 
+import contextlib
 import sys
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from bootstrap.console.board import Line, board_lines, last_board, symbols_for
@@ -59,6 +61,17 @@ class LiveRenderer:
         if self._live is not None:
             self._stop()
             self._leave_board()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Without the board, so that something can be asked where it was."""
+        drawn = self._live is not None
+        self._stop()
+        try:
+            yield
+        finally:
+            if drawn:
+                self._start()
 
     def _start(self) -> None:
         from rich.live import Live  # noqa: PLC0415 -- see above

@@ -101,6 +101,11 @@ class ContainerEmulator:
                 container = self._made(client, work)
             return self._incarnated(self._answering(container, work.cancel), work.cancel)
 
+    def replace(self, work: Work) -> EmulatorEndpoint:
+        """See `Emulator.replace`."""
+        self.delete(work)
+        return self.up(work)
+
     def delete(self, work: Work) -> None:
         """See `Emulator.delete`.
 

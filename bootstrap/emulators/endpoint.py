@@ -43,6 +43,10 @@ class EndpointEmulator:
         proven = self._prove(work.cancel)
         return proven_endpoint(proven, self._spec.region, ensure_incarnation(proven, self._spec.region, work.cancel))
 
+    def replace(self, work: Work) -> EmulatorEndpoint:
+        """Use the one that is named; nothing of it is deleted."""
+        return self.up(work)
+
     def delete(self, work: Work) -> None:
         """Leave it as it is: it is not ours."""
         work.cancel.check()

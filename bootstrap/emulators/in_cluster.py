@@ -89,6 +89,11 @@ class ChartEmulator:
             proven = self._start(wanted, work)
         return self._endpoint(proven, ensure_incarnation(proven, self._spec.region, work.cancel))
 
+    def replace(self, work: Work) -> EmulatorEndpoint:
+        """See `Emulator.replace`."""
+        self.delete(work)
+        return self.up(work)
+
     def delete(self, work: Work) -> None:
         """See `Emulator.delete`; the release itself goes with the cluster, or is uninstalled from it."""
         self._await_launch(work.cancel)

@@ -99,6 +99,11 @@ class ProcessEmulator:
         """End the process so that it saves what it keeps; fine when it has ended."""
         self._resident.stop(cancel)
 
+    def replace(self, work: Work) -> EmulatorEndpoint:
+        """See `Emulator.replace`."""
+        self.delete(work)
+        return self.up(work)
+
     def delete(self, work: Work) -> None:
         """See `Emulator.delete`."""
         self._await_launcher(work.cancel)

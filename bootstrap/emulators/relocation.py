@@ -45,6 +45,10 @@ class GoneEmulator:
         del work
         raise RefusedError("the stack declares no emulator")
 
+    def replace(self, work: Work) -> EmulatorEndpoint:
+        """Refuse, as `up`."""
+        return self.up(work)
+
     def delete(self, work: Work) -> None:
         """See `Emulator.delete`."""
         for former in _left(self._former, self._state).values():
@@ -78,6 +82,10 @@ class MovedEmulator:
         """See `Emulator.up`."""
         self._remove_former(work)
         return self._declared.up(work)
+
+    def replace(self, work: Work) -> EmulatorEndpoint:
+        """See `Emulator.replace`."""
+        return self.up(work)
 
     def delete(self, work: Work) -> None:
         """See `Emulator.delete`."""

@@ -9,7 +9,7 @@ from bootstrap.config.find import DEFAULT_STACK
 from bootstrap.engine.keeping import remember_provider, remove_state
 from bootstrap.engine.obtain import fetch_programs, pull_all
 from bootstrap.engine.perform import BringCharts, Performer
-from bootstrap.engine.planning import Planning, plan_up, planned, wanted_now
+from bootstrap.engine.planning import Planning, asked, plan_up, planned, wanted_now
 from bootstrap.engine.platform import PlanOptions, Platform, RunOptions
 from bootstrap.engine.recover import end_leftovers
 from bootstrap.engine.run import Report, Watch, run_plan
@@ -25,8 +25,9 @@ from bootstrap.model.lease import Term, renewed
 from bootstrap.model.observed import Observed, TargetState
 from bootstrap.model.release import Note, Release
 from bootstrap.model.stack import Provider, Stack
-from bootstrap.model.step import EnsureCluster, Plan, PullChart
+from bootstrap.model.step import Plan, PullChart
 from bootstrap.plan import ids
+from bootstrap.plan.consent import makes_cluster
 from bootstrap.plan.select import before_charts
 from bootstrap.plan.teardown import build_teardown
 from bootstrap.state.lease import read_lease, write_lease
@@ -52,7 +53,7 @@ def up(platform: Platform, options: PlanOptions, how: RunOptions, *, emit: Emit,
         _collect(platform, told, cancel)
         fetch_programs(platform, told)
         cancel = _for_the_run(cancel, how)
-        planning = plan_up(platform, options, cancel)
+        planning, options = asked(platform, plan_up(platform, options, cancel), options, how.ask)
         remember_provider(platform)
         lacking = [step.action.release for step in planning.plan.steps if isinstance(step.action, PullChart)]
         if lacking:
@@ -185,7 +186,7 @@ def _performer(
         platform.ports,
         observed,
         lambda keep_data: remove_state(platform, keep_data=keep_data),
-        makes_cluster=any(isinstance(step.action, EnsureCluster) for step in plan.steps),
+        makes_cluster=any(makes_cluster(step.action) for step in plan.steps),
         bring_charts=bring_charts,
     )
 

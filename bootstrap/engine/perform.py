@@ -26,6 +26,7 @@ from bootstrap.model.step import (
     PullCharts,
     RemoveLeftovers,
     RemoveState,
+    Replace,
     UninstallRelease,
 )
 from bootstrap.plan import ids
@@ -85,8 +86,14 @@ class Performer:
         match action:
             case Keep(what=what):
                 return Outcome(status=Status.UNCHANGED, detail=what)
+            case Replace(action=EnsureCluster()):
+                return self._ensure_cluster(self._ports.cluster.replace, work)
+            case Replace(action=EnsureEmulator(release=release)):
+                return self._ensure_emulator(release, work, replacing=True)
+            case Replace(action=consented):
+                return self(consented, work)
             case EnsureCluster():
-                return self._ensure_cluster(work)
+                return self._ensure_cluster(self._ports.cluster.up, work)
             case EnsureEmulator(release=release):
                 return self._ensure_emulator(release, work)
             case ApplySeeds():
@@ -144,19 +151,20 @@ class Performer:
             raise BootstrapError("the emulator does not run", fix="do not leave out the step emulator")
         return self._endpoint
 
-    def _ensure_cluster(self, work: Work) -> Outcome:
+    def _ensure_cluster(self, bring: Callable[[Work], KubeContext], work: Work) -> Outcome:
         try:
-            self._kube = self._ports.cluster.up(work)
+            self._kube = bring(work)
         finally:
             self._cluster_over.set()
         return _done("ready, pods are simulated" if self._kube.simulated else "ready")
 
-    def _ensure_emulator(self, release: Release | None, work: Work) -> Outcome:
+    def _ensure_emulator(self, release: Release | None, work: Work, *, replacing: bool = False) -> Outcome:
         if release is not None and self._ports.emulator_of is not None:
             self._emulator = self._ports.emulator_of(EmulatorRelease(release=release, kube=self.kube))
         if self._emulator is None:
             raise BootstrapError("the stack has no emulator")
-        self._endpoint = self._emulator.up(work)
+        bring = self._emulator.replace if replacing else self._emulator.up
+        self._endpoint = bring(work)
         return _done(f"{self._endpoint.driver} at {self._endpoint.url}")
 
     def _delete_emulator(self, work: Work, *, keep_data: bool) -> Outcome:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bootstrap.engine.consent import Ask
 from bootstrap.engine.observe import observe
 from bootstrap.engine.obtain import definitions_of, prepare_all
 from bootstrap.engine.platform import PlanOptions, Platform
@@ -15,6 +16,7 @@ from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted, build_plan
+from bootstrap.plan.consent import as_if_replaced, unconsented
 from bootstrap.plan.infer import probes
 from bootstrap.plan.select import select
 from bootstrap.plan.units import cut
@@ -60,7 +62,19 @@ def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Pl
         checking.result()
         observed = _with_held(platform, wanted.repo.releases, observing.result(), cancel)
     plan = planned(platform, wanted, observed, options)
+    observed = as_if_replaced(observed, options.consent)
     return Planning(plan=plan, wanted=wanted, observed=observed, configuration=configuration)
+
+
+def asked(platform: Platform, planning: Planning, options: PlanOptions, ask: Ask) -> tuple[Planning, PlanOptions]:
+    """The plan and its options with the consent that is given when asked for; as they are where none is."""
+    refused = unconsented(planning.plan)
+    granted = ask(refused) if refused else ()
+    if not granted:
+        return planning, options
+    options = replace(options, consent=options.consent.extended(granted))
+    plan = planned(platform, planning.wanted, planning.observed, options)
+    return replace(planning, plan=plan, observed=as_if_replaced(planning.observed, options.consent)), options
 
 
 def planned(platform: Platform, wanted: Wanted, observed: Observed, options: PlanOptions) -> Plan:
@@ -69,6 +83,7 @@ def planned(platform: Platform, wanted: Wanted, observed: Observed, options: Pla
     Raises:
         InvalidError: the repository's dependencies go round in a circle, or with `strict` there is something to note.
     """
+    wanted = replace(wanted, consent=options.consent)
     plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
     plan = replace(plan, notes=(*plan.notes, *platform.preflight(wanted, _applied(plan))))
     unexpected = [note for note in plan.notes if not note.expected]

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+from bootstrap.engine.consent import Ask, ask_nobody
 from bootstrap.model.event import (
     Say,
 )
 from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.lease import Term
 from bootstrap.model.release import FluxRepo, Note
+from bootstrap.model.replacement import NO_CONSENT, Consent
 from bootstrap.model.stack import Stack, StatePaths
 from bootstrap.model.status import Health
 from bootstrap.plan.build import Wanted
@@ -69,6 +71,8 @@ class PlanOptions:
     """Notes are problems."""
     tolerant: bool = False
     """For who only looks: what is wrong with the repository is told beside the plan, see `Planning.failures`."""
+    consent: Consent = NO_CONSENT
+    """What may be deleted and created again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,3 +89,5 @@ class RunOptions:
     """Where the full log is written."""
     term: Term | None = None
     """How long the stack lives from now; None: as before."""
+    ask: Ask = ask_nobody
+    """Asked for consent to what the plan would replace without it."""

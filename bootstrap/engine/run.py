@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from bootstrap.engine.consent import refusal
 from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError, of_the_machine
 from bootstrap.model.event import Emit, Noted, Outcome, Planned, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import Action, Keep, Plan, Step, StepId
@@ -223,9 +224,7 @@ class _Run:
         for need, outcome in ended:
             if outcome.status is Status.CANCELLED:
                 return Outcome(status=Status.CANCELLED, detail=f"{need} was stopped")
-        if isinstance(step.action, Keep) and self.gate.is_open(step.id):
-            return Outcome(status=Status.UNCHANGED, detail=step.reason)
-        return None
+        return _outcome_without_work(step) if self.gate.is_open(step.id) else None
 
     def _start(self, step: Step) -> None:
         token = self.cancel.within(step.timeout.total_seconds(), step.id)
@@ -291,6 +290,13 @@ class _Run:
         self.emit(Planned(at=self.cancel.clock.now(), plan=grown))
         for note in grown.notes:
             self.emit(Noted(at=self.cancel.clock.now(), note=note))
+
+
+def _outcome_without_work(step: Step) -> Outcome | None:
+    """How a step ends for which nothing is done: it is as declared, or may not be replaced; None: it is performed."""
+    if isinstance(step.action, Keep):
+        return Outcome(status=Status.UNCHANGED, detail=step.reason)
+    return refusal(step)
 
 
 def _outcome_of(perform: Perform, action: Action, work: Work) -> Outcome:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from bootstrap.errors import BootstrapError
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
 from bootstrap.model.release import Note, Release
+from bootstrap.model.replacement import Change, Replacement
 
 
 class TargetState(StrEnum):
@@ -31,6 +32,10 @@ class ClusterObserved:
     detail: str = ""
     kube: KubeContext | None = None
     """Set when RUNNING: identity proven just now."""
+    changes: tuple[Change, ...] = ()
+    """Fields that are declared otherwise now and that `up` changes in place, losing nothing."""
+    replacement: Replacement | None = None
+    """Set when it can only become as declared, or whole again, by being deleted and created."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +62,10 @@ class EmulatorObserved:
     """Set when RUNNING."""
     release: str | None = None
     """The release that it is, NAMESPACE/NAME of the HelmRelease; None: it is none."""
+    changes: tuple[Change, ...] = ()
+    """Fields that are declared otherwise now and that `up` changes while its data is kept."""
+    replacement: Replacement | None = None
+    """Set when its data cannot be kept by what is declared now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from typing import NewType, TypeAlias
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Kustomization, Note, Release
+from bootstrap.model.replacement import Replacement
 from bootstrap.model.stack import ClusterSpec, EmulatorSpec
 
 StepId = NewType("StepId", str)
@@ -75,6 +76,8 @@ class InstallRelease:
     """Install or upgrade a release, and wait until it is ready."""
 
     prepared: PreparedRelease
+    may_replace: bool = False
+    """Whether the user has consented that objects of it whose fields cannot be changed are deleted and created."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +86,8 @@ class ApplyObjects:
 
     kustomization: Kustomization
     fingerprint: str
+    may_replace: bool = False
+    """As of InstallRelease."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,8 +132,28 @@ class RemoveState:
     keep_data: bool = False
 
 
+Replaceable: TypeAlias = (
+    EnsureCluster | EnsureEmulator | InstallRelease | ApplyObjects | UninstallRelease | DeleteObjects | DeleteEmulator
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replace:
+    """Delete what lives and create it again as declared; refused unless the user has consented."""
+
+    action: Replaceable
+    """What is performed, its target deleted first where it would otherwise stay."""
+    replacement: Replacement
+    consent_to: StepId
+    """The step that consent has to be given to: this one, or the one that it makes room for."""
+    consented: bool = False
+    lives: bool = True
+    """Whether what is there goes on to work without it: then the steps that need this one go on with that."""
+
+
 Action: TypeAlias = (
     Keep
+    | Replace
     | EnsureCluster
     | EnsureEmulator
     | ApplySeeds

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from bootstrap.errors import RefusedError
 from bootstrap.model.kube import ObjectRef
-from bootstrap.model.observed import Observed, PreparedRelease, ReleaseObserved, TargetState
+from bootstrap.model.observed import EmulatorObserved, Observed, PreparedRelease, ReleaseObserved, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
+from bootstrap.model.replacement import NO_CONSENT, Change, Consent, Replacement
 from bootstrap.model.stack import Placement, Stack
 from bootstrap.model.step import (
     Action,
@@ -28,6 +29,7 @@ from bootstrap.model.step import (
     UninstallRelease,
 )
 from bootstrap.plan import edges, ids
+from bootstrap.plan.consent import as_if_replaced, check_steps, is_allowed, replace_action
 from bootstrap.plan.emulator import EMULATOR_PART, out_of_reach
 from bootstrap.plan.order import build_graph
 from bootstrap.plan.pods import images_of
@@ -63,6 +65,8 @@ class Wanted:
     """Whether what left the repository is removed."""
     preload: bool = False
     """Whether images go to the machines of the cluster through this machine's engine."""
+    consent: Consent = NO_CONSENT
+    """What may be deleted and created again."""
 
 
 def build_plan(wanted: Wanted, observed: Observed) -> Plan:
@@ -71,9 +75,12 @@ def build_plan(wanted: Wanted, observed: Observed) -> Plan:
     Raises:
         InvalidError: the repository's own dependencies go round in a circle.
         RefusedError: what is there under our name is not ours.
+        UsageError: consent was given to a step that is not there.
     """
     units = cut(wanted.stack, wanted.repo)
+    observed = as_if_replaced(observed, wanted.consent)
     actions = {step: (action, reason, timeout) for step, action, reason, timeout in _actions(wanted, observed, units)}
+    check_steps(wanted.consent, tuple(actions))
     graph, conflicts = build_graph(
         tuple(actions),
         (
@@ -97,47 +104,69 @@ _Row = tuple[StepId, Action, str, timedelta]
 
 
 def _actions(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]:
-    yield _cluster(wanted.stack, observed)
+    yield _cluster(wanted, observed)
     if wanted.stack.emulator is not None:
         emulator = _emulator(wanted, observed, units)
         yield emulator
         if wanted.stack.seeds:
             yield _seeds(observed, is_made_anew=isinstance(emulator[1], EnsureEmulator))
-    elif observed.emulator is not None and observed.emulator.state is not TargetState.ABSENT:
-        yield ids.EMULATOR, DeleteEmulator(), "no longer declared", DELETE_TIMEOUT
+    elif observed.emulator is not None and _is_there(observed.emulator):
+        yield _undeclared_emulator(wanted, observed.emulator)
     listed = tuple(_unit(unit, wanted, observed) for unit in units.listed)
     if wanted.preload:
         yield from _images(listed)
     for release in units.releases:
         yield from _chart(wanted.prepared.get(release.id), release, observed)
     yield from listed
-    yield from _moved_emulator(observed, units)
+    yield from _moved_emulator(wanted, observed, units)
     if wanted.prune:
         yield from _prune(wanted, observed, units)
 
 
-def _cluster(stack: Stack, observed: Observed) -> _Row:
-    found = observed.cluster
+def _cluster(wanted: Wanted, observed: Observed) -> _Row:
+    stack, found = wanted.stack, observed.cluster
     if found.state is TargetState.FOREIGN:
         raise RefusedError(f"the cluster of stack {stack.name} is not ours: {found.detail}", fix="rename the stack")
-    if found.state is TargetState.RUNNING:
-        return ids.CLUSTER, Keep(what="cluster"), _UNCHANGED, CLUSTER_TIMEOUT
     pulled = IMAGE_TIMEOUT if stack.cluster.provider.on_docker else timedelta()
-    reason = _reason(found.state, found.detail)
-    return ids.CLUSTER, EnsureCluster(spec=stack.cluster), reason, CLUSTER_TIMEOUT + pulled
+    action, timeout = EnsureCluster(spec=stack.cluster), CLUSTER_TIMEOUT + pulled
+    if found.replacement is not None:
+        lives = found.kube is not None
+        replace = replace_action(ids.CLUSTER, action, found.replacement, wanted.consent, lives=lives)
+        return ids.CLUSTER, replace, found.replacement.reason, timeout
+    if found.state is TargetState.RUNNING and not found.changes:
+        return ids.CLUSTER, Keep(what="cluster"), _UNCHANGED, CLUSTER_TIMEOUT
+    return ids.CLUSTER, action, _reason(found.state, found.detail, found.changes), timeout
 
 
 def _emulator(wanted: Wanted, observed: Observed, units: Units) -> _Row:
     stack, found = wanted.stack, observed.emulator
     if found is not None and found.state is TargetState.FOREIGN:
         raise RefusedError(f"the emulator of stack {stack.name} is not ours: {found.detail}", fix="rename the stack")
-    reason = _emulator_reason(wanted, observed, units)
-    if not reason:
-        return ids.EMULATOR, Keep(what="emulator"), _UNCHANGED, EMULATOR_TIMEOUT
     assert stack.emulator is not None  # noqa: S101 - the caller looked
     action = EnsureEmulator(spec=stack.emulator, release=units.installed_emulator)
     pulled = IMAGE_TIMEOUT if stack.emulator.placement is Placement.CONTAINER else timedelta()
-    return ids.EMULATOR, action, reason, EMULATOR_TIMEOUT + pulled
+    timeout = EMULATOR_TIMEOUT + pulled
+    if found is not None and found.replacement is not None:
+        lives = found.endpoint is not None
+        replace = replace_action(ids.EMULATOR, action, found.replacement, wanted.consent, lives=lives)
+        return ids.EMULATOR, replace, found.replacement.reason, timeout
+    reason = _emulator_reason(wanted, observed, units)
+    if not reason:
+        return ids.EMULATOR, Keep(what="emulator"), _UNCHANGED, EMULATOR_TIMEOUT
+    return ids.EMULATOR, action, reason, timeout
+
+
+def _is_there(emulator: EmulatorObserved) -> bool:
+    return emulator.state is not TargetState.ABSENT or emulator.replacement is not None
+
+
+def _undeclared_emulator(wanted: Wanted, found: EmulatorObserved) -> _Row:
+    """One that the stack does not declare any more goes with its data: by consent alone where it lives."""
+    removal = DeleteEmulator()
+    if found.replacement is None:
+        return ids.EMULATOR, removal, "no longer declared", DELETE_TIMEOUT
+    replace = replace_action(ids.EMULATOR, removal, found.replacement, wanted.consent)
+    return ids.EMULATOR, replace, found.replacement.reason, DELETE_TIMEOUT
 
 
 def _emulator_reason(wanted: Wanted, observed: Observed, units: Units) -> str:
@@ -145,8 +174,8 @@ def _emulator_reason(wanted: Wanted, observed: Observed, units: Units) -> str:
     found, release = observed.emulator, units.installed_emulator
     if found is None:
         return "not found"
-    if found.endpoint is None:
-        return _reason(found.state, found.detail)
+    if found.endpoint is None or found.changes:
+        return _reason(found.state, found.detail, found.changes)
     if release is None:
         return ""
     if found.release != release.id:
@@ -157,7 +186,9 @@ def _emulator_reason(wanted: Wanted, observed: Observed, units: Units) -> str:
     return "" if found.endpoint.incarnation else "its data is lost"
 
 
-def _reason(state: TargetState, detail: str) -> str:
+def _reason(state: TargetState, detail: str, changes: Sequence[Change] = ()) -> str:
+    if changes and state is TargetState.RUNNING:
+        return f"changed in place: {'; '.join(map(str, changes))}"
     word = "not found" if state is TargetState.ABSENT else state.value
     return f"{word}: {detail}" if detail not in {"", word} else word
 
@@ -190,8 +221,8 @@ def _images_of(action: Action) -> Sequence[str]:
 
 def _unit(unit: Kustomization | Release, wanted: Wanted, observed: Observed) -> _Row:
     if isinstance(unit, Kustomization):
-        return _objects(unit, observed)
-    return _release(wanted.prepared.get(unit.id), unit, observed)
+        return _objects(unit, wanted.consent, observed)
+    return _release(wanted, unit, observed)
 
 
 def _chart(prepared: PreparedRelease | None, release: Release, observed: Observed) -> Iterator[_Row]:
@@ -204,12 +235,13 @@ def _chart(prepared: PreparedRelease | None, release: Release, observed: Observe
         yield ids.crds(release.id), action, reason or _UNCHANGED, CRDS_TIMEOUT
 
 
-def _release(prepared: PreparedRelease | None, release: Release, observed: Observed) -> _Row:
-    one = prepared or PreparedRelease(release=release)
+def _release(wanted: Wanted, release: Release, observed: Observed) -> _Row:
+    one = wanted.prepared.get(release.id) or PreparedRelease(release=release)
     reason = _release_reason(one, release, observed)
     timeout = release.timeout * (1 + release.retries) + HEAL_TIMEOUT
-    action = InstallRelease(prepared=one) if reason else Keep(what="release")
-    return ids.release(release.id), action, reason or _UNCHANGED, timeout
+    step = ids.release(release.id)
+    install = InstallRelease(prepared=one, may_replace=is_allowed(wanted.consent, step))
+    return step, install if reason else Keep(what="release"), reason or _UNCHANGED, timeout
 
 
 def _release_reason(prepared: PreparedRelease, release: Release, observed: Observed) -> str:
@@ -239,9 +271,10 @@ def _difference(found: ReleaseObserved, prepared: PreparedRelease) -> str:
     return f"{' and '.join(changed)} changed"
 
 
-def _objects(part: Kustomization, observed: Observed) -> _Row:
+def _objects(part: Kustomization, consent: Consent, observed: Observed) -> _Row:
     wanted, found = fingerprint(part), observed.inventory.get(part.id)
-    step, action = ids.objects(part.id), ApplyObjects(kustomization=part, fingerprint=wanted)
+    step = ids.objects(part.id)
+    action = ApplyObjects(kustomization=part, fingerprint=wanted, may_replace=is_allowed(consent, step))
     if observed.cluster.state is not TargetState.RUNNING:
         fresh = observed.cluster.state is TargetState.ABSENT
         return step, action, "not found" if fresh else _NEXT_TO_THE_CLUSTER, part.timeout + HEAL_TIMEOUT
@@ -257,23 +290,32 @@ def _objects(part: Kustomization, observed: Observed) -> _Row:
     return step, Keep(what="objects"), _UNCHANGED, part.timeout
 
 
-def _moved_emulator(observed: Observed, units: Units) -> Iterator[_Row]:
+def _moved_emulator(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]:
     """What stands in the way of an emulator that was in the cluster and is outside it now, or the other way round."""
     if units.emulator is None:
         return
     step = ids.replaced(units.emulator.id)
     if units.installed_emulator is None:
-        for found in observed.releases.values():
-            if found.owner == units.emulator.id:
-                removal = UninstallRelease(namespace=found.namespace, release_name=found.release_name)
-                yield step, removal, "the emulator takes its place", DELETE_TIMEOUT
+        for release in observed.releases.values():
+            if release.owner == units.emulator.id:
+                removal = UninstallRelease(namespace=release.namespace, release_name=release.release_name)
+                yield _making_room(step, removal, "the emulator takes its place", wanted.consent)
         return
     entry = observed.inventory.get(EMULATOR_PART)
     # Its namespace is the release's too.
-    names = () if entry is None else tuple(one for one in entry.objects if one.kind != "Namespace")
+    names = () if entry is None else tuple(ref for ref in entry.objects if ref.kind != "Namespace")
     if names:
-        deletion = DeleteObjects(owner=EMULATOR_PART, objects=names)
-        yield step, deletion, "the emulator is a release now", DELETE_TIMEOUT
+        deletion, why = DeleteObjects(owner=EMULATOR_PART, objects=names), "the emulator is a release now"
+        if observed.emulator is not None and observed.emulator.replacement is not None:
+            yield _making_room(step, deletion, why, wanted.consent)
+        else:
+            yield step, deletion, why, DELETE_TIMEOUT
+
+
+def _making_room(step: StepId, action: UninstallRelease | DeleteObjects, why: str, consent: Consent) -> _Row:
+    """By consent to the replacement of the emulator; without it nothing else may take the place."""
+    replace = replace_action(ids.EMULATOR, action, Replacement(reasons=(why,)), consent, lives=False)
+    return step, replace, why, DELETE_TIMEOUT
 
 
 def _prune(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]:

@@ -49,13 +49,14 @@ def short_names(steps: Iterable[StepId]) -> Mapping[str, StepId]:
     known = tuple(steps)
     found: dict[str, list[StepId]] = {}
     for step in known:
-        for form in _forms(step):
+        for form in forms(step):
             found.setdefault(form, []).append(step)
     names = {form: matches[0] for form, matches in found.items() if len(matches) == 1}
     return names | {step: step for step in known}
 
 
-def _forms(step: StepId) -> tuple[str, ...]:
+def forms(step: StepId) -> tuple[str, ...]:
+    """Every way to name it, whether others can be named so too or not."""
     kind, _, rest = step.partition("/")
     namespace, _, name = rest.partition("/")
     if not name:
@@ -74,9 +75,9 @@ def find_step(given: str, steps: Iterable[StepId]) -> StepId:
     step = short_names(known).get(given)
     if step is not None:
         return step
-    several = [one for one in known if given in _forms(one)]
+    several = [one for one in known if given in forms(one)]
     if several:
         raise UsageError(f"{given} could be {' or '.join(several)}", fix="write one of them")
-    near = nearest(given, [form for one in known for form in _forms(one)])
+    near = nearest(given, [form for one in known for form in forms(one)])
     meant = f"; did you mean {near}?" if near is not None else ""
     raise UsageError(f"no step is called {given}{meant}", evidence=known[:5], fix="list the steps with: bootstrap plan")

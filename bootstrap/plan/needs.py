@@ -3,14 +3,17 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from bootstrap.model.step import Edge, EdgeKind, Plan, StepId
+from bootstrap.plan.consent import blocks_nobody
 
 
 def strict_needs(plan: Plan) -> Mapping[StepId, tuple[StepId, ...]]:
     """By step, every step of the plan that must have ended well before it starts.
 
     These are all its edges but those of listed order, also those that `Step.needs` leaves out because another need
-    implies them: that other one may be listed order, which a failure does not stop.
+    implies them: that other one may be listed order, which a failure does not stop. A refused replacement of what
+    lives on stops nobody.
     """
+    living = {step.id for step in plan.steps if blocks_nobody(step)}
     listed = {(edge.step, edge.needs) for edge in plan.edges if edge.kind is EdgeKind.LISTED}
     needs: dict[StepId, dict[StepId, None]] = {
         step.id: {need: None for need in step.needs if (step.id, need) not in listed} for step in plan.steps
@@ -18,7 +21,7 @@ def strict_needs(plan: Plan) -> Mapping[StepId, tuple[StepId, ...]]:
     for edge in plan.edges:
         if edge.kind is not EdgeKind.LISTED and edge.step in needs and edge.needs in needs:
             needs[edge.step][edge.needs] = None
-    return {step: tuple(strict) for step, strict in needs.items()}
+    return {step: tuple(need for need in strict if need not in living) for step, strict in needs.items()}
 
 
 def without(plan: Plan, removed: Collection[StepId]) -> tuple[Edge, ...]:

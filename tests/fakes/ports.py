@@ -20,6 +20,7 @@ from bootstrap.model.observed import (
     TargetState,
 )
 from bootstrap.model.release import Kustomization, Release
+from bootstrap.model.replacement import Replacement
 from bootstrap.model.status import Health
 from bootstrap.ports import Brought, Ports
 from bootstrap.system.clock import CancelToken
@@ -35,6 +36,8 @@ class World:
 
     cluster: TargetState = TargetState.ABSENT
     emulator: TargetState = TargetState.ABSENT
+    cluster_replacement: Replacement | None = None
+    emulator_replacement: Replacement | None = None
     seed_changes: int = 3
     releases: dict[str, ReleaseObserved] = field(default_factory=dict)
     inventory: dict[str, InventoryEntry] = field(default_factory=dict)
@@ -89,13 +92,24 @@ class FakeCluster:
     def observe(self, cancel: CancelToken) -> ClusterObserved:
         del cancel
         running = self.world.cluster is TargetState.RUNNING
-        return ClusterObserved(state=self.world.cluster, kube=KUBE if running else None)
+        return ClusterObserved(
+            state=self.world.cluster, kube=KUBE if running else None, replacement=self.world.cluster_replacement
+        )
 
     def up(self, work: Work) -> KubeContext:
         work.cancel.check()
         work.say("waiting for the API")
         self.world.write("cluster up")
         self.world.cluster = TargetState.RUNNING
+        return KUBE
+
+    def replace(self, work: Work) -> KubeContext:
+        work.cancel.check()
+        work.say("creating it again")
+        self.world.write("cluster replace")
+        self.world.cluster, self.world.cluster_replacement = TargetState.RUNNING, None
+        self.world.releases.clear()
+        self.world.inventory.clear()
         return KUBE
 
     def delete(self, work: Work) -> None:
@@ -114,13 +128,25 @@ class FakeEmulator:
     def observe(self, cancel: CancelToken) -> EmulatorObserved:
         del cancel
         running = self.world.emulator is TargetState.RUNNING
-        return EmulatorObserved(state=self.world.emulator, endpoint=ENDPOINT if running else None)
+        return EmulatorObserved(
+            state=self.world.emulator,
+            endpoint=ENDPOINT if running else None,
+            replacement=self.world.emulator_replacement,
+        )
 
     def up(self, work: Work) -> EmulatorEndpoint:
         work.cancel.check()
         work.say("waiting for its health route")
         self.world.write("emulator up" if self.inside is None else f"emulator up in {self.inside.release.id}")
         self.world.emulator = TargetState.RUNNING
+        return ENDPOINT
+
+    def replace(self, work: Work) -> EmulatorEndpoint:
+        work.cancel.check()
+        work.say("creating it again")
+        self.world.write("emulator replace")
+        self.world.emulator, self.world.emulator_replacement = TargetState.RUNNING, None
+        self.world.seed_changes = 3
         return ENDPOINT
 
     def delete(self, work: Work) -> None:

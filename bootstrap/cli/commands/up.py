@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options, term_of
+from bootstrap.cli.options import (
+    StackOptions,
+    TellOptions,
+    allow_replace_option,
+    run_options,
+    stack_options,
+    tell_options,
+    term_of,
+)
 from bootstrap.config.flags import SettingFlags
 
 
@@ -16,6 +24,7 @@ from bootstrap.config.flags import SettingFlags
 @click.option("--skip", multiple=True, metavar="STEP", help="All but this step.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
 @click.option("--prune", is_flag=True, help="Remove what we installed and is no longer in the repository.")
+@allow_replace_option
 @click.option("--strict", is_flag=True, help="Refuse where there is something to note.")
 @click.option("--adopt", is_flag=True, help="Take over a kind or k3d cluster of the stack's name.")
 @click.option(
@@ -33,6 +42,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     fail_fast: bool,
     prune: bool,
     strict: bool,
+    allow_replace: tuple[str, ...],
     adopt: bool,
     preload: bool,
     ports: str,
@@ -43,6 +53,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     \b
       bootstrap up                       stack dev of this project
       bootstrap up quickstart            another stack
+      bootstrap up --allow-replace cluster   delete the cluster and create it as declared now
       bootstrap up --only release/grafana    one release, with what it needs
       bootstrap up --set cluster.workers=2 --var app_image=web:2
       bootstrap up ci --name "$CI_JOB_ID" --ttl 2h --ports auto    one of several, for two hours
@@ -50,9 +61,11 @@ def command(  # noqa: PLR0913 - one parameter per flag
     from bootstrap.cli.running import running  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.engine.flow import up  # noqa: PLC0415
     from bootstrap.engine.platform import PlanOptions  # noqa: PLC0415
+    from bootstrap.model.replacement import Consent  # noqa: PLC0415
 
     term = term_of(ttl)
-    options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict)
+    consent = Consent(steps=frozenset(allow_replace))
+    options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict, consent=consent)
     meant = replace(stack, adopt=adopt, preload=preload, choose_ports=ports == "auto")
     with running("up", meant, tell, flags) as run:
         report = up(run.platform, options, run.how(fail_fast=fail_fast, term=term), emit=run.emit, cancel=run.cancel)

@@ -103,6 +103,12 @@ class MachineCluster:
                 self._restore_host(work)
         return self._proven(work)
 
+    def replace(self, work: Work) -> KubeContext:
+        """See `ClusterProvider.replace`."""
+        work.cancel.check()
+        self._create_anew(self.observe(work.cancel).detail, work)
+        return self._proven(work)
+
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`; what of a half-made cluster is there is found by its labels and our network."""
         with self._docker.open() as client:

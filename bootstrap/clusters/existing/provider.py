@@ -68,6 +68,15 @@ class ExistingProvider:
         write_whole(self._state.kubeconfig, content)
         return KubeContext(kubeconfig=self._state.kubeconfig, uid=found, simulated=False)
 
+    def replace(self, work: Work) -> KubeContext:
+        """Refuse: a cluster of others is never deleted.
+
+        Raises:
+            RefusedError: always.
+        """
+        del work
+        raise RefusedError(f"{self._spec.context} is a cluster of others: bootstrap never replaces it")
+
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`: the cluster stays as it is, only the copy goes."""
         work.cancel.check()

@@ -99,6 +99,12 @@ class KwokProvider:
             self._children.stop(work.cancel)
             return self._converge(record, programs, _limit(adopted=False), work)
 
+    def replace(self, work: Work) -> KubeContext:
+        """See `ClusterProvider.replace`: the programs of the new one are found before the old one goes."""
+        self._find_programs()
+        self.delete(work)
+        return self.up(work)
+
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`."""
         if not self._layout.folder.exists():

@@ -7,7 +7,7 @@ from typing import Any
 from bootstrap.console.format import counted
 from bootstrap.console.json_lines import VERSION, action_name, step_record
 from bootstrap.model.release import Note
-from bootstrap.model.step import Keep, Plan
+from bootstrap.model.step import Keep, Plan, Replace
 
 _NEEDS_SHOWN = 3
 
@@ -24,6 +24,8 @@ def plan_text(plan: Plan, configuration: Mapping[str, Any] | None = None) -> str
         needs = f"  (needs {_listed(step.needs)})" if step.needs else ""
         mark = " " if isinstance(step.action, Keep) else "*"
         lines.append(f"{mark} {name:<{widths[0]}}  {action:<{widths[1]}}  {reason}{needs}")
+        if isinstance(step.action, Replace):
+            lines += [f"    {line}" for line in _replacing(step.action)]
     notes = [f"note: {_note(note)}" for note in plan.notes]
     return "\n".join([*_given(configuration), *lines, *notes, _sum(plan)]) + "\n"
 
@@ -58,6 +60,15 @@ def _sum(plan: Plan) -> str:
     if not plan.changes:
         return f"Nothing to do: {counted(len(plan.steps), 'step')} unchanged"
     return f"{plan.changes} of {counted(len(plan.steps), 'step')} would change something (*)"
+
+
+def _replacing(action: Replace) -> Iterator[str]:
+    """What is lost, and how consent is given where it was not."""
+    if action.replacement.losses:
+        yield f"lost with it: {action.replacement.loss}"
+    if not action.consented:
+        going_on = "; what lives stays, and the rest goes on with it" if action.lives else ""
+        yield f"refused without --allow-replace {action.consent_to}{going_on}"
 
 
 def _listed(needs: tuple[str, ...]) -> str:

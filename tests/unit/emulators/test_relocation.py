@@ -37,6 +37,10 @@ class Noted:
         self.asked.append(f"{self.name} up")
         return ENDPOINT
 
+    def replace(self, work: Work) -> EmulatorEndpoint:
+        self.asked.append(f"{self.name} replace")
+        return ENDPOINT
+
     def delete(self, work: Work) -> None:
         if self.broken:
             raise StepFailedError("it stays")

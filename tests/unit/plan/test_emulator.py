@@ -151,7 +151,7 @@ def test_an_emulator_that_was_outside_leaves_its_name_to_the_release() -> None:
 
 def test_an_emulator_that_was_a_release_leaves_its_name_to_the_one_outside() -> None:
     told = lines(planned(UP, OUTSIDE))
-    assert "replaced/apps/localstack: UninstallRelease after  (the emulator takes its place)" in told
+    assert "replaced/apps/localstack: Replace after  (the emulator takes its place)" in told
     part = next(line for line in told if line.startswith(f"objects/{EMULATOR_PART}"))
     assert "replaced/apps/localstack" in part
 

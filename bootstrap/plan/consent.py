@@ -1,0 +1,82 @@
+"""What lives and would have to be replaced: planned with consent, or refused and gone on around; pure."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from bootstrap.errors import UsageError
+from bootstrap.model.observed import ClusterObserved, EmulatorObserved, ObjectsSeen, Observed, TargetState
+from bootstrap.model.replacement import EVERYTHING, Consent, Replacement
+from bootstrap.model.step import Action, EnsureCluster, Plan, Replace, Replaceable, Step, StepId
+from bootstrap.plan import ids
+from bootstrap.plan.ids import find_step, forms
+
+
+def is_allowed(consent: Consent, step: StepId) -> bool:
+    """Whether what this step is about may be deleted and created again."""
+    return consent.covers(forms(step))
+
+
+def replace_action(
+    step: StepId, action: Replaceable, replacement: Replacement, consent: Consent, *, lives: bool = True
+) -> Replace:
+    """The action of a step that can only be performed by replacing what lives; `step`: what consent is given to."""
+    return Replace(
+        action=action, replacement=replacement, consent_to=step, consented=is_allowed(consent, step), lives=lives
+    )
+
+
+def unconsented(plan: Plan) -> tuple[Step, ...]:
+    """The steps that are refused as this plan stands."""
+    return tuple(step for step in plan.steps if isinstance(step.action, Replace) and not step.action.consented)
+
+
+def blocks_nobody(step: Step) -> bool:
+    """Whether those that need the step go on when it is refused: what it would have replaced works on."""
+    return isinstance(step.action, Replace) and not step.action.consented and step.action.lives
+
+
+def makes_cluster(action: Action) -> bool:
+    """Whether performing it leaves a cluster that was not observed."""
+    if isinstance(action, Replace):
+        return action.consented and isinstance(action.action, EnsureCluster)
+    return isinstance(action, EnsureCluster)
+
+
+def check_steps(consent: Consent, steps: Sequence[StepId]) -> None:
+    """Return when every step that consent was given to is one of these.
+
+    Raises:
+        UsageError: a name means no step, or several.
+    """
+    for name in sorted(consent.steps - {EVERYTHING}):
+        try:
+            find_step(name, steps)
+        except UsageError as error:
+            raise UsageError(
+                f"--allow-replace {name}: {error.what}",
+                evidence=error.evidence,
+                fix=f"{error.fix}; to allow all, write --allow-replace last",
+            ) from error
+
+
+def as_if_replaced(observed: Observed, consent: Consent) -> Observed:
+    """What is there once all that consent was given to is deleted: what comes after is planned of that."""
+    if observed.cluster.replacement is not None and is_allowed(consent, ids.CLUSTER):
+        observed = Observed(
+            cluster=_without_cluster(observed.cluster),
+            emulator=observed.emulator,
+            seeds=observed.seeds,
+            objects=ObjectsSeen(),
+        )
+    emulator = observed.emulator
+    if emulator is not None and emulator.replacement is not None and is_allowed(consent, ids.EMULATOR):
+        observed = dataclasses.replace(observed, emulator=_without_emulator(emulator), seeds=None)
+    return observed
+
+
+def _without_cluster(cluster: ClusterObserved) -> ClusterObserved:
+    return ClusterObserved(state=TargetState.ABSENT, detail=cluster.detail, replacement=cluster.replacement)
+
+
+def _without_emulator(emulator: EmulatorObserved) -> EmulatorObserved:
+    return EmulatorObserved(state=TargetState.ABSENT, detail=emulator.detail, replacement=emulator.replacement)
