@@ -142,9 +142,19 @@ def _machines(parts: Parts) -> ClusterProvider:
     from bootstrap.clusters.docker_nodes.cluster import MachineCluster  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
-    docker = StackOnDocker(parts.state, os.environ)
+    docker = StackOnDocker(parts.state, os.environ, ipv6=_wants_ipv6(parts.stack.cluster))
     tool = _tool(parts, docker)
     return MachineCluster(tool, parts.stack.cluster.ports, parts.state, docker, parts.processes, adopt=parts.adopt)
+
+
+def _wants_ipv6(spec: ClusterSpec) -> bool:
+    """Whether the user's own kind or k3d configuration asks for addresses of IPv6."""
+    if spec.config is None or not spec.provider.on_docker:
+        return False
+    from bootstrap.clusters.k3d import config as k3d  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.clusters.kind import config as kind  # noqa: PLC0415
+
+    return k3d.wants_ipv6(spec) if spec.provider is Provider.K3D else kind.wants_ipv6(spec)
 
 
 def configuration_of(parts: Parts) -> Mapping[str, Any] | None:
@@ -185,6 +195,7 @@ def _emulators(parts: Parts) -> tuple[Emulator | None, Callable[[EmulatorRelease
         clock=parts.clock,
         environment=os.environ,
         programs=parts.programs,
+        ipv6=_wants_ipv6(parts.stack.cluster),
     )
     if spec is None:
         return no_emulator(name, means), None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap.docker.engine import connect, engine_address
 from bootstrap.docker.labels import LONGEST, Mark, engine_name, marks
+from bootstrap.docker.network import create_network, refuse_without_ipv6
 from bootstrap.errors import RefusedError
 from bootstrap.model.labels import EXPIRES_LABEL, OWNER_LABEL, STACK_LABEL
 from bootstrap.model.lease import Lease
@@ -35,8 +36,10 @@ _MAKING = threading.Lock()
 class StackOnDocker:
     """Names, labels and the network of one stack; a new connection for each `open`."""
 
-    def __init__(self, state: StatePaths, environment: Mapping[str, str]) -> None:
+    def __init__(self, state: StatePaths, environment: Mapping[str, str], *, ipv6: bool = False) -> None:
         self._state = state
+        self._ipv6 = ipv6
+        """Whether its network has addresses of IPv6 too."""
         self.environment = environment
         """The user's."""
         self._is_proven = False
@@ -123,13 +126,15 @@ class StackOnDocker:
             for one in others:
                 _remove(one)
             write_whole(self._is_made(), f"{kept.id}\n".encode())
+            if self._ipv6:
+                refuse_without_ipv6(kept)
             return kept
 
     def _made(self, client: "DockerClient") -> None:
         expires = {} if self.lease is None else {EXPIRES_LABEL: self.lease.expires.isoformat()}
         write_whole(self._state.folder / "engine", f"{engine_address(self.environment)}\n".encode())
         self._is_made().unlink(missing_ok=True)
-        client.networks.create(self.name, driver="bridge", labels={**self.labels(), **expires})
+        create_network(client, self.name, {**self.labels(), **expires}, ipv6=self._ipv6)
 
     def remove_network(self, client: "DockerClient", cancel: CancelToken) -> None:
         """Remove it once nothing of anybody is on it; fine when it is gone, or another run is removing it.

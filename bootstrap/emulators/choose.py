@@ -32,6 +32,8 @@ class Means:
     clock: Clock
     environment: Mapping[str, str]
     programs: Programs
+    ipv6: bool = False
+    """Whether the stack's network on a Docker engine has addresses of IPv6 too."""
 
 
 def emulator_for(stack_name: str, spec: EmulatorSpec, means: Means) -> Emulator:
@@ -79,7 +81,7 @@ def _placed(stack_name: str, spec: EmulatorSpec, means: Means) -> Emulator:
         case Placement.ENDPOINT:
             return EndpointEmulator(spec)
         case Placement.CONTAINER:
-            docker = StackOnDocker(state, means.environment)
+            docker = StackOnDocker(state, means.environment, ipv6=means.ipv6)
             return ContainerEmulator(stack_name, spec, state, driver_of(spec), docker, processes)
         case Placement.CHART:
             return ChartEmulator(spec, state, means.programs, processes)

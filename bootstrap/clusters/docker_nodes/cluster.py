@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap.clusters.docker_nodes.containers import add_host_record, host_record, machines_of, nodes_of
 from bootstrap.clusters.docker_nodes.node_heartbeat import moment, silent, stale
-from bootstrap.clusters.docker_nodes.ports import refuse_taken
+from bootstrap.clusters.docker_nodes.ports import refuse_asked_twice, refuse_taken
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.images import pull
 from bootstrap.docker.removal import remove_patiently
@@ -199,7 +199,7 @@ class MachineCluster:
 
     def _create(self, work: Work) -> None:
         self._tool.configuration()
-        refuse_taken((self._ports.http, self._ports.https), self._processes, work.cancel)
+        self._refuse_taken_ports(work.cancel)
         with self._docker.open() as client:
             self._docker.ensure_network(client)
             for image in self._tool.images:
@@ -209,6 +209,12 @@ class MachineCluster:
         work.say("creating its machines")
         self._tool.create(self._state.cluster, work.cancel)
         self._note("", work.cancel)
+
+    def _refuse_taken_ports(self, cancel: CancelToken) -> None:
+        ports = (self._ports.http, self._ports.https)
+        refuse_taken(ports, self._processes, cancel)
+        refuse_asked_twice(ports, self._tool.own_ports, self._tool.own_file)
+        refuse_taken(self._tool.own_ports, self._processes, cancel, file=self._tool.own_file)
 
     def _create_anew(self, why: str, work: Work) -> None:
         work.say(f"making it anew: {why}")
@@ -224,7 +230,7 @@ class MachineCluster:
                     machine.unpause()
             stopped = [one for one in machines if one.status not in {"running", "paused"}]
             if len(stopped) == len(machines):
-                refuse_taken((self._ports.http, self._ports.https), self._processes, work.cancel)
+                self._refuse_taken_ports(work.cancel)
             if stopped:
                 work.say(f"starting {_shortly([str(one.name) for one in stopped])}")
             if not stopped or self._tool.start(work.cancel):

@@ -13,11 +13,11 @@ def read_native(file: Path, kind: str, program: str) -> Mapping[str, Any]:
     Raises:
         InvalidError: it cannot be read, or is of another kind.
     """
-    import yaml  # noqa: PLC0415 - only where there is a file
+    from bootstrap.yamltext.kubernetes import load_all  # noqa: PLC0415 - only where there is a file
 
     try:
-        found = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        found = next(iter(load_all(file.read_text())), None)
+    except (OSError, ValueError) as error:
         raise _invalid(file, f"cannot be read: {error}") from error
     if not isinstance(found, dict) or found.get("kind") != kind:
         raise _invalid(file, f"is no {program} configuration (kind: {kind})")

@@ -45,6 +45,16 @@ class ClusterTool(Protocol):
         """The name of this machine that it writes into every node's /etc/hosts; None: it writes none."""
         ...
 
+    @property
+    def own_file(self) -> Path | None:
+        """The user's own configuration; None: there is none."""
+        ...
+
+    @property
+    def own_ports(self) -> Sequence[int]:
+        """Ports of this machine that the user's own configuration asks for."""
+        ...
+
     def configuration(self) -> bytes:
         """What it is given; the cluster is made anew when it changes.
 

@@ -1,10 +1,11 @@
 """What k3d is given: ours, and the user's own configuration beneath it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bootstrap.clusters.docker_nodes.native_config import read_native
 from bootstrap.clusters.docker_nodes.ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
+from bootstrap.clusters.k3d.old_formats import in_current_words
 from bootstrap.clusters.k3d.profile import fast_arguments
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.stack import ClusterSpec, Profile
@@ -44,7 +45,7 @@ def k3d_config(spec: ClusterSpec, name: str, network: str) -> dict[str, Any]:
     Raises:
         InvalidError: the user's file is no k3d configuration.
     """
-    given = {} if spec.config is None else read_native(spec.config, "Simple", "k3d")
+    given = _own(spec)
     options = given.get("options") or {}
     counts = {"servers": 1, "agents": spec.workers} | {key: given[key] for key in ("servers", "agents") if key in given}
     mounts = [*(given.get("volumes") or ()), *_mounts(spec)]
@@ -59,8 +60,34 @@ def k3d_config(spec: ClusterSpec, name: str, network: str) -> dict[str, Any]:
         "network": network,
         "kubeAPI": {**(given.get("kubeAPI") or {}), "hostIP": "127.0.0.1"},
         "ports": [*(given.get("ports") or ()), *_ports(spec)],
-        "options": {**options, **_options(options, spec, counts)},
+        "options": {**options, **_options(given, spec, counts)},
     }
+
+
+def _own(spec: ClusterSpec) -> Mapping[str, Any]:
+    return {} if spec.config is None else in_current_words(read_native(spec.config, "Simple", "k3d"), spec.config)
+
+
+def wants_ipv6(spec: ClusterSpec) -> bool:
+    """Whether the user's own configuration gives pods or services addresses of IPv6: then the network needs it too."""
+    arguments = ((_own(spec).get("options") or {}).get("k3s") or {}).get("extraArgs") or ()
+    given = (str(argument.get("arg", "")).partition("=") for argument in arguments)
+    return any(name.endswith(("cluster-cidr", "service-cidr")) and ":" in value for name, _, value in given)
+
+
+def own_ports(spec: ClusterSpec) -> Sequence[int]:
+    """Ports of TCP of this machine that the user's own configuration asks for; ranges and `random` are k3d's matter."""
+    own = _own(spec)
+    given = [str(entry.get("port", "")).partition("/") for entry in own.get("ports") or ()]
+    outside = [text.split(":")[-2] for text, _, protocol in given if protocol.lower() != "udp" and ":" in text]
+    outside.append(str((own.get("kubeAPI") or {}).get("hostPort", "")))
+    return [int(port) for port in outside if port.isdigit() and int(port)]
+
+
+def _needs_load_balancer(ports: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether k3d leads one of these through its load balancer, as it does unless told `:direct`."""
+    filters = (str(text) for entry in ports for text in entry.get("nodeFilters") or ("loadbalancer",))
+    return any(not text.endswith(":direct") for text in filters)
 
 
 def _mounts(spec: ClusterSpec) -> list[dict[str, Any]]:
@@ -83,14 +110,15 @@ def _gates(spec: ClusterSpec, *, has_agents: bool) -> list[dict[str, Any]]:
 
 
 def _options(given: Mapping[str, Any], spec: ClusterSpec, counts: Mapping[str, int]) -> dict[str, Any]:
-    k3s, has_agents = given.get("k3s") or {}, bool(counts["agents"])
+    options, has_agents = given.get("options") or {}, bool(counts["agents"])
+    k3s, direct = options.get("k3s") or {}, not _needs_load_balancer(given.get("ports") or ())
     fast = spec.profile is Profile.FAST
     first = fast_arguments(servers=counts["servers"], has_agents=has_agents) if fast else ()
     arguments = [{"arg": f"--disable={one}", "nodeFilters": ["server:*"]} for one in _LEFT_OUT]
     arguments += _gates(spec, has_agents=has_agents)
     # One load balancer less to pull and to run: this machine reaches the only server itself.
     return {
-        "k3d": {"wait": True, "disableLoadbalancer": True, **(given.get("k3d") or {})},
+        "k3d": {"wait": True, "disableLoadbalancer": direct, **(options.get("k3d") or {})},
         "k3s": {**k3s, "extraArgs": [*first, *(k3s.get("extraArgs") or ()), *arguments]},
         "kubeconfig": {"updateDefaultKubeconfig": False, "switchCurrentContext": False},
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.clusters.k3d.config import k3d_config
+from bootstrap.clusters.k3d.config import k3d_config, own_ports
 from bootstrap.model.stack import ClusterSpec, Profile
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
@@ -55,6 +55,16 @@ class K3d:
     def images(self) -> Sequence[str]:
         """See `ClusterTool.images`."""
         return (str(k3d_config(self._spec, self.cluster, self._network)["image"]),)
+
+    @property
+    def own_file(self) -> Path | None:
+        """See `ClusterTool.own_file`."""
+        return self._spec.config
+
+    @property
+    def own_ports(self) -> Sequence[int]:
+        """See `ClusterTool.own_ports`."""
+        return own_ports(self._spec)
 
     def configuration(self) -> bytes:
         """See `ClusterTool.configuration`."""

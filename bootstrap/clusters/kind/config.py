@@ -44,7 +44,7 @@ def kind_config(spec: ClusterSpec, name: str) -> dict[str, Any]:
     Raises:
         InvalidError: the user's file is no kind configuration.
     """
-    given = {} if spec.config is None else read_native(spec.config, "Cluster", "kind")
+    given = _own(spec)
     wanted: list[dict[str, Any]] = [dict(node) for node in given.get("nodes") or ()]
     if not wanted:
         wanted = [{"role": "control-plane"}, *({"role": "worker"} for _ in range(spec.workers))]
@@ -62,6 +62,23 @@ def kind_config(spec: ClusterSpec, name: str) -> dict[str, Any]:
     if patches:
         more["kubeadmConfigPatches"] = patches
     return {**given, **head, "name": name, **more, "networking": networking, "nodes": wanted}
+
+
+def _own(spec: ClusterSpec) -> Mapping[str, Any]:
+    return {} if spec.config is None else read_native(spec.config, "Cluster", "kind")
+
+
+def wants_ipv6(spec: ClusterSpec) -> bool:
+    """Whether the user's own configuration asks for IPv6: then the network of the nodes needs it too."""
+    return (_own(spec).get("networking") or {}).get("ipFamily") in {"ipv6", "dual"}
+
+
+def own_ports(spec: ClusterSpec) -> Sequence[int]:
+    """Ports of TCP of this machine that the user's own configuration asks for; 0 is any."""
+    mappings = [entry for node in _own(spec).get("nodes") or () for entry in node.get("extraPortMappings") or ()]
+    ports = [entry.get("hostPort") for entry in mappings if str(entry.get("protocol", "TCP")).upper() == "TCP"]
+    ports.append((_own(spec).get("networking") or {}).get("apiServerPort"))
+    return [int(port) for port in ports if isinstance(port, int) and port > 0]
 
 
 def _fast(spec: ClusterSpec, nodes: Sequence[Mapping[str, Any]]) -> Sequence[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.clusters.kind.config import kind_config
+from bootstrap.clusters.kind.config import kind_config, own_ports
 from bootstrap.model.stack import ClusterSpec, Profile
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
@@ -43,6 +43,16 @@ class Kind:
     def images(self) -> Sequence[str]:
         """See `ClusterTool.images`."""
         return tuple(dict.fromkeys(node["image"] for node in kind_config(self._spec, self.cluster)["nodes"]))
+
+    @property
+    def own_file(self) -> Path | None:
+        """See `ClusterTool.own_file`."""
+        return self._spec.config
+
+    @property
+    def own_ports(self) -> Sequence[int]:
+        """See `ClusterTool.own_ports`."""
+        return own_ports(self._spec)
 
     def configuration(self) -> bytes:
         """See `ClusterTool.configuration`."""
