@@ -190,7 +190,7 @@ def _endpoint(url: str, cancel: CancelToken, writes: bool) -> EmulatorEndpoint: 
     return observed.endpoint
 
 
-def chosen(seed: SeedOptions, **flags: bool) -> "Options":
+def chosen(seed: SeedOptions, *, rerun: tuple[str, ...] = (), **flags: bool) -> "Options":
     """The flags of a verb as a value."""
     from bootstrap.seeds.model import ResourceId  # noqa: PLC0415
     from bootstrap.seeds.observe import Options  # noqa: PLC0415
@@ -203,7 +203,7 @@ def chosen(seed: SeedOptions, **flags: bool) -> "Options":
     if wrong:
         raise UsageError(f"--only {wrong}: write SERVICE/NAME, such as sqs/orders")
     only = frozenset(ResourceId(*one.split("/", 1)) for one in seed.only)
-    return Options(services=frozenset(seed.services), only=only, **flags)
+    return Options(services=frozenset(seed.services), only=only, rerun=rerun, **flags)
 
 
 def shown_json(value: dict[str, Any]) -> str:

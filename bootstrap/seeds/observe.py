@@ -42,6 +42,8 @@ class Options:
     """Only these; empty: all."""
     only: frozenset[ResourceId] = frozenset()
     """Only these; empty: all."""
+    rerun: tuple[str, ...] = ()
+    """Init scripts that run again, by name or path."""
 
     def covers(self, resource: ResourceId) -> bool:
         """Whether the verb is about this resource."""

@@ -104,6 +104,20 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ScriptWarning:
+    """An init script that ended well although commands in it failed."""
+
+    id: ResourceId
+    lines: tuple[str, ...]
+    """`file:line: ended with code 1: COMMAND`, each followed by the end of what was printed about it."""
+    log: str
+
+    def to_json(self) -> dict[str, Value]:
+        """`{id, lines, log}`."""
+        return {"id": str(self.id), "lines": list(self.lines), "log": self.log}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SeedResult:
     """What a verb did. `resources` tells of each what was found before and done about it."""
 
@@ -118,6 +132,8 @@ class SeedResult:
     files: tuple[str, ...] = ()
     """Written by `export`."""
     dry_run: bool = False
+    warnings: tuple[ScriptWarning, ...] = ()
+    """Init scripts that are done, with commands that failed."""
 
     @property
     def changed(self) -> int:
@@ -139,9 +155,9 @@ class SeedResult:
             if one.action in done and not one.applies and one.id not in failed:
                 word = "drifted"
             counted["deleted" if one.action is Action.ORPHANED and one.applies else word] += 1
-        return ", ".join(f"{count} {word}" for word, count in counted.items()) or (
-            "nothing to remove" if self.verb == "prune" else "nothing declared"
-        )
+        nothing = "nothing to remove" if self.verb == "prune" else "nothing declared"
+        warned = f" ({len(self.warnings)} with warnings)" if self.warnings else ""
+        return (", ".join(f"{count} {word}" for word, count in counted.items()) or nothing) + warned
 
     def to_json(self) -> dict[str, Value]:
         """`kind: SeedResult`."""
@@ -156,6 +172,7 @@ class SeedResult:
             "changed": self.changed,
             "resources": [one.to_json() for one in self.resources],
             "failures": [_failure(one) for one in self.failures],
+            "warnings": [warning.to_json() for warning in self.warnings],
             "notes": list(self.notes),
             "files": list(self.files),
             "calls": self.calls.to_json(),
@@ -167,8 +184,13 @@ def _endpoint(endpoint: EmulatorEndpoint) -> dict[str, Value]:
 
 
 def _failure(failure: Failure) -> dict[str, Value]:
+    error = failure.error
     return {
         "id": str(failure.id),
-        "error": None if failure.error is None else failure.error.what,
+        "error": None if error is None else error.what,
+        "evidence": [] if error is None else list(error.evidence),
+        "command": None if error is None else error.command,
+        "fix": None if error is None else error.fix,
+        "log": None if error is None else error.log,
         "because": None if failure.because is None else str(failure.because),
     }

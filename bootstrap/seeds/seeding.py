@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bootstrap.errors import StepFailedError, UsageError
-from bootstrap.model.event import Say
 from bootstrap.model.observed import EmulatorEndpoint, SeedsObserved
 from bootstrap.seeds.execute import Run, clear, make
 from bootstrap.seeds.generated_secrets import GeneratedSecrets
-from bootstrap.seeds.init_scripts import Script, run_scripts, scripts_in
+from bootstrap.seeds.init_scripts.run import Ended, ScriptRun, check_scripts, run_scripts
+from bootstrap.seeds.init_scripts.scripts import Script, chosen, scripts_in
 from bootstrap.seeds.load import Fixtures, load
 from bootstrap.seeds.model import Action, DifferenceKind, Observed
 from bootstrap.seeds.observe import Case, Options, Survey
@@ -70,7 +70,10 @@ class Seeding:
             StepFailedError: some resources could not be made as declared.
         """
         result = raise_failures(self.make_so(endpoint, work))
-        return SeedsObserved(changes=result.changed, detail=result.summary(), secrets=_secrets(result.resources))
+        warned = "".join(f"; commands failed in {warning.id}: see {warning.log}" for warning in result.warnings)
+        return SeedsObserved(
+            changes=result.changed, detail=result.summary() + warned, secrets=_secrets(result.resources)
+        )
 
     def plan(
         self, endpoint: EmulatorEndpoint, cancel: CancelToken, options: Options = _DEFAULTS, *, thorough: bool = True
@@ -79,7 +82,7 @@ class Seeding:
         with _Opened(self, endpoint, cancel, options) as survey:
             cases = survey.cases(thorough=thorough, writes=False)
             orphans = survey.orphans() if thorough and not options.only else []
-            scripts = [script.told(survey.marker) for script in _scripts(survey)]
+            scripts = _script_changes(survey)
             told = [*(case.told() for case in cases), *scripts, *map(_orphan, orphans)]
             return SeedPlan(
                 owner=self.owner,
@@ -108,6 +111,7 @@ class Seeding:
         with _Opened(self, endpoint, work.cancel, options) as survey:
             # Whatever is wrong with the fixtures is told while there is still something in the emulator.
             survey.cases(thorough=False, writes=False)
+            check_scripts(_scripts(survey))
         if not options.dry_run:
             work.say("emptying the emulator")
             empty()
@@ -140,29 +144,34 @@ class Seeding:
                 cases = [survey.forgotten(case) for case in cases]
             acting = [case for case in cases if _acts(case, extras=extras)]
             _refuse_replace(acting, options)
-            scripts = [script.told(survey.marker) for script in _scripts(survey)]
-            failures = [] if options.dry_run else self._perform(survey, acting, work.say, extras=extras)
-            failed = {failure.id for failure in failures}
+            scripts = _script_changes(survey)
+            ended = Ended() if options.dry_run else self._perform(survey, acting, work, extras=extras)
+            failed = {failure.id for failure in ended.failures}
             told = [case.told(applies=case in acting and case.fixture.id not in failed) for case in cases]
             told.extend(replace(one, applies=one.applies and one.id not in failed) for one in scripts)
-            notes = _remarks(survey, cases)
+            notes = (*_remarks(survey, cases), *ended.notes)
             if self.follow is not None and not options.dry_run:
                 self.follow(_secrets([one for one in told if one.applies]), work)
-            return self._result(verb, survey, tuple(told), failures, dry_run=options.dry_run, notes=notes)
+            result = self._result(verb, survey, tuple(told), ended.failures, dry_run=options.dry_run, notes=notes)
+            return replace(result, warnings=tuple(ended.warnings))
 
-    def _perform(self, survey: Survey, acting: Sequence[Case], say: Say, *, extras: bool) -> list[Failure]:
+    def _perform(self, survey: Survey, acting: Sequence[Case], work: Work, *, extras: bool) -> Ended:
         created = [case.fixture.id for case in acting if case.observed is None]
         if created:
             survey.marker.begin(created)
         run = Run(survey.fixtures.order, lambda case: make(survey, case, extras=extras))
         if acting:
-            run.all(acting, survey, say)
+            run.all(acting, survey, work.say)
             failed = {failure.id for failure in run.failures}
             survey.listen(case for case in acting if case.fixture.id not in failed)
-        pending = [script for script in _scripts(survey) if not script.done(survey.marker)]
-        if not pending or run.failures:
-            return run.failures
-        return run_scripts(pending, survey.target, survey.marker, self.processes, self.state / "logs", say)
+        pending = _pending(survey)
+        if run.failures:
+            skipped = [Failure(id=script.id, error=None, because=run.failures[0].id) for script in pending]
+            return Ended(failures=[*run.failures, *skipped])
+        if not pending:
+            return Ended()
+        how = ScriptRun(endpoint=survey.target.endpoint, processes=self.processes, logs=self.state / "logs")
+        return run_scripts(pending, how, work, lambda script: survey.marker.do_once(str(script.id), script.content))
 
     def _result(
         self,
@@ -235,9 +244,22 @@ def raise_failures(result: SeedResult) -> SeedResult:
     skipped = len(result.failures) - len(failed)
     more = f", {skipped} more need it" if skipped else ""
     if len(failed) == 1:
-        raise StepFailedError(f"{failed[0].id} could not be made as declared{more}: {failed[0].error}")
+        only = failed[0].error
+        assert only is not None  # noqa: S101 - those without an error are left out above
+        raise StepFailedError(
+            f"{failed[0].id} could not be made as declared{more}: {only}",
+            evidence=only.evidence,
+            command=only.command,
+            fix=only.fix,
+            log=only.log,
+        )
     what = f"{len(failed)} resources could not be made as declared{more.replace('it', 'them')}"
-    raise StepFailedError(what, evidence=[f"{one.id}: {one.error}" for one in failed])
+    raise StepFailedError(
+        what,
+        evidence=[f"{failure.id}: {failure.error}" for failure in failed],
+        fix=next((failure.error.fix for failure in failed if failure.error and failure.error.fix), None),
+        log=next((failure.error.log for failure in failed if failure.error and failure.error.log), None),
+    )
 
 
 def _secrets(told: Sequence[ResourceChange]) -> tuple[str, ...]:
@@ -252,6 +274,24 @@ def _scripts(survey: Survey) -> list[Script]:
     return [script for script in scripts if options.covers(script.id)]
 
 
+def _pending(survey: Survey) -> list[Script]:
+    """Those of them that are to run: not done with what they can read now, or asked for."""
+    scripts = _scripts(survey)
+    again = chosen(scripts, survey.options.rerun)
+    return [script for script in scripts if script.id in again or not script.done(survey.marker)]
+
+
+def _script_changes(survey: Survey) -> list[ResourceChange]:
+    """What is to be told of the init scripts.
+
+    Raises:
+        InvalidError: one of those that are to run could not start, or would ask somebody else than the emulator.
+    """
+    again = chosen(_scripts(survey), survey.options.rerun)
+    check_scripts(_pending(survey))
+    return [script.change(survey.marker, again=script.id in again) for script in _scripts(survey)]
+
+
 def _remarks(survey: Survey, cases: Sequence[Case]) -> tuple[str, ...]:
     found = (survey.services[case.fixture.id.service].remarks(survey.target, case.desired) for case in cases)
     return tuple(remark for remarks in found for remark in remarks)
@@ -259,7 +299,8 @@ def _remarks(survey: Survey, cases: Sequence[Case]) -> tuple[str, ...]:
 
 def _known(fixtures: Fixtures, options: Options) -> None:
     """What `--only` names must be declared: a misspelt name would silently do nothing."""
-    missing = sorted(one for one in options.only if one not in fixtures.by_id)
+    scripts = {script.id for script in scripts_in(fixtures.folders)}
+    missing = sorted(one for one in options.only if one not in fixtures.by_id and one not in scripts)
     if missing:
         known = ", ".join(str(one) for one in sorted(fixtures.by_id))
         raise UsageError(f"{missing[0]} is not declared", fix=f"declared are: {known}")

@@ -32,8 +32,8 @@ class Decoy(socketserver.ThreadingTCPServer):
     block_on_close = False
     allow_reuse_address = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Peer)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Peer)
         self.seen: list[Seen] = []
         self.reply: Reply = lambda _seen: b""
         self.drip = False

@@ -29,6 +29,7 @@ seed = command
 _adopt = click.option("--adopt", is_flag=True, help="Take over what has a declared name but is not ours.")
 _replace = click.option("--allow-replace", is_flag=True, help="Delete and make anew what cannot be changed in place.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Only list what would be done.")
+_rerun = click.option("--rerun", multiple=True, metavar="SCRIPT", help="Run this init script again. Repeatable.")
 
 
 @command.command("plan")
@@ -57,16 +58,18 @@ def plan(*, seed: SeedOptions, output: str, adopt: bool, tell_changes: bool) -> 
 @_adopt
 @_replace
 @_dry_run
-def apply(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool, dry_run: bool) -> int:
+@_rerun
+def apply(*, seed: SeedOptions, output: str, rerun: tuple[str, ...], **flags: bool) -> int:
     """Make the emulator's data as declared; no write call where nothing differs.
 
     \b
       bootstrap seed apply --stack dev
       bootstrap seed apply localstack-init --endpoint http://127.0.0.1:4566
       bootstrap seed apply --service s3 --dry-run
+      bootstrap seed apply --rerun 10-buckets.sh
     """  # noqa: D301 - as above
-    options = chosen(seed, adopt=adopt, allow_replace=allow_replace, dry_run=dry_run)
-    with opened_seeds(seed, writes=not dry_run) as opened:
+    options = chosen(seed, rerun=rerun, **flags)
+    with opened_seeds(seed, writes=not options.dry_run) as opened:
         result = opened.seeding.make_so(opened.endpoint, Work(opened.cancel, lambda _text: None), options)
     return _told(result, output)
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from bootstrap.seeds.model import MASK, Action, Difference, DifferenceKind, Value
-from bootstrap.seeds.results import ResourceChange, SeedPlan, SeedResult
+from bootstrap.seeds.results import ResourceChange, ScriptWarning, SeedPlan, SeedResult
 
 _MARKS = {
     Action.CREATE: "+",
@@ -16,6 +16,7 @@ _MARKS = {
     Action.FOREIGN: "?",
 }
 _WIDTH = 60
+_WARNING_LINES = 20
 
 
 def plan_text(plan: SeedPlan, *, verbose: bool = False) -> str:
@@ -29,7 +30,17 @@ def result_text(result: SeedResult, *, verbose: bool = False) -> str:
     prefix = "would be: " if result.dry_run else ""
     calls = f"{result.calls.read} reads, {result.calls.write} writes"
     lines = [*_resources(result.resources, verbose=verbose), f"{prefix}{result.summary()} ({calls})"]
-    return "\n".join([*lines, *result.notes, ""])
+    warnings = [line for warning in result.warnings for line in _warning(warning)]
+    return "\n".join([*lines, *warnings, *result.notes, ""])
+
+
+def _warning(warning: ScriptWarning) -> Iterator[str]:
+    yield f"warning: {warning.id} is done, but commands in it failed:"
+    shown = warning.lines[:_WARNING_LINES]
+    yield from (f"    {line}" for line in shown)
+    if len(warning.lines) > len(shown):
+        yield f"    … {len(warning.lines) - len(shown)} more lines"
+    yield f"    Log: {warning.log}"
 
 
 def _resources(resources: tuple[ResourceChange, ...], *, verbose: bool) -> Iterator[str]:

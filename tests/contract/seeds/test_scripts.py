@@ -69,7 +69,7 @@ def test_a_script_runs_once_per_content_and_incarnation(bench: Bench) -> None:
     assert queues(bench) == ["declared", "from-python-1"]
     script(bench, "10-create.py", CREATES + "# changed\n")
     told = {str(one.id): one.reason for one in bench.plan().resources}
-    assert told["ready.d/10-create.py"] == "its content changed"
+    assert told["ready.d/10-create.py"] == "its content, or a file that it can read, changed"
     bench.apply()
     assert queues(bench) == ["declared", "from-python-1", "from-python-2"]
     bench.empty()
@@ -106,7 +106,7 @@ import os, urllib.request
 assert os.environ["AWS_ACCESS_KEY_ID"] == "test"
 assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_SQS"} & set(os.environ)
 try:
-    urllib.request.urlopen("http://sqs.us-east-1.amazonaws.com/", timeout=5)
+    urllib.request.urlopen("http:" + "//sqs.us-east-1.amazonaws.com/", timeout=5)
 except OSError as error:
     assert "refused" in str(error), error
 else:
@@ -128,10 +128,15 @@ def test_without_the_cli_a_script_says_so(bench: Bench, monkeypatch: pytest.Monk
     tools.mkdir()
     (tools / "sh").symlink_to("/bin/sh")
     monkeypatch.setenv("PATH", str(tools))
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere" / Path(sys.executable).name))
+    # Where this Python is, there may be one too.
+    python = tmp_path / "elsewhere" / Path(sys.executable).name
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(python))
     script(bench, "10-cli.sh", "aws s3 mb s3://x\n")
     with pytest.raises(StepFailedError) as failed:
         bench.apply()
     assert "failed with exit code 127" in " ".join((failed.value.what, *failed.value.evidence))
     log = (bench.folder / "seeds" / "logs" / "10-cli.sh.log").read_text()
     assert log == "the aws command line is not installed (run: pip install awscli)\n"
+    assert failed.value.fix == "run: pip install awscli; then apply again"

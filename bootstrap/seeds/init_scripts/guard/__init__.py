@@ -1,0 +1,1 @@
+"""What runs beside an init script: the gate, the programs before `aws`, and Python's `sitecustomize`."""
