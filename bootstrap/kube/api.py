@@ -4,15 +4,10 @@ A kubectl process costs about 100 ms, a request on an open connection about 2 ms
 for several times a second.
 """
 
-import contextlib
-import http.client
 import json
-import queue
-import selectors
-import socket
-import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -21,13 +16,13 @@ from bootstrap.kube.discovery import AGGREGATED, Discovery, Kind, UnknownKindErr
 from bootstrap.kube.kubeconfig import Server
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.http import Connections
 
 FIELD_MANAGER = "bootstrap"
 _REQUEST_SECONDS = 30.0
 _RETRIES = 5
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _GONE = 404
-_CANCEL_SECONDS = 0.2
 _METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 """Definitions are long, and mostly only asked for to see whether they are there."""
 _FIX = "run: bootstrap status"
@@ -44,7 +39,7 @@ class Answer:
     @property
     def ok(self) -> bool:
         """Whether it did what was asked."""
-        return self.status < http.client.BAD_REQUEST
+        return self.status < HTTPStatus.BAD_REQUEST
 
     @property
     def reason(self) -> str:
@@ -74,9 +69,8 @@ class KubeApi:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._idle: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
+        self._connections = Connections(server.host, server.port, tls=server.tls, server_name=server.name)
         self._discovery = Discovery()
-        weakref.finalize(self, _close_all, self._idle)
 
     def ask(
         self,
@@ -97,7 +91,7 @@ class KubeApi:
             last = attempt == _RETRIES - 1
             try:
                 answer = self.ask_once(method, path, cancel, body=body, headers=headers)
-            except (OSError, http.client.HTTPException) as error:
+            except OSError as error:
                 self._check(cancel, error)
                 if last:
                     raise self._unreachable(error) from error
@@ -214,47 +208,22 @@ class KubeApi:
         """One request, not repeated.
 
         Raises:
-            OSError, http.client.HTTPException: it does not answer.
+            OSError: it does not answer.
             CancelledError, DeadlineError: as the token says.
         """
-        cancel.check()
         content = None if body is None else json.dumps(body).encode()
         sent = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}
         remaining = cancel.remaining()
         seconds = _REQUEST_SECONDS if remaining is None else min(_REQUEST_SECONDS, max(remaining, 0.05))
-        with self._connection(seconds) as connection:
-            connection.request(
-                method, self._server.prefix + path, body=content, headers={**self._server.headers, **sent}
-            )
-            _await_answer(connection, seconds, cancel)
-            response = connection.getresponse()
-            return Answer(status=response.status, body=_decoded(response.read()))
-
-    @contextlib.contextmanager
-    def _connection(self, seconds: float) -> Iterator[http.client.HTTPConnection]:
-        """An open connection; one that failed is closed, the others are kept for the next request."""
-        try:
-            connection = self._idle.get_nowait()
-        except queue.Empty:
-            connection = self._connect(seconds)
-        if connection.sock is not None:
-            connection.sock.settimeout(seconds)
-        try:
-            yield connection
-        except BaseException:
-            connection.close()
-            raise
-        self._idle.put(connection)
-
-    def _connect(self, seconds: float) -> http.client.HTTPConnection:
-        server = self._server
-        if server.tls is None:
-            return http.client.HTTPConnection(server.host, server.port, timeout=seconds)
-        connection = http.client.HTTPSConnection(server.host, server.port, timeout=seconds, context=server.tls)
-        if server.name is not None:
-            plain = socket.create_connection((server.host, server.port), timeout=seconds)
-            connection.sock = server.tls.wrap_socket(plain, server_hostname=server.name)
-        return connection
+        response = self._connections.exchange(
+            method,
+            self._server.prefix + path,
+            cancel,
+            body=content,
+            headers={**self._server.headers, **sent},
+            seconds=seconds,
+        )
+        return Answer(status=response.status, body=_decoded(response.body))
 
     def _check(self, cancel: CancelToken, error: Exception) -> None:
         try:
@@ -270,23 +239,6 @@ class KubeApi:
         return f"the API server at {where} does not answer: {str(error) or type(error).__name__}"
 
 
-def _close_all(idle: "queue.LifoQueue[http.client.HTTPConnection]") -> None:
-    while not idle.empty():
-        idle.get_nowait().close()
-
-
-def _await_answer(connection: http.client.HTTPConnection, seconds: float, cancel: CancelToken) -> None:
-    """Wait until the server begins to answer; a cancel ends the wait at once, a hung server ends it in `seconds`."""
-    until = cancel.clock.monotonic() + seconds
-    with selectors.DefaultSelector() as selector:
-        selector.register(connection.sock, selectors.EVENT_READ)
-        while not selector.select(_CANCEL_SECONDS):
-            if cancel.cancelled:
-                cancel.check()
-            if cancel.clock.monotonic() >= until:
-                raise TimeoutError(f"no answer within {seconds:.0f}s")
-
-
 def _decoded(content: bytes) -> Any:  # noqa: ANN401 - JSON
     try:
         return json.loads(content) if content else {}
@@ -296,4 +248,4 @@ def _decoded(content: bytes) -> Any:  # noqa: ANN401 - JSON
 
 def _worth_repeating(answer: Answer) -> bool:
     # A webhook that cannot be called, or an object that makes the server fail, is an answer.
-    return answer.status != http.client.INTERNAL_SERVER_ERROR or "etcd" in answer.message
+    return answer.status != HTTPStatus.INTERNAL_SERVER_ERROR or "etcd" in answer.message

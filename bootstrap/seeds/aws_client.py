@@ -6,13 +6,12 @@ service out of the signature's scope and believe the rest.
 """
 
 import base64
-import contextlib
 import functools
 import gzip
 import hashlib
-import http.client
 import io
 import json
+import ssl
 import threading
 import uuid
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from xml.etree import ElementTree as ET
 
 from bootstrap.errors import StepFailedError
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.http import Connections
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, ServiceModel
@@ -83,19 +83,18 @@ def is_read(operation: str) -> bool:
 
 
 class Wire:
-    """Requests to one address; safe to use from many threads, each of which has a connection of its own."""
+    """Requests to one address; safe to use from many threads."""
 
     def __init__(self, url: str, region: str, cancel: CancelToken) -> None:
         parts = urlsplit(url)
-        self._secure = parts.scheme == "https"
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if self._secure else 80)
+        secure = parts.scheme == "https"
+        port = parts.port or (443 if secure else 80)
+        tls = ssl.create_default_context() if secure else None
+        self._connections = Connections(parts.hostname or "", port, tls=tls)
         self._authority = parts.netloc
         self._region = region
         self._cancel = cancel
         self._regions: dict[str, str] = {}
-        self._mine = threading.local()
-        self._all: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
         self._counts = {"read": 0, "write": 0}
 
@@ -128,8 +127,7 @@ class Wire:
 
     def close(self) -> None:
         """Close every connection."""
-        for connection in self._all:
-            connection.close()
+        self._connections.close()
 
     def _signed(self, service: str, region: str) -> dict[str, str]:
         scope = service_model(service).signing_name
@@ -151,8 +149,7 @@ class Wire:
             except ConnectionRefusedError as error:
                 if last:
                     raise AwsError(operation, "ConnectionRefused", f"{self._authority} does not answer") from error
-            except (OSError, http.client.HTTPException) as error:
-                self._drop()
+            except OSError as error:
                 if last or operation.startswith(_ONCE):
                     raise AwsError(operation, type(error).__name__, f"{self._authority}: {error}") from error
             else:
@@ -165,27 +162,19 @@ class Wire:
     def _send(
         self, operation: str, request: "_Request", signed: Mapping[str, str]
     ) -> tuple[int, Mapping[str, str], bytes]:
-        connection = self._connection()
         with self._lock:
             self._counts["read" if is_read(operation) else "write"] += 1
         if hasattr(request.body, "seek"):
             request.body.seek(0)
-        connection.request(request.method, request.target, body=request.body, headers={**request.headers, **signed})
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()  # type: ignore[return-value] # a mapping, of its own kind
-
-    def _connection(self) -> http.client.HTTPConnection:
-        found: http.client.HTTPConnection | None = getattr(self._mine, "connection", None)
-        if found is None:
-            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-            found = self._mine.connection = kind(self._host, self._port, timeout=_TIMEOUT_SECONDS)
-            with self._lock:
-                self._all.append(found)
-        return found
-
-    def _drop(self) -> None:
-        with contextlib.suppress(OSError):
-            self._connection().close()
+        response = self._connections.exchange(
+            request.method,
+            request.target,
+            self._cancel,
+            body=request.body,
+            headers={**request.headers, **signed},
+            seconds=_TIMEOUT_SECONDS,
+        )
+        return response.status, response.headers, response.body
 
 
 class _Request:

@@ -1,6 +1,5 @@
 """The API server of the cluster as its administrator: asked once, since whoever starts it asks again and again."""
 
-import http.client
 import ssl
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ class Api:
         """Empty when it serves; else why not."""
         try:
             answer = self._ask("GET", "/readyz")
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             return f"no answer ({_text(error)})"
         if answer.ok:
             return ""
@@ -64,7 +63,7 @@ class Api:
         """
         try:
             answer = self._ask(method, path, manifest)
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             raise StepFailedError(
                 f"the cluster's API server does not answer: {_text(error)}",
                 command=f"{method} https://127.0.0.1:{self._port}{path}",

@@ -1,13 +1,14 @@
 """What hangs on a live function, written so that `apply` makes it again: code, layers, aliases and URL."""
 
-import http.client
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from bootstrap.seeds.model import Value
 from bootstrap.seeds.services.lambda_.code import noted
 from bootstrap.seeds.target import Answer, Target
+from bootstrap.system.http import Connections
 
 _ABSENT = ("ResourceNotFoundException",)
 _SECONDS = 30
@@ -77,10 +78,7 @@ def _downloaded(target: Target, location: str) -> bytes | None:
     place, here = urlsplit(location), urlsplit(target.endpoint.url)
     if place.scheme != "http" or place.port != here.port or here.hostname is None:
         return None
-    connection = http.client.HTTPConnection(here.hostname, here.port, timeout=_SECONDS)
-    try:
-        connection.request("GET", f"{place.path}?{place.query}")
-        answer = connection.getresponse()
-        return answer.read() if answer.status == http.client.OK else None
-    finally:
-        connection.close()
+    response = Connections(here.hostname, here.port or 80).exchange(
+        "GET", f"{place.path}?{place.query}", target.cancel, seconds=_SECONDS
+    )
+    return response.body if response.status == HTTPStatus.OK else None

@@ -1,0 +1,140 @@
+"""HTTP to one server: connections that are kept and reused, and requests that a cancel ends at once.
+
+No proxy, no redirect, no retry and no environment: who asks decides. urllib3 does the protocol.
+
+    connections = Connections("127.0.0.1", 4566)
+    connections.exchange("GET", "/health", cancel).status
+"""
+
+import contextlib
+import queue
+import selectors
+import ssl
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.system.clock import CancelToken
+
+if TYPE_CHECKING:
+    from urllib3.connection import HTTPConnection  # loads slowly; only what runs needs it
+
+_CANCEL_SECONDS = 0.2
+_CLIENT = {"User-Agent": "bootstrap"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Response:
+    """What the server answered; a redirect or an error is an answer like any other."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Found by names in any case."""
+    body: bytes
+
+
+class NoAnswerError(OSError):
+    """The server cannot be reached, or the connection broke off; a refused one is a ConnectionRefusedError."""
+
+
+class Connections:
+    """Connections to one server; several threads at once, each request on a connection of its own meanwhile."""
+
+    def __init__(
+        self, host: str, port: int, *, tls: ssl.SSLContext | None = None, server_name: str | None = None
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._server_name = server_name
+        self._idle: queue.LifoQueue[HTTPConnection] = queue.LifoQueue()
+        weakref.finalize(self, _close_all, self._idle)
+
+    def exchange(
+        self,
+        method: str,
+        target: str,
+        cancel: CancelToken,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,  # noqa: ANN401 - bytes or a file
+        seconds: float = 30.0,
+    ) -> Response:
+        """Send one request, once; `seconds` bound connecting, the wait for the answer, and each read of it.
+
+        Raises:
+            OSError: the server does not answer; ConnectionRefusedError where nobody listens.
+            CancelledError, DeadlineError: as the token says.
+        """
+        cancel.check()
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - loads slowly
+
+        try:
+            with self._connection(seconds) as connection:
+                connection.request(
+                    method, target, body=body, headers={**_CLIENT, **(headers or {})}, decode_content=False
+                )
+                _await_answer(connection, seconds, cancel)
+                response = connection.getresponse()
+                return Response(status=response.status, headers=response.headers, body=response.data)
+        except (HTTPError, HTTPException) as error:
+            raise _as_os_error(error) from error
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        _close_all(self._idle)
+
+    @contextlib.contextmanager
+    def _connection(self, seconds: float) -> "Iterator[HTTPConnection]":
+        """An open connection; one that failed is closed, the others are kept for the next request."""
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = self._connect(seconds)
+        connection.timeout = seconds
+        if connection.sock is not None and not connection.is_connected:
+            connection.close()  # the server closed it meanwhile; the request opens it again
+        if connection.sock is not None:
+            connection.sock.settimeout(seconds)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.put(connection)
+
+    def _connect(self, seconds: float) -> "HTTPConnection":
+        from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: PLC0415 - loads slowly
+
+        if self._tls is None:
+            return HTTPConnection(self._host, self._port, timeout=seconds)
+        return HTTPSConnection(
+            self._host, self._port, timeout=seconds, ssl_context=self._tls, server_hostname=self._server_name
+        )
+
+
+def _await_answer(connection: "HTTPConnection", seconds: float, cancel: CancelToken) -> None:
+    """Wait until the server begins to answer; a cancel ends the wait at once, a hung server ends it in `seconds`."""
+    until = cancel.clock.monotonic() + seconds
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.sock, selectors.EVENT_READ)
+        while not selector.select(_CANCEL_SECONDS):
+            if cancel.cancelled:
+                cancel.check()
+            if cancel.clock.monotonic() >= until:
+                raise TimeoutError(f"no answer within {seconds:.0f}s")
+
+
+def _as_os_error(error: Exception) -> OSError:
+    """The system's own error, where urllib3 wrapped one."""
+    if isinstance(error, OSError):
+        return error
+    cause = error.__cause__ or error.__context__
+    return cause if isinstance(cause, OSError) else NoAnswerError(str(error) or type(error).__name__)
+
+
+def _close_all(idle: "queue.LifoQueue[HTTPConnection]") -> None:
+    while not idle.empty():
+        idle.get_nowait().close()
