@@ -4,6 +4,9 @@ No proxy, no redirect, no retry and no environment: who asks decides. urllib3 do
 
     connections = Connections("127.0.0.1", 4566)
     connections.exchange("GET", "/health", cancel).status
+
+urllib3 is imported with this module, which the main thread does when it makes the adapters: two threads that begin to
+import it and botocore at the same moment lock each other out (bugs.python.org/issue38884).
 """
 
 import contextlib
@@ -14,12 +17,12 @@ import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 
 from bootstrap.system.clock import CancelToken
-
-if TYPE_CHECKING:
-    from urllib3.connection import HTTPConnection  # loads slowly; only what runs needs it
 
 _CANCEL_SECONDS = 0.2
 _CLIENT = {"User-Agent": "bootstrap"}
@@ -69,8 +72,6 @@ class Connections:
             CancelledError, DeadlineError: as the token says.
         """
         cancel.check()
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - loads slowly
-
         try:
             with self._connection(seconds) as connection:
                 connection.request(
@@ -87,7 +88,7 @@ class Connections:
         _close_all(self._idle)
 
     @contextlib.contextmanager
-    def _connection(self, seconds: float) -> "Iterator[HTTPConnection]":
+    def _connection(self, seconds: float) -> Iterator[HTTPConnection]:
         """An open connection; one that failed is closed, the others are kept for the next request."""
         try:
             connection = self._idle.get_nowait()
@@ -105,9 +106,7 @@ class Connections:
             raise
         self._idle.put(connection)
 
-    def _connect(self, seconds: float) -> "HTTPConnection":
-        from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: PLC0415 - loads slowly
-
+    def _connect(self, seconds: float) -> HTTPConnection:
         if self._tls is None:
             return HTTPConnection(self._host, self._port, timeout=seconds)
         return HTTPSConnection(
@@ -115,7 +114,7 @@ class Connections:
         )
 
 
-def _await_answer(connection: "HTTPConnection", seconds: float, cancel: CancelToken) -> None:
+def _await_answer(connection: HTTPConnection, seconds: float, cancel: CancelToken) -> None:
     """Wait until the server begins to answer; a cancel ends the wait at once, a hung server ends it in `seconds`."""
     until = cancel.clock.monotonic() + seconds
     with selectors.DefaultSelector() as selector:

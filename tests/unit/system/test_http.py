@@ -60,7 +60,7 @@ def test_a_redirect_is_an_answer_and_goes_nowhere(token: CancelToken) -> None:
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
 def test_what_breaks_off_or_is_not_http_is_an_os_error(answer: bytes, token: CancelToken) -> None:
-    with server(answer) as (port, _), pytest.raises(OSError, match="."):
+    with server(answer) as (port, _), pytest.raises(OSError, match=r"."):
         Connections("127.0.0.1", port).exchange("GET", "/", token)
 
 
