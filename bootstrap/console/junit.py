@@ -1,0 +1,118 @@
+"""A run as a JUnit report: one test case for each step, as CI servers read it.
+
+The file is whole at every moment and is written again after each step: a run that its CI job kills leaves a report of
+what had ended by then. The form is that of the JUnit schema which Jenkins publishes (testsuites, testsuite, testcase).
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from bootstrap.console.errors import error_text
+from bootstrap.console.mask import SECRETS, Masker
+from bootstrap.console.progress import Progress, StepState
+from bootstrap.errors import BootstrapError
+from bootstrap.model.event import Event, RunFinished, RunStarted, Status, StepFinished, StepProgress
+from bootstrap.model.step import StepId
+from bootstrap.system.files import write_whole
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML 1.0 document may hold (w3.org/TR/xml, section 2.2)."""
+
+
+class JunitRenderer:
+    """Writes the report to a file."""
+
+    def __init__(self, file: Path, *, secrets: Masker = SECRETS) -> None:
+        self._file = file
+        self._secrets = secrets
+        self._progress = Progress()
+        self._command = ""
+        self._stack = ""
+        self._said: dict[StepId, list[str]] = {}
+
+    def __call__(self, event: Event) -> None:
+        """See `Renderer`."""
+        self._progress.add(event)
+        match event:
+            case RunStarted(command=command, stack=stack):
+                self._command, self._stack = command, stack
+                self._write()
+            case StepProgress(step=step, text=text):
+                self._said.setdefault(step, []).append(text)
+            case StepFinished() | RunFinished():
+                self._write()
+            case _:
+                pass
+
+    def close(self) -> None:
+        """Write the report of a run that ended without saying so."""
+        self._write()
+
+    def _write(self) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self._file, ET.tostring(self._report(), encoding="utf-8", xml_declaration=True), mode=0o644)
+
+    def _report(self) -> ET.Element:
+        progress = self._progress
+        cases = [self._case(step, state) for step, state in progress.steps.items()]
+        counts = {
+            "tests": str(len(cases)),
+            "failures": str(_having("failure", cases)),
+            "errors": str(_having("error", cases)),
+            "skipped": str(_having("skipped", cases)),
+        }
+        seconds = (
+            progress.finished.seconds if progress.finished else sum(one.seconds for one in progress.steps.values())
+        )
+        root = ET.Element("testsuites", {"name": self._text(self._command), **counts, "time": _seconds(seconds)})
+        head = {"name": self._text(f"stack {self._stack}"), **counts, "time": _seconds(seconds)}
+        if progress.started is not None:
+            head["timestamp"] = progress.started.strftime("%Y-%m-%dT%H:%M:%S")
+        suite = ET.SubElement(root, "testsuite", head)
+        suite.extend(cases)
+        notes = "\n".join(str(note.text) for note in progress.notes)
+        if notes:
+            ET.SubElement(suite, "system-out").text = self._text(notes)
+        return root
+
+    def _case(self, step: StepId, state: StepState) -> ET.Element:
+        attributes = {"classname": f"bootstrap.{self._stack}", "name": step, "time": _seconds(state.seconds)}
+        case = ET.Element("testcase", {key: self._text(value) for key, value in attributes.items()})
+        self._ending(case, state)
+        said = self._said.get(step)
+        if said:
+            ET.SubElement(case, "system-out").text = self._text("\n".join(said))
+        return case
+
+    def _ending(self, case: ET.Element, state: StepState) -> None:
+        outcome = state.outcome
+        if outcome is None:
+            self._unfinished(case, state)
+        elif outcome.status is Status.FAILED:
+            error = outcome.error or BootstrapError(outcome.detail or "failed")
+            failure = ET.SubElement(case, "failure", {"message": self._text(error.what), "type": type(error).__name__})
+            failure.text = self._text(error_text(error))
+        elif outcome.status is Status.SKIPPED:
+            ET.SubElement(case, "skipped", {"message": self._text(f"because of {outcome.detail}")})
+        elif outcome.status is Status.CANCELLED:
+            ET.SubElement(case, "skipped", {"message": self._text(f"cancelled: {outcome.detail}".rstrip(": "))})
+
+    def _unfinished(self, case: ET.Element, state: StepState) -> None:
+        if state.running:
+            message = f"had not ended when the run ended: {state.text}"
+            ET.SubElement(case, "error", {"message": self._text(message), "type": "NotFinished"})
+        else:
+            ET.SubElement(case, "skipped", {"message": "not started"})
+
+    def _text(self, text: str) -> str:
+        return _NOT_XML.sub("\ufffd", self._secrets.mask(text))
+
+
+def _having(tag: str, cases: Iterable[ET.Element]) -> int:
+    return sum(case.find(tag) is not None for case in cases)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3f}"
