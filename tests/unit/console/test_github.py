@@ -1,4 +1,3 @@
-import io
 from pathlib import Path
 
 from bootstrap.console.github import GithubRenderer
@@ -8,22 +7,33 @@ from bootstrap.model.event import Event, Outcome, Status
 from fakes.recorded_run import CANCELLED, FAILED, SECRET, TRAEFIK, ended
 
 
+class Lines:
+    """What was written."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+
 def shown(summary: Path | None, *events: Event) -> str:
-    stream = io.StringIO()
+    stream = Lines()
     secrets = Masker()
     secrets.register(SECRET)
     renderer = GithubRenderer(stream, summary, secrets=secrets)
     for event in events:
         renderer(event)
     renderer.close()
-    return stream.getvalue()
+    return stream.text
 
 
 def test_an_annotation_for_each_note_and_failure() -> None:
     assert shown(None, *FAILED).splitlines() == [
         "::warning file=apps/n8n.yaml,line=7,title=bootstrap::interval has no meaning here",
-        "::error title=release/traefik/traefik::release traefik is not Ready after 60s%0Apod traefik-7d4: ImagePullBackOff"
-        "%0Apod traefik-7d4: *** refused%0AFix: check spec.values.image.tag in apps/traefik.yaml, then run: bootstrap up",
+        "::error title=release/traefik/traefik::release traefik is not Ready after 60s"
+        "%0Apod traefik-7d4: ImagePullBackOff%0Apod traefik-7d4: *** refused"
+        "%0AFix: check spec.values.image.tag in apps/traefik.yaml, then run: bootstrap up",
     ]
 
 
