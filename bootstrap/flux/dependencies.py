@@ -8,6 +8,9 @@ from itertools import pairwise
 from bootstrap.errors import Place
 from bootstrap.model.release import FluxRepo, Kustomization
 
+_SHORTENED = 20
+"""Units of the longest cycle that is shortened before it is told: each try reads all of it again."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dependency:
@@ -40,7 +43,7 @@ def find_cycle(among: Iterable[Dependency]) -> tuple[Dependency, ...]:
     """The dependencies of one cycle, each needed unit being the next one's unit; empty when there is none."""
     by_edge = {(dependency.unit, dependency.needs): dependency for dependency in among}
     cycle = _cycle(by_edge)
-    for unit in cycle:
+    for unit in cycle if len(cycle) <= _SHORTENED else ():
         # A chord makes it shorter: fewer words to read, and all of them needed.
         within = set(cycle) - {unit}
         shorter = _cycle([edge for edge in by_edge if within.issuperset(edge)])
