@@ -61,6 +61,14 @@ class ClusterProvider(Protocol):
         """
         ...
 
+    def start(self, work: Work) -> KubeContext:
+        """Start it as it is, whatever is declared, and wait; creates, changes and deletes nothing.
+
+        Raises:
+            RefusedError: there is nothing to start, or a part of it is gone; names the ways on.
+        """
+        ...
+
     def replace(self, work: Work) -> KubeContext:
         """Delete what is there and create it as declared, once all that the new one needs is at hand.
 
@@ -82,11 +90,27 @@ class Emulator(Protocol):
         """Look, change nothing. RUNNING only when it proved to be the emulator just now."""
         ...
 
+    def gather(self, work: Work) -> None:
+        """Bring here all that `up` needs to create it; changes nothing that lives.
+
+        Raises:
+            RefusedError: something cannot be had.
+        """
+        ...
+
     def up(self, work: Work) -> EmulatorEndpoint:
         """Create, start, or change it while its data is kept; done when its health route answers as its driver does.
 
         Raises:
             RefusedError: something foreign is in the way, or its data would be lost.
+        """
+        ...
+
+    def start(self, work: Work) -> EmulatorEndpoint:
+        """Start it as it is, whatever is declared, and wait; creates and deletes nothing.
+
+        Raises:
+            RefusedError: there is nothing to start; names the ways on.
         """
         ...
 

@@ -129,7 +129,9 @@ def cluster_of(parts: Parts) -> ClusterProvider:
             from bootstrap.clusters.kwok.provider import KwokProvider  # noqa: PLC0415
 
             named = f"{stack.name}-{stack.instance}" if stack.instance else stack.name
-            return KwokProvider(named, stack.cluster, parts.state, parts.programs, parts.processes, parts.clock)
+            return KwokProvider(
+                named, stack.cluster, parts.state, parts.programs, parts.processes, parts.clock, adopt=parts.adopt
+            )
         case Provider.KIND | Provider.K3D:
             return _machines(parts)
         case Provider.EXISTING:

@@ -204,7 +204,7 @@ def loading(stack: StackOptions, images: Sequence[str]) -> None:
         if ports.images is None:
             raise RefusedError(f"provider {opened.platform.stack.cluster.provider} has no machines to load images to")
         # One that is declared otherwise now, as with a --set that was for `up` alone, is no less a cluster.
-        if ports.cluster.observe(cancel).state not in {TargetState.RUNNING, TargetState.OUTDATED}:
+        if ports.cluster.observe(cancel).state is not TargetState.RUNNING:
             raise RefusedError("the cluster does not run", fix="run: bootstrap up")
         if left := ports.images.ensure(images, Work(cancel, told_on_stderr)).left:
             raise RefusedError(

@@ -1,8 +1,9 @@
 """Placement `container`: the driver's image on the stack's own network, published on 127.0.0.1."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,16 +15,28 @@ from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.emulators.address import Address
 from bootstrap.emulators.container_inspection import exit_code, explained, last_lines, published_port, written_spec
 from bootstrap.emulators.driver import EmulatorDriver, ImageRecipe
-from bootstrap.emulators.endpoint import proven_endpoint
+from bootstrap.emulators.endpoint import empty, proven_endpoint
 from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
 from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.process_record import ContainerFolder
 from bootstrap.emulators.proof import Proven, prove_address
-from bootstrap.errors import BootstrapError, DeadlineError, InvalidError, Place, Problem, RefusedError, StepFailedError
+from bootstrap.emulators.registry import known_drivers
+from bootstrap.errors import (
+    BootstrapError,
+    CancelledError,
+    DeadlineError,
+    InvalidError,
+    Place,
+    Problem,
+    RefusedError,
+    StepFailedError,
+)
 from bootstrap.model.labels import SPEC_LABEL
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
+from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
 from bootstrap.model.stack import EmulatorSpec, StatePaths
+from bootstrap.plan import ids
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Processes
 from bootstrap.system.sockets import LOOPBACK
@@ -76,11 +89,18 @@ class ContainerEmulator:
                 return EmulatorObserved(
                     state=TargetState.FOREIGN, detail=f"the container {self._name} was not made by this stack"
                 )
-            if container.status != "running":
-                return self._observe_ended(container)
-            if differs := self._differs(container):
-                return EmulatorObserved(state=TargetState.OUTDATED, detail=differs)
-            return self._observe_running(container, cancel)
+            seen = (
+                self._observe_running(container, cancel)
+                if container.status == "running"
+                else self._observe_ended(container)
+            )
+            return self._compared(seen, container)
+
+    def gather(self, work: Work) -> None:
+        """See `Emulator.gather`: its image, and its port where one is declared."""
+        self._recipe.check(self._image, self._docker.environment)
+        with self._docker.open() as client:
+            self._gather(client, self._container(client), work)
 
     def up(self, work: Work) -> EmulatorEndpoint:
         """See `Emulator.up`.
@@ -91,20 +111,53 @@ class ContainerEmulator:
         """
         self._recipe.check(self._image, self._docker.environment)
         seen = self.observe(work.cancel)
-        if seen.state is TargetState.FOREIGN:
-            raise RefusedError(f"the emulator cannot start: {seen.detail}", fix=self._way_out(work.cancel))
+        self._refuse(seen, work.cancel)
+        if seen.replacement is not None:
+            raise ReplacementNeededError(ids.EMULATOR, seen.replacement)
         with self._docker.open() as client:
             container = self._container(client)
-            if container is not None and seen.state is not TargetState.RUNNING:
+            if container is not None and (seen.state is not TargetState.RUNNING or seen.changes):
                 container = self._resumed(client, container, seen, work)
             if container is None:
                 container = self._made(client, work)
             return self._incarnated(self._answering(container, work.cancel), work.cancel)
 
+    def start(self, work: Work) -> EmulatorEndpoint:
+        """See `Emulator.start`."""
+        seen = self.observe(work.cancel)
+        self._refuse(seen, work.cancel)
+        with self._docker.open() as client:
+            container = self._container(client)
+            if container is None:
+                raise RefusedError(
+                    f"there is no emulator to start: {seen.detail}",
+                    fix="create it again and seed it: bootstrap up; or remove what is left: bootstrap down",
+                )
+            if lost := self._lost_port(container, work.cancel):
+                raise RefusedError(
+                    f"the emulator cannot start: {lost}",
+                    fix="end that program; or let it go on at another port, with its data: bootstrap up",
+                )
+            whole = container.status == "running" or self._is_whole(container)
+            self._begin(client, container, work)
+            endpoint = self._incarnated(self._answering(container, work.cancel), work.cancel)
+            # One that was killed left some of its contents and some not: seeds could not tell whose those are.
+            return endpoint if whole else empty(endpoint, work.cancel)
+
     def replace(self, work: Work) -> EmulatorEndpoint:
-        """See `Emulator.replace`."""
-        self.delete(work)
-        return self.up(work)
+        """See `Emulator.replace`; it is found at the same port again."""
+        self._recipe.check(self._image, self._docker.environment)
+        seen = self.observe(work.cancel)
+        self._refuse(seen, work.cancel)
+        with self._docker.open() as client:
+            container = self._container(client)
+            self._gather(client, container, work)
+            if container is not None:
+                work.say(f"removing the container {self._name}, with its data")
+                self._remove(client, container, work.cancel)
+            self._forget_contents(client, work.cancel)
+            with _told("gone: the emulator with its data; kept: everything else of the stack"):
+                return self._incarnated(self._answering(self._made(client, work), work.cancel), work.cancel)
 
     def delete(self, work: Work) -> None:
         """See `Emulator.delete`.
@@ -157,7 +210,7 @@ class ContainerEmulator:
         return EmulatorObserved(state=TargetState.ABSENT, detail="not found")
 
     def _observe_ended(self, container: "Container") -> EmulatorObserved:
-        if self._is_kept(container):
+        if self._is_whole(container):
             word = "paused" if container.status == "paused" else "ended"
             return EmulatorObserved(state=TargetState.STOPPED, detail=f"{word}, its data is kept")
         if container.status == "created":
@@ -165,8 +218,6 @@ class ContainerEmulator:
         if exit_code(container):
             detail = "; ".join((explained(container, self._driver), *last_lines(container)[-1:]))
             return EmulatorObserved(state=TargetState.BROKEN, detail=detail)
-        if differs := self._differs(container):
-            return EmulatorObserved(state=TargetState.OUTDATED, detail=f"ended, and {differs}")
         return EmulatorObserved(state=TargetState.ABSENT, detail="ended, its data is lost")
 
     def _observe_running(self, container: "Container", cancel: CancelToken) -> EmulatorObserved:
@@ -179,27 +230,42 @@ class ContainerEmulator:
             endpoint=self._endpoint(proven, incarnation_of(proven, self._spec.region, cancel)),
         )
 
-    def _is_kept(self, container: "Container") -> bool:
-        """Whether it ended in order (or is paused) as it is declared now, so that it goes on with all its data.
+    def _is_whole(self, container: "Container") -> bool:
+        """Whether it ended in order (or is paused) with all its data.
 
         One that was killed left some of its contents behind and some not: they are none.
         """
-        whole = container.status == "paused" or (container.status == "exited" and exit_code(container) == 0)
-        persists = self._persists() or container.status == "paused"
-        return whole and persists and not self._differs(container)
+        if container.status == "paused":
+            return True
+        saved = written_spec(container).get("persist") == str(True) and self._recipe.saving is not None
+        return saved and container.status == "exited" and exit_code(container) == 0
 
-    def _differs(self, container: "Container") -> str:
-        if not self._docker.is_on_network(container):
-            return f"it is not on the network {self._docker.name}"
-        if self._docker.has_lost_network(container):
-            return f"its network {self._docker.name} was removed"
-        was, now = written_spec(container), self._wanted()
-        names = [name for name in now if was.get(name) != now[name]]
-        port = published_port(container)
-        told = [f"{name} is {was.get(name, 'unknown')}, declared {now[name]}" for name in names if name != "settings"]
-        told += ["its settings are declared otherwise now"] if "settings" in names else []
-        told += [f"port is {port}, declared {self._spec.port}"] if self._spec.port not in {0, port} else []
-        return ", ".join(told)
+    def _compared(self, seen: EmulatorObserved, container: "Container") -> EmulatorObserved:
+        """With what is declared otherwise, and whether its data can be kept through that."""
+        alive = seen.state in {TargetState.RUNNING, TargetState.STOPPED} or container.status == "running"
+        changes = self._changes(container)
+        if not alive:
+            return seen
+        reasons = tuple(map(str, changes))
+        if seen.state is TargetState.BROKEN:
+            reasons = (f"it does not answer: {seen.detail}", *reasons)
+        if reasons and not self._keeps(container):
+            return replace(seen, replacement=Replacement(reasons=reasons, losses=("all AWS data in it",)))
+        return replace(seen, changes=changes)
+
+    def _keeps(self, container: "Container") -> bool:
+        """Whether a container as it is declared now can go on with the data of this one."""
+        return self._persists() and _kind(written_spec(container)) == _kind(self._wanted())
+
+    def _changes(self, container: "Container") -> tuple[Change, ...]:
+        was, now, port = written_spec(container), self._wanted(), published_port(container)
+        names = [name for name in now if was.get(name) != now[name] and name != "settings"]
+        found = [_change(name, str(was.get(name, "unknown")), now[name]) for name in names]
+        if self._spec.port not in {0, port}:
+            found.append(_change("port", str(port), str(self._spec.port)))
+        if not found and was.get("settings") != now["settings"]:
+            found.append(Change(field="emulator", old="set up by another version of bootstrap", new="by this one"))
+        return tuple(found)
 
     def _wanted(self) -> Mapping[str, str]:
         """What a change of makes the container anew."""
@@ -242,15 +308,47 @@ class ContainerEmulator:
         """The same container, running again; None when it had to go."""
         self._refuse_foreign(container.labels, "container")
         lost = self._lost_port(container, work.cancel)
-        if seen.state is TargetState.STOPPED and not lost:
-            work.say(f"starting {self._driver.name} again")
-            container.unpause() if container.status == "paused" else container.start()
-            return container
-        work.say(f"removing the container {self._name}: {lost or seen.detail}")
-        if container.status == "running" and seen.state is TargetState.OUTDATED:
+        if seen.state is TargetState.STOPPED and not lost and not seen.changes:
+            return self._begin(client, container, work)
+        self._gather(client, container, work)
+        why = lost or "; ".join(map(str, seen.changes)) or seen.detail
+        work.say(f"creating the container {self._name} again: {why}")
+        if container.status in {"running", "paused"}:
             self._stop(container)
         self._remove_keeping(client, container, work.cancel)
-        return None
+        with _told(f"gone: the container {self._name}; kept: {self._kept_data()}"):
+            return self._made(client, work)
+
+    def _kept_data(self) -> str:
+        return "nothing of it" if self._folder.kept() is None else f"its data in the volume {self._name}"
+
+    def _begin(self, client: "DockerClient", container: "Container", work: Work) -> "Container":
+        """The same container, running; on the stack's network again where that was removed."""
+        if container.status == "running":
+            return container
+        work.say(f"starting {self._driver.name} again")
+        if container.status == "paused":
+            container.unpause()
+            return container
+        network = self._docker.ensure_network(client)
+        if self._docker.has_lost_network(container):
+            client.api.disconnect_container_from_network(str(container.id), self._docker.name, force=True)
+            container.reload()
+        if not self._docker.is_on_network(container):
+            network.connect(container, aliases=[self._alias])
+        container.start()
+        return container
+
+    def _gather(self, client: "DockerClient", container: "Container | None", work: Work) -> None:
+        """All that a new container needs, before the old one goes."""
+        pull(client, self._image, work.say, work.cancel.check, another="--set emulator.image=…")
+        port, own = self._spec.port, 0 if container is None else published_port(container)
+        if port not in {0, own} and is_taken(port, 0, work.cancel):
+            raise RefusedError(taken(port, self._processes, work.cancel), fix=FIX)
+
+    def _refuse(self, seen: EmulatorObserved, cancel: CancelToken) -> None:
+        if seen.state is TargetState.FOREIGN:
+            raise RefusedError(f"the emulator cannot start: {seen.detail}", fix=self._way_out(cancel))
 
     def _lost_port(self, container: "Container", cancel: CancelToken) -> str:
         """Who took the port of one that ended, so that no engine can start it again; empty: nobody."""
@@ -359,7 +457,13 @@ class ContainerEmulator:
         port = published_port(container)
         if port == 0:
             raise NoAnswerError(f"the container {self._name} is not published on {LOOPBACK}")
-        return prove_address(Address(host=LOOPBACK, port=port), (self._driver,), cancel)
+        return prove_address(Address(host=LOOPBACK, port=port), self._drivers(container), cancel)
+
+    def _drivers(self, container: "Container") -> tuple[EmulatorDriver, ...]:
+        """The declared one, and the one that the container was created for."""
+        known = {driver.name.value: driver for driver in known_drivers().values()}
+        former = known.get(str(written_spec(container).get("driver")))
+        return (self._driver,) if former is None or former is self._driver else (self._driver, former)
 
     def _incarnated(self, proven: Proven, cancel: CancelToken) -> EmulatorEndpoint:
         return self._endpoint(proven, ensure_incarnation(proven, self._spec.region, cancel))
@@ -391,6 +495,31 @@ class ContainerEmulator:
     def _refuse_foreign(self, labels: Mapping[str, str] | None, kind: str) -> None:
         if not self._docker.is_ours(labels):
             raise RefusedError(f"the {kind} {self._name} was not made by this stack", fix="rename the stack")
+
+
+def _change(name: str, old: str, new: str) -> Change:
+    return Change(field=f"emulator.{name}", old=_as_written(old), new=_as_written(new))
+
+
+def _as_written(value: str) -> str:
+    return value.lower() if value in {"True", "False"} else value
+
+
+@contextlib.contextmanager
+def _told(state: str) -> Iterator[None]:
+    """An error from here on says what is gone by then and what is not."""
+    try:
+        yield
+    except CancelledError:
+        raise
+    except BootstrapError as error:
+        raise StepFailedError(
+            f"the emulator could not be created again: {error.what}",
+            evidence=(*error.evidence, state),
+            command=error.command,
+            fix=f"{error.fix or 'see the evidence'}; then run: bootstrap up",
+            log=error.log,
+        ) from error
 
 
 def _kind(spec: Mapping[str, str]) -> Mapping[str, str]:

@@ -43,6 +43,8 @@ class ProcessRecipe:
     """Over the clean one that every child gets."""
     saved: Callable[[Path], tuple[Path, ...]] = lambda _folder: ()
     """The files it writes into its folder when it ends in order; empty: it never saves."""
+    saves: bool = False
+    """Whether it does, where it persists."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -33,6 +33,10 @@ class EndpointEmulator:
             state=TargetState.RUNNING, endpoint=proven_endpoint(proven, self._spec.region, incarnation)
         )
 
+    def gather(self, work: Work) -> None:
+        """See `Emulator.gather`: that it is there."""
+        self._prove(work.cancel)
+
     def up(self, work: Work) -> EmulatorEndpoint:
         """See `Emulator.up`; starts nothing.
 
@@ -42,6 +46,10 @@ class EndpointEmulator:
         work.say(f"proving that {self._spec.endpoint} is an emulator")
         proven = self._prove(work.cancel)
         return proven_endpoint(proven, self._spec.region, ensure_incarnation(proven, self._spec.region, work.cancel))
+
+    def start(self, work: Work) -> EmulatorEndpoint:
+        """See `Emulator.start`: it is for others to start."""
+        return self.up(work)
 
     def replace(self, work: Work) -> EmulatorEndpoint:
         """Use the one that is named; nothing of it is deleted."""

@@ -19,6 +19,7 @@ from bootstrap.kube.api import KubeApi
 from bootstrap.kube.identity import Clusters
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, EmulatorRelease, TargetState
 from bootstrap.model.release import Release
+from bootstrap.model.replacement import Change
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.plan.emulator import emulator_address
 from bootstrap.ports import Programs
@@ -64,8 +65,8 @@ class ChartEmulator:
         if forward is None or keeper is None:
             return self._observe_ended(forward, cancel)
         if self._spec.port not in {0, forward.port}:
-            detail = f"port is {forward.port}, declared {self._spec.port}"
-            return EmulatorObserved(state=TargetState.OUTDATED, detail=detail)
+            change = Change(field="emulator.port", old=str(forward.port), new=str(self._spec.port))
+            return EmulatorObserved(state=TargetState.STOPPED, detail=str(change), changes=(change,))
         try:
             proven = self._resident.prove(forward.port, keeper, self._drivers, cancel)
         except (NoAnswerError, RefusedError, StepFailedError) as error:
@@ -73,6 +74,10 @@ class ChartEmulator:
             return EmulatorObserved(state=TargetState.BROKEN, detail=detail)
         endpoint = self._endpoint(proven, incarnation_of(proven, self._spec.region, cancel))
         return EmulatorObserved(state=TargetState.RUNNING, endpoint=endpoint, release=forward.release)
+
+    def gather(self, work: Work) -> None:
+        """See `Emulator.gather`: its release brings it."""
+        work.cancel.check()
 
     def up(self, work: Work) -> EmulatorEndpoint:
         """See `Emulator.up`.
@@ -89,9 +94,12 @@ class ChartEmulator:
             proven = self._start(wanted, work)
         return self._endpoint(proven, ensure_incarnation(proven, self._spec.region, work.cancel))
 
+    def start(self, work: Work) -> EmulatorEndpoint:
+        """See `Emulator.start`: the way to it is opened again, its release is not touched."""
+        return self.up(work)
+
     def replace(self, work: Work) -> EmulatorEndpoint:
-        """See `Emulator.replace`."""
-        self.delete(work)
+        """See `Emulator.replace`: the way to it alone is ours, its data is in the cluster."""
         return self.up(work)
 
     def delete(self, work: Work) -> None:

@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.emulators.daemon import Resident, python_path
@@ -14,9 +15,12 @@ from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
 from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.process_record import EmulatorFolder, Record
 from bootstrap.emulators.proof import Proven
+from bootstrap.emulators.registry import known_drivers
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
+from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
 from bootstrap.model.stack import EmulatorSpec, StatePaths
+from bootstrap.plan import ids
 from bootstrap.system.clock import CancelToken, Clock
 from bootstrap.system.processes import Command, Processes
 from bootstrap.system.sockets import LOOPBACK, free_port
@@ -65,16 +69,29 @@ class ProcessEmulator:
         record, identity = self._folder.record(), self._resident.living()
         if record is None or identity is None:
             return self._observe_ended(record, cancel)
-        if differs := self._differs(record):
-            return EmulatorObserved(state=TargetState.OUTDATED, detail=differs)
+        changes = self._changes(record)
+        kept = self._can_keep(record)
         try:
-            proven = self._resident.prove(record.port, identity, (self._driver,), cancel)
+            proven = self._resident.prove(record.port, identity, self._drivers(record), cancel)
         except (NoAnswerError, RefusedError, StepFailedError) as error:
-            return EmulatorObserved(state=TargetState.BROKEN, detail=error.what)
+            broken = EmulatorObserved(state=TargetState.BROKEN, detail=error.what, changes=changes)
+            reasons = (f"it does not answer: {error.what}", *map(str, changes))
+            return broken if kept else replace(broken, changes=(), replacement=_losing(reasons))
         incarnation = incarnation_of(proven, self._spec.region, cancel)
-        return EmulatorObserved(
+        running = EmulatorObserved(
             state=TargetState.RUNNING, endpoint=proven_endpoint(proven, self._spec.region, incarnation)
         )
+        if changes and not kept:
+            return replace(running, replacement=_losing(tuple(map(str, changes))))
+        return replace(running, changes=changes)
+
+    def gather(self, work: Work) -> None:
+        """See `Emulator.gather`: that it is installed, and its port where one is declared."""
+        self._check_installed()
+        record = self._folder.record()
+        port, own = self._spec.port, 0 if record is None else record.port
+        if port not in {0, own} and is_taken(port, 0, work.cancel):
+            raise RefusedError(taken(port, self._processes, work.cancel), fix=FIX)
 
     def up(self, work: Work) -> EmulatorEndpoint:
         """See `Emulator.up`.
@@ -85,13 +102,31 @@ class ProcessEmulator:
         """
         self._await_launcher(work.cancel)
         seen = self.observe(work.cancel)
-        if seen.state is TargetState.RUNNING and seen.endpoint is not None:
+        if seen.replacement is not None:
+            raise ReplacementNeededError(ids.EMULATOR, seen.replacement)
+        return self._brought(seen, work)
+
+    def start(self, work: Work) -> EmulatorEndpoint:
+        """See `Emulator.start`: a process that ended in order goes on with its data when it is started again."""
+        self._await_launcher(work.cancel)
+        seen = self.observe(work.cancel)
+        if self._folder.record() is None:
+            raise RefusedError(
+                f"there is no emulator to start: {seen.detail}",
+                fix="start it again and seed it: bootstrap up; or remove what is left of the stack: bootstrap down",
+            )
+        if seen.state is TargetState.RUNNING:
+            return self._incarnated(self._prove_running(work.cancel), work.cancel)
+        return self._brought(seen, work)
+
+    def _brought(self, seen: EmulatorObserved, work: Work) -> EmulatorEndpoint:
+        if seen.state is TargetState.RUNNING and seen.endpoint is not None and not seen.changes:
             return self._incarnated(self._prove_running(work.cancel), work.cancel)
         if seen.state is TargetState.FOREIGN:
             raise RefusedError(seen.detail, fix=FIX)
         self._check_installed()
         if self._resident.living() is not None:
-            work.say(f"stopping {self._driver.name}: {seen.detail}")
+            work.say(f"stopping {self._driver.name}: {'; '.join(map(str, seen.changes)) or seen.detail}")
             self.stop(work.cancel)
         return self._incarnated(self._start(work), work.cancel)
 
@@ -100,9 +135,13 @@ class ProcessEmulator:
         self._resident.stop(cancel)
 
     def replace(self, work: Work) -> EmulatorEndpoint:
-        """See `Emulator.replace`."""
-        self.delete(work)
-        return self.up(work)
+        """See `Emulator.replace`; it is found at the same port again."""
+        self._await_launcher(work.cancel)
+        self.gather(work)
+        work.say(f"stopping {self._driver.name}, its data goes")
+        self.stop(work.cancel)
+        self._folder.forget_contents()
+        return self._incarnated(self._start(work), work.cancel)
 
     def delete(self, work: Work) -> None:
         """See `Emulator.delete`."""
@@ -134,13 +173,16 @@ class ProcessEmulator:
             return EmulatorObserved(state=TargetState.FOREIGN, detail=taken(port, self._processes, cancel))
         if record is None:
             return EmulatorObserved(state=TargetState.ABSENT, detail="not found")
-        kept = self._kept(record)
-        return EmulatorObserved(
-            state=TargetState.STOPPED if kept else TargetState.ABSENT,
-            detail="ended, its data is kept" if kept else "ended, its data is lost",
-        )
+        if self._kept(record):
+            return EmulatorObserved(state=TargetState.STOPPED, detail="ended, its data is kept")
+        changes = self._changes(record)
+        if record.persist and changes and not self._can_keep(record) and self._saved_since(record):
+            # It ended in order: what it saved is whole, and would be lost.
+            stopped = EmulatorObserved(state=TargetState.STOPPED, detail="ended, its data is kept")
+            return replace(stopped, replacement=_losing(tuple(map(str, changes))))
+        return EmulatorObserved(state=TargetState.ABSENT, detail="ended, its data is lost")
 
-    def _differs(self, record: Record) -> str:
+    def _changes(self, record: Record) -> tuple[Change, ...]:
         pairs = (
             ("driver", record.driver, self._driver.name.value),
             ("version", record.version, self._version() or record.version),
@@ -148,7 +190,28 @@ class ProcessEmulator:
             ("port", record.port, self._spec.port or record.port),
             ("persist", record.persist, self._spec.persist),
         )
-        return ", ".join(f"{name} is {was}, declared {now}" for name, was, now in pairs if was != now)
+        return tuple(
+            Change(field=f"emulator.{name}", old=_as_written(was), new=_as_written(now))
+            for name, was, now in pairs
+            if was != now
+        )
+
+    def _drivers(self, record: Record) -> tuple[EmulatorDriver, ...]:
+        """The declared one, and the one that runs."""
+        former = next((one for one in known_drivers().values() if one.name.value == record.driver), None)
+        return (self._driver,) if former is None or former is self._driver else (self._driver, former)
+
+    def _can_keep(self, record: Record) -> bool:
+        """Whether the declared one can go on with the data of the one that runs: of its driver, both saving it."""
+        same = record.persist and record.driver == self._driver.name
+        return same and self._spec.persist and bool(self._recipe.saves)
+
+    def _saved_since(self, record: Record) -> bool:
+        former = next((one for one in known_drivers().values() if one.name.value == record.driver), None)
+        if former is None or former.process is None:
+            return False
+        saved = former.process.saved(self._folder.contents)
+        return any(file.exists() and file.stat().st_mtime >= record.started for file in saved)
 
     def _kept(self, record: Record) -> bool:
         """Whether the last process ended in order and left all its data.
@@ -221,6 +284,14 @@ class ProcessEmulator:
 
     def _incarnated(self, proven: Proven, cancel: CancelToken) -> EmulatorEndpoint:
         return proven_endpoint(proven, self._spec.region, ensure_incarnation(proven, self._spec.region, cancel))
+
+
+def _losing(reasons: tuple[str, ...]) -> Replacement:
+    return Replacement(reasons=reasons, losses=("all AWS data in it",))
+
+
+def _as_written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _clean_environment(home: Path) -> dict[str, str]:

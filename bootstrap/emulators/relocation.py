@@ -1,11 +1,14 @@
 """An emulator that was placed elsewhere before: what it left goes first, so that a stack never has two."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bootstrap.emulators.process_record import ContainerFolder, EmulatorFolder, ForwardFolder
-from bootstrap.errors import RefusedError
+from bootstrap.errors import BootstrapError, CancelledError, RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
+from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
 from bootstrap.model.stack import Placement, StatePaths
+from bootstrap.plan import ids
 from bootstrap.ports import Emulator
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
@@ -34,7 +37,10 @@ class GoneEmulator:
         cancel.check()
         if not (left := _left(self._former, self._state)):
             return EmulatorObserved(state=TargetState.ABSENT)
-        return EmulatorObserved(state=TargetState.OUTDATED, detail=f"placement is {' and '.join(left)}, declared none")
+        return _moving(left, "none", cancel)
+
+    def gather(self, work: Work) -> None:
+        """Nothing is to be brought."""
 
     def up(self, work: Work) -> EmulatorEndpoint:
         """Refuse.
@@ -44,6 +50,10 @@ class GoneEmulator:
         """
         del work
         raise RefusedError("the stack declares no emulator")
+
+    def start(self, work: Work) -> EmulatorEndpoint:
+        """Refuse, as `up`."""
+        return self.up(work)
 
     def replace(self, work: Work) -> EmulatorEndpoint:
         """Refuse, as `up`."""
@@ -75,17 +85,44 @@ class MovedEmulator:
         """See `Emulator.observe`: whatever runs, it is not as declared until the former one is gone."""
         if not (left := _left(self._former, self._state)):
             return self._declared.observe(cancel)
-        detail = f"placement is {' and '.join(left)}, declared {self._placement}"
-        return EmulatorObserved(state=TargetState.OUTDATED, detail=detail)
+        return _moving(left, self._placement, cancel)
+
+    def gather(self, work: Work) -> None:
+        """See `Emulator.gather`."""
+        self._declared.gather(work)
 
     def up(self, work: Work) -> EmulatorEndpoint:
-        """See `Emulator.up`."""
+        """See `Emulator.up`: what is left of a former one that does not live any more goes."""
+        replacement = self.observe(work.cancel).replacement
+        if replacement is not None:
+            raise ReplacementNeededError(ids.EMULATOR, replacement)
         self._remove_former(work)
         return self._declared.up(work)
 
+    def start(self, work: Work) -> EmulatorEndpoint:
+        """See `Emulator.start`: the one that was declared before, where that is what lives."""
+        if not (left := _left(self._former, self._state)):
+            return self._declared.start(work)
+        return next(iter(left.values())).start(work)
+
     def replace(self, work: Work) -> EmulatorEndpoint:
-        """See `Emulator.replace`."""
-        return self.up(work)
+        """See `Emulator.replace`: the former one goes once the declared one has all that it needs."""
+        if not _left(self._former, self._state):
+            return self._declared.replace(work)
+        self._declared.gather(work)
+        self._remove_former(work)
+        try:
+            return self._declared.up(work)
+        except CancelledError:
+            raise
+        except BootstrapError as error:
+            raise StepFailedError(
+                f"the emulator is gone, and could not be created as {self._placement}: {error.what}",
+                evidence=(*error.evidence, "gone: the emulator with its data; kept: everything else of the stack"),
+                command=error.command,
+                fix=f"{error.fix or 'see the evidence'}; then run: bootstrap up",
+                log=error.log,
+            ) from error
 
     def delete(self, work: Work) -> None:
         """See `Emulator.delete`."""
@@ -100,6 +137,17 @@ class MovedEmulator:
     def _remove_former(self, work: Work) -> None:
         for former in _left(self._former, self._state).values():
             former.delete(work)
+
+
+def _moving(left: Mapping[Placement, Emulator], declared: str, cancel: CancelToken) -> EmulatorObserved:
+    """One that lives elsewhere than it is declared, with the endpoint where it still is; else only leftovers."""
+    change = Change(field="emulator.placement", old=" and ".join(left), new=declared)
+    for emulator in left.values():
+        seen = emulator.observe(cancel)
+        if seen.state in {TargetState.RUNNING, TargetState.STOPPED} or seen.replacement is not None:
+            replacement = Replacement(reasons=(str(change),), losses=("all AWS data in it",))
+            return replace(seen, changes=(), replacement=replacement)
+    return EmulatorObserved(state=TargetState.BROKEN, detail=f"left of a former one: {change}")
 
 
 def _left(former: Mapping[Placement, Emulator], state: StatePaths) -> Mapping[Placement, Emulator]:

@@ -27,12 +27,14 @@ from bootstrap.model.step import (
     RemoveLeftovers,
     RemoveState,
     Replace,
+    StartCluster,
+    StartEmulator,
     UninstallRelease,
 )
 from bootstrap.plan import ids
 from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import not_ready
-from bootstrap.ports import Brought, Images, Ports
+from bootstrap.ports import Brought, Emulator, Images, Ports
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
@@ -89,13 +91,17 @@ class Performer:
             case Replace(action=EnsureCluster()):
                 return self._ensure_cluster(self._ports.cluster.replace, work)
             case Replace(action=EnsureEmulator(release=release)):
-                return self._ensure_emulator(release, work, replacing=True)
+                return self._ensure_emulator(release, _replace, work)
             case Replace(action=consented):
                 return self(consented, work)
             case EnsureCluster():
                 return self._ensure_cluster(self._ports.cluster.up, work)
+            case StartCluster():
+                return self._ensure_cluster(self._ports.cluster.start, work)
             case EnsureEmulator(release=release):
-                return self._ensure_emulator(release, work)
+                return self._ensure_emulator(release, _up, work)
+            case StartEmulator(release=release):
+                return self._ensure_emulator(release, _start, work)
             case ApplySeeds():
                 return self._apply_seeds(work)
             case LoadImages(images=images):
@@ -158,13 +164,14 @@ class Performer:
             self._cluster_over.set()
         return _done("ready, pods are simulated" if self._kube.simulated else "ready")
 
-    def _ensure_emulator(self, release: Release | None, work: Work, *, replacing: bool = False) -> Outcome:
+    def _ensure_emulator(
+        self, release: Release | None, bring: Callable[[Emulator, Work], EmulatorEndpoint], work: Work
+    ) -> Outcome:
         if release is not None and self._ports.emulator_of is not None:
             self._emulator = self._ports.emulator_of(EmulatorRelease(release=release, kube=self.kube))
         if self._emulator is None:
             raise BootstrapError("the stack has no emulator")
-        bring = self._emulator.replace if replacing else self._emulator.up
-        self._endpoint = bring(work)
+        self._endpoint = bring(self._emulator, work)
         return _done(f"{self._endpoint.driver} at {self._endpoint.url}")
 
     def _delete_emulator(self, work: Work, *, keep_data: bool) -> Outcome:
@@ -286,6 +293,18 @@ class Performer:
         held = self._ports.charts.held([release], self.kube, cancel) if release.values_from else {}
         deployed = self._deployed.get(f"{release.target_namespace}/{release.release_name}")
         return deployed == (prepared.fingerprint, held.get(release.id, ""))
+
+
+def _up(emulator: Emulator, work: Work) -> EmulatorEndpoint:
+    return emulator.up(work)
+
+
+def _start(emulator: Emulator, work: Work) -> EmulatorEndpoint:
+    return emulator.start(work)
+
+
+def _replace(emulator: Emulator, work: Work) -> EmulatorEndpoint:
+    return emulator.replace(work)
 
 
 def _done(detail: str) -> Outcome:

@@ -83,7 +83,7 @@ def planned(platform: Platform, wanted: Wanted, observed: Observed, options: Pla
     Raises:
         InvalidError: the repository's dependencies go round in a circle, or with `strict` there is something to note.
     """
-    wanted = replace(wanted, consent=options.consent)
+    wanted = replace(wanted, consent=options.consent, start_only=options.start_only)
     plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
     plan = replace(plan, notes=(*plan.notes, *platform.preflight(wanted, _applied(plan))))
     unexpected = [note for note in plan.notes if not note.expected]

@@ -73,6 +73,8 @@ class PlanOptions:
     """For who only looks: what is wrong with the repository is told beside the plan, see `Planning.failures`."""
     consent: Consent = NO_CONSENT
     """What may be deleted and created again."""
+    start_only: bool = False
+    """Whether cluster and emulator are only started as they are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.model.labels import HELM_HOOK
 from bootstrap.model.observed import Observed, TargetState
 from bootstrap.model.status import Health, PartStatus, StatusReport
-from bootstrap.model.step import Keep, Step
+from bootstrap.model.step import Keep, Replace, Step
 from bootstrap.plan import ids
 from bootstrap.plan.units import cut
 from bootstrap.system.clock import CancelToken
@@ -59,10 +59,15 @@ def _part(step: Step, platform: Platform, planning: Planning, cancel: CancelToke
 
 
 def _undone(step: Step, observed: Observed) -> Health:
+    if isinstance(step.action, Replace) and step.action.lives:
+        return Health.UP
+    return _on_its_way(step, observed)
+
+
+def _on_its_way(step: Step, observed: Observed) -> Health:
     """Something that runs but is not as declared is on its way; the rest is not there."""
-    running = {TargetState.OUTDATED, TargetState.RUNNING}
     changed = step.id.startswith(("release/", "objects/", "seeds")) and step.reason != "not found"
-    return Health.PENDING if changed and observed.cluster.state in running else Health.DOWN
+    return Health.PENDING if changed and observed.cluster.state is TargetState.RUNNING else Health.DOWN
 
 
 def _objects_of(step: Step, planning: Planning) -> tuple[Sequence[ObjectRef], str]:

@@ -16,10 +16,10 @@ class TargetState(StrEnum):
     ABSENT = "absent"
     STOPPED = "stopped"
     BROKEN = "broken"
-    """Partly there or not answering; `up` repairs it or makes it anew."""
+    """Partly there or not answering; `up` repairs it, or finishes what a killed run began."""
     RUNNING = "running"
-    OUTDATED = "outdated"
-    """Runs, but not as declared now; the detail says what differs. `up` makes it anew."""
+    UNVERIFIED = "unverified"
+    """Carries our label, but what proves it is lost, damaged or tells of another: only `--adopt` goes on with it."""
     FOREIGN = "foreign"
     """Something of this name that is not ours; never touched."""
 

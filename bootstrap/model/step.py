@@ -39,6 +39,19 @@ class EnsureEmulator:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StartCluster:
+    """Start the cluster as it is, and wait for it; nothing is created, changed or deleted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartEmulator:
+    """Start the emulator as it is, and wait for it; nothing is created or deleted."""
+
+    release: Release | None = None
+    """The release that it is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ApplySeeds:
     """Make the emulator's data as the fixtures declare it."""
 
@@ -156,6 +169,8 @@ Action: TypeAlias = (
     | Replace
     | EnsureCluster
     | EnsureEmulator
+    | StartCluster
+    | StartEmulator
     | ApplySeeds
     | LoadImages
     | PullChart

@@ -24,6 +24,8 @@ from bootstrap.model.step import (
     LoadImages,
     Plan,
     PullChart,
+    StartCluster,
+    StartEmulator,
     Step,
     StepId,
     UninstallRelease,
@@ -67,6 +69,8 @@ class Wanted:
     """Whether images go to the machines of the cluster through this machine's engine."""
     consent: Consent = NO_CONSENT
     """What may be deleted and created again."""
+    start_only: bool = False
+    """Whether cluster and emulator are only started as they are, never created, changed or replaced."""
 
 
 def build_plan(wanted: Wanted, observed: Observed) -> Plan:
@@ -110,7 +114,7 @@ def _actions(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]
         yield emulator
         if wanted.stack.seeds:
             yield _seeds(observed, is_made_anew=isinstance(emulator[1], EnsureEmulator))
-    elif observed.emulator is not None and _is_there(observed.emulator):
+    elif observed.emulator is not None and _is_there(observed.emulator) and not wanted.start_only:
         yield _undeclared_emulator(wanted, observed.emulator)
     listed = tuple(_unit(unit, wanted, observed) for unit in units.listed)
     if wanted.preload:
@@ -118,7 +122,8 @@ def _actions(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]
     for release in units.releases:
         yield from _chart(wanted.prepared.get(release.id), release, observed)
     yield from listed
-    yield from _moved_emulator(wanted, observed, units)
+    if not wanted.start_only:
+        yield from _moved_emulator(wanted, observed, units)
     if wanted.prune:
         yield from _prune(wanted, observed, units)
 
@@ -126,7 +131,17 @@ def _actions(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]
 def _cluster(wanted: Wanted, observed: Observed) -> _Row:
     stack, found = wanted.stack, observed.cluster
     if found.state is TargetState.FOREIGN:
-        raise RefusedError(f"the cluster of stack {stack.name} is not ours: {found.detail}", fix="rename the stack")
+        raise RefusedError(
+            f"the cluster of stack {stack.name} is not ours: {found.detail}",
+            fix="adopt it with --adopt (kind, k3d), or rename the stack",
+        )
+    if found.state is TargetState.UNVERIFIED:
+        raise RefusedError(
+            f"the cluster of stack {stack.name} cannot be proven to be its own: {found.detail}",
+            fix=f"keep it as it is: bootstrap up {stack.typed} --adopt; or remove it: bootstrap down {stack.typed}",
+        )
+    if wanted.start_only:
+        return _started_cluster(observed)
     pulled = IMAGE_TIMEOUT if stack.cluster.provider.on_docker else timedelta()
     action, timeout = EnsureCluster(spec=stack.cluster), CLUSTER_TIMEOUT + pulled
     if found.replacement is not None:
@@ -138,10 +153,19 @@ def _cluster(wanted: Wanted, observed: Observed) -> _Row:
     return ids.CLUSTER, action, _reason(found.state, found.detail, found.changes), timeout
 
 
+def _started_cluster(observed: Observed) -> _Row:
+    found = observed.cluster
+    if found.state is TargetState.RUNNING:
+        return ids.CLUSTER, Keep(what="cluster"), "runs", CLUSTER_TIMEOUT
+    return ids.CLUSTER, StartCluster(), _reason(found.state, found.detail), CLUSTER_TIMEOUT
+
+
 def _emulator(wanted: Wanted, observed: Observed, units: Units) -> _Row:
     stack, found = wanted.stack, observed.emulator
     if found is not None and found.state is TargetState.FOREIGN:
         raise RefusedError(f"the emulator of stack {stack.name} is not ours: {found.detail}", fix="rename the stack")
+    if wanted.start_only:
+        return _started_emulator(observed, units)
     assert stack.emulator is not None  # noqa: S101 - the caller looked
     action = EnsureEmulator(spec=stack.emulator, release=units.installed_emulator)
     pulled = IMAGE_TIMEOUT if stack.emulator.placement is Placement.CONTAINER else timedelta()
@@ -154,6 +178,16 @@ def _emulator(wanted: Wanted, observed: Observed, units: Units) -> _Row:
     if not reason:
         return ids.EMULATOR, Keep(what="emulator"), _UNCHANGED, EMULATOR_TIMEOUT
     return ids.EMULATOR, action, reason, timeout
+
+
+def _started_emulator(observed: Observed, units: Units) -> _Row:
+    found, start = observed.emulator, StartEmulator(release=units.installed_emulator)
+    if found is None:
+        return ids.EMULATOR, start, "not found", EMULATOR_TIMEOUT
+    if found.endpoint is not None and found.endpoint.incarnation:
+        return ids.EMULATOR, Keep(what="emulator"), "runs", EMULATOR_TIMEOUT
+    reason = "its data is lost" if found.endpoint is not None else _reason(found.state, found.detail)
+    return ids.EMULATOR, start, reason, EMULATOR_TIMEOUT
 
 
 def _is_there(emulator: EmulatorObserved) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bootstrap.errors import UsageError
 from bootstrap.model.observed import ClusterObserved, EmulatorObserved, ObjectsSeen, Observed, TargetState
 from bootstrap.model.replacement import EVERYTHING, Consent, Replacement
-from bootstrap.model.step import Action, EnsureCluster, Plan, Replace, Replaceable, Step, StepId
+from bootstrap.model.step import Action, EnsureCluster, Plan, Replace, Replaceable, StartCluster, Step, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.ids import find_step, forms
 
@@ -39,7 +39,7 @@ def makes_cluster(action: Action) -> bool:
     """Whether performing it leaves a cluster that was not observed."""
     if isinstance(action, Replace):
         return action.consented and isinstance(action.action, EnsureCluster)
-    return isinstance(action, EnsureCluster)
+    return isinstance(action, EnsureCluster | StartCluster)
 
 
 def check_steps(consent: Consent, steps: Sequence[StepId]) -> None:

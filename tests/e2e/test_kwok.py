@@ -206,7 +206,7 @@ def test_a_component_that_is_about_to_end_is_not_relied_on(shared: Embedded) -> 
 def test_workers_come_and_go_in_place(shared: Embedded) -> None:
     uid = shared.up()
     shared.spec = ClusterSpec(workers=2)
-    assert shared.observe() == (TargetState.OUTDATED, "has 0 workers, declared are 2")
+    assert [str(change) for change in shared.observed().changes] == ["cluster.workers: 0 → 2"]
     assert shared.up() == uid
     nodes = {node["metadata"]["name"]: node["spec"].get("taints") for node in listed(shared, "nodes")}
     assert nodes.keys() == {"control-plane", "worker-1", "worker-2"}
@@ -220,9 +220,9 @@ def test_workers_come_and_go_in_place(shared: Embedded) -> None:
 def test_another_version_than_the_programs_is_refused(shared: Embedded) -> None:
     shared.spec = ClusterSpec(kubernetes="1.30")
     try:
-        state, detail = shared.observe()
-        assert state is TargetState.OUTDATED
-        assert detail.endswith("declared is 1.30")
+        seen = shared.observed()
+        assert seen.replacement is not None
+        assert (seen.state, seen.replacement.reason.rpartition(" ")[2]) == (TargetState.RUNNING, "1.30")
         with pytest.raises(RefusedError, match=r"1\.30 is declared, the embedded control plane is 1\.34"):
             shared.up()
     finally:

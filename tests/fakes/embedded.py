@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bootstrap.clusters.kwok.provider import KwokProvider
-from bootstrap.model.observed import TargetState
+from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.stack import ClusterSpec, StatePaths
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken, SystemClock
@@ -39,6 +39,9 @@ class Embedded:
 
     def delete(self) -> None:
         self.provider.delete(Work(self.token(), self.said.append))
+
+    def observed(self) -> ClusterObserved:
+        return self.provider.observe(self.token())
 
     def observe(self) -> tuple[TargetState, str]:
         observed = self.provider.observe(self.token())

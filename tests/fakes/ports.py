@@ -103,6 +103,12 @@ class FakeCluster:
         self.world.cluster = TargetState.RUNNING
         return KUBE
 
+    def start(self, work: Work) -> KubeContext:
+        work.cancel.check()
+        self.world.write("cluster start")
+        self.world.cluster = TargetState.RUNNING
+        return KUBE
+
     def replace(self, work: Work) -> KubeContext:
         work.cancel.check()
         work.say("creating it again")
@@ -134,10 +140,19 @@ class FakeEmulator:
             replacement=self.world.emulator_replacement,
         )
 
+    def gather(self, work: Work) -> None:
+        work.cancel.check()
+
     def up(self, work: Work) -> EmulatorEndpoint:
         work.cancel.check()
         work.say("waiting for its health route")
         self.world.write("emulator up" if self.inside is None else f"emulator up in {self.inside.release.id}")
+        self.world.emulator = TargetState.RUNNING
+        return ENDPOINT
+
+    def start(self, work: Work) -> EmulatorEndpoint:
+        work.cancel.check()
+        self.world.write("emulator start")
         self.world.emulator = TargetState.RUNNING
         return ENDPOINT
 

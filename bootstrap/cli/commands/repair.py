@@ -23,6 +23,6 @@ def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> i
     from bootstrap.plan.select import targets  # noqa: PLC0415
 
     with running("up", stack, tell, flags) as run:
-        options = PlanOptions(only=targets(run.platform.stack))
+        options = PlanOptions(only=targets(run.platform.stack), start_only=True)
         report = up(run.platform, options, run.how(), emit=run.emit, cancel=run.cancel)
     return report.exit_code

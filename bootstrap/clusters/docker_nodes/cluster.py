@@ -1,31 +1,33 @@
 """Clusters of containers on the stack's own network, proven by it before the API server is asked."""
 
 import hashlib
-import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bootstrap.clusters.docker_nodes.at_hand import gather, published_ports, refuse_all_taken
 from bootstrap.clusters.docker_nodes.containers import add_host_record, host_record, machines_of, nodes_of
+from bootstrap.clusters.docker_nodes.declared import changes
 from bootstrap.clusters.docker_nodes.node_heartbeat import moment, silent, stale
-from bootstrap.clusters.docker_nodes.ports import refuse_asked_twice, refuse_taken
+from bootstrap.clusters.docker_nodes.record import CREATION, REMOVAL, ClusterRecord, DamagedRecordError, RecordFile
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
-from bootstrap.docker.images import pull
 from bootstrap.docker.removal import remove_patiently
 from bootstrap.docker.stack_resources import StackOnDocker
-from bootstrap.errors import BootstrapError, RefusedError
+from bootstrap.errors import BootstrapError, CancelledError, RefusedError, StepFailedError
 from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError, KubeApi
 from bootstrap.kube.identity import Clusters, cluster_uid
 from bootstrap.kube.readiness import serves
 from bootstrap.kube.waiting import wait_ready
 from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.observed import ClusterObserved, TargetState
+from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
 from bootstrap.model.stack import HostPorts, StatePaths
+from bootstrap.plan import ids
 from bootstrap.system.clock import CancelToken
-from bootstrap.system.files import private_folder, write_whole
+from bootstrap.system.files import write_whole
 from bootstrap.system.processes import Processes
 from bootstrap.system.wait import wait_until
 from bootstrap.system.work import Work
@@ -40,6 +42,8 @@ _SETTLE_SECONDS = 45.0
 """What crashed while nothing could be reached is tried again after 10 s, then after 20."""
 _LOOKS, _LOOK_AGAIN_SECONDS = 2, 1.0
 """How often an engine is asked whether a creation that was cut off has still brought something, and how far apart."""
+UP = "bootstrap up"
+_KEPT = "gone: its nodes and all that was in them; kept: its network, the emulator and its data, images"
 _LEASES = "/apis/coordination.k8s.io/v1/leases"
 
 
@@ -63,23 +67,23 @@ class MachineCluster:
         self._adopt = adopt
         self._processes = processes
         self._clusters = Clusters(processes)
+        self._file = RecordFile(state)
 
     def observe(self, cancel: CancelToken) -> ClusterObserved:
         """See `ClusterProvider.observe`."""
         with self._docker.open() as client:
             machines = self._machines(client)
             if not machines:
-                return ClusterObserved(state=TargetState.ABSENT)
+                return ClusterObserved(state=TargetState.ABSENT, detail=self._gone())
             if foreign := self._foreign(client, machines):
                 return self._strangers(foreign)
-            if any(self._docker.has_lost_network(one) for one in machines):
-                # They cannot be started again: what they were made for is not there.
-                return ClusterObserved(state=TargetState.OUTDATED, detail="its network was removed")
+            if unverified := self._unverified(machines):
+                return self._to_adopt(unverified)
             if standing := self._standing(machines):
-                return standing
+                return self._compared(standing, machines)
             if forgetful := self._forgetful(client, cancel):
-                return _broken(f"{_shortly(forgetful)} lost {self._tool.host}")
-        return self._examined(machines, cancel)
+                return self._compared(_broken(f"{_shortly(forgetful)} lost {self._tool.host}"), machines)
+        return self._compared(self._examined(machines, cancel), machines)
 
     def up(self, work: Work) -> KubeContext:
         """See `ClusterProvider.up`."""
@@ -87,27 +91,57 @@ class MachineCluster:
         if self._adopt:
             self._take_over(work)
         seen = self.observe(work.cancel)
-        match seen.state:
-            case TargetState.FOREIGN:
-                raise RefusedError(
-                    f"there is a {self._tool.program} cluster of this name: {seen.detail}", fix=self._removal()
-                )
-            case TargetState.ABSENT:
-                self._create(work)
-            case TargetState.OUTDATED:
-                self._create_anew(seen.detail, work)
-            case _ if self._record() is None:
-                self._create_anew(seen.detail, work)
-            case _:
-                self._start(work)
-                self._restore_host(work)
+        self._refuse(seen)
+        if seen.replacement is not None:
+            raise ReplacementNeededError(ids.CLUSTER, seen.replacement)
+        if seen.state is TargetState.ABSENT:
+            self._create(work)
+        elif self._file.unfinished:
+            self._finish(seen.detail, work)
+        else:
+            self._start(work)
+            self._restore_host(work)
+        return self._proven(work)
+
+    def start(self, work: Work) -> KubeContext:
+        """See `ClusterProvider.start`."""
+        work.cancel.check()
+        seen = self.observe(work.cancel)
+        self._refuse(seen)
+        if seen.state is TargetState.ABSENT or self._file.unfinished:
+            raise RefusedError(
+                f"there is no cluster to start: {seen.detail or 'not found'}",
+                fix=f"create it, empty: {UP}; or remove what is left of the stack: bootstrap down",
+            )
+        if removed := self._removed():
+            raise self._incomplete(removed)
+        self._start(work)
+        self._restore_host(work)
         return self._proven(work)
 
     def replace(self, work: Work) -> KubeContext:
         """See `ClusterProvider.replace`."""
         work.cancel.check()
-        self._create_anew(self.observe(work.cancel).detail, work)
-        return self._proven(work)
+        seen = self.observe(work.cancel)
+        self._refuse(seen)
+        with self._docker.open() as client:
+            machines = self._machines(client)
+            self._gather(client, work, own=published_ports(machines))
+            work.say(f"replacing it: {seen.replacement.reason if seen.replacement else seen.detail}")
+            self._remove_machines(client, work)
+        try:
+            self._create(work)
+            return self._proven(work)
+        except CancelledError:
+            raise
+        except BootstrapError as error:
+            raise StepFailedError(
+                f"the cluster is gone, and could not be created again: {error.what}",
+                evidence=(*error.evidence, _KEPT),
+                command=error.command,
+                fix=f"{error.fix or 'see the evidence'}; then run: {UP}",
+                log=error.log,
+            ) from error
 
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`; what of a half-made cluster is there is found by its labels and our network."""
@@ -130,11 +164,77 @@ class MachineCluster:
         Where that is gone, by `docker network prune` say, those are ours that were noted when they were made.
         """
         if self._docker.network(client) is None:
-            if {one.id for one in machines} <= {*((self._record() or {}).get("machines") or ())}:
+            record = self._readable()
+            if record is not None and {one.id for one in machines} <= {*record.nodes}:
                 return ""
             return f"its machines are there, but not on a network {self._docker.name} of this stack"
         strangers = [str(one.name) for one in machines if not self._may_be_ours(one)]
         return f"{', '.join(strangers)} is on another network" if strangers else ""
+
+    def _unverified(self, machines: "Sequence[Container]") -> str:
+        """Why nothing proves that this is the cluster which was created; empty: it is, or it is unfinished."""
+        if any(self._docker.has_lost_network(one) for one in machines):
+            return f"its network {self._docker.name} was removed"
+        try:
+            record = self._file.read()
+        except DamagedRecordError as error:
+            return error.what
+        if record is None:
+            return "" if self._file.unfinished else f"its record {self._file.path} is gone"
+        others = [str(one.name) for one in machines if one.id not in record.nodes]
+        return f"its record {self._file.path} does not name {_shortly(others)}" if others and record.nodes else ""
+
+    def _to_adopt(self, why: str) -> ClusterObserved:
+        if self._adopt:
+            return _broken(f"to be adopted: {why}")
+        return ClusterObserved(state=TargetState.UNVERIFIED, detail=why)
+
+    def _gone(self) -> str:
+        record = self._readable()
+        return "" if record is None else f"{_shortly(_named(record.nodes.values()))} was removed"
+
+    def _removed(self) -> Sequence[str]:
+        """Names of the nodes that were created and are not there any more."""
+        record = self._readable()
+        if record is None:
+            return ()
+        with self._docker.open() as client:
+            here = {one.id for one in self._machines(client)}
+        return _named(name for node, name in record.nodes.items() if node not in here)
+
+    def _incomplete(self, removed: Sequence[str]) -> RefusedError:
+        return RefusedError(
+            f"{', '.join(removed)} of the cluster was removed",
+            evidence=("a node cannot be added to this cluster again; what is in the others is still there",),
+            fix=f"create the whole cluster again, losing what is in it: {UP} --allow-replace cluster; "
+            "or save what you need of it first, then: bootstrap down",
+        )
+
+    def _refuse(self, seen: ClusterObserved) -> None:
+        if seen.state is TargetState.FOREIGN:
+            raise RefusedError(
+                f"there is a {self._tool.program} cluster of this name: {seen.detail}", fix=self._removal()
+            )
+        if seen.state is TargetState.UNVERIFIED:
+            raise RefusedError(f"the cluster cannot be proven to be the stack's: {seen.detail}", fix=self._removal())
+
+    def _compared(self, seen: ClusterObserved, machines: "Sequence[Container]") -> ClusterObserved:
+        """With what is declared otherwise than it was created, and what was removed of it."""
+        record = self._readable()
+        if record is None:
+            return seen
+        here = {one.id for one in machines}
+        reasons = [f"{name} was removed" for name in _named(n for i, n in record.nodes.items() if i not in here)]
+        changed = self._changes(record)
+        reasons += [str(change) for change in changed]
+        return replace(seen, replacement=Replacement(reasons=tuple(reasons)) if reasons else None)
+
+    def _changes(self, record: ClusterRecord) -> Sequence[Change]:
+        if record.digest in self._accepted():
+            return ()
+        if record.fields is None:
+            return (Change(field="cluster", old="created by an earlier bootstrap", new="another configuration"),)
+        return changes(record.fields, self._tool.fields())
 
     def _may_be_ours(self, machine: "Container") -> bool:
         # Created but never started: the network that it was created for is not joined yet, but named.
@@ -148,34 +248,36 @@ class MachineCluster:
         with self._docker.open() as client:
             self._docker.adopt_network(client)
             machines = self._machines(client)
-            if not machines or not self._foreign(client, machines):
+            if not machines or not (self._foreign(client, machines) or self._unverified(machines)):
                 return
-            work.say(f"taking over {len(machines)} machines")
+            work.say(f"adopting {len(machines)} nodes")
             network = self._docker.ensure_network(client)
             for machine in machines:
+                if self._docker.has_lost_network(machine):
+                    client.api.disconnect_container_from_network(str(machine.id), self._docker.name, force=True)
+                    machine.reload()
                 if not self._docker.is_on_network(machine):
                     network.connect(machine)
-        self._note("", work.cancel)
+        self._note(work.cancel, created=True)
 
     def _standing(self, machines: "Sequence[Container]") -> ClusterObserved | None:
         """How it stands without asking its API server; None: as it should."""
-        record = self._record()
-        if record is None:
-            return _broken("its creation was interrupted")
+        if unfinished := self._file.unfinished:
+            return _broken(f"its {unfinished} was interrupted")
+        if self._readable() is None:
+            return _broken("it is not known yet")
         stopped = [str(one.name) for one in machines if one.status != "running"]
         if len(stopped) == len(machines):
             return ClusterObserved(state=TargetState.STOPPED, detail="its containers do not run")
         if stopped:
             return _broken(f"{', '.join(stopped)} does not run")
-        if record["spec"] not in self._accepted():
-            return ClusterObserved(state=TargetState.OUTDATED, detail="it is declared otherwise now")
         return None
 
     def _examined(self, machines: "Sequence[Container]", cancel: CancelToken) -> ClusterObserved:
-        record = self._record() or {}
-        if not self._state.kubeconfig.exists():
+        record = self._readable()
+        if not self._state.kubeconfig.exists() or record is None:
             return _broken("its kubeconfig is gone")
-        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=str(record.get("uid", "")), simulated=False)
+        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=record.uid, simulated=False)
         try:
             api = self._clusters.proven(kube, cancel.within(_LOOK_SECONDS, "the cluster's API server"))
             quiet = self._silent(api, machines, cancel)
@@ -197,27 +299,21 @@ class MachineCluster:
     def _stale(self, api: KubeApi, machines: "Sequence[Container]", cancel: CancelToken) -> Sequence[str]:
         return stale(_items(api, "/api/v1/pods", cancel), _started(machines))
 
+    def _gather(self, client: "DockerClient", work: Work, *, own: Collection[int] = ()) -> None:
+        gather(self._tool, self._ports, client, self._processes, work, own=own)
+
     def _create(self, work: Work) -> None:
-        self._tool.configuration()
-        self._refuse_taken_ports(work.cancel)
         with self._docker.open() as client:
+            self._gather(client, work)
             self._docker.ensure_network(client)
-            for image in self._tool.images:
-                # The tools would pull without a word for minutes, and fail without a way out.
-                pull(client, image, work.say, work.cancel.check, another="--set cluster.image=…")
-        private_folder(self._state.cluster)
-        work.say("creating its machines")
+        self._file.begin(CREATION)
+        work.say("creating its nodes")
         self._tool.create(self._state.cluster, work.cancel)
-        self._note("", work.cancel)
+        self._note(work.cancel, created=True)
 
-    def _refuse_taken_ports(self, cancel: CancelToken) -> None:
-        ports = (self._ports.http, self._ports.https)
-        refuse_taken(ports, self._processes, cancel)
-        refuse_asked_twice(ports, self._tool.own_ports, self._tool.own_file)
-        refuse_taken(self._tool.own_ports, self._processes, cancel, file=self._tool.own_file)
-
-    def _create_anew(self, why: str, work: Work) -> None:
-        work.say(f"making it anew: {why}")
+    def _finish(self, why: str, work: Work) -> None:
+        """What a killed run left of a creation or a removal is nobody's: it goes, and a whole one is created."""
+        work.say(f"creating it again: {why}")
         with self._docker.open() as client:
             self._remove_machines(client, work)
         self._create(work)
@@ -230,7 +326,7 @@ class MachineCluster:
                     machine.unpause()
             stopped = [one for one in machines if one.status not in {"running", "paused"}]
             if len(stopped) == len(machines):
-                self._refuse_taken_ports(work.cancel)
+                refuse_all_taken(self._tool, self._ports, self._processes, work.cancel)
             if stopped:
                 work.say(f"starting {_shortly([str(one.name) for one in stopped])}")
             if not stopped or self._tool.start(work.cancel):
@@ -241,7 +337,8 @@ class MachineCluster:
 
     def _forgetful(self, client: "DockerClient", cancel: CancelToken) -> Sequence[str]:
         """The nodes whose /etc/hosts lacks this machine's name: an engine writes that file anew at every start."""
-        if not (self._record() or {}).get("host"):
+        record = self._readable()
+        if record is None or not record.host:
             return ()
         nodes = nodes_of(self._tool, client)
         return [str(one.name) for one in nodes if not host_record(one, self._tool.host, cancel)]
@@ -250,7 +347,7 @@ class MachineCluster:
         with self._docker.open() as client:
             for name in self._forgetful(client, work.cancel):
                 work.say(f"telling {name} of {self._tool.host} again")
-                address = (self._record() or {})["host"]
+                address = self._known().host
                 add_host_record(client.containers.get(name), address, self._tool.host, work.cancel)
 
     def _host(self, cancel: CancelToken) -> str:
@@ -264,8 +361,7 @@ class MachineCluster:
     def _proven(self, work: Work) -> KubeContext:
         """Wait until the cluster is whole, then take down, or compare, who it is."""
         self._write_kubeconfig(work.cancel)
-        record = self._record() or {}
-        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=str(record.get("uid", "")), simulated=False)
+        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=self._known().uid, simulated=False)
         api = self._clusters.api(kube, work.cancel)
 
         def answer() -> str | None:
@@ -279,7 +375,7 @@ class MachineCluster:
         uid = wait_until(answer, work.cancel)
         if kube.uid not in {"", uid}:
             raise RefusedError(f"another cluster answers: its kube-system has uid {uid}, not {kube.uid}")
-        self._note(uid, work.cancel)
+        self._note(work.cancel, uid=uid)
         self._wait_heard(api, work)
         self._wait_settled(api, work)
         # One replica answers for the name service: the second often comes 10 s later.
@@ -350,9 +446,10 @@ class MachineCluster:
             write_whole(self._state.kubeconfig, told)
 
     def _remove_machines(self, client: "DockerClient", work: Work) -> None:
-        half_made = self._record() is None and self._state.cluster.exists()
+        half_made = self._file.unfinished == CREATION
         # First: what is left when we are killed here must not be taken for a cluster with all its machines.
-        self._record_file().unlink(missing_ok=True)
+        if half_made or self._file.path.exists() or self._machines(client):
+            self._file.begin(CREATION if half_made else REMOVAL)
         looks = _LOOKS if half_made else 0
         while (machines := self._machines(client)) or looks:
             for machine in machines:
@@ -364,36 +461,39 @@ class MachineCluster:
         for volume in client.volumes.list(filters={"label": self._tool.label}):
             remove_patiently(partial(volume.remove, force=True), work.cancel)
 
-    def _wanted(self) -> str:
-        """Changes when the machines have to be made anew."""
-        return hashlib.sha256(self._tool.configuration()).hexdigest()
-
     def _accepted(self) -> Sequence[str]:
-        """What machines may have been made of and still be as declared."""
-        former = (hashlib.sha256(one).hexdigest() for one in self._tool.former_configurations())
-        return (self._wanted(), *former)
+        """Digests of what its nodes may have been created from and still be as declared."""
+        given = (self._tool.configuration(), *self._tool.former_configurations())
+        return tuple(hashlib.sha256(configuration).hexdigest() for configuration in given)
 
-    def _note(self, uid: str, cancel: CancelToken) -> None:
-        private_folder(self._state.cluster)
+    def _note(self, cancel: CancelToken, *, uid: str = "", created: bool = False) -> None:
+        """Remember the nodes that are there and, once it was created or adopted, what it was created from."""
+        record = None if created else self._readable()
         with self._docker.open() as client:
-            machines = [one.id for one in self._machines(client)]
-        record = self._record() or {}
-        host = record.get("host") or self._host(cancel)
-        spec = record["spec"] if record.get("spec") in self._accepted() else self._wanted()
-        noted = {"spec": spec, "uid": uid, "machines": machines, "host": host}
-        write_whole(self._record_file(), json.dumps(noted).encode())
+            nodes = {str(one.id): str(one.name) for one in self._machines(client)}
+        self._file.write(
+            ClusterRecord(
+                fields=self._tool.fields() if record is None else record.fields,
+                digest=self._accepted()[0] if record is None else record.digest,
+                nodes=nodes,
+                uid=uid,
+                host=(record.host if record else "") or self._host(cancel),
+            )
+        )
 
-    def _record(self) -> Mapping[str, Any] | None:
-        """What was noted once the cluster had been created; None before that."""
-        file = self._record_file()
-        return json.loads(file.read_text()) if file.exists() else None
+    def _readable(self) -> ClusterRecord | None:
+        """What is remembered; None: nothing, or nothing that can be read."""
+        try:
+            return self._file.read()
+        except DamagedRecordError:
+            return None
 
-    def _record_file(self) -> Path:
-        return self._state.cluster / "machines.json"
+    def _known(self) -> ClusterRecord:
+        return self._readable() or ClusterRecord(fields=None, digest="")
 
     def _removal(self) -> str:
         command = "kind delete cluster --name" if self._tool.program == "kind" else "k3d cluster delete"
-        return f"take it over with --adopt, or remove it if nobody needs it: {command} {self._tool.cluster}"
+        return f"adopt it: {UP} --adopt; or remove it if nobody needs it: {command} {self._tool.cluster}"
 
 
 def _items(api: KubeApi, path: str, cancel: CancelToken) -> Sequence[Mapping[str, Any]]:
@@ -417,6 +517,11 @@ def _unready(pods: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _shortly(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _named(names: Iterable[str]) -> Sequence[str]:
+    """The names; `a node` for one of which an earlier version noted none."""
+    return [name or "a node" for name in names]
 
 
 def _broken(detail: str) -> ClusterObserved:

@@ -1,8 +1,8 @@
 """What a program that makes clusters of containers is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bootstrap.system.clock import CancelToken
 
@@ -56,11 +56,15 @@ class ClusterTool(Protocol):
         ...
 
     def configuration(self) -> bytes:
-        """What it is given; the cluster is made anew when it changes.
+        """What it is given; a cluster that was created from another is not as declared.
 
         Raises:
             InvalidError: the user's own configuration cannot be used.
         """
+        ...
+
+    def fields(self) -> Mapping[str, Any]:
+        """The declaration that the configuration comes from, by field of the stack file; see `declared_fields`."""
         ...
 
     def former_configurations(self) -> Sequence[bytes]:

@@ -68,6 +68,10 @@ class ExistingProvider:
         write_whole(self._state.kubeconfig, content)
         return KubeContext(kubeconfig=self._state.kubeconfig, uid=found, simulated=False)
 
+    def start(self, work: Work) -> KubeContext:
+        """See `ClusterProvider.start`: it is for others to start."""
+        return self.up(work)
+
     def replace(self, work: Work) -> KubeContext:
         """Refuse: a cluster of others is never deleted.
 

@@ -5,8 +5,11 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from bootstrap.clusters.kind.config import kind_config, own_ports
+from bootstrap.clusters.docker_nodes.declared import declared_fields
+from bootstrap.clusters.docker_nodes.native_config import read_native
+from bootstrap.clusters.kind.config import image_of, kind_config, own_ports
 from bootstrap.model.stack import ClusterSpec, Profile
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
@@ -57,6 +60,11 @@ class Kind:
     def configuration(self) -> bytes:
         """See `ClusterTool.configuration`."""
         return json.dumps(kind_config(self._spec, self.cluster)).encode()
+
+    def fields(self) -> Mapping[str, Any]:
+        """See `ClusterTool.fields`."""
+        native = {} if self._spec.config is None else read_native(self._spec.config, "Cluster", "kind")
+        return declared_fields(self._spec, image_of(self._spec), native)
 
     def former_configurations(self) -> Sequence[bytes]:
         """See `ClusterTool.former_configurations`."""

@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.clusters.kwok.components import Component
-from bootstrap.errors import StepFailedError
+from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.stack import StatePaths
 from bootstrap.system.files import write_whole
+
+_SERVER = re.compile(r"https://127\.0\.0\.1:([0-9]+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +50,11 @@ class Layout:
         return self.folder / "cluster.json"
 
     @property
+    def going(self) -> Path:
+        """There while the cluster is being removed: what is left of it is nobody's data."""
+        return self.folder / "removal"
+
+    @property
     def lock(self) -> Path:
         """Held while something changes the cluster."""
         return self.folder / "lock"
@@ -78,19 +86,44 @@ class Record:
     """UID of kube-system; None until it was first seen."""
 
 
+class DamagedRecordError(StepFailedError):
+    """The record cannot be read."""
+
+
+def holds_data(layout: Layout) -> bool:
+    """Whether there is data of a cluster that nobody was removing."""
+    return layout.etcd.is_dir() and any(layout.etcd.iterdir()) and not layout.going.exists()
+
+
+def recovered_record(layout: Layout, kubernetes: str) -> Record:
+    """What the files beside a lost record still say; the cluster's UID is taken from it once it runs.
+
+    Raises:
+        RefusedError: they do not say at which port its API server was.
+    """
+    files = (layout.state.kubeconfig, *layout.folder.glob("*.kubeconfig"))
+    texts = (file.read_text() for file in files if file.exists())
+    port = next((int(match.group(1)) for text in texts if (match := _SERVER.search(text))), None)
+    if port is None:
+        raise RefusedError(
+            f"no kubeconfig in {layout.folder} says at which port its API server was", fix="remove it: bootstrap down"
+        )
+    return Record(port=port, kubernetes=kubernetes)
+
+
 def read_record(layout: Layout) -> Record | None:
     """What was remembered; None: nothing yet.
 
     Raises:
-        StepFailedError: the file is damaged.
+        DamagedRecordError: the file is damaged.
     """
     try:
         return Record(**json.loads(layout.record.read_bytes()))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
-        raise StepFailedError(
-            f"{layout.record} is damaged: {error}", fix="make the cluster anew: bootstrap down, then bootstrap up"
+        raise DamagedRecordError(
+            f"its record {layout.record} is damaged: {error}", fix="go on with its data: bootstrap up --adopt"
         ) from error
 
 

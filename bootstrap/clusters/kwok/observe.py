@@ -1,11 +1,14 @@
 """What a running cluster says of itself, held against what was declared and remembered."""
 
+from dataclasses import replace
+
 from bootstrap.clusters.kwok import default_objects
 from bootstrap.clusters.kwok.api import Api
 from bootstrap.clusters.kwok.layout import Layout, Record
 from bootstrap.errors import StepFailedError
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, TargetState
+from bootstrap.model.replacement import Change, Replacement
 from bootstrap.model.stack import ClusterSpec
 from bootstrap.system.clock import CancelToken
 
@@ -16,7 +19,7 @@ def broken(detail: str) -> ClusterObserved:
 
 
 def examine(layout: Layout, record: Record, spec: ClusterSpec, cancel: CancelToken) -> ClusterObserved:
-    """Ask a cluster all of whose components run; the identity of one that is OUTDATED is proven too."""
+    """Ask a cluster all of whose components run; what is declared otherwise is told beside how it is."""
     try:
         return _ask(Api(record.port, layout.pki, cancel), layout, record, spec)
     except (OSError, StepFailedError) as error:
@@ -32,11 +35,11 @@ def _ask(api: Api, layout: Layout, record: Record, spec: ClusterSpec) -> Cluster
     if reason or uid is None:
         return broken(reason)
     kube = KubeContext(kubeconfig=layout.state.kubeconfig, uid=uid, simulated=True)
-    differs = _differs(record, spec, set(default_objects.machines(api)))
-    if differs:
-        return ClusterObserved(state=TargetState.OUTDATED, detail=differs, kube=kube)
-    reason = default_objects.missing(api, spec.workers)
-    return broken(reason) if reason else ClusterObserved(state=TargetState.RUNNING, kube=kube)
+    nodes = set(default_objects.machines(api))
+    changes = _workers(spec, nodes)
+    reason = "" if changes else default_objects.missing(api, spec.workers)
+    seen = broken(reason) if reason else ClusterObserved(state=TargetState.RUNNING, kube=kube, changes=changes)
+    return compared(seen, record, spec)
 
 
 def _unlike(uid: str | None, layout: Layout, record: Record) -> str:
@@ -49,12 +52,18 @@ def _unlike(uid: str | None, layout: Layout, record: Record) -> str:
     return ""
 
 
-def _differs(record: Record, spec: ClusterSpec, machines: set[str]) -> str:
-    if not is_version(record.kubernetes, spec.kubernetes):
-        return f"runs Kubernetes {record.kubernetes}, declared is {spec.kubernetes}"
-    if machines != set(default_objects.node_names(spec.workers)):
-        return f"has {max(len(machines) - 1, 0)} workers, declared are {spec.workers}"
-    return ""
+def compared(seen: ClusterObserved, record: Record, spec: ClusterSpec) -> ClusterObserved:
+    """With the replacement that another version of Kubernetes needs: its data may not be read by it."""
+    if is_version(record.kubernetes, spec.kubernetes):
+        return seen
+    change = Change(field="cluster.kubernetes", old=record.kubernetes, new=spec.kubernetes)
+    return replace(seen, replacement=Replacement(reasons=(str(change),)))
+
+
+def _workers(spec: ClusterSpec, nodes: set[str]) -> tuple[Change, ...]:
+    if nodes == set(default_objects.node_names(spec.workers)):
+        return ()
+    return (Change(field="cluster.workers", old=str(max(len(nodes) - 1, 0)), new=str(spec.workers)),)
 
 
 def is_version(version: str, wanted: str) -> bool:

@@ -14,13 +14,23 @@ from bootstrap.clusters.kwok.api import Api
 from bootstrap.clusters.kwok.component_log import disk_note, telling_lines
 from bootstrap.clusters.kwok.component_processes import Children
 from bootstrap.clusters.kwok.components import FIRST, Component, egress, stages
-from bootstrap.clusters.kwok.layout import Layout, Record, read_record, write_record
-from bootstrap.clusters.kwok.observe import broken, examine, is_version
+from bootstrap.clusters.kwok.layout import (
+    DamagedRecordError,
+    Layout,
+    Record,
+    holds_data,
+    read_record,
+    recovered_record,
+    write_record,
+)
+from bootstrap.clusters.kwok.observe import broken, compared, examine, is_version
 from bootstrap.clusters.kwok.pki import ADMIN, CLIENTS, kubeconfig, make_pki
-from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
+from bootstrap.errors import BootstrapError, CancelledError, DeadlineError, RefusedError, StepFailedError
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, TargetState
+from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
 from bootstrap.model.stack import ClusterSpec, StatePaths
+from bootstrap.plan import ids
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken, Clock
 from bootstrap.system.filelock import hold
@@ -30,6 +40,7 @@ from bootstrap.system.sockets import first_free, holder_of, is_free
 from bootstrap.system.wait import wait_until
 from bootstrap.system.work import Work
 
+_ADOPT = "go on with its data: bootstrap up --adopt; or remove it: bootstrap down"
 _START_SECONDS = 120.0
 _ANSWER_SECONDS = 30.0
 _CLOSING_SECONDS = 2.0
@@ -47,7 +58,7 @@ class KwokProvider:
     Everything listens on 127.0.0.1 or a unix socket, and nothing is ever sent beyond this machine.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a cluster is made with
         self,
         stack_name: str,
         spec: ClusterSpec,
@@ -55,12 +66,15 @@ class KwokProvider:
         programs: Programs,
         processes: Processes,
         clock: Clock,
+        *,
+        adopt: bool = False,
     ) -> None:
         self._context = f"bootstrap-{stack_name}"
         self._spec = spec
         self._layout = Layout(state=state)
         self._programs = programs
         self._clock = clock
+        self._adopt = adopt
         self._processes = processes
         self._children = Children(self._layout, processes)
 
@@ -70,16 +84,18 @@ class KwokProvider:
         running = self._children.running()
         try:
             record = read_record(self._layout)
-        except StepFailedError as error:
-            return broken(error.what)
+        except DamagedRecordError as error:
+            return self._unverified(error.what)
         if record is None:
             return self._without_record(running)
         if not running:
-            return ClusterObserved(state=TargetState.STOPPED, detail="its processes are gone, its data is kept")
+            kept = ClusterObserved(state=TargetState.STOPPED, detail="its processes are gone, its data is kept")
+            return compared(kept, record, self._spec)
         dead = next((component for component in Component if component not in running), None)
         if dead is not None:
             words = self._children.last_words(dead)
-            return broken(f"{dead} is not running" + (f"; its log ends with: {words[-1]}" if words else ""))
+            lame = broken(f"{dead} is not running" + (f"; its log ends with: {words[-1]}" if words else ""))
+            return compared(lame, record, self._spec)
         return examine(self._layout, record, self._spec, cancel)
 
     def up(self, work: Work) -> KubeContext:
@@ -99,11 +115,36 @@ class KwokProvider:
             self._children.stop(work.cancel)
             return self._converge(record, programs, _limit(adopted=False), work)
 
+    def start(self, work: Work) -> KubeContext:
+        """See `ClusterProvider.start`."""
+        seen = self.observe(work.cancel)
+        if seen.state is TargetState.UNVERIFIED:
+            raise RefusedError(f"the cluster cannot be proven to be the stack's: {seen.detail}", fix=_ADOPT)
+        if read_record(self._layout) is None:
+            raise RefusedError(
+                f"there is no cluster to start: {seen.detail or 'not found'}",
+                fix="create it, empty: bootstrap up; or remove what is left of the stack: bootstrap down",
+            )
+        return self.up(work)
+
     def replace(self, work: Work) -> KubeContext:
         """See `ClusterProvider.replace`: the programs of the new one are found before the old one goes."""
         self._find_programs()
+        if note := disk_note(self._layout.state.folder):
+            raise RefusedError(note, fix="make room, then run the same command again")
         self.delete(work)
-        return self.up(work)
+        try:
+            return self.up(work)
+        except CancelledError:
+            raise
+        except BootstrapError as error:
+            raise StepFailedError(
+                f"the cluster is gone, and could not be created again: {error.what}",
+                evidence=(*error.evidence, "gone: all that was in it; kept: the emulator and its data"),
+                command=error.command,
+                fix=f"{error.fix or 'see the evidence'}; then run: bootstrap up",
+                log=error.log,
+            ) from error
 
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`."""
@@ -126,11 +167,21 @@ class KwokProvider:
         self._children.check_all()
 
     def _without_record(self, running: Mapping[Component, object]) -> ClusterObserved:
+        if holds_data(self._layout):
+            return self._unverified(f"its record {self._layout.record} is gone")
         if running:
             return broken("its files are gone, but its processes run")
         if self._layout.folder.exists():
             return broken("its creation was interrupted")
         return ClusterObserved(state=TargetState.ABSENT)
+
+    def _unverified(self, why: str) -> ClusterObserved:
+        # With --adopt, `up` is to be planned: it writes down anew what the files beside the record say.
+        return (
+            broken(f"to be adopted: {why}")
+            if self._adopt
+            else ClusterObserved(state=TargetState.UNVERIFIED, detail=why)
+        )
 
     def _find_programs(self) -> tuple[dict[Component, Path], str]:
         if platform.system() != "Linux":
@@ -160,10 +211,10 @@ class KwokProvider:
             ) from error
 
     def _prepare(self, version: str, work: Work) -> Record:
-        record = read_record(self._layout)
+        record = self._record(version)
         if record is not None and _minor(record.kubernetes) != _minor(version):
-            work.say(f"making it anew: Kubernetes {record.kubernetes} becomes {version}")
-            record = None
+            change = Change(field="cluster.kubernetes", old=record.kubernetes, new=version)
+            raise ReplacementNeededError(ids.CLUSTER, Replacement(reasons=(str(change),)))
         if record is None:
             self._children.stop(work.cancel, polite=signal.SIGKILL)
             self._empty_folder()
@@ -175,6 +226,24 @@ class KwokProvider:
         self._write_settings(record)
         write_record(self._layout, record)
         return record
+
+    def _record(self, version: str) -> Record | None:
+        """What is remembered, or with --adopt is found beside a lost or damaged record; None: there is no data.
+
+        Raises:
+            RefusedError: there is data that nothing proves to be the stack's.
+        """
+        try:
+            record = read_record(self._layout)
+        except DamagedRecordError as error:
+            why = error.what
+        else:
+            if record is not None or not holds_data(self._layout):
+                return record
+            why = f"its record {self._layout.record} is gone"
+        if not self._adopt:
+            raise RefusedError(f"the cluster cannot be proven to be the stack's: {why}", fix=_ADOPT)
+        return recovered_record(self._layout, version)
 
     def _write_settings(self, record: Record) -> None:
         layout = self._layout
@@ -237,13 +306,17 @@ class KwokProvider:
 
     def _empty_folder(self) -> None:
         # As in `_remove_files`.
+        self._layout.going.touch()
         self._layout.record.unlink(missing_ok=True)
         for entry in self._layout.folder.iterdir():
-            if entry != self._layout.lock:
+            if entry not in {self._layout.lock, self._layout.going}:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        self._layout.going.unlink()
 
     def _remove_files(self) -> None:
         # First: what is left when we are killed here must not be taken for a cluster with data.
+        if self._layout.folder.exists():
+            self._layout.going.touch()
         self._layout.record.unlink(missing_ok=True)
         for file in (self._layout.state.kubeconfig, *self._layout.logs):
             file.unlink(missing_ok=True)

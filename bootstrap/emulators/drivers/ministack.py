@@ -52,6 +52,7 @@ DRIVER = EmulatorDriver(
         arguments=lambda _launch: ("-m", "ministack"),
         environment=_environment,
         saved=_saved,
+        saves=True,
     ),
     image=ImageRecipe(
         default=IMAGE,

@@ -18,6 +18,7 @@ from bootstrap.emulators.container import ContainerEmulator
 from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, TargetState
+from bootstrap.model.replacement import ReplacementNeededError
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
@@ -253,7 +254,8 @@ def test_a_changed_declaration_makes_it_anew_with_its_contents(make: Make, cance
     port = free_port()
     observed = make(port=port).observe(cancel)
     was = endpoint.url.rpartition(":")[2]
-    assert (observed.state, observed.detail) == (TargetState.OUTDATED, f"port is {was}, declared {port}")
+    assert (observed.state, observed.replacement) == (TargetState.RUNNING, None)
+    assert [str(change) for change in observed.changes] == [f"emulator.port: {was} → {port}"]
     again = make(port=port).up(Work(cancel, quiet))
     assert again == dataclasses.replace(endpoint, url=f"http://127.0.0.1:{port}")
     assert buckets(again) == ["artefacts"]
@@ -267,7 +269,8 @@ def test_one_that_ended_and_is_declared_otherwise_now_is_made_anew_with_its_cont
     container_of(docker, client).stop(timeout=30)
     port, was = free_port(), endpoint.url.rpartition(":")[2]
     observed = make(port=port).observe(cancel)
-    assert (observed.state, observed.detail) == (TargetState.OUTDATED, f"ended, and port is {was}, declared {port}")
+    assert (observed.state, observed.replacement) == (TargetState.STOPPED, None)
+    assert [str(change) for change in observed.changes] == [f"emulator.port: {was} → {port}"]
     assert buckets(make(port=port).up(Work(cancel, quiet))) == ["artefacts"]
 
 
@@ -337,15 +340,76 @@ def test_what_a_lost_container_left_behind_is_not_gone_on_with(
     assert buckets(again) == []
 
 
-def test_its_network_removed_by_hand_it_is_made_anew_with_its_data(
+def test_its_network_removed_by_hand_the_same_container_is_connected_to_the_new_one(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
     endpoint = make().up(Work(cancel, quiet))
-    container_of(docker, client).stop()
+    first = container_of(docker, client)
+    first.stop()
     client.networks.get(docker.name).remove()
-    found = make().observe(cancel)
-    assert (found.state, "was removed" in found.detail) == (TargetState.OUTDATED, True)
-    assert make().up(Work(cancel, quiet)).incarnation == endpoint.incarnation
+    assert make().observe(cancel).state is TargetState.STOPPED
+    assert make().start(Work(cancel, quiet)).incarnation == endpoint.incarnation
+    again = container_of(docker, client)
+    assert (again.id, [*again.attrs["NetworkSettings"]["Networks"]]) == (first.id, [docker.name])
+
+
+@pytest.mark.parametrize(
+    "changed", [{"persist": False}, {"driver": Driver.LOCALSTACK, "image": "localstack/localstack:4.14.0"}]
+)
+def test_what_would_lose_its_data_is_refused_and_replaced_by_consent(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient", changed: dict[str, Any]
+) -> None:
+    endpoint = make().up(Work(cancel, quiet))
+    put(endpoint)
+    first = container_of(docker, client)
+    observed = make(**changed).observe(cancel)
+    assert observed.replacement is not None
+    assert observed.endpoint is not None, "it lives on"
+    with pytest.raises(ReplacementNeededError, match=r"emulator\.(persist|driver): "):
+        make(**changed).up(Work(cancel, quiet))
+    assert container_of(docker, client).id == first.id
+    assert buckets(make().up(Work(cancel, quiet))) == ["artefacts"]
+
+
+def test_replaced_by_consent_it_is_empty_and_at_its_port(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make().up(Work(cancel, quiet))
+    put(endpoint)
+    first = container_of(docker, client)
+    again = make(persist=False).replace(Work(cancel, quiet))
+    assert (again.url, buckets(again)) == (endpoint.url, [])
+    assert container_of(docker, client).id != first.id
+
+
+def test_a_replacement_whose_image_cannot_be_had_deletes_nothing(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make().up(Work(cancel, quiet))
+    first = container_of(docker, client)
+    for act in (make(image="bootstrap-rig/nobody-has-this:1").up, make(image="bootstrap-rig/nor-this:1").replace):
+        with pytest.raises(RefusedError, match="cannot be pulled"):
+            act(Work(cancel, quiet))
+    assert container_of(docker, client).id == first.id
+    assert make().observe(cancel).endpoint == endpoint
+
+
+def test_start_of_a_killed_one_is_the_same_container_and_empty(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make().up(Work(cancel, quiet))
+    put(endpoint)
+    first = container_of(docker, client)
+    first.kill()
+    again = make().start(Work(cancel, quiet))
+    assert (container_of(docker, client).id, buckets(again)) == (first.id, [])
+    assert again.incarnation not in {"", endpoint.incarnation}
+
+
+def test_start_creates_nothing(make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient") -> None:
+    with pytest.raises(RefusedError, match="there is no emulator to start: not found"):
+        make().start(Work(cancel, quiet))
+    assert left(docker, client) == []
 
 
 def test_delete_leaves_nothing(

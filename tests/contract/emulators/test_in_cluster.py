@@ -255,7 +255,8 @@ def test_a_changed_declaration_opens_another_way(setting: Setting, emulator: Fak
     other = free_port()
     assert other is not None
     setting.port = other
-    assert setting.make().observe(cancel).state is TargetState.OUTDATED
+    observed = setting.make().observe(cancel)
+    assert (observed.state, [change.field for change in observed.changes]) == (TargetState.STOPPED, ["emulator.port"])
     second = setting.make().up(Work(cancel, quiet))
     assert (second.url, second.incarnation) == (f"http://127.0.0.1:{other}", first.incarnation)
     gone(keeper, cancel)

@@ -196,10 +196,8 @@ def test_nothing_of_the_users_reaches_it(
 def test_a_changed_declaration_restarts_it(make: Make, cancel: CancelToken) -> None:
     make().up(Work(cancel, quiet))
     observed = make(region="eu-west-3").observe(cancel)
-    assert (observed.state, observed.detail) == (
-        TargetState.OUTDATED,
-        "region is us-east-1, declared eu-west-3",
-    )
+    assert (observed.state, observed.replacement) == (TargetState.RUNNING, None)
+    assert [str(change) for change in observed.changes] == ["emulator.region: us-east-1 → eu-west-3"]
     assert make(region="eu-west-3").up(Work(cancel, quiet)).region == "eu-west-3"
     assert make(region="eu-west-3").observe(cancel).state is TargetState.RUNNING
 

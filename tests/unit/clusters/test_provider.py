@@ -11,11 +11,12 @@ import pytest
 
 from bootstrap.clusters.kwok.component_processes import MARK
 from bootstrap.clusters.kwok.components import Component
-from bootstrap.clusters.kwok.layout import Layout, Record, write_record
+from bootstrap.clusters.kwok.layout import Layout, Record, read_record, write_record
 from bootstrap.clusters.kwok.observe import is_version
 from bootstrap.clusters.kwok.provider import KwokProvider
 from bootstrap.errors import CancelledError, RefusedError, StepFailedError
 from bootstrap.model.observed import TargetState
+from bootstrap.model.replacement import ReplacementNeededError
 from bootstrap.model.stack import ClusterSpec, StatePaths
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.filelock import hold
@@ -35,13 +36,15 @@ PROGRAMS = GivenPrograms(
 class Room:
     """One provider over processes that never start."""
 
-    def __init__(self, folder: Path, spec: ClusterSpec | None = None) -> None:
+    def __init__(self, folder: Path, spec: ClusterSpec | None = None, *, adopt: bool = False) -> None:
         self.state = StatePaths(folder=folder / "state")
         self.layout = Layout(state=self.state)
         self.processes = FakeProcesses()
         clock = FakeClock()
         self.token = CancelToken(clock)
-        self.provider = KwokProvider("dev", spec or ClusterSpec(), self.state, PROGRAMS, self.processes, clock)
+        self.provider = KwokProvider(
+            "dev", spec or ClusterSpec(), self.state, PROGRAMS, self.processes, clock, adopt=adopt
+        )
 
     def observe(self) -> tuple[TargetState, str]:
         observed = self.provider.observe(self.token)
@@ -98,11 +101,11 @@ def test_processes_without_files_are_seen(room: Room) -> None:
     assert room.observe() == (TargetState.BROKEN, "its files are gone, but its processes run")
 
 
-def test_a_damaged_record_is_broken_and_can_be_deleted(room: Room) -> None:
+def test_a_damaged_record_proves_nothing_and_can_be_deleted(room: Room) -> None:
     room.layout.folder.mkdir(parents=True)
     room.layout.record.write_text("{")
     state, detail = room.observe()
-    assert state is TargetState.BROKEN
+    assert state is TargetState.UNVERIFIED
     assert "is damaged" in detail
     room.provider.delete(Work(room.token, lambda _text: None))
     assert room.observe() == (TargetState.ABSENT, "")
@@ -148,22 +151,72 @@ def test_a_component_that_ends_ends_the_wait_at_once(room: Room) -> None:
 
 
 def test_an_interrupted_creation_begins_again_with_nothing_of_it(room: Room) -> None:
-    room.layout.etcd.mkdir(parents=True)
-    (room.layout.etcd / "half").touch()
+    room.layout.pki.mkdir(parents=True)
+    (room.layout.pki / "half").touch()
     room.processes.spawn = _refuse  # type: ignore[method-assign,assignment] # it shall come no further
     with pytest.raises(RefusedError, match="as told"):
         room.up()
-    assert not room.layout.etcd.exists()
+    assert not (room.layout.pki / "half").exists()
     assert room.layout.pki.is_dir()
 
 
-def test_data_of_another_minor_version_is_not_given_to_these_programs(room: Room) -> None:
+@pytest.mark.parametrize("record", [None, "{"])
+def test_data_without_a_record_is_refused_until_it_is_adopted(tmp_path: Path, record: str | None) -> None:
+    room = Room(tmp_path)
+    _with_data(room, record)
+    assert room.observe()[0] is TargetState.UNVERIFIED
+    for act in (room.provider.up, room.provider.start):
+        with pytest.raises(RefusedError, match="cannot be proven") as refused:
+            act(Work(room.token, lambda _text: None))
+        assert "bootstrap up --adopt" in str(refused.value.fix)
+    assert (room.layout.etcd / "data").exists()
+    adopting = Room(tmp_path, adopt=True)
+    adopting.processes.spawn = _refuse  # type: ignore[method-assign,assignment] # it shall come no further
+    assert adopting.observe()[0] is TargetState.BROKEN
+    with pytest.raises(RefusedError, match="as told"):
+        adopting.up()
+    assert (room.layout.etcd / "data").exists()
+    assert read_record(room.layout) == Record(port=20001, kubernetes="1.34.4")
+
+
+def _with_data(room: Room, record: str | None) -> None:
+    room.layout.etcd.mkdir(parents=True)
+    (room.layout.etcd / "data").touch()
+    (room.layout.folder / "kwok.kubeconfig").write_text('{"server": "https://127.0.0.1:20001"}')
+    if record is not None:
+        room.layout.record.write_text(record)
+
+
+def test_data_of_another_minor_version_is_replaced_by_consent_alone(room: Room) -> None:
     room.remember(Record(port=20001, kubernetes="1.33.9", uid="u"))
     room.layout.etcd.mkdir()
+    seen = room.provider.observe(room.token)
+    assert seen.replacement is not None
+    assert seen.replacement.reasons == ("cluster.kubernetes: 1.33.9 → 1.34",)
     room.processes.spawn = _refuse  # type: ignore[method-assign,assignment] # it shall come no further
-    with pytest.raises(RefusedError, match="as told"):
+    with pytest.raises(ReplacementNeededError, match=r"cluster\.kubernetes: 1\.33\.9 → 1\.34"):
         room.up()
+    assert room.layout.etcd.exists()
+    with pytest.raises(StepFailedError, match="the cluster is gone, and could not be created again: as told") as gone:
+        room.provider.replace(Work(room.token, lambda _text: None))
+    assert "kept: the emulator and its data" in gone.value.evidence[-1]
     assert not room.layout.etcd.exists()
+
+
+def test_a_replacement_whose_programs_are_not_here_deletes_nothing(tmp_path: Path) -> None:
+    room = Room(tmp_path, ClusterSpec(kubernetes="1.35"))
+    room.remember(Record(port=20001, kubernetes="1.34.4", uid="u"))
+    room.layout.etcd.mkdir()
+    with pytest.raises(RefusedError, match=r"1\.35 is declared"):
+        room.provider.replace(Work(room.token, lambda _text: None))
+    assert room.layout.etcd.exists()
+
+
+def test_start_creates_nothing(room: Room) -> None:
+    with pytest.raises(RefusedError, match="there is no cluster to start: not found") as refused:
+        room.provider.start(Work(room.token, lambda _text: None))
+    assert "bootstrap up" in str(refused.value.fix)
+    assert not room.state.folder.exists()
 
 
 def test_data_of_another_patch_version_is_kept(room: Room) -> None:
@@ -185,7 +238,6 @@ def test_what_an_interrupted_delete_leaves_is_not_taken_for_data(room: Room, mon
     with pytest.raises(KeyboardInterrupt):
         room.provider.delete(Work(room.token, lambda _text: None))
     assert room.observe() == (TargetState.BROKEN, "its creation was interrupted")
-    write_record(room.layout, Record(port=20001, kubernetes="1.33.0", uid="u"))
     with pytest.raises(KeyboardInterrupt):
         room.up()
     assert room.observe() == (TargetState.BROKEN, "its creation was interrupted")

@@ -11,6 +11,7 @@ from bootstrap.emulators.process_record import ContainerFolder, EmulatorFolder, 
 from bootstrap.emulators.relocation import GoneEmulator, MovedEmulator, left_placements
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, EmulatorRelease, TargetState
+from bootstrap.model.replacement import Replacement, ReplacementNeededError
 from bootstrap.model.stack import EmulatorSpec, Placement, StatePaths
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
@@ -19,6 +20,8 @@ from fakes.ports import ENDPOINT, KUBE
 from fakes.processes import FakeProcesses
 from fakes.programs import GivenPrograms
 from fakes.repo import release
+
+MOVED = Replacement(reasons=("emulator.placement: container → chart",), losses=("all AWS data in it",))
 
 
 @dataclass
@@ -29,12 +32,26 @@ class Noted:
     asked: list[str] = field(default_factory=list)
     broken: bool = False
     left: ContainerFolder | None = None
+    lives: bool = True
+    lacks: str = ""
+    """What it needs and cannot have."""
 
     def observe(self, cancel: CancelToken) -> EmulatorObserved:
+        if not self.lives:
+            return EmulatorObserved(state=TargetState.ABSENT, detail="ended, its data is lost")
         return EmulatorObserved(state=TargetState.RUNNING, endpoint=ENDPOINT)
 
     def up(self, work: Work) -> EmulatorEndpoint:
         self.asked.append(f"{self.name} up")
+        return ENDPOINT
+
+    def gather(self, work: Work) -> None:
+        if self.lacks:
+            raise RefusedError(self.lacks)
+        self.asked.append(f"{self.name} gather")
+
+    def start(self, work: Work) -> EmulatorEndpoint:
+        self.asked.append(f"{self.name} start")
         return ENDPOINT
 
     def replace(self, work: Work) -> EmulatorEndpoint:
@@ -113,16 +130,40 @@ def test_one_that_moved_is_not_as_declared_until_the_former_one_is_gone(
 ) -> None:
     moved = moved_to(Noted("chart"), container, state)
     observed = moved.observe(cancel)
-    assert (observed.state, observed.endpoint) == (TargetState.OUTDATED, None)
-    assert observed.detail == "placement is container, declared chart"
+    assert (observed.state, observed.endpoint, observed.replacement) == (TargetState.RUNNING, ENDPOINT, MOVED)
+    with pytest.raises(ReplacementNeededError, match=r"emulator\.placement: container → chart"):
+        moved.up(Work(cancel, quiet))
+    assert container.asked == []
+    moved.replace(Work(cancel, quiet))
+    assert moved.observe(cancel).replacement is None
+
+
+def test_what_lives_stays_until_the_new_one_has_all_that_it_needs(
+    container: Noted, state: StatePaths, cancel: CancelToken
+) -> None:
+    moved = moved_to(Noted("chart", container.asked, lacks="no image"), container, state)
+    with pytest.raises(RefusedError, match="no image"):
+        moved.replace(Work(cancel, quiet))
+    assert container.asked == []
+
+
+def test_one_that_lives_elsewhere_is_started_there(container: Noted, state: StatePaths, cancel: CancelToken) -> None:
+    moved_to(Noted("chart", container.asked), container, state).start(Work(cancel, quiet))
+    assert container.asked == ["container start"]
+
+
+def test_what_does_not_live_any_more_goes_unasked(container: Noted, state: StatePaths, cancel: CancelToken) -> None:
+    container.lives = False
+    moved = moved_to(Noted("chart", container.asked), container, state)
+    assert (moved.observe(cancel).state, moved.observe(cancel).replacement) == (TargetState.BROKEN, None)
     moved.up(Work(cancel, quiet))
-    assert moved.observe(cancel).state is TargetState.RUNNING
+    assert container.asked == ["container delete", "chart up"]
 
 
 @pytest.mark.parametrize(
     ("verb", "asked"),
     [
-        ("up", ["container delete", "chart up", "chart up"]),
+        ("replace", ["chart gather", "container delete", "chart up", "chart replace"]),
         ("delete", ["container delete", "chart delete", "chart delete"]),
         ("delete_keeping", ["container delete", "chart delete keeping", "chart delete keeping"]),
     ],
@@ -141,14 +182,15 @@ def test_one_that_cannot_go_keeps_the_new_one_from_starting(
 ) -> None:
     container.broken = True
     with pytest.raises(StepFailedError, match="it stays"):
-        moved_to(Noted("chart", container.asked), container, state).up(Work(cancel, quiet))
-    assert container.asked == []
+        moved_to(Noted("chart", container.asked), container, state).replace(Work(cancel, quiet))
+    assert container.asked == ["chart gather"]
 
 
 def test_one_that_is_declared_no_more_is_only_removed(container: Noted, state: StatePaths, cancel: CancelToken) -> None:
     gone = GoneEmulator({Placement.CONTAINER: container}, state)
     observed = gone.observe(cancel)
-    assert (observed.state, observed.detail) == (TargetState.OUTDATED, "placement is container, declared none")
+    assert observed.replacement is not None
+    assert observed.replacement.reasons == ("emulator.placement: container → none",)
     with pytest.raises(RefusedError, match="declares no emulator"):
         gone.up(Work(cancel, quiet))
     assert gone.delete_keeping(Work(cancel, quiet)) == ""

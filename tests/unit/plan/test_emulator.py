@@ -157,7 +157,7 @@ def test_an_emulator_that_was_a_release_leaves_its_name_to_the_one_outside() -> 
 
 
 def test_one_that_is_no_longer_declared_goes() -> None:
-    outdated = EmulatorObserved(state=TargetState.OUTDATED, detail="placement is container, declared none")
+    outdated = EmulatorObserved(state=TargetState.BROKEN, detail="placement is container, declared none")
     observed = dataclasses.replace(UP, emulator=outdated, seeds=None)
     assert lines(planned(observed, stack(provider=Provider.KIND), inferred=()))[1] == (
         "emulator: DeleteEmulator after  (no longer declared)"
