@@ -23,6 +23,7 @@ from bootstrap.model.observed import (
     SeedsObserved,
 )
 from bootstrap.model.release import Kustomization, Release
+from bootstrap.model.stack import BuiltImage
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
@@ -251,6 +252,33 @@ class Images(Protocol):
         ...
 
 
+class Builds(Protocol):
+    """The images of the stack's own, on this machine's engine."""
+
+    @property
+    def images(self) -> Images | None:
+        """What brings them to the nodes; None: their pods are simulated."""
+        ...
+
+    @property
+    def references(self) -> frozenset[str]:
+        """What their files make now."""
+        ...
+
+    def built(self, cancel: CancelToken) -> frozenset[str]:
+        """Those of the references that the engine has."""
+        ...
+
+    def build(self, image: BuiltImage, work: Work) -> None:
+        """Build it; afterwards the engine has its reference.
+
+        Raises:
+            StepFailedError: an instruction fails; with its line and the last output.
+            RefusedError: there is no program that builds.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
     """All of them, for one stack."""
@@ -264,5 +292,7 @@ class Ports:
     """Where the emulator is a release: it, once that is installed. Without a release it can only be looked at."""
     images: Images | None = None
     """None: the cluster pulls what it needs itself."""
+    builds: Builds | None = None
+    """None: the stack builds no images."""
     leftovers: Leftovers | None = None
     """None: the stack has never had anything that carries a mark."""

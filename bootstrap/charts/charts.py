@@ -32,6 +32,7 @@ from bootstrap.model.kubernetes_api import served_apis
 from bootstrap.model.observed import PreparedRelease, ReleaseObserved
 from bootstrap.model.release import Release, RepositoryChart
 from bootstrap.model.stack import StatePaths
+from bootstrap.plan.built_images import names_in, renderer_stage
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Processes
@@ -56,8 +57,13 @@ class HelmCharts:
         mirrors: Mapping[str, str],
         lock_file: Path | None = None,
         locked: bool = False,
+        built: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """`cache` is shared by all stacks; `locked` refuses charts that `lock_file` does not name."""
+        """`cache` is shared by all stacks; `locked` refuses charts that `lock_file` does not name.
+
+        `built` gives what stands for images of the stack's own, by their names in charts.
+        """
+        self._built = built
         helm = Helm(programs, processes, cache / "helm")
         post = PostRendering(programs, processes, helm, state.folder / "helm")
         self._store = ChartStore(cache / "charts")
@@ -89,6 +95,22 @@ class HelmCharts:
         Raises:
             InvalidError: with `locked`, a reference that the lock file does not name.
         """
+        prepared = self._prepare(releases, cancel, kube, definitions)
+        references = self._built()
+        rebuilt = [
+            replace(each.release, post_renderers=(*each.release.post_renderers, renderer_stage(names, references)))
+            for each in prepared.values()
+            if references and (names := names_in(each.manifests or (), references))
+        ]
+        return {**prepared, **self._prepare(rebuilt, cancel, kube, definitions)} if rebuilt else prepared
+
+    def _prepare(
+        self,
+        releases: Sequence[Release],
+        cancel: CancelToken,
+        kube: KubeContext | None,
+        definitions: Sequence[Manifest],
+    ) -> dict[str, PreparedRelease]:
         lock = self._sources.lock
         if self._locked:
             _refuse_unlocked(releases, lock)

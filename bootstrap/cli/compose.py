@@ -1,5 +1,6 @@
 """Constructs the adapters of one stack: the only place that knows them all."""
 
+import functools
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +12,8 @@ from bootstrap.config.settings import Settings
 from bootstrap.engine.leftovers import AllLeftovers
 from bootstrap.errors import BootstrapError
 from bootstrap.model.observed import EmulatorRelease
-from bootstrap.model.stack import ClusterSpec, Placement, Provider, Stack, StatePaths
-from bootstrap.ports import ClusterProvider, Emulator, Images, Leftovers, Ports, Programs
+from bootstrap.model.stack import BuiltImage, ClusterSpec, Placement, Provider, Stack, StatePaths
+from bootstrap.ports import Builds, ClusterProvider, Emulator, Images, Leftovers, Ports, Programs
 from bootstrap.system.clock import Clock
 from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.work import Work
@@ -44,6 +45,8 @@ class Parts:
     """Whether only charts of the lock file are taken."""
     preload: bool
     """Whether images go to the cluster through this machine's engine."""
+    built: Callable[[], Sequence[BuiltImage]]
+    """The images of the stack's own, looked at once."""
     adopt: bool
     """Whether a cluster of our name that we did not make is taken over."""
 
@@ -61,7 +64,35 @@ def charts_of(parts: Parts) -> "HelmCharts":
         mirrors=parts.stack.mirrors,
         lock_file=parts.stack.project / LOCK_FILE,
         locked=parts.locked,
+        built=lambda: references_of(parts),
     )
+
+
+def images_once(stack: Stack) -> Callable[[], Sequence[BuiltImage]]:
+    """Gives the images of the stack's own, whose files are read the first time."""
+
+    @functools.cache
+    def built() -> Sequence[BuiltImage]:
+        if not stack.images:
+            return ()
+        from bootstrap.docker.build_context import content_reference  # noqa: PLC0415 - only where there are any
+
+        return tuple(BuiltImage(spec=spec, reference=content_reference(spec)) for spec in stack.images)
+
+    return built
+
+
+def references_of(parts: Parts) -> Mapping[str, str]:
+    """What stands for each image of the stack's own."""
+    return {image.spec.name: image.reference for image in parts.built()}
+
+
+def _builds(parts: Parts) -> Builds | None:
+    if not parts.stack.images:
+        return None
+    from bootstrap.docker.builder import ImageBuilder  # noqa: PLC0415 - the docker library loads slowly
+
+    return ImageBuilder(parts.built, _loader(parts), parts.processes, os.environ)
 
 
 def ports_of(parts: Parts, charts: "HelmCharts") -> Ports:
@@ -76,7 +107,8 @@ def ports_of(parts: Parts, charts: "HelmCharts") -> Ports:
         seeds=seeds_of(parts),
         charts=charts,
         objects=KubeObjects(parts.processes, parts.state.folder.name),
-        images=_images(parts),
+        images=_loader(parts) if parts.preload else None,
+        builds=_builds(parts),
         leftovers=leftovers_of(parts),
     )
 
@@ -103,8 +135,8 @@ def is_on_engine(stack: Stack) -> bool:
     return contained or stack.cluster.provider.on_docker
 
 
-def _images(parts: Parts) -> Images | None:
-    if not parts.preload or not parts.stack.cluster.provider.on_docker:
+def _loader(parts: Parts) -> Images | None:
+    if not parts.stack.cluster.provider.on_docker:
         return None
     from bootstrap.clusters.docker_nodes.images import MachineImages  # noqa: PLC0415 - the docker library loads slowly
     from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415

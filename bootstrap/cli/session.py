@@ -12,8 +12,10 @@ from bootstrap.cli.compose import (
     Parts,
     charts_of,
     configuration_of,
+    images_once,
     is_on_engine,
     ports_of,
+    references_of,
     seeds_of,
     watch_of,
 )
@@ -31,6 +33,7 @@ from bootstrap.model.stack import Placement, Provider, Stack, StatePaths
 from bootstrap.model.status import Health
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted
+from bootstrap.plan.built_images import with_built_images
 from bootstrap.plan.units import cut
 from bootstrap.state.journal import Journal
 from bootstrap.state.paths import cache_folder, state_paths
@@ -132,6 +135,7 @@ def _open(
         locked=options.locked,
         preload=options.preload,
         adopt=options.adopt,
+        built=images_once(stack),
     )
     needed = NEEDED[stack.cluster.provider]
     charts = charts_of(parts)
@@ -153,6 +157,7 @@ def _open(
         lacking=lambda: [one.name for one in toolchain.resolve_all(needed) if isinstance(one, Missing)],
         fetch=lambda say: telling.through(say, lambda: toolchain.fetch(needed)),
         headline=_headline(loaded.stack, stack, lives_on, docker_answers=docker),
+        built=parts.built,
         collect=lambda work: _collect(parts, work),
     )
     return Opened(
@@ -237,15 +242,18 @@ def _read(parts: Parts, cancel: CancelToken) -> FluxRepo:
         return FluxRepo()
     from bootstrap.kube.repository_reader import read_source  # noqa: PLC0415 - `--help` imports no adapter
 
-    return read_source(
+    references = references_of(parts)
+    images = {f"image:{name}": reference for name, reference in references.items()}
+    repo = read_source(
         source,
         parts.programs,
         parts.processes,
         cancel,
-        variables=parts.stack.variables,
+        variables={**parts.stack.variables, **images},
         environment=os.environ,
         tolerant=True,
     )
+    return with_built_images(repo, references)
 
 
 def _preflight(charts: "HelmCharts", wanted: Wanted, steps: Sequence[str]) -> tuple[Note, ...]:

@@ -17,6 +17,7 @@ _ENDPOINT = ("emulator", "endpoint")
 def conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
     """Every pair of values that cannot go together; `auto` goes with anything."""
     yield from _cluster_conflicts(stack, place)
+    yield from _image_conflicts(stack, place)
     if stack.emulator is not None:
         yield from _placement_conflicts(stack.emulator, stack.cluster.provider, place)
         yield from _endpoint_conflicts(stack.emulator, place)
@@ -102,6 +103,14 @@ def _cluster_conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
     if stack.cluster.provider is Provider.EXISTING and stack.cluster.context is None:
         text = "is missing: provider existing needs the name of a context in your kubeconfig"
         yield _said(place, ("cluster", "context"), text)
+
+
+def _image_conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
+    if stack.images and stack.cluster.provider is Provider.EXISTING:
+        text = (
+            "cannot be used on an existing cluster, whose nodes pull what they run: push it, and name it in manifests"
+        )
+        yield _said(place, ("images", stack.images[0].name), text)
 
 
 def _placement_conflicts(emulator: EmulatorSpec, provider: Provider, place: PlaceOf) -> Iterator[Problem]:

@@ -64,6 +64,16 @@ class TextMap:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NamedSections:
+    """Names the user chooses, each with the same fields."""
+
+    of: "Section"
+    key: str
+    """The pattern of a name."""
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Section:
     """Fields of known names."""
 
@@ -72,7 +82,7 @@ class Section:
     """Whether `false` may be written to say that there is none."""
 
 
-Kind: TypeAlias = Text | Choice | Whole | Truth | Duration | Listed | TextMap | Section
+Kind: TypeAlias = Text | Choice | Whole | Truth | Duration | Listed | TextMap | NamedSections | Section
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,8 +126,8 @@ class Checker:
         match kind:
             case Section():
                 yield from self._section(kind, value, path)
-            case TextMap():
-                yield from self._text_map(kind, value, path)
+            case TextMap() | NamedSections():
+                yield from self._named(kind, value, path)
             case Listed(of=of):
                 yield from self._listed(of, value, path)
             case Text() | Choice() | Whole() | Truth() | Duration():
@@ -143,6 +153,9 @@ class Checker:
             if one.required is not None and key not in value and not self.partial:
                 yield Fault(path=(*path, key), text=f"is missing: write {key}: {one.required}")
 
+    def _named(self, kind: TextMap | NamedSections, value: object, path: ValuePath) -> Iterator[Fault]:
+        return self._text_map(kind, value, path) if isinstance(kind, TextMap) else self._sections(kind, value, path)
+
     def _text_map(self, kind: TextMap, value: object, path: ValuePath) -> Iterator[Fault]:
         if not isinstance(value, Mapping):
             yield Fault(path=path, text=f"{self._told(value, path)} must be a mapping of names to text")
@@ -152,6 +165,17 @@ class Checker:
             if kind.key is not None and not re.fullmatch(kind.key, key):
                 yield Fault(path=here, text=f"is not {kind.what}")
             yield from self.faults(Text(), part, here)
+
+    def _sections(self, kind: NamedSections, value: object, path: ValuePath) -> Iterator[Fault]:
+        if not isinstance(value, Mapping):
+            yield Fault(path=path, text=f"{self._told(value, path)} must be a mapping of names to mappings")
+            return
+        for key, part in value.items():
+            if not re.fullmatch(kind.key, key):
+                yield Fault(path=(*path, key), text=f"is not {kind.what}")
+            if part == {} and not self.partial:
+                yield Fault(path=(*path, key), text=f"is empty: write {next(iter(kind.of.fields))}: …")
+            yield from self.faults(kind.of, part, (*path, key))
 
     def _listed(self, of: Kind, value: object, path: ValuePath) -> Iterator[Fault]:
         if isinstance(value, list):
@@ -224,6 +248,12 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         case TextMap(key=key):
             names = {} if key is None else {"propertyNames": {"pattern": f"^(?:{key})$"}}
             return {"type": "object", "additionalProperties": {"type": "string"}} | names
+        case NamedSections(of=of, key=key):
+            return {
+                "type": "object",
+                "additionalProperties": json_schema(of),
+                "propertyNames": {"pattern": f"^(?:{key})$"},
+            }
         case Section():
             return _section_schema(kind)
         case _:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bootstrap.config.fields import Checker, Field, Kind, Section, Text, TextMap, Written
+from bootstrap.config.fields import Checker, Field, Kind, NamedSections, Section, Text, TextMap, Written
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
 from bootstrap.yamltext.positions import ValuePath, parse_documents, path_text
 
@@ -126,6 +126,8 @@ def _kind_at(kind: Kind, path: ValuePath) -> Kind | None:
     for part in path:
         if isinstance(kind, TextMap):
             kind = Text()
+        elif isinstance(kind, NamedSections):
+            kind = kind.of
         elif isinstance(kind, Section) and part in kind.fields:
             kind = kind.fields[str(part)].kind
         else:
@@ -156,6 +158,9 @@ def _flattened(kind: Kind, value: object, path: ValuePath) -> Iterator[tuple[Val
         for key, part in value.items():
             if key in kind.fields:
                 yield from _flattened(kind.fields[key].kind, part, (*path, key))
+    elif isinstance(kind, NamedSections) and isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _flattened(kind.of, part, (*path, key))
     elif isinstance(kind, TextMap) and isinstance(value, Mapping):
         yield from (((*path, key), part) for key, part in value.items())
     else:

@@ -3,7 +3,18 @@
 import json
 from typing import Any
 
-from bootstrap.config.fields import Choice, Field, Listed, Section, Text, TextMap, Truth, Whole, json_schema
+from bootstrap.config.fields import (
+    Choice,
+    Field,
+    Listed,
+    NamedSections,
+    Section,
+    Text,
+    TextMap,
+    Truth,
+    Whole,
+    json_schema,
+)
 from bootstrap.model.labels import API_VERSION
 from bootstrap.model.stack import ClusterSpec, Driver, EmulatorSpec, HostPorts, Placement, Profile, Provider
 
@@ -140,6 +151,23 @@ _SOURCE_SECTION = Section(
     }
 )
 
+_IMAGE_SECTION = Section(
+    fields={
+        "build": Field(kind=Text(), says="The folder it is built of; relative to this file."),
+        "dockerfile": Field(
+            kind=Text(),
+            says="The Dockerfile, relative to build; without build relative to this file, and its folder is built of. "
+            "Without it: Dockerfile.",
+        ),
+        "target": Field(kind=Text(), says="The stage to build, instead of the last."),
+        "args": Field(kind=_VARIABLES, says="Build arguments."),
+        "platforms": Field(
+            kind=Listed(of=Text(pattern=r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?", what="a platform", example="linux/amd64")),
+            says="Platforms instead of the engine's own.",
+        ),
+    }
+)
+
 STACK = Section(
     fields={
         "apiVersion": Field(
@@ -155,6 +183,14 @@ STACK = Section(
             default=[],
         ),
         "source": Field(kind=_SOURCE_SECTION, says="The Flux repository on disk."),
+        "images": Field(
+            kind=NamedSections(
+                of=_IMAGE_SECTION,
+                key=r"[a-z0-9]+([._:/-]+[a-z0-9]+)*",
+                what="the name of an image without a tag (lower case letters, digits, and . _ - / between them)",
+            ),
+            says="Images that the stack builds itself, by the name that manifests call them.",
+        ),
         "variables": Field(kind=_VARIABLES, says="Values for ${name} in seeds and, over source.substitute, manifests."),
         "mirrors": Field(kind=TextMap(), says="Prefix of a chart repository's address: the prefix to ask instead."),
     }

@@ -12,6 +12,7 @@ from bootstrap.model.stack import (
     Driver,
     EmulatorSpec,
     HostPorts,
+    ImageSpec,
     Mount,
     Placement,
     Profile,
@@ -44,6 +45,7 @@ class Reading:
             emulator=self._emulator(),
             seeds=tuple(self._seeds()),
             source=self._source(),
+            images=tuple(self._images()),
             variables=self._texts(("variables",)),
             mirrors=self._texts(("mirrors",)),
         )
@@ -112,6 +114,42 @@ class Reading:
             else:
                 # The engine would make an empty folder of it, owned by root.
                 self._say(place, _missing(here, path))
+
+    def _images(self) -> Iterator[ImageSpec]:
+        paths = [path for path in self.values if path[0] == "images"]
+        for name in dict.fromkeys(str(path[1]) for path in paths):
+            given = self.values.get(("images", name, "build")), self.values.get(("images", name, "dockerfile"))
+            files = self._build_files(name, *given)
+            if files is not None:
+                yield ImageSpec(
+                    name=name,
+                    context=files[0],
+                    dockerfile=files[1],
+                    target=self.value(("images", name, "target"), None),
+                    args=self._texts(("images", name, "args")),
+                    platforms=tuple(self.value(("images", name, "platforms"), [])),
+                )
+
+    def _build_files(self, name: str, build: Given | None, file: Given | None) -> tuple[Path, Path] | None:
+        """The folder it is built of, and its Dockerfile; None: that was wrong."""
+        if build is None and file is None:
+            text = "says not what it is built of: write build: ../web, or dockerfile: ../web/Dockerfile"
+            self._say(self.place(("images", name)), text)
+            return None
+        if build is not None:
+            context = self._from(build, build.value)
+            dockerfile = context / (file.value if file is not None else "Dockerfile")
+        else:
+            assert file is not None  # noqa: S101 - one of them was given
+            dockerfile = self._from(file, file.value)
+            context = dockerfile.parent
+        given = build if file is None or (build is not None and not context.is_dir()) else file
+        assert given is not None  # noqa: S101 - as above
+        missing = context if not context.is_dir() else dockerfile
+        if not missing.exists():
+            self._say(given.place, _missing(given.value, missing))
+            return None
+        return context, dockerfile.resolve()
 
     def _source(self) -> SourceSpec | None:
         under = {path: given for path, given in self.values.items() if path[0] == "source"}

@@ -25,10 +25,20 @@ def observe(ports: Ports, cancel: CancelToken) -> Observed:
     """
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="observe") as pool:
         emulator = pool.submit(_emulator, ports, cancel)
+        builds = None if ports.builds is None else pool.submit(ports.builds.built, cancel)
         cluster = pool.submit(_cluster, ports, cancel, pool)
         found, releases, inventory, objects = cluster.result()
         seen, seeds = emulator.result()
-    return Observed(cluster=found, emulator=seen, seeds=seeds, releases=releases, inventory=inventory, objects=objects)
+        built = frozenset[str]() if builds is None else builds.result()
+    return Observed(
+        cluster=found,
+        emulator=seen,
+        seeds=seeds,
+        releases=releases,
+        inventory=inventory,
+        built=built,
+        objects=objects,
+    )
 
 
 def _emulator(ports: Ports, cancel: CancelToken) -> tuple[EmulatorObserved | None, SeedsObserved | None]:

@@ -9,11 +9,13 @@ from bootstrap.model.event import Outcome, Status
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorRelease, Observed, PreparedRelease
 from bootstrap.model.release import Release
+from bootstrap.model.stack import BuiltImage
 from bootstrap.model.step import (
     Action,
     ApplyCrds,
     ApplyObjects,
     ApplySeeds,
+    BuildImage,
     DeleteCluster,
     DeleteEmulator,
     DeleteObjects,
@@ -106,6 +108,8 @@ class Performer:
                 return self._apply_seeds(work)
             case LoadImages(images=images):
                 return self._load_images(images, work)
+            case BuildImage(image=image):
+                return self._build_image(image, work)
             case PullChart(release=release):
                 return _done(self._ports.charts.pull(release, work))
             case PullCharts(releases=releases):
@@ -250,6 +254,19 @@ class Performer:
         if port is None:
             raise BootstrapError("the machines of this provider take no images")
         port.fetch(images, work)
+        return self._load(port, images, work)
+
+    def _build_image(self, image: BuiltImage, work: Work) -> Outcome:
+        builds = self._ports.builds
+        if builds is None:
+            raise BootstrapError("the stack builds no images")
+        builds.build(image, work)
+        if builds.images is None:
+            return _done(f"built {image.reference}")
+        outcome = self._load(builds.images, (image.reference,), work)
+        return outcome if outcome.status is Status.SKIPPED else _done(f"built {image.reference}")
+
+    def _load(self, port: Images, images: Sequence[str], work: Work) -> Outcome:
         early = self._load_early(port, images, work)
         while not self._cluster_over.is_set():
             work.cancel.sleep(_POLL_SECONDS)
@@ -276,9 +293,12 @@ class Performer:
             return Brought()
 
     def _preload(self, manifests: Sequence[Manifest], work: Work) -> None:
-        images = images_of(manifests)
-        if self._ports.images is not None and images:
-            for image in self._ports.images.ensure(images, work).left:
+        images, builds = images_of(manifests), self._ports.builds
+        # The stack's own images are nowhere to be pulled from: they are loaded even where others are not.
+        own = [image for image in images if builds is not None and image in builds.references]
+        others = [image for image in images if image not in own]
+        for port, wanted in ((None if builds is None else builds.images, own), (self._ports.images, others)):
+            for image in port.ensure(wanted, work).left if port is not None and wanted else ():
                 work.say(f"{image} is left for the cluster to pull")
 
     def _is_deployed(self, prepared: PreparedRelease, cancel: CancelToken) -> bool:

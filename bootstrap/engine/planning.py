@@ -131,7 +131,8 @@ def wanted_now(
         raise InvalidError(repo.problems)
     prepared = platform.ports.charts.prepare(repo.releases, cancel, kube=running(), definitions=definitions_of(repo))
     wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared, prune=options.prune)
-    wanted = replace(wanted, preload=platform.ports.images is not None)
+    asked = any(name.startswith(ids.BUILD) for name in options.only)
+    wanted = replace(wanted, preload=platform.ports.images is not None, built=platform.built(), build_simulated=asked)
     return _with_probes(replace(wanted, inferred=platform.infer(wanted)))
 
 

@@ -13,7 +13,7 @@ from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.lease import Term
 from bootstrap.model.release import FluxRepo, Note
 from bootstrap.model.replacement import NO_CONSENT, Consent
-from bootstrap.model.stack import Stack, StatePaths
+from bootstrap.model.stack import BuiltImage, Stack, StatePaths
 from bootstrap.model.status import Health
 from bootstrap.plan.build import Wanted
 from bootstrap.ports import Ports
@@ -56,6 +56,8 @@ class Platform:
     """Brings them."""
     headline: str
     """What the first line says of provider and simulation."""
+    built: Callable[[], Sequence[BuiltImage]] = lambda: ()
+    """The images of the stack's own, as their files are now; raises InvalidError."""
     collect: Callable[[Work], None] = lambda _work: None
     """Takes away other stacks whose time is over, and tells of each; what cannot be, is told of too."""
 

@@ -36,7 +36,7 @@ def read_status(platform: Platform, cancel: CancelToken) -> StatusReport:
 
 
 def _is_part(step: Step) -> bool:
-    return not step.id.startswith(("pull/", "crds/"))
+    return not step.id.startswith(("pull/", "crds/", ids.BUILD))
 
 
 def _part(step: Step, platform: Platform, planning: Planning, cancel: CancelToken) -> PartStatus:

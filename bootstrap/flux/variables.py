@@ -1,11 +1,11 @@
 """Gathers what a Kustomization puts for `${name}`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bootstrap.flux.build import Built, Variables
 from bootstrap.flux.kustomization import Declared, PostBuild, VariablesRef
 from bootstrap.flux.object_index import Store, contents
-from bootstrap.flux.substitution.substitute import NAME
+from bootstrap.flux.substitution.substitute import IMAGE, NAME
 from bootstrap.model.kube import Manifest, ref_of
 from bootstrap.yamltext.kubernetes import YamlError, load
 
@@ -25,7 +25,7 @@ def variables_of(built: Built, store: Store, given: Mapping[str, str]) -> Variab
         if held is not None:
             values |= _named(contents(held), ref, declared)
         elif not ref.optional:
-            _report(declared, ref, given)
+            _report(declared, ref, [name for name in given if not name.startswith(IMAGE)])
     values |= {**post_build.substitute, **given}
     if not values and not post_build.always:
         return None
@@ -59,7 +59,7 @@ def _read(text: str) -> Manifest | None:
     return manifest if isinstance(manifest, dict) else None
 
 
-def _report(declared: Declared, ref: VariablesRef, given: Mapping[str, str]) -> None:
+def _report(declared: Declared, ref: VariablesRef, given: Sequence[str]) -> None:
     source = f"{ref.kind} {declared.namespace}/{ref.name} is not in the repository"
     if given:
         declared.subject.note(f"{source}: only the stack's own variables stand for what it holds", _PATH)

@@ -171,5 +171,7 @@ class Observed:
     """By id of a release some of whose values only the cluster holds: a hash of these as they are now."""
     inventory: Mapping[str, InventoryEntry] = field(default_factory=dict)
     """By NAMESPACE/NAME of the Kustomization."""
+    built: frozenset[str] = frozenset()
+    """References of the stack's own images that the engine has."""
     objects: ObjectsSeen = field(default_factory=ObjectsSeen)
     """Objects of the inventory that are not as they were left."""

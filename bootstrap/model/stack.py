@@ -130,6 +130,31 @@ class SourceSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ImageSpec:
+    """An image that the stack builds itself."""
+
+    name: str
+    """What manifests call it, such as `web` or `registry.example.com/team/web`."""
+    context: Path
+    """Absolute."""
+    dockerfile: Path
+    """Absolute."""
+    target: str | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+    platforms: tuple[str, ...] = ()
+    """Empty: the engine's own."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltImage:
+    """An image of the stack, and the reference of what its files make."""
+
+    spec: ImageSpec
+    reference: str
+    """`web:bootstrap-DIGEST`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stack:
     """One platform: a cluster, an emulator with seeds, and the charts of a repository."""
 
@@ -145,6 +170,7 @@ class Stack:
     seeds: tuple[Path, ...] = ()
     """Absolute files and folders."""
     source: SourceSpec | None = None
+    images: tuple[ImageSpec, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     """`--var`: for `${name}` in fixtures and, over `source.substitute`, in manifests."""
     mirrors: Mapping[str, str] = field(default_factory=dict)

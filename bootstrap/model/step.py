@@ -9,7 +9,7 @@ from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Kustomization, Note, Release
 from bootstrap.model.replacement import Replacement
-from bootstrap.model.stack import ClusterSpec, EmulatorSpec
+from bootstrap.model.stack import BuiltImage, ClusterSpec, EmulatorSpec
 
 StepId = NewType("StepId", str)
 """`cluster`, `emulator`, `seeds`, `images`, `pull/NS/NAME`, `crds/NS/NAME`, `release/NS/NAME`, `objects/NS/NAME`, …"""
@@ -61,6 +61,13 @@ class LoadImages:
     """Bring what pods run to this machine's engine while the cluster starts, and from there to every machine."""
 
     images: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildImage:
+    """Build an image of the stack while the cluster starts, and bring it to every node."""
+
+    image: BuiltImage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,6 +180,7 @@ Action: TypeAlias = (
     | StartEmulator
     | ApplySeeds
     | LoadImages
+    | BuildImage
     | PullChart
     | PullCharts
     | ApplyCrds

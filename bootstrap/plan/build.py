@@ -1,6 +1,6 @@
 """What is wanted and what is there become a plan; same input, same plan."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -9,12 +9,13 @@ from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import EmulatorObserved, Observed, PreparedRelease, ReleaseObserved, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.replacement import NO_CONSENT, Change, Consent, Replacement
-from bootstrap.model.stack import Placement, Stack
+from bootstrap.model.stack import BuiltImage, Placement, Stack
 from bootstrap.model.step import (
     Action,
     ApplyCrds,
     ApplyObjects,
     ApplySeeds,
+    BuildImage,
     DeleteEmulator,
     DeleteObjects,
     EnsureCluster,
@@ -34,7 +35,6 @@ from bootstrap.plan import edges, ids
 from bootstrap.plan.consent import as_if_replaced, check_steps, is_allowed, replace_action
 from bootstrap.plan.emulator import EMULATOR_PART, out_of_reach
 from bootstrap.plan.order import build_graph
-from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import Units, cut, fingerprint, not_ready, refs_of
 
 CLUSTER_TIMEOUT = timedelta(minutes=5)
@@ -44,6 +44,7 @@ IMAGE_TIMEOUT = timedelta(minutes=10)
 SEEDS_TIMEOUT = timedelta(minutes=10)
 PULL_TIMEOUT = timedelta(minutes=5)
 IMAGES_TIMEOUT = timedelta(minutes=20)
+BUILD_TIMEOUT = timedelta(minutes=20)
 CRDS_TIMEOUT = timedelta(minutes=2)
 DELETE_TIMEOUT = timedelta(minutes=5)
 HEAL_TIMEOUT = timedelta(minutes=1)
@@ -67,6 +68,10 @@ class Wanted:
     """Whether what left the repository is removed."""
     preload: bool = False
     """Whether images go to the machines of the cluster through this machine's engine."""
+    built: Sequence[BuiltImage] = ()
+    """Images of the stack's own."""
+    build_simulated: bool = False
+    """Whether they are built even where pods are simulated."""
     consent: Consent = NO_CONSENT
     """What may be deleted and created again."""
     start_only: bool = False
@@ -91,6 +96,7 @@ def build_plan(wanted: Wanted, observed: Observed) -> Plan:
             *edges.structure(wanted.stack, units, actions),
             *edges.written(wanted.repo, units),
             *edges.found(wanted.inferred, units),
+            *edges.of_builds(wanted.built, actions),
             *edges.listed(units, wanted.prepared),
         ),
     )
@@ -117,8 +123,9 @@ def _actions(wanted: Wanted, observed: Observed, units: Units) -> Iterator[_Row]
     elif observed.emulator is not None and _is_there(observed.emulator) and not wanted.start_only:
         yield _undeclared_emulator(wanted, observed.emulator)
     listed = tuple(_unit(unit, wanted, observed) for unit in units.listed)
+    yield from _builds(wanted, observed, listed)
     if wanted.preload:
-        yield from _images(listed)
+        yield from _images(listed, frozenset(image.reference for image in wanted.built))
     for release in units.releases:
         yield from _chart(wanted.prepared.get(release.id), release, observed)
     yield from listed
@@ -235,22 +242,33 @@ def _seeds(observed: Observed, *, is_made_anew: bool) -> _Row:
     return ids.SEEDS, ApplySeeds(), observed.seeds.detail, SEEDS_TIMEOUT
 
 
-def _images(rows: Sequence[_Row]) -> Iterator[_Row]:
+def _builds(wanted: Wanted, observed: Observed, rows: Sequence[_Row]) -> Iterator[_Row]:
+    """One step for each image of the stack; those that nothing is applied with are not built."""
+    used = frozenset(image for row in rows for image in edges.images_of_action(row[1]))
+    for image in wanted.built:
+        action, reason = _build(image, used, wanted, observed)
+        yield ids.build(image.spec.name), action, reason, BUILD_TIMEOUT
+
+
+def _build(image: BuiltImage, used: Collection[str], wanted: Wanted, observed: Observed) -> tuple[Action, str]:
+    name = ids.build(image.spec.name)
+    if image.reference in observed.built:
+        return Keep(what="image"), _UNCHANGED
+    if wanted.stack.cluster.provider.simulates_pods:
+        if wanted.build_simulated:
+            return BuildImage(image=image), "asked for"
+        return Keep(what="image"), f"pods are simulated; build it with: --only {name}"
+    if image.reference in used:
+        return BuildImage(image=image), "its files are not built yet"
+    return Keep(what="image"), "nothing that is applied runs it"
+
+
+def _images(rows: Sequence[_Row], built: Collection[str]) -> Iterator[_Row]:
     """One step for all images of what is to be applied: none waits for it, each waits for its own images."""
-    found = dict.fromkeys(image for row in rows for image in _images_of(row[1]))
+    found = dict.fromkeys(image for row in rows for image in edges.images_of_action(row[1]) if image not in built)
     if found:
         count = f"{len(found)} image{'' if len(found) == 1 else 's'}"
         yield ids.IMAGES, LoadImages(images=tuple(found)), f"{count} in what is applied", IMAGES_TIMEOUT
-
-
-def _images_of(action: Action) -> Sequence[str]:
-    match action:
-        case InstallRelease(prepared=prepared):
-            return images_of(prepared.manifests or ())
-        case ApplyObjects(kustomization=part):
-            return images_of(part.objects)
-        case _:
-            return ()
 
 
 def _unit(unit: Kustomization | Release, wanted: Wanted, observed: Observed) -> _Row:

@@ -1,13 +1,15 @@
 """The edges that the shape of a stack and its repository's own words ask for."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 
 from bootstrap.flux.dependencies import dependencies
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo, Note
-from bootstrap.model.stack import Stack
-from bootstrap.model.step import Edge, EdgeKind, StepId
+from bootstrap.model.stack import BuiltImage, Stack
+from bootstrap.model.step import Action, ApplyObjects, Edge, EdgeKind, InstallRelease, StepId
 from bootstrap.plan import ids
+from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import Units
 
 
@@ -121,3 +123,27 @@ def _steps(units: Units) -> Mapping[str, tuple[StepId, ...]]:
 
 def _edge(step: StepId, needs: StepId, reason: str) -> Edge:
     return Edge(step=step, needs=needs, kind=EdgeKind.STRUCTURE, reason=reason)
+
+
+def of_builds(built: Sequence[BuiltImage], actions: Mapping[StepId, tuple[Action, str, timedelta]]) -> Iterator[Edge]:
+    """What runs an image of the stack comes after its build; so does what is not known yet."""
+    for step, (action, _reason, _timeout) in actions.items():
+        used = images_of_action(action)
+        for image in built:
+            if image.reference in used or _is_late(action):
+                yield _edge(step, ids.build(image.spec.name), f"it runs {image.spec.name}")
+
+
+def images_of_action(action: Action) -> Sequence[str]:
+    """The images that the pods of what it applies run, as far as that is known."""
+    match action:
+        case InstallRelease(prepared=prepared):
+            return images_of(prepared.manifests or ())
+        case ApplyObjects(kustomization=part):
+            return images_of(part.objects)
+        case _:
+            return ()
+
+
+def _is_late(action: Action) -> bool:
+    return isinstance(action, InstallRelease) and action.prepared.manifests is None

@@ -11,8 +11,15 @@ EMULATOR = StepId("emulator")
 SEEDS = StepId("seeds")
 IMAGES = StepId("images")
 CHARTS = StepId("charts")
+BUILD = "build/"
+"""Begins the name of a step that builds an image of the stack."""
 CUSTOM_PART = "+custom"
 """Ends the name of the part of a Kustomization that holds objects of kinds its own charts may define."""
+
+
+def build(image: str) -> StepId:
+    """The step that builds the image of this name."""
+    return StepId(f"{BUILD}{image}")
 
 
 def pull(release: str) -> StepId:

@@ -52,6 +52,8 @@ class Command:
     """Seconds it may take after the polite signal before SIGTERM, and again before SIGKILL."""
     recorded: bool = False
     """Whether it changes something: then it is journalled before its program begins."""
+    heard: Callable[[str], None] | None = None
+    """Takes each line that it writes, as `run` reads it; all of them are collected as well."""
     tethered: bool = False
     """Whether it is of use to us alone: then `run` has it killed, with its group, as soon as we are gone."""
 
@@ -145,7 +147,7 @@ class SystemProcesses:
     def _run(self, command: Command, kept: tuple[int, ...], cancel: CancelToken, *, check: bool) -> Finished:
         child = self._start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, kept=kept)
         self._running.add(child.pid)
-        output = _Collector(child, _gated_input(command))
+        output = _Collector(child, _gated_input(command), command.heard)
         try:
             while not output.done.is_set():
                 cancel.check()
@@ -245,18 +247,48 @@ class SystemProcesses:
 class _Collector:
     """Feeds and drains a child in a thread of its own, so that the caller can watch its token."""
 
-    def __init__(self, child: "subprocess.Popen[bytes]", stdin: bytes | None) -> None:
+    def __init__(
+        self, child: "subprocess.Popen[bytes]", stdin: bytes | None, heard: Callable[[str], None] | None = None
+    ) -> None:
         self.done = threading.Event()
         self._child = child
         self._stdin = stdin
+        self._heard = heard
         self._output = (b"", b"")
         threading.Thread(target=self._drain, daemon=True).start()
 
     def _drain(self) -> None:
         try:
-            self._output = self._child.communicate(self._stdin)
+            heard = self._heard
+            self._output = self._child.communicate(self._stdin) if heard is None else self._listen(heard)
         finally:
             self.done.set()
+
+    def _listen(self, heard: Callable[[str], None]) -> tuple[bytes, bytes]:
+        """As `communicate`, with each line told as it comes; standard error, where programs tell, by this thread."""
+        child, collected = self._child, bytearray()
+        assert child.stdout is not None  # noqa: S101 - it was started with pipes
+        assert child.stderr is not None  # noqa: S101 - as above
+        stdout = child.stdout
+
+        def drain() -> None:
+            for line in stdout:
+                collected.extend(line)
+                heard(line.decode(errors="replace").rstrip())
+
+        with child:
+            if child.stdin is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    child.stdin.write(self._stdin or b"")
+                    child.stdin.close()
+            other = threading.Thread(target=drain, daemon=True)
+            other.start()
+            errors = bytearray()
+            for line in child.stderr:
+                errors.extend(line)
+                heard(line.decode(errors="replace").rstrip())
+            other.join()
+        return bytes(collected), bytes(errors)
 
     def finished(self) -> Finished:
         return Finished(returncode=self._child.returncode, stdout=self._output[0], stderr=self._output[1])

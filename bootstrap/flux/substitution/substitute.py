@@ -10,6 +10,9 @@ from bootstrap.flux.substitution.pattern import trim
 NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 """What Flux takes as a variable's name."""
 
+IMAGE = "image:"
+"""Begins the names of what stands for images that the stack builds: no name of Flux has a colon."""
+
 _WITH_DEFAULT = frozenset({"-", "+", "=", "?", ":-", ":+", ":=", ":?"})
 _NUMBER = re.compile(r"[+-]?[0-9]+")
 
@@ -30,6 +33,7 @@ def substitute(text: str, variables: Mapping[str, str], *, strict: bool = False)
     """
     if "$" not in text:
         return Substituted(text=text)
+    text = _with_images(text, variables)
     evaluation = _Evaluation(variables)
     replaced = "".join(evaluation.of(part) for part in parse(text))
     if strict and evaluation.missing:
@@ -46,6 +50,7 @@ def substitute_given(text: str, variables: Mapping[str, str]) -> str:
         SubstitutionError: an expression of a given name is none that Flux takes.
     """
     evaluation = _Evaluation(variables)
+    text = _with_images(text, variables)
     done: list[str] = []
     position = 0
     for found in re.finditer(r"(\$*)\$\{#?(\w+)", text):
@@ -56,6 +61,14 @@ def substitute_given(text: str, variables: Mapping[str, str]) -> str:
         done += (text[position:start], evaluation.of(call))
         position = end
     return "".join((*done, text[position:]))
+
+
+def _with_images(text: str, variables: Mapping[str, str]) -> str:
+    """With `${image:web}` replaced; `$${image:web}` stays for what comes after."""
+    for name, reference in variables.items():
+        if name.startswith(IMAGE):
+            text = re.sub(rf"(?<!\$)\$\{{{re.escape(name)}\}}", reference, text)
+    return text
 
 
 class _Evaluation:
