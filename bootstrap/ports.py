@@ -7,10 +7,10 @@ whose deadline they obey, and `say`, to tell what they are waiting for.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
-from bootstrap.model.lease import Lease
+from bootstrap.model.lease import Lease, Mark
 from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorEndpoint,
@@ -22,8 +22,9 @@ from bootstrap.model.observed import (
     ReleaseObserved,
     SeedsObserved,
 )
-from bootstrap.model.release import Kustomization, Release
+from bootstrap.model.release import FluxRepo, Kustomization, Release, UnknownValue
 from bootstrap.model.stack import BuiltImage
+from bootstrap.model.status import Health
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
@@ -41,6 +42,34 @@ class Programs(Protocol):
 
     def version(self, name: str) -> str:
         """The version of what `path` gives, without a leading v."""
+        ...
+
+
+class RequiredPrograms(Protocol):
+    """The programs that reading, planning and running one stack need."""
+
+    def missing(self) -> Sequence[str]:
+        """The names of those that are not on this machine."""
+        ...
+
+    def fetch(self, work: Work) -> None:
+        """Fetch or build those that are missing.
+
+        Raises:
+            RefusedError: one of them can neither be fetched nor built.
+        """
+        ...
+
+    def folders(self) -> Sequence[str]:
+        """The folders of kubectl and helm, without those that are on PATH already."""
+        ...
+
+
+class Repository(Protocol):
+    """The stack's Flux repository on disk."""
+
+    def read(self, cancel: CancelToken) -> FluxRepo:
+        """What Flux would make of it; empty for a stack without one. Problems in it are in the result."""
         ...
 
 
@@ -81,6 +110,22 @@ class ClusterProvider(Protocol):
 
     def delete(self, work: Work) -> None:
         """Take away what `up` made, and nothing else; fine when it is half made or gone."""
+        ...
+
+    def configuration(self) -> Mapping[str, Any] | None:
+        """The configuration that kind or k3d is given; None for other providers.
+
+        Raises:
+            InvalidError: the user's own configuration cannot be used.
+        """
+        ...
+
+    def check(self) -> None:
+        """Pass when the running cluster is whole, as far as a look that costs nothing can tell.
+
+        Raises:
+            StepFailedError: it has lost a part of itself.
+        """
         ...
 
 
@@ -144,6 +189,18 @@ class Seeds(Protocol):
         """Make it so; what was changed. No write call where nothing differs."""
         ...
 
+    def check(self) -> None:
+        """Read the fixtures.
+
+        Raises:
+            InvalidError: every problem in them.
+        """
+        ...
+
+    def declared_secrets(self) -> frozenset[str]:
+        """The names of the secrets that the fixtures declare."""
+        ...
+
 
 class Charts(Protocol):
     """Helm charts and releases."""
@@ -188,6 +245,14 @@ class Charts(Protocol):
         """Remove a release; fine when it is gone."""
         ...
 
+    def upgrade_lock(self, releases: Sequence[Release], work: Work) -> None:
+        """Ask every source what the chart references mean now, and write the lock file."""
+        ...
+
+    def unknown_values(self, prepared: PreparedRelease) -> Sequence[UnknownValue]:
+        """The values of a release that its chart does not read; none while the chart is not in the cache."""
+        ...
+
 
 class Objects(Protocol):
     """Plain objects of Kustomizations, and the inventory of what was applied."""
@@ -212,6 +277,16 @@ class Objects(Protocol):
         work: Work,
     ) -> None:
         """Delete them and wait until they are gone; `owner` leaves the inventory when nothing of it stays."""
+        ...
+
+
+class ObjectHealth(Protocol):
+    """How objects in a cluster are right now."""
+
+    def __call__(
+        self, objects: Sequence[ObjectRef], namespace: str, kube: KubeContext, cancel: CancelToken
+    ) -> Mapping[ObjectRef, tuple[Health, str]]:
+        """Health and reason of each object; one without a namespace is looked for in `namespace`."""
         ...
 
 
@@ -261,6 +336,15 @@ class Builds(Protocol):
         ...
 
     @property
+    def declared(self) -> Sequence[BuiltImage]:
+        """Each with the reference of what its files make now.
+
+        Raises:
+            InvalidError: a file cannot be read.
+        """
+        ...
+
+    @property
     def references(self) -> frozenset[str]:
         """What their files make now."""
         ...
@@ -279,6 +363,30 @@ class Builds(Protocol):
         ...
 
 
+class MarkedStacks(Protocol):
+    """The stacks that have something with a label of ours on a Docker engine, whoever made them."""
+
+    def observe(self) -> Mapping[str, Mark]:
+        """Each by its owner.
+
+        Raises:
+            RefusedError: an engine is named, and does not answer.
+        """
+        ...
+
+    def remove(self, mark: Mark, work: Work) -> None:
+        """Remove what carries the mark, unless it was given a longer time meanwhile, or is gone."""
+        ...
+
+
+class OtherStacks(Protocol):
+    """The other stacks of this user."""
+
+    def collect(self, work: Work) -> object:
+        """Remove those that have expired, reporting each; one that cannot be removed is reported too."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
     """All of them, for one stack."""
@@ -288,6 +396,9 @@ class Ports:
     seeds: Seeds | None
     charts: Charts
     objects: Objects
+    repository: Repository
+    programs: RequiredPrograms
+    health: ObjectHealth
     emulator_of: Callable[[EmulatorRelease], Emulator] | None = None
     """Where the emulator is a release: it, once that is installed. Without a release it can only be looked at."""
     images: Images | None = None
@@ -296,3 +407,5 @@ class Ports:
     """None: the stack builds no images."""
     leftovers: Leftovers | None = None
     """None: the stack has never had anything that carries a mark."""
+    others: OtherStacks | None = None
+    """None: no other stack is looked at."""

@@ -14,14 +14,14 @@ from bootstrap.charts.capabilities import is_concerned
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.helm_arguments import Invocation, Target
 from bootstrap.charts.install import install, uninstall
-from bootstrap.charts.lockfile import ChartLock, LockedChart, lock_key
+from bootstrap.charts.lockfile import ChartLock, LockedChart, lock_key, write_lock
 from bootstrap.charts.post_render import PostRendering
 from bootstrap.charts.recovery import refuse_foreign
 from bootstrap.charts.release_history import newest, revisions
 from bootstrap.charts.render import Capabilities, Renders, api_versions, fingerprint
 from bootstrap.charts.rendered_objects import Rendered
 from bootstrap.charts.sources import ChartSources
-from bootstrap.charts.unknown_values import UnknownValue, unknown_values
+from bootstrap.charts.unknown_values import unknown_values
 from bootstrap.charts.values import held_hash
 from bootstrap.charts.workload_health import unready_releases
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem, StepFailedError
@@ -30,7 +30,7 @@ from bootstrap.kube.kubectl_yaml import Converter
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.kubernetes_api import served_apis
 from bootstrap.model.observed import PreparedRelease, ReleaseObserved
-from bootstrap.model.release import Release, RepositoryChart
+from bootstrap.model.release import Release, RepositoryChart, UnknownValue
 from bootstrap.model.stack import StatePaths
 from bootstrap.plan.built_images import names_in, renderer_stage
 from bootstrap.ports import Programs
@@ -72,6 +72,7 @@ class HelmCharts:
         self._invocation = Invocation(helm, post, state.folder / "helm")
         self._clusters = Clusters(processes)
         self._kube_version = kube_version
+        self._lock_file = lock_file
         self._locked = locked
         self._stack = state.folder.name
         self._defined: frozenset[str] = frozenset()
@@ -215,6 +216,11 @@ class HelmCharts:
             if key is not None and locked is not None:
                 charts[key] = locked
         return ChartLock(charts=charts)
+
+    def upgrade_lock(self, releases: Iterable[Release], work: Work) -> None:
+        """See `Charts.upgrade_lock`."""
+        if self._lock_file is not None:
+            write_lock(self._lock_file, self.upgraded_lock(releases, work))
 
     def _render_all(
         self, charts: Sequence[tuple[Release, StoredChart]], capabilities: Capabilities, cancel: CancelToken

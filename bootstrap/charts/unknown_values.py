@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.charts.archive import ChartFiles, is_packed_subchart, read_archive
+from bootstrap.model.release import UnknownValue
 from bootstrap.yamltext.kubernetes import YamlError, load
 from bootstrap.yamltext.positions import nearest
 
@@ -14,16 +15,6 @@ _TAKES_ALL = (
 )
 """A template that hands a whole map on reads every key in it."""
 _EVERYWHERE = frozenset({"global", "tags"})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UnknownValue:
-    """A key that neither the chart's defaults nor its templates know."""
-
-    path: str
-    """`controller.replicas`."""
-    near: str | None
-    """The nearest key that the chart knows there."""
 
 
 def unknown_values(values: Mapping[str, Any], chart: ChartFiles) -> tuple[UnknownValue, ...]:

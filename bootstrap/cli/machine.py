@@ -1,7 +1,6 @@
 """This machine: its programs, and what `doctor` looks at."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from bootstrap.cli.options import StackOptions, settings_of
@@ -11,15 +10,15 @@ from bootstrap.model.event import Say
 from bootstrap.model.stack import Provider
 from bootstrap.state.paths import cache_folder, state_folder
 from bootstrap.system.clock import CancelToken, SystemClock
-from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.processes import Processes, SystemProcesses
 from bootstrap.system.work import Work
 from bootstrap.toolchain.doctor import Machine, examine, machine_probes
-from bootstrap.toolchain.find import Toolchain, ToolchainSettings
+from bootstrap.toolchain.find import Found, Missing, Toolchain, ToolchainSettings, Where
 from bootstrap.toolchain.table import EMBEDDED
 
 TOOLS_LOCK_FILE = "bootstrap.tools.lock"
 """Beside it: the digests of programs that were downloaded."""
-NEEDED = {
+REQUIRED = {
     Provider.AUTO: ("kubectl", "helm", *EMBEDDED),
     Provider.KWOK: ("kubectl", "helm", *EMBEDDED),
     Provider.KIND: ("kubectl", "helm", "kind"),
@@ -63,21 +62,40 @@ def toolchain_settings(settings: Settings, cache: Path, lock_file: Path | None) 
     return ToolchainSettings(cache=cache, environment=environment, given=settings.tools, lock_file=lock_file)
 
 
-class Telling:
-    """What a toolchain says, led to whoever listens now."""
+class StackPrograms:
+    """Implements `Programs`, and `RequiredPrograms` for the programs of one provider."""
 
-    def __init__(self) -> None:
-        self._say: Say | None = None
+    def __init__(self, known: ToolchainSettings, processes: Processes, cancel: CancelToken, provider: Provider) -> None:
+        self._listener: Say | None = None
+        self._required = REQUIRED[provider]
+        self._toolchain = Toolchain(known, processes, Work(cancel, self._report))
 
-    def __call__(self, text: str) -> None:
-        """Say it, where anybody listens."""
-        if self._say is not None:
-            self._say(text)
+    def path(self, name: str) -> Path:
+        """See `Programs.path`."""
+        return self._toolchain.path(name)
 
-    def through(self, say: Say, act: Callable[[], object]) -> None:
-        """Act, and lead what is said meanwhile to this listener."""
-        self._say = say
+    def version(self, name: str) -> str:
+        """See `Programs.version`."""
+        return self._toolchain.version(name)
+
+    def missing(self) -> tuple[str, ...]:
+        """See `RequiredPrograms.missing`."""
+        return tuple(each.name for each in self._toolchain.resolve_all(self._required) if isinstance(each, Missing))
+
+    def fetch(self, work: Work) -> None:
+        """See `RequiredPrograms.fetch`."""
+        self._listener = work.say
         try:
-            act()
+            self._toolchain.fetch(self._required)
         finally:
-            self._say = None
+            self._listener = None
+
+    def folders(self) -> tuple[str, ...]:
+        """See `RequiredPrograms.folders`."""
+        programs = self._toolchain.resolve_all(("kubectl", "helm"))
+        here = (program for program in programs if isinstance(program, Found) and program.where is not Where.PATH)
+        return tuple(dict.fromkeys(str(program.path.parent) for program in here))
+
+    def _report(self, text: str) -> None:
+        if self._listener is not None:
+            self._listener(text)

@@ -4,7 +4,7 @@ import functools
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootstrap.config.flags import Overrides, SettingFlags
+from bootstrap.config.flags import DEFAULT_STACK, Overrides, SettingFlags
 from bootstrap.errors import UsageError
 from bootstrap.model.lease import Term
 from bootstrap.model.replacement import EVERYTHING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # reads YAML: `--help` does without
 
 _NO_END = "never"
 _Command = Callable[..., Any]
+_Decorate = Callable[[_Command], _Command]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,157 +31,52 @@ class StackOptions:
 
     reference: str | None
     overrides: Overrides
+    anywhere: bool = False
+    """Whether a stack of another project may be meant: `--stack`."""
     tools: tuple[str, ...] = ()
     locked: bool = False
-    """Whether only charts of the lock file are taken."""
+    """Whether only charts of the lock file are used."""
     choose_ports: bool = False
-    """Whether free ports are chosen where those of the stack are taken."""
+    """Whether free ports are chosen where those of the stack are in use."""
     preload: bool = True
-    """Whether images go to the machines of a kind or k3d cluster through this machine's engine."""
+    """Whether images go to the nodes of a kind or k3d cluster through this machine's engine."""
     adopt: bool = False
-    """Whether a cluster of the stack's name that we did not make is taken over."""
+    """Whether a cluster of the stack's name that we did not make is adopted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TellOptions:
-    """How a run is told."""
+    """How a run is shown."""
 
-    progress: str | None
-    verbosity: int
+    progress: str | None = None
+    verbosity: int = 0
     """-1 quiet, 0, 1 or 2."""
-    color: bool
-    events: Path | None
+    color: bool = True
+    events: Path | None = None
     more: bool = False
     """Whether `events` goes on: this is not the first stack of the command."""
 
 
+STACK_OPTION = click.option("--stack", metavar="NAME", help="This stack, of whatever project, from any folder.")
 name_option = click.option(
     "--name",
     "instance",
     metavar="N",
     envvar="BOOTSTRAP_NAME",
-    help="One of several of this stack at once (BOOTSTRAP_NAME).",
+    help="One of several instances of the stack (BOOTSTRAP_NAME).",
 )
 """For commands that take their stack otherwise than `stack_options`."""
-
-
-def stack_options(command: _Command) -> _Command:
-    """STACK and the flags that change it, as one argument `stack`."""
-
-    @functools.wraps(command)
-    def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
-        overrides = Overrides(
-            sets=given.pop("sets"),
-            provider=given.pop("provider"),
-            variables=given.pop("variables"),
-            repo=given.pop("repo"),
-            root=given.pop("root"),
-            name=given.pop("instance") or "",
-        )
-        stack = StackOptions(
-            reference=given.pop("reference"), overrides=overrides, tools=given.pop("tools"), locked=given.pop("locked")
-        )
-        return command(stack=stack, **given)
-
-    for decorate in reversed(
-        (
-            click.argument("reference", metavar="[STACK]", required=False),
-            name_option,
-            click.option("--repo", type=click.Path(path_type=Path), help="Run a Flux repository without a stack file."),
-            click.option("--root", type=click.Path(path_type=Path), help="What the paths in --repo are relative to."),
-            click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a field of the stack."),
-            click.option("--provider", metavar="NAME", help="Short for --set cluster.provider=NAME."),
-            click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable."),
-            click.option("--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program."),
-            click.option("--locked", is_flag=True, help="Take only the charts that bootstrap.lock names."),
-        )
-    ):
-        wrapped = decorate(wrapped)
-    return wrapped
-
-
-def tell_options(command: _Command) -> _Command:
-    """How the run is told, as one argument `tell`."""
-
-    @functools.wraps(command)
-    def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
-        quiet, verbose, no_color = given.pop("quiet"), given.pop("verbose"), given.pop("no_color")
-        tell = TellOptions(
-            progress=given.pop("progress"),
-            verbosity=-1 if quiet else min(verbose, 2),
-            color=not no_color,
-            events=given.pop("events"),
-        )
-        return command(tell=tell, **given)
-
-    progress = click.Choice(["auto", "live", "plain", "json", "quiet"])
-    for decorate in reversed(
-        (
-            click.option("--progress", type=progress, envvar="BOOTSTRAP_PROGRESS", help="How progress is shown."),
-            click.option("-v", "--verbose", count=True, help="Tell more (twice: everything)."),
-            click.option("-q", "--quiet", is_flag=True, help="Tell only errors."),
-            click.option("--no-color", is_flag=True, help="No colour (also NO_COLOR)."),
-            click.option("--events", type=click.Path(path_type=Path), help="Write JSON lines of events to a file too."),
-        )
-    ):
-        wrapped = decorate(wrapped)
-    return wrapped
-
-
-def run_options(command: _Command) -> _Command:
-    """--jobs and --timeout, as one argument `flags`."""
-
-    @functools.wraps(command)
-    def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
-        flags = SettingFlags(jobs=given.pop("jobs"), timeout=given.pop("timeout"))
-        return command(flags=flags, **given)
-
-    for decorate in reversed(
-        (
-            click.option("--jobs", type=int, metavar="N", help="Steps that run at once (default 8; BOOTSTRAP_JOBS)."),
-            click.option("--timeout", metavar="TIME", help="For the whole run, such as 10m (default 30m)."),
-        )
-    ):
-        wrapped = decorate(wrapped)
-    return wrapped
-
-
-def term_of(text: str | None) -> Term | None:
-    """What --ttl says; None: nothing.
-
-    Raises:
-        UsageError: it is no length of time.
-    """
-    if text is None or text == _NO_END:
-        return None if text is None else Term(length=None)
-    from bootstrap.config.fields import seconds_in  # noqa: PLC0415 - `--help` does without
-
-    seconds = seconds_in(text)
-    if seconds is None:
-        raise UsageError(f"--ttl {text}: is no length of time", fix=f"write --ttl 2h or 90m, or {_NO_END}")
-    return Term(length=timedelta(seconds=seconds))
-
-
-def settings_of(stack: StackOptions, flags: SettingFlags | None = None) -> "Settings":
-    """The settings that hold for this command line."""
-    from bootstrap.config.settings import load_settings  # noqa: PLC0415 - reads YAML
-
-    said = flags or SettingFlags()
-    merged = SettingFlags(jobs=said.jobs, timeout=said.timeout, progress=said.progress, tools=stack.tools)
-    return load_settings(merged, cwd=Path.cwd(), environment=os.environ)
-
-
-def typed() -> str:
-    """The command line as it was typed, for the journal and for whoever meets its lock; values of --var left out."""
-    words: list[str] = []
-    for word in sys.argv[1:]:
-        hides = words[-1:] == ["--var"] or word.startswith("--var=")
-        words.append(
-            f"{word.rpartition('--var=')[1]}{word.removeprefix('--var=').partition('=')[0]}=…" if hides else word
-        )
-    return shlex.join(["bootstrap", *words])
-
-
+tool_option = click.option("--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program.")
+locked_option = click.option("--locked", is_flag=True, help="Use only the charts that bootstrap.lock names.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print only the result and errors.")
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the result.",
+)
 allow_replace_option = click.option(
     "--allow-replace",
     "allow_replace",
@@ -191,7 +87,196 @@ allow_replace_option = click.option(
     help="Delete and create again what cannot change in place: everything, or this step.",
 )
 """Consent, for this run alone."""
-
-output_option = click.option(
-    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the result."
+_DECLARATION: tuple[_Decorate, ...] = (
+    click.option("--repo", type=click.Path(path_type=Path), help="Use a Flux repository without a stack file."),
+    click.option("--root", type=click.Path(path_type=Path), help="What the paths in --repo are relative to."),
+    click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a field of the stack."),
+    click.option("--provider", metavar="NAME", help="Short for --set cluster.provider=NAME."),
+    click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the stack."),
 )
+_ARGUMENT = click.argument("reference", metavar="[STACK]", required=False)
+
+
+def declared_options(command: _Command) -> _Command:
+    """STACK and the flags that change what its file says, as one argument `stack`."""
+    return _decorated(_with_stack(command), (_ARGUMENT, name_option, *_DECLARATION))
+
+
+def living_options(command: _Command) -> _Command:
+    """As `declared_options`, for verbs that act on what is there: with `--stack NAME` from any folder."""
+    return _decorated(_with_stack(command), (_ARGUMENT, STACK_OPTION, name_option, *_DECLARATION))
+
+
+def bare_stack_options(command: _Command) -> _Command:
+    """`--stack` and `--name` alone, as one argument `stack`: for verbs whose arguments are something else."""
+    return _decorated(_with_stack(command), (STACK_OPTION, name_option))
+
+
+def paused_stack_options(command: _Command) -> _Command:
+    """STACK, `--stack` and `--name` alone, as one argument `stack`."""
+    return _decorated(_with_stack(command), (_ARGUMENT, STACK_OPTION, name_option))
+
+
+def chart_options(command: _Command) -> _Command:
+    """`--tool`, `--locked` and `--timeout`, for verbs that render charts; the first two go into `stack`."""
+    return _decorated(command, (tool_option, locked_option, timeout_option))
+
+
+def run_options(command: _Command) -> _Command:
+    """How a plan is run and shown, as the arguments `flags` and `tell`."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
+        quiet, verbose = given.pop("quiet"), given.pop("verbose")
+        tell = TellOptions(
+            progress=given.pop("progress"),
+            verbosity=-1 if quiet else min(verbose, 2),
+            color=not given.pop("no_color"),
+            events=given.pop("events"),
+        )
+        flags = SettingFlags(jobs=given.pop("jobs"), timeout=given.pop("timeout"))
+        return command(tell=tell, flags=flags, **given)
+
+    progress = click.Choice(["auto", "live", "plain", "json", "quiet"])
+    return _decorated(
+        wrapped,
+        (
+            click.option("--jobs", type=int, metavar="N", help="Steps that run at once (default 8; BOOTSTRAP_JOBS)."),
+            timeout_option,
+            click.option("--progress", type=progress, envvar="BOOTSTRAP_PROGRESS", help="How progress is shown."),
+            click.option("-v", "--verbose", count=True, help="Print more (twice: everything)."),
+            click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
+            click.option("--no-color", is_flag=True, help="No colour (also NO_COLOR)."),
+            click.option("--events", type=click.Path(path_type=Path), help="Write events as JSON lines to this file."),
+        ),
+    )
+
+
+timeout_option = click.option("--timeout", metavar="TIME", help="For the whole run, such as 10m (default 30m).")
+
+
+def _decorated(command: _Command, options: tuple[_Decorate, ...]) -> _Command:
+    for decorate in reversed(options):
+        command = decorate(command)
+    return command
+
+
+def _with_stack(command: _Command) -> _Command:
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
+        return command(stack=_stack_of(given), **given)
+
+    return wrapped
+
+
+def _stack_of(given: dict[str, Any]) -> StackOptions:
+    """What the options say of the stack, taken out of them."""
+    reference, named = given.pop("reference", None), given.pop("stack", None)
+    if reference is not None and named is not None:
+        raise UsageError(f"{reference} and --stack {named} name two stacks", fix="name one")
+    overrides = Overrides(
+        sets=given.pop("sets", ()),
+        provider=given.pop("provider", None),
+        variables=given.pop("variables", ()),
+        repo=given.pop("repo", None),
+        root=given.pop("root", None),
+        name=given.pop("instance") or "",
+    )
+    return StackOptions(
+        reference=named or reference,
+        overrides=overrides,
+        anywhere=named is not None,
+        tools=given.pop("tools", ()),
+        locked=given.pop("locked", False),
+    )
+
+
+def term_of(text: str | None) -> Term | None:
+    """What --ttl says; None: nothing.
+
+    Raises:
+        UsageError: it is not a length of time.
+    """
+    if text is None or text == _NO_END:
+        return None if text is None else Term(length=None)
+    return Term(length=timedelta(seconds=seconds_of("--ttl", text, f"write --ttl 2h or 90m, or {_NO_END}")))
+
+
+def seconds_of(flag: str, text: str, fix: str) -> int:
+    """A length of time that a flag gives, in seconds.
+
+    Raises:
+        UsageError: it is not a length of time.
+    """
+    from bootstrap.config.fields import seconds_in  # noqa: PLC0415 - `--help` does without
+
+    seconds = seconds_in(text)
+    if seconds is None:
+        raise UsageError(f"{flag} {text}: is no length of time", fix=fix)
+    return seconds
+
+
+def settings_of(stack: StackOptions, flags: SettingFlags | None = None) -> "Settings":
+    """The settings that hold for this command line."""
+    from bootstrap.config.settings import load_settings  # noqa: PLC0415 - reads YAML
+
+    given = flags or SettingFlags()
+    merged = SettingFlags(jobs=given.jobs, timeout=given.timeout, progress=given.progress, tools=stack.tools)
+    return load_settings(merged, cwd=Path.cwd(), environment=os.environ)
+
+
+def typed() -> str:
+    """The command line as it was typed, for the journal and for whoever meets its lock; values of --var left out."""
+    return shlex.join(["bootstrap", *(f"{head}{name}=…" if name else head for head, name in _words(sys.argv[1:]))])
+
+
+def pasteable(options: StackOptions, environment: Mapping[str, str]) -> str:
+    """The command line of an `up` like this one, ready to paste.
+
+    The value of a variable, which may be a secret, is left to the shell that it is pasted into.
+    """
+    overrides = options.overrides
+    named = [("--name", overrides.name), ("--repo", overrides.repo), ("--root", overrides.root)]
+    named += [("--provider", overrides.provider), *(("--set", text) for text in overrides.sets)]
+    named += [("--tool", text) for text in options.tools]
+    variables = (text.partition("=")[0] for text in overrides.variables)
+    return " ".join(
+        (
+            *_given_by(environment),
+            "bootstrap up",
+            *(() if overrides.repo is not None else (shlex.quote(options.reference or DEFAULT_STACK),)),
+            *(f"{flag} {shlex.quote(str(value))}" for flag, value in named if value),
+            *(f'--var {name}="${{{name}:?}}"' for name in variables),
+            *(("--locked",) if options.locked else ()),
+            *(("--ports auto",) if options.choose_ports else ()),
+            *(() if options.preload else ("--no-preload",)),
+        )
+    )
+
+
+def _given_by(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The variables of the environment that speak of the stack, as assignments before a command."""
+    names = sorted(
+        name for name in environment if name.startswith("BOOTSTRAP_SET_") or name == "BOOTSTRAP_CHART_MIRROR"
+    )
+    return tuple(
+        f'{name}="${{{name}:?}}"'
+        if name.startswith("BOOTSTRAP_SET_variables__")
+        else f"{name}={shlex.quote(environment[name])}"
+        for name in names
+    )
+
+
+def _words(arguments: list[str]) -> list[tuple[str, str]]:
+    """Each word, or of a variable what stands before its name and the name."""
+    words: list[tuple[str, str]] = []
+    before = ""
+    for word in arguments:
+        if before == "--var":
+            words.append(("", word.partition("=")[0]))
+        elif word.startswith("--var="):
+            words.append(("--var=", word.removeprefix("--var=").partition("=")[0]))
+        else:
+            words.append((word, ""))
+        before = word
+    return words

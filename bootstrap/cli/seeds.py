@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootstrap.cli.options import StackOptions, name_option, output_option, typed
+from bootstrap.cli.options import StackOptions, name_option, output_option, quiet_option, typed
 from bootstrap.config.flags import Overrides
 from bootstrap.errors import RefusedError, UsageError
 from bootstrap.model.observed import EmulatorEndpoint
@@ -20,7 +20,7 @@ from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
-    from bootstrap.engine.platform import Platform
+    from bootstrap.engine.session import Session
     from bootstrap.seeds.observe import Options
     from bootstrap.seeds.seeding import Seeding
 
@@ -40,6 +40,7 @@ class SeedOptions:
     variables: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    quiet: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +55,7 @@ class OpenedSeeds:
 _Decorate = Callable[[_Command], _Command]
 _WHERE: tuple[_Decorate, ...] = (
     click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path)),
-    click.option("--stack", metavar="S", help="The stack whose seeds and emulator are meant (default: dev)."),
+    click.option("--stack", metavar="NAME", help="The stack whose seeds and emulator are meant (default dev)."),
     name_option,
     click.option("--endpoint", metavar="URL", help="A running emulator; without --stack, no stack is needed."),
 )
@@ -63,6 +64,7 @@ _WHICH: tuple[_Decorate, ...] = (
     click.option("--service", "services", multiple=True, metavar="NAME", help="Only this service, such as sqs."),
     click.option("--only", multiple=True, metavar="ID", help="Only this resource, such as sqs/orders."),
     output_option,
+    quiet_option,
 )
 
 
@@ -79,7 +81,7 @@ def export_options(command: _Command) -> _Command:
 def _gathered(command: _Command, options: tuple[_Decorate, ...]) -> _Command:
     @functools.wraps(command)
     def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
-        names = ("paths", "stack", "instance", "endpoint", "variables", "services", "only")
+        names = ("paths", "stack", "instance", "endpoint", "variables", "services", "only", "quiet")
         return command(seed=SeedOptions(**{name: given.pop(name) for name in names if name in given}), **given)
 
     made: _Command = wrapped
@@ -96,7 +98,7 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
         UsageError, InvalidError: the command line or the stack file is wrong.
         RefusedError: there is no emulator, or what answers did not prove to be one.
     """
-    from bootstrap.cli.running import interruptible  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.interrupt import interruptible  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.system.filelock import hold  # noqa: PLC0415
 
     cancel = CancelToken(SystemClock())
@@ -112,17 +114,14 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
 @contextlib.contextmanager
 def endpoint_of(options: SeedOptions) -> Iterator[tuple[EmulatorEndpoint, CancelToken]]:
     """The emulator alone, for what needs no fixtures."""
-    from bootstrap.cli.running import interruptible  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.session import open_stack  # noqa: PLC0415
+    from bootstrap.cli.interrupt import interruptible  # noqa: PLC0415 - `--help` imports no adapter
 
     cancel = CancelToken(SystemClock())
     with interruptible(cancel):
         if options.endpoint is not None:
             yield _endpoint(options.endpoint, cancel, False), cancel  # noqa: FBT003 - as `_Find` says
             return
-        meant = StackOptions(reference=options.stack, overrides=Overrides(name=options.instance or ""))
-        platform = open_stack(meant, cancel=cancel).platform
-        yield _running(platform, cancel), cancel
+        yield _running(_living(options, cancel), cancel), cancel
 
 
 _Find = Callable[[CancelToken, bool], EmulatorEndpoint]
@@ -146,30 +145,40 @@ def _alone(options: SeedOptions) -> "tuple[Seeding, Path, _Find]":
 def _of_stack(options: SeedOptions, cancel: CancelToken) -> "tuple[Seeding, Path, _Find]":
     from dataclasses import replace  # noqa: PLC0415
 
-    from bootstrap.cli.session import open_stack  # noqa: PLC0415
     from bootstrap.seeds.seeding import Seeding  # noqa: PLC0415
 
-    overrides = Overrides(variables=options.variables, name=options.instance or "")
-    platform = open_stack(StackOptions(reference=options.stack, overrides=overrides), cancel=cancel).platform
-    seeding = platform.ports.seeds
+    session = _living(options, cancel)
+    seeding = session.ports.seeds
     if not isinstance(seeding, Seeding):
-        raise UsageError(f"stack {platform.stack.name} has no seeds", fix="name them in the stack file, under seeds")
+        raise UsageError(f"stack {session.stack.name} has no seeds", fix="name them in the stack file, under seeds")
+    seeding = replace(seeding, variables={**seeding.variables, **_variables(options.variables)})
     if options.paths:
         seeding = replace(seeding, paths=options.paths)
     if options.endpoint:
-        return seeding, platform.state.lock, functools.partial(_endpoint, options.endpoint)
+        return seeding, session.state.lock, functools.partial(_endpoint, options.endpoint)
+    return seeding, session.state.lock, lambda token, _writes: _running(session, token)
 
-    return seeding, platform.state.lock, lambda token, _writes: _running(platform, token)
+
+def _living(options: SeedOptions, cancel: CancelToken) -> "Session":
+    """The stack as it was brought up last; what is declared differently now is reported."""
+    from bootstrap.cli.output import differences_line, reporter  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.session import open_living  # noqa: PLC0415
+
+    overrides = Overrides(variables=options.variables, name=options.instance or "")
+    meant = StackOptions(reference=options.stack, overrides=overrides, anywhere=options.stack is not None)
+    session = open_living(meant, cancel=cancel)
+    reporter(quiet=options.quiet)(differences_line(session.stack.name, session.differences))
+    return session
 
 
-def _running(platform: "Platform", cancel: CancelToken) -> EmulatorEndpoint:
-    emulator = platform.ports.emulator
+def _running(session: "Session", cancel: CancelToken) -> EmulatorEndpoint:
+    emulator = session.ports.emulator
     observed = None if emulator is None else emulator.observe(cancel)
     if observed is None or observed.endpoint is None:
         why = "it has none" if observed is None else observed.detail or str(observed.state)
         raise RefusedError(
-            f"the emulator of stack {platform.stack.name} is not running: {why}",
-            fix=f"run: bootstrap up {platform.stack.typed}",
+            f"the emulator of stack {session.stack.name} is not running: {why}",
+            fix=f"run: {session.up_command}",
         )
     return observed.endpoint
 

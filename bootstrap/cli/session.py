@@ -1,178 +1,240 @@
-"""Opens a stack: everything that can act for it, from its file or from what was remembered of it."""
+"""Opens a stack: as this call declares it, or as it was brought up last."""
 
+import dataclasses
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from bootstrap.cli.compose import (
-    LOCK_FILE,
-    Parts,
-    charts_of,
-    configuration_of,
-    images_once,
-    is_on_engine,
-    ports_of,
-    references_of,
-    seeds_of,
-    watch_of,
-)
-from bootstrap.cli.machine import NEEDED, TOOLS_LOCK_FILE, Telling, toolchain_settings
-from bootstrap.cli.options import StackOptions, settings_of
+from bootstrap.cli.compose import Adapters, images_once, is_on_engine
+from bootstrap.cli.machine import TOOLS_LOCK_FILE, StackPrograms, toolchain_settings
+from bootstrap.cli.options import StackOptions, pasteable, settings_of, typed
 from bootstrap.config.conflicts import resolve_auto
-from bootstrap.config.flags import Overrides
+from bootstrap.config.differences import ValueDifference, differences
+from bootstrap.config.find import StackNotFoundError
+from bootstrap.config.flags import DEFAULT_STACK, Overrides
+from bootstrap.config.instance import instance_name
 from bootstrap.config.settings import Settings
 from bootstrap.config.stack import LoadedStack, load_stack
-from bootstrap.engine.platform import Platform
-from bootstrap.errors import Place, RefusedError
-from bootstrap.model.kube import ObjectRef
-from bootstrap.model.release import FluxRepo, Note
+from bootstrap.docker.marked_stacks import EngineMarks
+from bootstrap.engine.gc import Collector
+from bootstrap.engine.session import Session
+from bootstrap.errors import InvalidError, Place, RefusedError, UsageError
 from bootstrap.model.stack import Placement, Provider, Stack, StatePaths
-from bootstrap.model.status import Health
-from bootstrap.plan import ids
-from bootstrap.plan.build import Wanted
-from bootstrap.plan.built_images import with_built_images
-from bootstrap.plan.units import cut
 from bootstrap.state.journal import Journal
-from bootstrap.state.paths import cache_folder, state_paths
-from bootstrap.state.remembered_stack import remembered
+from bootstrap.state.paths import cache_folder, state_folder, state_paths
+from bootstrap.state.remembered_stack import RememberedStack, read_remembered, remembered
+from bootstrap.state.stacks import HeldStack, held_stacks
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import SystemProcesses
-from bootstrap.system.work import Work
-from bootstrap.toolchain.find import Found, Missing, Toolchain, Where
 from bootstrap.yamltext.positions import ValuePath, path_text
 
-if TYPE_CHECKING:
-    from bootstrap.charts.charts import HelmCharts
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
-    """A stack with all that can act for it, and where its values came from."""
-
-    platform: Platform
-    loaded: LoadedStack
-    settings: Settings
-    processes: SystemProcesses
-    cache: Path
-    toolchain: Toolchain
-    charts: "HelmCharts"
-
-    @property
-    def lock_file(self) -> Path:
-        """Where the project keeps what its chart references mean."""
-        return self.platform.stack.project / LOCK_FILE
-
-    def program_folders(self) -> tuple[str, ...]:
-        """Where kubectl and helm are, as far as they are not on PATH: what `run` and `env` put before it."""
-        found = self.toolchain.resolve_all(("kubectl", "helm"))
-        folders = (str(one.path.parent) for one in found if isinstance(one, Found) and one.where is not Where.PATH)
-        return tuple(dict.fromkeys(folders))
-
-
-def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Opened:
-    """Read the stack file and make its adapters; touches nothing but files of ours.
+def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Session:
+    """The stack as its file, the environment and the flags of this call declare it; touches nothing but files of ours.
 
     Raises:
         UsageError, InvalidError: the command line, the stack file or the settings are wrong.
         RefusedError: the stack lives where it cannot be reached.
     """
     loaded = load_stack(options.reference, options.overrides, cwd=Path.cwd(), environment=os.environ)
-    return _open(loaded, state_paths(loaded.stack, os.environ), options, settings, cancel)
+    state = state_paths(loaded.stack, os.environ)
+    before = read_remembered(state, with_variables=True)
+    session = _session(loaded, state, options, settings, cancel)
+    return replace(
+        session,
+        command=pasteable(options, os.environ),
+        last_command="" if before is None else before.command,
+        differences=() if before is None else differences(before, loaded.stack, loaded.values),
+    )
 
 
-def open_remembered(
-    state: StatePaths, *, cancel: CancelToken, settings: Settings | None = None, overrides: Overrides | None = None
-) -> Opened | None:
-    """The stack as it was brought up last, whatever its file says now; None where no run got so far.
+def open_living(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Session:
+    """The stack as it was brought up last, with what is declared differently now; never brought up: as it is declared.
+
+    Its file may be gone or wrong by now; `--stack` means a stack of whatever project.
+
+    Raises:
+        StackNotFoundError, InvalidError: it has no file, or a wrong one, and nothing of such a stack is here.
+        UsageError: stacks of this name are in several projects.
+        RefusedError: the stack lives where it cannot be reached.
+    """
+    declared = _declared(options)
+    before = None if declared.state is None else read_remembered(declared.state, with_variables=True)
+    if declared.state is None or before is None:
+        return open_stack(options, cancel=cancel, settings=settings)
+    if options.overrides.provider is not None:
+        _refuse_elsewhere(options.overrides.provider, before.stack)
+    different: tuple[ValueDifference, ...] = ()
+    if declared.loaded is not None:
+        different = differences(before, declared.loaded.stack, declared.loaded.values)
+    session = _remembered_session(before, declared, options, settings, cancel)
+    return replace(session, last_command=before.command, differences=different)
+
+
+def open_remembered(state: StatePaths, cancel: CancelToken, *, settings: Settings | None = None) -> Session | None:
+    """The stack of a state folder as it was brought up last, whatever its file says now; None where no run got so far.
 
     Raises:
         RefusedError: the stack lives where it cannot be reached.
     """
-    stack = remembered(state)
-    if stack is None:
+    before = read_remembered(state, with_variables=True)
+    if before is None:
         return None
+    options = StackOptions(reference=None, overrides=Overrides())
+    session = _remembered_session(before, _Declared(state=state), options, settings, cancel)
+    return replace(session, last_command=before.command)
+
+
+def collector(cancel: CancelToken, *, settings: Settings | None = None, on_engine: bool = True) -> Collector:
+    """What removes the stacks that have expired."""
+    return Collector(
+        root=state_folder(os.environ),
+        open=partial(open_remembered, settings=settings),
+        processes=SystemProcesses(cancel.clock),
+        command=typed(),
+        marked=EngineMarks(os.environ) if on_engine else None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Declared:
+    """Where the stack that is meant is remembered, and what is declared of it now."""
+
+    state: StatePaths | None
+    loaded: LoadedStack | None = None
+
+
+def _declared(options: StackOptions) -> _Declared:
+    try:
+        loaded = load_stack(options.reference, options.overrides, cwd=Path.cwd(), environment=os.environ)
+    except (StackNotFoundError, InvalidError) as error:
+        if _is_of_flags(error):
+            raise
+        held = _without_file(options)
+        if held is None:
+            raise
+        return _Declared(state=held.state)
+    return _Declared(state=state_paths(loaded.stack, os.environ), loaded=loaded)
+
+
+def _without_file(options: StackOptions) -> HeldStack | None:
+    """The stack of this name that was brought up from here, or the only one there is where any may be meant."""
+    named = Path(options.reference or DEFAULT_STACK)
+    name = instance_name(options.overrides.name)
+    here = Path.cwd().resolve()
+    of_name = [
+        held
+        for held in held_stacks(state_folder(os.environ))
+        if held.stack is not None and (held.stack.name, held.stack.instance) == (named.stem, name)
+    ]
+    near = [held for held in of_name if _project(held) in {here, *here.parents, *_near(named, here)}]
+    if len(near) == 1:
+        return near[0]
+    if not options.anywhere or not of_name:
+        return None
+    if len(of_name) > 1:
+        projects = ", ".join(sorted(str(_project(held)) for held in of_name))
+        raise UsageError(f"stacks named {named.stem} are in several projects: {projects}", fix="cd to the one you mean")
+    return of_name[0]
+
+
+def _project(held: HeldStack) -> Path:
+    assert held.stack is not None  # noqa: S101 - the caller looked
+    return held.stack.project.resolve()
+
+
+def _near(named: Path, here: Path) -> tuple[Path, ...]:
+    """The folders that a stack file of this path may be of."""
+    folder = (here / named).parent.resolve()
+    return (folder, folder.parent)
+
+
+def _is_of_flags(error: StackNotFoundError | InvalidError) -> bool:
+    """Whether the command line itself is wrong: then nothing is done."""
+    problems = error.problems if isinstance(error, InvalidError) else ()
+    return any(problem.place.file.startswith(("--", "BOOTSTRAP_")) for problem in problems)
+
+
+def _refuse_elsewhere(provider: str, lives: Stack) -> None:
+    """`--provider` said once more where the stack lives: that has to be true."""
+    if provider not in {Provider.AUTO, lives.cluster.provider}:
+        raise RefusedError(
+            f"stack {lives.name} lives on {lives.cluster.provider}, not on {provider}", fix="leave out --provider"
+        )
+
+
+def _remembered_session(
+    before: RememberedStack,
+    declared: _Declared,
+    options: StackOptions,
+    settings: Settings | None,
+    cancel: CancelToken,
+) -> Session:
+    state = declared.state
+    assert state is not None  # noqa: S101 - it was remembered there
+    stack = before.stack
+    if not before.whole and declared.loaded is not None:
+        # An older version remembered no more than what is needed to remove it.
+        now = declared.loaded.stack
+        parts = {name: getattr(now, name) for name in ("seeds", "source", "variables", "mirrors")}
+        stack = dataclasses.replace(stack, **parts)
 
     def place(path: ValuePath) -> Place:
         return Place(file=str(state.remembered), path=path_text(path))
 
-    options = StackOptions(reference=None, overrides=overrides or Overrides())
-    return _open(LoadedStack(stack=stack, values=(), place=place), state, options, settings, cancel)
+    loaded = LoadedStack(stack=stack, values=before.values, place=place)
+    return _session(loaded, state, replace(options, choose_ports=False), settings, cancel)
 
 
-def _open(
+def _session(
     loaded: LoadedStack, state: StatePaths, options: StackOptions, settings: Settings | None, cancel: CancelToken
-) -> Opened:
-    held, cache = settings or settings_of(options), cache_folder(os.environ)
+) -> Session:
+    settings = settings or settings_of(options)
     lives_on = _lives_on(state)
-    docker, program = _docker_answers(loaded.stack, lives_on), shutil.which("docker") is not None
+    docker_answers = _docker_answers(loaded.stack, lives_on)
     stack = resolve_auto(
         loaded.stack,
-        docker_answers=docker,
-        docker_program=program,
+        docker_answers=docker_answers,
+        docker_program=shutil.which("docker") is not None,
         lives_on=lives_on,
         lived_in=_lived_in(state),
         place=loaded.place,
     )
     stack = _with_ports(_apart(stack), state, options)
-    clock = cancel.clock
-    journal = Journal(state.journal, clock)
-    processes = SystemProcesses(clock, journal.child)
-    telling = Telling()
-    toolchain = Toolchain(
-        toolchain_settings(held, cache, loaded.stack.project / TOOLS_LOCK_FILE), processes, Work(cancel, telling)
-    )
-    parts = Parts(
+    journal = Journal(state.journal, cancel.clock)
+    processes = SystemProcesses(cancel.clock, journal.child)
+    known = toolchain_settings(settings, cache_folder(os.environ), loaded.stack.project / TOOLS_LOCK_FILE)
+    programs = StackPrograms(known, processes, cancel, stack.cluster.provider)
+    adapters = Adapters(
         stack=stack,
         state=state,
-        cache=cache,
-        settings=held,
+        cache=cache_folder(os.environ),
         processes=processes,
-        programs=toolchain,
-        clock=clock,
+        programs=programs,
+        clock=cancel.clock,
+        built=images_once(stack),
         locked=options.locked,
         preload=options.preload,
         adopt=options.adopt,
-        built=images_once(stack),
     )
-    needed = NEEDED[stack.cluster.provider]
-    charts = charts_of(parts)
-    ports = ports_of(parts, charts)
-    platform = Platform(
+    others = replace(collector(cancel, settings=settings, on_engine=is_on_engine(stack)), except_for=state.folder)
+    return Session(
         stack=stack,
         state=state,
-        ports=ports,
+        ports=adapters.ports(others),
+        settings=settings,
         processes=processes,
         journal=journal,
-        clock=clock,
-        read=lambda token: _read(parts, token),
-        check=_check(parts),
-        preflight=lambda wanted, steps: _preflight(charts, wanted, steps),
-        infer=lambda wanted: _infer(parts, wanted),
-        health=_health(parts),
-        configuration=lambda: configuration_of(parts),
-        watch=watch_of(ports.cluster),
-        lacking=lambda: [one.name for one in toolchain.resolve_all(needed) if isinstance(one, Missing)],
-        fetch=lambda say: telling.through(say, lambda: toolchain.fetch(needed)),
-        headline=_headline(loaded.stack, stack, lives_on, docker_answers=docker),
-        built=parts.built,
-        collect=lambda work: _collect(parts, work),
-    )
-    return Opened(
-        platform=platform,
-        loaded=loaded,
-        settings=held,
-        processes=processes,
-        cache=cache,
-        toolchain=toolchain,
-        charts=charts,
+        clock=cancel.clock,
+        headline=_headline(loaded.stack, stack, lives_on, docker_answers=docker_answers),
+        values=loaded.values,
     )
 
 
 def _apart(stack: Stack) -> Stack:
-    """An instance with a name takes no port that another would try first too."""
+    """An instance with a name uses no port that another would try first too."""
     if not stack.instance or stack.emulator is None:
         return stack
     return replace(stack, emulator=replace(stack.emulator, first_port=0))
@@ -216,74 +278,9 @@ def _docker_answers(stack: Stack, lives_on: Provider | None) -> bool:
 
 def _headline(asked: Stack, stack: Stack, lives_on: Provider | None, *, docker_answers: bool) -> str:
     provider = stack.cluster.provider
-    found = asked.cluster.provider is Provider.AUTO and lives_on is None and provider.simulates_pods
+    chosen = asked.cluster.provider is Provider.AUTO and lives_on is None and provider.simulates_pods
     lacking = "kind needs the program docker, which is not on PATH" if docker_answers else "no Docker engine answers"
-    why = f" ({lacking})" if found else ""
+    why = f" ({lacking})" if chosen else ""
     simulated = ": a real Kubernetes API, but pods are simulated" if provider.simulates_pods else ""
     named = f" ({stack.instance})" if stack.instance else ""
     return f"stack {stack.name}{named} on {provider}{why}{simulated}"
-
-
-def _collect(parts: Parts, work: Work) -> None:
-    from bootstrap.cli.collecting import Collecting, collect  # noqa: PLC0415 - it opens the stacks that it takes away
-
-    what = Collecting(but=parts.state.folder, on_engine=is_on_engine(parts.stack), settings=parts.settings)
-    collect(what, work)
-
-
-def _check(parts: Parts) -> Callable[[], object]:
-    seeds = seeds_of(parts)
-    return (lambda: None) if seeds is None else seeds.fixtures
-
-
-def _read(parts: Parts, cancel: CancelToken) -> FluxRepo:
-    source = parts.stack.source
-    if source is None:
-        return FluxRepo()
-    from bootstrap.kube.repository_reader import read_source  # noqa: PLC0415 - `--help` imports no adapter
-
-    references = references_of(parts)
-    images = {f"image:{name}": reference for name, reference in references.items()}
-    repo = read_source(
-        source,
-        parts.programs,
-        parts.processes,
-        cancel,
-        variables={**parts.stack.variables, **images},
-        environment=os.environ,
-        tolerant=True,
-    )
-    return with_built_images(repo, references)
-
-
-def _preflight(charts: "HelmCharts", wanted: Wanted, steps: Sequence[str]) -> tuple[Note, ...]:
-    if not steps:
-        return ()
-    from bootstrap.plan.deprecated import known_dead  # noqa: PLC0415 - not for a run that changes nothing
-    from bootstrap.plan.lint import lint, unknown_value  # noqa: PLC0415
-
-    found = list(lint(wanted, known_dead(), frozenset(steps)))
-    for prepared in wanted.prepared.values():
-        if ids.release(prepared.release.id) in steps:
-            found += [unknown_value(prepared.release, one.path, one.near) for one in charts.unknown_values(prepared)]
-    return tuple(found)
-
-
-def _infer(parts: Parts, wanted: Wanted) -> Sequence[tuple[str, str, str]]:
-    from bootstrap.plan.infer import infer  # noqa: PLC0415 - `--help` needs no plan
-
-    seeds = seeds_of(parts)
-    return infer(
-        wanted.prepared.values(),
-        cut(wanted.stack, wanted.repo).parts,
-        simulated=parts.stack.cluster.provider.simulates_pods,
-        secrets=None
-        if seeds is None
-        else {one.name for one in seeds.fixtures().by_id if one.service == "secretsmanager"},
-    )
-
-
-def _health(parts: Parts) -> Callable[..., Mapping[ObjectRef, tuple[Health, str]]]:
-    from bootstrap.kube.health import KubeHealth  # noqa: PLC0415
-
-    return KubeHealth(parts.processes)

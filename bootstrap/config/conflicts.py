@@ -48,7 +48,7 @@ def resolve_auto(
     """
     kind_works = docker_answers and docker_program
     provider = _provider(stack, docker_answers=docker_answers, kind_works=kind_works, lives_on=lives_on)
-    emulator = None if stack.emulator is None else _resolved_emulator(stack.emulator, provider, lived_in)
+    emulator = None if stack.emulator is None else resolved_emulator(stack.emulator, provider, lived_in)
     cluster = dataclasses.replace(stack.cluster, provider=provider)
     resolved = dataclasses.replace(stack, cluster=cluster, emulator=emulator)
     problems = tuple(conflicts(resolved, place or _place_in(stack)))
@@ -74,7 +74,8 @@ def _provider(stack: Stack, *, docker_answers: bool, kind_works: bool, lives_on:
     return lives_on or (Provider.KIND if kind_works else Provider.KWOK)
 
 
-def _resolved_emulator(emulator: EmulatorSpec, provider: Provider, lived_in: Placement | None) -> EmulatorSpec:
+def resolved_emulator(emulator: EmulatorSpec, provider: Provider, lived_in: Placement | None) -> EmulatorSpec:
+    """The emulator with placement and driver decided; `lived_in` is where it was brought up before."""
     placement = emulator.placement
     if placement is Placement.AUTO:
         placement = _placement(emulator, provider, lived_in)

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
+from bootstrap.config.flags import DEFAULT_STACK
 from bootstrap.errors import UsageError
 from bootstrap.yamltext.positions import nearest
 
-DEFAULT_STACK = "dev"
 _FOLDER = "stacks"
 _ENDINGS = (".yaml", ".yml")
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+DEFAULT_STACK = "dev"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overrides:

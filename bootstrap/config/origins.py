@@ -1,24 +1,12 @@
 """Values with what gave them, for `bootstrap config --show-origin`."""
 
-from dataclasses import dataclass
-from typing import Any
-
 from bootstrap.config.fields import Section
 from bootstrap.config.layers import Values, leaves
+from bootstrap.model.stack import DeclaredValue
 from bootstrap.yamltext.positions import ValuePath, path_text
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ShownValue:
-    """One value of a stack or of the settings, and what gave it."""
-
-    path: str
-    value: Any
-    origin: str
-    """`stacks/dev.yaml:14`, `--set`, `BOOTSTRAP_SET_cluster__provider` or `default`."""
-
-
-def shown_values(table: Section, values: Values) -> tuple[ShownValue, ...]:
+def shown_values(table: Section, values: Values) -> tuple[DeclaredValue, ...]:
     """Every value, in the order of the table; those of a text map by name."""
     order = [path for path, _field in leaves(table)]
 
@@ -28,6 +16,6 @@ def shown_values(table: Section, values: Values) -> tuple[ShownValue, ...]:
         return length, path_text(path)
 
     return tuple(
-        ShownValue(path=path_text(path), value=values[path].value, origin=values[path].origin)
+        DeclaredValue(path=path_text(path), value=values[path].value, origin=values[path].origin)
         for path in sorted(values, key=rank)
     )

@@ -10,8 +10,9 @@ from bootstrap.config.fields import Choice, Duration, Field, Section, Text, Text
 from bootstrap.config.find import shown_path
 from bootstrap.config.flags import SettingFlags
 from bootstrap.config.layers import Layer, Source, Values, at_path, leaves, merge
-from bootstrap.config.origins import ShownValue, shown_values
+from bootstrap.config.origins import shown_values
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
+from bootstrap.model.stack import DeclaredValue
 from bootstrap.state.paths import settings_folder
 from bootstrap.yamltext.positions import ValuePath, path_text, read_documents
 
@@ -41,7 +42,7 @@ class Settings:
     mirror: str | None
     tools: Mapping[str, Path]
     """Absolute, by the program's name."""
-    values: tuple[ShownValue, ...]
+    values: tuple[DeclaredValue, ...]
     """Each setting with what gave it."""
 
 

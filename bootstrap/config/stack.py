@@ -10,13 +10,13 @@ from bootstrap.config.find import find_stack, shown_path
 from bootstrap.config.flags import Overrides
 from bootstrap.config.instance import instance_name
 from bootstrap.config.layers import Layer, Source, Values, merge
-from bootstrap.config.origins import ShownValue, shown_values
+from bootstrap.config.origins import shown_values
 from bootstrap.config.overrides import environment_layers, flag_layers, repository_layer, work_tree
 from bootstrap.config.schema import STACK
 from bootstrap.config.stack_values import Reading
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
 from bootstrap.model.labels import API_VERSION
-from bootstrap.model.stack import Stack
+from bootstrap.model.stack import DeclaredValue, Stack
 from bootstrap.yamltext.positions import Document, ValuePath, read_documents
 
 _LONGEST_NAME = 40
@@ -27,7 +27,7 @@ class LoadedStack:
     """A stack, and where each of its values was given."""
 
     stack: Stack
-    values: tuple[ShownValue, ...]
+    values: tuple[DeclaredValue, ...]
     """Every value that holds, in the order of the documentation."""
     place: Callable[[ValuePath], Place]
     """Where the value at a path was given; for messages about it."""

@@ -7,6 +7,7 @@ from bootstrap.errors import BootstrapError, InvalidError, Problem
 from bootstrap.model.step import StepId
 
 _EVIDENCE_LINES = 5
+_LAST_LINES = 3
 _LINE_LENGTH = 400
 
 
@@ -48,8 +49,7 @@ def _headline(error: BootstrapError) -> str:
 def _body(error: BootstrapError) -> list[str]:
     if isinstance(error, InvalidError):
         return [f"  {line}" for line in _problems(error.problems)]
-    shown = [_clipped(line) for line in grouped(line.rstrip() for line in error.evidence)][-_EVIDENCE_LINES:]
-    lines = [f"  {line}" for line in shown]
+    lines = [f"  {line}" for line in shortened(error.evidence)]
     return lines if error.command is None else [*lines, f"  Command: {error.command}"]
 
 
@@ -88,5 +88,16 @@ def _same(failed: Mapping[StepId, BootstrapError]) -> list[tuple[list[StepId], B
     return list(found.values())
 
 
+def shortened(evidence: Sequence[str]) -> list[str]:
+    """Evidence for the screen: at most five lines, the first and the last ones; the log has all of it."""
+    lines = [_clipped(line) for line in grouped(line.rstrip() for line in evidence if line.strip())]
+    if len(lines) <= _EVIDENCE_LINES:
+        return lines
+    first, last = _EVIDENCE_LINES - _LAST_LINES - 1, _LAST_LINES
+    return [*lines[:first], f"… {len(lines) - first - last} lines more …", *lines[-last:]]
+
+
 def _clipped(line: str) -> str:
-    return line if len(line) <= _LINE_LENGTH else line[: _LINE_LENGTH - 1] + "…"
+    """A line for the screen, shortened in the middle: what is wrong often stands at its end."""
+    half = (_LINE_LENGTH - 1) // 2
+    return line if len(line) <= _LINE_LENGTH else f"{line[:half]}…{line[-half:]}"

@@ -38,6 +38,11 @@ class ImageBuilder:
         self._environment = environment
 
     @property
+    def declared(self) -> Sequence[BuiltImage]:
+        """See `Builds.declared`."""
+        return self._references()
+
+    @property
     def references(self) -> frozenset[str]:
         """See `Builds.references`."""
         return frozenset(image.reference for image in self._references())

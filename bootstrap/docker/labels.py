@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bootstrap.docker.removal import remove_patiently
 from bootstrap.errors import StepFailedError
 from bootstrap.model.labels import EXPIRES_LABEL, LEASE_LABEL, OWNER_LABEL, STACK_LABEL
+from bootstrap.model.lease import Mark
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
@@ -35,17 +35,6 @@ def engine_name(identity: str, limit: int = LONGEST) -> str:
         return whole
     digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST]
     return f"{whole[: limit - _DIGEST - 1].rstrip('-')}-{digest}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mark:
-    """One stack of one owner, as the engine tells of it."""
-
-    stack: str
-    """What it is known by: the name of its state folder, wherever that is."""
-    owner: str
-    expires: datetime | None = None
-    """None: nobody said."""
 
 
 def marks(client: "DockerClient") -> tuple[Mark, ...]:

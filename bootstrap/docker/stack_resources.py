@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.docker.engine import connect, engine_address
-from bootstrap.docker.labels import LONGEST, Mark, engine_name, marks
+from bootstrap.docker.labels import LONGEST, engine_name, marks
 from bootstrap.docker.network import create_network, refuse_without_ipv6
 from bootstrap.errors import RefusedError
 from bootstrap.model.labels import EXPIRES_LABEL, OWNER_LABEL, STACK_LABEL
-from bootstrap.model.lease import Lease
+from bootstrap.model.lease import Lease, Mark
 from bootstrap.model.stack import StatePaths
 from bootstrap.state.lease import read_lease
 from bootstrap.system.clock import CancelToken

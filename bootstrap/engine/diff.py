@@ -9,7 +9,6 @@ from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.labels import HELM_HOOK
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.plan import ids
-from bootstrap.plan.units import cut
 from bootstrap.system.clock import CancelToken
 
 T = TypeVar("T")
@@ -29,7 +28,7 @@ def differences(
     kube = planning.observed.cluster.kube
     if kube is None:
         raise RefusedError("the cluster does not run: there is nothing to compare with", fix="run: bootstrap plan")
-    units = cut(planning.wanted.stack, planning.wanted.repo)
+    units = planning.wanted.units
     for part in units.parts:
         yield ids.objects(part.id), compare(part.objects, "default", _MANAGER, kube, cancel)
     for release in units.releases:

@@ -3,29 +3,29 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bootstrap.engine.platform import Platform
+from bootstrap.engine.session import Session
 from bootstrap.errors import RefusedError
 from bootstrap.system.clock import CancelToken
 
 _LOOK_SECONDS = 20.0
 
 
-def existing_kubeconfig(platform: Platform) -> Path:
+def existing_kubeconfig(session: Session) -> Path:
     """The stack's own kubeconfig.
 
     Raises:
         RefusedError: there is none; the stack is not up.
     """
-    file = platform.state.kubeconfig
+    file = session.state.kubeconfig
     if not file.exists():
         raise RefusedError(
-            f"stack {platform.stack.name} is not up: it has no kubeconfig",
-            fix=f"run: bootstrap up {platform.stack.typed}",
+            f"stack {session.stack.name} is not up: it has no kubeconfig",
+            fix=f"run: {session.up_command}",
         )
     return file
 
 
-def platform_environment(platform: Platform, cancel: CancelToken) -> Mapping[str, str]:
+def platform_environment(session: Session, cancel: CancelToken) -> Mapping[str, str]:
     """The variables that lead kubectl, helm, boto3 and the aws CLI to this platform, and to no other.
 
     Credentials are dummies, and the user's profile is switched off: nothing that runs with these can reach AWS.
@@ -33,14 +33,14 @@ def platform_environment(platform: Platform, cancel: CancelToken) -> Mapping[str
     Raises:
         RefusedError: the stack is not up, or its emulator does not run.
     """
-    found = {"KUBECONFIG": str(existing_kubeconfig(platform))}
-    if platform.ports.emulator is None:
+    found = {"KUBECONFIG": str(existing_kubeconfig(session))}
+    if session.ports.emulator is None:
         return found
-    looked = platform.ports.emulator.observe(cancel.within(_LOOK_SECONDS, "the emulator's address"))
+    looked = session.ports.emulator.observe(cancel.within(_LOOK_SECONDS, "the emulator's address"))
     if looked.endpoint is None:
         raise RefusedError(
             f"the emulator does not run: {looked.detail or looked.state}",
-            fix=f"run: bootstrap up {platform.stack.typed}",
+            fix=f"run: {session.up_command}",
         )
     return {
         **found,

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from bootstrap.engine.platform import Platform
+from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError, CancelledError
 from bootstrap.model.event import (
     Emit,
@@ -19,6 +19,7 @@ from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo, Release, UnknownChart
 from bootstrap.model.step import StepId
+from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
 PROGRAMS = StepId("programs")
@@ -28,17 +29,17 @@ _LOOK_SECONDS = 10.0
 
 
 def prepare_all(
-    platform: Platform, releases: Sequence[Release], definitions: Sequence[Manifest], work: Work
+    session: Session, releases: Sequence[Release], definitions: Sequence[Manifest], work: Work
 ) -> tuple[PreparedRelease, ...]:
     """The releases, rendered for the cluster as it runs, or as it will; charts not in the cache are pulled first.
 
     `definitions` are those that the repository holds itself. A chart that cannot be had is the `failure` of its
     releases.
     """
-    prepare = partial(platform.ports.charts.prepare, kube=_running(platform, work), definitions=definitions)
+    prepare = partial(session.ports.charts.prepare, kube=_running(session, work), definitions=definitions)
     prepared = prepare(releases, work.cancel)
     lacking = [one for one in releases if _is_to_be_pulled(prepared[one.id])]
-    failed = {} if not lacking else pull_all(platform, lacking, work)
+    failed = {} if not lacking else pull_all(session, lacking, work)
     if lacking:
         prepared = prepare(releases, work.cancel)
     return tuple(replace(prepared[one.id], failure=prepared[one.id].failure or failed.get(one.id)) for one in releases)
@@ -55,10 +56,10 @@ def definitions_of(repo: FluxRepo) -> tuple[Manifest, ...]:
     )
 
 
-def _running(platform: Platform, work: Work) -> KubeContext | None:
+def _running(session: Session, work: Work) -> KubeContext | None:
     """The cluster, if it runs; whatever is wrong with it is no concern of somebody who only renders."""
     try:
-        return platform.ports.cluster.observe(work.cancel.within(_LOOK_SECONDS, "a look at the cluster")).kube
+        return session.ports.cluster.observe(work.cancel.within(_LOOK_SECONDS, "a look at the cluster")).kube
     except BootstrapError:
         work.cancel.check()
         return None
@@ -69,7 +70,7 @@ def _is_to_be_pulled(prepared: PreparedRelease) -> bool:
     return prepared.chart_digest is None and prepared.failure is None and not unknown
 
 
-def pull_all(platform: Platform, releases: Sequence[Release], work: Work) -> Mapping[str, BootstrapError]:
+def pull_all(session: Session, releases: Sequence[Release], work: Work) -> Mapping[str, BootstrapError]:
     """Pull each chart once, several at a time; what was wrong, by release."""
     users: dict[str, list[Release]] = {}
     for one in releases:
@@ -77,7 +78,7 @@ def pull_all(platform: Platform, releases: Sequence[Release], work: Work) -> Map
 
     def pull(group: Sequence[Release]) -> BootstrapError | None:
         try:
-            platform.ports.charts.pull(group[0], work)
+            session.ports.charts.pull(group[0], work)
         except CancelledError:
             raise
         except BootstrapError as error:
@@ -89,16 +90,16 @@ def pull_all(platform: Platform, releases: Sequence[Release], work: Work) -> Map
     return {one.id: error for group, error in zip(users.values(), ended, strict=True) if error for one in group}
 
 
-def fetch_programs(platform: Platform, emit: Emit) -> None:
+def fetch_programs(session: Session, emit: Emit, cancel: CancelToken) -> None:
     """Bring the programs that are missing, told as a step of its own before there can be a plan.
 
     Raises:
         RefusedError: one can neither be found nor fetched nor built.
     """
-    lacking = platform.lacking()
+    lacking = session.ports.programs.missing()
     if not lacking:
         return
-    clock, started = platform.clock, platform.clock.monotonic()
+    clock, started = session.clock, session.clock.monotonic()
     emit(StepStarted(at=clock.now(), step=PROGRAMS, reason=f"not here: {', '.join(lacking)}"))
 
     def say(text: str) -> None:
@@ -109,7 +110,7 @@ def fetch_programs(platform: Platform, emit: Emit) -> None:
         emit(StepFinished(at=clock.now(), step=PROGRAMS, outcome=outcome, seconds=seconds))
 
     try:
-        platform.fetch(say)
+        session.ports.programs.fetch(Work(cancel, say))
     except BootstrapError as error:
         finish(Outcome(status=Status.FAILED, detail=error.what, error=error))
         raise

@@ -8,7 +8,7 @@ from typing import Any
 from bootstrap.engine.consent import Ask
 from bootstrap.engine.observe import observe
 from bootstrap.engine.obtain import definitions_of, prepare_all
-from bootstrap.engine.platform import PlanOptions, Platform
+from bootstrap.engine.session import PlanOptions, Session
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import Observed, PreparedRelease
@@ -17,9 +17,11 @@ from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.consent import as_if_replaced, unconsented
-from bootstrap.plan.infer import probes
+from bootstrap.plan.deprecated import known_dead
+from bootstrap.plan.infer import infer, probes
+from bootstrap.plan.lint import lint, unknown_value
 from bootstrap.plan.select import select
-from bootstrap.plan.units import cut
+from bootstrap.plan.units import Units, cut
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
@@ -42,12 +44,12 @@ class Planning:
 
 def failures_of(repo: FluxRepo, prepared: Iterable[PreparedRelease]) -> tuple[BootstrapError, ...]:
     """What is wrong with a repository and its releases, each once."""
-    read = (InvalidError(repo.problems),) if repo.problems else ()
-    told = {one.failure.what: one.failure for one in prepared if one.failure is not None}
-    return (*read, *told.values())
+    of_repo = (InvalidError(repo.problems),) if repo.problems else ()
+    of_releases = {release.failure.what: release.failure for release in prepared if release.failure is not None}
+    return (*of_repo, *of_releases.values())
 
 
-def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Planning:
+def plan_up(session: Session, options: PlanOptions, cancel: CancelToken) -> Planning:
     """Read, observe and plan; changes nothing.
 
     Raises:
@@ -55,29 +57,29 @@ def plan_up(platform: Platform, options: PlanOptions, cancel: CancelToken) -> Pl
         RefusedError: something foreign is in the way.
     """
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="plan") as pool:
-        configuration = platform.configuration()
-        checking = pool.submit(platform.check)
-        observing = pool.submit(observe, platform.ports, cancel)
-        wanted = wanted_now(platform, options, lambda: observing.result().cluster.kube, cancel)
+        configuration = session.ports.cluster.configuration()
+        checking = pool.submit(check_fixtures, session)
+        observing = pool.submit(observe, session.ports, cancel)
+        wanted = wanted_now(session, options, lambda: observing.result().cluster.kube, cancel)
         checking.result()
-        observed = _with_held(platform, wanted.repo.releases, observing.result(), cancel)
-    plan = planned(platform, wanted, observed, options)
+        observed = _with_held(session, wanted.repo.releases, observing.result(), cancel)
+    plan = planned(session, wanted, observed, options)
     observed = as_if_replaced(observed, options.consent)
     return Planning(plan=plan, wanted=wanted, observed=observed, configuration=configuration)
 
 
-def asked(platform: Platform, planning: Planning, options: PlanOptions, ask: Ask) -> tuple[Planning, PlanOptions]:
+def asked(session: Session, planning: Planning, options: PlanOptions, ask: Ask) -> tuple[Planning, PlanOptions]:
     """The plan and its options with the consent that is given when asked for; as they are where none is."""
     refused = unconsented(planning.plan)
     granted = ask(refused) if refused else ()
     if not granted:
         return planning, options
     options = replace(options, consent=options.consent.extended(granted))
-    plan = planned(platform, planning.wanted, planning.observed, options)
+    plan = planned(session, planning.wanted, planning.observed, options)
     return replace(planning, plan=plan, observed=as_if_replaced(planning.observed, options.consent)), options
 
 
-def planned(platform: Platform, wanted: Wanted, observed: Observed, options: PlanOptions) -> Plan:
+def planned(session: Session, wanted: Wanted, observed: Observed, options: PlanOptions) -> Plan:
     """The part of the plan that is asked for, with what will likely not work as meant.
 
     Raises:
@@ -85,12 +87,22 @@ def planned(platform: Platform, wanted: Wanted, observed: Observed, options: Pla
     """
     wanted = replace(wanted, consent=options.consent, start_only=options.start_only)
     plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
-    plan = replace(plan, notes=(*plan.notes, *platform.preflight(wanted, _applied(plan))))
+    plan = replace(plan, notes=(*plan.notes, *_preflight(session, wanted, _applied(plan))))
     unexpected = [note for note in plan.notes if not note.expected]
     if options.strict and unexpected:
-        nowhere = Place(file=platform.stack.name)
+        nowhere = Place(file=session.stack.name)
         raise InvalidError([Problem(place=note.place or nowhere, text=note.text) for note in unexpected])
     return plan
+
+
+def check_fixtures(session: Session) -> None:
+    """Read the stack's fixtures, where it has any.
+
+    Raises:
+        InvalidError: every problem in them.
+    """
+    if session.ports.seeds is not None:
+        session.ports.seeds.check()
 
 
 def _applied(plan: Plan) -> tuple[StepId, ...]:
@@ -98,26 +110,39 @@ def _applied(plan: Plan) -> tuple[StepId, ...]:
     return tuple(step.id for step in plan.steps if isinstance(step.action, InstallRelease | ApplyObjects))
 
 
-def lint_all(platform: Platform, work: Work) -> tuple[tuple[Note, ...], tuple[BootstrapError, ...]]:
+def _preflight(session: Session, wanted: Wanted, steps: Sequence[str]) -> tuple[Note, ...]:
+    """What will likely not work as meant in these steps."""
+    if not steps:
+        return ()
+    notes = list(lint(wanted, known_dead(), frozenset(steps)))
+    for prepared in wanted.prepared.values():
+        if ids.release(prepared.release.id) in steps:
+            unread = session.ports.charts.unknown_values(prepared)
+            notes += [unknown_value(prepared.release, value.path, value.near) for value in unread]
+    return tuple(notes)
+
+
+def lint_all(session: Session, work: Work) -> tuple[tuple[Note, ...], tuple[BootstrapError, ...]]:
     """All that can be said against the stack without a cluster, and what is wrong; charts are pulled first.
 
     Raises:
         InvalidError: its stack file or its fixtures are wrong.
     """
-    repo = platform.read(work.cancel)
-    platform.check()
-    prepared = {one.release.id: one for one in prepare_all(platform, repo.releases, definitions_of(repo), work)}
-    wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared)
-    units = cut(platform.stack, repo).listed
-    steps = [ids.objects(one.id) if isinstance(one, Kustomization) else ids.release(one.id) for one in units]
+    repo = session.ports.repository.read(work.cancel)
+    check_fixtures(session)
+    rendered = prepare_all(session, repo.releases, definitions_of(repo), work)
+    prepared = {release.release.id: release for release in rendered}
+    units = cut(session.stack, repo)
+    wanted = Wanted(stack=session.stack, repo=repo, prepared=prepared, already_cut=units)
+    steps = [ids.objects(unit.id) if isinstance(unit, Kustomization) else ids.release(unit.id) for unit in units.listed]
     # A suspended release is looked at too: its day may come.
-    steps += [ids.release(one.id) for one in repo.releases]
-    notes = (*repo.notes, *platform.preflight(wanted, steps))
+    steps += [ids.release(release.id) for release in repo.releases]
+    notes = (*repo.notes, *_preflight(session, wanted, steps))
     return notes, failures_of(repo, prepared.values())
 
 
 def wanted_now(
-    platform: Platform, options: PlanOptions, running: Callable[[], KubeContext | None], cancel: CancelToken
+    session: Session, options: PlanOptions, running: Callable[[], KubeContext | None], cancel: CancelToken
 ) -> Wanted:
     """The repository as it is now, rendered as far as its charts are here.
 
@@ -126,28 +151,51 @@ def wanted_now(
     Raises:
         InvalidError: it is wrong, unless `tolerant`.
     """
-    repo = platform.read(cancel)
+    repo = session.ports.repository.read(cancel)
     if repo.problems and not options.tolerant:
         raise InvalidError(repo.problems)
-    prepared = platform.ports.charts.prepare(repo.releases, cancel, kube=running(), definitions=definitions_of(repo))
-    wanted = Wanted(stack=platform.stack, repo=repo, prepared=prepared, prune=options.prune)
-    asked = any(name.startswith(ids.BUILD) for name in options.only)
-    wanted = replace(wanted, preload=platform.ports.images is not None, built=platform.built(), build_simulated=asked)
-    return _with_probes(replace(wanted, inferred=platform.infer(wanted)))
+    units = cut(session.stack, repo)
+    charts = session.ports.charts
+    prepared = charts.prepare(repo.releases, cancel, kube=running(), definitions=definitions_of(repo))
+    return Wanted(
+        stack=session.stack,
+        repo=repo,
+        prepared=_with_probes(session, prepared, units),
+        inferred=_inferred(session, prepared, units),
+        prune=options.prune,
+        preload=session.ports.images is not None,
+        built=() if session.ports.builds is None else session.ports.builds.declared,
+        build_simulated=any(name.startswith(ids.BUILD) for name in options.only),
+        already_cut=units,
+    )
 
 
-def _with_probes(wanted: Wanted) -> Wanted:
+def _inferred(
+    session: Session, prepared: Mapping[str, PreparedRelease], units: Units
+) -> Sequence[tuple[str, str, str]]:
+    """The edges that rendered manifests show."""
+    seeds = session.ports.seeds
+    return infer(
+        prepared.values(),
+        units.parts,
+        simulated=session.stack.cluster.provider.simulates_pods,
+        secrets=None if seeds is None else seeds.declared_secrets(),
+    )
+
+
+def _with_probes(
+    session: Session, prepared: Mapping[str, PreparedRelease], units: Units
+) -> Mapping[str, PreparedRelease]:
     """With what shows whether the webhooks of each release answer; where pods are simulated none is ever called."""
-    if wanted.stack.cluster.provider.simulates_pods:
-        return wanted
-    found = probes(wanted.prepared.values(), cut(wanted.stack, wanted.repo).parts)
-    prepared = {key: replace(one, probes=found.get(key, ())) for key, one in wanted.prepared.items()}
-    return replace(wanted, prepared=prepared)
+    if session.stack.cluster.provider.simulates_pods:
+        return prepared
+    by_release = probes(prepared.values(), units.parts)
+    return {key: replace(release, probes=by_release.get(key, ())) for key, release in prepared.items()}
 
 
-def _with_held(platform: Platform, releases: Sequence[Release], observed: Observed, cancel: CancelToken) -> Observed:
+def _with_held(session: Session, releases: Sequence[Release], observed: Observed, cancel: CancelToken) -> Observed:
     """With the values that only the cluster holds, where there are such and it runs."""
-    kube, asking = observed.cluster.kube, [one for one in releases if one.values_from]
+    kube, asking = observed.cluster.kube, [release for release in releases if release.values_from]
     if kube is None or not asking:
         return observed
-    return replace(observed, held=platform.ports.charts.held(asking, kube, cancel))
+    return replace(observed, held=session.ports.charts.held(asking, kube, cancel))

@@ -1,82 +1,159 @@
-"""The truth about a stack: what a plan would change, and how what stays is right now."""
+"""The truth about a stack: how what is there is right now, and apart from that whether it is as declared."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from bootstrap.engine.planning import Planning, plan_up
-from bootstrap.engine.platform import PlanOptions, Platform
+from bootstrap.engine.session import PlanOptions, Session
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.model.labels import HELM_HOOK
-from bootstrap.model.observed import Observed, TargetState
+from bootstrap.model.observed import Observed, PreparedRelease, ReleaseObserved, TargetState
 from bootstrap.model.status import Health, PartStatus, StatusReport
-from bootstrap.model.step import Keep, Replace, Step
+from bootstrap.model.step import ApplyObjects, Keep, Step
 from bootstrap.plan import ids
-from bootstrap.plan.units import cut
 from bootstrap.system.clock import CancelToken
 
-_EVIDENCE_LINES = 5
+_DEPLOYED = "deployed"
+_HEALTH_OF = {
+    TargetState.ABSENT: Health.DOWN,
+    TargetState.STOPPED: Health.STOPPED,
+    TargetState.BROKEN: Health.UNREACHABLE,
+    TargetState.RUNNING: Health.UP,
+    TargetState.UNVERIFIED: Health.UNREACHABLE,
+    TargetState.FOREIGN: Health.DOWN,
+}
 # They exist from the moment they are made; a cluster never tells more of them.
 _NOT_SHOWN = frozenset({"CustomResourceDefinition"})
 
 
-def read_status(platform: Platform, cancel: CancelToken) -> StatusReport:
-    """Every part of the stack: as declared and healthy, or what is wrong with it. Changes nothing.
+def read_status(session: Session, cancel: CancelToken) -> StatusReport:
+    """How every part of the stack is, and apart from that whether it is as declared. Changes nothing.
+
+    Problems of its repository are in the report: what is there is shown all the same.
 
     Raises:
-        InvalidError: the stack's files are wrong.
+        InvalidError: the stack's fixtures are wrong.
     """
-    planning = plan_up(platform, PlanOptions(), cancel)
-    parts = tuple(_part(step, platform, planning, cancel) for step in planning.plan.steps if _is_part(step))
+    planning = plan_up(session, PlanOptions(tolerant=True), cancel)
+    parts = tuple(_part(step, session, planning, cancel) for step in planning.plan.steps if _is_part(step))
     return StatusReport(
-        stack=platform.stack.name,
-        instance=platform.stack.instance,
-        headline=platform.headline,
+        stack=session.stack.name,
+        instance=session.stack.instance,
+        headline=session.headline,
         parts=parts,
-        urls=tuple(_urls(platform, planning)),
+        urls=tuple(_urls(session, planning)),
+        differences=tuple(map(str, session.differences)),
+        up_command=session.up_command,
+        failures=planning.failures,
     )
 
 
 def _is_part(step: Step) -> bool:
-    return not step.id.startswith(("pull/", "crds/", ids.BUILD))
+    return step.id in {ids.CLUSTER, ids.EMULATOR, ids.SEEDS} or step.id.startswith(("release/", "objects/"))
 
 
-def _part(step: Step, platform: Platform, planning: Planning, cancel: CancelToken) -> PartStatus:
-    if not isinstance(step.action, Keep):
-        return PartStatus(name=step.id, health=_undone(step, planning.observed), detail=step.reason)
+def _part(step: Step, session: Session, planning: Planning, cancel: CancelToken) -> PartStatus:
     observed = planning.observed
-    kube = observed.cluster.kube
     match step.id.partition("/"):
         case (ids.CLUSTER, _, _):
-            return PartStatus(name=step.id, health=Health.UP, detail=observed.cluster.detail)
+            return _target(step, observed.cluster.state, observed.cluster.detail)
         case (ids.EMULATOR, _, _):
-            endpoint = None if observed.emulator is None else observed.emulator.endpoint
-            detail = "" if endpoint is None else f"{endpoint.driver} at {endpoint.url}"
-            return PartStatus(name=step.id, health=Health.UP, detail=detail)
-        case (kind, _, _) if kube is not None and kind in {"release", "objects"}:
-            objects, namespace = _objects_of(step, planning)
-            return _judged(step, platform.health(objects, namespace, kube, cancel))
-        case _:
-            return PartStatus(name=step.id, health=Health.UP)
+            return _emulator(step, observed)
+        case (ids.SEEDS, _, _):
+            return _seeds(step, observed)
+        case ("release", _, name):
+            return _release(step, name, session, planning, cancel)
+        case (_, _, name):
+            return _applied(step, name, session, planning, cancel)
 
 
-def _undone(step: Step, observed: Observed) -> Health:
-    if isinstance(step.action, Replace) and step.action.lives:
-        return Health.UP
-    return _on_its_way(step, observed)
+def _target(step: Step, state: TargetState, detail: str) -> PartStatus:
+    """The cluster or the emulator; one that runs is up, as declared or not."""
+    if isinstance(step.action, Keep):
+        return PartStatus(name=step.id, health=Health.UP, detail=detail)
+    health = _HEALTH_OF[state]
+    differs = step.reason if health in {Health.UP, Health.DOWN} else ""
+    return PartStatus(name=step.id, health=health, detail=detail or step.reason, difference=differs)
 
 
-def _on_its_way(step: Step, observed: Observed) -> Health:
-    """Something that runs but is not as declared is on its way; the rest is not there."""
-    changed = step.id.startswith(("release/", "objects/", "seeds")) and step.reason != "not found"
-    return Health.PENDING if changed and observed.cluster.state is TargetState.RUNNING else Health.DOWN
+def _emulator(step: Step, observed: Observed) -> PartStatus:
+    emulator = observed.emulator
+    if emulator is None:
+        return _target(step, TargetState.ABSENT, "")
+    if emulator.endpoint is None:
+        return _target(step, emulator.state, emulator.detail)
+    detail = f"{emulator.endpoint.driver} at {emulator.endpoint.url}"
+    differs = "" if isinstance(step.action, Keep) else step.reason
+    return PartStatus(name=step.id, health=Health.UP, detail=detail, difference=differs)
 
 
-def _objects_of(step: Step, planning: Planning) -> tuple[Sequence[ObjectRef], str]:
-    kind, _, name = step.id.partition("/")
-    if kind == "release":
-        prepared = planning.wanted.prepared[name]
-        shown = [ref_of(one) for one in prepared.manifests or () if _is_shown(one)]
-        return shown, prepared.release.target_namespace
-    return planning.observed.inventory[name].objects, "default"
+def _seeds(step: Step, observed: Observed) -> PartStatus:
+    if isinstance(step.action, Keep):
+        return PartStatus(name=step.id, health=Health.UP)
+    if observed.seeds is not None and observed.seeds.changes:
+        detail = observed.seeds.detail
+        return PartStatus(name=step.id, health=Health.NOT_READY, detail=detail, difference=detail)
+    if observed.seeds is not None:
+        return PartStatus(name=step.id, health=Health.UP)
+    state = TargetState.ABSENT if observed.emulator is None else observed.emulator.state
+    return _unseen(step, state)
+
+
+def _unseen(step: Step, state: TargetState) -> PartStatus:
+    """What cannot be looked at is as what it is in: down where that is not there."""
+    health = _HEALTH_OF[state]
+    if health is Health.UP:
+        health = Health.UNREACHABLE
+    return PartStatus(name=step.id, health=health, detail=step.reason, difference=_missing(health, step))
+
+
+def _missing(health: Health, step: Step) -> str:
+    return step.reason if health is Health.DOWN else ""
+
+
+def _release(step: Step, name: str, session: Session, planning: Planning, cancel: CancelToken) -> PartStatus:
+    kube, prepared = planning.observed.cluster.kube, planning.wanted.prepared.get(name)
+    if kube is None or prepared is None:
+        return _unseen(step, planning.observed.cluster.state)
+    release = prepared.release
+    found = planning.observed.releases.get(f"{release.target_namespace}/{release.release_name}")
+    if found is None:
+        return PartStatus(name=step.id, health=Health.DOWN, detail=step.reason, difference=step.reason)
+    if found.fingerprint == prepared.fingerprint and prepared.fingerprint is not None:
+        objects = [ref_of(manifest) for manifest in prepared.manifests or () if _is_shown(manifest)]
+        part = _judged(step, session.ports.health(objects, release.target_namespace, kube, cancel))
+        return _with_status(part, found, step)
+    # Its objects are those of other values than are declared now: what helm and its workloads say has to do.
+    ready = found.status == _DEPLOYED and not found.unready
+    told = found.unready if found.status == _DEPLOYED else f"its state is {found.status}"
+    health = Health.UP if ready else Health.NOT_READY
+    return PartStatus(name=step.id, health=health, detail=told, difference=_changed(step, prepared))
+
+
+def _changed(step: Step, prepared: PreparedRelease) -> str:
+    """What differs, as far as it is known: what a chart that is not in the cache would give is not."""
+    return step.reason if prepared.fingerprint is not None else ""
+
+
+def _with_status(part: PartStatus, found: ReleaseObserved, step: Step) -> PartStatus:
+    """With helm's own word where that is not `deployed`, and with values that only the cluster holds and changed."""
+    if found.status != _DEPLOYED:
+        health = Health.NOT_READY if part.health in {Health.UP, Health.SIMULATED} else part.health
+        return replace(part, health=health, detail=f"its state is {found.status}", difference="")
+    differs = "" if isinstance(step.action, Keep) or part.health is not Health.UP or found.unready else step.reason
+    return replace(part, difference=differs)
+
+
+def _applied(step: Step, name: str, session: Session, planning: Planning, cancel: CancelToken) -> PartStatus:
+    kube, entry = planning.observed.cluster.kube, planning.observed.inventory.get(name)
+    if kube is None:
+        return _unseen(step, planning.observed.cluster.state)
+    if entry is None:
+        return PartStatus(name=step.id, health=Health.DOWN, detail=step.reason, difference=step.reason)
+    part = _judged(step, session.ports.health(entry.objects, "default", kube, cancel))
+    declared = step.action.fingerprint if isinstance(step.action, ApplyObjects) else entry.fingerprint
+    gone = any(ref in planning.observed.objects.missing for ref in entry.objects)
+    return replace(part, difference=step.reason if gone or declared != entry.fingerprint else "")
 
 
 def _is_shown(manifest: Manifest) -> bool:
@@ -86,29 +163,29 @@ def _is_shown(manifest: Manifest) -> bool:
 
 def _judged(step: Step, found: Mapping[ObjectRef, tuple[Health, str]]) -> PartStatus:
     worst = Health.UP
-    for health in (Health.SIMULATED, Health.PENDING, Health.DOWN):
+    for health in (Health.SIMULATED, Health.NOT_READY, Health.DOWN):
         if any(one is health for one, _ in found.values()):
             worst = health
     told = [f"{ref}: {text}" for ref, (health, text) in found.items() if health is worst and health is not Health.UP]
     counted = f"{len(found)} object{'' if len(found) == 1 else 's'}"
     detail = counted if worst is Health.UP else f"{len(told)} of {counted} {worst}"
-    return PartStatus(name=step.id, health=worst, detail=detail, evidence=tuple(told[:_EVIDENCE_LINES]))
+    return PartStatus(name=step.id, health=worst, detail=detail, evidence=tuple(told))
 
 
-def _urls(platform: Platform, planning: Planning) -> Iterator[tuple[str, str]]:
+def _urls(session: Session, planning: Planning) -> Iterator[tuple[str, str]]:
     observed = planning.observed
     if observed.emulator is not None and observed.emulator.endpoint is not None:
         yield "AWS", observed.emulator.endpoint.url
     kube = observed.cluster.kube
     if kube is not None and not kube.simulated:
-        port = platform.stack.cluster.ports.http
+        port = session.stack.cluster.ports.http
         for host in dict.fromkeys(_hosts(planning)):
             yield host, f"http://{host}:{port}"
 
 
 def _hosts(planning: Planning) -> Iterator[str]:
     """Every host name that an Ingress answers to."""
-    units = cut(planning.wanted.stack, planning.wanted.repo)
+    units = planning.wanted.units
     rendered = (one for prepared in planning.wanted.prepared.values() for one in prepared.manifests or ())
     for manifest in (*(one for part in units.parts for one in part.objects), *rendered):
         if manifest.get("kind") == "Ingress":

@@ -45,4 +45,4 @@ def _health(live: Manifest | None, *, simulated: bool) -> tuple[Health, str]:
     judgement = judge(live)
     if judgement.current:
         return Health.UP, ""
-    return (Health.DOWN if judgement.readiness is Readiness.FAILED else Health.PENDING), judgement.reason
+    return (Health.DOWN if judgement.readiness is Readiness.FAILED else Health.NOT_READY), judgement.reason

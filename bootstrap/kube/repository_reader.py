@@ -1,6 +1,7 @@
 """Reads a Flux repository on disk with the programs of this machine."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.flux.repository import read_repo
@@ -11,6 +12,32 @@ from bootstrap.model.stack import SourceSpec
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, Processes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiskRepository:
+    """Implements the port `Repository`."""
+
+    source: SourceSpec | None
+    """None: the stack has no repository."""
+    programs: Programs
+    processes: Processes
+    variables: Mapping[str, str]
+    environment: Mapping[str, str]
+
+    def read(self, cancel: CancelToken) -> FluxRepo:
+        """See `Repository.read`."""
+        if self.source is None:
+            return FluxRepo()
+        return read_source(
+            self.source,
+            self.programs,
+            self.processes,
+            cancel,
+            variables=self.variables,
+            environment=self.environment,
+            tolerant=True,
+        )
 
 
 def read_source(  # noqa: PLR0913 - what differs between its two callers

@@ -21,6 +21,17 @@ class Term:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """One stack of one owner, as the labels on a Docker engine show it."""
+
+    stack: str
+    """The name of its state folder, wherever that is."""
+    owner: str
+    expires: datetime | None = None
+    """None: no label says."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Collected:
     """One stack whose time is over, taken away."""
 

@@ -195,3 +195,13 @@ class FluxRepo:
     notes: tuple[Note, ...] = ()
     problems: tuple[Problem, ...] = ()
     """What has to be mended before anything is installed; all else is as it would be without it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnknownValue:
+    """A key that neither the chart's defaults nor its templates know."""
+
+    path: str
+    """`controller.replicas`."""
+    near: str | None
+    """The nearest key that the chart knows there."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 
 class Provider(StrEnum):
@@ -183,6 +184,27 @@ class Stack:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeclaredValue:
+    """One value of a stack or of the settings, and its origin."""
+
+    path: str
+    """`cluster.image`."""
+    value: Any
+    origin: str
+    """`stacks/dev.yaml:14`, `--set`, `BOOTSTRAP_SET_cluster__provider` or `default`."""
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether it is one of the stack's variables, whose values may be secrets."""
+        return self.path.startswith("variables.")
+
+    @property
+    def is_from_call(self) -> bool:
+        """Whether a flag or the environment of one call gave it, and not a file."""
+        return self.origin.startswith(("--", "BOOTSTRAP_"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StatePaths:
     """Where a stack keeps what it must remember (0700; every file 0600)."""
 
@@ -212,6 +234,11 @@ class StatePaths:
     def remembered(self) -> Path:
         """The stack as it was when it was brought up last; enough to take it away."""
         return self.folder / "stack.json"
+
+    @property
+    def variables(self) -> Path:
+        """The values of its variables, which may be secrets, as they were then."""
+        return self.folder / "variables.json"
 
     @property
     def lease(self) -> Path:

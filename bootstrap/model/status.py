@@ -1,20 +1,32 @@
-"""What is up, what is not, and why."""
+"""What is up, what is not, and why; and, apart from that, what is not as declared."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bootstrap.errors import BootstrapError
+
 
 class Health(StrEnum):
-    """How one part of a platform is."""
+    """How one part of a platform is, whatever is declared of it."""
 
     UP = "up"
     SIMULATED = "simulated"
-    """There as asked for, on a cluster where nothing of it runs."""
-    PENDING = "pending"
-    """On its way, or waiting for something."""
+    """There, on a cluster where nothing of it runs."""
+    NOT_READY = "not ready"
+    """On its way, waiting for something, or failing."""
+    STOPPED = "stopped"
+    UNREACHABLE = "unreachable"
+    """There, but it does not answer."""
     DOWN = "down"
-    """Not there, stopped or failed."""
+    """Not there, or failed."""
+
+
+class Declared(StrEnum):
+    """Whether a part is as declared."""
+
+    IN_SYNC = "in sync"
+    DIFFERS = "differs"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,12 +39,24 @@ class PartStatus:
     detail: str = ""
     """What there is to say: version, address, the reason it is not up."""
     evidence: tuple[str, ...] = ()
-    """At most five lines on why it is not up."""
+    """Lines on why it is not up; the renderer shortens them."""
+    difference: str = ""
+    """What is not as declared: `values changed`; empty: nothing."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it is up, as far as it can run here."""
+        return self.health in {Health.UP, Health.SIMULATED}
+
+    @property
+    def declared(self) -> Declared:
+        """Whether it is as declared."""
+        return Declared.DIFFERS if self.difference else Declared.IN_SYNC
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StackLine:
-    """One stack of several, shortly."""
+    """One stack of several, briefly."""
 
     identity: str
     stack: str
@@ -63,8 +87,26 @@ class StatusReport:
     parts: tuple[PartStatus, ...] = ()
     urls: tuple[tuple[str, str], ...] = ()
     """(what, URL) from this machine."""
+    differences: tuple[str, ...] = ()
+    """Values that are declared differently now than when the stack was brought up."""
+    failures: tuple[BootstrapError, ...] = ()
+    """What is wrong with the stack's repository and its releases now."""
+    up_command: str = ""
+    """What to type to bring up what is not; empty: `bootstrap up` with the stack's name."""
 
     @property
     def up(self) -> bool:
-        """Whether everything is as declared, as far as it can run here."""
-        return all(part.health in {Health.UP, Health.SIMULATED} for part in self.parts)
+        """Whether everything is up, as far as it can run here."""
+        return all(part.is_up for part in self.parts)
+
+    @property
+    def health(self) -> Health:
+        """The worst of its parts."""
+        order = tuple(Health)
+        return max((part.health for part in self.parts), key=order.index, default=Health.DOWN)
+
+    @property
+    def declared(self) -> Declared:
+        """Whether everything is as declared."""
+        same = not self.differences and all(part.declared is Declared.IN_SYNC for part in self.parts)
+        return Declared.IN_SYNC if same else Declared.DIFFERS

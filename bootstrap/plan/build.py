@@ -76,6 +76,17 @@ class Wanted:
     """What may be deleted and created again."""
     start_only: bool = False
     """Whether cluster and emulator are only started as they are, never created, changed or replaced."""
+    already_cut: Units | None = None
+    """The units of the repository, from whoever has cut it; see `units`."""
+
+    @property
+    def units(self) -> Units:
+        """The units of the repository.
+
+        Raises:
+            InvalidError: the release that the emulator is to be is not there, not the only one, or suspended.
+        """
+        return self.already_cut or cut(self.stack, self.repo)
 
 
 def build_plan(wanted: Wanted, observed: Observed) -> Plan:
@@ -86,7 +97,7 @@ def build_plan(wanted: Wanted, observed: Observed) -> Plan:
         RefusedError: what is there under our name is not ours.
         UsageError: consent was given to a step that is not there.
     """
-    units = cut(wanted.stack, wanted.repo)
+    units = wanted.units
     observed = as_if_replaced(observed, wanted.consent)
     actions = {step: (action, reason, timeout) for step, action, reason, timeout in _actions(wanted, observed, units)}
     check_steps(wanted.consent, tuple(actions))

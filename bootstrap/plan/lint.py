@@ -15,7 +15,6 @@ from bootstrap.plan.build import Wanted
 from bootstrap.plan.deprecated import DeadThing
 from bootstrap.plan.emulator import emulator_address, emulator_release
 from bootstrap.plan.images import images_of
-from bootstrap.plan.units import cut
 
 _CLASSES = {
     Provider.KWOK: frozenset({"standard"}),
@@ -73,7 +72,7 @@ def unknown_value(release: Release, path: str, near: str | None) -> Note:
 
 
 def _placed(wanted: Wanted) -> Iterator[Placed]:
-    units = cut(wanted.stack, wanted.repo)
+    units = wanted.units
     for part in units.parts:
         for manifest in part.objects:
             yield Placed(manifest=manifest, unit=f"objects/{part.id}", place=part.place)

@@ -58,6 +58,14 @@ class Seeding:
             self._read.append(load(self.paths, self.services, self.variables))
         return self._read[0]
 
+    def check(self) -> None:
+        """See `Seeds.check`."""
+        self.fixtures()
+
+    def declared_secrets(self) -> frozenset[str]:
+        """See `Seeds.declared_secrets`."""
+        return frozenset(fixture.name for fixture in self.fixtures().by_id if fixture.service == "secretsmanager")
+
     def observe(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> SeedsObserved:
         """See `engine.ports.Seeds`."""
         plan = self.plan(endpoint, cancel, thorough=False)

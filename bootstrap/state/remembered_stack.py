@@ -1,81 +1,189 @@
-"""A stack as it was brought up last: enough to tell of it, and to take it away when its file is gone."""
+"""A stack as it was brought up last, with the origin of each value: what verbs act on when they need no file."""
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bootstrap.model.stack import (
     ClusterSpec,
+    DeclaredValue,
     Driver,
     EmulatorSpec,
     HostPorts,
+    ImageSpec,
     Mount,
     Placement,
     Profile,
     Provider,
+    SourceSpec,
     Stack,
     StatePaths,
 )
 from bootstrap.system.files import write_whole
 
-_Spec = TypeVar("_Spec", ClusterSpec, EmulatorSpec, HostPorts, Mount)
+_Spec = TypeVar("_Spec", ClusterSpec, EmulatorSpec, HostPorts, ImageSpec, Mount, SourceSpec)
+
+CLUSTER, EMULATOR, REST = "cluster", "emulator", "rest"
+"""The parts of a stack that become true one by one while it is brought up."""
+PARTS = frozenset({CLUSTER, EMULATOR, REST})
 
 
-def remember(stack: Stack, state: StatePaths) -> None:
-    """Write it down; values of variables, which may be secrets, and what only bringing it up needs are left out."""
-    content = {
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RememberedStack:
+    """A stack as it was brought up last."""
+
+    stack: Stack
+    values: tuple[DeclaredValue, ...] = ()
+    """Each value of it with its origin; those of variables without the value. Empty: an older version wrote it."""
+    command: str = ""
+    """The command line that brought it up, ready to paste."""
+    whole: bool = True
+    """Whether seeds, source and mirrors are in it: older versions did not write them down."""
+
+    def with_parts(self, later: "RememberedStack", parts: frozenset[str]) -> "RememberedStack":
+        """This one, with the parts that have become as in `later`."""
+        stack = later.stack if REST in parts else self.stack
+        stack = dataclasses.replace(
+            stack,
+            cluster=(later if CLUSTER in parts else self).stack.cluster,
+            emulator=(later if EMULATOR in parts else self).stack.emulator,
+        )
+        kept = [value for value in self.values if _part_of(value) not in parts]
+        taken = [value for value in later.values if _part_of(value) in parts]
+        order = {value.path: number for number, value in enumerate((*later.values, *self.values))}
+        return RememberedStack(
+            stack=stack,
+            values=tuple(sorted((*kept, *taken), key=lambda value: order[value.path])),
+            command=later.command if parts == PARTS else self.command,
+            whole=REST in parts or self.whole,
+        )
+
+
+def _part_of(value: DeclaredValue) -> str:
+    head = value.path.partition(".")[0]
+    return head if head in {CLUSTER, EMULATOR} else REST
+
+
+def remember(stack: Stack, state: StatePaths, *, values: Sequence[DeclaredValue] = (), command: str = "") -> None:
+    """Write the whole stack down; see `write_remembered`."""
+    write_remembered(RememberedStack(stack=stack, values=tuple(values), command=command), state)
+
+
+def write_remembered(remembered_stack: RememberedStack, state: StatePaths) -> None:
+    """Write it down, readable by its owner alone; values of variables, which may be secrets, in a file of their own."""
+    stack = remembered_stack.stack
+    content: dict[str, Any] = {
         "name": stack.name,
         "instance": stack.instance,
         "project": str(stack.project),
         "file": None if stack.file is None else str(stack.file),
         "cluster": dataclasses.asdict(stack.cluster),
         "emulator": None if stack.emulator is None else dataclasses.asdict(stack.emulator),
+        "values": [dataclasses.asdict(_without_secret(value)) for value in remembered_stack.values],
+        "command": remembered_stack.command,
     }
-    text = json.dumps(content, indent=1, default=str).encode()
-    if not state.remembered.exists() or state.remembered.read_bytes() != text:
-        write_whole(state.remembered, text)
+    if remembered_stack.whole:
+        content["seeds"] = [str(path) for path in stack.seeds]
+        content["source"] = None if stack.source is None else dataclasses.asdict(stack.source)
+        content["mirrors"] = dict(stack.mirrors)
+        content["images"] = [dataclasses.asdict(image) for image in stack.images]
+        _write(state.variables, json.dumps(dict(stack.variables)).encode(), unless_empty=not stack.variables)
+    _write(state.remembered, json.dumps(content, indent=1, default=str).encode())
+
+
+def _write(file: Path, content: bytes, *, unless_empty: bool = False) -> None:
+    """Write the file whole, unless that is what it holds; with `unless_empty` there is none afterwards."""
+    if unless_empty:
+        file.unlink(missing_ok=True)
+    elif not file.exists() or file.read_bytes() != content:
+        write_whole(file, content)
+
+
+def _without_secret(value: DeclaredValue) -> DeclaredValue:
+    return dataclasses.replace(value, value=None) if value.is_variable else value
 
 
 def remembered(state: StatePaths) -> Stack | None:
-    """The stack whose state folder this is, without seeds and source; None where no run got so far."""
+    """The stack whose state folder this is, without its variables; None where no run got so far."""
+    found = read_remembered(state)
+    return None if found is None else found.stack
+
+
+def read_remembered(state: StatePaths, *, with_variables: bool = False) -> RememberedStack | None:
+    """The stack with the origins of its values; None where no run got so far, or the file is damaged."""
     try:
-        found = json.loads(state.remembered.read_bytes())
-        return Stack(
-            name=found["name"],
-            instance=found["instance"],
-            project=Path(found["project"]),
-            file=None if found["file"] is None else Path(found["file"]),
-            cluster=_cluster(found["cluster"]),
-            emulator=None if found["emulator"] is None else _emulator(found["emulator"]),
+        content = json.loads(state.remembered.read_bytes())
+        return RememberedStack(
+            stack=dataclasses.replace(_stack(content), variables=_variables(state) if with_variables else {}),
+            values=tuple(_declared(value) for value in content.get("values", ())),
+            command=content.get("command", ""),
+            whole="seeds" in content,
         )
     except (OSError, ValueError, TypeError, KeyError):
         # Damaged, or of another version: as good as none.
         return None
 
 
-def _cluster(found: Mapping[str, Any]) -> ClusterSpec:
-    return _known(
+def _declared(value: Mapping[str, Any]) -> DeclaredValue:
+    return DeclaredValue(path=value["path"], value=value["value"], origin=value["origin"])
+
+
+def _stack(content: Mapping[str, Any]) -> Stack:
+    source = content.get("source")
+    return Stack(
+        name=content["name"],
+        instance=content["instance"],
+        project=Path(content["project"]),
+        file=None if content["file"] is None else Path(content["file"]),
+        cluster=_cluster(content["cluster"]),
+        emulator=None if content["emulator"] is None else _emulator(content["emulator"]),
+        seeds=tuple(map(Path, content.get("seeds", ()))),
+        source=None if source is None else _spec(SourceSpec, {**source, "root": Path(source["root"])}),
+        mirrors=content.get("mirrors", {}),
+        images=tuple(map(_image, content.get("images", ()))),
+    )
+
+
+def _image(content: Mapping[str, Any]) -> ImageSpec:
+    paths = {name: Path(content[name]) for name in ("context", "dockerfile")}
+    return _spec(ImageSpec, {**content, **paths, "platforms": tuple(content["platforms"])})
+
+
+def _variables(state: StatePaths) -> Mapping[str, str]:
+    try:
+        variables: Mapping[str, str] = json.loads(state.variables.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return variables
+
+
+def _cluster(content: Mapping[str, Any]) -> ClusterSpec:
+    return _spec(
         ClusterSpec,
         {
-            **found,
-            "provider": Provider(found["provider"]),
-            "profile": Profile(found.get("profile", Profile.FAST)),
-            "ports": _known(HostPorts, found["ports"]),
-            "config": None if found["config"] is None else Path(found["config"]),
-            "mounts": tuple(_known(Mount, {**one, "here": Path(one["here"])}) for one in found.get("mounts", ())),
+            **content,
+            "provider": Provider(content["provider"]),
+            # Made by a version that knew no profiles: as its program makes it.
+            "profile": Profile(content.get("profile", Profile.STOCK)),
+            "ports": _spec(HostPorts, content["ports"]),
+            "config": None if content["config"] is None else Path(content["config"]),
+            "mounts": tuple(
+                _spec(Mount, {**mount, "here": Path(mount["here"])}) for mount in content.get("mounts", ())
+            ),
         },
     )
 
 
-def _emulator(found: Mapping[str, Any]) -> EmulatorSpec:
-    return _known(
-        EmulatorSpec, {**found, "driver": Driver(found["driver"]), "placement": Placement(found["placement"])}
+def _emulator(content: Mapping[str, Any]) -> EmulatorSpec:
+    return _spec(
+        EmulatorSpec, {**content, "driver": Driver(content["driver"]), "placement": Placement(content["placement"])}
     )
 
 
-def _known(kind: type[_Spec], found: Mapping[str, Any]) -> _Spec:
+def _spec(kind: type[_Spec], content: Mapping[str, Any]) -> _Spec:
     """What another version wrote may have more fields."""
-    names = {one.name for one in dataclasses.fields(kind)}
-    return kind(**{name: value for name, value in found.items() if name in names})
+    names = {field.name for field in dataclasses.fields(kind)}
+    return kind(**{name: value for name, value in content.items() if name in names})

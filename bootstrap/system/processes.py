@@ -124,6 +124,10 @@ class Processes(Protocol):
         """End it and its group: `polite`, SIGKILL after `grace` seconds; returns when it is gone."""
         ...
 
+    def kill_running(self) -> None:
+        """Kill every child that `run` waits for, with its group, at once; from any thread, even a signal handler."""
+        ...
+
 
 class SystemProcesses:
     """Processes of this machine."""

@@ -212,7 +212,7 @@ def test_images_are_loaded_only_to_machines(cli: "Cli") -> None:
     cli.stack("cluster: {provider: existing, context: shared}\nemulator: false")
     ended = cli("load", "web:1")
     assert (ended.code, ended.out) == (4, "")
-    assert "provider existing has no machines to load images to" in ended.err
+    assert "provider existing has no nodes to load images to" in ended.err
 
 
 def test_only_containers_are_paused(cli: "Cli") -> None:
@@ -228,7 +228,7 @@ def test_the_first_line_says_why_there_are_no_containers(cli: "Cli", monkeypatch
 
     def first_line() -> str:
         options = StackOptions(reference="dev", overrides=Overrides())
-        return open_stack(options, cancel=new_token()).platform.headline
+        return open_stack(options, cancel=new_token()).headline
 
     simulated = "a real Kubernetes API, but pods are simulated"
     assert first_line() == f"stack dev on kwok (no Docker engine answers): {simulated}"

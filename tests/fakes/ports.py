@@ -1,6 +1,6 @@
 """Ports that live in memory: they remember what they were asked, and can be told to fail."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from bootstrap.model.observed import (
     SeedsObserved,
     TargetState,
 )
-from bootstrap.model.release import Kustomization, Release
+from bootstrap.model.release import FluxRepo, Kustomization, Release, UnknownValue
 from bootstrap.model.replacement import Replacement
 from bootstrap.model.status import Health
 from bootstrap.ports import Brought, Ports
@@ -57,6 +57,12 @@ class World:
     marked: bool = False
     """Whether the stack has had anything that does."""
 
+    repo: FluxRepo = field(default_factory=FluxRepo)
+    missing: tuple[str, ...] = ()
+    """Programs that are not here."""
+    fetch: Callable[[Work], None] = lambda _work: None
+    collect: Callable[[Work], None] = lambda _work: None
+
     unready: dict[str, str] = field(default_factory=dict)
     """Why an applied object is not ready, by its name."""
     unhealthy: dict[str, tuple[Health, str]] = field(default_factory=dict)
@@ -82,7 +88,42 @@ class World:
             charts=FakeCharts(self),
             objects=FakeObjects(self),
             leftovers=FakeLeftovers(self) if self.marked else None,
+            repository=FakeRepository(self),
+            programs=FakePrograms(self),
+            health=lambda objects, _namespace, _kube, _cancel: {ref: self.health_of(ref) for ref in objects},
+            others=FakeOthers(self),
         )
+
+
+@dataclass
+class FakeRepository:
+    world: World
+
+    def read(self, cancel: CancelToken) -> FluxRepo:
+        del cancel
+        return self.world.repo
+
+
+@dataclass
+class FakePrograms:
+    world: World
+
+    def missing(self) -> Sequence[str]:
+        return self.world.missing
+
+    def fetch(self, work: Work) -> None:
+        self.world.fetch(work)
+
+    def folders(self) -> Sequence[str]:
+        return ()
+
+
+@dataclass
+class FakeOthers:
+    world: World
+
+    def collect(self, work: Work) -> None:
+        self.world.collect(work)
 
 
 @dataclass
@@ -124,6 +165,12 @@ class FakeCluster:
         self.world.cluster = TargetState.ABSENT
         self.world.releases.clear()
         self.world.inventory.clear()
+
+    def configuration(self) -> None:
+        """It is given none."""
+
+    def check(self) -> None:
+        """It is always whole."""
 
 
 @dataclass
@@ -208,6 +255,12 @@ class FakeSeeds:
             self.world.seed_changes = 0
         return found
 
+    def check(self) -> None:
+        """The fixtures are right."""
+
+    def declared_secrets(self) -> frozenset[str]:
+        return frozenset()
+
 
 @dataclass
 class FakeCharts:
@@ -278,6 +331,14 @@ class FakeCharts:
         assert kube == KUBE
         self.world.write(f"uninstall {namespace}/{release_name}")
         self.world.releases.pop(f"{namespace}/{release_name}", None)
+
+    def upgrade_lock(self, releases: Sequence[Release], work: Work) -> None:
+        del work
+        self.world.write(f"lock {len(releases)}")
+
+    def unknown_values(self, prepared: PreparedRelease) -> Sequence[UnknownValue]:
+        del prepared
+        return ()
 
 
 @dataclass

@@ -51,6 +51,9 @@ class FakeProcesses:
     def alive(self, identity: ProcessIdentity) -> bool:
         return self.living.get(identity.pid) == identity
 
+    def kill_running(self) -> None:
+        self.living.clear()
+
     def stop(self, identity: ProcessIdentity, cancel: CancelToken, *, polite: signal.Signals, grace: float) -> None:
         del cancel, grace
         self.living.pop(identity.pid, None)

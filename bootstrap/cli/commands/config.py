@@ -2,14 +2,15 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, output_option, stack_options
+from bootstrap.cli.options import StackOptions, declared_options, output_option, tool_option
 from bootstrap.errors import ExitCode
 
 
 @click.command("config")
-@stack_options
+@declared_options
+@tool_option
 @output_option
-@click.option("--show-origin", is_flag=True, help="Tell where each value comes from.")
+@click.option("--show-origin", is_flag=True, help="Print where each value comes from.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of stack files instead, for editors.")
 def command(*, stack: StackOptions, output: str, show_origin: bool, schema: bool) -> int:
     """Show the stack and the settings as they are understood.
@@ -23,7 +24,7 @@ def command(*, stack: StackOptions, output: str, show_origin: bool, schema: bool
     from pathlib import Path  # noqa: PLC0415
 
     from bootstrap.cli.options import settings_of  # noqa: PLC0415
-    from bootstrap.cli.running import show  # noqa: PLC0415
+    from bootstrap.cli.output import show  # noqa: PLC0415
     from bootstrap.config.schema import stack_schema  # noqa: PLC0415
     from bootstrap.config.stack import load_stack  # noqa: PLC0415
     from bootstrap.console.results.config import values_json, values_text  # noqa: PLC0415

@@ -2,18 +2,18 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
-from bootstrap.config.flags import SettingFlags
+from bootstrap.cli.options import StackOptions, chart_options, living_options, output_option, quiet_option
 from bootstrap.errors import ExitCode
 
 
 @click.command("diff")
-@stack_options
-@run_options
-@tell_options
+@living_options
+@chart_options
+@output_option
+@quiet_option
 @click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 when something differs.")
-def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions, tell_changes: bool) -> int:
-    """Show what up would change in the running cluster, object by object; changes nothing.
+def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool, tell_changes: bool) -> int:
+    """Print what up would change in the running cluster, object by object; change nothing.
 
     The API server is asked by a dry run, so its defaults are not differences. Values of Secrets are masked.
 
@@ -21,9 +21,21 @@ def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions, tell
       bootstrap diff
       bootstrap diff --exit-code       ends with 10 when something differs
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.running import differing, show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.console.results.diff import differences_text  # noqa: PLC0415
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.console.results.diff import differences_json, differences_text  # noqa: PLC0415
+    from bootstrap.engine.diff import differences  # noqa: PLC0415
+    from bootstrap.engine.planning import plan_up  # noqa: PLC0415
+    from bootstrap.engine.session import PlanOptions  # noqa: PLC0415
+    from bootstrap.kube.dry_run import KubeDifferences  # noqa: PLC0415
 
-    found = [(unit, each) for unit, each in differing(stack, tell, flags) if each]
-    show("".join(differences_text(unit, each) for unit, each in found))
-    return ExitCode.WOULD_CHANGE if tell_changes and found else ExitCode.OK
+    with look_at_living(stack, timeout=timeout, quiet=quiet) as look:
+        session = look.session
+        planning = plan_up(session, PlanOptions(), look.cancel)
+        compare = KubeDifferences(session.processes, session.state.folder.name)
+        by_unit = [(unit, each) for unit, each in differences(planning, compare, look.cancel) if each]
+    if output == "json":
+        show(differences_json(by_unit))
+    else:
+        show("".join(differences_text(unit, each) for unit, each in by_unit))
+    return ExitCode.WOULD_CHANGE if tell_changes and by_unit else ExitCode.OK

@@ -2,14 +2,14 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, output_option
+from bootstrap.cli.options import StackOptions, output_option, tool_option
 from bootstrap.config.flags import Overrides
 from bootstrap.errors import ExitCode
 
 
 @click.command("doctor")
 @output_option
-@click.option("--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program.")
+@tool_option
 def command(*, output: str, tools: tuple[str, ...]) -> int:
     """Examine this machine: every program, where it comes from and why; folders, memory, limits.
 
@@ -18,7 +18,7 @@ def command(*, output: str, tools: tuple[str, ...]) -> int:
       bootstrap doctor --output json
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.machine import examine_machine  # noqa: PLC0415
-    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.results.doctor import checks_json, checks_text  # noqa: PLC0415
     from bootstrap.toolchain.doctor import findings  # noqa: PLC0415
 

@@ -1,36 +1,165 @@
 """`bootstrap down`."""
 
+import functools
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
-from bootstrap.config.flags import SettingFlags
+from bootstrap.cli.options import StackOptions, TellOptions, living_options, output_option, run_options, tool_option
+from bootstrap.config.flags import Overrides, SettingFlags
+from bootstrap.errors import BootstrapError, CancelledError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from bootstrap.cli.reported_run import OpenSession
+    from bootstrap.config.settings import Settings
+    from bootstrap.console.results.run import RunResult
+    from bootstrap.engine.session import Session
+    from bootstrap.state.stacks import HeldStack
+    from bootstrap.system.clock import CancelToken
 
 
 @click.command("down")
-@stack_options
+@living_options
+@tool_option
 @run_options
-@tell_options
+@output_option
 @click.option("--keep-data", is_flag=True, help="Keep the emulator's data and generated secrets for the next up.")
-@click.option(
-    "--all", "whole_project", is_flag=True, help="Every stack of this project; with --name, all of that name."
-)
-def command(
-    *, stack: StackOptions, flags: SettingFlags, tell: TellOptions, keep_data: bool, whole_project: bool
+@click.option("--all", "whole_project", is_flag=True, help="Every stack of this project (with --name, of that name).")
+@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
+def command(  # noqa: PLR0913 - one parameter per flag
+    *,
+    stack: StackOptions,
+    flags: SettingFlags,
+    tell: TellOptions,
+    output: str,
+    keep_data: bool,
+    whole_project: bool,
+    dry_run: bool,
 ) -> int:
-    """Take away what up made, and nothing else; as it was made, even when its file is gone.
+    """Remove what up made, and nothing else; as it was made, even when its file is gone.
 
     \b
       bootstrap down                  stack dev of this project
       bootstrap down ci --name 4711   one of several
       bootstrap down --keep-data      the next up finds the AWS data as it is
       bootstrap down --all            every stack of this project
+      bootstrap down --dry-run        what would be removed
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.ending import all_down, open_to_end  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.running import running  # noqa: PLC0415
-    from bootstrap.engine.flow import down  # noqa: PLC0415
-
     if whole_project:
-        return all_down(stack, tell, flags, keep_data=keep_data)
-    with running("down", stack, tell, flags, find=open_to_end) as run:
-        report = down(run.platform, run.how(), emit=run.emit, cancel=run.cancel, keep_data=keep_data)
-    return report.exit_code
+        return _all_down(stack, tell, flags, output=output, keep_data=keep_data, dry_run=dry_run)
+    if dry_run:
+        quiet = tell.verbosity < 0
+        return show_teardown(stack, output=output, timeout=flags.timeout, quiet=quiet, keep_data=keep_data)
+    from bootstrap.cli.session import open_living  # noqa: PLC0415 - `--help` imports no adapter
+
+    result = _down(stack, tell, flags, find=open_living, keep_data=keep_data)
+    if output == "json":
+        from bootstrap.cli.output import show  # noqa: PLC0415
+        from bootstrap.console.results.run import run_json  # noqa: PLC0415
+
+        show(run_json(result))
+    return result.report.exit_code
+
+
+def show_teardown(
+    stack: StackOptions,
+    *,
+    output: str,
+    timeout: str | None,
+    quiet: bool,
+    keep_data: bool = False,
+    tell_changes: bool = False,
+) -> int:
+    """Print the plan of `down`; the exit code."""
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.console.results.plan import plan_json, plan_text  # noqa: PLC0415
+    from bootstrap.engine.down import is_down, plan_down  # noqa: PLC0415
+    from bootstrap.model.step import Plan  # noqa: PLC0415
+
+    with look_at_living(stack, timeout=timeout, quiet=quiet, programs=False) as look:
+        if is_down(look.session, look.cancel):
+            plan = Plan(steps=())
+        else:
+            plan, _ = plan_down(look.session, look.cancel, keep_data=keep_data)
+    show(plan_json(plan) if output == "json" else plan_text(plan))
+    return ExitCode.WOULD_CHANGE if tell_changes and plan.changes else ExitCode.OK
+
+
+def _down(
+    stack: StackOptions,
+    tell: TellOptions,
+    flags: SettingFlags,
+    *,
+    find: "OpenSession",
+    keep_data: bool,
+) -> "RunResult":
+    from bootstrap.cli.reported_run import reported_run  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.console.results.run import RunResult  # noqa: PLC0415
+    from bootstrap.engine.down import down  # noqa: PLC0415
+
+    with reported_run("down", stack, tell, flags, find=find) as run:
+        report = down(run.session, run.how(), emit=run.emit, cancel=run.cancel, keep_data=keep_data)
+    return RunResult(stack=run.session.stack, report=report)
+
+
+def _all_down(
+    stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, output: str, keep_data: bool, dry_run: bool
+) -> int:
+    """Remove every stack of the project, one after the other; the first exit code that is not 0."""
+    from bootstrap.cli.main import tell_error  # noqa: PLC0415 - main imports the commands lazily too
+    from bootstrap.cli.output import reporter, show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.console.results.run import runs_json  # noqa: PLC0415
+
+    _refuse_one(stack, dry_run=dry_run)
+    codes: list[int] = []
+    results = []
+    for held in _all_of_project(stack.overrides.name):
+        find = functools.partial(_open_held, held)
+        try:
+            result = _down(stack, replace(tell, more=bool(codes)), flags, find=find, keep_data=keep_data)
+        except CancelledError:
+            raise
+        except BootstrapError as error:
+            # One that cannot go keeps none of the others.
+            tell_error(error, sys.argv[1:])
+            codes.append(int(error.exit_code))
+        else:
+            results.append(result)
+            codes.append(int(result.report.exit_code))
+    if not codes:
+        reporter(quiet=tell.verbosity < 0)("nothing of this project is here")
+    if output == "json":
+        show(runs_json(results))
+    return next((code for code in codes if code), 0)
+
+
+def _refuse_one(stack: StackOptions, *, dry_run: bool) -> None:
+    if stack.reference is not None or stack.overrides != Overrides(name=stack.overrides.name):
+        raise UsageError("--all removes every stack of this project, and you mean one", fix="leave out --all")
+    if dry_run:
+        raise UsageError("--dry-run goes with one stack", fix="bootstrap status --all, then down --dry-run of each")
+
+
+def _all_of_project(name: str) -> "tuple[HeldStack, ...]":
+    """Every stack of the project around the current folder; with a name, all of that name."""
+    from bootstrap.state.paths import state_folder  # noqa: PLC0415 - `--help` does without
+    from bootstrap.state.stacks import held_stacks, of_project  # noqa: PLC0415
+
+    of_it = of_project(held_stacks(state_folder(os.environ)), Path.cwd())
+    return tuple(held for held in of_it if not name or (held.stack is not None and held.stack.instance == name))
+
+
+def _open_held(
+    held: "HeldStack", options: StackOptions, *, cancel: "CancelToken", settings: "Settings | None" = None
+) -> "Session":
+    from bootstrap.cli.session import open_remembered  # noqa: PLC0415 - `--help` imports no adapter
+
+    del options
+    session = open_remembered(held.state, cancel, settings=settings)
+    assert session is not None  # noqa: S101 - it was found by what it remembers
+    return session

@@ -4,31 +4,33 @@ import json
 
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, output_option, run_options, stack_options, tell_options
-from bootstrap.config.flags import SettingFlags
+from bootstrap.cli.options import StackOptions, chart_options, declared_options, output_option, quiet_option
 from bootstrap.errors import ExitCode, raise_all
 
 
 @click.command("images")
-@stack_options
-@run_options
-@tell_options
+@declared_options
+@chart_options
 @output_option
-def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions, output: str) -> int:
+@quiet_option
+def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool) -> int:
     """Print the images that each rendered release will pull; needs no cluster.
 
     \b
       bootstrap images
       bootstrap images --output json | jq -r '.images[].image' | sort -u
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.running import rendering, show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
+    from bootstrap.engine.render import render_all  # noqa: PLC0415
     from bootstrap.plan.images import images_of  # noqa: PLC0415
 
-    rendered = rendering(stack, tell, flags, None)
+    with look_at(stack, timeout=timeout, quiet=quiet) as look:
+        rendered = render_all(look.session, None, look.work)
     pairs = [
-        (one.release.id, image)
-        for one in rendered.releases
-        for image in dict.fromkeys(image for manifest in one.manifests or () for image in images_of(manifest))
+        (prepared.release.id, image)
+        for prepared in rendered.releases
+        for image in dict.fromkeys(image for manifest in prepared.manifests or () for image in images_of(manifest))
     ]
     if output == "json":
         found = [{"release": release, "image": image} for release, image in pairs]

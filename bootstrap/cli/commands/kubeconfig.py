@@ -4,35 +4,35 @@ from pathlib import Path
 
 import click
 
-from bootstrap.cli.options import StackOptions, stack_options
+from bootstrap.cli.options import StackOptions, living_options, quiet_option
 from bootstrap.errors import ExitCode
 
 
 @click.command("kubeconfig")
-@stack_options
+@living_options
+@quiet_option
 @click.option("--merge", is_flag=True, help="Write its cluster, user and context into your own kubeconfig.")
-def command(*, stack: StackOptions, merge: bool) -> int:
+def command(*, stack: StackOptions, quiet: bool, merge: bool) -> int:
     """Print the path of the stack's own kubeconfig; your own is touched only with --merge, and by down after that.
 
     \b
       export KUBECONFIG=$(bootstrap kubeconfig)
       bootstrap kubeconfig --merge && kubectl config use-context bootstrap-dev
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.machine import new_token  # noqa: PLC0415
-    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.session import open_stack  # noqa: PLC0415
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
     from bootstrap.engine.environment import existing_kubeconfig  # noqa: PLC0415
 
-    platform = open_stack(stack, cancel=new_token()).platform
-    own = existing_kubeconfig(platform)
-    if merge:
+    with look_at_living(stack, quiet=quiet, programs=False) as look:
+        own = existing_kubeconfig(look.session)
+        if not merge:
+            show(f"{Path(own)}\n")
+            return ExitCode.OK
         from bootstrap.kube.user_kubeconfig import merge_kubeconfig, read_kubeconfig, user_kubeconfig  # noqa: PLC0415
         from bootstrap.kube.user_kubeconfig_entries import note_merged  # noqa: PLC0415
 
         target = user_kubeconfig()
         read_kubeconfig(target)
-        note_merged(platform.state, target)
+        note_merged(look.session.state, target)
         show(f"{merge_kubeconfig(own, target)} is in {target}\n")
-    else:
-        show(f"{Path(own)}\n")
     return ExitCode.OK

@@ -2,17 +2,16 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, name_option
-from bootstrap.config.flags import Overrides
-from bootstrap.errors import ExitCode
+from bootstrap.cli.options import StackOptions, bare_stack_options, quiet_option
+from bootstrap.errors import ExitCode, RefusedError
 
 
 @click.command("load")
-@click.option("--stack", "reference", metavar="STACK", help="The stack (default dev).")
-@name_option
+@bare_stack_options
+@quiet_option
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-def command(*, reference: str | None, instance: str | None, images: tuple[str, ...]) -> int:
-    """Copy images to every machine of a kind or k3d cluster, and see that they are there.
+def command(*, stack: StackOptions, quiet: bool, images: tuple[str, ...]) -> int:
+    """Copy images to every node of a kind or k3d cluster, and see that they are there.
 
     What this machine's engine does not have is pulled first.
 
@@ -20,8 +19,20 @@ def command(*, reference: str | None, instance: str | None, images: tuple[str, .
       bootstrap load web:1 worker:1
       bootstrap load --stack quickstart web:1
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.running import loading, show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.model.observed import TargetState  # noqa: PLC0415
 
-    loading(StackOptions(reference=reference, overrides=Overrides(name=instance or "")), images)
-    show("".join(f"{image} is on every machine\n" for image in images))
+    with look_at_living(stack, quiet=quiet, programs=False) as look:
+        session = look.session
+        if session.ports.images is None:
+            raise RefusedError(f"provider {session.stack.cluster.provider} has no nodes to load images to")
+        # One that is declared otherwise now is no less a cluster.
+        if session.ports.cluster.observe(look.cancel).state is not TargetState.RUNNING:
+            raise RefusedError("the cluster is not running", fix=f"run: {session.up_command}")
+        if left := session.ports.images.ensure(images, look.work).left:
+            raise RefusedError(
+                f"neither here nor to be pulled: {', '.join(left)}", fix="docker build or docker load it first"
+            )
+    show("".join(f"{image} is on every node\n" for image in images))
     return ExitCode.OK

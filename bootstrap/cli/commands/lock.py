@@ -2,26 +2,38 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
-from bootstrap.config.flags import SettingFlags
-from bootstrap.errors import ExitCode
+from bootstrap.cli.options import StackOptions, declared_options, quiet_option, timeout_option, tool_option
+from bootstrap.errors import ExitCode, raise_all
 
 
 @click.command("lock")
-@stack_options
-@run_options
-@tell_options
+@declared_options
+@tool_option
+@timeout_option
+@quiet_option
 @click.option("--upgrade", is_flag=True, help="Ask every source what its reference means now.")
-def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions, upgrade: bool) -> int:
-    """Write down, in bootstrap.lock, which version and digest each chart reference means.
+def command(*, stack: StackOptions, timeout: str | None, quiet: bool, upgrade: bool) -> int:
+    """Write into bootstrap.lock which version and digest each chart reference means.
 
     \b
       bootstrap lock                add what is missing
       bootstrap lock --upgrade      take what is newest now
       bootstrap up --locked         refuse charts that the file does not name
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.running import locking, show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.charts.lockfile import read_lock  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.compose import LOCK_FILE  # noqa: PLC0415
+    from bootstrap.cli.output import show  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
+    from bootstrap.engine.obtain import definitions_of, prepare_all  # noqa: PLC0415
+    from bootstrap.engine.planning import failures_of  # noqa: PLC0415
 
-    file, count = locking(stack, tell, flags, upgrade=upgrade)
-    show(f"{file}: {count} charts\n")
+    with look_at(stack, timeout=timeout, quiet=quiet) as look:
+        ports, file = look.session.ports, look.session.stack.project / LOCK_FILE
+        repo = ports.repository.read(look.cancel)
+        raise_all(failures_of(repo, ()))
+        if upgrade:
+            ports.charts.upgrade_lock(repo.releases, look.work)
+        else:
+            raise_all(failures_of(repo, prepare_all(look.session, repo.releases, definitions_of(repo), look.work)))
+    show(f"{file}: {len(read_lock(file).charts)} charts\n")
     return ExitCode.OK

@@ -2,31 +2,37 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, stack_options
-from bootstrap.errors import ExitCode
+from bootstrap.cli.options import StackOptions, living_options, output_option, quiet_option
+from bootstrap.errors import ExitCode, UsageError
 
 
 @click.command("logs")
-@stack_options
+@living_options
+@quiet_option
 @click.option("--of", "name", metavar="NAME", help="Of this program or verb, such as kube-apiserver, emulator or up.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many, 0 for all.")
 @click.option("--list", "list_only", is_flag=True, help="List the logs there are.")
-def command(*, stack: StackOptions, name: str | None, lines: int, list_only: bool) -> int:
-    """Show the log of the last run, or of a long-lived program.
+@output_option
+def command(*, stack: StackOptions, quiet: bool, name: str | None, lines: int, list_only: bool, output: str) -> int:
+    """Print the log of the last run, or of a long-lived program.
 
     \b
       bootstrap logs                          the last run
-      bootstrap logs --list
+      bootstrap logs --list --output json
       bootstrap logs --of kube-apiserver -n 0
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.machine import new_token  # noqa: PLC0415
-    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.session import open_stack  # noqa: PLC0415
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.console.results.logs import logs_json, logs_text  # noqa: PLC0415
     from bootstrap.state.logs import find_log, known_logs, last_lines  # noqa: PLC0415
 
-    state = open_stack(stack, cancel=new_token()).platform.state
-    if list_only:
-        show("".join(f"{file}\n" for file in known_logs(state)))
-    else:
-        show(last_lines(find_log(state, name), lines))
+    if output == "json" and not list_only:
+        raise UsageError("a log has no JSON form", fix="bootstrap logs --list --output json, or up --events FILE")
+    with look_at_living(stack, quiet=quiet, programs=False) as look:
+        state = look.session.state
+        if list_only:
+            logs = known_logs(state)
+            show(logs_json(logs) if output == "json" else logs_text(logs))
+        else:
+            show(last_lines(find_log(state, name), lines))
     return ExitCode.OK

@@ -1,63 +1,95 @@
 """`bootstrap plan`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bootstrap.cli.options import (
     StackOptions,
-    TellOptions,
     allow_replace_option,
+    chart_options,
+    declared_options,
     output_option,
-    run_options,
-    stack_options,
-    tell_options,
+    quiet_option,
 )
-from bootstrap.config.flags import SettingFlags
 from bootstrap.errors import ExitCode, raise_all
+
+if TYPE_CHECKING:
+    from bootstrap.engine.session import PlanOptions
 
 
 @click.command("plan")
-@stack_options
-@run_options
-@tell_options
+@declared_options
+@chart_options
 @output_option
+@quiet_option
+@click.option("-v", "--verbose", count=True, help="Also print the configuration that kind or k3d is given.")
 @click.option("--only", multiple=True, metavar="STEP", help="Only this step, with what it needs.")
 @click.option("--skip", multiple=True, metavar="STEP", help="All but this step.")
 @click.option("--prune", is_flag=True, help="With what up --prune would remove.")
 @allow_replace_option
-@click.option("--strict", is_flag=True, help="Refuse where there is something to note.")
+@click.option("--strict", is_flag=True, help="Refuse where there is a warning.")
 @click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 when something would change.")
+@click.option("--down", "teardown", is_flag=True, help="Print what down would do instead.")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
     stack: StackOptions,
-    flags: SettingFlags,
-    tell: TellOptions,
+    timeout: str | None,
     output: str,
+    quiet: bool,
+    verbose: int,
     only: tuple[str, ...],
     skip: tuple[str, ...],
     prune: bool,
     strict: bool,
     allow_replace: tuple[str, ...],
     tell_changes: bool,
+    teardown: bool,
 ) -> int:
-    """Show what up would do, each step with what it needs and its reason; change nothing.
+    """Print what up would do, each step with what it needs and its reason; change nothing.
 
-    What is wrong with the repository is told after the plan of all else.
+    Problems in the repository are reported after the plan of everything else.
 
     \b
       bootstrap plan                     stack dev of this project
       bootstrap plan --output json       for programs
       bootstrap plan --exit-code         ends with 10 when something would change
       bootstrap plan -v                  with what kind or k3d is given
+      bootstrap plan --down              what down would remove
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.running import planning, show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.console.results.plan import plan_json, plan_text  # noqa: PLC0415
-    from bootstrap.engine.platform import PlanOptions  # noqa: PLC0415
+    if teardown:
+        from bootstrap.cli.commands.down import show_teardown  # noqa: PLC0415
+
+        return show_teardown(stack, output=output, timeout=timeout, quiet=quiet, tell_changes=tell_changes)
+    from bootstrap.engine.session import PlanOptions  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.model.replacement import Consent  # noqa: PLC0415
 
     consent = Consent(steps=frozenset(allow_replace))
     options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict, tolerant=True, consent=consent)
-    planned = planning(stack, tell, flags, options)
-    plan, given = planned.plan, planned.configuration if tell.verbosity > 0 else None
-    show(plan_json(plan, given) if output == "json" else plan_text(plan, given))
-    raise_all(planned.failures)
+    verbosity = -1 if quiet else verbose
+    return show_plan(stack, options, timeout=timeout, output=output, verbosity=verbosity, tell_changes=tell_changes)
+
+
+def show_plan(
+    stack: StackOptions,
+    options: "PlanOptions",
+    *,
+    timeout: str | None,
+    output: str = "text",
+    verbosity: int = 0,
+    tell_changes: bool = False,
+) -> int:
+    """Print the plan of `up`; the exit code."""
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
+    from bootstrap.console.results.plan import plan_json, plan_text  # noqa: PLC0415
+    from bootstrap.engine.planning import plan_up  # noqa: PLC0415
+    from bootstrap.engine.up import flags_missing  # noqa: PLC0415
+
+    with look_at(stack, timeout=timeout, quiet=verbosity < 0) as look:
+        planning = plan_up(look.session, options, look.cancel)
+    plan, configuration = planning.plan, planning.configuration if verbosity > 0 else None
+    show(plan_json(plan, configuration) if output == "json" else plan_text(plan, configuration))
+    look.work.say(flags_missing(look.session))
+    raise_all(planning.failures)
     return ExitCode.WOULD_CHANGE if tell_changes and plan.changes else ExitCode.OK

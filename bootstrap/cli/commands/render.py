@@ -2,33 +2,42 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
-from bootstrap.config.flags import SettingFlags
+from bootstrap.cli.options import StackOptions, chart_options, declared_options, quiet_option
 from bootstrap.errors import ExitCode, raise_all
 
 
 @click.command("render")
-@stack_options
-@run_options
-@tell_options
+@declared_options
+@chart_options
+@quiet_option
 @click.option("--release", "release", metavar="NAME", help="Only this release: NAMESPACE/NAME, or NAME where unique.")
 @click.option("--flux", is_flag=True, help="Flux's own objects too, which are not applied: HelmReleases and the like.")
-@click.option("--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["yaml", "json"]),
+    default="yaml",
+    show_default=True,
+    help="Form of the result.",
+)
 def command(
-    *, stack: StackOptions, flags: SettingFlags, tell: TellOptions, release: str | None, flux: bool, output: str
+    *, stack: StackOptions, timeout: str | None, quiet: bool, release: str | None, flux: bool, output: str
 ) -> int:
     """Print the objects of each Kustomization and each release as they will be installed; needs no cluster.
 
-    What cannot be read or rendered is told after all that can.
+    What cannot be read or rendered is reported after all that can.
 
     \b
       bootstrap render --release grafana
       bootstrap render --output json | jq '.releases[].objects[].kind'
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.running import rendering, show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
     from bootstrap.console.results.manifests import rendered_json, rendered_yaml  # noqa: PLC0415
+    from bootstrap.engine.render import render_all  # noqa: PLC0415
 
-    rendered = rendering(stack, tell, flags, release)
+    with look_at(stack, timeout=timeout, quiet=quiet) as look:
+        rendered = render_all(look.session, release, look.work)
     show(rendered_json(rendered, flux=flux) if output == "json" else rendered_yaml(rendered, flux=flux))
     raise_all(rendered.failures)
     return ExitCode.OK

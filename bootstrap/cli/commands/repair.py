@@ -2,27 +2,37 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
+from bootstrap.cli.options import (
+    StackOptions,
+    TellOptions,
+    living_options,
+    locked_option,
+    run_options,
+    tool_option,
+)
 from bootstrap.config.flags import SettingFlags
 
 
 @click.command("repair")
-@stack_options
+@living_options
+@tool_option
+@locked_option
 @run_options
-@tell_options
 def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> int:
-    """Bring cluster, emulator and AWS data back after restarts; leaves other charts alone.
+    """Start what stopped, reconnect, and wait: cluster, emulator and AWS data. Other charts are left alone.
 
     \b
       bootstrap repair              stack dev of this project
       bootstrap repair quickstart   another stack
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.running import running  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.engine.flow import up  # noqa: PLC0415
-    from bootstrap.engine.platform import PlanOptions  # noqa: PLC0415
-    from bootstrap.plan.select import targets  # noqa: PLC0415
+    return run_revive(stack, tell, flags)
 
-    with running("up", stack, tell, flags) as run:
-        options = PlanOptions(only=targets(run.platform.stack), start_only=True)
-        report = up(run.platform, options, run.how(), emit=run.emit, cancel=run.cancel)
-    return report.exit_code
+
+def run_revive(stack: StackOptions, tell: TellOptions, flags: SettingFlags) -> int:
+    """What `repair` and `resume` do; the exit code."""
+    from bootstrap.cli.reported_run import reported_run  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.session import open_living  # noqa: PLC0415
+    from bootstrap.engine.up import revive  # noqa: PLC0415
+
+    with reported_run("up", stack, tell, flags, find=open_living) as run:
+        return revive(run.session, run.how(), emit=run.emit, cancel=run.cancel).exit_code

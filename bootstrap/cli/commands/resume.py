@@ -2,14 +2,23 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, run_options, stack_options, tell_options
+from bootstrap.cli.commands.repair import run_revive
+from bootstrap.cli.options import (
+    StackOptions,
+    TellOptions,
+    living_options,
+    locked_option,
+    run_options,
+    tool_option,
+)
 from bootstrap.config.flags import SettingFlags
 
 
 @click.command("resume")
-@stack_options
+@living_options
+@tool_option
+@locked_option
 @run_options
-@tell_options
 def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> int:
     """Start the containers of a paused stack again, and wait until all that ran in them runs.
 
@@ -17,12 +26,4 @@ def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> i
       bootstrap resume              stack dev of this project
       bootstrap resume quickstart   another stack
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.running import running  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.engine.flow import up  # noqa: PLC0415
-    from bootstrap.engine.platform import PlanOptions  # noqa: PLC0415
-    from bootstrap.plan.select import targets  # noqa: PLC0415
-
-    with running("up", stack, tell, flags) as run:
-        options = PlanOptions(only=targets(run.platform.stack), start_only=True)
-        report = up(run.platform, options, run.how(), emit=run.emit, cancel=run.cancel)
-    return report.exit_code
+    return run_revive(stack, tell, flags)

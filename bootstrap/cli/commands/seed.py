@@ -44,7 +44,7 @@ def plan(*, seed: SeedOptions, output: str, adopt: bool, tell_changes: bool) -> 
       bootstrap seed plan localstack-init --endpoint http://127.0.0.1:4566 --exit-code
       bootstrap seed plan --only sqs/orders --output json
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.results.seeds import plan_text  # noqa: PLC0415
 
     with opened_seeds(seed, writes=False) as opened:
@@ -142,7 +142,7 @@ def export(*, seed: SeedOptions, output: str, force: bool) -> int:
       bootstrap seed export localstack-init --endpoint http://127.0.0.1:4566
       bootstrap seed export folder --service sqs --service sns
     """  # noqa: D301 - as above
-    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.seeds import endpoint_of  # noqa: PLC0415
     from bootstrap.seeds.export import export as exported  # noqa: PLC0415
     from bootstrap.seeds.services.registry import all_services  # noqa: PLC0415
@@ -161,7 +161,7 @@ def export(*, seed: SeedOptions, output: str, force: bool) -> int:
 
 def _told(result: "SeedResult", output: str) -> int:
     """Show a result, and raise what failed."""
-    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.results.seeds import result_text  # noqa: PLC0415
     from bootstrap.seeds.seeding import raise_failures  # noqa: PLC0415
 

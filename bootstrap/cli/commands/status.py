@@ -1,37 +1,165 @@
 """`bootstrap status`."""
 
+import os
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, output_option, run_options, stack_options, tell_options
-from bootstrap.config.flags import SettingFlags
-from bootstrap.errors import ExitCode
+from bootstrap.cli.options import (
+    StackOptions,
+    chart_options,
+    living_options,
+    output_option,
+    quiet_option,
+    seconds_of,
+)
+from bootstrap.errors import ExitCode, raise_all
+
+if TYPE_CHECKING:
+    from bootstrap.model.status import StatusReport
+    from bootstrap.system.clock import CancelToken
+
+_WAIT = "5m"
+_LOOK_AGAIN_SECONDS = 2.0
+_CLEAR = "\x1b[H\x1b[2J"
 
 
 @click.command("status")
-@stack_options
-@run_options
-@tell_options
+@living_options
+@chart_options
 @output_option
-@click.option("--all", "whole_machine", is_flag=True, help="Every stack of yours on this machine, shortly.")
-def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions, output: str, whole_machine: bool) -> int:
-    """Show what is up, what is not, and why; with the URLs from this machine.
+@quiet_option
+@click.option("--all", "whole_machine", is_flag=True, help="Every stack of yours on this machine, briefly.")
+@click.option("--watch", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
+@click.option(
+    "--wait", metavar="[TIME]", is_flag=False, flag_value=_WAIT, help=f"Wait until everything is up (default {_WAIT})."
+)
+def command(  # noqa: PLR0913 - one parameter per flag
+    *,
+    stack: StackOptions,
+    timeout: str | None,
+    output: str,
+    quiet: bool,
+    whole_machine: bool,
+    watch: bool,
+    wait: str | None,
+) -> int:
+    """Print how everything that was brought up is now, and apart from that what is not as declared.
 
-    Ends with 1 when something is not up; with --all, which only lists, with 0.
+    up, simulated, not ready, stopped, unreachable or down; URLs from this machine. Ends with 1 when something is not
+    up; with --all, which only lists, with 0.
 
     \b
-      bootstrap status
-      bootstrap status --output json
-      bootstrap status --all          where they are, how they are, how long they are wanted
+      bootstrap status                    stack dev of this project
+      bootstrap status --stack shop       from any folder
+      bootstrap status --wait 10m         in a second process, while up runs
+      bootstrap status --all              every stack: where, how, until when
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.listing import stack_lines  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.running import show, status_of  # noqa: PLC0415
-    from bootstrap.console.results.stacks import stacks_json, stacks_text  # noqa: PLC0415
-    from bootstrap.console.results.status import status_json, status_text  # noqa: PLC0415
-
     if whole_machine:
-        lines = stack_lines()
-        show(stacks_json(lines) if output == "json" else stacks_text(lines))
+        _show_all(output)
         return ExitCode.OK
-    report = status_of(stack, tell, flags)
-    show(status_json(report) if output == "json" else status_text(report))
+    if watch:
+        return _watch(stack, timeout=timeout, output=output, quiet=quiet)
+    if wait is not None:
+        return _wait(*_meant(stack, wait), timeout=timeout, output=output, quiet=quiet)
+    report = _look(stack, timeout=timeout, quiet=quiet)
+    return _show(report, output)
+
+
+def _look(stack: StackOptions, *, timeout: str | None, quiet: bool) -> "StatusReport":
+    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.engine.status import read_status  # noqa: PLC0415
+
+    with look_at_living(stack, timeout=timeout, quiet=quiet) as look:
+        return read_status(look.session, look.cancel)
+
+
+def _text(report: "StatusReport", output: str) -> str:
+    from bootstrap.console.results.status import status_json, status_text  # noqa: PLC0415 - `--help` imports no adapter
+
+    return status_json(report) if output == "json" else status_text(report)
+
+
+def _show(report: "StatusReport", output: str) -> int:
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+
+    show(_text(report, output))
+    raise_all(report.failures)
     return ExitCode.OK if report.up else ExitCode.STEP_FAILED
+
+
+def _show_all(output: str) -> None:
+    from bootstrap.cli.interrupt import interruptible  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.machine import new_token  # noqa: PLC0415
+    from bootstrap.cli.output import show  # noqa: PLC0415
+    from bootstrap.cli.session import open_remembered  # noqa: PLC0415
+    from bootstrap.console.results.stacks import stacks_json, stacks_text  # noqa: PLC0415
+    from bootstrap.docker.marked_stacks import EngineMarks  # noqa: PLC0415
+    from bootstrap.engine.stack_list import stack_lines  # noqa: PLC0415
+    from bootstrap.state.paths import state_folder  # noqa: PLC0415
+
+    cancel = new_token()
+    with interruptible(cancel):
+        lines = stack_lines(state_folder(os.environ), EngineMarks(os.environ), open_remembered, cancel)
+    show(stacks_json(lines) if output == "json" else stacks_text(lines))
+
+
+def _watch(stack: StackOptions, *, timeout: str | None, output: str, quiet: bool) -> int:
+    """Show it again and again: on a terminal in one place, elsewhere whenever it changes."""
+    from bootstrap.cli.interrupt import interruptible  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.machine import new_token  # noqa: PLC0415
+    from bootstrap.cli.output import show  # noqa: PLC0415
+
+    cancel, terminal, before = new_token(), sys.stdout.isatty(), ""
+    with interruptible(cancel, quiet=True):
+        while not cancel.cancelled:
+            text = _text(_look(stack, timeout=timeout, quiet=quiet or bool(before)), output)
+            if terminal or text != before:
+                show(_CLEAR * terminal + text)
+            before = text
+            _pause(cancel)
+    return ExitCode.INTERRUPTED
+
+
+def _pause(cancel: "CancelToken") -> None:
+    from bootstrap.errors import CancelledError  # noqa: PLC0415 - `--help` does without
+
+    try:
+        cancel.sleep(_LOOK_AGAIN_SECONDS)
+    except CancelledError:
+        return
+
+
+def _meant(stack: StackOptions, wait: str) -> tuple[StackOptions, int]:
+    """The stack and how long to wait; a name after `--wait` is the stack's."""
+    fix = "write --wait 10m or 90s"
+    if stack.reference is None and not wait[:1].isdigit():
+        return replace(stack, reference=wait), seconds_of("--wait", _WAIT, fix)
+    return stack, seconds_of("--wait", wait, fix)
+
+
+def _wait(stack: StackOptions, seconds: int, *, timeout: str | None, output: str, quiet: bool) -> int:
+    """Look until everything is up, or the time is over; shows what was seen last."""
+    from bootstrap.cli.interrupt import interruptible  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.machine import new_token  # noqa: PLC0415
+    from bootstrap.cli.output import reporter  # noqa: PLC0415
+
+    cancel, say, before = new_token(), reporter(quiet=quiet), ""
+    end = cancel.clock.monotonic() + seconds
+    with interruptible(cancel, quiet=quiet):
+        report = _look(stack, timeout=timeout, quiet=quiet)
+        while not report.up and cancel.clock.monotonic() < end:
+            if (lacks := _lacks(report)) != before:
+                say(f"waiting: {lacks}")
+            before = lacks
+            cancel.sleep(_LOOK_AGAIN_SECONDS)
+            report = _look(stack, timeout=timeout, quiet=True)
+    return _show(report, output)
+
+
+def _lacks(report: "StatusReport") -> str:
+    """The first parts that are not up."""
+    parts = [f"{part.name} is {part.health}" for part in report.parts if not part.is_up]
+    return ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")  # noqa: PLR2004 - a line's worth

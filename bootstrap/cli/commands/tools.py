@@ -2,7 +2,7 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, output_option, settings_of
+from bootstrap.cli.options import StackOptions, output_option, quiet_option, settings_of, tool_option
 from bootstrap.config.flags import Overrides
 from bootstrap.errors import ExitCode
 from bootstrap.model.stack import Provider
@@ -21,11 +21,11 @@ def command() -> None:
 
 @command.command("list")
 @output_option
-@click.option("--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program.")
+@tool_option
 def list_programs(*, output: str, tools: tuple[str, ...]) -> int:
     """List every program with its version, its path and why it is the one; fetches nothing."""
     from bootstrap.cli.machine import make_toolchain, new_token  # noqa: PLC0415
-    from bootstrap.cli.running import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.results.doctor import programs_json, programs_text  # noqa: PLC0415
 
     settings = settings_of(StackOptions(reference=None, overrides=Overrides(), tools=tools))
@@ -36,19 +36,20 @@ def list_programs(*, output: str, tools: tuple[str, ...]) -> int:
 
 @command.command("fetch")
 @click.argument("names", nargs=-1)
-def fetch(*, names: tuple[str, ...]) -> int:
+@quiet_option
+def fetch(*, names: tuple[str, ...], quiet: bool) -> int:
     """Fetch programs into the cache; without names those that the embedded cluster needs.
 
     A program that is here already is left as it is.
     """
-    from bootstrap.cli.machine import NEEDED, make_toolchain, new_token  # noqa: PLC0415
-    from bootstrap.cli.running import interruptible, show, told_on_stderr  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.interrupt import interruptible  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.machine import REQUIRED, make_toolchain, new_token  # noqa: PLC0415
+    from bootstrap.cli.output import reporter, show  # noqa: PLC0415
     from bootstrap.console.results.doctor import programs_text  # noqa: PLC0415
 
     settings = settings_of(StackOptions(reference=None, overrides=Overrides()))
     cancel = new_token()
     with interruptible(cancel):
-        show(
-            programs_text(make_toolchain(settings, Work(cancel, told_on_stderr)).fetch(names or NEEDED[Provider.KWOK]))
-        )
+        toolchain = make_toolchain(settings, Work(cancel, reporter(quiet=quiet)))
+        show(programs_text(toolchain.fetch(names or REQUIRED[Provider.KWOK])))
     return ExitCode.OK

@@ -8,30 +8,34 @@ from bootstrap.cli.options import (
     StackOptions,
     TellOptions,
     allow_replace_option,
+    declared_options,
+    locked_option,
     run_options,
-    stack_options,
-    tell_options,
     term_of,
+    tool_option,
 )
 from bootstrap.config.flags import SettingFlags
+from bootstrap.errors import UsageError
 
 
 @click.command("up")
-@stack_options
+@declared_options
+@tool_option
+@locked_option
 @run_options
-@tell_options
 @click.option("--only", multiple=True, metavar="STEP", help="Only this step, with what it needs.")
 @click.option("--skip", multiple=True, metavar="STEP", help="All but this step.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
 @click.option("--prune", is_flag=True, help="Remove what we installed and is no longer in the repository.")
 @allow_replace_option
-@click.option("--strict", is_flag=True, help="Refuse where there is something to note.")
-@click.option("--adopt", is_flag=True, help="Take over a kind or k3d cluster of the stack's name.")
+@click.option("--strict", is_flag=True, help="Refuse where there is a warning.")
+@click.option("--adopt", is_flag=True, help="Adopt a kind or k3d cluster of the stack's name.")
 @click.option(
-    "--ports", type=click.Choice(["declared", "auto"]), default="declared", help="auto: other ports if taken."
+    "--ports", type=click.Choice(["declared", "auto"]), default="declared", help="auto: other ports if in use."
 )
-@click.option("--ttl", metavar="TIME", help="Wanted for so long, such as 2h; then any later run may take it away.")
+@click.option("--ttl", metavar="TIME", help="Expires after this time, such as 2h; any later run may then remove it.")
 @click.option("--preload/--no-preload", default=True, help="Pull images once, by this machine's engine (kind, k3d).")
+@click.option("--dry-run", is_flag=True, help="Only print what would be done, as plan does.")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
     stack: StackOptions,
@@ -47,6 +51,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     preload: bool,
     ports: str,
     ttl: str | None,
+    dry_run: bool,
 ) -> int:
     """Bring the platform up; change nothing when it is as declared.
 
@@ -58,15 +63,21 @@ def command(  # noqa: PLR0913 - one parameter per flag
       bootstrap up --set cluster.workers=2 --var app_image=web:2
       bootstrap up ci --name "$CI_JOB_ID" --ttl 2h --ports auto    one of several, for two hours
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.running import running  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.engine.flow import up  # noqa: PLC0415
-    from bootstrap.engine.platform import PlanOptions  # noqa: PLC0415
+    from bootstrap.cli.reported_run import reported_run  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.engine.session import PlanOptions  # noqa: PLC0415
+    from bootstrap.engine.up import up  # noqa: PLC0415
     from bootstrap.model.replacement import Consent  # noqa: PLC0415
 
     term = term_of(ttl)
     consent = Consent(steps=frozenset(allow_replace))
-    options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict, consent=consent)
+    options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict, tolerant=dry_run, consent=consent)
     meant = replace(stack, adopt=adopt, preload=preload, choose_ports=ports == "auto")
-    with running("up", meant, tell, flags) as run:
-        report = up(run.platform, options, run.how(fail_fast=fail_fast, term=term), emit=run.emit, cancel=run.cancel)
-    return report.exit_code
+    if dry_run:
+        if tell.progress == "json" or tell.events is not None:
+            raise UsageError("--dry-run runs nothing that events could tell of", fix="bootstrap plan --output json")
+        from bootstrap.cli.commands.plan import show_plan  # noqa: PLC0415
+
+        return show_plan(meant, options, timeout=flags.timeout, verbosity=tell.verbosity)
+    with reported_run("up", meant, tell, flags) as run:
+        how = run.how(fail_fast=fail_fast, term=term)
+        return up(run.session, options, how, emit=run.emit, cancel=run.cancel).exit_code

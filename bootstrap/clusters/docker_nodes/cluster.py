@@ -1,6 +1,7 @@
 """Clusters of containers on the stack's own network, proven by it before the API server is asked."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -154,6 +155,14 @@ class MachineCluster:
         if self._state.cluster.exists():
             shutil.rmtree(self._state.cluster)
         self._state.kubeconfig.unlink(missing_ok=True)
+
+    def configuration(self) -> Mapping[str, Any]:
+        """See `ClusterProvider.configuration`."""
+        content: Mapping[str, Any] = json.loads(self._tool.configuration())
+        return content
+
+    def check(self) -> None:
+        """See `ClusterProvider.check`: only the engine could tell, and asking it costs something."""
 
     def _machines(self, client: "DockerClient") -> "Sequence[Container]":
         return machines_of(self._tool, client)

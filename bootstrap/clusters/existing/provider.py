@@ -81,6 +81,12 @@ class ExistingProvider:
         del work
         raise RefusedError(f"{self._spec.context} is a cluster of others: bootstrap never replaces it")
 
+    def configuration(self) -> None:
+        """See `ClusterProvider.configuration`: it is made by others."""
+
+    def check(self) -> None:
+        """See `ClusterProvider.check`: only the cluster could tell, and asking it costs something."""
+
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`: the cluster stays as it is, only the copy goes."""
         work.cancel.check()

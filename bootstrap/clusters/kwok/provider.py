@@ -158,6 +158,9 @@ class KwokProvider:
             self._children.stop(work.cancel, polite=signal.SIGKILL)
             self._remove_files()
 
+    def configuration(self) -> None:
+        """See `ClusterProvider.configuration`: no program is given one."""
+
     def check(self) -> None:
         """Return while a cluster that `up` made has all its components; cheap enough for every second of a run.
 

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Sequence
 
-from bootstrap.config.origins import ShownValue
+from bootstrap.model.stack import DeclaredValue
 
 
-def values_text(values: Sequence[ShownValue], *, origins: bool) -> str:
+def values_text(values: Sequence[DeclaredValue], *, origins: bool) -> str:
     """`path: value`, a line each; with `origins` also what gave it."""
     lines = [f"{one.path}: {_text(one.value)}" for one in values]
     if not origins:
@@ -15,7 +15,7 @@ def values_text(values: Sequence[ShownValue], *, origins: bool) -> str:
     return "".join(f"{line:<{width}}  # {one.origin}\n" for line, one in zip(lines, values, strict=True))
 
 
-def values_json(values: Sequence[ShownValue]) -> str:
+def values_json(values: Sequence[DeclaredValue]) -> str:
     """`{"version": 1, "values": [{"path", "value", "origin"}]}`."""
     found = [{"path": one.path, "value": one.value, "origin": one.origin} for one in values]
     return json.dumps({"version": 1, "values": found}, indent=2, default=str) + "\n"

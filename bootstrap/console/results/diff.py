@@ -1,8 +1,10 @@
 """What would change in the cluster, as a unified diff of YAML; the values of Secrets are never shown."""
 
 import difflib
+import json
 from collections.abc import Sequence
 
+from bootstrap.console.json_lines import VERSION
 from bootstrap.kube.dry_run import ObjectDifference, masked
 from bootstrap.model.kube import Manifest
 
@@ -10,6 +12,22 @@ from bootstrap.model.kube import Manifest
 def differences_text(unit: str, differences: Sequence[ObjectDifference]) -> str:
     """One diff per object, headed by whose it is; what the API server would refuse is said."""
     return "".join(_text(unit, one) for one in differences)
+
+
+def differences_json(by_unit: Sequence[tuple[str, Sequence[ObjectDifference]]]) -> str:
+    """`{"version": 1, "differences": [{"unit", "object", "before", "after", "refused"}]}`; Secrets are masked."""
+    found = [
+        {
+            "unit": unit,
+            "object": str(difference.ref),
+            "before": None if difference.before is None else masked(difference.before),
+            "after": masked(difference.after),
+            "refused": difference.refused or None,
+        }
+        for unit, each in by_unit
+        for difference in each
+    ]
+    return json.dumps({"version": VERSION, "differences": found}, indent=2, default=str) + "\n"
 
 
 def _text(unit: str, one: ObjectDifference) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from bootstrap.console.json_lines import VERSION
 from bootstrap.model.step import Edge, EdgeKind, Plan, StepId
 
 _DOT_STYLE = {
@@ -14,7 +15,7 @@ _DOT_STYLE = {
 
 
 def graph_text(plan: Plan, output: str) -> str:
-    """The graph as `text`, `dot` (Graphviz) or `mermaid`.
+    """The graph as `text`, `dot` (Graphviz), `mermaid` or `json`.
 
     Raises:
         ValueError: another output.
@@ -26,6 +27,8 @@ def graph_text(plan: Plan, output: str) -> str:
             return _dot(plan)
         case "mermaid":
             return _mermaid(plan)
+        case "json":
+            return _json(plan)
         case _:
             raise ValueError(output)
 
@@ -57,6 +60,14 @@ def _mermaid(plan: Plan) -> str:
         if edge.needs in names and edge.step in names
     ]
     return "\n".join(["flowchart LR", *steps, *edges]) + "\n"
+
+
+def _json(plan: Plan) -> str:
+    """`{"version": 1, "steps": ["id"], "edges": [{"step", "needs", "kind", "reason"}]}`."""
+    edges = [
+        {"step": edge.step, "needs": edge.needs, "kind": edge.kind.value, "reason": edge.reason} for edge in plan.edges
+    ]
+    return json.dumps({"version": VERSION, "steps": [step.id for step in plan.steps], "edges": edges}, indent=2) + "\n"
 
 
 def _why(edge: Edge) -> str:

@@ -2,14 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bootstrap.errors import BootstrapError
+from bootstrap.engine.render import Rendered
 from bootstrap.model.kube import Manifest
 from bootstrap.model.observed import PreparedRelease
-from bootstrap.model.release import Kustomization
 
 if TYPE_CHECKING:  # loads slowly
     import yaml
@@ -19,21 +16,6 @@ _READ_OTHERWISE = (
     ("tag:yaml.org,2002:int", r"^[-+]?0[oO]?[0-9_]+$", "-+0"),
     ("tag:yaml.org,2002:float", r"^[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?$", "-+.0123456789"),
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rendered:
-    """All that would be installed: of Kustomizations and of releases."""
-
-    releases: tuple[PreparedRelease, ...]
-    kustomizations: tuple[Kustomization, ...] = ()
-    failures: tuple[BootstrapError, ...] = ()
-    """What is wrong with those that are not whole."""
-
-    def plain(self, *, flux: bool) -> Iterator[tuple[str, Sequence[Manifest]]]:
-        """By Kustomization what it applies; with `flux` its HelmReleases and the like too."""
-        for one in self.kustomizations:
-            yield one.id, one.built if flux else one.objects
 
 
 def rendered_yaml(rendered: Rendered, *, flux: bool = False) -> str:

@@ -3,10 +3,9 @@
 import json
 from collections.abc import Iterator
 
+from bootstrap.console.errors import shortened
 from bootstrap.console.json_lines import VERSION
-from bootstrap.model.status import Health, PartStatus, StatusReport
-
-_EVIDENCE_LINES = 5
+from bootstrap.model.status import Declared, Health, PartStatus, StatusReport
 
 
 def status_text(report: StatusReport) -> str:
@@ -15,21 +14,31 @@ def status_text(report: StatusReport) -> str:
     healths = max((len(part.health) for part in report.parts), default=0)
     lines = [report.headline]
     for part in report.parts:
-        lines.append(f"  {part.name:<{names}}  {part.health:<{healths}}  {part.detail}".rstrip())
-        lines.extend(f"      {line}" for line in part.evidence[:_EVIDENCE_LINES])
+        lines.append(f"  {part.name:<{names}}  {part.health:<{healths}}  {_about(part)}".rstrip())
+        lines.extend(f"      {line}" for line in shortened(part.evidence))
     return "".join(f"{line}\n" for line in [*lines, *_urls(report), _sum(report)])
 
 
 def status_json(report: StatusReport) -> str:
-    """`{"version": 1, "stack", "name", "headline", "up", "parts": [{"name", "health", …}], "simulated", "urls"}`."""
+    """`{"version": 1, "stack", "name", "headline", "up", "health", "declared", "parts": […], …}`."""
     found = {
         "version": VERSION,
         "stack": report.stack,
         "name": report.instance,
         "headline": report.headline,
         "up": report.up,
+        "health": report.health.value,
+        "declared": report.declared.value,
+        "differences": list(report.differences),
         "parts": [
-            {"name": part.name, "health": part.health.value, "detail": part.detail, "evidence": list(part.evidence)}
+            {
+                "name": part.name,
+                "health": part.health.value,
+                "declared": part.declared.value,
+                "difference": part.difference or None,
+                "detail": part.detail,
+                "evidence": list(part.evidence),
+            }
             for part in report.parts
         ],
         "simulated": [part.name for part in _with(report, Health.SIMULATED)],
@@ -47,10 +56,22 @@ def _urls(report: StatusReport) -> Iterator[str]:
     return (f"  {name:<{width}}  {url}" for name, url in report.urls)
 
 
+def _about(part: PartStatus) -> str:
+    """What there is to say of a part, and what of it is not as declared."""
+    if not part.difference:
+        return part.detail
+    differs = f"{part.declared}: {part.difference}"
+    return differs if part.detail in {"", part.difference} else f"{part.detail}; {differs}"
+
+
 def _sum(report: StatusReport) -> str:
     counts = [(health, len(_with(report, health))) for health in Health]
-    told = " · ".join(f"{number} {health}" for health, number in counts if number) or "nothing is declared"
-    if report.up:
-        return told
+    counted = " · ".join(f"{number} {health}" for health, number in counts if number) or "nothing is declared"
     named = f" --name {report.instance}" if report.instance else ""
-    return f"{told}: bring up what is not with bootstrap up {report.stack}{named}"
+    command = report.up_command or f"bootstrap up {report.stack}{named}"
+    if not report.up:
+        return f"{counted}: bring up what is not with {command}"
+    differs = report.declared is Declared.DIFFERS
+    return (
+        f"{counted} · differs from what is declared: see bootstrap plan {report.stack}{named}" if differs else counted
+    )

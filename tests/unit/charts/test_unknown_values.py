@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bootstrap.charts.archive import ChartFiles, chart_files
-from bootstrap.charts.unknown_values import UnknownValue, unknown_values
+from bootstrap.charts.unknown_values import unknown_values
+from bootstrap.model.release import UnknownValue
 
 DEFAULTS = """
 replicas: 1

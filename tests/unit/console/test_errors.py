@@ -35,11 +35,11 @@ def test_evidence_is_short_and_repeats_are_counted() -> None:
     error = BootstrapError("broken", evidence=("first", "same", "same", "a", "b", "c", "x" * 500))
     assert error_text(error).splitlines() == [
         "Error: broken",
-        "  same (2 times)",
-        "  a",
+        "  first",
+        "  … 2 lines more …",
         "  b",
         "  c",
-        "  " + "x" * 399 + "…",
+        "  " + "x" * 199 + "…" + "x" * 199,
     ]
 
 

@@ -117,10 +117,10 @@ stack dev on kwok: pods are simulated
   seeds                up
   release/apps/n8n     down       1 of 3 objects down
       Pod apps/n8n-0: crashed
-      Pod apps/n8n-1: crashed
-      Pod apps/n8n-2: crashed
-      Pod apps/n8n-3: crashed
+      … 3 lines more …
       Pod apps/n8n-4: crashed
+      Pod apps/n8n-5: crashed
+      Pod apps/n8n-6: crashed
   objects/apps/stores  simulated  2 of 2 objects simulated
   AWS                http://127.0.0.1:4566
   grafana.localhost  http://grafana.localhost:8080
@@ -141,7 +141,15 @@ def test_status_of_what_is_up() -> None:
 def test_status_as_json() -> None:
     found = json.loads(status_json(REPORT))
     assert (found["version"], found["stack"], found["up"]) == (1, "dev", False)
-    assert found["parts"][0] == {"name": "cluster", "health": "up", "detail": "Kubernetes 1.34.4", "evidence": []}
+    assert (found["health"], found["declared"], found["differences"]) == ("down", "in sync", [])
+    assert found["parts"][0] == {
+        "name": "cluster",
+        "health": "up",
+        "declared": "in sync",
+        "difference": None,
+        "detail": "Kubernetes 1.34.4",
+        "evidence": [],
+    }
     assert found["simulated"] == ["objects/apps/stores"]
     assert found["urls"][0] == {"name": "AWS", "url": "http://127.0.0.1:4566"}
 

@@ -6,19 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.config.origins import ShownValue
 from bootstrap.console.results.config import values_json, values_text
 from bootstrap.console.results.doctor import checks_json, checks_text, programs_json, programs_text
-from bootstrap.console.results.manifests import Rendered, rendered_json, rendered_yaml
+from bootstrap.console.results.manifests import rendered_json, rendered_yaml
+from bootstrap.engine.render import Rendered
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import LocalChart, Release
+from bootstrap.model.stack import DeclaredValue
 from bootstrap.yamltext.positions import parse_documents
 
 VALUES = (
-    ShownValue(path="cluster.workers", value=2, origin="--set"),
-    ShownValue(path="seeds", value=["ü"], origin="stacks/dev.yaml:4"),
-    ShownValue(path="emulator.persist", value=True, origin="default"),
-    ShownValue(path="emulator.region", value="us-east-1", origin="default"),
+    DeclaredValue(path="cluster.workers", value=2, origin="--set"),
+    DeclaredValue(path="seeds", value=["ü"], origin="stacks/dev.yaml:4"),
+    DeclaredValue(path="emulator.persist", value=True, origin="default"),
+    DeclaredValue(path="emulator.region", value="us-east-1", origin="default"),
 )
 
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from bootstrap.docker.labels import NEVER, WITHOUT_END, Mark, engine_name, expiry, marks, remove_marked
+from bootstrap.docker.labels import NEVER, WITHOUT_END, engine_name, expiry, marks, remove_marked
 from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.model.labels import EXPIRES_LABEL, LEASE_LABEL
+from bootstrap.model.lease import Mark
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 from fakes.clock import FakeClock

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.engine.platform import PlanOptions
+from bootstrap.engine.session import PlanOptions
 from bootstrap.errors import ExitCode
 from bootstrap.model.event import Planned, StepFinished
 from bootstrap.model.observed import TargetState

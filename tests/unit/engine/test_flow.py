@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.engine.flow import up
-from bootstrap.engine.keeping import remove_state
 from bootstrap.engine.obtain import prepare_all
 from bootstrap.engine.planning import failures_of, plan_up
-from bootstrap.engine.platform import PlanOptions
+from bootstrap.engine.session import PlanOptions
+from bootstrap.engine.state_folder import remove_state
+from bootstrap.engine.up import up
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError
 from bootstrap.model.event import (
     Noted,
@@ -25,11 +25,10 @@ from bootstrap.model.event import (
 from bootstrap.model.observed import TargetState
 from bootstrap.model.release import FluxRepo, LocalChart, UnknownChart, ValuesFrom
 from bootstrap.model.step import StepId
-from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, ProcessIdentity
 from bootstrap.system.work import Work
 from fakes.repo import release
-from fakes.setting import HOW, REPO, Setting
+from fakes.setting import HOW, REPO, SETTINGS, Setting
 
 
 @pytest.fixture
@@ -107,7 +106,7 @@ def test_a_chart_that_cannot_be_pulled_fails_in_its_own_step(setting: Setting) -
 
 def test_a_release_that_cannot_be_rendered_fails_in_its_own_step_and_the_others_go_on(setting: Setting) -> None:
     setting.world.refused.add("apps/a")
-    setting.repo = FluxRepo(
+    setting.world.repo = FluxRepo(
         kustomizations=REPO.kustomizations, releases=(release("a"), release("b"), release("c", needs=["a"]))
     )
     setting.world.charts.add("apps/c")
@@ -122,13 +121,13 @@ def test_a_release_that_cannot_be_rendered_fails_in_its_own_step_and_the_others_
 
 def test_a_release_whose_values_in_the_cluster_changed_is_installed_again(setting: Setting) -> None:
     source = ValuesFrom(kind="Secret", name="made-there")
-    setting.repo = FluxRepo(kustomizations=REPO.kustomizations, releases=(release("a", values_from=(source,)),))
+    setting.world.repo = FluxRepo(kustomizations=REPO.kustomizations, releases=(release("a", values_from=(source,)),))
     setting.world.held = "one"
     setting.up()
     assert "unchanged" in setting.up().counts()
     assert setting.world.writes.count("install apps/a") == 1
     setting.world.held = "two"
-    steps = {step.id: step.reason for step in plan_up(setting.platform, PlanOptions(), setting.cancel).plan.steps}
+    steps = {step.id: step.reason for step in plan_up(setting.session, PlanOptions(), setting.cancel).plan.steps}
     assert steps[StepId("release/apps/a")] == "its values in the cluster changed"
     setting.world.cluster = TargetState.STOPPED
     setting.up()
@@ -139,11 +138,11 @@ def test_a_release_whose_values_in_the_cluster_changed_is_installed_again(settin
 
 
 def test_up_refuses_a_repository_that_is_not_whole_and_a_plan_shows_the_rest(setting: Setting) -> None:
-    setting.repo = dataclasses.replace(REPO, problems=(Problem(place=Place(file="a.yaml"), text="is encrypted"),))
+    setting.world.repo = dataclasses.replace(REPO, problems=(Problem(place=Place(file="a.yaml"), text="is encrypted"),))
     with pytest.raises(InvalidError, match="is encrypted"):
         setting.up()
     assert setting.world.writes == []
-    planned = plan_up(setting.platform, PlanOptions(tolerant=True), setting.cancel)
+    planned = plan_up(setting.session, PlanOptions(tolerant=True), setting.cancel)
     assert len(planned.plan.steps) == len(COLD)
     assert [str(error) for error in planned.failures] == ["a.yaml: is encrypted"]
 
@@ -158,7 +157,7 @@ def test_what_can_be_rendered_is_given_beside_what_cannot(setting: Setting) -> N
         dataclasses.replace(release("e"), chart=unknown),
     )
     setting.world.fail("pull apps/c", "no such chart")
-    prepared = prepare_all(setting.platform, releases, (), Work(setting.cancel, lambda _text: None))
+    prepared = prepare_all(setting.session, releases, (), Work(setting.cancel, lambda _text: None))
     failed = {one.release.id: None if one.failure is None else one.failure.what for one in prepared}
     assert failed == {"apps/a": None, "apps/c": "no such chart", "apps/d": "no such chart", "apps/e": None}
     assert [error.what for error in failures_of(FluxRepo(), prepared)] == ["no such chart"]
@@ -187,14 +186,14 @@ def test_after_a_failure_anywhere_the_next_run_does_the_rest(setting: Setting, a
 
 
 def test_plan_changes_nothing(setting: Setting) -> None:
-    planning = plan_up(setting.platform, PlanOptions(only=("a",)), setting.cancel)
+    planning = plan_up(setting.session, PlanOptions(only=("a",)), setting.cancel)
     assert [step.id for step in planning.plan.steps] == ["cluster", "objects/flux-system/apps", "release/apps/a"]
     assert setting.world.writes == []
-    assert not setting.platform.state.folder.exists()
+    assert not setting.session.state.folder.exists()
 
 
 def test_strict_refuses_what_would_be_noted(setting: Setting) -> None:
-    setting.repo = FluxRepo(releases=(release("a", suspended=True),))
+    setting.world.repo = FluxRepo(releases=(release("a", suspended=True),))
     with pytest.raises(InvalidError, match="apps/a is suspended"):
         setting.up(PlanOptions(strict=True))
     assert setting.up().exit_code == 0
@@ -206,9 +205,9 @@ def test_strict_refuses_what_would_be_noted(setting: Setting) -> None:
 def test_what_a_killed_run_left_is_ended_politely_before_anything_else(setting: Setting) -> None:
     helm = ProcessIdentity(pid=7, started="t7", program="helm")
     setting.processes.living[7] = helm
-    setting.platform.journal.child(helm, Command(argv=("helm", "upgrade")))
+    setting.session.journal.child(helm, Command(argv=("helm", "upgrade")))
     gone = ProcessIdentity(pid=8, started="t8", program="kubectl")
-    setting.platform.journal.child(gone, Command(argv=("kubectl", "apply")))
+    setting.session.journal.child(gone, Command(argv=("kubectl", "apply")))
     setting.up()
     assert [name for name, _ in setting.processes.stopped] == ["helm"]
     assert isinstance(setting.events[1], Noted)
@@ -236,41 +235,41 @@ def test_a_failed_down_keeps_the_state_for_the_next_one(setting: Setting) -> Non
     setting.up()
     setting.world.fail("cluster delete")
     assert setting.down().counts() == {"done": 1, "failed": 1, "skipped": 1}
-    assert setting.platform.state.folder.exists()
+    assert setting.session.state.folder.exists()
     setting.world.failures.clear()
     assert setting.down().exit_code == 0
 
 
 def test_the_folder_of_other_stacks_stays(setting: Setting) -> None:
     setting.up()
-    other = setting.platform.state.folder.parent / "other"
+    other = setting.session.state.folder.parent / "other"
     other.mkdir()
-    remove_state(setting.platform)
+    remove_state(setting.session)
     assert other.exists()
 
 
 def test_two_runs_at_once_are_told_apart(setting: Setting) -> None:
     inner: list[Callable[[], object]] = []
 
-    def read(_cancel: CancelToken) -> FluxRepo:
+    def meanwhile(_work: Work) -> None:
         with pytest.raises(RefusedError, match=r"another run changes this stack: pid \d+, bootstrap up test"):
             setting.up()
         inner.append(setting.up)
-        return REPO
 
-    platform = dataclasses.replace(setting.platform, read=read)
-    up(platform, PlanOptions(), HOW, emit=setting.events.append, cancel=setting.cancel)
+    setting.world.collect = meanwhile
+    setting.up()
     assert inner
 
 
 def test_the_runs_deadline_begins_when_its_programs_are_here(setting: Setting) -> None:
-    def fetch(say: Callable[[str], None]) -> None:
-        say("building the control plane")
+    def fetch(work: Work) -> None:
+        work.say("building the control plane")
         setting.clock.advance(3600)
 
-    platform = dataclasses.replace(setting.platform, lacking=lambda: ["kwok"], fetch=fetch)
-    how = dataclasses.replace(HOW, timeout=timedelta(minutes=1))
-    report = up(platform, PlanOptions(), how, emit=setting.events.append, cancel=setting.cancel)
+    setting.world.missing, setting.world.fetch = ("kwok",), fetch
+    settings = dataclasses.replace(SETTINGS, timeout=timedelta(minutes=1))
+    session = dataclasses.replace(setting.session, settings=settings)
+    report = up(session, PlanOptions(), HOW, emit=setting.events.append, cancel=setting.cancel)
     assert report.exit_code == 0
     told = [event for event in setting.events if isinstance(event, StepStarted | StepProgress | StepFinished)]
     assert [event.step for event in told[:3]] == ["programs"] * 3
@@ -280,11 +279,11 @@ def test_the_runs_deadline_begins_when_its_programs_are_here(setting: Setting) -
 
 
 def test_a_program_that_cannot_be_had_ends_the_run_before_there_is_a_plan(setting: Setting) -> None:
-    def fetch(_say: Callable[[str], None]) -> None:
+    def fetch(_work: Work) -> None:
         raise RefusedError("kwok cannot be had")
 
-    platform = dataclasses.replace(setting.platform, lacking=lambda: ["kwok"], fetch=fetch)
+    setting.world.missing, setting.world.fetch = ("kwok",), fetch
     with pytest.raises(RefusedError, match="kwok cannot be had"):
-        up(platform, PlanOptions(), HOW, emit=setting.events.append, cancel=setting.cancel)
+        setting.up()
     assert not any(isinstance(event, Planned) for event in setting.events)
     assert setting.world.writes == []

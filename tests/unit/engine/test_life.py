@@ -6,16 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.engine.flow import up
-from bootstrap.engine.platform import PlanOptions
-from bootstrap.errors import InvalidError
+from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.event import Noted, RunFinished, StepFinished
 from bootstrap.model.lease import Term
 from bootstrap.model.observed import TargetState
 from bootstrap.model.release import FluxRepo
 from bootstrap.state.lease import read_lease
 from bootstrap.state.remembered_stack import remembered
-from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 from fakes.setting import HOW, Setting
 
@@ -41,12 +38,12 @@ def test_a_time_is_told_on_the_engine_before_it_is_remembered_here(setting: Sett
 
     class Watching(list[str]):
         def append(self, what: str) -> None:
-            seen.append((what == lease) and read_lease(setting.platform.state))
+            seen.append((what == lease) and read_lease(setting.session.state))
             super().append(what)
 
     setting.world.writes = Watching()
     setting.up(how=TWO_HOURS)
-    held = read_lease(setting.platform.state)
+    held = read_lease(setting.session.state)
     assert held is not None
     assert (held.expires, setting.world.writes[0], seen[0]) == (until, lease, None)
     last = setting.events[-1]
@@ -56,18 +53,18 @@ def test_a_time_is_told_on_the_engine_before_it_is_remembered_here(setting: Sett
 
 def test_an_unchanged_stack_keeps_its_time_and_a_second_one_extends_it(setting: Setting) -> None:
     setting.up(how=TWO_HOURS)
-    first = read_lease(setting.platform.state)
+    first = read_lease(setting.session.state)
     setting.clock.advance(3600)
     setting.world.writes.clear()
     setting.up()
-    assert (read_lease(setting.platform.state), setting.world.writes) == (first, [])
+    assert (read_lease(setting.session.state), setting.world.writes) == (first, [])
     setting.up(how=TWO_HOURS)
-    second = read_lease(setting.platform.state)
+    second = read_lease(setting.session.state)
     assert first is not None
     assert second is not None
     assert second.expires - first.expires == timedelta(hours=1)
     setting.up(how=FOR_EVER)
-    assert read_lease(setting.platform.state) is None
+    assert read_lease(setting.session.state) is None
     assert setting.world.writes[-1] == "lease None"
 
 
@@ -75,7 +72,7 @@ def test_brought_up_after_its_end_its_time_begins_again(setting: Setting) -> Non
     setting.up(how=TWO_HOURS)
     setting.clock.advance(3 * 3600)
     setting.up()
-    held = read_lease(setting.platform.state)
+    held = read_lease(setting.session.state)
     assert held is not None
     assert held.expires - setting.clock.now() == timedelta(hours=2)
 
@@ -86,34 +83,21 @@ def test_what_is_past_its_time_goes_before_anything_is_planned_and_is_told(setti
         assert setting.world.writes == []
         work.say("took away other-1: its time was over 5 min ago")
 
-    up(
-        dataclasses.replace(setting.platform, collect=collect),
-        PlanOptions(),
-        HOW,
-        emit=setting.events.append,
-        cancel=setting.cancel,
-    )
+    setting.world.collect = collect
+    setting.up()
     told = [one.note.text for one in setting.events if isinstance(one, Noted)]
     assert told == ["took away other-1: its time was over 5 min ago"]
 
 
 def test_a_stack_is_remembered_even_when_its_plan_cannot_be_made(setting: Setting) -> None:
-    def read(_cancel: CancelToken) -> FluxRepo:
-        raise InvalidError([])
-
+    setting.world.repo = FluxRepo(problems=(Problem(place=Place(file="a.yaml"), text="is odd"),))
     with pytest.raises(InvalidError):
-        up(
-            dataclasses.replace(setting.platform, read=read),
-            PlanOptions(),
-            TWO_HOURS,
-            emit=setting.events.append,
-            cancel=setting.cancel,
-        )
-    found = remembered(setting.platform.state)
+        setting.up(how=TWO_HOURS)
+    found = remembered(setting.session.state)
     assert found is not None
     assert found.name == "test"
-    assert read_lease(setting.platform.state) is not None
-    assert not setting.platform.state.provider.exists()
+    assert read_lease(setting.session.state) is not None
+    assert not setting.session.state.provider.exists()
 
 
 def test_down_takes_what_else_carries_the_mark(setting: Setting, tmp_path: Path) -> None:
@@ -127,7 +111,7 @@ def test_down_takes_what_else_carries_the_mark(setting: Setting, tmp_path: Path)
 
 def test_kept_data_is_what_the_next_up_finds(setting: Setting) -> None:
     setting.up(how=TWO_HOURS)
-    state = setting.platform.state
+    state = setting.session.state
     for name in ("emulator/contents", "seeds", "cluster", "logs"):
         (state.folder / name).mkdir(parents=True, exist_ok=True)
     (state.folder / "owner").touch()

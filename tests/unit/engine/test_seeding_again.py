@@ -64,6 +64,12 @@ class Deadly:
                 raise StepFailedError("connection reset")
         return SeedsObserved(changes=self.changes, detail="3 created")
 
+    def check(self) -> None:
+        """The fixtures are right."""
+
+    def declared_secrets(self) -> frozenset[str]:
+        return frozenset()
+
 
 def perform(seeds: Deadly) -> tuple[Status, str, list[str]]:
     said: list[str] = []

@@ -45,7 +45,7 @@ def test_each_object_is_judged_where_it_lives(kube_api: FakeKubeApi, token: Canc
     assert {one.name: told for one, told in found.items()} == {
         "c": (Health.UP, ""),
         "gone": (Health.DOWN, "not there"),
-        "lb": (Health.PENDING, "no load balancer address yet"),
+        "lb": (Health.NOT_READY, "no load balancer address yet"),
         "w": (Health.DOWN, "the cluster does not know its kind"),
     }
     simulated = health(asked[2:3], "web", kube_api.context(tmp_path, simulated=True), token)

@@ -3,25 +3,25 @@
 import contextlib
 import shutil
 
-from bootstrap.engine.platform import Platform
+from bootstrap.engine.session import Session
 from bootstrap.system.files import write_whole
 
 _KEPT = ("owner", "engine", "provider", "lock", "lease.json", "stack.json")
 """What says whose kept data is, where it lives, and until when."""
 
 
-def remember_provider(platform: Platform) -> None:
+def remember_provider(session: Session) -> None:
     """Note where the stack lives before anything of it is made there: it must never live in two places."""
-    write_whole(platform.state.provider, f"{platform.stack.cluster.provider}\n".encode())
+    write_whole(session.state.provider, f"{session.stack.cluster.provider}\n".encode())
 
 
-def remove_state(platform: Platform, *, keep_data: bool = False) -> str:
+def remove_state(session: Session, *, keep_data: bool = False) -> str:
     """Remove the stack's state folder, and the one that holds all stacks' once it is empty; what to tell of it.
 
     With `keep_data` all stays that proves and finds what was kept, where anything was.
     """
-    platform.journal.close()
-    state = platform.state
+    session.journal.close()
+    state = session.state
     kept = [folder for folder in (state.emulator, state.seeds) if keep_data and folder.exists()]
     if not kept:
         shutil.rmtree(state.folder, ignore_errors=False)

@@ -1,0 +1,34 @@
+"""What a command writes: results on standard output, everything else on standard error."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from bootstrap.config.differences import ValueDifference
+from bootstrap.console.stream import write_result, write_text
+
+
+def show(text: str) -> None:
+    """Write a result: the only thing that goes to standard output."""
+    write_result(sys.stdout, text)
+
+
+def report(text: str) -> None:
+    """Write what is being done to standard error, outside a run."""
+    if text:
+        write_text(sys.stderr, f"{text}\n")
+
+
+def silent(_text: str) -> None:
+    """Write nothing."""
+
+
+def reporter(*, quiet: bool) -> Callable[[str], None]:
+    """What is being done is written to standard error, unless `quiet`."""
+    return silent if quiet else report
+
+
+def differences_line(stack: str, differences: Sequence[ValueDifference]) -> str:
+    """One line on what is declared differently now than when the stack was brought up; empty: nothing is."""
+    if not differences:
+        return ""
+    return f"stack {stack} is declared differently now: {'; '.join(map(str, differences))}"

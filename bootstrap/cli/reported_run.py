@@ -1,0 +1,156 @@
+"""The two frames that verbs run in: a run of a plan, shown, logged and stopped by Ctrl-C; and a look at a stack."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from bootstrap.cli.consent import asking
+from bootstrap.cli.interrupt import interruptible
+from bootstrap.cli.machine import new_token
+from bootstrap.cli.options import StackOptions, TellOptions, settings_of, typed
+from bootstrap.cli.output import differences_line, reporter
+from bootstrap.cli.session import open_living, open_stack
+from bootstrap.config.flags import SettingFlags
+from bootstrap.config.settings import Settings
+from bootstrap.console.choose import choose_renderer
+from bootstrap.console.json_lines import JsonRenderer
+from bootstrap.console.log_file import LogRenderer, log_path
+from bootstrap.console.mask import SECRETS
+from bootstrap.console.renderer import FanOut, Renderer
+from bootstrap.engine.consent import Ask, ask_nobody
+from bootstrap.engine.obtain import fetch_programs
+from bootstrap.engine.session import RunOptions, Session
+from bootstrap.model.event import Emit
+from bootstrap.model.lease import Term
+from bootstrap.seeds.generated_secrets import generated_values
+from bootstrap.state.paths import create_state
+from bootstrap.system.clock import CancelToken, Clock
+from bootstrap.system.work import Work
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """All that a verb which runs a plan needs."""
+
+    session: Session
+    emit: Emit
+    cancel: CancelToken
+    log: str
+    ask: Ask = ask_nobody
+
+    def how(self, *, fail_fast: bool = False, term: Term | None = None) -> RunOptions:
+        """How the plan is run, as the command line says."""
+        return RunOptions(command=typed(), fail_fast=fail_fast, log=self.log, term=term, ask=self.ask)
+
+
+class OpenSession(Protocol):
+    """Finds and opens the stack that is meant."""
+
+    def __call__(self, options: StackOptions, *, cancel: CancelToken, settings: Settings) -> Session:
+        """See `open_stack`."""
+        ...
+
+
+@contextlib.contextmanager
+def reported_run(
+    verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, find: OpenSession = open_stack
+) -> Iterator[Run]:
+    """A run that is shown as the options say, logged in full, and stopped by Ctrl-C."""
+    settings = settings_of(stack, flags)
+    cancel = new_token()
+    session = find(stack, cancel=cancel, settings=settings)
+    SECRETS.register(*generated_values(session.state.seeds))
+    log = log_path(session.state.logs, verb, cancel.clock.now())
+    as_json = (tell.progress or settings.progress) == "json"
+    with contextlib.ExitStack() as files:
+        renderers = _renderers(verb, session, tell, files, log=log, clock=cancel.clock)
+        emit = FanOut(renderers)
+        files.callback(emit.close)
+        files.enter_context(interruptible(cancel, session.processes, quiet=as_json or tell.verbosity < 0))
+        if find is not open_stack and not as_json:
+            reporter(quiet=tell.verbosity < 0)(differences_line(session.stack.name, session.differences))
+        ask = asking(renderers[0], stdin=sys.stdin, stderr=sys.stderr, environment=os.environ)
+        yield Run(session=session, emit=emit, cancel=cancel, log=str(log), ask=ask)
+
+
+def _renderers(
+    verb: str, session: Session, tell: TellOptions, files: contextlib.ExitStack, *, log: Path, clock: Clock
+) -> list[Renderer]:
+    shown = choose_renderer(
+        tell.progress or session.settings.progress,
+        verbosity=tell.verbosity,
+        color=tell.color,
+        stderr=sys.stderr,
+        environment=os.environ,
+        clock=clock,
+    )
+    # The first is what a question makes room in.
+    renderers: list[Renderer] = [shown]
+    if verb == "up":
+        create_state(session.state)
+    if session.state.folder.exists():
+        renderers.append(LogRenderer(log))
+    if tell.events is not None:
+        stream = files.enter_context(tell.events.open("a" if tell.more else "w"))
+        renderers.append(JsonRenderer(_EventsFile(stream)))
+    return renderers
+
+
+class _EventsFile:
+    """Where --events goes: whoever follows the file sees each event at once."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """All that a verb which only looks, or acts without a plan, needs."""
+
+    session: Session
+    work: Work
+
+    @property
+    def cancel(self) -> CancelToken:
+        """Says when to stop."""
+        return self.work.cancel
+
+
+@contextlib.contextmanager
+def look_at(
+    stack: StackOptions,
+    *,
+    timeout: str | None = None,
+    quiet: bool = False,
+    find: OpenSession = open_stack,
+    programs: bool = True,
+) -> Iterator[Look]:
+    """A stack that is looked at, with Ctrl-C obeyed; `programs` that planning needs are fetched first.
+
+    What is declared differently now than when it was brought up is reported, unless `quiet`.
+    """
+    settings = settings_of(stack, SettingFlags(timeout=timeout))
+    cancel = new_token()
+    session = find(stack, cancel=cancel, settings=settings)
+    say = reporter(quiet=quiet)
+    with interruptible(cancel, session.processes, quiet=quiet):
+        if find is not open_stack:
+            say(differences_line(session.stack.name, session.differences))
+        if programs:
+            fetch_programs(session, lambda event: say(str(getattr(event, "text", ""))), cancel)
+        yield Look(session=session, work=Work(cancel.within(settings.timeout.total_seconds(), "the run"), say))
+
+
+def look_at_living(
+    stack: StackOptions, *, timeout: str | None = None, quiet: bool = False, programs: bool = True
+) -> contextlib.AbstractContextManager[Look]:
+    """As `look_at`, at the stack as it was brought up last."""
+    return look_at(stack, timeout=timeout, quiet=quiet, find=open_living, programs=programs)

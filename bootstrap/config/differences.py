@@ -1,0 +1,79 @@
+"""What is declared differently now than when a stack was brought up last."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bootstrap.config.conflicts import resolved_emulator
+from bootstrap.model.stack import DeclaredValue, EmulatorSpec, Provider, Stack
+from bootstrap.state.remembered_stack import RememberedStack
+
+_NOT_PART_OF_IT = frozenset({"apiVersion", "kind", "metadata.name"})
+_LONGEST = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValueDifference:
+    """One value of a stack that differs between the last `up` and now; at least one of the two is there."""
+
+    path: str
+    before: DeclaredValue | None
+    now: DeclaredValue | None
+
+    @property
+    def for_lack_of_a_flag(self) -> bool:
+        """Whether it differs only because a flag or a variable of the environment was given then and is not now."""
+        then = self.before is not None and self.before.is_from_call
+        return then and (self.now is None or not self.now.is_from_call)
+
+    def __str__(self) -> str:
+        """`cluster.image: node:v1 (--set), now not set (default)`; the values of variables are not shown."""
+        if self.before is not None and self.before.is_variable and self.now is not None:
+            return f"{self.path}: another value ({self.before.origin}), now that of {self.now.origin}"
+        return f"{self.path}: {_shown(self.before)}, now {_shown(self.now)}"
+
+
+def differences(
+    remembered: RememberedStack, declared: Stack, values: Sequence[DeclaredValue]
+) -> tuple[ValueDifference, ...]:
+    """Every value that differs, in the order of the documentation; none where an older version remembered the stack.
+
+    `auto` does not differ from what it comes to.
+    """
+    if not remembered.values:
+        return ()
+    before = {value.path: value for value in remembered.values}
+    now = {value.path: value for value in values}
+    then = _effective(remembered.stack, before, remembered.stack)
+    here = _effective(declared, now, remembered.stack)
+    return tuple(
+        ValueDifference(path=path, before=before.get(path), now=now.get(path))
+        for path in dict.fromkeys((*now, *before))
+        if path not in _NOT_PART_OF_IT and then.get(path) != here.get(path)
+    )
+
+
+def _effective(stack: Stack, values: Mapping[str, DeclaredValue], lives: Stack) -> Mapping[str, object]:
+    """The values by path: `auto` as what it comes to where the stack lives, variables with their values."""
+    provider = lives.cluster.provider if stack.cluster.provider is Provider.AUTO else stack.cluster.provider
+    found: dict[str, object] = {path: value.value for path, value in values.items()}
+    found |= {path: stack.variables.get(path.partition(".")[2]) for path, value in values.items() if value.is_variable}
+    found["cluster.provider"] = provider
+    if stack.emulator is not None:
+        emulator = _emulator(stack.emulator, provider, lives)
+        found |= {"emulator.placement": emulator.placement, "emulator.driver": emulator.driver}
+    return found
+
+
+def _emulator(emulator: EmulatorSpec, provider: Provider, lives: Stack) -> EmulatorSpec:
+    lived_in = None if lives.emulator is None else lives.emulator.placement
+    return resolved_emulator(emulator, provider, lived_in)
+
+
+def _shown(value: DeclaredValue | None) -> str:
+    if value is None:
+        return "not set"
+    if value.is_variable:
+        return f"set ({value.origin})"
+    text = value.value if isinstance(value.value, str) else json.dumps(value.value, ensure_ascii=False, default=str)
+    return f"{text if len(text) <= _LONGEST else text[:_LONGEST] + '…'} ({value.origin})"

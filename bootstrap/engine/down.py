@@ -1,0 +1,61 @@
+"""`down`: removes what `up` made, and nothing else."""
+
+from bootstrap.engine.locked_run import finish, locked_run, perform_plan, run_started, within_the_run
+from bootstrap.engine.run import Report
+from bootstrap.engine.session import RunOptions, Session
+from bootstrap.model.event import Emit
+from bootstrap.model.observed import Observed, TargetState
+from bootstrap.model.stack import Provider
+from bootstrap.model.step import Plan
+from bootstrap.plan.teardown import build_teardown
+from bootstrap.system.clock import CancelToken
+
+
+def down(session: Session, how: RunOptions, *, emit: Emit, cancel: CancelToken, keep_data: bool = False) -> Report:
+    """Remove what `up` made, and nothing else; with `keep_data` the next `up` finds the emulator's data.
+
+    Raises:
+        RefusedError: another run changes this stack.
+    """
+    if is_down(session, cancel):
+        return _already_down(session, how, emit)
+    cancel = within_the_run(session, cancel)
+    with locked_run(session, how, emit, cancel) as journaled:
+        plan, observed = plan_down(session, cancel, keep_data=keep_data)
+        report = perform_plan(session, plan, observed, how, emit=journaled, cancel=cancel)
+        finish(session, report, how, journaled)
+    return report
+
+
+def is_down(session: Session, cancel: CancelToken) -> bool:
+    """Whether there is nothing to remove."""
+    return not session.state.folder.exists() and session.ports.cluster.observe(cancel).state is TargetState.ABSENT
+
+
+def plan_down(session: Session, cancel: CancelToken, *, keep_data: bool = False) -> tuple[Plan, Observed]:
+    """The plan of `down`, and what it was made of; changes nothing."""
+    observed = _observe_for_down(session, cancel)
+    marked = session.ports.leftovers is not None
+    return build_teardown(session.stack, observed, marked=marked, keep_data=keep_data), observed
+
+
+def _observe_for_down(session: Session, cancel: CancelToken) -> Observed:
+    """What is there, as far as it can be found out: `down` must work on what is half made or broken."""
+    ports = session.ports
+    cluster = ports.cluster.observe(cancel)
+    emulator = None if ports.emulator is None else ports.emulator.observe(cancel)
+    if cluster.kube is None or session.stack.cluster.provider is not Provider.EXISTING:
+        return Observed(cluster=cluster, emulator=emulator)  # our own cluster goes with all that is in it
+    return Observed(
+        cluster=cluster,
+        emulator=emulator,
+        releases=ports.charts.observe(cluster.kube, cancel),
+        inventory=ports.objects.inventory(cluster.kube, cancel),
+    )
+
+
+def _already_down(session: Session, how: RunOptions, emit: Emit) -> Report:
+    emit(run_started(session, how))
+    report = Report(outcomes={}, seconds=0.0)
+    finish(session, report, how, emit, ("nothing to remove",))
+    return report

@@ -1,0 +1,142 @@
+"""`gc`: removes what has expired: stacks of this user, and what the labels on a Docker engine say so of."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from bootstrap.engine.down import down
+from bootstrap.engine.session import RunOptions
+from bootstrap.engine.stack_list import OpenStack
+from bootstrap.errors import BootstrapError, RefusedError
+from bootstrap.model.event import Event, StepFinished
+from bootstrap.model.lease import Collected, Mark
+from bootstrap.ports import MarkedStacks
+from bootstrap.state.lease import read_lease
+from bootstrap.state.orphans import orphans
+from bootstrap.state.stacks import HeldStack, abandoned, discard, held_stacks, is_over
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Processes, ProcessIdentity
+from bootstrap.system.work import Work
+
+_GRACE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collector:
+    """Implements the port `OtherStacks`."""
+
+    root: Path
+    """Where all state folders are."""
+    open: OpenStack
+    processes: Processes
+    command: str
+    """As typed, for the journals and locks of the stacks that are removed."""
+    marked: MarkedStacks | None
+    """What is on the Docker engine; None: it is not asked."""
+    except_for: Path | None = None
+    """The state folder of the stack that is being brought up: its time was just begun again."""
+    dry_run: bool = False
+    orphans_too: bool = False
+    """Whether that goes too which no stack is any more: folders of runs that were killed before they made anything,
+    and processes whose state folder is gone."""
+
+    def collect(self, work: Work) -> tuple[Collected, ...]:
+        """Remove every stack that has expired, each reported; what hinders one is no reason to leave the others."""
+        results: list[Collected] = []
+        marks: Mapping[str, Mark] = {}
+        try:
+            marks = {} if self.marked is None else self.marked.observe()
+        except RefusedError as error:
+            results.append(Collected(identity="what is on the Docker engine", failure=_briefly(error)))
+        results += [
+            Collected(identity=due.identity, why=due.why, failure=self._failure(due, work.cancel))
+            for due in self._due(marks, work.cancel.clock.now())
+        ]
+        for result in results:
+            if result.failure:
+                work.say(f"{result.identity} stays: {result.failure}")
+            elif not self.dry_run:
+                work.say(f"took away {result.identity}: {result.why}")
+        return tuple(results)
+
+    def _due(self, marks: Mapping[str, Mark], now: datetime) -> Iterator["_Due"]:
+        here = held_stacks(self.root)
+        expiry = {owner: mark.expires for owner, mark in marks.items()}
+        for stack in here:
+            if stack.state.folder == self.except_for:
+                continue
+            if stack.lease is not None and is_over(stack, expiry, now):
+                yield _Due(stack.identity, _since(stack.lease.expires, now), partial(self._remove, stack))
+            elif self.orphans_too and stack.is_empty:
+                why = "its run was killed before it made anything"
+                yield _Due(stack.identity, why, partial(self._discard, stack))
+        for owner in abandoned(here, expiry, now):
+            mark = marks[owner]
+            yield _Due(mark.stack, _since(expiry[owner], now), partial(self._remove_marked, mark))
+        # All before the first ends: the folder could be there again, once one has written what it keeps.
+        for process in tuple(orphans(self.root)) if self.orphans_too else ():
+            name = f"{process.program} (pid {process.pid})"
+            yield _Due(name, "its state folder is gone", partial(self._end, process))
+
+    def _failure(self, due: "_Due", cancel: CancelToken) -> str:
+        """Why it is still there; empty: it is gone, or was only to be reported."""
+        if self.dry_run:
+            return ""
+        try:
+            due.remove(cancel)
+        except BootstrapError as error:
+            cancel.check()
+            return _briefly(error)
+        return ""
+
+    def _remove(self, stack: HeldStack, cancel: CancelToken) -> None:
+        session = self.open(stack.state, cancel)
+        if session is None:
+            discard(stack, self.command)
+            return
+        if read_lease(stack.state) != stack.lease:
+            return  # it was given a longer time while others were removed
+        failed: list[BootstrapError] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, StepFinished) and event.outcome.error is not None:
+                failed.append(event.outcome.error)
+
+        report = down(session, RunOptions(command=self.command), emit=listen, cancel=cancel)
+        if failed:
+            raise failed[0]
+        if report.exit_code:
+            raise RefusedError("its removal did not end in time")
+
+    def _discard(self, stack: HeldStack, cancel: CancelToken) -> None:
+        cancel.check()
+        discard(stack, self.command)
+
+    def _remove_marked(self, mark: Mark, cancel: CancelToken) -> None:
+        if self.marked is not None:
+            self.marked.remove(mark, Work(cancel, lambda _text: None))
+
+    def _end(self, process: ProcessIdentity, cancel: CancelToken) -> None:
+        # There is nothing to finish politely: what it would write down, it would write where nobody looks.
+        self.processes.stop(process, cancel, polite=signal.SIGKILL, grace=_GRACE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    identity: str
+    why: str
+    remove: Callable[[CancelToken], None]
+
+
+def _since(expires: datetime | None, now: datetime) -> str:
+    if expires is None:
+        return ""
+    minutes, seconds = divmod(int((now - expires).total_seconds()), 60)
+    return f"its time was over {f'{minutes} min' if minutes else f'{seconds} s'} ago"
+
+
+def _briefly(error: BootstrapError) -> str:
+    return "; ".join((error.what, *error.evidence[:1]))

@@ -1,0 +1,98 @@
+"""What every run that changes a stack has: the lock, the journal, its plan performed, and its end."""
+
+import contextlib
+from collections.abc import Iterator
+
+from bootstrap.engine.perform import BringCharts, Performer
+from bootstrap.engine.recover import end_leftovers
+from bootstrap.engine.run import Report, Watch, run_plan
+from bootstrap.engine.session import RunOptions, Session
+from bootstrap.engine.state_folder import remove_state
+from bootstrap.model.event import Emit, Event, Noted, Planned, RunFinished, RunStarted
+from bootstrap.model.observed import Observed
+from bootstrap.model.release import Note
+from bootstrap.model.step import Plan
+from bootstrap.plan.consent import makes_cluster
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.filelock import hold
+
+
+@contextlib.contextmanager
+def locked_run(session: Session, how: RunOptions, emit: Emit, cancel: CancelToken) -> Iterator[Emit]:
+    """Hold the stack's lock, end what a killed run left behind; gives where events go.
+
+    Raises:
+        RefusedError: another run changes this stack.
+    """
+
+    def journaled(event: Event) -> None:
+        session.journal.write(event)
+        emit(event)
+
+    with hold(session.state.lock, how.command):
+        journaled(run_started(session, how))
+        for program in end_leftovers(session.journal, session.processes, cancel):
+            note(session, journaled, f"ended {program}, which a killed run had left running")
+        yield journaled
+
+
+def run_started(session: Session, how: RunOptions) -> RunStarted:
+    """The first event of a run."""
+    return RunStarted(at=session.clock.now(), command=how.command, stack=session.stack.name, headline=session.headline)
+
+
+def note(session: Session, emit: Emit, text: str) -> None:
+    """Report something that the user should know."""
+    emit(Noted(at=session.clock.now(), note=Note(text=text)))
+
+
+def perform_plan(  # noqa: PLR0913 - what there is to a run
+    session: Session,
+    plan: Plan,
+    observed: Observed,
+    how: RunOptions,
+    *,
+    emit: Emit,
+    cancel: CancelToken,
+    watch: Watch | None = None,
+) -> Report:
+    """Report the plan and its notes, then run it."""
+    emit(Planned(at=session.clock.now(), plan=plan))
+    for noted in plan.notes:
+        emit(Noted(at=session.clock.now(), note=noted))
+    performer = performer_of(session, plan, observed)
+    jobs = session.settings.jobs
+    return run_plan(plan, performer, emit, jobs=jobs, cancel=cancel, fail_fast=how.fail_fast, watch=watch)
+
+
+def performer_of(
+    session: Session, plan: Plan, observed: Observed, bring_charts: BringCharts | None = None
+) -> Performer:
+    """What performs the actions of this plan."""
+    return Performer(
+        session.ports,
+        observed,
+        lambda keep_data: remove_state(session, keep_data=keep_data),
+        makes_cluster=any(makes_cluster(step.action) for step in plan.steps),
+        bring_charts=bring_charts,
+    )
+
+
+def within_the_run(session: Session, cancel: CancelToken) -> CancelToken:
+    """The token with the deadline of the whole run."""
+    return cancel.within(session.settings.timeout.total_seconds(), "the run")
+
+
+def finish(session: Session, report: Report, how: RunOptions, emit: Emit, summary: tuple[str, ...] = ()) -> None:
+    """Report the end of a run; a failed one with its log."""
+    code = report.exit_code
+    emit(
+        RunFinished(
+            at=session.clock.now(),
+            exit_code=code,
+            seconds=report.seconds,
+            counts=report.counts(),
+            log=how.log if code else None,
+            summary=summary,
+        )
+    )

@@ -1,0 +1,42 @@
+"""All that a stack would install, rendered without a cluster."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bootstrap.engine.obtain import definitions_of, prepare_all
+from bootstrap.engine.planning import failures_of
+from bootstrap.engine.session import Session
+from bootstrap.errors import BootstrapError
+from bootstrap.model.kube import Manifest
+from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.release import Kustomization
+from bootstrap.plan import ids
+from bootstrap.plan.ids import find_step
+from bootstrap.system.work import Work
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rendered:
+    """All that would be installed: of Kustomizations and of releases."""
+
+    releases: tuple[PreparedRelease, ...]
+    kustomizations: tuple[Kustomization, ...] = ()
+    failures: tuple[BootstrapError, ...] = ()
+    """What is wrong with those that are not whole."""
+
+    def plain(self, *, flux: bool) -> Iterator[tuple[str, Sequence[Manifest]]]:
+        """By Kustomization what it applies; with `flux` its HelmReleases and the like too."""
+        for part in self.kustomizations:
+            yield part.id, part.built if flux else part.objects
+
+
+def render_all(session: Session, release: str | None, work: Work) -> Rendered:
+    """All that a stack would install, or the release that is named; charts that are not here are pulled first."""
+    repo = session.ports.repository.read(work.cancel)
+    definitions = definitions_of(repo)
+    if release is not None:
+        step = find_step(release, [ids.release(each.id) for each in repo.releases])
+        named = tuple(each for each in repo.releases if ids.release(each.id) == step)
+        repo = replace(repo, releases=named, kustomizations=())
+    prepared = prepare_all(session, repo.releases, definitions, work)
+    return Rendered(releases=prepared, kustomizations=repo.kustomizations, failures=failures_of(repo, prepared))

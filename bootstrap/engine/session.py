@@ -1,0 +1,80 @@
+"""One stack with everything that can act for it, and what may be asked of it."""
+
+from dataclasses import dataclass
+
+from bootstrap.config.differences import ValueDifference
+from bootstrap.config.settings import Settings
+from bootstrap.engine.consent import Ask, ask_nobody
+from bootstrap.model.lease import Term
+from bootstrap.model.replacement import NO_CONSENT, Consent
+from bootstrap.model.stack import DeclaredValue, Stack, StatePaths
+from bootstrap.ports import Ports
+from bootstrap.state.journal import Journal
+from bootstrap.system.clock import Clock
+from bootstrap.system.processes import Processes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Session:
+    """One stack with everything that can act for it."""
+
+    stack: Stack
+    """`auto` resolved."""
+    state: StatePaths
+    ports: Ports
+    settings: Settings
+    processes: Processes
+    journal: Journal
+    clock: Clock
+    headline: str
+    """What the first line says of the provider and of what is simulated."""
+    values: tuple[DeclaredValue, ...] = ()
+    """The effective stack as written, each value with its origin."""
+    command: str = ""
+    """The command line that brings up exactly this stack, ready to paste; empty: not known."""
+    differences: tuple[ValueDifference, ...] = ()
+    """What the last `up` was given and what is declared by this call differ in."""
+    last_command: str = ""
+    """The command line of the last `up`, ready to paste; empty: not known."""
+
+    @property
+    def up_command(self) -> str:
+        """What to type to bring this stack up."""
+        return self.last_command or self.command or f"bootstrap up {self.stack.typed}"
+
+    @property
+    def lives(self) -> bool:
+        """Whether anything of its cluster was made and not removed."""
+        return self.state.kubeconfig.exists() or self.state.cluster.exists()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanOptions:
+    """Which part of the plan, and what to do with what left the repository."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    prune: bool = False
+    strict: bool = False
+    """Notes are problems."""
+    consent: Consent = NO_CONSENT
+    """What may be deleted and created again."""
+    start_only: bool = False
+    """Whether cluster and emulator are only started as they are."""
+    tolerant: bool = False
+    """For who only looks: problems of the repository are returned beside the plan, see `Planning.failures`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """How a plan is run, beside what the settings say."""
+
+    command: str
+    """As typed, for the journal and the lock."""
+    fail_fast: bool = False
+    log: str | None = None
+    """Where the full log is written."""
+    term: Term | None = None
+    """How long the stack lives from now; None: as before."""
+    ask: Ask = ask_nobody
+    """Asked for consent to what the plan would replace without it."""

@@ -1,0 +1,98 @@
+"""Every stack of a user on this machine, and what others have on its Docker engine."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from bootstrap.engine.session import Session
+from bootstrap.errors import BootstrapError, RefusedError
+from bootstrap.model.lease import Mark
+from bootstrap.model.observed import TargetState
+from bootstrap.model.stack import StatePaths
+from bootstrap.model.status import StackLine
+from bootstrap.ports import MarkedStacks
+from bootstrap.state.stacks import HeldStack, held_stacks
+from bootstrap.system.clock import CancelToken
+
+_LOOK_SECONDS = 20.0
+_AT_ONCE = 4
+UNKNOWN = "unknown"
+ELSEWHERE = "elsewhere"
+_WITHOUT_END = datetime.max.replace(tzinfo=UTC)
+
+
+class OpenStack(Protocol):
+    """Opens the stack of a state folder."""
+
+    def __call__(self, state: StatePaths, cancel: CancelToken) -> Session | None:
+        """The stack as it was brought up last; None where no run got so far.
+
+        Raises:
+            RefusedError: the stack lives where it cannot be reached.
+        """
+        ...
+
+
+def stack_lines(root: Path, marked: MarkedStacks, opener: OpenStack, cancel: CancelToken) -> tuple[StackLine, ...]:
+    """Each with where and how it is; one that cannot be looked at says why."""
+    here, now = held_stacks(root), cancel.clock.now()
+    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="look") as pool:
+        lines = tuple(pool.map(lambda stack: _line(stack, now, opener, cancel), here))
+    return (*lines, *_elsewhere(here, marked, now))
+
+
+def _line(found: HeldStack, now: datetime, opener: OpenStack, cancel: CancelToken) -> StackLine:
+    stack, expires = found.stack, None if found.lease is None else found.lease.expires
+    state, detail = _seen(found, opener, cancel)
+    return StackLine(
+        identity=found.identity,
+        stack=found.identity if stack is None else stack.name,
+        instance="" if stack is None else stack.instance,
+        project="" if stack is None else str(stack.project),
+        provider="" if stack is None else stack.cluster.provider,
+        state=state,
+        detail=detail,
+        expires=expires,
+        seconds_left=_left(expires, now),
+        folder=str(found.state.folder),
+    )
+
+
+def _seen(stack: HeldStack, opener: OpenStack, cancel: CancelToken) -> tuple[str, str]:
+    try:
+        session = opener(stack.state, cancel)
+        if session is None:
+            return UNKNOWN, "no run got so far that anything was made, or another version of bootstrap made it"
+        cluster = session.ports.cluster.observe(cancel.within(_LOOK_SECONDS, f"a look at {stack.identity}"))
+    except BootstrapError as error:
+        cancel.check()
+        return UNKNOWN, error.what
+    if cluster.state is TargetState.ABSENT and stack.state.emulator.exists():
+        return cluster.state, "the data of its emulator is kept"
+    return cluster.state, cluster.detail
+
+
+def _elsewhere(here: tuple[HeldStack, ...], marked: MarkedStacks, now: datetime) -> Iterator[StackLine]:
+    marks: Mapping[str, Mark] = {}
+    try:
+        marks = marked.observe()
+    except RefusedError:
+        return  # of the engine those tell that are on it
+    owners = {stack.owner for stack in here}
+    for owner, mark in marks.items():
+        if owner not in owners:
+            yield StackLine(
+                identity=mark.stack,
+                stack=mark.stack,
+                state=ELSEWHERE,
+                detail="on this engine, but its state folder is not here: somebody else's, or lost",
+                expires=mark.expires,
+                seconds_left=_left(mark.expires, now),
+            )
+
+
+def _left(expires: datetime | None, now: datetime) -> float | None:
+    # The mark of a stack that was given time without end has a moment too.
+    return None if expires is None or expires == _WITHOUT_END else (expires - now).total_seconds()

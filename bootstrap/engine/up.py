@@ -1,0 +1,170 @@
+"""`up`: makes the platform as declared; `repair` and `resume` bring back what is there."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bootstrap.config.flags import DEFAULT_STACK
+from bootstrap.engine.locked_run import (
+    finish,
+    locked_run,
+    note,
+    perform_plan,
+    performer_of,
+    within_the_run,
+)
+from bootstrap.engine.obtain import fetch_programs, pull_all
+from bootstrap.engine.planning import Planning, asked, plan_up, planned, wanted_now
+from bootstrap.engine.run import Report, Watch, run_plan
+from bootstrap.engine.session import PlanOptions, RunOptions, Session
+from bootstrap.engine.stack_recorder import StackRecorder
+from bootstrap.engine.state_folder import remember_provider
+from bootstrap.model.event import Emit, Event, Planned
+from bootstrap.model.lease import Term, renewed
+from bootstrap.model.release import Release
+from bootstrap.model.stack import Stack
+from bootstrap.model.step import Plan, PullChart
+from bootstrap.plan import ids
+from bootstrap.plan.select import before_charts, targets
+from bootstrap.state.lease import read_lease, write_lease
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.work import Work
+
+_COLLECT_SECONDS = 120.0
+_PULL_SECONDS = 60.0
+_LOOK_SECONDS = 5.0
+
+
+def up(session: Session, options: PlanOptions, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
+    """Make the platform as declared; a no-op when it is.
+
+    Raises:
+        InvalidError, RefusedError: before anything was changed.
+    """
+    began = session.clock.monotonic()
+    with locked_run(session, how, emit, cancel) as journaled:
+        recorder = StackRecorder(session, selected=bool(options.only or options.skip))
+
+        def remembered(event: Event) -> None:
+            recorder.write(event)
+            journaled(event)
+
+        _renew(session, how.term, cancel)
+        _collect(session, journaled, cancel)
+        if text := flags_missing(session):
+            note(session, journaled, text)
+        fetch_programs(session, journaled, cancel)
+        report = _perform(session, options, how, emit=remembered, cancel=within_the_run(session, cancel))
+        report = replace(report, seconds=session.clock.monotonic() - began)
+        finish(session, report, how, remembered, _way_in(session, report))
+    return report
+
+
+def revive(session: Session, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
+    """Bring cluster, emulator and its data back after restarts, or after `pause`; leaves charts alone.
+
+    Raises:
+        InvalidError, RefusedError: before anything was changed.
+    """
+    return up(session, PlanOptions(only=targets(session.stack), start_only=True), how, emit=emit, cancel=cancel)
+
+
+def flags_missing(session: Session) -> str:
+    """What differs from the last `up` only because its flags are not given now; empty where something else differs."""
+    different = session.differences
+    if not (session.lives and different and all(difference.for_lack_of_a_flag for difference in different)):
+        return ""
+    told = "; ".join(map(str, different))
+    last = f". The command line used last: {session.last_command}" if session.last_command else ""
+    return f"flags that were given last are missing: {told}{last}"
+
+
+def _perform(session: Session, options: PlanOptions, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
+    planning, options = asked(session, plan_up(session, options, cancel), options, how.ask)
+    remember_provider(session)
+    lacking = [step.action.release for step in planning.plan.steps if isinstance(step.action, PullChart)]
+    if lacking:
+        return _perform_growing(session, planning, lacking, options, how, emit=emit, cancel=cancel)
+    watch = _watch(session)
+    return perform_plan(session, planning.plan, planning.observed, how, emit=emit, cancel=cancel, watch=watch)
+
+
+def _watch(session: Session) -> Watch:
+    """Ends the run when the cluster loses a part of itself."""
+    return Watch(after=ids.CLUSTER, check=session.ports.cluster.check)
+
+
+def _renew(session: Session, term: Term | None, cancel: CancelToken) -> None:
+    """Begin the stack's time again where that was asked for, or where it was over."""
+    before = read_lease(session.state)
+    lease = renewed(before, term, session.clock.now())
+    if lease == before:
+        return
+    # Those who only see the mark first: killed in between, nobody removes it too early.
+    if session.ports.leftovers is not None:
+        session.ports.leftovers.lease(lease, cancel)
+    write_lease(session.state, lease)
+
+
+def _collect(session: Session, emit: Emit, cancel: CancelToken) -> None:
+    if session.ports.others is not None:
+        within = cancel.within(_COLLECT_SECONDS, "removing stacks that have expired")
+        session.ports.others.collect(Work(within, lambda text: note(session, emit, text)))
+
+
+def _perform_growing(  # noqa: PLR0913 - what there is to a run
+    session: Session,
+    planning: Planning,
+    lacking: Sequence[Release],
+    options: PlanOptions,
+    how: RunOptions,
+    *,
+    emit: Emit,
+    cancel: CancelToken,
+) -> Report:
+    """Begin with what needs no charts, and go on with the plan that can be made once those are here."""
+    grown: list[Plan] = []
+
+    def bring_charts(releases: Sequence[Release], work: Work) -> str:
+        # What cannot be had now is tried again, and reported, by a step of the plan: the other releases go on.
+        failed = pull_all(session, releases, work.within(_PULL_SECONDS, "pulling charts"))
+        wanted = wanted_now(session, options, lambda: planning.observed.cluster.kube, work.cancel)
+        grown.append(planned(session, wanted, planning.observed, options))
+        return f"{len(releases) - len(failed)} of {len(releases)} pulled"
+
+    early = before_charts(planning.plan, lacking)
+    emit(Planned(at=session.clock.now(), plan=early))
+    return run_plan(
+        early,
+        performer_of(session, early, planning.observed, bring_charts),
+        emit,
+        jobs=session.settings.jobs,
+        cancel=cancel,
+        fail_fast=how.fail_fast,
+        watch=_watch(session),
+        grow=lambda step: grown.pop() if step == ids.CHARTS and grown else None,
+    )
+
+
+def _way_in(session: Session, report: Report) -> tuple[str, ...]:
+    """What to report at the end of `up`: the way in, and what is simulated."""
+    if report.exit_code:
+        return ()
+    lines = [f"Kubernetes: export KUBECONFIG={shlex.quote(str(session.state.kubeconfig))}"]
+    cancel = CancelToken(session.clock).within(_LOOK_SECONDS, "the emulator's address")
+    emulator = session.ports.emulator.observe(cancel) if session.ports.emulator is not None else None
+    if emulator is not None and emulator.endpoint is not None:
+        lines.append(f"AWS: export AWS_ENDPOINT_URL={emulator.endpoint.url}")
+    if session.stack.cluster.provider.simulates_pods:
+        lines.append("Pods are simulated: the Kubernetes API is real, nothing in a pod runs")
+    if (lease := read_lease(session.state)) is not None:
+        until = lease.expires.astimezone().strftime("%Y-%m-%d %H:%M")
+        lines.append(f"Wanted until {until}: any later run may take it away; longer with --ttl")
+    after = f"bootstrap run{_meaning(session.stack)} -- kubectl get pods -A"
+    return (*lines, f"Next: bootstrap status {session.stack.typed}, or: {after}")
+
+
+def _meaning(stack: Stack) -> str:
+    """The options by which `run` means this stack."""
+    named = "" if stack.name == DEFAULT_STACK else f" --stack {stack.name}"
+    return f"{named} --name {stack.instance}" if stack.instance else named
