@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise, takewhile
 from typing import TextIO
 
+from bootstrap.console.color import is_colored
 from bootstrap.console.json_lines import JsonRenderer
 from bootstrap.console.mask import SECRETS, Masker
 from bootstrap.console.plain import PlainRenderer
@@ -28,15 +29,16 @@ def choose_renderer(  # noqa: PLR0913 -- one place knows all that decides
     `auto` is live on a terminal that can move its cursor, outside of CI, and plain elsewhere; quiet with -q.
     `live` is plain too where standard error is no such terminal.
     """
-    sink = ProgressSink(stderr, secrets=secrets)
+    colored = is_colored(environment, terminal=stderr.isatty(), allowed=color)
+    sink = ProgressSink(stderr, secrets=secrets, color=colored)
     chosen = shown_as(progress, verbosity=verbosity, terminal=stderr.isatty(), environment=environment)
     match chosen:
         case "live":
             from bootstrap.console.live import LiveRenderer  # noqa: PLC0415 -- rich loads slowly
 
-            return LiveRenderer(sink, clock, color=color and not environment.get("NO_COLOR"))
+            return LiveRenderer(sink, clock, color=colored)
         case "json":
-            return JsonRenderer(sink, secrets=secrets)
+            return JsonRenderer(ProgressSink(stderr, secrets=secrets), secrets=secrets)
         case "quiet":
             return QuietRenderer(sink)
         case _:

@@ -3,6 +3,7 @@
 import re
 from typing import Protocol, TextIO
 
+from bootstrap.console.color import painted
 from bootstrap.console.mask import SECRETS, Masker
 
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -19,13 +20,16 @@ class Writer(Protocol):
         ...
 
 
-def write_text(stream: TextIO, text: str, *, secrets: Masker = SECRETS) -> None:
+def write_text(stream: TextIO, text: str, *, secrets: Masker = SECRETS, color: bool = False) -> None:
     """Tell of a run: masked, without control characters, what the stream's encoding lacks written as escapes.
+
+    Then, with `color`, our own words are coloured.
 
     Raises:
         BrokenPipeError: nobody reads any more.
     """
-    _write(stream, printable(_ended(text), stream.encoding, secrets=secrets))
+    shown = printable(_ended(text), stream.encoding, secrets=secrets)
+    _write(stream, painted(shown) if color else shown)
 
 
 def write_result(stream: TextIO, text: str, *, secrets: Masker = SECRETS) -> None:
@@ -68,8 +72,9 @@ def encodable(text: str, encoding: str | None) -> str:
 class ProgressSink:
     """Where progress is told; once nobody reads it any more, the run goes on untold."""
 
-    def __init__(self, stream: TextIO, *, secrets: Masker = SECRETS) -> None:
+    def __init__(self, stream: TextIO, *, secrets: Masker = SECRETS, color: bool = False) -> None:
         self.stream = stream
+        self._color = color
         self.secrets = secrets
         self._open = True
 
@@ -78,6 +83,6 @@ class ProgressSink:
         if not self._open or not text:
             return
         try:
-            write_text(self.stream, text, secrets=self.secrets)
+            write_text(self.stream, text, secrets=self.secrets, color=self._color)
         except (OSError, ValueError):  # a closed pipe, a full disk, a closed file: no reason to stop the run
             self._open = False

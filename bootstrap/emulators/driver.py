@@ -35,8 +35,8 @@ class ProcessRecipe:
     """All importable exactly when it is installed as it has to be."""
     distribution: str
     """What pip calls it; its version is told and compared."""
-    install: str
-    """The command that brings it."""
+    install: Callable[[], str]
+    """The command that adds it to this copy of bootstrap."""
     arguments: Callable[[Launch], tuple[str, ...]]
     """What follows `python`."""
     environment: Callable[[Launch], Mapping[str, str]]

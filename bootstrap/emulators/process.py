@@ -233,7 +233,7 @@ class ProcessEmulator:
         if missing:
             raise RefusedError(
                 f"emulator {self._driver.name} is not installed: {sys.executable} has no module {', '.join(missing)}",
-                fix=f"run: {self._recipe.install}",
+                fix=f"run: {self._recipe.install()}",
             )
 
     def _start(self, work: Work) -> Proven:

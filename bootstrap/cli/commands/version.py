@@ -7,8 +7,8 @@ from bootstrap.errors import ExitCode
 
 @click.command("version")
 def command() -> int:
-    """Print the version."""
-    from importlib.metadata import version  # noqa: PLC0415 - takes a tenth of `--help`'s time
+    """Print the version, as --version does."""
+    from bootstrap.cli.main import version_text  # noqa: PLC0415 - main imports the commands lazily too
 
-    click.echo(f"bootstrap {version('bootstrap')}")
+    click.echo(version_text())
     return ExitCode.OK

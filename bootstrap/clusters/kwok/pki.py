@@ -11,6 +11,7 @@ from bootstrap.clusters.kwok.components import KUBERNETES_SERVICE, Component
 from bootstrap.errors import RefusedError
 from bootstrap.system.clock import Clock
 from bootstrap.system.files import private_folder, write_whole
+from bootstrap.system.installation import this_installation
 
 ADMIN = "admin"
 CLIENTS = (ADMIN, Component.CONTROLLERS, Component.SCHEDULER, Component.KWOK)
@@ -46,7 +47,7 @@ def _files(clock: Clock) -> dict[str, bytes]:
     except ImportError as error:
         raise RefusedError(
             "the embedded cluster needs the Python package cryptography",
-            fix="run: pip install 'bootstrap[embedded]'",
+            fix=f"run: {this_installation().extra_command('embedded')}",
         ) from error
     from bootstrap.clusters.kwok.certificates import Authority, signing_pair  # noqa: PLC0415 (an extra, slow to load)
 

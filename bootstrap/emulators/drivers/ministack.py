@@ -6,6 +6,7 @@ from typing import Any
 
 from bootstrap.emulators.driver import LAMBDA_INVOKE, PERSISTENCE, EmulatorDriver, ImageRecipe, Launch, ProcessRecipe
 from bootstrap.model.stack import Driver
+from bootstrap.system.installation import this_installation
 
 IMAGE = "ministackorg/ministack:1.5.33"
 
@@ -48,7 +49,7 @@ DRIVER = EmulatorDriver(
     process=ProcessRecipe(
         modules=("ministack",),
         distribution="ministack",
-        install="pip install 'bootstrap[embedded]'",
+        install=lambda: this_installation().extra_command("embedded"),
         arguments=lambda _launch: ("-m", "ministack"),
         environment=_environment,
         saved=_saved,

@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from bootstrap.clusters.kwok.pki import CLIENTS, kubeconfig, make_pki
 from bootstrap.errors import RefusedError
+from bootstrap.system.installation import this_installation
 from fakes.clock import FakeClock
 
 
@@ -81,7 +82,7 @@ def test_without_the_extra_it_is_refused_with_the_fix(tmp_path: Path, monkeypatc
     monkeypatch.setitem(sys.modules, "cryptography", None)
     with pytest.raises(RefusedError) as caught:
         make_pki(tmp_path / "pki", FakeClock())
-    assert caught.value.fix == "run: pip install 'bootstrap[embedded]'"
+    assert caught.value.fix == f"run: {this_installation().extra_command('embedded')}"
     assert not (tmp_path / "pki").exists()
 
 

@@ -1,0 +1,47 @@
+"""When text is coloured, and how: the last thing that happens to a line, after everything secret is masked."""
+
+import re
+from collections.abc import Mapping
+
+_RESET = "\x1b[0m"
+_STYLES = {
+    "done ": "\x1b[32m",
+    "same ": "\x1b[2m",
+    "FAIL ": "\x1b[1;31m",
+    "skip ": "\x1b[33m",
+    "stop ": "\x1b[33m",
+    "note ": "\x1b[36m",
+    "start": "\x1b[2m",
+    "Error:": "\x1b[1;31m",
+    "Fix:": "\x1b[1;32m",
+    "Log:": "\x1b[2m",
+}
+_PLAIN = re.compile(r"^(\d+:\d\d(?::\d\d)? )(done |same |FAIL |skip |stop |note |start)(?= )", re.MULTILINE)
+_ERRORS = re.compile(r"^(Error:|Fix:|Log:)", re.MULTILINE)
+
+
+def is_colored(environment: Mapping[str, str], *, terminal: bool, allowed: bool = True) -> bool:
+    """Whether text is coloured: on a terminal that can, or where FORCE_COLOR or CLICOLOR_FORCE ask for it.
+
+    `--no-color` (`allowed` is false) and NO_COLOR go before those; CLICOLOR=0 and TERM=dumb hold for terminals.
+    """
+    if not allowed or environment.get("NO_COLOR"):
+        return False
+    if _is_on(environment, "FORCE_COLOR") or _is_on(environment, "CLICOLOR_FORCE"):
+        return True
+    return terminal and environment.get("CLICOLOR") != "0" and environment.get("TERM") not in {"dumb", None, ""}
+
+
+def painted(text: str) -> str:
+    """Lines of a run and errors with the word that says how it went in its colour."""
+    return _ERRORS.sub(
+        lambda found: _in_style(found[1]), _PLAIN.sub(lambda found: found[1] + _in_style(found[2]), text)
+    )
+
+
+def _in_style(word: str) -> str:
+    return f"{_STYLES[word]}{word}{_RESET}"
+
+
+def _is_on(environment: Mapping[str, str], name: str) -> bool:
+    return environment.get(name, "0").lower() not in {"", "0", "false"}
