@@ -53,7 +53,7 @@ class BootstrapError(Exception):
         super().__init__(what)
         self.what = what
         self.evidence = tuple(evidence)
-        """Lines of a program's own output; the renderer shows at most five."""
+        """All lines of a program's own output; the renderer shortens them, the log has them whole."""
         self.command = command
         """The exact command, ready to paste."""
         self.fix = fix

@@ -6,8 +6,6 @@ from bootstrap.errors import StepFailedError
 from bootstrap.model.release import Release
 from bootstrap.system.processes import CommandFailedError
 
-_LINES = 5
-
 
 def explained(
     error: CommandFailedError, release: Release, *, doing: str, evidence: tuple[str, ...] = ()
@@ -17,7 +15,7 @@ def explained(
     told = " ".join(error.finished.lines())
     return StepFailedError(
         f"helm could not {doing} release {release.target_namespace}/{release.release_name}",
-        evidence=(*own[-max(1, _LINES - len(evidence)) :], *evidence)[:_LINES],
+        evidence=(*own, *evidence),
         command=error.command,
         fix=_fix(told, release),
     )

@@ -11,9 +11,9 @@ _LAST_LINES = 3
 _LINE_LENGTH = 400
 
 
-def error_text(error: BootstrapError, *, log: str | None = None) -> str:
-    """The whole error, ending where the eye lands: with what to do, and the log."""
-    lines = [f"Error: {_headline(error)}", *_body(error), *_ending(error, log or error.log, ())]
+def error_text(error: BootstrapError, *, log: str | None = None, whole: bool = False) -> str:
+    """The error, ending where the eye lands: with what to do, and the log; with `whole` all of its evidence."""
+    lines = [f"Error: {_headline(error)}", *_body(error, whole=whole), *_ending(error, log or error.log, ())]
     return "\n".join(lines) + "\n"
 
 
@@ -46,10 +46,10 @@ def _headline(error: BootstrapError) -> str:
     return error.what.rstrip()
 
 
-def _body(error: BootstrapError) -> list[str]:
+def _body(error: BootstrapError, *, whole: bool = False) -> list[str]:
     if isinstance(error, InvalidError):
         return [f"  {line}" for line in _problems(error.problems)]
-    lines = [f"  {line}" for line in shortened(error.evidence)]
+    lines = [f"  {line}" for line in (error.evidence if whole else shortened(error.evidence))]
     return lines if error.command is None else [*lines, f"  Command: {error.command}"]
 
 

@@ -34,9 +34,7 @@ class LogRenderer:
         """See `Renderer`."""
         self._plain(event)
         if isinstance(event, StepFinished) and event.outcome.error is not None:
-            error = event.outcome.error
-            evidence = "".join(f"  {line}\n" for line in error.evidence)
-            self.write(f"{error_text(error)}{evidence}")
+            self.write(error_text(event.outcome.error, whole=True))
 
     def write(self, text: str) -> None:
         """See `Writer`; a full disk ends the log, not the run."""

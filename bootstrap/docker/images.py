@@ -89,5 +89,5 @@ class _Layers:
 def _no_image(image: str, told: str, another: str) -> RefusedError:
     named = f"name another one: {another}" if another else "name another one"
     return RefusedError(
-        f"the image {image} cannot be pulled", evidence=told.splitlines()[:5], fix=f"{named}; or docker load it"
+        f"the image {image} cannot be pulled", evidence=told.splitlines(), fix=f"{named}; or docker load it"
     )

@@ -238,7 +238,7 @@ def opened_engine(environment: Mapping[str, str]) -> Iterator["DockerClient"]:
 def refused(error: Exception) -> RefusedError:
     """The engine's own words as an error of ours."""
     told = str(getattr(error, "explanation", None) or error)
-    return RefusedError("the Docker engine cannot be used", evidence=told.splitlines()[:5], fix="run: bootstrap doctor")
+    return RefusedError("the Docker engine cannot be used", evidence=told.splitlines(), fix="run: bootstrap doctor")
 
 
 def _age(network: "Network") -> str:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from docker.models.containers import Container  # loads slowly; only adapters that run need it
 
 _KILLED = 137
+_LOG_LINES = 200
+"""Of its log, as evidence: what is wrong stands near its end."""
 
 
 def written_spec(container: "Container") -> dict[str, Any]:
@@ -30,9 +32,9 @@ def exit_code(container: "Container") -> int:
 
 
 def last_lines(container: "Container") -> tuple[str, ...]:
-    """The end of its log, at most five lines."""
-    text = container.logs(tail=20).decode(errors="replace")
-    return tuple(line for line in text.splitlines() if line.strip())[-5:]
+    """The end of its log."""
+    text = container.logs(tail=_LOG_LINES).decode(errors="replace")
+    return tuple(line for line in text.splitlines() if line.strip())
 
 
 def explained(container: "Container", driver: EmulatorDriver) -> str:

@@ -22,6 +22,8 @@ PACKAGE_ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 30.0
 LAUNCH_SECONDS = 3.0
 _POLL_SECONDS = 0.05
+_LOG_LINES = 200
+"""Of its log, as evidence: what is wrong stands near its end."""
 
 
 class Resident:
@@ -121,13 +123,13 @@ class Resident:
         )
 
     def last_lines(self) -> tuple[str, ...]:
-        """The end of what it said since this run started it, or else of all that it ever said; at most five lines."""
+        """The end of what it said since this run started it, or else of all that it ever said."""
         if not self._log.exists():
             return ()
         with self._log.open("rb") as stream:
             stream.seek(self._begins)
             text = stream.read().decode(errors="replace")
-        return tuple(line for line in text.splitlines() if line.strip())[-5:]
+        return tuple(line for line in text.splitlines() if line.strip())[-_LOG_LINES:]
 
 
 def read_identity(file: Path) -> ProcessIdentity | None:

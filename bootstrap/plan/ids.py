@@ -87,4 +87,4 @@ def find_step(given: str, steps: Iterable[StepId]) -> StepId:
         raise UsageError(f"{given} could be {' or '.join(several)}", fix="write one of them")
     near = nearest(given, [form for one in known for form in forms(one)])
     meant = f"; did you mean {near}?" if near is not None else ""
-    raise UsageError(f"no step is called {given}{meant}", evidence=known[:5], fix="list the steps with: bootstrap plan")
+    raise UsageError(f"no step is called {given}{meant}", evidence=known, fix="list the steps with: bootstrap plan")

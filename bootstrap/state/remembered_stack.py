@@ -53,10 +53,10 @@ class RememberedStack:
         )
         kept = [value for value in self.values if _part_of(value) not in parts]
         taken = [value for value in later.values if _part_of(value) in parts]
-        order = {value.path: number for number, value in enumerate((*later.values, *self.values))}
+        order = [value.path for value in (*later.values, *self.values)]
         return RememberedStack(
             stack=stack,
-            values=tuple(sorted((*kept, *taken), key=lambda value: order[value.path])),
+            values=tuple(sorted((*kept, *taken), key=lambda value: order.index(value.path))),
             command=later.command if parts == PARTS else self.command,
             whole=REST in parts or self.whole,
         )

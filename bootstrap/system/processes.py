@@ -89,7 +89,7 @@ class CommandFailedError(BootstrapError):
         name = Path(command.argv[0]).name
         super().__init__(
             what or f"{name} failed with exit code {finished.returncode}",
-            evidence=finished.lines()[-5:],
+            evidence=finished.lines(),
             command=str(command),
             fix=fix,
         )

@@ -71,7 +71,7 @@ class Api:
             ) from error
         if not answer.ok and answer.status != fine:
             what = f"the cluster's API server refused {path}: status {answer.status}"
-            raise StepFailedError(what, evidence=(answer.message[:500],))
+            raise StepFailedError(what, evidence=answer.message.splitlines())
         return answer
 
     def _ask(self, method: str, path: str, manifest: dict[str, Any] | None = None) -> Answer:

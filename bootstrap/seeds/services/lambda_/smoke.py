@@ -42,7 +42,7 @@ def _smoke_failed(desired: Desired, smoke: Mapping[str, Value], text: str, what:
         evidence.append(f"expected: {json.dumps(smoke['expect'])}")
     return StepFailedError(
         f"smoke test of {desired.id} {what}: {text[:500]}",
-        evidence=[*evidence, f"answered: {text[:500]}"],
+        evidence=[*evidence, f"answered: {text}"],
         fix="correct the function or its smoke event, then apply again",
     )
 

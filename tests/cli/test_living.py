@@ -1,0 +1,136 @@
+"""Verbs that act on what is there: as it was brought up last, without its file and flags, from any folder."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bootstrap.config.flags import Overrides
+from bootstrap.config.stack import load_stack
+from bootstrap.model.stack import Provider, StatePaths
+from bootstrap.state.paths import state_folder, state_paths
+from bootstrap.state.remembered_stack import read_remembered, remember
+
+if TYPE_CHECKING:
+    from cli.conftest import Cli
+
+COMMAND = "bootstrap up dev --set cluster.workers=2"
+
+
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstrap.docker.engine.is_pointed_at", lambda _environment: False)
+    monkeypatch.setattr("bootstrap.docker.engine.engine_answers", lambda _environment: False)
+
+
+def brought_up(cli: "Cli", *sets: str, name: str = "dev", variables: tuple[str, ...] = ()) -> StatePaths:
+    """A stack that was brought up with these flags; nothing of it runs, but its kubeconfig is there."""
+    cli.stack("cluster: {provider: kwok}\nemulator: false", name)
+    overrides = Overrides(sets=sets, variables=variables)
+    loaded = load_stack(name, overrides, cwd=cli.folder, environment={})
+    state = state_paths(loaded.stack, os.environ)
+    remember(loaded.stack, state, values=loaded.values, command=COMMAND)
+    state.kubeconfig.write_text("")
+    state.provider.write_text(Provider.KWOK)
+    return state
+
+
+def elsewhere(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the project for a folder without stacks."""
+    folder = cli.folder.parent / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+def test_what_is_declared_differently_now_is_one_line_and_the_verb_works(cli: "Cli") -> None:
+    state = brought_up(cli, "cluster.workers=2", "emulator.region=eu-west-1")
+    told = cli("kubeconfig")
+    assert (told.code, told.out) == (0, f"{state.kubeconfig}\n")
+    assert told.err == (
+        "stack dev is declared differently now: cluster.workers: 2 (--set), now 0 (default); "
+        "emulator: not set, now false (stacks/dev.yaml:5); emulator.driver: auto (default), now not set; "
+        "emulator.placement: auto (default), now not set; emulator.release: auto (default), now not set; "
+        "emulator.region: eu-west-1 (--set), now not set; emulator.port: 0 (default), now not set; "
+        "emulator.persist: true (default), now not set; emulator.dockerSocket: false (default), now not set\n"
+    )
+    assert cli("kubeconfig", "--quiet").err == ""
+    assert cli("kubeconfig", "--set", "cluster.workers=2", "--set", "emulator.region=eu-west-1").err == ""
+
+
+@pytest.mark.parametrize("words", [("kubeconfig",), ("env",), ("logs", "--list"), ("run", "--", "true")])
+def test_from_any_folder_by_its_name(cli: "Cli", monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    state = brought_up(cli)
+    (state.folder / "logs").mkdir()
+    elsewhere(cli, monkeypatch)
+    monkeypatch.setattr("os.execvpe", lambda *_words: None)
+    told = cli(words[0], "--stack", "dev", *words[1:])
+    assert (told.code, told.err) == (0, "")
+    assert cli(words[0], *words[1:]).code == 2
+    assert cli(words[0], "--stack", "other", *words[1:]).code == 2
+
+
+def test_two_projects_with_a_stack_of_that_name_are_no_answer(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+    state = brought_up(cli)
+    other = StatePaths(folder=state_folder(os.environ) / "dev-0000000000")
+    remembered = read_remembered(state)
+    assert remembered is not None
+    elsewhere(cli, monkeypatch)
+    remember(load_stack_in(cli, "second"), other)
+    told = cli("kubeconfig", "--stack", "dev")
+    assert told.code == 2
+    assert str(cli.folder) in told.err
+    monkeypatch.chdir(cli.folder)
+    assert cli("kubeconfig", "--stack", "dev").out == f"{state.kubeconfig}\n"
+
+
+def load_stack_in(cli: "Cli", project: str):  # noqa: ANN201 - a stack
+    import dataclasses  # noqa: PLC0415 - here alone
+
+    loaded = load_stack("dev", Overrides(), cwd=cli.folder, environment={})
+    return dataclasses.replace(loaded.stack, project=cli.folder.parent / project)
+
+
+def test_its_file_may_be_gone_or_wrong(cli: "Cli") -> None:
+    state = brought_up(cli)
+    (cli.folder / "stacks" / "dev.yaml").write_text("apiVersion: [")
+    assert cli("kubeconfig").out == f"{state.kubeconfig}\n"
+    (cli.folder / "stacks" / "dev.yaml").unlink()
+    assert cli("kubeconfig").out == f"{state.kubeconfig}\n"
+
+
+def test_what_an_older_version_remembered_is_used_too(cli: "Cli") -> None:
+    state = brought_up(cli, "cluster.workers=2")
+    content = json.loads(state.remembered.read_text())
+    for key in ("values", "command", "seeds", "source", "mirrors"):
+        del content[key]
+    state.remembered.write_text(json.dumps(content))
+    told = cli("kubeconfig")
+    assert (told.code, told.err) == (0, "")
+
+
+def test_a_fix_names_the_command_line_that_brought_it_up(cli: "Cli") -> None:
+    state = brought_up(cli, "cluster.workers=2")
+    state.kubeconfig.unlink()
+    assert f"Fix:   run: {COMMAND}\n" in cli("env").err
+
+
+def test_a_stack_may_be_named_once(cli: "Cli") -> None:
+    brought_up(cli)
+    assert cli("kubeconfig", "dev", "--stack", "dev").code == 2
+
+
+def test_another_provider_than_it_lives_on_is_refused(cli: "Cli") -> None:
+    brought_up(cli)
+    told = cli("kubeconfig", "--provider", "existing", "--set", "cluster.context=a")
+    assert (told.code, told.out) == (4, "")
+    assert "lives on kwok" in told.err
+
+
+def test_secrets_of_variables_are_neither_shown_nor_pasted(cli: "Cli", capfd: pytest.CaptureFixture[str]) -> None:
+    state = brought_up(cli, variables=("token=s3cret",))
+    told = cli("kubeconfig")
+    assert "variables.token: set (--var), now not set" in told.err
+    assert "s3cret" not in told.err
+    assert "s3cret" not in Path(state.remembered).read_text()
