@@ -63,11 +63,11 @@ name_option = click.option(
     "instance",
     metavar="N",
     envvar="BOOTSTRAP_NAME",
-    help="One of several instances of the stack (BOOTSTRAP_NAME).",
+    help="One of several instances (BOOTSTRAP_NAME).",
 )
 """For commands that take their stack otherwise than `stack_options`."""
 tool_option = click.option("--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program.")
-locked_option = click.option("--locked", is_flag=True, help="Use only the charts that bootstrap.lock names.")
+locked_option = click.option("--locked", is_flag=True, help="Use only charts of bootstrap.lock.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print only the result and errors.")
 output_option = click.option(
     "-o",
@@ -141,7 +141,7 @@ def run_options(command: _Command) -> _Command:
     return _decorated(
         wrapped,
         (
-            click.option("--jobs", type=int, metavar="N", help="Steps that run at once (default 8; BOOTSTRAP_JOBS)."),
+            click.option("--jobs", type=int, metavar="N", help="Steps at once (default 8; BOOTSTRAP_JOBS)."),
             timeout_option,
             click.option("--progress", type=progress, envvar="BOOTSTRAP_PROGRESS", help="How progress is shown."),
             click.option("-v", "--verbose", count=True, help="Print more (twice: everything)."),
@@ -152,7 +152,7 @@ def run_options(command: _Command) -> _Command:
     )
 
 
-timeout_option = click.option("--timeout", metavar="TIME", help="For the whole run, such as 10m (default 30m).")
+timeout_option = click.option("--timeout", metavar="TIME", help="Of the whole run (default 30m).")
 
 
 def _decorated(command: _Command, options: tuple[_Decorate, ...]) -> _Command:

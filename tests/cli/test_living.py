@@ -9,7 +9,7 @@ import pytest
 
 from bootstrap.config.flags import Overrides
 from bootstrap.config.stack import load_stack
-from bootstrap.model.stack import Provider, StatePaths
+from bootstrap.model.stack import Provider, Stack, StatePaths
 from bootstrap.state.paths import state_folder, state_paths
 from bootstrap.state.remembered_stack import read_remembered, remember
 
@@ -85,7 +85,7 @@ def test_two_projects_with_a_stack_of_that_name_are_no_answer(cli: "Cli", monkey
     assert cli("kubeconfig", "--stack", "dev").out == f"{state.kubeconfig}\n"
 
 
-def load_stack_in(cli: "Cli", project: str):  # noqa: ANN201 - a stack
+def load_stack_in(cli: "Cli", project: str) -> Stack:
     import dataclasses  # noqa: PLC0415 - here alone
 
     loaded = load_stack("dev", Overrides(), cwd=cli.folder, environment={})

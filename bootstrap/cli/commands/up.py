@@ -26,15 +26,15 @@ from bootstrap.errors import UsageError
 @click.option("--only", multiple=True, metavar="STEP", help="Only this step, with what it needs.")
 @click.option("--skip", multiple=True, metavar="STEP", help="All but this step.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
-@click.option("--prune", is_flag=True, help="Remove what we installed and is no longer in the repository.")
+@click.option("--prune", is_flag=True, help="Remove what has left the repository.")
 @allow_replace_option
 @click.option("--strict", is_flag=True, help="Refuse where there is a warning.")
-@click.option("--adopt", is_flag=True, help="Adopt a kind or k3d cluster of the stack's name.")
+@click.option("--adopt", is_flag=True, help="Adopt a cluster of the stack's name.")
 @click.option(
     "--ports", type=click.Choice(["declared", "auto"]), default="declared", help="auto: other ports if in use."
 )
-@click.option("--ttl", metavar="TIME", help="Expires after this time, such as 2h; any later run may then remove it.")
-@click.option("--preload/--no-preload", default=True, help="Pull images once, by this machine's engine (kind, k3d).")
+@click.option("--ttl", metavar="TIME", help="Expires after 2h, say; then later runs remove it.")
+@click.option("--preload/--no-preload", default=True, help="Pull images once, by the engine.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be done, as plan does.")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,

@@ -55,7 +55,7 @@ def test_the_first_run_is_remembered_before_anything_is_made(setting: Setting) -
 
 def test_a_cluster_that_stays_as_it_is_is_remembered_as_it_is(setting: Setting) -> None:
     made_once(setting)
-    setting.world.cluster = TargetState.OUTDATED
+    setting.world.cluster = TargetState.STOPPED
     setting.world.fail("cluster up", "refused without consent")
     assert bring_up(setting, session(setting, 0, SECOND)) == 1
     assert (remembered(setting).stack.cluster.workers, remembered(setting).command) == (1, FIRST)
