@@ -200,6 +200,7 @@ def _session(
         docker_program=shutil.which("docker") is not None,
         lives_on=lives_on,
         lived_in=_lived_in(state),
+        named_engine=_named_engine(loaded.stack, lives_on, docker_answers=docker),
         place=loaded.place,
     )
     stack = _with_ports(_apart(stack), state, options)
@@ -274,6 +275,15 @@ def _docker_answers(stack: Stack, lives_on: Provider | None) -> bool:
     from bootstrap.docker.engine import engine_answers  # noqa: PLC0415 - the docker library loads slowly
 
     return engine_answers(os.environ)
+
+
+def _named_engine(stack: Stack, lives_on: Provider | None, *, docker_answers: bool) -> tuple[str, str] | None:
+    """What names an engine that does not answer, and the way out; asked only where `auto` is to be decided."""
+    if docker_answers or stack.cluster.provider is not Provider.AUTO or lives_on is not None:
+        return None
+    from bootstrap.docker.engine import is_pointed_at, named_elsewhere  # noqa: PLC0415 - the docker library loads slowly
+
+    return named_elsewhere(os.environ) if is_pointed_at(os.environ) else None
 
 
 def _headline(asked: Stack, stack: Stack, lives_on: Provider | None, *, docker_answers: bool) -> str:

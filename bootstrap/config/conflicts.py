@@ -24,7 +24,7 @@ def conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
         yield from _port_conflicts(stack, stack.emulator.port, place)
 
 
-def resolve_auto(
+def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by name
     stack: Stack,
     *,
     docker_answers: bool,
@@ -32,6 +32,7 @@ def resolve_auto(
     docker_program: bool = True,
     lived_in: Placement | None = None,
     place: PlaceOf | None = None,
+    named_engine: tuple[str, str] | None = None,
 ) -> Stack:
     """The stack with provider, placement and driver decided.
 
@@ -40,12 +41,18 @@ def resolve_auto(
 
     An engine alone is not enough for kind: it works through the program `docker`.
 
+    `named_engine`: what names an engine that does not answer, and the way out. Whoever named one means it: `auto` is
+    not kwok then.
+
     With the placements `endpoint` and `chart` the driver may stay `auto`: only what answers can tell.
 
     Raises:
-        RefusedError: it lives elsewhere than asked for, or where it lives cannot be reached. Never a second cluster.
+        RefusedError: it lives elsewhere than asked for, or where it lives, or the engine that is named, cannot be
+            reached. Never a second cluster.
         InvalidError: what `auto` came to cannot go with the rest.
     """
+    if stack.cluster.provider is Provider.AUTO and lives_on is None and named_engine is not None and not docker_answers:
+        raise RefusedError(named_engine[0], fix=f"{named_engine[1]}; or without Docker: --provider kwok")
     kind_works = docker_answers and docker_program
     provider = _provider(stack, docker_answers=docker_answers, kind_works=kind_works, lives_on=lives_on)
     emulator = None if stack.emulator is None else resolved_emulator(stack.emulator, provider, lived_in)

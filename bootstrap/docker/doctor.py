@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bootstrap.docker.engine import connect, is_pointed_at
+from bootstrap.docker.engine import connect, is_pointed_at, named_elsewhere
 from bootstrap.model.check import Check, Level, Probe
 
 _GIB = 1024**3
@@ -83,7 +83,7 @@ def ask_engine(environment: Mapping[str, str]) -> EngineTold:
 
 def _failed(error: BaseException, environment: Mapping[str, str]) -> Check:
     said = str(error).partition("\n")[0]
-    wrong, fix = _diagnosed(frozenset(type(one) for one in _causes(error)), said, _elsewhere(environment))
+    wrong, fix = _diagnosed(frozenset(type(one) for one in _causes(error)), said, named_elsewhere(environment))
     return _finding(f"{wrong}: {said}", fix)
 
 
@@ -119,26 +119,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield one
         inner: list[Any] = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
         waiting += [found for found in inner if isinstance(found, BaseException)]
-
-
-def _elsewhere(environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """What names another engine than this machine's own, and how to leave it."""
-    if environment.get("DOCKER_HOST"):
-        return (
-            f"DOCKER_HOST={environment['DOCKER_HOST']} leads to no engine that answers",
-            "correct it, or: unset DOCKER_HOST",
-        )
-    if environment.get("DOCKER_CONTEXT"):
-        return (
-            f"DOCKER_CONTEXT={environment['DOCKER_CONTEXT']} leads to no engine that answers",
-            "correct it, or: unset DOCKER_CONTEXT",
-        )
-    from docker.context.config import get_current_context_name  # noqa: PLC0415 - loads slowly
-
-    name = get_current_context_name()
-    if name == "default":
-        return None
-    return f"the docker context {name} leads to no engine that answers", "start it, or: docker context use default"
 
 
 def _examined(told: EngineTold, proc: Path) -> Iterator[Check]:

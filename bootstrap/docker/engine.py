@@ -79,6 +79,26 @@ def is_pointed_at(environment: Mapping[str, str]) -> bool:
     )
 
 
+def named_elsewhere(environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """What names another engine than this machine's own, and how to leave it; None: nothing does."""
+    if environment.get("DOCKER_HOST"):
+        return (
+            f"DOCKER_HOST={environment['DOCKER_HOST']} leads to no engine that answers",
+            "correct it, or: unset DOCKER_HOST",
+        )
+    if environment.get("DOCKER_CONTEXT"):
+        return (
+            f"DOCKER_CONTEXT={environment['DOCKER_CONTEXT']} leads to no engine that answers",
+            "correct it, or: unset DOCKER_CONTEXT",
+        )
+    from docker.context.config import get_current_context_name  # noqa: PLC0415 - loads slowly
+
+    name = get_current_context_name()
+    if name == "default":
+        return None
+    return f"the docker context {name} leads to no engine that answers", "start it, or: docker context use default"
+
+
 def _knock(address: str) -> None:
     """Raise OSError where a socket file has nobody behind it: the library would leave its own end of it open."""
     scheme, _, path = address.partition("://")

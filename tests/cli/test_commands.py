@@ -222,9 +222,23 @@ def test_only_containers_are_paused(cli: "Cli") -> None:
     assert "provider existing has no containers to stop" in ended.err
 
 
-def test_the_first_line_says_why_there_are_no_containers(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_is_named_and_does_not_answer_is_no_reason_for_kwok(
+    cli: "Cli", monkeypatch: pytest.MonkeyPatch
+) -> None:
     cli.stack("cluster: {provider: auto}")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{cli.folder / 'nobody.sock'}")
+    ended = cli("plan")
+    assert ended.code == 4
+    assert f"DOCKER_HOST=unix://{cli.folder / 'nobody.sock'} leads to no engine that answers" in ended.err
+    assert "unset DOCKER_HOST; or without Docker: --provider kwok" in ended.err
+
+
+def test_the_first_line_says_why_there_are_no_containers(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.stack("cluster: {provider: auto}")
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(cli.folder))
+    monkeypatch.setattr("bootstrap.docker.engine.engine_answers", lambda _environment: False)
 
     def first_line() -> str:
         options = StackOptions(reference="dev", overrides=Overrides())

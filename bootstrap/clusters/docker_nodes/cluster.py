@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bootstrap.clusters.docker_nodes.at_hand import gather, published_ports, refuse_all_taken
 from bootstrap.clusters.docker_nodes.containers import add_host_record, host_record, machines_of, nodes_of
 from bootstrap.clusters.docker_nodes.declared import changes
+from bootstrap.clusters.docker_nodes.name_service import quicken_probe
 from bootstrap.clusters.docker_nodes.node_heartbeat import moment, silent, stale
 from bootstrap.clusters.docker_nodes.record import CREATION, REMOVAL, ClusterRecord, DamagedRecordError, RecordFile
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
@@ -385,6 +386,9 @@ class MachineCluster:
         if kube.uid not in {"", uid}:
             raise RefusedError(f"another cluster answers: its kube-system has uid {uid}, not {kube.uid}")
         self._note(work.cancel, uid=uid)
+        if not kube.uid and self._tool.quickens_names:
+            # Now, before its pods have started: later they would be replaced one by one.
+            quicken_probe(api, work.cancel)
         self._wait_heard(api, work)
         self._wait_settled(api, work)
         # One replica answers for the name service: the second often comes 10 s later.

@@ -46,6 +46,11 @@ class ClusterTool(Protocol):
         ...
 
     @property
+    def quickens_names(self) -> bool:
+        """Whether the name service of a fresh cluster is to be asked more often whether it is ready."""
+        ...
+
+    @property
     def own_file(self) -> Path | None:
         """The user's own configuration; None: there is none."""
         ...

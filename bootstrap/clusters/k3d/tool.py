@@ -60,6 +60,11 @@ class K3d:
         return (str(k3d_config(self._spec, self.cluster, self._network)["image"]),)
 
     @property
+    def quickens_names(self) -> bool:
+        """See `ClusterTool.quickens_names`: the one of k3s is asked every 2 s."""
+        return False
+
+    @property
     def own_file(self) -> Path | None:
         """See `ClusterTool.own_file`."""
         return self._spec.config

@@ -48,6 +48,11 @@ class Kind:
         return tuple(dict.fromkeys(node["image"] for node in kind_config(self._spec, self.cluster)["nodes"]))
 
     @property
+    def quickens_names(self) -> bool:
+        """See `ClusterTool.quickens_names`; by profile `fast`."""
+        return self._spec.profile is Profile.FAST
+
+    @property
     def own_file(self) -> Path | None:
         """See `ClusterTool.own_file`."""
         return self._spec.config

@@ -39,6 +39,15 @@ def test_an_engine_without_the_program_docker_is_of_no_use_to_kind() -> None:
     assert found.cluster.provider is Provider.K3D
 
 
+def test_whoever_named_an_engine_is_not_given_another_provider() -> None:
+    named = ("DOCKER_HOST=x leads to no engine that answers", "correct it, or: unset DOCKER_HOST")
+    with pytest.raises(RefusedError, match="DOCKER_HOST=x leads to no engine") as caught:
+        resolve_auto(stack(), docker_answers=False, lives_on=None, named_engine=named)
+    assert caught.value.fix == "correct it, or: unset DOCKER_HOST; or without Docker: --provider kwok"
+    found = resolve_auto(stack(Provider.KWOK), docker_answers=False, lives_on=None, named_engine=named)
+    assert found.cluster.provider is Provider.KWOK
+
+
 def test_a_stack_stays_where_it_lives() -> None:
     assert resolved(stack(), docker=True, lives_on=Provider.KWOK)[0] is Provider.KWOK
     assert resolved(stack(), docker=True, lives_on=Provider.K3D)[0] is Provider.K3D
