@@ -178,7 +178,7 @@ def _remembered_session(
     if not before.whole and declared.loaded is not None:
         # An older version remembered no more than what is needed to remove it.
         now = declared.loaded.stack
-        parts = {name: getattr(now, name) for name in ("seeds", "source", "variables", "mirrors")}
+        parts = {name: getattr(now, name) for name in ("seeds", "source", "images", "variables", "mirrors")}
         stack = dataclasses.replace(stack, **parts)
 
     def place(path: ValuePath) -> Place:
@@ -200,7 +200,7 @@ def _session(
         docker_program=shutil.which("docker") is not None,
         lives_on=lives_on,
         lived_in=_lived_in(state),
-        named_engine=_named_engine(loaded.stack, lives_on, docker_answers=docker),
+        named_engine=_named_engine(loaded.stack, lives_on, docker_answers=docker_answers),
         place=loaded.place,
     )
     stack = _with_ports(_apart(stack), state, options)

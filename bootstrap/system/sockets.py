@@ -60,6 +60,13 @@ def listeners_of(pids: Iterable[int]) -> tuple[Listener, ...]:
     return tuple(listener for listener in _listening() if listener.inode in inodes)
 
 
+def listens_everywhere(port: int) -> bool | None:
+    """Whether somebody listens on this port at all of this machine's addresses; None: that cannot be seen here."""
+    if not Path("/proc/net/tcp").exists():
+        return None
+    return any(listener.port == port and listener.address in {"0.0.0.0", "::"} for listener in _listening())  # noqa: S104 - compared, not bound
+
+
 def _listening() -> Iterator[Listener]:
     for family, table in ((socket.AF_INET, "/proc/net/tcp"), (socket.AF_INET6, "/proc/net/tcp6")):
         if not Path(table).exists():

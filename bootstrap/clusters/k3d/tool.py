@@ -9,6 +9,7 @@ from typing import Any
 
 from bootstrap.clusters.docker_nodes.declared import declared_fields
 from bootstrap.clusters.docker_nodes.native_config import read_native
+from bootstrap.clusters.docker_nodes.surroundings import authorities
 from bootstrap.clusters.k3d.config import image_of, k3d_config, own_ports
 from bootstrap.model.stack import ClusterSpec, Profile
 from bootstrap.ports import Programs
@@ -94,7 +95,10 @@ class K3d:
     def create(self, scratch: Path, cancel: CancelToken) -> None:
         """See `ClusterTool.create`."""
         file = scratch / "k3d.yaml"
-        write_whole(file, self.configuration())
+        given = k3d_config(self._spec, self.cluster, self._network)
+        mounts = [{"volume": f"{copy}:{inside}:ro"} for copy, inside in authorities(self._environment, scratch)]
+        volumes = {"volumes": [*(given.get("volumes") or ()), *mounts]} if mounts else {}
+        write_whole(file, json.dumps({**given, **volumes}).encode())
         self._run("cluster", "create", "--config", str(file), cancel=cancel, changes=True)
 
     def kubeconfig(self, cancel: CancelToken) -> bytes:

@@ -9,11 +9,16 @@ from typing import Any
 
 from bootstrap.clusters.docker_nodes.declared import declared_fields
 from bootstrap.clusters.docker_nodes.native_config import read_native
+from bootstrap.clusters.docker_nodes.surroundings import authorities, node_proxies
 from bootstrap.clusters.kind.config import image_of, kind_config, own_ports
 from bootstrap.model.stack import ClusterSpec, Profile
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, Processes
+from bootstrap.system.sockets import listens_everywhere
+
+_DESKTOP = "host.docker.internal"
+"""Where the engine runs in a virtual machine: this machine, and what listens on its loopback too."""
 
 
 class Kind:
@@ -82,7 +87,23 @@ class Kind:
         # It writes a kubeconfig whenever it creates: never the user's. It is not asked to wait: its waiting ends
         # with exit code 0 whether the cluster is ready or not.
         written = ("--kubeconfig", str(scratch / "kubeconfig"))
-        self._run("create", "cluster", "--config", "-", *written, stdin=self.configuration(), cancel=cancel)
+        given = kind_config(self._spec, self.cluster)
+        mounts = [
+            {"hostPath": str(file), "containerPath": inside, "readOnly": True}
+            for file, inside in authorities(self._environment, scratch)
+        ]
+        for node in given["nodes"] if mounts else ():
+            node["extraMounts"] = [*(node.get("extraMounts") or ()), *mounts]
+        proxies = node_proxies(self._environment, lambda: self._gateway(cancel), _is_reachable)
+        arguments = ("create", "cluster", "--config", "-", *written)
+        self._run(*arguments, stdin=json.dumps(given).encode(), cancel=cancel, environment=proxies)
+
+    def _gateway(self, cancel: CancelToken) -> str:
+        """How containers of its network call this machine."""
+        if listens_everywhere(0) is None:
+            return _DESKTOP
+        asked = ("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", self.cluster)
+        return self._processes.run(Command(argv=asked, env=self._environment), cancel).text().strip()
 
     def kubeconfig(self, cancel: CancelToken) -> bytes:
         """See `ClusterTool.kubeconfig`."""
@@ -93,11 +114,18 @@ class Kind:
         cancel.check()
         return False
 
-    def _run(self, *arguments: str, cancel: CancelToken, stdin: bytes | None = None) -> bytes:
+    def _run(
+        self,
+        *arguments: str,
+        cancel: CancelToken,
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> bytes:
         command = Command(
             argv=(str(self._programs.path("kind")), *arguments, "--name", self.cluster),
             env={
                 **self._environment,
+                **(environment or {}),
                 "KIND_EXPERIMENTAL_DOCKER_NETWORK": self.cluster,
                 "KIND_EXPERIMENTAL_PROVIDER": "docker",
             },
@@ -106,3 +134,7 @@ class Kind:
             recorded=arguments[0] != "get",
         )
         return self._processes.run(command, cancel).stdout
+
+
+def _is_reachable(port: int) -> bool:
+    return listens_everywhere(port) is not False
