@@ -4,7 +4,7 @@ Every method may be called again after a kill at any moment and converges. Metho
 whose deadline they obey, and `say`, to tell what they are waiting for.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from bootstrap.model.observed import (
     ReleaseObserved,
     SeedsObserved,
 )
-from bootstrap.model.release import FluxRepo, Kustomization, Release, UnknownValue
+from bootstrap.model.release import FluxRepo, Kustomization, Note, Release, UnknownValue
 from bootstrap.model.stack import BuiltImage
 from bootstrap.model.status import Health
 from bootstrap.system.clock import CancelToken
@@ -233,12 +233,24 @@ class Charts(Protocol):
         """By id, for those some of whose values only the cluster holds: a hash of these as they are now."""
         ...
 
+    def taken_over(
+        self, prepared: Sequence[PreparedRelease], upgraded: Collection[str], kube: KubeContext, cancel: CancelToken
+    ) -> Sequence[Note]:
+        """A note for each of these releases that would take over objects which live and are not its own.
+
+        `upgraded` are the ids of those that are installed already.
+        """
+        ...
+
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> int:
         """Apply the chart's CRDs and wait until they are Established; how many."""
         ...
 
-    def install(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> str:
-        """Install or upgrade and wait until ready; heals a pending release first. What to tell of it."""
+    def install(self, prepared: PreparedRelease, kube: KubeContext, work: Work, *, may_replace: bool = False) -> str:
+        """Install or upgrade and wait until ready; heals a pending release first. What to tell of it.
+
+        An object that can only be deleted and created again is, with `may_replace`; else ReplacementNeededError.
+        """
         ...
 
     def uninstall(self, namespace: str, release_name: str, kube: KubeContext, work: Work) -> None:
@@ -265,8 +277,19 @@ class Objects(Protocol):
         """Those of them that are not there, or not ready right now."""
         ...
 
-    def apply(self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, work: Work) -> str:
-        """Apply server-side, wait where asked, note it in the inventory. What to tell of it."""
+    def apply(
+        self,
+        kustomization: Kustomization,
+        fingerprint: str,
+        kube: KubeContext,
+        work: Work,
+        *,
+        may_replace: bool = False,
+    ) -> str:
+        """Apply server-side, wait where asked, note it in the inventory. What to tell of it.
+
+        An object that can only be deleted and created again is, with `may_replace`; else ReplacementNeededError.
+        """
         ...
 
     def delete(

@@ -5,7 +5,7 @@ import hashlib
 import io
 import re
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,15 +65,16 @@ class ChartFiles:
         return chart_files({**self.files, **files}, str(self.name))
 
 
-def read_folder(folder: Path) -> ChartFiles:
-    """The chart in this folder, without what its .helmignore leaves out.
+def read_folder(folder: Path, left_out: Collection[str] = ()) -> ChartFiles:
+    """The chart in this folder, without what its .helmignore or the repository's source leaves out.
 
     Raises:
         InvalidError: it is no chart.
     """
     ignore_file = folder / ".helmignore"
     lines = ignore_file.read_text().splitlines() if ignore_file.is_file() else ()
-    return chart_files(dict(_walk(folder, folder, Ignore(lines))), str(folder))
+    files = dict(_walk(folder, folder, Ignore(lines)))
+    return chart_files({path: files[path] for path in files if path not in left_out}, str(folder))
 
 
 def read_archive(content: bytes, where: str) -> ChartFiles:

@@ -36,11 +36,16 @@ def folder_apis(files: Mapping[str, bytes]) -> frozenset[str]:
     return frozenset(_defined(files))
 
 
+def is_definition_file(path: str) -> bool:
+    """Whether helm takes this file of a chart for definitions, in crds/ of the chart or of an unpacked subchart."""
+    return _IN_CRDS.match(path) is not None
+
+
 def _defined(files: Mapping[str, bytes]) -> Iterator[str]:
     for path, content in files.items():
         if is_packed_subchart(path):
             yield from _defined(read_archive(content, path).files)
-        elif _IN_CRDS.match(path):
+        elif is_definition_file(path):
             for document in _SEPARATOR.split(content):
                 yield from _added(document)
 

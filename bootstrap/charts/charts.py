@@ -1,6 +1,6 @@
 """Helm charts and releases of one stack: the port `Charts`, put together."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ from bootstrap.charts.helm import Helm
 from bootstrap.charts.helm_arguments import Invocation, Target
 from bootstrap.charts.install import install, uninstall
 from bootstrap.charts.lockfile import ChartLock, LockedChart, lock_key, write_lock
+from bootstrap.charts.ownership import foreign_objects, ownership_note
 from bootstrap.charts.post_render import PostRendering
 from bootstrap.charts.recovery import refuse_foreign
 from bootstrap.charts.release_history import newest, revisions
@@ -30,8 +31,8 @@ from bootstrap.kube.kubectl_yaml import Converter
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.kubernetes_api import served_apis
 from bootstrap.model.observed import PreparedRelease, ReleaseObserved
-from bootstrap.model.release import Release, RepositoryChart, UnknownValue
-from bootstrap.model.stack import StatePaths
+from bootstrap.model.release import Note, Release, RepositoryChart, UnknownValue
+from bootstrap.model.stack import LockWriting, StatePaths
 from bootstrap.plan.built_images import names_in, renderer_stage
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
@@ -56,6 +57,7 @@ class HelmCharts:
         kube_version: str,
         mirrors: Mapping[str, str],
         lock_file: Path | None = None,
+        lock_writing: LockWriting = LockWriting.ALWAYS,
         locked: bool = False,
         built: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
@@ -67,7 +69,9 @@ class HelmCharts:
         helm = Helm(programs, processes, cache / "helm")
         post = PostRendering(programs, processes, helm, state.folder / "helm")
         self._store = ChartStore(cache / "charts")
-        self._sources = ChartSources(helm, processes, self._store, mirrors=mirrors, lock_file=lock_file)
+        self._sources = ChartSources(
+            helm, processes, self._store, mirrors=mirrors, lock_file=lock_file, lock_writing=lock_writing
+        )
         self._renders = Renders(helm, post, Converter(programs, processes), cache / "renders")
         self._invocation = Invocation(helm, post, state.folder / "helm")
         self._clusters = Clusters(processes)
@@ -157,6 +161,16 @@ class HelmCharts:
         api = self._clusters.api(kube, cancel)
         return {one.id: held_hash(one, api, cancel) for one in releases if one.values_from}
 
+    def taken_over(
+        self, prepared: Sequence[PreparedRelease], upgraded: Collection[str], kube: KubeContext, cancel: CancelToken
+    ) -> Sequence[Note]:
+        """See `Charts.taken_over`."""
+        api = self._clusters.api(kube, cancel)
+        found = ((each.release, foreign_objects(each, api, cancel)) for each in prepared)
+        return [
+            ownership_note(release, foreign, upgrade=release.id in upgraded) for release, foreign in found if foreign
+        ]
+
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> int:
         """See `Charts.apply_crds`.
 
@@ -169,7 +183,7 @@ class HelmCharts:
         refuse_foreign(release, history, self._stack)
         return crds.apply(prepared, api, work, installed=bool(history))
 
-    def install(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> str:
+    def install(self, prepared: PreparedRelease, kube: KubeContext, work: Work, *, may_replace: bool = False) -> str:
         """See `Charts.install`.
 
         Raises:
@@ -181,7 +195,7 @@ class HelmCharts:
         if chart is None:
             raise StepFailedError(f"the chart of {prepared.release.id} is not in the cache", fix="run: bootstrap up")
         target = Target(kube=kube, api=api, work=work, stack=self._stack)
-        return install(prepared, chart, self._invocation, target)
+        return install(prepared, chart, self._invocation, target, may_replace=may_replace)
 
     def uninstall(self, namespace: str, release_name: str, kube: KubeContext, work: Work) -> None:
         """See `Charts.uninstall`.

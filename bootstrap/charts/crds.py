@@ -8,7 +8,7 @@ from bootstrap.errors import StepFailedError
 from bootstrap.kube.api import FIELD_MANAGER, ApiRefusedError, KubeApi
 from bootstrap.kube.crd_wait import wait_established
 from bootstrap.model.kube import Manifest, ref_of
-from bootstrap.model.labels import HELM_HOOK
+from bootstrap.model.labels import HELM_HOOK, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Release
 from bootstrap.system.clock import CancelToken
@@ -19,7 +19,7 @@ _HELM = "helm"
 _MANAGED_BY = "app.kubernetes.io/managed-by"
 _STORED = "status.storedVersions"
 """Named by the API server when a version goes that objects may be stored in."""
-_RELEASE_NAME, _RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
+_RELEASE_NAME, _RELEASE_NAMESPACE = HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE
 
 
 def template_crds(objects: Iterable[Manifest]) -> tuple[Manifest, ...]:

@@ -22,6 +22,8 @@ class Dialect:
     """Added to every install and upgrade."""
     forced: tuple[str, ...]
     """Instead of `install` where objects that cannot be changed are to be replaced (Flux's upgrade.force)."""
+    client_side: tuple[str, ...]
+    """Instead of `install` where the API server chooses the name of an object: it can only be created."""
     plugin_renderer: bool
     """Whether a post renderer is named as a plugin, not as a program."""
     hooks_rendered: bool
@@ -29,7 +31,7 @@ class Dialect:
 
 
 _DIALECTS = {
-    3: Dialect(install=(), forced=("--force",), plugin_renderer=False, hooks_rendered=False),
+    3: Dialect(install=(), forced=("--force",), client_side=(), plugin_renderer=False, hooks_rendered=False),
     # Server-side apply takes fields over from other managers, as Flux does; without it, whoever touched a field
     # (an autoscaler, a certificate injector) makes the next upgrade fail.
     4: Dialect(
@@ -37,6 +39,7 @@ _DIALECTS = {
         install=("--server-side=true", "--force-conflicts", "--disable-openapi-validation"),
         # helm refuses to replace by server-side apply.
         forced=("--server-side=false", "--force-replace"),
+        client_side=("--server-side=false", "--disable-openapi-validation"),
         plugin_renderer=True,
         hooks_rendered=True,
     ),
@@ -112,6 +115,13 @@ class Helm:
             "GOGC": "off",
             "GOMEMLIMIT": "256MiB",
         }
+
+    @property
+    def registry_configurations(self) -> tuple[Path, ...]:
+        """Where the user's own helm and docker keep the credentials of registries."""
+        environment = self._environment()
+        docker = Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker")
+        return Path(environment["HELM_REGISTRY_CONFIG"]), docker / "config.json"
 
     @property
     def repositories(self) -> Path:

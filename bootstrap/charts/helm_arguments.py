@@ -13,7 +13,7 @@ from bootstrap.charts.release_history import labels_for
 from bootstrap.charts.values import effective_values, held_hash
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.simulated import is_api_backend
-from bootstrap.model.kube import KubeContext, ObjectRef, ref_of
+from bootstrap.model.kube import KubeContext, ObjectRef, is_named_by_server, ref_of
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Release
 from bootstrap.system.files import write_whole
@@ -52,10 +52,12 @@ class Invocation:
         """
         return self._helm.run(command, target.work.cancel.within(limit.total_seconds() + _WATCHDOG_SECONDS, what))
 
-    def install(self, prepared: PreparedRelease, chart: StoredChart, target: Target, limit: timedelta) -> Command:
+    def install(
+        self, prepared: PreparedRelease, chart: StoredChart, target: Target, limit: timedelta, *, upgrade: bool = False
+    ) -> Command:
         """Install, or upgrade what is there; all values given anew, its definitions left to us."""
         release = prepared.release
-        renderer = post_renderer(release, dropped(prepared, target.kube))
+        renderer = post_renderer(release, prepared.manifests or (), dropped(prepared, target.kube))
         post, environment = self._post.flags(renderer, _file_name(release))
         held = held_hash(release, target.api, target.work.cancel)
         labels = labels_for(release, prepared.fingerprint or "", target.stack, held)
@@ -65,12 +67,19 @@ class Invocation:
             *("--timeout", _seconds(limit, target), "--history-max", str(release.max_history)),
             *("--labels", ",".join(f"{key}={value}" for key, value in labels.items())),
             *("--output", "json"),
-            *_options(release),
-            *(self._helm.dialect.forced if release.force else self._helm.dialect.install),
+            *_options(release, upgrade=upgrade),
+            *self._way_to_apply(prepared),
             *post,
             recorded=True,
             environment={**environment, **self._own},
         )
+
+    def _way_to_apply(self, prepared: PreparedRelease) -> tuple[str, ...]:
+        dialect = self._helm.dialect
+        if prepared.release.force:
+            return dialect.forced
+        generated = any(is_named_by_server(manifest) for manifest in prepared.manifests or ())
+        return dialect.client_side if generated else dialect.install
 
     def other(self, verb: str, release: Release, target: Target, *options: str) -> Command:
         """`uninstall`, `rollback` or `test`."""
@@ -98,13 +107,14 @@ def limit_of(release: Release, *, upgrade: bool) -> timedelta:
     return (release.upgrade_timeout if upgrade else None) or release.timeout
 
 
-def _options(release: Release) -> Iterator[str]:
+def _options(release: Release, *, upgrade: bool) -> Iterator[str]:
     # Never --create-namespace: it is there already, and helm would read the API's whole description to make it again.
     chosen: Mapping[str, bool] = {
         "--no-hooks": release.disable_hooks,
         "--disable-openapi-validation": release.disable_openapi_validation,
         "--skip-schema-validation": release.disable_schema_validation,
         "--cleanup-on-fail": release.cleanup_on_fail,
+        "--take-ownership": not (release.upgrade_disable_take_ownership if upgrade else release.disable_take_ownership),
     }
     return (flag for flag, wanted in chosen.items() if wanted)
 

@@ -6,12 +6,14 @@ from bootstrap.errors import StepFailedError
 from bootstrap.model.release import Release
 from bootstrap.system.processes import CommandFailedError
 
+_NO_NEWS = ("Release ", "WARNING: ", "level=")
+
 
 def explained(
     error: CommandFailedError, release: Release, *, doing: str, evidence: tuple[str, ...] = ()
 ) -> StepFailedError:
     """What failed, helm's own words, what the cluster says of it, and the fix where the words tell one."""
-    own = tuple(line for line in error.evidence if not line.startswith(("Release ", "WARNING: ")))
+    own = own_words(error)
     told = " ".join(error.finished.lines())
     return StepFailedError(
         f"helm could not {doing} release {release.target_namespace}/{release.release_name}",
@@ -19,6 +21,11 @@ def explained(
         command=error.command,
         fix=_fix(told, release),
     )
+
+
+def own_words(error: CommandFailedError) -> tuple[str, ...]:
+    """What helm says of the failure: its log repeats it, and its notes on the release say nothing of it."""
+    return tuple(line for line in error.finished.lines() if not line.startswith(_NO_NEWS))
 
 
 def _fix(told: str, release: Release) -> str | None:
@@ -33,6 +40,10 @@ _FIXES = (
     (
         r"(\S+) \"([^\"]+)\" in namespace \"([^\"]*)\" exists and cannot be imported",
         "{0} {1} exists already and is not of this release: remove it, or give the release another name{where}",
+    ),
+    (
+        r"resource name may not be empty",
+        "helm deletes a hook by its name before it makes it again: give the one with generateName a name{where}",
     ),
     (
         r"no matches for kind \"([^\"]+)\" in version \"([^\"]+)\"",

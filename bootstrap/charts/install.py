@@ -1,12 +1,13 @@
 """Installs one release: heals it, runs helm under a watchdog, waits until it is ready, notes that it is."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from bootstrap.charts.cache import StoredChart
 from bootstrap.charts.crds import CRD
 from bootstrap.charts.helm_arguments import Invocation, Target, dropped, limit_of
-from bootstrap.charts.helm_errors import explained
+from bootstrap.charts.helm_errors import explained, own_words
 from bootstrap.charts.recovery import heal, refuse_foreign
 from bootstrap.charts.release_history import DEPLOYED, Revision, mark_ready, revisions
 from bootstrap.charts.rendered_objects import other_objects
@@ -16,13 +17,15 @@ from bootstrap.kube.apply import labelled
 from bootstrap.kube.batch_read import in_namespace
 from bootstrap.kube.diagnosis import diagnose
 from bootstrap.kube.identity import cluster_uid
+from bootstrap.kube.immutable import ImmutableObject, delete_for_replacement, immutable_objects, replacement_needed
 from bootstrap.kube.simulated import is_api_backend
 from bootstrap.kube.waiting import look_at, wait_ready
 from bootstrap.kube.webhooks import NOT_CALLABLE, wait_for_answers, wait_for_webhooks, webhook_configurations
-from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.model.kube import Manifest, ObjectRef, is_named_by_server, ref_of
 from bootstrap.model.labels import HELM_HOOK
 from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import Release
+from bootstrap.plan import ids
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, CommandFailedError
 
@@ -31,13 +34,21 @@ _PAUSE = 2.0
 _DIAGNOSIS_SECONDS = 5.0
 
 
-def install(prepared: PreparedRelease, chart: StoredChart, invocation: Invocation, target: Target) -> str:
+def install(
+    prepared: PreparedRelease,
+    chart: StoredChart,
+    invocation: Invocation,
+    target: Target,
+    *,
+    may_replace: bool = False,
+) -> str:
     """Install or upgrade and wait until ready; what to tell of it.
 
     What is applied already, but was never seen ready, is only waited for.
 
     Raises:
-        RefusedError: a release of this name is not ours.
+        RefusedError: a release of this name is not ours; or an object cannot be changed, only be replaced, and that is
+            not allowed (`may_replace`).
         StepFailedError: helm fails, or an object failed for good.
         DeadlineError: it took too long; says what was waited for.
     """
@@ -48,7 +59,9 @@ def install(prepared: PreparedRelease, chart: StoredChart, invocation: Invocatio
     if newest is not None and _is_applied(newest, prepared, target):
         manifests, word = prepared.manifests or (), "ready"
     else:
-        manifests, word = _install(prepared, chart, invocation, target, newest), "upgraded" if newest else "installed"
+        run = partial(_run, prepared, chart, invocation, target)
+        manifests = _install(prepared, invocation, target, newest, run, may_replace=may_replace)
+        word = "upgraded" if newest else "installed"
     simulated = _wait(release, manifests, target, upgrade=newest is not None)
     if not target.kube.simulated:
         _wait_for_answers(prepared.probes, target)
@@ -87,7 +100,13 @@ def _healed(history: tuple[Revision, ...], target: Target) -> Revision | None:
 
 
 def _install(
-    prepared: PreparedRelease, chart: StoredChart, invocation: Invocation, target: Target, newest: Revision | None
+    prepared: PreparedRelease,
+    invocation: Invocation,
+    target: Target,
+    newest: Revision | None,
+    run: Callable[[Revision | None], tuple[Manifest, ...]],
+    *,
+    may_replace: bool,
 ) -> tuple[Manifest, ...]:
     """Run helm until it succeeds or its retries are used up; the objects it applied."""
     release = prepared.release
@@ -98,24 +117,46 @@ def _install(
     attempt = 0
     while True:
         try:
-            return _run(prepared, chart, invocation, target, newest)
+            return run(newest)
         except CommandFailedError as error:
             unanswered = NOT_CALLABLE in " ".join(error.finished.lines())
             if unanswered and target.work.cancel.clock.monotonic() < patient_until:
                 target.work.say("waiting for a webhook that cannot be called yet")
+            elif stuck := _immutable(prepared, error, target):
+                if not may_replace:
+                    _roll_back(release, invocation, target, newest)
+                    raise replacement_needed(ids.release(release.id), stuck, own_words(error)) from error
+                delete_for_replacement([ref for ref, _ in stuck], target.api, target.work)
+                may_replace = False  # what is refused once more is not a matter of what lives
             else:
                 failure = explained(error, release, doing="install", evidence=_hook_evidence(prepared, target))
-                if newest is not None and release.rollback:
-                    target.work.say("failed, rolling back")
-                    _mutate(
-                        invocation.other("rollback", release, target), release, invocation, target, doing="roll back"
-                    )
+                _roll_back(release, invocation, target, newest)
                 if attempt == retries:
                     raise failure from error
                 attempt += 1
                 target.work.say(f"failed, trying again: {failure.what}")
         target.work.cancel.sleep(_PAUSE)
         newest = _healed(_history(release, target), target)
+
+
+def _roll_back(release: Release, invocation: Invocation, target: Target, newest: Revision | None) -> None:
+    if newest is not None and release.rollback:
+        target.work.say("failed, rolling back")
+        _mutate(invocation.other("rollback", release, target), release, invocation, target, doing="roll back")
+
+
+def _immutable(
+    prepared: PreparedRelease, error: CommandFailedError, target: Target
+) -> list[tuple[ObjectRef, ImmutableObject]]:
+    """The release's objects that the API server refuses to change."""
+    named = {(each.kind, each.name): each for each in immutable_objects(" ".join(error.finished.lines()))}
+    own = [ref_of(manifest) for manifest in prepared.manifests or () if not _is_hook(manifest)]
+    cancel, namespace = target.work.cancel, prepared.release.target_namespace
+    return [
+        (in_namespace(ref, namespace, target.api, cancel), named[ref.kind, ref.name])
+        for ref in own
+        if (ref.kind, ref.name) in named
+    ]
 
 
 def _ensure_namespace(name: str, target: Target) -> None:
@@ -130,13 +171,14 @@ def _run(
     prepared: PreparedRelease, chart: StoredChart, invocation: Invocation, target: Target, newest: Revision | None
 ) -> tuple[Manifest, ...]:
     limit = limit_of(prepared.release, upgrade=newest is not None)
-    command = invocation.install(prepared, chart, target, limit)
+    command = invocation.install(prepared, chart, target, limit, upgrade=newest is not None)
     target.work.say(f"{'installing' if newest is None else 'upgrading'} {chart.name} {chart.version}")
     try:
         finished = invocation.run(command, target, limit, f"helm for release {prepared.release.id}")
     except DeadlineError as error:
         raise DeadlineError(error.what, evidence=_hook_evidence(prepared, target), command=str(command)) from error
-    return other_objects(json.loads(finished.stdout)["manifest"])
+    # Of a chart that renders nothing but hooks, or nothing at all, helm leaves it out.
+    return other_objects(json.loads(finished.stdout).get("manifest") or "")
 
 
 def _wait(release: Release, manifests: Iterable[Manifest], target: Target, *, upgrade: bool) -> tuple[ObjectRef, ...]:
@@ -147,7 +189,10 @@ def _wait(release: Release, manifests: Iterable[Manifest], target: Target, *, up
     refs = [
         in_namespace(ref_of(one), release.target_namespace, target.api, target.work.cancel)
         for one in wanted
-        if one.get("kind") != CRD and not _is_hook(one) and not (target.kube.simulated and is_api_backend(one))
+        if one.get("kind") != CRD
+        and not _is_hook(one)
+        and not is_named_by_server(one)
+        and not (target.kube.simulated and is_api_backend(one))
     ]
     what = f"release {release.id}"
     waited = wait_ready(refs, target.api, target.work, what=what, simulated=target.kube.simulated)
@@ -173,7 +218,7 @@ def _hook_evidence(prepared: PreparedRelease, target: Target) -> tuple[str, ...]
         hooks = [
             in_namespace(ref_of(one), namespace, target.api, within)
             for one in prepared.manifests or ()
-            if _is_hook(one) and one.get("kind") in {"Job", "Pod"}
+            if _is_hook(one) and not is_named_by_server(one) and one.get("kind") in {"Job", "Pod"}
         ]
         look = look_at(hooks, target.api, within, simulated=target.kube.simulated)
         there = {ref: judgement for ref, judgement in look.unready.items() if look.live[ref] is not None}

@@ -1,21 +1,19 @@
 """Renders charts without a cluster and remembers what came of it."""
 
-import contextlib
 import hashlib
 import json
 import re
-import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bootstrap.charts.api_rewrite import seeing
-from bootstrap.charts.archive import read_archive
 from bootstrap.charts.cache import StoredChart
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.post_render import PostRendering, post_renderer
+from bootstrap.charts.record_limit import check_record
+from bootstrap.charts.render_archive import archive_to_render
 from bootstrap.charts.rendered_objects import Rendered, UnreadableTemplateError, classified, split
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.kubectl_yaml import Converter
@@ -56,12 +54,13 @@ class Renders:
         """The objects of a release; post renderers and common metadata applied, crds/ left as they are.
 
         Raises:
-            StepFailedError: the chart, its schema or a patch refuses; with helm's own words.
+            StepFailedError: the chart, its schema or a patch refuses, with helm's own words; or helm could not keep it.
         """
         file = self._folder / f"{self._key(release, chart, capabilities)}.json"
         if (kept := _read(file)) is not None:
             return kept
         rendered = self._post_rendered(release, self._template(release, chart, capabilities, cancel), cancel)
+        check_record(release, chart, rendered)
         kept_form = {
             "folder_crds": rendered.folder_crds,
             "objects": rendered.objects,
@@ -75,7 +74,7 @@ class Renders:
     ) -> Rendered:
         within = cancel.within(_SECONDS, f"rendering {release.id}")
         try:
-            with _seen_by_templates(chart, capabilities) as file:
+            with archive_to_render(chart, frozenset(capabilities.api_versions)) as file:
                 command = self._template_command(release, file, capabilities)
                 text = self._helm.run(command, within).stdout.decode()
             return split(text, partial(self._converter.objects, cancel=within))
@@ -95,8 +94,8 @@ class Renders:
         )
 
     def _post_rendered(self, release: Release, rendered: Rendered, cancel: CancelToken) -> Rendered:
-        renderer = post_renderer(release)
         seen = (*rendered.objects, *(rendered.hooks if self._helm.dialect.hooks_rendered else ()))
+        renderer = post_renderer(release, seen)
         name = hashlib.sha256(release.id.encode()).hexdigest()[:16]
         try:
             changed = self._post.render(renderer, seen, name, cancel)
@@ -159,19 +158,6 @@ def api_versions(crds: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
             name = f"{spec.get('group')}/{version.get('name')}"
             found |= {name, f"{name}/{(spec.get('names') or {}).get('kind')}"}
     return tuple(sorted(found))
-
-
-@contextlib.contextmanager
-def _seen_by_templates(chart: StoredChart, capabilities: Capabilities) -> Iterator[Path]:
-    """The archive to render: one whose templates are told what is served, where they ask for that."""
-    if not chart.asked_apis:
-        yield chart.file
-        return
-    told = seeing(read_archive(chart.file.read_bytes(), str(chart.file)), frozenset(capabilities.api_versions))
-    with tempfile.TemporaryDirectory(prefix="bootstrap-render-") as temporary:
-        file = Path(temporary, f"{chart.name}.tgz")
-        file.write_bytes(told.packed())
-        yield file
 
 
 def _read(file: Path) -> Rendered | None:

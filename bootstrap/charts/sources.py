@@ -12,8 +12,10 @@ from bootstrap.charts.cache import ChartStore, StoredChart
 from bootstrap.charts.git import fetch_chart
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.lockfile import ChartLock, LockedChart, lock_key, read_lock, write_lock
+from bootstrap.charts.oci_tags import OciTags, is_version
 from bootstrap.errors import InvalidError, Place, Problem, StepFailedError
 from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, Release, RepositoryChart, UnknownChart
+from bootstrap.model.stack import LockWriting
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import CommandFailedError, Processes
 from bootstrap.system.work import Work
@@ -35,13 +37,16 @@ class ChartSources:
         *,
         mirrors: Mapping[str, str],
         lock_file: Path | None,
+        lock_writing: LockWriting = LockWriting.ALWAYS,
     ) -> None:
         self._helm = helm
         self._processes = processes
         self._store = store
         self._mirrors = mirrors
         self._lock_file = lock_file
+        self._lock_writing = lock_writing
         self._writing = threading.Lock()
+        self._tags = OciTags(helm.registry_configurations, processes)
 
     @property
     def lock(self) -> ChartLock:
@@ -58,7 +63,7 @@ class ChartSources:
         return None if chart is None else self._with_values_files(release, chart)
 
     def pull(self, release: Release, work: Work) -> StoredChart:
-        """Bring the release's chart into the cache and write it into the lock file.
+        """Bring the release's chart into the cache, and into the lock file where that is to be written.
 
         Raises:
             StepFailedError: it cannot be had, or is not what the lock file says.
@@ -85,7 +90,7 @@ class ChartSources:
 
     def _find(self, ref: ChartRef, lock: ChartLock) -> StoredChart | None:
         if isinstance(ref, LocalChart):
-            chart = read_folder(ref.path)
+            chart = read_folder(ref.path, frozenset(ref.left_out))
             # With its dependencies put in it is another chart, remembered for the files it was made of.
             return self._store.pack(chart) if not chart.lacking else self._store.resolved(_of(ref, chart))
         if (locked := lock.find(ref)) is not None:
@@ -95,7 +100,7 @@ class ChartSources:
     def _pull(self, ref: ChartRef, work: Work) -> StoredChart:
         match ref:
             case LocalChart():
-                chart = read_folder(ref.path)
+                chart = read_folder(ref.path, frozenset(ref.left_out))
                 stored = self._store.pack(self._completed(chart, ref.path, work))
                 self._store.resolve(_of(ref, chart), stored.digest)
                 return stored
@@ -133,7 +138,11 @@ class ChartSources:
         if ref.digest is not None:
             return self._pulled((f"{url}@{ref.digest}", *plain), f"chart {ref.url}@{ref.digest}", cancel)
         if ref.semver is None and ref.tag is not None:
-            return self._pulled((f"{url}:{ref.tag}", *plain), f"chart {ref.url}:{ref.tag}", cancel)
+            what = f"chart {ref.url}:{ref.tag}"
+            if is_version(ref.tag):
+                return self._pulled((f"{url}:{ref.tag}", *plain), what, cancel)
+            digest = self._tags.digest(url, ref.tag, cancel, plain=bool(plain))
+            return self._pulled((f"{url}@{digest}", *plain), what, cancel)
         wanted = () if version in {None, "", "*"} else ("--version", str(version))
         return self._pulled((url, *wanted, *plain), f"chart {ref.url} {version or ''}".rstrip(), cancel)
 
@@ -211,13 +220,17 @@ class ChartSources:
         return None
 
     def _note(self, ref: ChartRef, chart: StoredChart) -> None:
-        if self._lock_file is None or lock_key(ref) is None:
+        if self._lock_file is None or lock_key(ref) is None or not self._writes_lock(self._lock_file):
             return
         with self._writing:
             lock = read_lock(self._lock_file)
             locked = LockedChart(version=chart.version, digest=chart.digest)
             if lock.find(ref) != locked:
                 write_lock(self._lock_file, lock.having(ref, locked))
+
+    def _writes_lock(self, file: Path) -> bool:
+        existing = self._lock_writing is LockWriting.EXISTING and file.exists()
+        return existing or self._lock_writing is LockWriting.ALWAYS
 
 
 def _pinned(ref: ChartRef, locked: LockedChart | None) -> ChartRef:
@@ -231,7 +244,7 @@ def _pinned(ref: ChartRef, locked: LockedChart | None) -> ChartRef:
 
 
 def _of(ref: LocalChart, chart: ChartFiles) -> LocalChart:
-    return LocalChart(path=ref.path, version=chart.digest)
+    return replace(ref, version=chart.digest)
 
 
 def _beside(ref: ChartRef, name: str) -> bytes | None:

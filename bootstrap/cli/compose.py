@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.cli.machine import StackPrograms
+from bootstrap.console.mask import SECRETS, secret_values
 from bootstrap.engine.leftovers import AllLeftovers
 from bootstrap.errors import BootstrapError
 from bootstrap.model.observed import EmulatorRelease
 from bootstrap.model.release import FluxRepo
-from bootstrap.model.stack import BuiltImage, ClusterSpec, Placement, Provider, Stack, StatePaths
+from bootstrap.model.stack import BuiltImage, ClusterSpec, LockWriting, Placement, Provider, Stack, StatePaths
 from bootstrap.plan.built_images import with_built_images
 from bootstrap.ports import Builds, ClusterProvider, Emulator, Images, Leftovers, OtherStacks, Ports, Repository
 from bootstrap.system.clock import CancelToken, Clock
@@ -45,6 +46,8 @@ class Adapters:
     """The images of the stack's own, looked at once."""
     locked: bool
     """Whether only charts of the lock file are used."""
+    lock_writing: LockWriting
+    """When a pulled chart is written into the lock file."""
     preload: bool
     """Whether images go to the cluster through this machine's engine."""
     adopt: bool
@@ -84,6 +87,7 @@ class Adapters:
             kube_version=_kube_version(self.stack.cluster),
             mirrors=self.stack.mirrors,
             lock_file=self.stack.project / LOCK_FILE,
+            lock_writing=self.lock_writing,
             locked=self.locked,
             built=self.references,
         )
@@ -234,7 +238,10 @@ class StackRepository:
             variables={**adapters.stack.variables, **images},
             environment=os.environ,
         )
-        return with_built_images(on_disk.read(cancel), references)
+        repo = on_disk.read(cancel)
+        for kustomization in repo.kustomizations:
+            SECRETS.register_for_reports(*secret_values(kustomization.built))
+        return with_built_images(repo, references)
 
 
 def images_once(stack: Stack) -> Callable[[], Sequence[BuiltImage]]:

@@ -16,6 +16,7 @@ from bootstrap.config.flags import DEFAULT_STACK, Overrides, SettingFlags
 from bootstrap.errors import UsageError
 from bootstrap.model.lease import Term
 from bootstrap.model.replacement import EVERYTHING
+from bootstrap.model.stack import LockWriting
 
 if TYPE_CHECKING:  # reads YAML: `--help` does without
     from bootstrap.config.settings import Settings
@@ -40,6 +41,8 @@ class StackOptions:
     """Whether free ports are chosen where those of the stack are in use."""
     preload: bool = True
     """Whether images go to the nodes of a kind or k3d cluster through this machine's engine."""
+    lock_writing: LockWriting = LockWriting.NEVER
+    """When a pulled chart is written into the lock file."""
     adopt: bool = False
     """Whether a cluster of the stack's name that we did not make is adopted."""
 

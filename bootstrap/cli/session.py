@@ -218,6 +218,7 @@ def _session(
         built=images_once(stack),
         locked=options.locked,
         preload=options.preload,
+        lock_writing=options.lock_writing,
         adopt=options.adopt,
     )
     others = replace(collector(cancel, settings=settings, on_engine=is_on_engine(stack)), except_for=state.folder)

@@ -148,6 +148,11 @@ _SOURCE_SECTION = Section(
         ),
         "path": Field(kind=Text(), says="The entry, relative to root.", required="clusters/stages/dev"),
         "substitute": Field(kind=_VARIABLES, says="Values for ${name}, over those of the repository."),
+        "strictSubstitution": Field(
+            kind=Truth(),
+            says="Whether a ${name} without value or default is an error, as in Flux 2.9; false: it becomes empty.",
+            default=True,
+        ),
     }
 )
 

@@ -164,7 +164,12 @@ class Reading:
         root = self._existing(("source", "root"))
         if root is not None:
             self._check_entry(entry, root)
-        return SourceSpec(root=root or self.folder, path=entry.value, substitute=self._texts(("source", "substitute")))
+        return SourceSpec(
+            root=root or self.folder,
+            path=entry.value,
+            substitute=self._texts(("source", "substitute")),
+            strict_substitution=bool(self.values[("source", "strictSubstitution")].value),
+        )
 
     def _check_entry(self, entry: Given, root: Path) -> None:
         path = (root / entry.value).resolve()

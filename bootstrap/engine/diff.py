@@ -5,9 +5,11 @@ from typing import TypeVar
 
 from bootstrap.engine.planning import Planning
 from bootstrap.errors import RefusedError
-from bootstrap.model.kube import KubeContext, Manifest
-from bootstrap.model.labels import HELM_HOOK
+from bootstrap.kube.simulated import is_api_backend
+from bootstrap.model.kube import KubeContext, Manifest, is_named_by_server
+from bootstrap.model.labels import HELM_HOOK, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE
 from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.step import Keep
 from bootstrap.plan import ids
 from bootstrap.system.clock import CancelToken
 
@@ -22,6 +24,9 @@ def differences(
 ) -> Iterator[tuple[str, T]]:
     """(unit, what `compare` tells of its objects) for every release and every Kustomization.
 
+    A release that the plan leaves as it is has no differences: what is rendered now may hold other random values than
+    what helm installed, or lack what was looked up in the cluster, but none of it would be applied.
+
     Raises:
         RefusedError: the cluster does not run; there is nothing to compare with.
     """
@@ -30,24 +35,33 @@ def differences(
         raise RefusedError("the cluster does not run: there is nothing to compare with", fix="run: bootstrap plan")
     units = planning.wanted.units
     for part in units.parts:
-        yield ids.objects(part.id), compare(part.objects, "default", _MANAGER, kube, cancel)
+        applied = [one for one in part.objects if not (kube.simulated and is_api_backend(one))]
+        yield ids.objects(part.id), compare(tuple(applied), "default", _MANAGER, kube, cancel)
+    kept = {step.id for step in planning.plan.steps if isinstance(step.action, Keep)}
     for release in units.releases:
+        if ids.release(release.id) in kept:
+            continue
         prepared = planning.wanted.prepared[release.id]
-        objects = tuple(_as_installed(prepared))
+        objects = tuple(_as_installed(prepared, simulated=kube.simulated))
         yield ids.release(release.id), compare(objects, release.target_namespace, _HELM, kube, cancel)
 
 
-def _as_installed(prepared: PreparedRelease) -> Iterator[Manifest]:
-    """The rendered objects with the marks that helm gives what it installs; hooks come and go, they are left out."""
+def _as_installed(prepared: PreparedRelease, *, simulated: bool) -> Iterator[Manifest]:
+    """The rendered objects with the marks that helm gives what it installs.
+
+    Left out: hooks, which come and go; objects that the API server names; what simulated pods would have to serve.
+    """
     release = prepared.release
     for manifest in prepared.manifests or ():
         metadata = manifest.get("metadata") or {}
         annotations = metadata.get("annotations") or {}
         if HELM_HOOK in annotations or manifest.get("kind") == "CustomResourceDefinition":
             continue
+        if is_named_by_server(manifest) or (simulated and is_api_backend(manifest)):
+            continue
         marks = {
-            "meta.helm.sh/release-name": release.release_name,
-            "meta.helm.sh/release-namespace": release.target_namespace,
+            HELM_RELEASE_NAME: release.release_name,
+            HELM_RELEASE_NAMESPACE: release.target_namespace,
         }
         labels = {**(metadata.get("labels") or {}), "app.kubernetes.io/managed-by": "Helm"}
         yield {**manifest, "metadata": {**metadata, "labels": labels, "annotations": {**annotations, **marks}}}

@@ -117,8 +117,8 @@ class Performer:
                 return _done(self._bring_charts(releases, work))
             case ApplyCrds(prepared=prepared):
                 return self._apply_crds(prepared, work)
-            case InstallRelease(prepared=prepared):
-                return self._install(prepared, work)
+            case InstallRelease(prepared=prepared, may_replace=may_replace):
+                return self._install(prepared, work, may_replace=may_replace)
             case ApplyObjects():
                 return self._apply_objects(action, work)
             case UninstallRelease(namespace=namespace, release_name=name):
@@ -223,7 +223,7 @@ class Performer:
         count = self._ports.charts.apply_crds(prepared, self.kube, work) if prepared.crds else 0
         return _done(f"{count} established")
 
-    def _install(self, prepared: PreparedRelease, work: Work) -> Outcome:
+    def _install(self, prepared: PreparedRelease, work: Work, *, may_replace: bool) -> Outcome:
         late = prepared.chart_digest is None
         if late:
             # Its chart was pulled in this run, after the plan was made: its CRDs had no step of their own.
@@ -235,7 +235,7 @@ class Performer:
         if self._is_deployed(prepared, work.cancel):
             return _unchanged()
         self._preload(prepared.manifests or (), work)
-        return _done(self._ports.charts.install(prepared, self.kube, work))
+        return _done(self._ports.charts.install(prepared, self.kube, work, may_replace=may_replace))
 
     def _apply_objects(self, action: ApplyObjects, work: Work) -> Outcome:
         part = action.kustomization
@@ -246,7 +246,9 @@ class Performer:
                 if not seen.missing and not not_ready(part, seen):
                     return _unchanged()
         self._preload(part.objects, work)
-        return _done(self._ports.objects.apply(part, action.fingerprint, self.kube, work))
+        return _done(
+            self._ports.objects.apply(part, action.fingerprint, self.kube, work, may_replace=action.may_replace)
+        )
 
     def _load_images(self, images: Sequence[str], work: Work) -> Outcome:
         """While the cluster is being made: to the engine at once, to each machine as soon as that takes them."""

@@ -18,6 +18,7 @@ from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.consent import as_if_replaced, unconsented
 from bootstrap.plan.deprecated import known_dead
+from bootstrap.plan.edges import unmet
 from bootstrap.plan.infer import infer, probes
 from bootstrap.plan.lint import lint, unknown_value
 from bootstrap.plan.select import select
@@ -63,7 +64,7 @@ def plan_up(session: Session, options: PlanOptions, cancel: CancelToken) -> Plan
         wanted = wanted_now(session, options, lambda: observing.result().cluster.kube, cancel)
         checking.result()
         observed = _with_held(session, wanted.repo.releases, observing.result(), cancel)
-    plan = planned(session, wanted, observed, options)
+    plan = with_ownership(session, planned(session, wanted, observed, options), observed, cancel)
     observed = as_if_replaced(observed, options.consent)
     return Planning(plan=plan, wanted=wanted, observed=observed, configuration=configuration)
 
@@ -76,6 +77,7 @@ def asked(session: Session, planning: Planning, options: PlanOptions, ask: Ask) 
         return planning, options
     options = replace(options, consent=options.consent.extended(granted))
     plan = planned(session, planning.wanted, planning.observed, options)
+    plan = replace(plan, notes=tuple(dict.fromkeys((*plan.notes, *planning.plan.notes))))
     return replace(planning, plan=plan, observed=as_if_replaced(planning.observed, options.consent)), options
 
 
@@ -93,6 +95,20 @@ def planned(session: Session, wanted: Wanted, observed: Observed, options: PlanO
         nowhere = Place(file=session.stack.name)
         raise InvalidError([Problem(place=note.place or nowhere, text=note.text) for note in unexpected])
     return plan
+
+
+def with_ownership(session: Session, plan: Plan, observed: Observed, cancel: CancelToken) -> Plan:
+    """The plan with a note for each release that takes over objects which are there and not its own."""
+    installed = [step.action.prepared for step in plan.steps if isinstance(step.action, InstallRelease)]
+    if observed.cluster.kube is None or not installed:
+        return plan
+    there = {
+        prepared.release.id
+        for prepared in installed
+        if f"{prepared.release.target_namespace}/{prepared.release.release_name}" in observed.releases
+    }
+    taken = session.ports.charts.taken_over(installed, there, observed.cluster.kube, cancel)
+    return replace(plan, notes=(*plan.notes, *taken))
 
 
 def check_fixtures(session: Session) -> None:
@@ -138,7 +154,8 @@ def lint_all(session: Session, work: Work) -> tuple[tuple[Note, ...], tuple[Boot
     # A suspended release is looked at too: its day may come.
     steps += [ids.release(release.id) for release in repo.releases]
     notes = (*repo.notes, *_preflight(session, wanted, steps))
-    return notes, failures_of(repo, prepared.values())
+    waiting = [Problem(place=note.place or Place(file="."), text=note.text) for note in unmet(repo)]
+    return notes, failures_of(replace(repo, problems=(*repo.problems, *waiting)), prepared.values())
 
 
 def wanted_now(

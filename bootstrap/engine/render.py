@@ -1,7 +1,7 @@
 """All that a stack would install, rendered without a cluster."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bootstrap.engine.obtain import definitions_of, prepare_all
 from bootstrap.engine.planning import failures_of
@@ -12,6 +12,7 @@ from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Kustomization
 from bootstrap.plan import ids
 from bootstrap.plan.ids import find_step
+from bootstrap.plan.units import Units, cut
 from bootstrap.system.work import Work
 
 
@@ -20,6 +21,8 @@ class Rendered:
     """All that would be installed: of Kustomizations and of releases."""
 
     releases: tuple[PreparedRelease, ...]
+    units: Units = field(default_factory=lambda: Units(listed=(), suspended=(), emulator=None))
+    """What of it is installed: neither what is suspended, nor what the emulator takes the place of."""
     kustomizations: tuple[Kustomization, ...] = ()
     failures: tuple[BootstrapError, ...] = ()
     """What is wrong with those that are not whole."""
@@ -39,4 +42,9 @@ def render_all(session: Session, release: str | None, work: Work) -> Rendered:
         named = tuple(each for each in repo.releases if ids.release(each.id) == step)
         repo = replace(repo, releases=named, kustomizations=())
     prepared = prepare_all(session, repo.releases, definitions, work)
-    return Rendered(releases=prepared, kustomizations=repo.kustomizations, failures=failures_of(repo, prepared))
+    return Rendered(
+        releases=prepared,
+        units=cut(session.stack, repo),
+        kustomizations=repo.kustomizations,
+        failures=failures_of(repo, prepared),
+    )

@@ -1,11 +1,12 @@
 """The truth about a stack: how what is there is right now, and apart from that whether it is as declared."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from bootstrap.engine.planning import Planning, plan_up
 from bootstrap.engine.session import PlanOptions, Session
-from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.kube.simulated import is_api_backend, simulated_reason
+from bootstrap.model.kube import Manifest, ObjectRef, is_named_by_server, ref_of
 from bootstrap.model.labels import HELM_HOOK
 from bootstrap.model.observed import Observed, PreparedRelease, ReleaseObserved, TargetState
 from bootstrap.model.status import Health, PartStatus, StatusReport
@@ -40,12 +41,22 @@ def read_status(session: Session, cancel: CancelToken) -> StatusReport:
         stack=session.stack.name,
         instance=session.stack.instance,
         headline=session.headline,
-        parts=parts,
+        parts=(*parts, *_suspended(planning)),
         urls=tuple(_urls(session, planning)),
         differences=tuple(map(str, session.differences)),
         up_command=session.up_command,
         failures=planning.failures,
     )
+
+
+def _suspended(planning: Planning) -> Iterator[PartStatus]:
+    """What the plan leaves as it is; a suspended release is named, its objects are not looked at."""
+    repo = planning.wanted.repo
+    suspended = frozenset(planning.wanted.units.suspended)
+    names = [ids.objects(part.id) for part in repo.kustomizations if part.id in suspended]
+    names += [ids.release(release.id) for release in repo.releases if release.id in suspended]
+    for name in names:
+        yield PartStatus(name=name, health=Health.SUSPENDED, detail="left as it is")
 
 
 def _is_part(step: Step) -> bool:
@@ -121,7 +132,10 @@ def _release(step: Step, name: str, session: Session, planning: Planning, cancel
         return PartStatus(name=step.id, health=Health.DOWN, detail=step.reason, difference=step.reason)
     if found.fingerprint == prepared.fingerprint and prepared.fingerprint is not None:
         objects = [ref_of(manifest) for manifest in prepared.manifests or () if _is_shown(manifest)]
-        part = _judged(step, session.ports.health(objects, release.target_namespace, kube, cancel))
+        simulated = _not_installed(prepared.manifests or ()) if kube.simulated else {}
+        installed = [ref for ref in objects if ref not in simulated]
+        health_of = session.ports.health(installed, release.target_namespace, kube, cancel)
+        part = _judged(step, {**health_of, **simulated})
         return _with_status(part, found, step)
     # Its objects are those of other values than are declared now: what helm and its workloads say has to do.
     ready = found.status == _DEPLOYED and not found.unready
@@ -150,13 +164,26 @@ def _applied(step: Step, name: str, session: Session, planning: Planning, cancel
         return _unseen(step, planning.observed.cluster.state)
     if entry is None:
         return PartStatus(name=step.id, health=Health.DOWN, detail=step.reason, difference=step.reason)
-    part = _judged(step, session.ports.health(entry.objects, "default", kube, cancel))
+    own = next((part.objects for part in planning.wanted.units.parts if part.id == name), ())
+    simulated = _not_installed(own) if kube.simulated else {}
+    part = _judged(step, {**session.ports.health(entry.objects, "default", kube, cancel), **simulated})
     declared = step.action.fingerprint if isinstance(step.action, ApplyObjects) else entry.fingerprint
     gone = any(ref in planning.observed.objects.missing for ref in entry.objects)
     return replace(part, difference=step.reason if gone or declared != entry.fingerprint else "")
 
 
+def _not_installed(manifests: Iterable[Manifest]) -> Mapping[ObjectRef, tuple[Health, str]]:
+    """What `up` leaves out where pods are simulated, and counts as simulated too."""
+    return {
+        ref_of(manifest): (Health.SIMULATED, str(simulated_reason(manifest)))
+        for manifest in manifests
+        if is_api_backend(manifest)
+    }
+
+
 def _is_shown(manifest: Manifest) -> bool:
+    if is_named_by_server(manifest):
+        return False
     hook = HELM_HOOK in ((manifest.get("metadata") or {}).get("annotations") or {})
     return not hook and manifest.get("kind") not in _NOT_SHOWN
 

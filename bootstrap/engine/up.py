@@ -14,7 +14,7 @@ from bootstrap.engine.locked_run import (
     within_the_run,
 )
 from bootstrap.engine.obtain import fetch_programs, pull_all
-from bootstrap.engine.planning import Planning, asked, plan_up, planned, wanted_now
+from bootstrap.engine.planning import Planning, asked, plan_up, planned, wanted_now, with_ownership
 from bootstrap.engine.run import Report, Watch, run_plan
 from bootstrap.engine.session import PlanOptions, RunOptions, Session
 from bootstrap.engine.stack_recorder import StackRecorder
@@ -129,7 +129,8 @@ def _perform_growing(  # noqa: PLR0913 - what there is to a run
         # What cannot be had now is tried again, and reported, by a step of the plan: the other releases go on.
         failed = pull_all(session, releases, work.within(_PULL_SECONDS, "pulling charts"))
         wanted = wanted_now(session, options, lambda: planning.observed.cluster.kube, work.cancel)
-        grown.append(planned(session, wanted, planning.observed, options))
+        plan = planned(session, wanted, planning.observed, options)
+        grown.append(with_ownership(session, plan, planning.observed, work.cancel))
         return f"{len(releases) - len(failed)} of {len(releases)} pulled"
 
     early = before_charts(planning.plan, lacking)

@@ -28,6 +28,10 @@ class Artifacts:
         self._sources = sources
         self._made: dict[SourceRef, Path | None] = {}
 
+    def build_from(self, root: Path) -> None:
+        """Take the files from here: the tree without what its source leaves out."""
+        self._root = root
+
     def root_of(self, ref: SourceRef, findings: Findings) -> Path | None:
         """The folder that paths into this source are relative to; None when it is not made of this repository."""
         if ref.kind != "ExternalArtifact":

@@ -1,8 +1,10 @@
 """Turns the folder of one Kustomization into its objects: built, decrypted, substituted, labelled."""
 
 import json
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.flux.decryption import Decrypt, decrypted, is_encrypted
 from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.kustomization import Declared
-from bootstrap.flux.overlay import laid_out
+from bootstrap.flux.malformed import Malformed, malformed, without
+from bootstrap.flux.overlay import is_scanned, laid_out
+from bootstrap.flux.places import Places
 from bootstrap.flux.substitution.expression import SubstitutionError
 from bootstrap.flux.substitution.substitute import substitute, substitute_given
 from bootstrap.model.kube import Manifest, ref_of
@@ -42,10 +46,28 @@ class Variables:
     values: Mapping[str, str]
     only_given: bool = False
     """Flux would not substitute here: only the stack's own names are replaced, the rest stays as written."""
+    strict: bool = True
+    """Whether a name without value or default is an error (kustomize-controller: StrictPostBuildSubstitutions)."""
 
 
 def build(root: Path, declared: Declared, run: Build) -> Built:
-    """Build the folder. A failure that lies in the files is returned, any other is raised."""
+    """Build the folder. A failure that lies in the files is returned, any other is raised.
+
+    Documents that are no objects, which make kustomize refuse all of them, are left out and told with their lines.
+    """
+    attempt = _attempt(root, declared, run)
+    if not attempt.problems:
+        return attempt
+    wrong = malformed(Places(root).files_of(declared.path), every_file=is_scanned(root / declared.path))
+    if not wrong:
+        return attempt
+    problems = tuple(document.problem(root) for document in wrong)
+    with tempfile.TemporaryDirectory(prefix="bootstrap-mended-") as temporary:
+        again = _attempt(_mended(root, wrong, Path(temporary).resolve()), declared, run)
+    return replace(again, problems=(*problems, *again.problems))
+
+
+def _attempt(root: Path, declared: Declared, run: Build) -> Built:
     mirror = ""
     try:
         with laid_out(root, declared.path, declared.additions) as folder:
@@ -54,9 +76,25 @@ def build(root: Path, declared: Declared, run: Build) -> Built:
     except InvalidError as error:
         return Built(declared=declared, problems=error.problems)
     except CommandFailedError as error:
-        return Built(declared=declared, problems=(_refused(declared, error, mirror),))
+        return Built(declared=declared, problems=(_refused(root, declared, error, mirror),))
     texts = (text for text in _SEPARATOR.split(output.decode()) if text.strip())
     return Built(declared=declared, texts=tuple(texts))
+
+
+def _mended(root: Path, wrong: Sequence[Malformed], folder: Path) -> Path:
+    """The tree by links, but for the files that hold these documents: they are without them."""
+    texts = {file: without(file, [each for each in wrong if each.file == file]) for file in {one.file for one in wrong}}
+    for base, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name != ".git"]
+        target = folder / Path(base).relative_to(root)
+        target.mkdir(exist_ok=True)
+        for name in names:
+            file = Path(base, name)
+            if file in texts:
+                (target / name).write_text(texts[file], encoding="utf-8")
+            else:
+                (target / name).symlink_to(file)
+    return folder
 
 
 def manifests(
@@ -76,12 +114,25 @@ _LOGGED = re.compile(r'[EF]\d{4} .*?\] "command failed" err="(.*)"')
 """How some builds of kubectl tell an error: as a line of their log."""
 
 
-def _refused(declared: Declared, error: CommandFailedError, mirror: str) -> Problem:
-    words = " ".join(error.evidence)
+def _refused(root: Path, declared: Declared, error: CommandFailedError, mirror: str) -> Problem:
+    """Kustomize's own words, whole, with the paths of the repository instead of those of the folder it was given."""
+    words = " ".join(line.strip() for line in error.finished.lines())
     if logged := _LOGGED.fullmatch(words):
         words = logged[1].replace('\\"', '"')
-    told = words.replace(mirror, declared.path).removeprefix("error: ")
+    told = words.replace(mirror, declared.path)
+    top = mirror.removesuffix(declared.path).rstrip("/")
+    for path in (top, str(root)):
+        told = told.replace(f"{path}/", "") if path else told
+    told = re.sub(r"\s+", " ", told).removeprefix("error: ")
     return Problem(place=Place(file=declared.path), text=f"kustomize cannot build this folder: {told or error.what}")
+
+
+class UnsetVariablesError(ValueError):
+    """An object names variables that have neither a value nor a default."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        super().__init__(", ".join(sorted(names)))
+        self.names = frozenset(names)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +143,21 @@ class _Text:
 
     def subject(self, manifest: Manifest) -> Subject:
         return Subject(ref=ref_of(manifest), findings=self.findings, fallback=self.declared.path)
+
+    def unset(self, names: Collection[str]) -> None:
+        """Report variables that are not set, each at the line that names it."""
+        for name in sorted(names):
+            told = (
+                f"variable {name} is not set: give it a value in spec.postBuild.substitute of Kustomization "
+                f"{self.declared.id} or with --var {name}=…, a default with ${{{name}:=…}}, or write $${{{name}}} for "
+                "the text itself (Flux before 2.9 puts nothing there: source.strictSubstitution: false)"
+            )
+            manifest = _tolerant(self.text)
+            if manifest is None:
+                self.findings.problem(told, Place(file=self.declared.path))
+            else:
+                subject = self.subject(manifest)
+                self.findings.problem(f"{subject.ref}: {told}", subject.place_of_text(f"${{{name}"))
 
     def problem(self, text: str) -> None:
         manifest = _tolerant(self.text)
@@ -110,6 +176,9 @@ def _objects(
         manifest = load(replaced)
     except SubstitutionError as error:
         text.problem(f"Flux refuses a ${{…}} in it: {error}")
+        return
+    except UnsetVariablesError as error:
+        text.unset(error.names)
         return
     except YamlError as error:
         when = "cannot be read" if variables is None else "is no YAML any more once its variables are replaced"
@@ -157,6 +226,8 @@ def _substituted(text: _Text, variables: Variables, missing: set[str]) -> str:
     if variables.only_given:
         return substitute_given(text.text, variables.values)
     result = substitute(text.text, variables.values)
+    if result.missing and variables.strict:
+        raise UnsetVariablesError(result.missing)
     missing.update(result.missing)
     return result.text
 

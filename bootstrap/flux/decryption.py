@@ -16,6 +16,8 @@ Decrypt = Callable[[bytes, str], bytes]
 `sops decrypt --ignore-mac --input-type FORMAT --output-type FORMAT`. kustomize may have added a label or a namespace
 since, so that the document's own checksum no longer holds. Raises BootstrapError when there is no key."""
 
+UNKNOWN = "encrypted"
+"""Stands for a value that cannot be decrypted; part of a host name, it leaves that a host name."""
 _MARKS = ("sops:", '"sops"')
 _BASE64_MARK = "data:"
 _FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".env": "dotenv", ".ini": "ini"}
@@ -27,7 +29,10 @@ def is_encrypted(text: str) -> bool:
 
 
 def decrypted(manifest: dict[str, Any], subject: Subject, decrypt: Decrypt | None) -> Manifest:
-    """The object in plain text; what cannot be decrypted is reported and stays as it is."""
+    """The object in plain text; what cannot be decrypted is reported, once for all objects of one reason.
+
+    A word then stands for each of its values: ciphertext reaches neither a variable nor a host name.
+    """
     try:
         if "sops" in manifest:
             plain = json.loads(_run(decrypt, json.dumps(manifest).encode(), "json"))
@@ -35,8 +40,25 @@ def decrypted(manifest: dict[str, Any], subject: Subject, decrypt: Decrypt | Non
         if manifest.get("kind") == "Secret" and manifest.get("data"):
             return {**manifest, "data": _entries(manifest["data"], subject, decrypt)}
     except BootstrapError as error:
-        subject.problem(f"is encrypted with SOPS and cannot be decrypted: {error.what}", "sops")
+        subject.findings.undecrypted(str(subject.ref), subject.place("sops"), error.what)
+        return _without_ciphertext(manifest)
     return manifest
+
+
+def _without_ciphertext(manifest: Manifest) -> dict[str, Any]:
+    plain = {key: _replaced(value) for key, value in manifest.items() if key != "sops"}
+    if isinstance(manifest.get("data"), dict) and manifest.get("kind") == "Secret":
+        word = base64.b64encode(UNKNOWN.encode()).decode()
+        plain["data"] = dict.fromkeys(manifest["data"], word)
+    return plain
+
+
+def _replaced(value: Any) -> Any:  # noqa: ANN401 - a manifest's inside
+    if isinstance(value, dict):
+        return {key: _replaced(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_replaced(inner) for inner in value]
+    return UNKNOWN if isinstance(value, str) and value.startswith("ENC[") else value
 
 
 def _entries(entries: dict[str, str], subject: Subject, decrypt: Decrypt | None) -> dict[str, str]:

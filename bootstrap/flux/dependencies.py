@@ -113,6 +113,8 @@ def _between(repo: FluxRepo) -> Iterable[Dependency]:
     for one in repo.kustomizations:
         units = tree.inside(one.id)
         for need in one.depends_on:
+            if one.parent is None and f"objects/{need}" in units:
+                continue  # whoever brings the entry brings what it holds too: it is there before Flux waits
             reason = f"Kustomization {one.id} dependsOn {need}"
             strict = tree.until_ready(need)
             loose = [other for other in tree.inside(need) if other not in strict and other not in units]

@@ -25,6 +25,7 @@ class Findings:
         self.places = places
         self._problems: dict[Problem, None] = {}
         self._topics: dict[str, _Topic] = {}
+        self._encrypted: dict[str, _Topic] = {}
 
     def problem(self, text: str, place: Place) -> None:
         """Something that has to be mended."""
@@ -33,6 +34,12 @@ class Findings:
     def note(self, text: str, subject: str, place: Place | None, *, expected: bool = False) -> None:
         """Something to know of `subject`; the same text for several becomes one note that counts them."""
         topic = self._topics.setdefault(text, _Topic(text=text, place=place, expected=expected))
+        if subject not in topic.subjects:
+            topic.subjects.append(subject)
+
+    def undecrypted(self, subject: str, place: Place, reason: str) -> None:
+        """An object that cannot be decrypted; all of one reason become one problem."""
+        topic = self._encrypted.setdefault(reason, _Topic(text=reason, place=place, expected=False))
         if subject not in topic.subjects:
             topic.subjects.append(subject)
 
@@ -45,7 +52,13 @@ class Findings:
 
     def problems(self) -> tuple[Problem, ...]:
         """All problems, in the order they were found in."""
-        return tuple(self._problems)
+        return (*self._problems, *(self._about_encrypted(topic) for topic in self._encrypted.values()))
+
+    @staticmethod
+    def _about_encrypted(topic: _Topic) -> Problem:
+        several = len(topic.subjects) > 1
+        told = f"{'are' if several else 'is'} encrypted with SOPS and cannot be decrypted: {topic.text}"
+        return Problem(place=topic.place or Place(file="."), text=f"{_listed(topic.subjects)}: {told}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +73,10 @@ class Subject:
     def place(self, path: str | None = None) -> Place:
         """Where it, or its field at `path`, is written."""
         return self.findings.places.of(self.ref, self.fallback, path) or Place(file=self.fallback, path=path)
+
+    def place_of_text(self, text: str) -> Place:
+        """Where in it this text stands; where it is written itself when the text is not found."""
+        return self.findings.places.of_text(self.ref, self.fallback, text) or self.place()
 
     def problem(self, text: str, path: str | None = None) -> None:
         """Something wrong with it."""

@@ -156,9 +156,10 @@ def _with_install(release: Release, fields: Fields) -> Release:
         disable_hooks=install.flag("disableHooks"),
         disable_openapi_validation=install.flag("disableOpenAPIValidation"),
         disable_schema_validation=install.flag("disableSchemaValidation"),
+        disable_take_ownership=install.flag("disableTakeOwnership"),
     )
     install.ignore("replace", "remediation")
-    install.note("is not followed: helm's own default holds", "serverSideApply", "disableTakeOwnership")
+    install.note("is not followed: helm's own default holds", "serverSideApply")
     install.close()
     return changed
 
@@ -178,6 +179,7 @@ def _with_upgrade(release: Release, fields: Fields) -> Release:
         disable_hooks=release.disable_hooks or upgrade.flag("disableHooks"),
         disable_openapi_validation=release.disable_openapi_validation or upgrade.flag("disableOpenAPIValidation"),
         disable_schema_validation=release.disable_schema_validation or upgrade.flag("disableSchemaValidation"),
+        upgrade_disable_take_ownership=upgrade.flag("disableTakeOwnership"),
         force=upgrade.flag("force"),
         cleanup_on_fail=upgrade.flag("cleanupOnFail"),
     )
@@ -185,7 +187,7 @@ def _with_upgrade(release: Release, fields: Fields) -> Release:
         remediation.subject.note(f"{remediation.path}.strategy uninstall is not supported", remediation.at("strategy"))
     upgrade.ignore("timeout", "remediation")
     upgrade.note("is not supported: every upgrade takes the declared values alone", "preserveValues")
-    upgrade.note("is not followed: helm's own default holds", "serverSideApply", "disableTakeOwnership")
+    upgrade.note("is not followed: helm's own default holds", "serverSideApply")
     upgrade.note("is not supported: the release is upgraded in place", "chartNameChangeStrategy")
     upgrade.close()
     return changed

@@ -18,6 +18,8 @@ from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.yamltext.kubernetes import YamlError, load
 
 FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_BY_HELM = ("helmCharts", "helmChartInflationGenerator")
+"""What kustomize makes of charts only with --enable-helm, which Flux does not give."""
 _IGNORED_FOLDERS = frozenset({".git", ".github", ".circleci"})
 _IGNORED_FILES = frozenset(
     {
@@ -110,6 +112,11 @@ def _merged(root: Path, folder: Path, additions: Additions) -> dict[str, Any] | 
     return settings if listed or file is not None or additions.components else None
 
 
+def is_scanned(folder: Path) -> bool:
+    """Whether every YAML file of the folder is a resource: it has no kustomization file."""
+    return not any((folder / name).is_file() for name in FILE_NAMES)
+
+
 def _read(file: Path, root: Path) -> dict[str, Any]:
     shown = file.relative_to(root).as_posix()
     try:
@@ -117,7 +124,12 @@ def _read(file: Path, root: Path) -> dict[str, Any]:
     except YamlError as error:
         raise InvalidError([Problem(place=Place(file=shown, line=error.line), text=str(error))]) from error
     if settings is not None and not isinstance(settings, dict):
-        raise InvalidError([Problem(place=Place(file=shown), text="is no kustomization")])
+        raise InvalidError([Problem(place=Place(file=shown), text="is not a kustomization")])
+    for key in _BY_HELM:
+        if settings and settings.get(key):
+            line = next((at for at, text in enumerate(file.read_text().splitlines(), 1) if text.startswith(key)), None)
+            text = f"{key}: Flux builds without helm and refuses it; declare a HelmRelease for the chart instead"
+            raise InvalidError([Problem(place=Place(file=shown, line=line), text=text)])
     return settings or {}
 
 

@@ -56,6 +56,20 @@ class Places:
             return None
         return Place(file=self._shown(candidates[0].file), line=candidates[0].line, path=path)
 
+    def of_text(self, ref: ObjectRef, folder: str, text: str) -> Place | None:
+        """The line in that object, or in a patch of it, that holds this text; None when none does."""
+        for written in self._candidates(ref, folder):
+            at = written.text.find(text.encode())
+            if at >= 0:
+                before = written.text[: written.text.index(b"kind:")].count(b"\n")
+                line = written.line - before + written.text.count(b"\n", 0, at)
+                return Place(file=self._shown(written.file), line=line)
+        return None
+
+    def files_of(self, folder: str) -> Sequence[Path]:
+        """The files that are read for this folder, as far as its kustomization files name them, in order."""
+        return sorted(self._drawn_in(self._root / folder))
+
     def _candidates(self, ref: ObjectRef, folder: str) -> Sequence[_Written]:
         """Whole objects before patches; what the folder does not draw in counts only when nothing else is found."""
         drawn = self._drawn_in(self._root / folder)

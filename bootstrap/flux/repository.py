@@ -18,13 +18,16 @@ from bootstrap.flux.kustomization import Declared, SourceRef
 from bootstrap.flux.object_index import Store
 from bootstrap.flux.overlay import inside
 from bootstrap.flux.places import Places
+from bootstrap.flux.sourceignore import artifact, source_ignore
 from bootstrap.flux.sources import Sources
 from bootstrap.flux.walk import Expanded, Known, Tools, Walk
-from bootstrap.model.kube import Manifest, ObjectRef, ref_of
+from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, ref_of
+from bootstrap.model.kubernetes_api import is_namespaced
 from bootstrap.model.release import FluxRepo, Kustomization, Release
 from bootstrap.model.stack import SourceSpec
 
 _READ = frozenset({kustomization.GROUP, helmrelease.GROUP, sources.GROUP, external.GROUP})
+_DEFINITION = "CustomResourceDefinition"
 _FLUX = "fluxcd.io"
 _OPERATOR = "fluxcd.controlplane.io"
 _ENTRY_NAMESPACE = "flux-system"
@@ -59,12 +62,16 @@ def read_repo(
     findings, store = Findings(Places(root)), Store()
     places = Sources(root, origin, store, findings)
     with tempfile.TemporaryDirectory(prefix="bootstrap-artifacts-") as temporary:
-        artifacts = Artifacts(root, Path(temporary).resolve(), store, places)
+        layout = _Layout(root, Path(temporary).resolve(), places)
+        tree = layout(None)
+        artifacts = Artifacts(tree, layout.folder("artifacts"), store, places)
         known = Known(store=store, sources=places, artifacts=artifacts, findings=findings)
-        walk = Walk(Tools(root=root, build=build, decrypt=decrypt), known, {**source.substitute, **(variables or {})})
+        tools = Tools(root=tree, build=build, decrypt=decrypt, strict=source.strict_substitution, layout=layout)
+        walk = Walk(tools, known, {**source.substitute, **(variables or {})})
         expanded = walk.expand(_entry(entry, findings))
     releases = tuple(_releases(expanded, places, store, findings))
     kustomizations = tuple(_kustomization(one, findings) for one in expanded)
+    _check_namespaces(kustomizations, store, findings)
     repo = FluxRepo(kustomizations=kustomizations, releases=releases)
     _check_graph(repo, findings)
     _note_suspended(repo, findings)
@@ -72,6 +79,26 @@ def read_repo(
     if problems and not tolerant:
         raise InvalidError(problems)
     return replace(repo, notes=findings.notes(), problems=problems)
+
+
+class _Layout:
+    """Lays out what Flux's artifact of the tree on disk would hold: the tree itself where nothing is left out."""
+
+    def __init__(self, root: Path, temporary: Path, sources: Sources) -> None:
+        self._root = root
+        self._temporary = temporary
+        self._sources = sources
+
+    def __call__(self, spec_ignore: str | None) -> Path:
+        """The folder to build from, given the `spec.ignore` of the tree's own source."""
+        ignore = source_ignore(self._root, spec_ignore)
+        self._sources.leave_out(ignore)
+        name = "tree" if spec_ignore is None else "tree-by-spec"
+        return artifact(self._root, ignore, self.folder(name)) or self._root
+
+    def folder(self, name: str) -> Path:
+        """A folder of its own below the temporary one."""
+        return self._temporary / name
 
 
 def _note_suspended(repo: FluxRepo, findings: Findings) -> None:
@@ -82,6 +109,25 @@ def _note_suspended(repo: FluxRepo, findings: Findings) -> None:
             for need in sorted(suspended & set(one.depends_on)):
                 text = f"depends on {need}, which is suspended: Flux would wait until it is resumed"
                 findings.note(text, one.id, one.place)
+
+
+def _check_namespaces(kustomizations: Sequence[Kustomization], store: Store, findings: Findings) -> None:
+    """Report objects that name no namespace though their kind has one, as Flux refuses them (fluxcd/pkg `ssa`)."""
+    defined = {_defined_kind(crd): mapping_in(crd, "spec").get("scope") for crd in store.of_kind(_DEFINITION)}
+    for owner in kustomizations:
+        for manifest in owner.objects:
+            ref = ref_of(manifest)
+            scope = defined.get((ref.group, ref.kind))
+            namespaced = is_namespaced(ref.api_version, ref.kind) if scope is None else scope == "Namespaced"
+            if namespaced and not ref.namespace:
+                Subject(ref=ref, findings=findings, fallback=owner.path).problem(
+                    "names no namespace, and Flux refuses it: "
+                    f"set metadata.namespace, or spec.targetNamespace of {owner.id}"
+                )
+
+
+def _defined_kind(definition: Manifest) -> tuple[str, str]:
+    return str(mapping_in(definition, "spec").get("group")), str(mapping_in(definition, "spec", "names").get("kind"))
 
 
 def _check_graph(repo: FluxRepo, findings: Findings) -> None:

@@ -12,7 +12,8 @@ from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.kustomization import SourceRef
 from bootstrap.flux.object_index import Store
 from bootstrap.flux.overlay import inside
-from bootstrap.model.kube import ref_of
+from bootstrap.flux.sourceignore import SourceIgnore
+from bootstrap.model.kube import mapping_in, ref_of
 from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, RepositoryChart
 
 GROUP = "source.toolkit.fluxcd.io"
@@ -32,16 +33,35 @@ class Sources:
         self._store = store
         self._findings = findings
         self._own: SourceRef | None = None
+        self._ignore = SourceIgnore(())
 
     def choose_own(self, named: Sequence[SourceRef]) -> None:
         """Take the source of the entry's Kustomizations as this repository.
 
-        Where they name several, `flux-system` goes before one that is not declared, that before the one most of
-        them name.
+        Where they name several: none of another address if one of them has that of the repository's own remote; then
+        `flux-system` goes before others, one that is not declared before one that is, one of Git before an artifact,
+        and last the one that most of them name.
         """
+        self._own = self._chosen(named, self._store)
+
+    def own_ignore(self, store: Store, named: Sequence[SourceRef]) -> str | None:
+        """The `spec.ignore` of the source that would be chosen, if it is declared in `store`."""
+        own = self._chosen(named, store)
+        manifest = None if own is None else store.find(own.kind, own.namespace, own.name)
+        ignore = mapping_in(manifest, "spec").get("ignore")
+        return ignore if isinstance(ignore, str) else None
+
+    def _chosen(self, named: Sequence[SourceRef], store: Store) -> SourceRef | None:
         counted = Counter(ref for ref in named if ref.kind != "ExternalArtifact")
-        ranked = sorted(counted, key=lambda ref: (ref.name != "flux-system", self._declared(ref), -counted[ref]))
-        self._own = ranked[0] if ranked else None
+        addresses = {ref: _address(ref, store) for ref in counted}
+        remote = {ref for ref, url in addresses.items() if url and self._origin and _same(url, self._origin)}
+
+        def rank(ref: SourceRef) -> tuple[bool, bool, bool, bool, int]:
+            declared = addresses[ref] is not None
+            elsewhere = bool(remote) and declared and ref not in remote
+            return (elsewhere, ref.name != "flux-system", declared, ref.kind != "GitRepository", -counted[ref])
+
+        return min(counted, key=rank, default=None)
 
     def is_working_tree(self, ref: SourceRef) -> bool:
         """Whether what this source names is the tree on disk: not so when it is another branch of it."""
@@ -65,8 +85,7 @@ class Sources:
 
     def url(self, ref: SourceRef) -> str | None:
         """Its address; None when it is not declared in the repository."""
-        manifest = self._store.find(ref.kind, ref.namespace, ref.name)
-        return None if manifest is None else str((manifest.get("spec") or {}).get("url"))
+        return _address(ref, self._store)
 
     def chart(self, ref: SourceRef, chart: str, version: str | None, asker: Subject, path: str) -> ChartRef | None:
         """The chart that a HelmRelease or HelmChart asks a source for; None when it has none, which is reported."""
@@ -86,9 +105,11 @@ class Sources:
         if spec is None:
             return None
         version = spec.child("ref")
+        named = any(key in version for key in ("tag", "semver", "digest"))
         chart = OciChart(
             url=spec.required("url").rstrip("/"),
-            tag=version.text("tag"),
+            # As source-controller: without a reference the tag `latest`, not the newest version.
+            tag=version.text("tag") if named else "latest",
             semver=version.text("semver"),
             digest=version.text("digest"),
             insecure=spec.flag("insecure"),
@@ -106,7 +127,7 @@ class Sources:
             if not (folder / "Chart.yaml").is_file():
                 asker.problem(f"there is no chart at {inside(chart)} (no Chart.yaml)", path)
                 return None
-            return LocalChart(path=folder)
+            return LocalChart(path=folder, left_out=self._left_out(folder))
         spec = self._spec(ref, asker, path)
         if spec is None:
             return None
@@ -127,8 +148,17 @@ class Sources:
         _accept(spec)
         return found
 
-    def _declared(self, ref: SourceRef) -> bool:
-        return self.url(ref) is not None
+    def leave_out(self, ignore: SourceIgnore) -> None:
+        """What Flux leaves out of the tree on disk is no part of a chart in it either."""
+        self._ignore = ignore
+
+    def _left_out(self, folder: Path) -> tuple[str, ...]:
+        files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+        return tuple(
+            file.relative_to(folder).as_posix()
+            for file in files
+            if self._ignore.excludes(file.relative_to(self._root).as_posix())
+        )
 
     def _spec(self, ref: SourceRef, asker: Subject, path: str) -> Fields | None:
         manifest = self._store.find(ref.kind, ref.namespace, ref.name)
@@ -168,6 +198,12 @@ def _accept(spec: Fields) -> None:
     spec.note(NOT_RECONCILED, "timeout", "suspend", "ignore", "accessFrom")
     spec.note(_UNVERIFIED, "verify")
     spec.close()
+
+
+def _address(ref: SourceRef, store: Store) -> str | None:
+    """The address of a source; None when it is not declared."""
+    manifest = store.find(ref.kind, ref.namespace, ref.name)
+    return None if manifest is None else str(mapping_in(manifest, "spec").get("url"))
 
 
 def _same(one: str, other: str) -> bool:

@@ -1,8 +1,11 @@
 """Gathers what a Kustomization puts for `${name}`."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bootstrap.flux.build import Built, Variables
+from bootstrap.flux.decryption import Decrypt, decrypted
+from bootstrap.flux.findings import Subject
 from bootstrap.flux.kustomization import Declared, PostBuild, VariablesRef
 from bootstrap.flux.object_index import Store, contents
 from bootstrap.flux.substitution.substitute import IMAGE, NAME
@@ -12,7 +15,9 @@ from bootstrap.yamltext.kubernetes import YamlError, load
 _PATH = "spec.postBuild.substituteFrom"
 
 
-def variables_of(built: Built, store: Store, given: Mapping[str, str]) -> Variables | None:
+def variables_of(
+    built: Built, store: Store, given: Mapping[str, str], *, strict: bool, decrypt: Decrypt | None = None
+) -> Variables | None:
     """What substituteFrom gives, then substitute, then what the stack gives; None where Flux would not substitute.
 
     Line breaks go from every value, as in Flux. What is missing, or cannot be a name, is reported.
@@ -21,7 +26,7 @@ def variables_of(built: Built, store: Store, given: Mapping[str, str]) -> Variab
     post_build = declared.post_build or PostBuild()
     values: dict[str, str] = {}
     for ref in post_build.substitute_from:
-        held = store.find(ref.kind, declared.namespace, ref.name) or _among_its_own(built, ref)
+        held = store.find(ref.kind, declared.namespace, ref.name) or _among_its_own(built, ref, decrypt)
         if held is not None:
             values |= _named(contents(held), ref, declared)
         elif not ref.optional:
@@ -29,7 +34,7 @@ def variables_of(built: Built, store: Store, given: Mapping[str, str]) -> Variab
     values |= {**post_build.substitute, **given}
     if not values and not post_build.always:
         return None
-    return Variables(values={name: value.replace("\n", "") for name, value in values.items()})
+    return Variables(values={name: value.replace("\n", "") for name, value in values.items()}, strict=strict)
 
 
 def _named(entries: Mapping[str, str], ref: VariablesRef, declared: Declared) -> dict[str, str]:
@@ -39,19 +44,26 @@ def _named(entries: Mapping[str, str], ref: VariablesRef, declared: Declared) ->
     return dict(entries)
 
 
-def _among_its_own(built: Built, ref: VariablesRef) -> Manifest | None:
+def _among_its_own(built: Built, ref: VariablesRef, decrypt: Decrypt | None) -> Manifest | None:
     """The object where the Kustomization itself brings it: Flux takes it from the cluster, from the second time on."""
     for text in built.texts:
         manifest = _read(text) if ref.name in text else None
-        if manifest is None or "sops" in manifest:
+        if manifest is None:
             continue
         found = ref_of(manifest)
         if (found.kind, found.namespace, found.name) == (ref.kind, built.declared.namespace, ref.name):
-            return manifest
+            return manifest if "sops" not in manifest else _plain(manifest, built.declared, decrypt)
     return None
 
 
-def _read(text: str) -> Manifest | None:
+def _plain(manifest: dict[str, Any], declared: Declared, decrypt: Decrypt | None) -> Manifest | None:
+    if not declared.decrypts:
+        return None
+    subject = Subject(ref=ref_of(manifest), findings=declared.subject.findings, fallback=declared.path)
+    return decrypted(manifest, subject, decrypt)
+
+
+def _read(text: str) -> dict[str, Any] | None:
     try:
         manifest = load(text)
     except YamlError:

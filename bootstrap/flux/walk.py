@@ -1,6 +1,6 @@
 """Walks from the entry through all Kustomizations that it leads to, level by level."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from bootstrap.flux.decryption import Decrypt
 from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.kustomization import GROUP, Declared, PostBuild, read_kustomization
 from bootstrap.flux.object_index import Store
+from bootstrap.flux.sources import GROUP as SOURCES
 from bootstrap.flux.sources import Sources
 from bootstrap.flux.variables import variables_of
 from bootstrap.model.kube import Manifest, ref_of
@@ -26,6 +27,10 @@ class Tools:
     root: Path
     build: Build
     decrypt: Decrypt | None = None
+    strict: bool = True
+    """Whether a variable without value or default is an error."""
+    layout: Callable[[str | None], Path] | None = None
+    """The tree to build from, given the own source's `spec.ignore`; None: nothing is left out of `root`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +66,7 @@ class Walk:
 
     def expand(self, entry: Declared) -> tuple[Expanded, ...]:
         """The entry and all below it, each parent before its children, in listed order."""
-        entry, built = self._adopted(entry)
+        entry, built = self._laid_out(entry)
         self._parents[entry.id] = None
         waiting = [built]
         while waiting:
@@ -71,12 +76,34 @@ class Walk:
             waiting += self._build_all(found)
         return tuple(self._in_order(entry.id))
 
+    def _laid_out(self, entry: Declared) -> tuple[Declared, Built]:
+        """The entry, built from the artifact that its own source makes of the tree."""
+        adopted, built = self._adopted(entry)
+        ignore = self._own_ignore(built)
+        if ignore is None or self._tools.layout is None:
+            return adopted, built
+        root = self._tools.layout(ignore)
+        self._tools = replace(self._tools, root=root)
+        self._known.artifacts.build_from(root)
+        return self._adopted(entry)
+
+    def _own_ignore(self, built: Built) -> str | None:
+        """What the source of the tree on disk says in `spec.ignore`, where the entry declares that source."""
+        store = Store()
+        store.add(source for text in built.texts if (source := _as_source(text)) is not None)
+        children = [child.source for child in self._kustomizations(built)]
+        return self._known.sources.own_ignore(
+            store, [built.declared.source] if built.declared.source.name else children
+        )
+
     def _adopted(self, entry: Declared) -> tuple[Declared, Built]:
         """The entry as its own Kustomization declares it, where the repository holds one: flux bootstrap writes it."""
         built = self._build(entry)
         own = next((declared for declared in self._kustomizations(built) if declared.path == entry.path), None)
         if own is None:
             return entry, built
+        # Found silently among all of them: what is wrong with this one is told.
+        own = replace(own, subject=replace(own.subject, findings=self._findings))
         if own.additions == entry.additions:
             return own, replace(built, declared=own)
         return own, self._build(own)
@@ -105,7 +132,9 @@ class Walk:
             self._findings.problem(problem.text, problem.place)
         given = self._variables
         if declared.post_build is not None:
-            variables = variables_of(built, self._known.store, given)
+            variables = variables_of(
+                built, self._known.store, given, strict=self._tools.strict, decrypt=self._tools.decrypt
+            )
         else:
             # Flux would not substitute in the entry either: only what the stack itself gives is replaced there.
             variables = Variables(values=given, only_given=True) if top and given else None
@@ -174,6 +203,16 @@ def _least_demanding(waiting: Sequence[Built]) -> Built:
         return any(not ref.optional for ref in post_build.substitute_from)
 
     return min(waiting, key=demanding)
+
+
+def _as_source(text: str) -> Manifest | None:
+    if SOURCES not in text:
+        return None
+    try:
+        manifest = load(text)
+    except YamlError:
+        return None
+    return manifest if isinstance(manifest, dict) and ref_of(manifest).group == SOURCES else None
 
 
 def _as_kustomization(text: str, declared: Declared, findings: Findings) -> Declared | None:

@@ -9,6 +9,7 @@ from bootstrap.kube.batch_read import in_namespace, read_all
 from bootstrap.kube.deletion import wait_gone
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import Clusters
+from bootstrap.kube.immutable import delete_for_replacement, immutable_objects, replacement_needed
 from bootstrap.kube.inventory import Inventory
 from bootstrap.kube.readiness import judge
 from bootstrap.kube.simulated import is_api_backend
@@ -18,6 +19,8 @@ from bootstrap.model import labels
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
 from bootstrap.model.observed import InventoryEntry, ObjectsSeen
 from bootstrap.model.release import Kustomization
+from bootstrap.model.step import StepId
+from bootstrap.plan import ids
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Processes
 from bootstrap.system.work import Work
@@ -50,12 +53,22 @@ class KubeObjects:
         judged = {ref: judge(found) for ref, found in live.items() if found is not None}
         return ObjectsSeen(missing=missing, unready={ref: one.reason for ref, one in judged.items() if not one.current})
 
-    def apply(self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, work: Work) -> str:
+    def apply(
+        self,
+        kustomization: Kustomization,
+        fingerprint: str,
+        kube: KubeContext,
+        work: Work,
+        *,
+        may_replace: bool = False,
+    ) -> str:
         """See `Objects.apply`.
 
         Raises:
             StepFailedError: the API server rejects an object, it belongs to another stack, or it failed for good.
+            ReplacementNeededError: an object cannot be changed, only be replaced, and `may_replace` is not given.
         """
+        step = None if may_replace else ids.objects(kustomization.id)
         api = self._clusters.proven(kube, work.cancel)
         inventory = Inventory(api, self._owner)
         before = inventory.entry(kustomization.id, work.cancel) or InventoryEntry(fingerprint="")
@@ -65,7 +78,7 @@ class KubeObjects:
         inventory.write(
             kustomization.id, InventoryEntry(fingerprint="", objects=(*{*before.objects, *planned},)), work.cancel
         )
-        applied = self._apply_all(wanted, api, work)
+        applied = self._apply_all(wanted, api, work, step)
         waited = self._wait(kustomization, applied, kube, api, work)
         # What has left the repository stays noted until it is pruned.
         gone = planned - set(applied)
@@ -89,21 +102,34 @@ class KubeObjects:
         else:
             inventory.remove(owner, work.cancel)
 
-    def _apply_all(self, manifests: Sequence[Manifest], api: KubeApi, work: Work) -> tuple[ObjectRef, ...]:
+    def _apply_all(
+        self, manifests: Sequence[Manifest], api: KubeApi, work: Work, step: StepId | None
+    ) -> tuple[ObjectRef, ...]:
         definitions = [manifest for manifest in manifests if manifest.get("kind") in _DEFINITIONS]
         others = [manifest for manifest in manifests if manifest.get("kind") not in _DEFINITIONS]
-        applied = [self._apply_one(manifest, api, work) for manifest in definitions]
+        applied = [self._apply_one(manifest, api, work, step) for manifest in definitions]
         if applied:
             wait_ready(applied, api, work, what="its namespaces and definitions", simulated=False)
-        applied.extend(self._apply_one(manifest, api, work) for manifest in others)
+        applied.extend(self._apply_one(manifest, api, work, step) for manifest in others)
         return tuple(applied)
 
-    def _apply_one(self, manifest: Manifest, api: KubeApi, work: Work) -> ObjectRef:
+    def _apply_one(self, manifest: Manifest, api: KubeApi, work: Work, step: StepId | None) -> ObjectRef:
+        """Apply it; what can only be replaced is, unless `step` names the step that consent is lacking for."""
         ref = ref_of(manifest)
         wait_for_kind(ref, api, work)
+        _check_namespace(ref, api, work)
         ref = in_namespace(ref, "default", api, work.cancel)
         self._refuse_foreign(ref, api, work.cancel)
-        apply_patiently(labelled(manifest, self._owner), api, work)
+        try:
+            apply_patiently(labelled(manifest, self._owner), api, work)
+        except ApiRefusedError as error:
+            stuck = [(ref, each) for each in immutable_objects(error.answer.message)]
+            if not stuck:
+                raise
+            if step is not None:
+                raise replacement_needed(step, stuck[:1], (error.answer.message,)) from error
+            delete_for_replacement((ref,), api, work)
+            apply_patiently(labelled(manifest, self._owner), api, work)
         return ref
 
     def _refuse_foreign(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> None:
@@ -133,6 +159,15 @@ class KubeObjects:
             return False
         marks = {*_labels(live).items(), *(live["metadata"].get("annotations") or {}).items()}
         return not marks & _PRUNE_OFF and api.delete(ref, cancel, uid=live["metadata"]["uid"])
+
+
+def _check_namespace(ref: ObjectRef, api: KubeApi, work: Work) -> None:
+    """Return unless the object needs a namespace and names none: Flux refuses that too (fluxcd/pkg `ssa`)."""
+    if ref.namespace is None and api.kind(ref.api_version, ref.kind, work.cancel).namespaced:
+        raise StepFailedError(
+            f"{ref} names no namespace, and Flux refuses it",
+            fix="set metadata.namespace, or spec.targetNamespace of its Kustomization",
+        )
 
 
 def apply_patiently(manifest: Manifest, api: KubeApi, work: Work, *, manager: str = "bootstrap") -> None:

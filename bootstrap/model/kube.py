@@ -54,6 +54,12 @@ def ref_of(manifest: Manifest) -> ObjectRef:
     )
 
 
+def is_named_by_server(manifest: Manifest) -> bool:
+    """Whether the API server chooses its name (`generateName`): nobody can say which object it became."""
+    metadata = mapping_in(manifest, "metadata")
+    return not metadata.get("name") and bool(metadata.get("generateName"))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KubeContext:
     """A cluster whose identity is proven, and the only kubeconfig it is reached with."""

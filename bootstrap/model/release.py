@@ -16,6 +16,8 @@ class Note:
 
     text: str
     place: Place | None = None
+    loud: bool = False
+    """Flux would wait for ever because of it: an error for `lint`, shown last and as a warning by `plan`."""
     expected: bool = False
     """Flux demands the field this is about (`interval`, `prune`), so that `--strict` lets it pass."""
 
@@ -66,6 +68,8 @@ class LocalChart:
     """Absolute."""
     version: str | None = None
     """None: the one in its Chart.yaml."""
+    left_out: tuple[str, ...] = ()
+    """Files below it that Flux leaves out of the repository's artifact, relative to it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,6 +139,9 @@ class Release:
     disable_hooks: bool = False
     disable_openapi_validation: bool = False
     disable_schema_validation: bool = False
+    disable_take_ownership: bool = False
+    """install.disableTakeOwnership: objects that are there and not the release's own are refused, not taken over."""
+    upgrade_disable_take_ownership: bool = False
     force: bool = False
     """upgrade.force: objects that cannot be changed are replaced."""
     cleanup_on_fail: bool = False

@@ -7,6 +7,17 @@ from pathlib import Path
 from typing import Any
 
 
+class LockWriting(StrEnum):
+    """When a chart that is pulled is written into `bootstrap.lock`."""
+
+    NEVER = "never"
+    """By whoever only looks."""
+    EXISTING = "existing"
+    """By `up`: into the file that somebody keeps, never into a repository without one."""
+    ALWAYS = "always"
+    """By `lock`."""
+
+
 class Provider(StrEnum):
     """Who makes the cluster. AUTO is resolved before anything is planned."""
 
@@ -128,6 +139,8 @@ class SourceSpec:
     """The entry, relative to root, such as `clusters/stages/dev`."""
     substitute: Mapping[str, str] = field(default_factory=dict)
     """Values for `${name}`, over those of the repository."""
+    strict_substitution: bool = True
+    """As Flux 2.9 and newer: a variable without value or default is an error. False: nothing is put there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,8 @@ class Health(StrEnum):
     UP = "up"
     SIMULATED = "simulated"
     """There, on a cluster where nothing of it runs."""
+    SUSPENDED = "suspended"
+    """Left as it is, by the repository's own word."""
     NOT_READY = "not ready"
     """On its way, waiting for something, or failing."""
     STOPPED = "stopped"
@@ -46,7 +48,7 @@ class PartStatus:
     @property
     def is_up(self) -> bool:
         """Whether it is up, as far as it can run here."""
-        return self.health in {Health.UP, Health.SIMULATED}
+        return self.health in {Health.UP, Health.SIMULATED, Health.SUSPENDED}
 
     @property
     def declared(self) -> Declared:

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 from bootstrap.flux.dependencies import dependencies
 from bootstrap.model.observed import PreparedRelease
-from bootstrap.model.release import FluxRepo, Note
+from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import BuiltImage, Stack
 from bootstrap.model.step import Action, ApplyObjects, Edge, EdgeKind, InstallRelease, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import Units
+from bootstrap.yamltext.positions import nearest
 
 
 def structure(stack: Stack, units: Units, steps: Iterable[StepId]) -> Iterator[Edge]:
@@ -61,18 +62,19 @@ def written(repo: FluxRepo, units: Units) -> Iterator[Edge]:
 
 
 def unmet(repo: FluxRepo) -> Iterator[Note]:
-    """A note for each dependency on something that is not there."""
-    kustomizations, releases = {one.id for one in repo.kustomizations}, {one.id for one in repo.releases}
-    for kustomization in repo.kustomizations:
-        for need in kustomization.depends_on:
-            if need not in kustomizations:
-                text = f"Kustomization {kustomization.id} depends on {need}, which is not there"
-                yield Note(text=text, place=kustomization.place)
-    for release in repo.releases:
-        for need in release.depends_on:
-            if need not in releases:
-                text = f"HelmRelease {release.id} depends on {need}, which is not there"
-                yield Note(text=text, place=release.place)
+    """A loud note for each dependency on something that is not there, with the nearest name that is."""
+    kinds: tuple[tuple[str, Sequence[Kustomization | Release]], ...] = (
+        ("Kustomization", repo.kustomizations),
+        ("HelmRelease", repo.releases),
+    )
+    for kind, declared in kinds:
+        names = [one.id for one in declared]
+        for one in declared:
+            for need in (need for need in one.depends_on if need not in names):
+                near = nearest(need, [name for name in names if name != one.id])
+                hint = f"; did you mean {near}?" if near is not None else ""
+                text = f"{kind} {one.id} depends on {need}, which is not there: Flux would wait for ever{hint}"
+                yield Note(text=text, place=one.place, loud=True)
 
 
 def found(inferred: Iterable[tuple[str, str, str]], units: Units) -> Iterator[Edge]:

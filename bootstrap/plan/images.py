@@ -1,34 +1,102 @@
-"""The container images that manifests name."""
+"""The container images that manifests name, wherever they name them."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bootstrap.model.kube import Manifest
+from bootstrap.model.kube import Manifest, mappings_in, ref_of
+from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.release import Release
+from bootstrap.plan import ids
+from bootstrap.plan.pods import is_test
+from bootstrap.plan.units import Units
 
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+_BUILT_IN = frozenset({"", "apps", "batch", "autoscaling", "policy", "extensions"})
+_REFERENCE = r"[a-z0-9][\w.-]*(?::[0-9]+)?(?:/[a-z0-9][\w.-]*)*(?::\w[\w.-]*)?(?:@sha256:[0-9a-f]{64})?"
+_OF_A_REGISTRY = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/[\w./-]+(?::\w[\w.-]*|@sha256:[0-9a-f]{64})")
+"""Long enough to be told from other arguments: a host, a path and a tag or digest."""
+_IMAGE_ARGUMENT = re.compile(rf"--[\w.-]*image[\w.-]*=(?P<image>{_REFERENCE})", re.IGNORECASE)
+_ARGUMENT = re.compile(rf"--[\w.-]+=(?P<image>{_OF_A_REGISTRY.pattern})")
+
+
+def images_in(units: Units, prepared: Mapping[str, PreparedRelease]) -> Iterator[tuple[str, str]]:
+    """(unit, image) of all that is installed, each pair once; what is suspended or replaced is in no unit."""
+    for unit in units.listed:
+        if isinstance(unit, Release):
+            known = prepared.get(unit.id)
+            manifests: Iterable[Manifest] = () if known is None else known.manifests or ()
+            name = ids.release(unit.id)
+        else:
+            manifests, name = unit.objects, ids.objects(unit.id)
+        found = (image for manifest in manifests if not is_test(manifest) for image in images_of(manifest))
+        for image in dict.fromkeys(found):
+            yield name, image
 
 
 def images_of(manifest: Manifest) -> tuple[str, ...]:
-    """Every image that pods of this object would pull, without repetition, in order.
+    """Every image that this object makes a node pull, without repetition, in order.
 
-    Looks for containers at any depth, as custom resources embed pod templates too; of a custom resource that
-    describes what an operator runs (Prometheus, Alertmanager), its own `spec.image` counts.
+    Those of containers at any depth, as custom resources embed pod templates too; those that a container is given by
+    an argument or a variable to start others with; of a custom resource its own image fields, which an operator reads.
     """
-    spec = manifest.get("spec")
-    own = [spec["image"]] if isinstance(spec, dict) and _is_image(spec.get("image")) else []
-    return tuple(dict.fromkeys([*own, *_walk(manifest)]))
+    custom = tuple(_of_custom(manifest.get("spec"))) if _is_custom(manifest) else ()
+    return tuple(dict.fromkeys([*custom, *_walk(manifest)]))
+
+
+def _is_custom(manifest: Manifest) -> bool:
+    group = ref_of(manifest).group
+    return group not in _BUILT_IN and not group.endswith(".k8s.io")
+
+
+def _of_custom(value: Any) -> Iterator[str]:  # noqa: ANN401 - a manifest's inside
+    """`image: a/b:1`, `sidecarImage: a/b:1`, and `image: {repository: a/b, tag: "1"}`."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in _CONTAINERS:
+                continue
+            if key == "image" or key.endswith("Image"):
+                yield from _image_field(inner)
+            yield from _of_custom(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _of_custom(inner)
+
+
+def _image_field(value: Any) -> Iterator[str]:  # noqa: ANN401 - a manifest's inside
+    if isinstance(value, str) and re.fullmatch(_REFERENCE, value):
+        yield value
+    elif isinstance(value, dict) and _is_image(value.get("repository")):
+        registry = f"{value['registry']}/" if _is_image(value.get("registry")) else ""
+        tag = f":{value['tag']}" if value.get("tag") else ""
+        yield f"{registry}{value['repository']}{tag}"
 
 
 def _walk(value: Any) -> Iterator[str]:  # noqa: ANN401 - a manifest's inside
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in _CONTAINERS and isinstance(inner, list):
-                found = (one.get("image") for one in inner if isinstance(one, dict))
-                yield from (str(image) for image in found if _is_image(image))
+                for container in (one for one in inner if isinstance(one, dict)):
+                    yield from _of_container(container)
             yield from _walk(inner)
     elif isinstance(value, list):
         for inner in value:
             yield from _walk(inner)
+
+
+def _of_container(container: Mapping[str, Any]) -> Iterator[str]:
+    if _is_image(container.get("image")):
+        yield str(container["image"])
+    for key in ("command", "args"):
+        words = container.get(key)
+        for word in words if isinstance(words, list) else ():
+            found = _IMAGE_ARGUMENT.fullmatch(str(word)) or _ARGUMENT.fullmatch(str(word))
+            if found is not None:
+                yield found["image"]
+    for variable in mappings_in(container, "env"):
+        name, value = variable.get("name"), variable.get("value")
+        if "IMAGE" in str(name).upper() and isinstance(value, str) and _OF_A_REGISTRY.fullmatch(value):
+            yield value
 
 
 def _is_image(value: object) -> bool:

@@ -31,12 +31,12 @@ def pod_spec(manifest: Manifest) -> Mapping[str, Any] | None:
 
 def images_of(manifests: Iterable[Manifest]) -> tuple[str, ...]:
     """The images that the pods of these objects run, each once, in the order of the objects; not those of a test."""
-    specs = (spec for one in manifests if not _is_test(one) and (spec := pod_spec(one)) is not None)
+    specs = (spec for one in manifests if not is_test(one) and (spec := pod_spec(one)) is not None)
     containers = (one for spec in specs for part in _CONTAINERS for one in mappings_in(spec, part))
     return tuple(dict.fromkeys(str(one["image"]) for one in containers if one.get("image")))
 
 
-def _is_test(manifest: Manifest) -> bool:
+def is_test(manifest: Manifest) -> bool:
     """Whether it runs on `helm test` alone."""
     hooks = str(mapping_in(manifest, "metadata", "annotations").get(HELM_HOOK, ""))
     return bool(hooks) and all(hook.strip().startswith("test") for hook in hooks.split(","))

@@ -73,7 +73,7 @@ def cut(stack: Stack, repo: FluxRepo) -> Units:
         owned.setdefault(one.owner, []).append(one)
     listed: list[Kustomization | Release] = []
     if stack.emulator is not None and not is_in_cluster(stack):
-        listed.append(emulator_part(stack, replaced))
+        listed.append(_without_namespaces_of(repo, emulator_part(stack, replaced)))
     for kustomization in repo.kustomizations:
         if kustomization.id not in paused:
             plain, custom = _parts(kustomization)
@@ -81,6 +81,13 @@ def cut(stack: Stack, repo: FluxRepo) -> Units:
     listed += [one for rest in owned.values() for one in rest]
     resting = tuple(one.id for one in repo.releases if one.suspended or one.owner in paused)
     return Units(listed=tuple(listed), suspended=(*paused, *resting), emulator=stands_for)
+
+
+def _without_namespaces_of(repo: FluxRepo, part: Kustomization) -> Kustomization:
+    """Our part without a Namespace that the repository declares: one object has one author, and its labels stay."""
+    declared = {ref_of(one) for kustomization in repo.kustomizations for one in kustomization.objects}
+    kept = (one for one in part.objects if one.get("kind") != "Namespace" or ref_of(one) not in declared)
+    return dataclasses.replace(part, objects=tuple(kept))
 
 
 def fingerprint(part: Kustomization) -> str:

@@ -1,6 +1,6 @@
 """Ports that live in memory: they remember what they were asked, and can be told to fail."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from bootstrap.model.observed import (
     SeedsObserved,
     TargetState,
 )
-from bootstrap.model.release import FluxRepo, Kustomization, Release, UnknownValue
+from bootstrap.model.release import FluxRepo, Kustomization, Note, Release, UnknownValue
 from bootstrap.model.replacement import Replacement
 from bootstrap.model.status import Health
 from bootstrap.ports import Brought, Ports
@@ -46,6 +46,8 @@ class World:
     """Ids of the releases whose chart is in the cache."""
     held: str = ""
     """A hash of what only the cluster holds of any release's values."""
+    foreign: dict[str, str] = field(default_factory=dict)
+    """By release, an object that it would take over."""
     refused: set[str] = field(default_factory=set)
     """Ids of the releases that cannot be rendered."""
     writes: list[str] = field(default_factory=list)
@@ -304,14 +306,22 @@ class FakeCharts:
         assert kube == KUBE
         return {one.id: self.world.held for one in releases}
 
+    def taken_over(
+        self, prepared: Sequence[PreparedRelease], upgraded: Collection[str], kube: KubeContext, cancel: CancelToken
+    ) -> Sequence[Note]:
+        del kube, cancel
+        word = {True: "upgrade", False: "install"}
+        ids = [one.release.id for one in prepared if one.release.id in self.world.foreign]
+        return [Note(text=f"{word[name in upgraded]} of {name} takes over {self.world.foreign[name]}") for name in ids]
+
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> int:
         del work
         assert kube == KUBE
         self.world.write(f"crds {prepared.release.id}")
         return len(prepared.crds)
 
-    def install(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> str:
-        del work
+    def install(self, prepared: PreparedRelease, kube: KubeContext, work: Work, *, may_replace: bool = False) -> str:
+        del work, may_replace
         assert kube == KUBE
         release = prepared.release
         self.world.write(f"install {release.id}")
@@ -356,8 +366,16 @@ class FakeObjects:
         unready = {ref: why for ref in objects if (why := self.world.unready.get(ref.name))}
         return ObjectsSeen(missing=frozenset(objects) & self.world.gone, unready=unready)
 
-    def apply(self, kustomization: Kustomization, fingerprint: str, kube: KubeContext, work: Work) -> str:
-        del work
+    def apply(
+        self,
+        kustomization: Kustomization,
+        fingerprint: str,
+        kube: KubeContext,
+        work: Work,
+        *,
+        may_replace: bool = False,
+    ) -> str:
+        del work, may_replace
         assert kube == KUBE
         self.world.write(f"apply {kustomization.id}")
         refs = tuple(ref_of(one) for one in kustomization.objects)

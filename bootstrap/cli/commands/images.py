@@ -14,7 +14,10 @@ from bootstrap.errors import ExitCode, raise_all
 @output_option
 @quiet_option
 def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool) -> int:
-    """Print the images that each rendered release will pull; needs no cluster.
+    """Print the images that what is installed will pull; needs no cluster.
+
+    Those of containers, of custom resources that an operator reads, and those that a container is given to start
+    others with. What is suspended, or what the emulator takes the place of, is left out.
 
     \b
       bootstrap images
@@ -23,20 +26,23 @@ def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: boo
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
     from bootstrap.engine.render import render_all  # noqa: PLC0415
-    from bootstrap.plan.images import images_of  # noqa: PLC0415
+    from bootstrap.plan.images import images_in  # noqa: PLC0415
 
     with look_at(stack, timeout=timeout, quiet=quiet) as look:
         rendered = render_all(look.session, None, look.work)
-    pairs = [
-        (prepared.release.id, image)
-        for prepared in rendered.releases
-        for image in dict.fromkeys(image for manifest in prepared.manifests or () for image in images_of(manifest))
-    ]
+    prepared = {each.release.id: each for each in rendered.releases}
+    pairs = tuple(images_in(rendered.units, prepared))
     if output == "json":
-        found = [{"release": release, "image": image} for release, image in pairs]
+        found = [{"step": step, "release": _release(step), "image": image} for step, image in pairs]
         show(json.dumps({"version": 1, "images": found}, indent=2) + "\n")
     else:
-        width = max((len(release) for release, _ in pairs), default=0)
-        show("".join(f"{release:<{width}}  {image}\n" for release, image in pairs))
+        width = max((len(step) for step, _ in pairs), default=0)
+        show("".join(f"{step:<{width}}  {image}\n" for step, image in pairs))
     raise_all(rendered.failures)
     return ExitCode.OK
+
+
+def _release(step: str) -> str | None:
+    """NAMESPACE/NAME of the release; None for the objects of a Kustomization."""
+    kind, _, name = step.partition("/")
+    return name if kind == "release" else None

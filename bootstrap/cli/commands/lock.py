@@ -1,9 +1,12 @@
 """`bootstrap lock`."""
 
+from dataclasses import replace
+
 import click
 
 from bootstrap.cli.options import StackOptions, declared_options, quiet_option, timeout_option, tool_option
 from bootstrap.errors import ExitCode, raise_all
+from bootstrap.model.stack import LockWriting
 
 
 @click.command("lock")
@@ -16,7 +19,7 @@ def command(*, stack: StackOptions, timeout: str | None, quiet: bool, upgrade: b
     """Write into bootstrap.lock which version and digest each chart reference means.
 
     \b
-      bootstrap lock                add what is missing
+      bootstrap lock                add what is missing; from then on up keeps the file
       bootstrap lock --upgrade      take what is newest now
       bootstrap up --locked         refuse charts that the file does not name
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
@@ -27,7 +30,8 @@ def command(*, stack: StackOptions, timeout: str | None, quiet: bool, upgrade: b
     from bootstrap.engine.obtain import definitions_of, prepare_all  # noqa: PLC0415
     from bootstrap.engine.planning import failures_of  # noqa: PLC0415
 
-    with look_at(stack, timeout=timeout, quiet=quiet) as look:
+    writing = replace(stack, lock_writing=LockWriting.ALWAYS)
+    with look_at(writing, timeout=timeout, quiet=quiet) as look:
         ports, file = look.session.ports, look.session.stack.project / LOCK_FILE
         repo = ports.repository.read(look.cancel)
         raise_all(failures_of(repo, ()))

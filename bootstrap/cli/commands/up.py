@@ -16,6 +16,7 @@ from bootstrap.cli.options import (
 )
 from bootstrap.config.flags import SettingFlags
 from bootstrap.errors import UsageError
+from bootstrap.model.stack import LockWriting
 
 
 @click.command("up")
@@ -71,7 +72,13 @@ def command(  # noqa: PLR0913 - one parameter per flag
     term = term_of(ttl)
     consent = Consent(steps=frozenset(allow_replace))
     options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict, tolerant=dry_run, consent=consent)
-    meant = replace(stack, adopt=adopt, preload=preload, choose_ports=ports == "auto")
+    meant = replace(
+        stack,
+        adopt=adopt,
+        preload=preload,
+        choose_ports=ports == "auto",
+        lock_writing=LockWriting.NEVER if dry_run else LockWriting.EXISTING,
+    )
     if dry_run:
         if tell.progress == "json" or tell.events is not None:
             raise UsageError("--dry-run runs nothing that events could tell of", fix="bootstrap plan --output json")

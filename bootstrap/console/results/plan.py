@@ -26,7 +26,8 @@ def plan_text(plan: Plan, configuration: Mapping[str, Any] | None = None) -> str
         lines.append(f"{mark} {name:<{widths[0]}}  {action:<{widths[1]}}  {reason}{needs}")
         if isinstance(step.action, Replace):
             lines += [f"    {line}" for line in _replacing(step.action)]
-    notes = [f"note: {_note(note)}" for note in plan.notes]
+    notes = [f"note: {_note(note)}" for note in plan.notes if not note.loud]
+    notes += [f"warning: {_note(note)}" for note in plan.notes if note.loud]
     return "\n".join([*_given(configuration), *lines, *notes, _sum(plan)]) + "\n"
 
 

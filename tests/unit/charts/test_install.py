@@ -18,6 +18,7 @@ from bootstrap.errors import DeadlineError, InvalidError, RefusedError, StepFail
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import LocalChart, Release, RepositoryChart, ValuesFrom
+from bootstrap.model.replacement import ReplacementNeededError
 from bootstrap.model.stack import StatePaths
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, Finished
@@ -633,3 +634,54 @@ def test_once_the_cluster_runs_templates_are_told_what_it_says_that_it_serves(st
 )
 def test_what_folders_of_definitions_tell_at_once(path: str, text: str, found: set[str]) -> None:
     assert folder_apis({path: text.encode()}) == found
+
+
+@pytest.mark.parametrize(("changes", "given"), [({}, True), ({"disable_take_ownership": True}, False)])
+def test_what_is_there_is_taken_over_unless_the_release_forbids_it(
+    stage: Stage, token: CancelToken, changes: dict[str, Any], *, given: bool
+) -> None:
+    stage.install(token, **changes)
+    [command] = [one for one in stage.processes.commands if "upgrade" in one.argv]
+    assert ("--take-ownership" in command.argv) is given
+
+
+def test_the_plan_names_what_a_release_would_take_over(stage: Stage, token: CancelToken) -> None:
+    path = "/api/v1/namespaces/web/configmaps/c"
+    prepared = stage.prepared(token)
+    assert stage.charts.taken_over([prepared], (), stage.kube, token) == []
+    stage.api.put(path, SETTINGS)
+    [note] = stage.charts.taken_over([prepared], (), stage.kube, token)
+    assert note.text == "release/flux/app takes over ConfigMap web/c, which no release owns"
+    marks = {"meta.helm.sh/release-name": "other", "meta.helm.sh/release-namespace": "web"}
+    stage.api.put(path, {**SETTINGS, "metadata": {"name": "c", "annotations": marks}})
+    refusing = replace(prepared, release=replace(prepared.release, disable_take_ownership=True))
+    [note] = stage.charts.taken_over([refusing], (), stage.kube, token)
+    assert note.text.endswith(
+        "will fail, as disableTakeOwnership forbids to take over ConfigMap web/c, of release web/other"
+    )
+    own = {"meta.helm.sh/release-name": "app", "meta.helm.sh/release-namespace": "web"}
+    stage.api.put(path, {**SETTINGS, "metadata": {"name": "c", "annotations": own}})
+    assert stage.charts.taken_over([prepared], (), stage.kube, token) == []
+
+
+STUCK = 'Error: UPGRADE FAILED: ConfigMap "c" is invalid: data: Forbidden: field is immutable when `immutable` is set'
+
+
+def test_what_can_only_be_replaced_is_refused_without_consent_in_the_api_server_s_words(
+    stage: Stage, token: CancelToken
+) -> None:
+    stage.outcomes = [failed(1, f'level=WARN msg="upgrade failed"\n{STUCK}')]
+    with pytest.raises(ReplacementNeededError, match="ConfigMap web/c: data cannot change") as refused:
+        stage.install(token)
+    assert refused.value.evidence == (STUCK,)
+    assert "bootstrap up --allow-replace release/flux/app" in (refused.value.fix or "")
+
+
+def test_with_consent_it_is_deleted_and_helm_runs_once_more(stage: Stage, token: CancelToken) -> None:
+    path = "/api/v1/namespaces/web/configmaps/c"
+    stage.api.put(path, SETTINGS)
+    stage.outcomes = [failed(1, STUCK)]
+    prepared = stage.prepared(token)
+    stage.charts.install(prepared, stage.kube, Work(token), may_replace=True)
+    assert f"DELETE {path}" in stage.api.requests
+    assert sum("upgrade" in one.argv for one in stage.processes.commands) == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.console.log_file import LogRenderer, log_path
-from bootstrap.console.mask import Masker
+from bootstrap.console.mask import Masker, secret_values
 from bootstrap.console.stream import ProgressSink, encodable, write_result, write_text
 from fakes.recorded_run import FAILED, SECRET, at
 
@@ -45,9 +45,12 @@ def test_lines_of_a_secret_are_secrets_and_longer_ones_come_first() -> None:
         ("https://user:pa55@host/x", "https://user:***@host/x"),
         ("https://host:8080/a@b", "https://host:8080/a@b"),
         ("Authorization: Bearer abcdefgh.ijkl", "Authorization: Bearer ***"),
-        ("password=abc next", "password=*** next"),
-        ('{"password": "a b", "x": 1}', '{"password": ***, "x": 1}'),
-        ("aws_secret_access_key = abc", "aws_secret_access_key = ***"),
+        ("password=aB3dE6gH9jK2mN5p next", "password=*** next"),
+        ('{"password": "aB3dE6gH9jK2mN5p", "x": 1}', '{"password": "***", "x": 1}'),
+        ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCY", "aws_secret_access_key = ***"),
+        ('redis-password: namespaces "nowhere" not found', 'redis-password: namespaces "nowhere" not found'),
+        ("api-key: is not a Kubernetes object", "api-key: is not a Kubernetes object"),
+        ("give it with --var MARIADB_PASSWORD=…", "give it with --var MARIADB_PASSWORD=…"),
         ("AKIAABCDEFGHIJKLMNOP", "***"),
         ("helm --password hunter2 x", "helm --password *** x"),
         ("ghp_" + "a" * 24, "***"),
@@ -141,3 +144,14 @@ def test_a_log_on_a_full_disk_ends_and_the_run_goes_on() -> None:
     log(FAILED[0])
     log(FAILED[1])
     log.close()
+
+
+def test_values_of_secrets_are_known_where_their_name_says_so() -> None:
+    secret = {
+        "kind": "Secret",
+        "data": {"password": base64.b64encode(b"correct horse").decode(), "broken-key": "%%"},
+        "stringData": {"api-token": "opensesame", "username": "postgresql", "key": "short"},
+    }
+    found = masker(*secret_values([secret, {"kind": "ConfigMap", "data": {"password": "not secret"}}]))
+    text = "correct horse opensesame postgresql short not secret"
+    assert found.mask(text) == "*** *** postgresql short not secret"

@@ -1,4 +1,6 @@
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -8,7 +10,8 @@ from bootstrap.errors import RefusedError
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo
-from bootstrap.model.step import Plan
+from bootstrap.model.step import Keep, Plan, Step
+from bootstrap.plan import ids
 from bootstrap.plan.build import Wanted
 from bootstrap.system.clock import CancelToken
 from fakes.clock import FakeClock
@@ -52,6 +55,26 @@ def test_each_unit_is_compared_as_it_would_be_applied() -> None:
         "meta.helm.sh/release-name": "a",
         "meta.helm.sh/release-namespace": "apps",
     }
+
+
+def test_a_release_that_the_plan_leaves_as_it_is_has_no_differences() -> None:
+    """What is rendered now may hold other random values than what was installed: nobody would apply them."""
+    kept = Step(id=ids.release("apps/a"), action=Keep(what="release"), reason="unchanged", timeout=timedelta(minutes=1))
+    plan = replace(planning(TargetState.RUNNING), plan=Plan(steps=(kept,)))
+    assert [unit for unit, _ in differences(plan, lambda *_: (), CancelToken(FakeClock()))] == [
+        "objects/flux-system/apps"
+    ]
+
+
+def test_what_nobody_can_compare_is_left_out() -> None:
+    """Objects that the API server names, and, where pods are simulated, APIs that a pod would serve."""
+    named = {"kind": "Job", "apiVersion": "batch/v1", "metadata": {"generateName": "job-"}}
+    backend = {"kind": "APIService", "metadata": {"name": "v1.x"}, "spec": {"service": {"name": "x"}}}
+    plan = planning(TargetState.RUNNING)
+    prepared = replace(plan.wanted.prepared["apps/a"], manifests=(named, backend, config_map("mine")))
+    plan = replace(plan, wanted=replace(plan.wanted, prepared={"apps/a": prepared}))
+    compared = dict(differences(plan, lambda objects, *_: objects, CancelToken(FakeClock())))
+    assert [one["metadata"]["name"] for one in compared["release/apps/a"]] == ["mine"]
 
 
 def test_without_a_cluster_there_is_nothing_to_compare_with() -> None:

@@ -39,8 +39,9 @@ def collector() -> Collector:
 def read(tmp_path: Path, collector: Collector) -> Read:
     """Read the repository in the temporary folder with the canned kustomize."""
 
-    def one(path: str = ".", **more: object) -> FluxRepo:
-        return read_repo(SourceSpec(root=tmp_path, path=path), build=collector, **more)  # type: ignore[arg-type]
+    def one(path: str = ".", *, strict: bool = True, **more: object) -> FluxRepo:
+        source = SourceSpec(root=tmp_path, path=path, strict_substitution=strict)
+        return read_repo(source, build=collector, **more)  # type: ignore[arg-type]
 
     return one
 
@@ -60,7 +61,8 @@ def read_for_real() -> Read:
             )
         return done.stdout
 
-    def one(situation: str, path: str = "clusters/dev", **more: object) -> FluxRepo:
-        return read_repo(SourceSpec(root=REPOS / situation, path=path), build=kustomize, **more)  # type: ignore[arg-type]
+    def one(situation: str, path: str = "clusters/dev", *, strict: bool = True, **more: object) -> FluxRepo:
+        source = SourceSpec(root=REPOS / situation, path=path, strict_substitution=strict)
+        return read_repo(source, build=kustomize, **more)  # type: ignore[arg-type]
 
     return one

@@ -168,3 +168,13 @@ def test_a_circle_is_found_exactly_when_no_order_exists(seed: int) -> None:
     cycle = find_cycle(edges)
     assert bool(cycle) == bool(left)
     assert all(one.needs == after.unit for one, after in zip(cycle, (*cycle[1:], *cycle[:1]), strict=True))
+
+
+def test_the_entry_may_depend_on_what_it_holds_itself() -> None:
+    """Whoever brings the entry into the cluster brings that too; below the entry it would be a circle."""
+    children = (kustomization("controllers", parent="f/cluster"), kustomization("apps", parent="f/cluster"))
+    entry = FluxRepo(kustomizations=(kustomization("cluster", needs=["controllers"]), *children))
+    assert find_cycle(one for one in dependencies(entry) if one.strict) == ()
+    below = kustomization("cluster", parent="f/top", needs=["controllers"])
+    repo = FluxRepo(kustomizations=(kustomization("top"), below, *children))
+    assert find_cycle(one for one in dependencies(repo) if one.strict)

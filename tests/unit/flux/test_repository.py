@@ -15,7 +15,7 @@ from bootstrap.errors import BootstrapError, InvalidError, RefusedError
 from bootstrap.flux.object_index import contents
 from bootstrap.flux.repository import read_repo
 from bootstrap.model.kube import ref_of
-from bootstrap.model.release import FluxRepo, UnknownChart
+from bootstrap.model.release import FluxRepo, LocalChart, UnknownChart
 from bootstrap.model.stack import SourceSpec
 from fakes.kustomize import Collector
 
@@ -128,7 +128,7 @@ def test_a_kustomization_file_that_is_none(write: Write, read: Read) -> None:
     assert [problem.place.line for problem in raised.value.problems] == [2]
     with pytest.raises(InvalidError) as raised:
         read("in")
-    assert problems(raised) == ["list/Kustomization: is no kustomization"]
+    assert problems(raised) == ["list/Kustomization: is not a kustomization"]
 
 
 def test_an_empty_kustomization_file_is_an_empty_folder(write: Write, read: Read, collector: Collector) -> None:
@@ -307,9 +307,10 @@ def test_what_substitution_breaks(write: Write, read: Read, text: str, told: str
 
 def test_common_metadata_goes_over_an_object_s_own(write: Write, read: Read) -> None:
     write("in/a.yaml", kustomization("a", "./a", "commonMetadata: {labels: {x: new}, annotations: {w: new}}"))
-    write("a/a.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {x: old, z: old}}\n")
+    write("a/a.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: web, labels: {x: old, z: old}}\n")
     pod = read("in").kustomizations[1].objects[0]
-    assert pod["metadata"] == {"name": "p", "labels": {"x": "new", "z": "old"}, "annotations": {"w": "new"}}
+    labels = {"x": "new", "z": "old"}
+    assert pod["metadata"] == {"name": "p", "namespace": "web", "labels": labels, "annotations": {"w": "new"}}
 
 
 def test_sources_that_are_this_repository(write: Write, read: Read) -> None:
@@ -605,11 +606,11 @@ def test_who_only_looks_gets_what_can_be_read_beside_what_is_wrong(write: Write,
     repo = read("in", tolerant=True)
     assert [problem.text for problem in repo.problems] == [
         "Kustomization f/b: there is no folder gone",
-        "Secret f/s: is encrypted with SOPS and cannot be decrypted: the program sops is not installed;"
-        " install it and give it the key",
         "Kustomization f/c: Secret f/lost is not in the repository: add it, mark it optional, or give what it holds"
         " with --var",
         "HelmRelease f/web: HelmRepository f/charts is not in the repository",
+        "Secret f/s: is encrypted with SOPS and cannot be decrypted: the program sops is not installed;"
+        " install it and give it the key",
     ]
     assert [one.id for one in repo.kustomizations] == ["flux-system/in", "f/a", "f/b", "f/c"]
     assert [(one.id, type(one.chart)) for one in repo.releases] == [("f/web", UnknownChart)]
@@ -707,3 +708,133 @@ def test_a_word_about_sops_is_no_encryption(write: Write, read: Read) -> None:
     write("a.yaml", config("a", "data: {sops: 'sops: is a tool'}"))
     repo = read()
     assert (objects(repo), noted(repo)) == (["ConfigMap f/a"], [])
+
+
+def test_what_cannot_be_decrypted_is_one_problem_and_its_ciphertext_goes_nowhere(write: Write, read: Read) -> None:
+    substitute = "decryption: {provider: sops}\npostBuild: {substituteFrom: [{kind: Secret, name: s}]}"
+    write("in/a.yaml", kustomization("a", "./a", substitute))
+    write("a/a.yaml", encrypted("stringData: {host: 'ENC[AES256_GCM,data:x]'}\nsops: {mac: m}"))
+    write(
+        "a/b.yaml", encrypted("stringData: {p: 'ENC[x]', q: 'ENC[y]'}\nsops: {mac: m}").replace("name: s,", "name: t,")
+    )
+    write("a/c.yaml", config("c").rstrip() + "\ndata: {url: 'http://${host}.example.org'}\n")
+    repo = read("in", tolerant=True)
+    [problem] = repo.problems
+    assert problem.text.startswith("Secret f/s, Secret f/t: are encrypted with SOPS and cannot be decrypted: ")
+    [settings] = [one for one in repo.kustomizations[1].objects if one["kind"] == "ConfigMap"]
+    assert settings["data"] == {"url": "http://encrypted.example.org"}
+    assert "ENC[" not in json.dumps(repo.kustomizations[1].objects)
+
+
+def test_an_unset_variable_is_an_error_at_the_line_that_names_it(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./a", "postBuild: {substitute: {domain: example.org}}"))
+    write("a/a.yaml", config("c").rstrip() + "\ndata:\n  host: web.${domain}\n  run: |\n    mysql -p${PASSWORD}\n")
+    repo = read("in", tolerant=True)
+    [problem] = repo.problems
+    lines = (config("c").rstrip() + "\n").count("\n")
+    assert (problem.place.file, problem.place.line) == ("a/a.yaml", lines + 4)
+    assert (
+        problem.text.startswith("ConfigMap n/c: variable PASSWORD is not set: ") or "variable PASSWORD" in problem.text
+    )
+    assert "--var PASSWORD=…" in problem.text
+    assert repo.kustomizations[1].objects == ()
+
+
+def test_older_flux_puts_nothing_for_an_unset_variable(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./a", "postBuild: {substitute: {domain: example.org}}"))
+    write("a/a.yaml", config("c").rstrip() + "\ndata: {p: 'x${PASSWORD}'}\n")
+    repo = read("in", strict=False)
+    assert repo.kustomizations[1].objects[0]["data"] == {"p": "x"}
+    assert any("${PASSWORD} has no value" in note.text for note in repo.notes)
+
+
+def test_without_variables_nothing_is_replaced_unless_the_strategy_is_always(write: Write, read: Read) -> None:
+    """`substituteStrategy: WithVariables`, the default: a Kustomization without variables is left as it is."""
+    write("in/a.yaml", kustomization("a", "./a", "postBuild: {substitute: {}}"))
+    write("in/b.yaml", kustomization("b", "./b", "postBuild: {substituteStrategy: Always}"))
+    for name in "ab":
+        write(f"{name}/c.yaml", config(name).rstrip() + "\ndata: {p: 'x${v:=d}'}\n")
+    repo = read("in")
+    assert [one.objects[0]["data"]["p"] for one in repo.kustomizations[1:]] == ["x${v:=d}", "xd"]
+
+
+def test_an_object_without_a_namespace_is_refused_as_flux_refuses_it(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./a"))
+    write("a/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: lost}\n")
+    write("a/b.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: fine}\n")
+    [problem] = read("in", tolerant=True).problems
+    assert str(problem) == (
+        "a/a.yaml:2: ConfigMap lost: names no namespace, and Flux refuses it: "
+        "set metadata.namespace, or spec.targetNamespace of f/a"
+    )
+
+
+def test_the_scope_of_a_custom_resource_is_that_of_its_definition(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./a"))
+    for kind, scope in (("Here", "Namespaced"), ("Everywhere", "Cluster")):
+        plural = f"{kind.lower()}s"
+        write(
+            f"a/{plural}.yaml",
+            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+            f"metadata: {{name: {plural}.x.dev}}\nspec: {{group: x.dev, scope: {scope}, names: {{kind: {kind}}}}}\n",
+        )
+        write(f"a/one-{plural}.yaml", f"apiVersion: x.dev/v1\nkind: {kind}\nmetadata: {{name: one}}\n")
+    assert [problem.text.partition(":")[0] for problem in read("in", tolerant=True).problems] == ["Here one"]
+
+
+def test_the_problems_of_the_entry_s_own_kustomization_are_told(write: Write, read: Read) -> None:
+    write("in/top.yaml", kustomization("top", "./in", "postBuild: {substituteFrom: [{kind: Secret, name: nowhere}]}"))
+    [problem] = read("in", tolerant=True).problems
+    assert problem.text.startswith("Kustomization f/top: Secret f/nowhere is not in the repository")
+
+
+def test_the_source_with_the_remote_s_address_is_the_tree(write: Write, read: Read) -> None:
+    """Beside it Flux's own manifests come from another source."""
+    for name, kind, url in (
+        ("house", "GitRepository", "https://git.example.com/us/it"),
+        ("controllers", "OCIRepository", "oci://registry.example/flux-manifests"),
+    ):
+        write(
+            f"in/{name}.yaml",
+            f"apiVersion: source.toolkit.fluxcd.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: f}}\n"
+            f"spec: {{url: '{url}'}}\n",
+        )
+    foreign = kustomization("controllers", "./").replace("GitRepository", "OCIRepository")
+    write("in/a.yaml", foreign.replace("name: here", "name: controllers"))
+    write("in/b.yaml", kustomization("b", "./b").replace("name: here", "name: house"))
+    write("b/b.yaml", config("b"))
+    repo = read("in", origin="git@git.example.com:us/it.git")
+    assert {one.name: len(one.objects) for one in repo.kustomizations} == {"in": 0, "controllers": 0, "b": 1}
+    assert any("which is not this repository" in note for note in noted(repo))
+
+
+def test_files_that_the_source_leaves_out_are_not_there(write: Write, read: Read) -> None:
+    write(".sourceignore", "/a/drafts/\n/a/*.values.yaml\n")
+    write("in/a.yaml", kustomization("a", "./a"))
+    write("a/good.yaml", config("good"))
+    write("a/drafts/bad.yaml", config("bad"))
+    write("a/web.values.yaml", "replicaCount: 2\n")
+    assert [one["metadata"]["name"] for one in read("in").kustomizations[1].objects] == ["good"]
+
+
+def test_spec_ignore_of_the_own_source_holds(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./a"))
+    write(
+        "in/source.yaml",
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: here, namespace: f}\n"
+        "spec: {url: 'https://git.example.com/us/it', ignore: '/a/bad.yaml'}\n",
+    )
+    write("a/good.yaml", config("good"))
+    write("a/bad.yaml", config("bad"))
+    assert [one["metadata"]["name"] for one in read("in").kustomizations[1].objects] == ["good"]
+
+
+def test_a_chart_in_the_tree_is_without_what_the_source_leaves_out(write: Write, read: Read) -> None:
+    write("in/web.yaml", release("chart: {spec: {chart: charts/web, sourceRef: {kind: GitRepository, name: here}}}"))
+    write("in/a.yaml", kustomization("a", "./a"))
+    write("a/a.yaml", config("a"))
+    write("charts/web/Chart.yaml", "name: web\nversion: 1.0.0\n")
+    write("charts/web/files/logo.png", "")
+    [web] = read("in").releases
+    assert isinstance(web.chart, LocalChart)
+    assert web.chart.left_out == ("files/logo.png",)

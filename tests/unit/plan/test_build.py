@@ -256,9 +256,18 @@ def test_a_dependency_that_is_nowhere_is_noted() -> None:
     a = release("a", needs=["ghost"])
     repo = FluxRepo(kustomizations=(kustomization("apps", config_map("c"), needs=["nobody"]),), releases=(a,))
     assert notes(build_plan(Wanted(stack=stack(), repo=repo, prepared={a.id: prepared(a)}), NOTHING)) == [
-        "Kustomization flux-system/apps depends on flux-system/nobody, which is not there",
-        "HelmRelease apps/a depends on apps/ghost, which is not there",
+        "Kustomization flux-system/apps depends on flux-system/nobody, which is not there: Flux would wait for ever",
+        "HelmRelease apps/a depends on apps/ghost, which is not there: Flux would wait for ever",
     ]
+
+
+def test_a_misspelt_dependency_gets_the_nearest_name_and_is_loud() -> None:
+    releases = (release("postgres"), release("web", needs=["postgress"]))
+    plan = build_plan(Wanted(stack=stack(), repo=FluxRepo(releases=releases)), NOTHING)
+    [note] = [note for note in plan.notes if note.loud]
+    assert note.text.endswith(
+        "depends on apps/postgress, which is not there: Flux would wait for ever; did you mean apps/postgres?"
+    )
 
 
 def test_objects_that_changed_or_are_gone_are_applied_again() -> None:

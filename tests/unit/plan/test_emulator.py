@@ -24,7 +24,7 @@ from bootstrap.model.step import DeleteObjects, EnsureEmulator, Plan
 from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.emulator import EMULATOR_PART, emulator_part
 from bootstrap.plan.select import select, targets
-from bootstrap.plan.units import fingerprint
+from bootstrap.plan.units import cut, fingerprint
 from fakes.ports import ENDPOINT, KUBE
 from fakes.repo import config_map, kustomization, release, stack
 
@@ -257,3 +257,12 @@ def test_what_pods_cannot_reach_is_told(endpoint: str, provider: Provider, text:
     assert [note.text for note in planned(NOTHING, on, (release("a"),), inferred=()).notes] == text
     objects = emulator_part(on, None).objects
     assert (len(objects) == 2 and "type" not in objects[1]["spec"]) == ("127.0" in endpoint or "localhost" in endpoint)
+
+
+def test_a_namespace_that_the_repository_declares_is_not_ours_to_apply() -> None:
+    """One object has one author: else each `up` of ours takes off the labels that the repository gives it."""
+    home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "localstack", "labels": {"team": "platform"}}}
+    declaring = FluxRepo(kustomizations=(kustomization("apps", home),))
+    for repo, kinds in ((declaring, ["Service"]), (FluxRepo(), ["Namespace", "Service"])):
+        [part] = [part for part in cut(OUTSIDE, repo).parts if part.id == EMULATOR_PART]
+        assert [one["kind"] for one in part.objects if one["kind"] != "EndpointSlice"] == kinds

@@ -151,6 +151,7 @@ def test_a_value_that_is_not_read() -> None:
 
 def test_images_are_found_wherever_pods_are_described() -> None:
     manifest = {
+        "apiVersion": "monitoring.coreos.com/v1",
         "kind": "Prometheus",
         "spec": {
             "image": "prometheus:3",
