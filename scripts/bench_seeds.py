@@ -77,12 +77,12 @@ def measured(options: argparse.Namespace, folder: Path, endpoint: EmulatorEndpoi
     print(f"second apply  {again:8.2f} s   calls {json.dumps(result['calls'])}")
     kept = again <= 1.5 and result["calls"]["write"] == 0  # noqa: PLR2004  # the promise
     if not options.without_cli:
-        empty(endpoint, cancel)
+        empty(endpoint, cancel, list)
         by_hand = scripted(script, endpoint)
         print(f"aws CLI       {by_hand:8.2f} s   {calls} calls: {by_hand / first:.0f} times as long")
         kept = kept and by_hand >= 50 * first
     if options.load:
-        empty(endpoint, cancel)
+        empty(endpoint, cancel, list)
         load_fixture(folder / "load", options.load)
         seconds, _ = seeded(folder / "load", folder, endpoint)
         most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024

@@ -21,6 +21,7 @@ from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
     from bootstrap.engine.session import Session
+    from bootstrap.seeds.load import Fixtures
     from bootstrap.seeds.observe import Options
     from bootstrap.seeds.seeding import Seeding
 
@@ -34,7 +35,7 @@ class SeedOptions:
 
     paths: tuple[Path, ...]
     stack: str | None
-    endpoint: str | None
+    endpoint: str | None = None
     instance: str | None = None
     """`--name`: which of several of the stack."""
     variables: tuple[str, ...] = ()
@@ -53,11 +54,12 @@ class OpenedSeeds:
 
 
 _Decorate = Callable[[_Command], _Command]
+_ENDPOINT = click.option("--endpoint", metavar="URL", help="A running emulator; without --stack, no stack is needed.")
 _WHERE: tuple[_Decorate, ...] = (
     click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path)),
     click.option("--stack", metavar="NAME", help="The stack whose seeds and emulator are meant (default dev)."),
     name_option,
-    click.option("--endpoint", metavar="URL", help="A running emulator; without --stack, no stack is needed."),
+    _ENDPOINT,
 )
 _VARIABLES = click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable.")
 _WHICH: tuple[_Decorate, ...] = (
@@ -71,6 +73,12 @@ _WHICH: tuple[_Decorate, ...] = (
 def seed_options(command: _Command) -> _Command:
     """PATH… and the flags of every verb that reads fixtures, as one argument `seed`, and --output."""
     return _gathered(command, (*_WHERE, _VARIABLES, *_WHICH))
+
+
+def lint_options(command: _Command) -> _Command:
+    """PATH… and the flags of a verb that asks no emulator, as one argument `seed`."""
+    where = (option for option in _WHERE if option is not _ENDPOINT)
+    return _gathered(command, (*where, _VARIABLES))
 
 
 def export_options(command: _Command) -> _Command:
@@ -109,6 +117,18 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
         if writes:
             stack.enter_context(hold(lock, typed()))
         yield OpenedSeeds(seeding=seeding, endpoint=find(cancel, writes), cancel=cancel)
+
+
+def linted(options: SeedOptions) -> "Fixtures":
+    """The fixtures, if nothing is wrong with them; asks no emulator.
+
+    Raises:
+        UsageError: the command line or the stack file is wrong.
+        InvalidError: every problem in all files.
+    """
+    alone = options.stack is None and not options.instance
+    seeding, *_ = _alone(options) if alone else _of_stack(options, CancelToken(SystemClock()))
+    return seeding.lint()
 
 
 @contextlib.contextmanager

@@ -136,12 +136,13 @@ def _placement_conflicts(emulator: EmulatorSpec, provider: Provider, place: Plac
         yield _said(place, _PLACEMENT, text)
     if placement is Placement.CHART:
         yield from _chart_conflicts(emulator, place)
-    used = placement in {Placement.AUTO, Placement.CONTAINER} and driver in {Driver.AUTO, Driver.LOCALSTACK}
+    with_socket = {Driver.AUTO, Driver.LOCALSTACK, Driver.FLOCI}
+    used = placement in {Placement.AUTO, Placement.CONTAINER} and driver in with_socket
     if emulator.docker_socket and not used:
         text = "goes with placement container and driver localstack: nothing else has a use for it"
         yield _said(place, ("emulator", "dockerSocket"), text)
-    if placement is Placement.PROCESS and driver is Driver.LOCALSTACK:
-        text = "localstack does not run as a plain process: write placement container or chart"
+    if placement is Placement.PROCESS and driver in {Driver.LOCALSTACK, Driver.FLOCI}:
+        text = f"{driver} does not run as a plain process: write placement container or chart"
         yield _said(place, _PLACEMENT, text)
 
 

@@ -142,7 +142,8 @@ class ContainerEmulator:
             self._begin(client, container, work)
             endpoint = self._incarnated(self._answering(container, work.cancel), work.cancel)
             # One that was killed left some of its contents and some not: seeds could not tell whose those are.
-            return endpoint if whole else empty(endpoint, work.cancel)
+            # One without a reset route keeps nothing over a restart: there is nothing to delete.
+            return endpoint if whole else empty(endpoint, work.cancel, list)
 
     def replace(self, work: Work) -> EmulatorEndpoint:
         """See `Emulator.replace`; it is found at the same port again."""

@@ -89,3 +89,13 @@ class EmulatorDriver:
     process: ProcessRecipe | None = None
     image: ImageRecipe | None = None
     health_status: int = 200
+    services: Callable[[Mapping[str, Any]], frozenset[str] | None] = lambda _health: None
+    """The JSON of the health route → the services that are switched on, by AWS's names; None: all there are."""
+    services_setting: str = ""
+    """The emulator's own setting that switches services on; empty: it has none."""
+    switched_off: str = ""
+    """What it answers for a service that is switched off, `{service}` for its name."""
+    restart: tuple[str, bytes] | None = None
+    """POST path and body that make it start anew, without its data; None: it cannot be asked to."""
+    start: tuple[str, str] | None = None
+    """GET path and key of its JSON: a text that every start makes up anew; None: it tells none."""

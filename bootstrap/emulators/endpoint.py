@@ -1,16 +1,22 @@
 """Placement `endpoint`: an emulator that runs already, and stays."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
 from bootstrap.emulators.address import Resolve, Trust
 from bootstrap.emulators.http_exchange import NoAnswerError, Request, exchange
-from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
-from bootstrap.emulators.proof import Proven, prove
+from bootstrap.emulators.incarnation import ensure_incarnation, forget_incarnation, incarnation_of, start_of
+from bootstrap.emulators.proof import Proven, prove, prove_address
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.stack import Driver, EmulatorSpec
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.wait import wait_until
 from bootstrap.system.work import Work
 
 _FAILED = 300
+_RESTART_SECONDS = 90.0
+_NO_ROUTE = frozenset({404, 405, 501})
 
 
 class EndpointEmulator:
@@ -80,11 +86,19 @@ def proven_endpoint(proven: Proven, region: str, incarnation: str) -> EmulatorEn
         driver=proven.driver.name.value,
         incarnation=incarnation,
         capabilities=proven.driver.capabilities,
+        account=proven.account,
+        services=proven.services,
+        services_setting=proven.driver.services_setting,
     )
 
 
-def empty(endpoint: EmulatorEndpoint, cancel: CancelToken) -> EmulatorEndpoint:
+def empty(
+    endpoint: EmulatorEndpoint, cancel: CancelToken, through_api: Callable[[], Sequence[str]]
+) -> EmulatorEndpoint:
     """Lose everything in it, after proving it once more; the endpoint with its new incarnation.
+
+    `through_api` deletes it piece by piece, for an emulator that has no route for that, and gives back what that
+    emulator did not delete: then it is restarted, if it can be asked to.
 
     Raises:
         RefusedError: it is no longer the emulator it was.
@@ -92,9 +106,44 @@ def empty(endpoint: EmulatorEndpoint, cancel: CancelToken) -> EmulatorEndpoint:
     """
     proven = prove(endpoint.url, cancel, driver=Driver(endpoint.driver), trust=Trust.NAMED)
     answer = exchange(proven.address, Request(method="POST", path=proven.driver.reset), cancel, seconds=60)
-    if answer.status >= _FAILED:
+    if answer.status in _NO_ROUTE:
+        left = through_api()
+        forget_incarnation(proven, endpoint.region, cancel)
+        if left:
+            proven = _restarted(proven, left, cancel)
+    elif answer.status >= _FAILED:
         raise StepFailedError(
             f"{endpoint.driver} cannot be emptied: POST {proven.driver.reset} answers {answer.status}",
             fix="restart the emulator instead; its data goes with it",
         )
-    return proven_endpoint(proven, endpoint.region, ensure_incarnation(proven, endpoint.region, cancel))
+    incarnation = ensure_incarnation(proven, endpoint.region, cancel)
+    return replace(proven_endpoint(proven, endpoint.region, incarnation), capabilities=endpoint.capabilities)
+
+
+def _restarted(proven: Proven, left: Sequence[str], cancel: CancelToken) -> Proven:
+    """The emulator after it was asked to start anew, because some of its resources cannot be deleted.
+
+    Raises:
+        StepFailedError: it cannot be asked to, or does not come back.
+    """
+    if proven.driver.restart is None or proven.driver.start is None:
+        raise StepFailedError(
+            f"{len(left)} resources could not be deleted",
+            evidence=left,
+            fix="restart the emulator; its data goes with it",
+        )
+    before = start_of(proven, cancel)
+    path, body = proven.driver.restart
+    asked = Request(method="POST", path=path, headers={"Content-Type": "application/json"}, body=body)
+    exchange(proven.address, asked, cancel, seconds=30)
+
+    def state() -> str | None:
+        try:
+            again = prove_address(proven.address, (proven.driver,), cancel)
+            return start_of(again, cancel) if start_of(again, cancel) != before else None
+        except (NoAnswerError, RefusedError):
+            return None
+
+    waiting = cancel.within(_RESTART_SECONDS, f"{proven.address.url} starting anew")
+    wait_until(state, waiting, interval=0.5)
+    return prove_address(proven.address, (proven.driver,), cancel)

@@ -5,22 +5,23 @@ names a dummy account for dummy credentials. What is proven is an address, not a
 connects to the number, so a name that resolves elsewhere a second later leads nobody away.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from xml.etree import ElementTree as ET
 
 from bootstrap.emulators.address import Address, Resolve, Trust, permitted_addresses
 from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.dummy_signature import signed
 from bootstrap.emulators.http_exchange import Answer, NoAnswerError, Request, exchange
+from bootstrap.emulators.recognition import Recognised, recognise
 from bootstrap.emulators.registry import known_drivers
 from bootstrap.errors import RefusedError
 from bootstrap.model.stack import Driver
 from bootstrap.system.clock import CancelToken
 
 _OK = 200
+_FAILED = 400
+_FORBIDDEN = frozenset({401, 403})
 _FIX = "start an emulator there, or give the endpoint of one"
 
 
@@ -32,6 +33,12 @@ class Proven:
     driver: EmulatorDriver
     version: str
     account: str
+    services: frozenset[str] | None = None
+    """Those that are switched on; None: all."""
+
+    def has(self, service: str) -> bool:
+        """Whether the service is switched on."""
+        return self.services is None or service in self.services
 
 
 def prove(
@@ -65,40 +72,18 @@ def prove_address(address: Address, candidates: Iterable[EmulatorDriver], cancel
         NoAnswerError: nothing answers there.
         RefusedError: what answers is no emulator of these drivers.
     """
-    evidence = []
-    for driver in candidates:
-        answer = exchange(address, Request(method="GET", path=driver.health), cancel)
-        version, reason = _identified(driver, answer)
-        if version is not None:
-            account = _account(address, driver, cancel)
-            return Proven(address=address, driver=driver, version=version, account=account)
-        evidence.append(f"{driver.health}: {reason}")
-    raise RefusedError(
-        f"{address.url} is not a known emulator; nothing was written",
-        evidence=evidence,
-        fix=_FIX,
+    recognised = recognise(address, tuple(candidates), cancel, _FIX)
+    return Proven(
+        address=address,
+        driver=recognised.driver,
+        version=recognised.version,
+        account=_account(address, recognised, cancel),
+        services=recognised.services,
     )
 
 
-def _identified(driver: EmulatorDriver, answer: Answer) -> tuple[str | None, str]:
-    if answer.status != driver.health_status:
-        where = answer.headers.get("location")
-        return None, f"status {answer.status}" + (f", redirects to {where}" if where else "")
-    health = _json(answer)
-    if health is None:
-        return None, f"status {answer.status}, but no JSON object"
-    return driver.identify(health), f"status {answer.status}, but not the answer of {driver.name}"
-
-
-def _json(answer: Answer) -> Mapping[str, Any] | None:
-    try:
-        found = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _account(address: Address, driver: EmulatorDriver, cancel: CancelToken) -> str:
+def _account(address: Address, recognised: Recognised, cancel: CancelToken) -> str:
+    driver = recognised.driver
     request = signed(
         Request(
             method="POST",
@@ -108,7 +93,11 @@ def _account(address: Address, driver: EmulatorDriver, cancel: CancelToken) -> s
         ),
         aws_service="sts",
     )
-    account = _account_in(exchange(address, request, cancel, seconds=15))
+    answer = exchange(address, request, cancel, seconds=15)
+    if recognised.services is not None and "sts" not in recognised.services and _says_switched_off(driver, answer):
+        # What AWS would refuse for its signature, this one refuses in its own words: it has one account alone.
+        return min(driver.accounts)
+    account = _account_in(answer)
     if account is None or account not in driver.accounts:
         raise RefusedError(
             f"{address.url} answers as {driver.name}, but its STS names "
@@ -116,6 +105,13 @@ def _account(address: Address, driver: EmulatorDriver, cancel: CancelToken) -> s
             fix=f"an emulator names {' or '.join(sorted(driver.accounts))}; do not give it a real account's id",
         )
     return account
+
+
+def _says_switched_off(driver: EmulatorDriver, answer: Answer) -> bool:
+    """Whether the answer is the driver's own for a service that its health route does not name either."""
+    if not driver.switched_off or answer.status < _FAILED or answer.status in _FORBIDDEN:
+        return False
+    return driver.switched_off.format(service="sts").encode() in answer.body
 
 
 def _account_in(answer: Answer) -> str | None:

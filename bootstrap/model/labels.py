@@ -38,3 +38,6 @@ LEASE_LABEL = "dev.bootstrap.lease"
 """On a volume: when its lease was given. Labels of a network cannot change, so a new lease is a volume of its own."""
 SPEC_LABEL = "dev.bootstrap.emulator"
 """On the emulator's container: what it was declared as when it was created."""
+
+MARKER = "bootstrap-marker"
+"""In an emulator, the bucket, table, secrets, parameters and queues that hold our notes; never exported or shown."""

@@ -50,6 +50,12 @@ class EmulatorEndpoint:
     """Changes whenever its data was lost."""
     capabilities: frozenset[str] = frozenset()
     """What it can do beyond the API, such as `lambda-invoke`."""
+    account: str = ""
+    """The id its ARNs are made of; empty: it has to be asked."""
+    services: frozenset[str] | None = None
+    """Those that are switched on; None: all."""
+    services_setting: str = ""
+    """The emulator's own setting that switches services on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -43,6 +43,7 @@ class Driver(StrEnum):
 
     AUTO = "auto"
     MINISTACK = "ministack"
+    FLOCI = "floci"
     LOCALSTACK = "localstack"
     MOTO = "moto"
 

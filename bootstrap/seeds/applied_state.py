@@ -1,8 +1,8 @@
 """What tags cannot carry, kept inside the emulator so that it vanishes with the data and cannot lie.
 
-One S3 object per owner in a bucket of ours: an incarnation id, the hash of every field as last applied, what services
-noted, and the names we were about to create. The latter is written before anything is made: whatever a killed run left
-behind without a tag is still known to be ours.
+One document per owner (`marker_store` says where): an incarnation id, the hash of every field as last applied, what
+services noted, and the names we were about to create. The latter is written before anything is made: whatever a killed
+run left behind without a tag is still known to be ours.
 """
 
 import json
@@ -12,13 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bootstrap.seeds.marker_store import marker_store
 from bootstrap.seeds.model import Desired, FieldPath, ResourceId, Value, digest
 from bootstrap.seeds.target import Target
 
-MARKER_BUCKET = "bootstrap-marker"
-"""Never exported, pruned or shown."""
-
-_ABSENT = ("NoSuchBucket", "NoSuchKey", "404")
 _VERSION = 1
 
 
@@ -38,7 +35,7 @@ class Marker:
     """The marker of one owner. Reads once; writes are grouped when many threads write at once."""
 
     def __init__(self, target: Target) -> None:
-        self._target = target
+        self._store = marker_store(target)
         self._key = f"{target.owner}.json"
         self._content: dict[str, Any] = {}
         self._exists = False
@@ -49,9 +46,9 @@ class Marker:
 
     def read(self) -> None:
         """Load it; an emulator without one is a new incarnation."""
-        found = self._target.find("s3", "GetObject", *_ABSENT, Bucket=MARKER_BUCKET, Key=self._key)
-        self._exists = found is not None
-        self._content = json.loads(found["Body"].read()) if found else {}
+        content = self._store.read(self._key)
+        self._exists = content is not None
+        self._content = json.loads(content) if content else {}
         self._content.setdefault("incarnation", uuid.uuid4().hex)
         for key in ("resources", "once"):
             self._content.setdefault(key, {})
@@ -133,6 +130,17 @@ class Marker:
             self._version += 1
         self._write()
 
+    def forget_all(self, resources: Iterable[ResourceId]) -> None:
+        """The resources are gone; nothing is written where there was no marker."""
+        with self._lock:
+            names = {str(resource) for resource in resources}
+            for name in names:
+                self._content["resources"].pop(name, None)
+            self._content["pending"] = [name for name in self._content["pending"] if name not in names]
+            self._version += 1
+        if self._exists:
+            self._write()
+
     def done_once(self, name: str) -> str | None:
         """The content hash under which something was last done; None: never in this incarnation."""
         found = self._content["once"].get(name)
@@ -159,34 +167,16 @@ class Marker:
             with self._lock:
                 version = self._version
                 body = json.dumps({"version": _VERSION, **self._content}, sort_keys=True).encode()
-            if not self._exists:
-                _make_bucket(self._target)
-                self._exists = True
-            self._target.call("s3", "PutObject", Bucket=MARKER_BUCKET, Key=self._key, Body=body)
+            self._store.write(self._key, body)
+            self._exists = True
             self._written = version
 
 
 def kept_beside(target: Target, name: str) -> bytes | None:
     """What was kept for a service under this name; None for nothing."""
-    found = target.find("s3", "GetObject", *_ABSENT, Bucket=MARKER_BUCKET, Key=f"{target.owner}/{name}")
-    return None if found is None else bytes(found["Body"].read())
+    return marker_store(target).read(f"{target.owner}/{name}")
 
 
 def keep_beside(target: Target, name: str, content: bytes) -> None:
-    """Keep what would be too much for the marker itself; nothing at all takes it away."""
-    place = {"Bucket": MARKER_BUCKET, "Key": f"{target.owner}/{name}"}
-    if not content:
-        target.find("s3", "DeleteObject", *_ABSENT, **place)
-    elif target.find("s3", "PutObject", *_ABSENT, **place, Body=content) is None:
-        _make_bucket(target)
-        target.call("s3", "PutObject", **place, Body=content)
-
-
-def _make_bucket(target: Target) -> None:
-    target.find("s3", "CreateBucket", "BucketAlreadyOwnedByYou", "BucketAlreadyExists", **_bucket(target))
-
-
-def _bucket(target: Target) -> dict[str, Any]:
-    """CreateBucket's parameters: us-east-1 may not be named as a location, all others must be."""
-    place = {} if target.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
-    return {"Bucket": MARKER_BUCKET, **place}
+    """Keep what would be too much for the marker itself; nothing at all removes it."""
+    marker_store(target).write(f"{target.owner}/{name}", content)

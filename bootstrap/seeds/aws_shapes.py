@@ -107,7 +107,7 @@ _PYTHON: Mapping[str, tuple[type, ...]] = {
     "timestamp": (str, int, float),
     "blob": (str, bytes),
 }
-_OPEN = frozenset({"Runtime"})
+OPEN = frozenset({"Runtime"})
 """Enumerations that grow: an emulator may know more of it than the model here."""
 _WORDS = {"boolean": "true or false", "integer": "a whole number", "long": "a whole number", "string": "text"}
 
@@ -127,7 +127,7 @@ def _scalar(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[Value
         yield from _too_few(shape, len(value), path, "must have a length of")
     elif isinstance(value, int | float) and shape.type_name in {"integer", "long", "float", "double"}:
         yield from _too_few(shape, value, path, "must be")
-    allowed = () if shape.name in _OPEN else getattr(shape, "enum", ())
+    allowed = () if shape.name in OPEN else getattr(shape, "enum", ())
     if allowed and value not in allowed:
         near = nearest(str(value), allowed)
         said = f"did you mean {near}?" if near else f"known: {', '.join(allowed)}"

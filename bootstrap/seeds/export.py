@@ -12,6 +12,7 @@ from bootstrap.errors import UsageError
 from bootstrap.model.labels import API_VERSION
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.seeds.load import KIND
+from bootstrap.seeds.marker_store import is_reserved
 from bootstrap.seeds.model import Need, Observed, ResourceId, Value
 from bootstrap.seeds.references import in_order, needs_in
 from bootstrap.seeds.services.base import Exported, Look, Service
@@ -73,18 +74,21 @@ def export(
     services: Mapping[str, Service],
     covers: Callable[[ResourceId], bool],
     cancel: CancelToken,
+    asks: Callable[[str], bool] = lambda _service: True,
 ) -> SeedExport:
-    """Everything that the emulator holds and `covers` names. Writes nothing anywhere."""
+    """Everything that the emulator holds and `covers` names, of services that `asks` names. Writes nothing anywhere."""
     target = Target(endpoint, "", cancel)
     try:
-        found = {one.id: one for service in services.values() for one in _observed(target, service, covers)}
+        asked = {name: service for name, service in services.items() if asks(name) and target.has(name)}
+        found = {one.id: one for service in asked.values() for one in _observed(target, service, covers)}
         made = {resource: services[resource.service].export(target, one) for resource, one in sorted(found.items())}
-        bodies = _referenced({resource: one.body for resource, one in made.items()}, found)
+        kept = {resource: one for resource, one in made.items() if not one.left_out}
+        bodies = _referenced({resource: one.body for resource, one in kept.items()}, found)
         return SeedExport(
             endpoint=endpoint,
             files={**_documents(bodies), **{name: text for one in made.values() for name, text in one.files.items()}},
             secret_files=frozenset(name for one in made.values() for name in one.secret_files),
-            resources=tuple(made),
+            resources=tuple(kept),
             notes=tuple(_notes(made)),
             calls=target.calls,
         )
@@ -93,14 +97,19 @@ def export(
 
 
 def _observed(target: Target, service: Service, covers: Callable[[ResourceId], bool]) -> list[Observed]:
-    names = [name for name in sorted(service.names(target)) if covers(ResourceId(service.name, name))]
+    names = [
+        name
+        for name in sorted(service.names(target))
+        if covers(ResourceId(service.name, name)) and not is_reserved(name)
+    ]
     looks = [Look(name=name, all=True) for name in names]
     return list(service.observe(target, looks).values()) if looks else []
 
 
 def _notes(made: Mapping[ResourceId, Exported]) -> list[str]:
     secret = [name for one in made.values() for name in one.secret_files]
-    told = [f"{resource}: {note}" for resource, one in made.items() for note in one.notes]
+    told = [f"{resource} is not exported: {one.left_out}" for resource, one in made.items() if one.left_out]
+    told.extend(f"{resource}: {note}" for resource, one in made.items() for note in one.notes)
     if secret:
         told.append(f"{len(secret)} files hold secrets and are readable by you alone: keep them out of the repository")
     return told

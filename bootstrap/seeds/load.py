@@ -8,6 +8,7 @@ from typing import Any
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.labels import API_VERSION
 from bootstrap.seeds import references
+from bootstrap.seeds.marker_store import is_reserved
 from bootstrap.seeds.model import Fixture, Need, ResourceId
 from bootstrap.seeds.schema import mismatches
 from bootstrap.seeds.services.base import Service
@@ -43,6 +44,7 @@ def load(paths: Sequence[Path], services: Mapping[str, Service], variables: Mapp
     if cycle:
         path_of = next(need.path for need in needs[cycle[0]] if need.target == cycle[1] and not need.soft)
         loading.complain(loading.by_id[cycle[0]], path_of, f"a cycle: {' → '.join(map(str, cycle))}")
+    loading.check_together()
     if loading.problems:
         given = dict.fromkeys(loading.problems)
         raise InvalidError(sorted(given, key=lambda one: (one.place.file, one.place.line or 0)))
@@ -120,6 +122,8 @@ class _Loading:
         )
         for path, text in found:
             self.complain(fixture, path, text)
+        if is_reserved(name):
+            self.complain(fixture, (), "this name is reserved for our own notes")
         if not found:
             wrong = list(self._checked(fixture))
             self.problems.extend(wrong)
@@ -136,6 +140,11 @@ class _Loading:
         first = self.by_id.setdefault(fixture.id, fixture)
         if first is not fixture:
             self.complain(fixture, (), f"is declared twice (first in {first.place.file}:{first.place.line})")
+
+    def check_together(self) -> None:
+        right = {resource: fixture for resource, fixture in self.by_id.items() if resource not in self._broken}
+        for service in self._services.values():
+            self.problems.extend(service.check_together(right))
 
     def needs(self) -> dict[ResourceId, tuple[Need, ...]]:
         return {one.id: tuple(self._needs(one)) for one in self.by_id.values()}

@@ -148,6 +148,8 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
     ORPHANED = "orphaned"
     FOREIGN = "foreign"
+    DELETE = "delete"
+    """Of `reset`: it goes, whoever made it."""
 
 
 def digest(value: Value) -> str:

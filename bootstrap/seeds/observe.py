@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from bootstrap.errors import InvalidError, Problem
 from bootstrap.model import labels
-from bootstrap.seeds.applied_state import MARKER_BUCKET, Marker
+from bootstrap.seeds.applied_state import Marker
 from bootstrap.seeds.compare import action_for, differences, for_apply, told_otherwise
 from bootstrap.seeds.generated_secrets import GeneratedSecrets
 from bootstrap.seeds.load import Fixtures
+from bootstrap.seeds.marker_store import is_reserved
 from bootstrap.seeds.model import (
     KNOWN_LATER,
     Action,
@@ -18,6 +19,7 @@ from bootstrap.seeds.model import (
     Difference,
     DifferenceKind,
     Fixture,
+    Need,
     Observed,
     ResourceId,
     digest,
@@ -25,7 +27,7 @@ from bootstrap.seeds.model import (
 from bootstrap.seeds.references import resolve
 from bootstrap.seeds.results import ResourceChange
 from bootstrap.seeds.services.base import Look, Scope, Service
-from bootstrap.seeds.target import Target
+from bootstrap.seeds.target import Target, switched_off
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,12 @@ class Options:
     """Only these; empty: all."""
     rerun: tuple[str, ...] = ()
     """Init scripts that run again, by name or path."""
+
+    def asks(self, service: str) -> bool:
+        """Whether the verb is about anything of this service."""
+        if self.services and service not in self.services:
+            return False
+        return not self.only or any(resource.service == service for resource in self.only)
 
     def covers(self, resource: ResourceId) -> bool:
         """Whether the verb is about this resource."""
@@ -107,13 +115,13 @@ class Survey:
         self._generated = generated
 
     def look(self) -> None:
-        """Read the marker, then every declared resource, service by service in parallel."""
+        """Read the marker, then every declared resource that the verb is about, service by service in parallel."""
         account = self.target.submit(lambda: self.target.account)
+        needed = [self.fixtures.by_id[resource] for resource in self._needed()]
         self.marker.read()
-        wanted = [one for one in self.fixtures.by_id.values() if one.id.service in self.services]
         readings: list[Future[Mapping[str, Observed]]] = []
         for name, service in self.services.items():
-            looks = [self._look(one) for one in wanted if one.id.service == name]
+            looks = [self._look(fixture) for fixture in needed if fixture.id.service == name]
             if looks:
                 readings.append(self.target.submit(functools.partial(service.observe, self.target, looks)))
         account.result()
@@ -121,6 +129,27 @@ class Survey:
             for found in reading.result().values():
                 self.observed[found.id] = found
                 self.attributes[found.id] = found.attributes
+
+    def _needed(self) -> list[ResourceId]:
+        """What is covered, and of what that needs, those of which an attribute is not known beforehand.
+
+        Raises:
+            RefusedError: a service that is needed is switched off.
+        """
+        covered = [resource for resource in self.fixtures.by_id if self.options.covers(resource)]
+        for resource in covered:
+            if not self.target.has(resource.service):
+                raise switched_off(self.target.endpoint, resource.service, self._places(covered, resource.service))
+        needs = (need for resource in covered for need in self.fixtures.needs.get(resource, ()))
+        unknown = [need.target for need in needs if self.target.has(need.target.service) and not self._predicts(need)]
+        return list(dict.fromkeys([*covered, *unknown]))
+
+    def _places(self, covered: Iterable[ResourceId], service: str) -> list[str]:
+        places = {resource: self.fixtures.by_id[resource].place for resource in covered if resource.service == service}
+        return [f"{place.file}:{place.line}: {resource}" for resource, place in places.items()]
+
+    def _predicts(self, need: Need) -> bool:
+        return need.attribute in self.services[need.target.service].predict(need.target.name, self.target)
 
     def _look(self, fixture: Fixture) -> Look:
         applied = frozenset(self.marker.applied(fixture.id).fields)
@@ -234,14 +263,16 @@ class Survey:
     def orphans(self) -> list[Observed]:
         """What carries our mark and is not declared."""
         readings = [
-            self.target.submit(functools.partial(self._undeclared, service)) for service in self.services.values()
+            self.target.submit(functools.partial(self._undeclared, service))
+            for name, service in self.services.items()
+            if self.options.asks(name) and self.target.has(name)
         ]
         found = [one for reading in readings for one in reading.result()]
         return [one for one in found if self.ours(one) and self.options.covers(one.id)]
 
     def _undeclared(self, service: Service) -> Iterable[Observed]:
         names = [ResourceId(service.name, name) for name in service.names(self.target)]
-        looks = [Look(name=one.name) for one in names if one not in self.fixtures.by_id and one.name != MARKER_BUCKET]
+        looks = [Look(name=one.name) for one in names if one not in self.fixtures.by_id and not is_reserved(one.name)]
         return service.observe(self.target, looks).values() if looks else ()
 
     def rotate(self) -> None:

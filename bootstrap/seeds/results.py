@@ -18,6 +18,7 @@ _WORDS = {
     Action.UNCHANGED: "unchanged",
     Action.ORPHANED: "orphaned",
     Action.FOREIGN: "foreign",
+    Action.DELETE: "to delete",
 }
 
 
@@ -147,6 +148,7 @@ class SeedResult:
             Action.UPDATE: "updated",
             Action.REPLACE: "replaced",
             Action.DRIFTED: "repaired",
+            Action.DELETE: "deleted",
         }
         counted: Counter[str] = Counter()
         failed = {one.id: "failed" if one.because is None else "skipped" for one in self.failures}

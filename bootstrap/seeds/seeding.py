@@ -5,24 +5,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from bootstrap.errors import StepFailedError, UsageError
+from bootstrap.errors import InvalidError, StepFailedError, UsageError
 from bootstrap.model.observed import EmulatorEndpoint, SeedsObserved
+from bootstrap.seeds.emulator_contents import contents, delete_all, enabled
 from bootstrap.seeds.execute import Run, clear, make
 from bootstrap.seeds.generated_secrets import GeneratedSecrets
 from bootstrap.seeds.init_scripts.run import Ended, ScriptRun, check_scripts, run_scripts
 from bootstrap.seeds.init_scripts.scripts import Script, chosen, scripts_in
 from bootstrap.seeds.load import Fixtures, load
-from bootstrap.seeds.model import Action, DifferenceKind, Observed
+from bootstrap.seeds.marker_store import forget_notes
+from bootstrap.seeds.model import Action, DifferenceKind, Observed, ResourceId
 from bootstrap.seeds.observe import Case, Options, Survey
 from bootstrap.seeds.results import Failure, ResourceChange, SeedPlan, SeedResult
 from bootstrap.seeds.services.base import Service
 from bootstrap.seeds.services.registry import all_services
-from bootstrap.seeds.target import Target
+from bootstrap.seeds.target import AwsError, Target
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import Processes, SystemProcesses
 from bootstrap.system.work import Work
 
 _DEFAULTS = Options()
+Empty: TypeAlias = Callable[[Callable[[], Sequence[str]]], EmulatorEndpoint]
+"""Given how to delete everything through the API, which gives back what it could not delete, empties the emulator in
+the best way it has; its new endpoint."""
 Follow: TypeAlias = Callable[[Sequence[str], Work], None]
 """(names of secrets, …): whoever copies them does it again."""
 
@@ -65,6 +70,22 @@ class Seeding:
     def declared_secrets(self) -> frozenset[str]:
         """See `Seeds.declared_secrets`."""
         return frozenset(fixture.name for fixture in self.fixtures().by_id if fixture.service == "secretsmanager")
+
+    def lint(self) -> Fixtures:
+        """The fixtures, if nothing is wrong with them or with the files that they name; asks no emulator.
+
+        Raises:
+            InvalidError: every problem.
+        """
+        fixtures = self.fixtures()
+        problems = [
+            problem
+            for fixture in fixtures.by_id.values()
+            for problem in self.services[fixture.id.service].lint(fixture)
+        ]
+        if problems:
+            raise InvalidError(problems)
+        return fixtures
 
     def observe(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> SeedsObserved:
         """See `engine.ports.Seeds`."""
@@ -112,18 +133,51 @@ class Seeding:
         self,
         endpoint: EmulatorEndpoint,
         work: Work,
-        empty: Callable[[], None],
+        empty: Empty,
         options: Options = _DEFAULTS,
     ) -> SeedResult:
-        """Empty the emulator with `empty`, then apply. Generated secrets stay."""
+        """Empty the emulator with `empty`, then apply. Generated secrets stay.
+
+        Limited to some services or resources, those alone are deleted, through the API.
+        """
         with _Opened(self, endpoint, work.cancel, options) as survey:
-            # Whatever is wrong with the fixtures is told while there is still something in the emulator.
-            survey.cases(thorough=False, writes=False)
+            # Whatever is wrong with the fixtures is reported while there is still something in the emulator.
+            cases = survey.cases(thorough=False, writes=False)
             check_scripts(_scripts(survey))
-        if not options.dry_run:
-            work.say("emptying the emulator")
-            empty()
-        return self._write(endpoint, work, options, verb="reset")
+            services = enabled(survey.target, self.services, options.asks)
+            listed = contents(survey.target, services, options.covers)
+            deletions = [_deletion(resource) for resource in listed]
+            if options.dry_run:
+                creations = [_creation(case) for case in cases]
+                scripts = [_run_again(script) for script in _scripts(survey)]
+                changes = (*deletions, *creations, *scripts)
+                return self._result("reset", survey, changes, [], dry_run=True, notes=_others(endpoint, options))
+            work.say(f"emptying the emulator of {len(listed)} resources")
+            limited = bool(options.services or options.only)
+            if limited:
+                _refuse_left(delete_all(survey.target, services, listed, work.say))
+                survey.marker.forget_all(listed)
+        if not limited:
+            endpoint = empty(lambda: self.empty(endpoint, work))
+        result = self._write(endpoint, work, options, verb="reset")
+        return replace(
+            result, resources=(*deletions, *result.resources), notes=(*result.notes, *_others(endpoint, options))
+        )
+
+    def empty(self, endpoint: EmulatorEndpoint, work: Work) -> list[str]:
+        """Delete through the API everything of the services that fixtures can declare, and our notes.
+
+        What the emulator does not delete is given back, each with the reason.
+        """
+        target = Target(endpoint, self.owner, work.cancel, self.state)
+        try:
+            services = enabled(target, self.services, lambda _service: True)
+            resources = contents(target, services, lambda _resource: True, ours=True)
+            left = delete_all(target, services, resources, work.say)
+            forget_notes(target)
+            return left
+        finally:
+            target.close()
 
     def prune(self, endpoint: EmulatorEndpoint, work: Work, options: Options = _DEFAULTS) -> SeedResult:
         """Delete what carries our mark and is not declared."""
@@ -132,15 +186,27 @@ class Seeding:
             _named(survey, orphans)
             cases = [_only_orphans(case) for case in survey.cases(thorough=True, writes=False)]
             inside = [case for case in cases if case.differences]
+            failures = [] if options.dry_run else self._delete(survey, orphans, work)
             if not options.dry_run:
-                for one in _deletable(orphans, self.services):
-                    work.say(f"deleting {one.id}")
-                    self.services[one.id.service].delete(survey.target, one)
-                    survey.marker.forget(one.id)
                 for case in inside:
                     clear(survey, case)
-            told = (*map(_pruned, orphans), *(case.told(applies=True) for case in inside))
-            return self._result("prune", survey, told, [], dry_run=options.dry_run)
+            failed = {failure.id for failure in failures}
+            pruned = (replace(_pruned(orphan), applies=orphan.id not in failed) for orphan in orphans)
+            changes = (*pruned, *(case.told(applies=True) for case in inside))
+            return self._result("prune", survey, changes, failures, dry_run=options.dry_run)
+
+    def _delete(self, survey: Survey, orphans: Sequence[Observed], work: Work) -> list[Failure]:
+        """Delete them all; what the emulator does not delete stays ours, and is a failure."""
+        failures = []
+        for orphan in _deletable(orphans, self.services):
+            work.say(f"deleting {orphan.id}")
+            try:
+                self.services[orphan.id.service].delete(survey.target, orphan)
+            except AwsError as error:
+                failures.append(Failure(id=orphan.id, error=error))
+            else:
+                survey.marker.forget(orphan.id)
+        return failures
 
     def _write(self, endpoint: EmulatorEndpoint, work: Work, options: Options, *, verb: str) -> SeedResult:
         extras = verb == "refresh"
@@ -222,7 +288,7 @@ class _Opened:
         self._survey = Survey(
             fixtures=fixtures,
             services=seeding.services,
-            target=Target(endpoint, seeding.owner, cancel),
+            target=Target(endpoint, seeding.owner, cancel, seeding.state),
             environment=seeding.environment,
             generated=GeneratedSecrets(seeding.state),
             options=options,
@@ -302,7 +368,7 @@ def _script_changes(survey: Survey) -> list[ResourceChange]:
 
 def _remarks(survey: Survey, cases: Sequence[Case]) -> tuple[str, ...]:
     found = (survey.services[case.fixture.id.service].remarks(survey.target, case.desired) for case in cases)
-    return tuple(remark for remarks in found for remark in remarks)
+    return tuple(dict.fromkeys(remark for remarks in found for remark in remarks))
 
 
 def _known(fixtures: Fixtures, options: Options) -> None:
@@ -343,6 +409,35 @@ def _refuse_replace(acting: Sequence[Case], options: Options) -> None:
 
 def _orphan(found: Observed) -> ResourceChange:
     return ResourceChange(id=found.id, action=Action.ORPHANED, reason="ours, and no longer declared (prune deletes it)")
+
+
+def _refuse_left(left: Sequence[str]) -> None:
+    if left:
+        fix = "restart the emulator; its data goes with it"
+        raise StepFailedError(f"{len(left)} resources could not be deleted", evidence=left, fix=fix)
+
+
+def _deletion(resource: ResourceId) -> ResourceChange:
+    return ResourceChange(id=resource, action=Action.DELETE, reason="the emulator is emptied", applies=True)
+
+
+def _creation(case: Case) -> ResourceChange:
+    """What `apply` makes of a fixture in an empty emulator."""
+    place = f"{case.fixture.place.file}:{case.fixture.place.line}"
+    return ResourceChange(id=case.fixture.id, action=Action.CREATE, reason="declared", place=place, applies=True)
+
+
+def _run_again(script: Script) -> ResourceChange:
+    return ResourceChange(
+        id=script.id, action=Action.CREATE, reason="has not run", place=str(script.file), applies=True
+    )
+
+
+def _others(endpoint: EmulatorEndpoint, options: Options) -> tuple[str, ...]:
+    """What `reset` does not list: emptied by its own route an emulator loses the other services' data too."""
+    if options.services or options.only:
+        return ()
+    return (f"resources of services that fixtures cannot declare are not listed ({endpoint.driver})",)
 
 
 def _pruned(found: Observed) -> ResourceChange:

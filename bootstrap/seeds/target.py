@@ -2,11 +2,13 @@
 
 import functools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
+from bootstrap.errors import RefusedError
 from bootstrap.model import labels
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.seeds.aws_client import Answer, AwsError, Wire, page_model, service_model
@@ -16,6 +18,9 @@ __all__ = ("Answer", "AwsError", "Calls", "Target")
 
 _WORKERS = 8
 _UNDER_WAY = 6
+
+_NEXT_TO = {"dynamodb": ("dynamodb", "dynamodbstreams")}
+"""Services that an emulator counts apart, and that go together."""
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -39,11 +44,13 @@ class Target:
     Credentials are dummies; the user's environment, profile, files and proxies are never read.
     """
 
-    def __init__(self, endpoint: EmulatorEndpoint, owner: str, cancel: CancelToken) -> None:
+    def __init__(self, endpoint: EmulatorEndpoint, owner: str, cancel: CancelToken, beside: Path | None = None) -> None:
         self.endpoint = endpoint
         self.owner = owner
         """The value of our tag on everything we make."""
         self.cancel = cancel
+        self.beside = beside
+        """A folder for the notes that the emulator cannot hold."""
         self._wire = Wire(endpoint.url, endpoint.region, cancel)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="seeds")
         # A task that waits for tasks of its own pool could wait for ever: inner maps have a pool of their own.
@@ -62,11 +69,15 @@ class Target:
     @functools.cached_property
     def account(self) -> str:
         """The emulator's account id; its ARNs are made of it."""
-        return str(self.call("sts", "GetCallerIdentity")["Account"])
+        return self.endpoint.account or str(self.call("sts", "GetCallerIdentity")["Account"])
 
     def tagged(self, tags: Mapping[str, str]) -> dict[str, str]:
         """The user's tags and ours."""
         return {**tags, labels.OWNER: self.owner}
+
+    def has(self, service: str) -> bool:
+        """Whether the emulator has the service, and it is switched on."""
+        return self.endpoint.services is None or service in self.endpoint.services
 
     def can(self, capability: str) -> bool:
         """Whether the driver declares it."""
@@ -76,9 +87,12 @@ class Target:
         """Call an operation by AWS's name.
 
         Raises:
+            RefusedError: the service is switched off.
             AwsError: the emulator refused; has AWS's code.
             CancelledError, DeadlineError: as the token says.
         """
+        if not self.has(service):
+            raise switched_off(self.endpoint, service)
         return self._wire.call(service, operation, parameters)
 
     def find(self, service: str, operation: str, *absent: str, **parameters: Any) -> Answer | None:  # noqa: ANN401 - AWS's
@@ -137,3 +151,16 @@ class Target:
         self._pool.shutdown(cancel_futures=True)
         self._inner.shutdown(cancel_futures=True)
         self._wire.close()
+
+
+def switched_off(endpoint: EmulatorEndpoint, service: str, evidence: Sequence[str] = ()) -> RefusedError:
+    """What to say of a service that the emulator has, and that its setting leaves out."""
+    on = sorted(endpoint.services or ())
+    setting = endpoint.services_setting
+    wanted = ",".join([*on, *_NEXT_TO.get(service, (service,))])
+    return RefusedError(
+        f"the service {service} is switched off in this {endpoint.driver}"
+        + (f" ({setting}={','.join(on)})" if setting else ""),
+        evidence=evidence,
+        fix=f"start the emulator with {setting}={wanted}" if setting else "start the emulator with this service",
+    )

@@ -21,9 +21,12 @@ from bootstrap.seeds.seeding import Seeding, raise_failures
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.work import Work
+from fakes.emulator_containers import CONTAINERS, container
 
 AS_PROCESS = tuple(name for name, driver in known_drivers().items() if driver.process is not None)
-"""The drivers that every suite takes by itself."""
+"""The drivers that run as processes."""
+EVERYWHERE = (*AS_PROCESS, *CONTAINERS)
+"""The drivers that every suite of seeds takes; those that run as containers are marked `docker`."""
 HEAD = "apiVersion: bootstrap.dev/v1\nkind: Seeds\n"
 
 
@@ -34,6 +37,10 @@ def quiet(_text: str) -> None:
 @contextmanager
 def running(driver: Driver, folder: Path) -> Iterator[EmulatorEndpoint]:
     """An emulator on any port, for as long as it is wanted."""
+    if driver not in AS_PROCESS:
+        with container(driver) as endpoint:
+            yield endpoint
+        return
     clock = SystemClock()
     # Several suites start theirs at the same time.
     spec = EmulatorSpec(driver=driver, persist=False, first_port=0)
@@ -111,7 +118,8 @@ class Bench:
 
     def empty(self) -> None:
         """Lose everything in the emulator."""
-        self.endpoint = empty(self.endpoint, self.cancel)
+        seeding = self.seeding()
+        self.endpoint = empty(self.endpoint, self.cancel, lambda: seeding.empty(self.endpoint, Work(self.cancel)))
 
     def client(self, name: str) -> Any:  # boto3's clients have no type of their own
         """Plain boto3."""

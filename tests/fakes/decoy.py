@@ -21,7 +21,7 @@ class Seen:
     def harmless(self) -> bool:
         """Whether it can change nothing: a health route, or the question who one is."""
         if self.method == "GET":
-            return self.path in {"/_ministack/health", "/_localstack/health", "/moto-api/config"}
+            return self.path in {"/_ministack/health", "/_floci/health", "/_localstack/health", "/moto-api/config"}
         return self.method == "POST" and self.path == "/" and self.body.startswith(b"Action=GetCallerIdentity&")
 
 

@@ -1,12 +1,23 @@
 """`bootstrap seed`."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.seeds import SeedOptions, chosen, export_options, opened_seeds, seed_options, shown_json
+from bootstrap.cli.seeds import (
+    SeedOptions,
+    chosen,
+    export_options,
+    lint_options,
+    linted,
+    opened_seeds,
+    seed_options,
+    shown_json,
+)
 from bootstrap.errors import ExitCode, UsageError
+from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
@@ -51,6 +62,29 @@ def plan(*, seed: SeedOptions, output: str, adopt: bool, tell_changes: bool) -> 
         found = opened.seeding.plan(opened.endpoint, opened.cancel, chosen(seed, adopt=adopt))
     show(shown_json(found.to_json()) if output == "json" else plan_text(found))
     return ExitCode.WOULD_CHANGE if tell_changes and found.differs else ExitCode.OK
+
+
+@command.command("lint")
+@lint_options
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of fixture files instead, for editors.")
+def lint(*, seed: SeedOptions, schema: bool) -> int:
+    """Check fixtures and the files that they name; ask no emulator.
+
+    \b
+      bootstrap seed lint localstack-init
+      bootstrap seed lint --stack dev
+      bootstrap seed lint --schema > seeds.schema.json
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+
+    if schema:
+        from bootstrap.seeds.json_schema import published_schema  # noqa: PLC0415
+        from bootstrap.seeds.services.registry import all_services  # noqa: PLC0415
+
+        show(published_schema(all_services()))
+        return ExitCode.OK
+    show(f"{len(linted(seed).by_id)} resources, nothing wrong\n")
+    return ExitCode.OK
 
 
 @command.command("apply")
@@ -109,8 +143,8 @@ def reset(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
     options = chosen(seed, dry_run=dry_run)
     with opened_seeds(seed, writes=not dry_run) as opened:
 
-        def emptied() -> None:
-            empty(opened.endpoint, opened.cancel)
+        def emptied(through_api: Callable[[], Sequence[str]]) -> EmulatorEndpoint:
+            return empty(opened.endpoint, opened.cancel, through_api)
 
         result = opened.seeding.reset(opened.endpoint, Work(opened.cancel, lambda _text: None), emptied, options)
     return _told(result, output)
@@ -149,7 +183,7 @@ def export(*, seed: SeedOptions, output: str, force: bool) -> int:
 
     options = chosen(seed)
     with endpoint_of(seed) as (endpoint, cancel):
-        found = exported(endpoint, all_services(), options.covers, cancel)
+        found = exported(endpoint, all_services(), options.covers, cancel, options.asks)
     missing = sorted(options.only - set(found.resources))
     if missing:
         raise UsageError(f"{missing[0]} is not in the emulator", fix="bootstrap seed export without --only")

@@ -14,6 +14,7 @@ _MARKS = {
     Action.UNCHANGED: " ",
     Action.ORPHANED: "-",
     Action.FOREIGN: "?",
+    Action.DELETE: "-",
 }
 _WIDTH = 60
 _WARNING_LINES = 20

@@ -47,7 +47,12 @@ def _identify(health: Mapping[str, Any]) -> str | None:
         and {"edition", "version"} <= health.keys()
         and "ready_scripts" not in health
     )
-    return str(health["version"]) if ours else None
+    # Floci answers this route too, and says whose edition it was at first.
+    return str(health["version"]) if ours and "original_edition" not in health else None
+
+
+def _services(health: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(name for name, state in health["services"].items() if state != "disabled")
 
 
 def _listening(published: int) -> Mapping[str, str]:
@@ -59,7 +64,13 @@ DRIVER = EmulatorDriver(
     name=Driver.LOCALSTACK,
     health="/_localstack/health",
     identify=_identify,
+    # A paid edition has the route; the free one is emptied through the API.
     reset="/_localstack/state/reset",
+    services=_services,
+    services_setting="SERVICES",
+    switched_off="Service '{service}' is not enabled",
+    restart=("/_localstack/health", b'{"action": "restart"}'),
+    start=("/_localstack/info", "session_id"),
     accounts=frozenset({"000000000000"}),
     capabilities=frozenset({LAMBDA_INVOKE}),
     image=ImageRecipe(

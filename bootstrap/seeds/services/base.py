@@ -67,6 +67,8 @@ class Exported:
     """Those of them that must be 0600."""
     notes: tuple[str, ...] = ()
     """What could not be exported."""
+    left_out: str = ""
+    """Why the resource is not exported at all; empty: it is."""
 
 
 class Service(Protocol):
@@ -84,6 +86,14 @@ class Service(Protocol):
 
     def check(self, fixture: Fixture) -> Iterable[Problem]:  # noqa: ARG002
         """What is wrong beyond the schema: names, combinations, missing files."""
+        return ()
+
+    def check_together(self, fixtures: Mapping[ResourceId, Fixture]) -> Iterable[Problem]:  # noqa: ARG002
+        """What is wrong between fixtures, of any service, each of which is right by itself."""
+        return ()
+
+    def lint(self, fixture: Fixture) -> Iterable[Problem]:  # noqa: ARG002
+        """What is wrong inside the files that the fixture names: found without an emulator."""
         return ()
 
     def needs(self, fixture: Fixture) -> Iterable[Need]:  # noqa: ARG002

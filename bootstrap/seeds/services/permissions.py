@@ -74,6 +74,8 @@ def dismiss_from_function(target: Target, function_arn: str, source_arn: str, *,
 
 def function_policy(target: Target, function_arn: str) -> Mapping[str, Value]:
     """The function's resource policy; empty for none."""
+    if not target.has("lambda"):
+        return {}
     found = target.find("lambda", "GetPolicy", _NO_POLICY, FunctionName=function_arn)
     policy = policy_value(found["Policy"]) if found else None
     return policy if isinstance(policy, dict) else {}
@@ -119,6 +121,8 @@ def _queue_url(target: Target, queue_arn: str) -> str:
 
 def _queue_policy(target: Target, queue_arn: str) -> Mapping[str, Value] | None:
     """None: there is no such queue."""
+    if not target.has("sqs"):
+        return None
     url = _queue_url(target, queue_arn)
     found = target.find("sqs", "GetQueueAttributes", *_NO_QUEUE, QueueUrl=url, AttributeNames=["Policy"])
     if found is None:

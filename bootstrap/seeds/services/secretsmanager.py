@@ -10,8 +10,9 @@ from bootstrap.errors import InvalidError, Problem
 from bootstrap.model import labels
 from bootstrap.seeds.generated_secrets import generate
 from bootstrap.seeds.model import KNOWN_LATER, Desired, Difference, Fixture, Observed, ResourceId, Value
-from bootstrap.seeds.schema import POLICY, TAGS, Anything, Aws, Either, Record, Text, Whole
+from bootstrap.seeds.schema import POLICY, TAGS, Anything, Aws, Either, Flag, Record, Text, Whole
 from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Written, tag_changes, tag_fields
+from bootstrap.seeds.services.limits import secret_name_problem, tag_problems
 from bootstrap.seeds.services.policies import policy_text, policy_value
 from bootstrap.seeds.target import Answer, Target
 from bootstrap.yamltext.positions import ValuePath
@@ -22,7 +23,11 @@ _MOST_BYTES = 65536
 
 GENERATE = Record(keys={"length": Whole(least=1, most=4096), "alphabet": Text()})
 _FROM_ENV = Either((Text(), Record(keys={"name": Text(), "default": Text(empty=True)}, required=("name",))))
-_SOURCES = ("string", "json", "binary", "file", "env", "generate")
+_FILE = Either((Text(), Record(keys={"name": Text(), "binary": Flag()}, required=("name",))))
+"""A file whose bytes are text becomes a text, unless it is said to be binary."""
+_SOURCES = ("string", "json", "binary", "file", "env", "generate", "none")
+_DELETION = "deletion"
+"""The field of a secret that is in its recovery window."""
 
 
 class SecretsManager(Service):
@@ -34,9 +39,10 @@ class SecretsManager(Service):
             "string": Text(empty=True),
             "json": Anything(),
             "binary": Text(empty=True),
-            "file": Text(),
+            "file": _FILE,
             "env": _FROM_ENV,
             "generate": GENERATE,
+            "none": Flag(),
             "description": Text(empty=True),
             "tags": TAGS,
             "policy": POLICY,
@@ -70,10 +76,7 @@ class SecretsManager(Service):
         ]
         if strange:
             yield fixture.problem((), f"a secret's name may not contain {strange[0]!r}")
-        if "file" in body and not fixture.file(body["file"]).is_file():
-            yield fixture.problem(("file",), f"there is no file {body['file']}")
-        if "binary" in body and _decoded(body["binary"]) is None:
-            yield fixture.problem(("binary",), "is not base64")
+        yield from _value_problems(fixture)
         for path, spec in _generators(body.get("json"), ("json",)):
             if not isinstance(spec, dict) or set(spec) - {"length", "alphabet"}:
                 yield fixture.problem(path, "must be a mapping of length and alphabet")
@@ -85,23 +88,19 @@ class SecretsManager(Service):
     attributes = ("name", "arn", "id")
 
     def names(self, target: Target) -> Iterable[str]:
-        """All secrets."""
-        return [secret["Name"] for page in target.pages(self.name, "ListSecrets") for secret in page["SecretList"]]
+        """All secrets, those in their recovery window too: each keeps its name from another."""
+        return [secret["Name"] for secret in _listed(target)]
 
     def observe(self, target: Target, looks: Sequence[Look]) -> Mapping[str, Observed]:
         """Two bulk reads, and one per resource policy."""
         wanted = {look.name: look for look in looks}
-        listed = [
-            secret
-            for page in target.pages(self.name, "ListSecrets")
-            for secret in page["SecretList"]
-            if secret["Name"] in wanted
-        ]
-        values = self._values(target, [secret["Name"] for secret in listed])
+        listed = [secret for secret in _listed(target) if secret["Name"] in wanted]
+        readable = [secret["Name"] for secret in listed if not secret.get("DeletedDate")]
+        values = self._values(target, readable)
         policies = dict(
             target.each(
                 lambda name: (name, self._policy(target, name)),
-                [secret["Name"] for secret in listed if wanted[secret["Name"]].wants("policy")],
+                [name for name in readable if wanted[name].wants("policy")],
             )
         )
         return {one["Name"]: _observed(one, values.get(one["Name"]), policies.get(one["Name"])) for one in listed}
@@ -125,7 +124,9 @@ class SecretsManager(Service):
 
     def desire(self, fixture: Fixture, body: Mapping[str, Value], scope: Scope) -> Desired:
         """Fields: value (secret), description, policy, tags.*, aws.*."""
-        fields: dict[str, Value] = {"value": _value(fixture, body, scope), **tag_fields(body.get("tags", {}))}
+        fields: dict[str, Value] = tag_fields(body.get("tags", {}))
+        if not body.get("none"):
+            fields["value"] = _value(fixture, body, scope)
         if "description" in body:
             fields["description"] = body["description"]
         if "policy" in body:
@@ -134,6 +135,19 @@ class SecretsManager(Service):
             fields[f"aws.{name}"] = given
         verbatim = frozenset(path for path in fields if path.startswith("aws."))
         return Desired(id=fixture.id, fields=fields, secret=frozenset({"value"}), verbatim=verbatim, spec=body)
+
+    def inspect(
+        self,
+        target: Target,  # noqa: ARG002 - what was observed says enough
+        desired: Desired,  # noqa: ARG002
+        observed: Observed,
+        notes: Mapping[str, Value],  # noqa: ARG002
+        *,
+        thorough: bool,  # noqa: ARG002
+    ) -> Iterator[Difference]:
+        """Whether it is in its recovery window, where nothing can be read or changed before it is restored."""
+        if observed.fields.get(_DELETION):
+            yield Difference(path=_DELETION, old=observed.fields[_DELETION])
 
     def create(self, target: Target, desired: Desired) -> Written:
         """One call, and one for a policy."""
@@ -145,7 +159,7 @@ class SecretsManager(Service):
             Name=desired.id.name,
             Tags=_tag_list(target.tagged(tags)),
             **({"Description": fields["description"]} if "description" in fields else {}),
-            **_sent_value(fields["value"]),
+            **(_sent_value(fields["value"]) if "value" in fields else {}),
             **_aws(fields),
         )
         if "policy" in fields:
@@ -162,6 +176,8 @@ class SecretsManager(Service):
         """One call for value and description, others as needed."""
         name = desired.id.name
         changed = {one.path: one.new for one in differences}
+        if _DELETION in changed:
+            target.call(self.name, "RestoreSecret", SecretId=name)
         sent = {
             **(_sent_value(changed["value"]) if "value" in changed else {}),
             **({"Description": changed["description"] or ""} if "description" in changed else {}),
@@ -190,13 +206,18 @@ class SecretsManager(Service):
 
     def export(self, target: Target, observed: Observed) -> Exported:  # noqa: ARG002 - all is in what was observed
         """The value goes to a file of its own, 0600."""
+        if observed.fields.get(_DELETION):
+            return Exported(body={}, left_out=f"it is in its recovery window ({observed.fields[_DELETION]})")
         value = observed.fields["value"]
         if value is None:
-            return self._exported(observed, {"string": ""}, {}, ("it has no value: it is declared as empty",))
+            return self._exported(observed, {"none": True}, {})
         binary = isinstance(value, dict) and "binary" in value
         name = f"secrets/{_file_name(observed.id.name)}"
         content = base64.b64decode(value["binary"]) if binary else str(value).encode()
-        return self._exported(observed, {"file": name}, {name: content})
+        reads_as_text = binary and isinstance(_bytes_value(content), str)
+        return self._exported(
+            observed, {"file": {"name": name, "binary": True} if reads_as_text else name}, {name: content}
+        )
 
     def _exported(
         self, observed: Observed, body: dict[str, Value], files: Mapping[str, bytes], notes: tuple[str, ...] = ()
@@ -212,6 +233,45 @@ class SecretsManager(Service):
         return Exported(body={**body, **given}, files=files, secret_files=frozenset(files), notes=notes)
 
 
+def _value_problems(fixture: Fixture) -> Iterator[Problem]:
+    """Sizes, files and encodings."""
+    body = fixture.body
+    if wrong := secret_name_problem(fixture.id.name):
+        yield fixture.problem((), wrong)
+    yield from (fixture.problem(path, text) for path, text in tag_problems(body.get("tags", {})))
+    if (size := _declared_size(fixture)) > _MOST_BYTES:
+        yield fixture.problem((), f"a secret's value has at most {_MOST_BYTES} bytes, not {size}")
+    if "file" in body and not fixture.file(_file(body)).is_file():
+        yield fixture.problem(("file",), f"there is no file {_file(body)}")
+    if body.get("none") is False:
+        yield fixture.problem(("none",), "is true, or is left out")
+    if "binary" in body and _decoded(body["binary"]) is None:
+        yield fixture.problem(("binary",), "is not base64")
+
+
+def _listed(target: Target) -> list[Answer]:
+    pages = target.pages("secretsmanager", "ListSecrets", IncludePlannedDeletion=True)
+    return [secret for page in pages for secret in page["SecretList"]]
+
+
+def _file(body: Mapping[str, Value]) -> str:
+    """The name of the file that the value is in."""
+    given = body["file"]
+    return str(given["name"] if isinstance(given, dict) else given)
+
+
+def _declared_size(fixture: Fixture) -> int:
+    """Bytes of a value that is known before it is applied; 0 for one that is not."""
+    body = fixture.body
+    if "file" in body and fixture.file(_file(body)).is_file():
+        return fixture.file(_file(body)).stat().st_size
+    if "json" in body:
+        return len(_json_text(body["json"]).encode())
+    if "binary" in body:
+        return len(_decoded(body["binary"]) or b"")
+    return len(body.get("string", "").encode())
+
+
 def _file_name(name: str) -> str:
     """One for each secret: no secret's name holds a comma."""
     plain = name.replace("/", ",")
@@ -222,6 +282,7 @@ def _observed(listed: Answer, value: Answer | None, policy: Value) -> Observed:
     tags = {tag["Key"]: tag.get("Value", "") for tag in listed.get("Tags", ())}
     fields = {
         "value": _read_value(value),
+        _DELETION: f"deleted on {listed['DeletedDate']}" if listed.get("DeletedDate") else None,
         "description": listed.get("Description") or None,
         "policy": policy,
         "aws.KmsKeyId": listed.get("KmsKeyId"),
@@ -246,7 +307,9 @@ def _value(fixture: Fixture, body: Mapping[str, Value], scope: Scope) -> Value:
     if "generate" in body:
         return _generated(body["generate"], ("generate",), fixture, scope)
     if "file" in body:
-        return _bytes_value(fixture.file(body["file"]).read_bytes())
+        content = fixture.file(_file(body)).read_bytes()
+        binary = isinstance(body["file"], dict) and body["file"].get("binary")
+        return {"binary": base64.b64encode(content).decode()} if binary else _bytes_value(content)
     if "env" in body:
         return _from_environment(fixture, body["env"], scope)
     if "binary" in body:

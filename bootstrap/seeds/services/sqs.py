@@ -11,6 +11,7 @@ from bootstrap.model import labels
 from bootstrap.seeds.model import Desired, Difference, Fixture, Need, Observed, ResourceId, Value, digest
 from bootstrap.seeds.schema import POLICY, TAGS, Anything, Aws, Either, Flag, ListOf, MapOf, Record, Text, Whole
 from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Written, tag_changes, tag_fields
+from bootstrap.seeds.services.limits import message_problems, tag_problems
 from bootstrap.seeds.services.permissions import is_ours_alone
 from bootstrap.seeds.services.policies import policy_text, policy_value
 from bootstrap.seeds.target import Answer, AwsError, Target
@@ -22,6 +23,7 @@ INTERRUPTED = "interrupted"
 _ABSENT = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,75}(\.fifo)?|[A-Za-z0-9_-]{76,80}")
 _BATCH = 10
+_BATCH_BYTES = 1 << 20
 _LONGEST_ID = 128
 _SENDING = "sending"
 _JSON = frozenset({"RedriveAllowPolicy"})
@@ -32,6 +34,12 @@ _BOUNDS = {
     "ReceiveMessageWaitTimeSeconds": (0, 20),
     "VisibilityTimeout": (0, 43200),
     "KmsDataKeyReusePeriodSeconds": (60, 86400),
+}
+_CHOICES = {
+    "DeduplicationScope": ("messageGroup", "queue"),
+    "FifoThroughputLimit": ("perQueue", "perMessageGroupId"),
+    "ContentBasedDeduplication": ("true", "false"),
+    "SqsManagedSseEnabled": ("true", "false"),
 }
 _INSTEAD = {
     "Policy": "write policy",
@@ -113,10 +121,13 @@ class Sqs(Service):
             text = "a FIFO queue's name ends in .fifo" if body["fifo"] else "a queue named .fifo is a FIFO queue"
             yield fixture.problem(("fifo",), text)
         yield from _dead_letter_problems(fixture)
+        yield from (fixture.problem(path, text) for path, text in tag_problems(body.get("tags", {})))
         for attribute, value in body.get("aws", {}).get("Attributes", {}).items():
             if wrong := _wrong_attribute(attribute, value, fifo=name.endswith(".fifo")):
                 yield fixture.problem(("aws", "Attributes", attribute), wrong)
         for number, message in enumerate(body.get("messages", ())):
+            for path, text in message_problems(message, _size(message), fifo=name.endswith(".fifo")):
+                yield fixture.problem(("messages", number, *path), text)
             if name.endswith(".fifo") and (not isinstance(message, dict) or "group" not in message):
                 text = "a message of a FIFO queue needs a group (write {body: …, group: …})"
                 yield fixture.problem(("messages", number), text)
@@ -245,6 +256,14 @@ def queue_urls(target: Target) -> dict[str, str]:
     return {url.rpartition("/")[2]: url for page in pages for url in page.get("QueueUrls", ())}
 
 
+def _size(message: Value) -> int:
+    """Bytes of a message with its attributes."""
+    entry = _entry(0, message)
+    attributes = entry.get("MessageAttributes", {})
+    texts = [part for name, given in attributes.items() for part in (name, *given.values())]
+    return sum(len(text.encode()) for text in (entry["MessageBody"], *texts))
+
+
 def _dead_letter_problems(fixture: Fixture) -> Iterator[Problem]:
     dead = fixture.body.get("deadLetterQueue")
     if not dead:
@@ -261,6 +280,8 @@ def _dead_letter_problems(fixture: Fixture) -> Iterator[Problem]:
 def _wrong_attribute(name: str, value: str, *, fifo: bool) -> str | None:
     if name in _INSTEAD:
         return f"is not given here ({_INSTEAD[name]})"
+    if name in _CHOICES and value not in _CHOICES[name] and "${" not in value:
+        return f"{value!r} is not allowed (one of: {', '.join(_CHOICES[name])})"
     if name in {"ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"} and not fifo:
         return "is for FIFO queues only"
     if name in _BOUNDS and "${" not in value:
@@ -352,10 +373,24 @@ def _send(target: Target, url: str, messages: Sequence[Value], content: str, *, 
     if url.endswith(".fifo"):
         for entry, message in zip(entries, messages, strict=True):
             entry |= {"MessageGroupId": message["group"], "MessageDeduplicationId": _deduplication(message, again)}
-    for start in range(0, len(entries), _BATCH):
-        answer = target.call("sqs", "SendMessageBatch", QueueUrl=url, Entries=entries[start : start + _BATCH])
-        _refuse_failed(answer)
+    for batch in _batches(entries, messages):
+        _refuse_failed(target.call("sqs", "SendMessageBatch", QueueUrl=url, Entries=batch))
     target.call("sqs", "TagQueue", QueueUrl=url, Tags={labels.MESSAGES: content})
+
+
+def _batches(entries: Sequence[dict[str, Any]], messages: Sequence[Value]) -> Iterator[list[dict[str, Any]]]:
+    """As many at once as AWS takes: ten, and together no more bytes than one message may have."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for entry, message in zip(entries, messages, strict=True):
+        more = _size(message)
+        if batch and (len(batch) == _BATCH or size + more > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += more
+    if batch:
+        yield batch
 
 
 def _refuse_failed(answer: Answer) -> None:

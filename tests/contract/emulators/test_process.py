@@ -79,7 +79,7 @@ def test_plain_boto3_finds_a_dummy_account_and_the_region(make: Make, cancel: Ca
 def test_emptying_loses_the_data_and_changes_the_incarnation(make: Make, cancel: CancelToken) -> None:
     endpoint = make().up(Work(cancel, quiet))
     client("s3", endpoint).create_bucket(Bucket="artefacts")
-    emptied = empty(endpoint, cancel)
+    emptied = empty(endpoint, cancel, list)
     assert emptied.incarnation not in {"", endpoint.incarnation}
     assert dataclasses.replace(emptied, incarnation=endpoint.incarnation) == endpoint
     assert client("s3", endpoint).list_buckets()["Buckets"] == []

@@ -7,10 +7,10 @@ import pytest
 
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver
-from fakes.bench import AS_PROCESS, Bench, running
+from fakes.bench import EVERYWHERE, Bench, running
 
 
-@pytest.fixture(scope="session", params=AS_PROCESS, ids=str)
+@pytest.fixture(scope="session", params=EVERYWHERE, ids=str)
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
     with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as found:
         yield found

@@ -1,12 +1,14 @@
 """Tables and items as fixtures declare them, read back through plain boto3."""
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from bootstrap.errors import InvalidError, StepFailedError
+from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver
 from bootstrap.system.work import Work
 from fakes.bench import Bench, quiet
@@ -262,12 +264,16 @@ def test_every_wrong_item_is_told_before_anything_is_written(bench: Bench) -> No
     assert bench.client("s3").list_buckets()["Buckets"] == []
 
 
+def _never(_through_api: Callable[[], Sequence[str]]) -> EmulatorEndpoint:
+    raise AssertionError
+
+
 def test_reset_empties_nothing_where_an_item_is_wrong(bench: Bench) -> None:
     bench.client("s3").create_bucket(Bucket="theirs")
     bench.write("dynamodb: {orders: {keys: {partition: id}, itemFiles: rows.jsonl}}")
     (bench.fixtures / "rows.jsonl").write_text('{"id": 3}\n')
     with pytest.raises(InvalidError):
-        bench.seeding().reset(bench.endpoint, Work(bench.cancel, quiet), bench.empty)
+        bench.seeding().reset(bench.endpoint, Work(bench.cancel, quiet), _never)
     assert [one["Name"] for one in bench.client("s3").list_buckets()["Buckets"]] == ["theirs"]
 
 

@@ -7,6 +7,7 @@ from bootstrap.model.stack import Driver
 
 MINISTACK = {"services": {"s3": "available"}, "edition": "light", "version": "1.5.33", "ready_scripts": {}}
 LOCALSTACK = {"services": {"s3": "available"}, "edition": "community", "version": "4.14.0"}
+FLOCI = {**LOCALSTACK, "original_edition": "floci-always-free", "version": "1.6.0"}
 MOTO = {"batch": {"use_docker": True}, "lambda": {"use_docker": True}}
 
 
@@ -16,7 +17,7 @@ def test_every_driver_that_a_stack_can_name_is_known_in_that_order() -> None:
 
 @pytest.mark.parametrize(
     ("health", "name"),
-    [(MINISTACK, Driver.MINISTACK), (LOCALSTACK, Driver.LOCALSTACK), (MOTO, Driver.MOTO)],
+    [(MINISTACK, Driver.MINISTACK), (LOCALSTACK, Driver.LOCALSTACK), (FLOCI, Driver.FLOCI), (MOTO, Driver.MOTO)],
     ids=lambda value: str(value) if isinstance(value, Driver) else "",
 )
 def test_a_health_answer_is_recognised_by_its_own_driver_alone(health: dict[str, object], name: Driver) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import pytest
 from bootstrap.emulators.address import Resolve, Trust
 from bootstrap.emulators.endpoint import EndpointEmulator
 from bootstrap.emulators.proof import prove
+from bootstrap.emulators.registry import known_drivers
 from bootstrap.errors import CancelledError, ExitCode, RefusedError
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement
 from bootstrap.system.clock import CancelToken
@@ -109,6 +111,82 @@ def test_a_redirect_is_told_and_not_followed(decoy: Decoy, cancel: CancelToken) 
         prove(decoy.url, cancel, driver=Driver.MINISTACK)
     assert refused.value.evidence == (f"/_ministack/health: status 302, redirects to {decoy.url}/elsewhere",)
     assert [seen.path for seen in decoy.seen] == ["/_ministack/health"]
+
+
+def localstack(*, services: dict[str, str], identity: bytes, elsewhere: bytes = b"") -> Reply:
+    health = {"services": services, "edition": "community", "version": "4.14.0"}
+
+    def reply(seen: Seen) -> bytes:
+        if seen.path == "/_localstack/health":
+            return http("200 OK", json.dumps(health).encode())
+        # As LocalStack does, which takes every other path for a bucket.
+        return identity if seen.method == "POST" else http("404 Not Found", elsewhere)
+
+    return reply
+
+
+SWITCHED_OFF = http(
+    "501 Not Implemented",
+    b"<ErrorResponse><Error><Code>InternalFailure</Code><Message>Service 'sts' is not enabled. Please check your "
+    b"'SERVICES' configuration variable.</Message></Error></ErrorResponse>",
+)
+
+
+def test_a_localstack_whose_sts_is_switched_off_is_accepted_by_its_own_words(decoy: Decoy, cancel: CancelToken) -> None:
+    decoy.reply = localstack(services={"s3": "running", "sqs": "available", "sts": "disabled"}, identity=SWITCHED_OFF)
+    proven = prove(decoy.url, cancel)
+    assert (proven.driver.name, proven.account) == (Driver.LOCALSTACK, "000000000000")
+    assert proven.services == frozenset({"s3", "sqs"})
+    assert all(seen.harmless for seen in decoy.seen)
+
+
+@pytest.mark.parametrize(
+    ("services", "identity"),
+    [
+        ({"sts": "available"}, SWITCHED_OFF),
+        ({"sts": "disabled"}, http("403 Forbidden", SWITCHED_OFF)),
+        ({"sts": "disabled"}, http("501 Not Implemented", b"")),
+        ({"sts": "disabled"}, sts("481516234208")),
+    ],
+)
+def test_an_sts_that_is_only_said_to_be_off_proves_nothing(
+    decoy: Decoy, cancel: CancelToken, services: dict[str, str], identity: bytes
+) -> None:
+    decoy.reply = localstack(services=services, identity=identity)
+    with pytest.raises(RefusedError, match="its STS names"):
+        prove(decoy.url, cancel)
+
+
+def test_all_health_routes_are_asked_at_once_and_a_slow_one_is_waited_for(decoy: Decoy, cancel: CancelToken) -> None:
+    asked = threading.Barrier(len(known_drivers()))
+    answer = localstack(services={"sts": "running"}, identity=sts("000000000000"))
+
+    def reply(seen: Seen) -> bytes:
+        if seen.method == "GET":
+            # Nobody is answered before everybody was asked.
+            asked.wait(timeout=10)
+        return answer(seen)
+
+    decoy.reply = reply
+    assert prove(decoy.url, cancel).driver.name is Driver.LOCALSTACK
+
+
+FLOCI = {
+    "services": {"s3": "running"},
+    "edition": "community",
+    "original_edition": "floci-always-free",
+    "version": "1.6",
+}
+
+
+def test_the_most_specific_answer_counts(decoy: Decoy, cancel: CancelToken) -> None:
+    def reply(seen: Seen) -> bytes:
+        if seen.path in {"/_localstack/health", "/_floci/health"}:
+            return http("200 OK", json.dumps(FLOCI).encode())
+        return sts("000000000000") if seen.method == "POST" else http("404 Not Found", b"")
+
+    decoy.reply = reply
+    assert prove(decoy.url, cancel).driver.name is Driver.FLOCI
 
 
 def test_a_real_account_is_refused(decoy: Decoy, cancel: CancelToken) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootstrap.seeds.load import load
@@ -69,6 +69,7 @@ def test_lines_rows_and_elements_know_their_line(tmp_path: Path) -> None:
     assert [line for line, _ in read(source(tmp_path, "a.json", '[\n{"a": 1},\n\n{"a": 2}]'))] == [2, 4]
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=3), st.integers(-(10**37), 10**37), max_size=3), max_size=8))
 def test_an_array_is_read_in_pieces(tmp_path_factory: pytest.TempPathFactory, elements: list[dict[str, int]]) -> None:
     read_back = read(source(tmp_path_factory.mktemp("array"), "a.json", json.dumps(elements, indent=1)))

@@ -10,6 +10,7 @@ from typing import Self
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.seeds.model import Difference, DifferenceKind, Fixture, Value, digest
 from bootstrap.seeds.services.dynamodb.checksums import Sums, bucket_of, groups, key_hash, key_text
+from bootstrap.seeds.services.dynamodb.index_keys import IndexKeys, index_key_problems, index_keys
 from bootstrap.seeds.services.dynamodb.items import Item, ItemError, Source, canonical, sources, to_item, to_plain
 from bootstrap.seeds.services.dynamodb.keys import Keys, remember, remembered
 from bootstrap.seeds.services.dynamodb.table import Definition, key_types
@@ -47,6 +48,8 @@ class Contents:
     files: tuple[Source, ...]
     keys: Mapping[str, str]
     """Key attribute → type, partition first."""
+    indexes: IndexKeys
+    """Key attributes of the indexes."""
     declared: bool
     """Whether the fixture says anything of items; if not, those that are there are nobody's affair."""
 
@@ -59,7 +62,12 @@ class Contents:
         )
         declared = "items" in body or "itemFiles" in body
         return Contents(
-            fixture=fixture, inline=inline, files=tuple(sources(fixture, keys)), keys=keys, declared=declared
+            fixture=fixture,
+            inline=inline,
+            files=tuple(sources(fixture, keys)),
+            keys=keys,
+            indexes=index_keys(made),
+            declared=declared,
         )
 
     def fingerprint(self) -> str:
@@ -86,7 +94,7 @@ class Contents:
         hashes = array("Q")
         problems: list[Problem] = []
         for place, found in self._entries():
-            wrong = found.text if isinstance(found, ItemError) else self.key_problem(found, self.keys)
+            wrong = found.text if isinstance(found, ItemError) else self.key_problem(found, self.keys, self.indexes)
             if wrong is not None:
                 problems.append(Problem(place=place, text=wrong))
                 if len(problems) == _MOST_PROBLEMS:
@@ -107,7 +115,7 @@ class Contents:
         """A key that comes twice is an error, since which one stays would be chance."""
         first: dict[str, Place] = {}
         for place, found in self._entries():
-            if isinstance(found, ItemError) or self.key_problem(found, self.keys):
+            if isinstance(found, ItemError) or self.key_problem(found, self.keys, self.indexes):
                 continue
             key = self.key_of(found, self.keys)
             if key in first:
@@ -201,8 +209,8 @@ class Contents:
                 yield key, item, None
 
     @staticmethod
-    def key_problem(item: Item, keys: Mapping[str, str]) -> str | None:
-        """What is wrong with the item's key."""
+    def key_problem(item: Item, keys: Mapping[str, str], indexes: IndexKeys) -> str | None:
+        """What is wrong with the item's key, and with what indexes take for theirs."""
         for name, kind in keys.items():
             if name not in item:
                 return f"the key attribute {name} is missing"
@@ -211,7 +219,7 @@ class Contents:
                 return f"the key attribute {name} must be of type {kind}, not {found}"
             if item[name][kind] == "":
                 return f"the key attribute {name} must not be empty"
-        return None
+        return next(index_key_problems(item, indexes), None)
 
     @staticmethod
     def key_of(item: Item, keys: Mapping[str, str]) -> str:

@@ -3,17 +3,27 @@
 import base64
 import csv
 import decimal
+import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import IO, Any, TextIO, TypeAlias, cast
 
 from bootstrap.errors import Place
 from bootstrap.seeds.model import Fixture, Value, digest
 from bootstrap.seeds.schema import Either, ListOf, MapOf, Record, Text
+from bootstrap.seeds.services.dynamodb.item_forms import (
+    entries,
+    form_of,
+    is_ion,
+    is_typed,
+    looks_typed,
+    unwrapped,
+)
 from bootstrap.seeds.words import kind_of
 from bootstrap.yamltext.positions import ValuePath
 
@@ -34,6 +44,7 @@ ITEM_FILES = Either((Text(), _SOURCE, ListOf(Either((Text(), _SOURCE)))))
 
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv"}
 _CHUNK = 1 << 20
+_GZIP = b"\x1f\x8b"
 _DIGITS = decimal.Context(prec=60)
 _MOST_DIGITS = 38
 
@@ -56,6 +67,9 @@ class Source:
     format: str
     types: Mapping[str, str]
     separator: str
+    table: str = ""
+    keys: tuple[str, ...] = ()
+    """The attributes of the table's key."""
 
     def fingerprint(self) -> str:
         """Of the file's bytes and how they are read."""
@@ -76,13 +90,16 @@ class Source:
 
     def entries(self) -> Iterator[tuple[Place, Item | ItemError]]:
         """As `items`, but what is wrong with one is given in its place, and reading goes on where it can."""
+        if self.format != "csv" and (text := self._whole()) is not None:
+            yield from self._formed(text)
+            return
         read: Mapping[str, Callable[[], Iterator[tuple[int, Any]]]] = {
             "jsonl": self._lines,
-            "dynamodb": self._lines,
+            "dynamodb": self._array if self._first() == "[" else self._lines,
             "json": self._array,
             "csv": self._rows,
         }
-        convert = _typed if self.format == "dynamodb" else self._csv_item if self.format == "csv" else to_item
+        convert = self._typed if self.format == "dynamodb" else self._csv_item if self.format == "csv" else self._plain
         for line, given in read[self.format]():
             place = Place(file=self.shown, line=line)
             try:
@@ -90,11 +107,68 @@ class Source:
             except ItemError as error:
                 yield place, ItemError(str(error), place)
 
+    def _whole(self) -> str | None:
+        """The whole text of a file whose root is one object of a form that holds items; None: it is none of those."""
+        with self._opened() as stream:
+            first = stream.readline()
+            while first and not first.strip():
+                first = stream.readline()
+            if not first.lstrip().startswith((b"{", b"$")):
+                return None
+            try:
+                value = json.loads(first)
+            except ValueError:
+                # An object over several lines, or Ion.
+                value = None
+            if value is not None and form_of(value) is None:
+                return None
+            stream.seek(0)
+            return stream.read().decode(errors="replace")
+
+    def _formed(self, text: str) -> Iterator[tuple[Place, Item | ItemError]]:
+        if is_ion(text.lstrip()):
+            yield Place(file=self.shown, line=1), self._wrong("is Amazon Ion: export the table as DynamoDB JSON", 1)
+            return
+        try:
+            for entry in entries(text, self.table):
+                place = Place(file=self.shown, line=entry.line)
+                yield place, ItemError(entry.wrong, place) if entry.wrong else self._converted(entry.value, place)
+        except ValueError as error:
+            yield Place(file=self.shown, line=1), self._wrong(f"is not JSON: {error}", 1)
+
+    def _converted(self, value: Any, place: Place) -> Item | ItemError:  # noqa: ANN401 - JSON
+        try:
+            return self._typed(value)
+        except ItemError as error:
+            return ItemError(str(error), place)
+
+    def _opened(self) -> IO[bytes]:
+        """The file's bytes; those of an export to S3 are compressed."""
+        with self.file.open("rb") as stream:
+            packed = stream.read(2) == _GZIP
+        return cast("IO[bytes]", gzip.open(self.file)) if packed else self.file.open("rb")
+
+    def _first(self) -> str:
+        """The first character that says something."""
+        with self._opened() as stream:
+            return stream.read(_CHUNK).lstrip()[:1].decode(errors="replace")
+
+    def _plain(self, value: Any) -> Item:  # noqa: ANN401 - JSON
+        return self._typed(value) if looks_typed(value, self.keys) else to_item(value)
+
+    def _typed(self, value: Any) -> Item:  # noqa: ANN401 - JSON
+        """An item that is written in DynamoDB's JSON already."""
+        inner = unwrapped(value, self.keys)
+        if not is_typed(inner):
+            form = form_of(inner)
+            raise ItemError(f"is {form}" if form else 'is not an item in DynamoDB\'s JSON ({"id": {"S": "1"}})')
+        return canonical(inner)
+
     def _wrong(self, text: str, line: int) -> ItemError:
         return ItemError(text, Place(file=self.shown, line=line))
 
     def _lines(self) -> Iterator[tuple[int, Any]]:
-        with self.file.open("rb") as stream:
+        with self._opened() as stream:
             for number, line in enumerate(stream, 1):
                 if line.strip():
                     yield number, self._parsed(line, number)
@@ -109,7 +183,7 @@ class Source:
         """The elements of a JSON array, read piece by piece."""
         line = 1
         try:
-            with self.file.open(encoding="utf-8-sig") as stream:
+            with TextIOWrapper(self._opened(), encoding="utf-8-sig") as stream:
                 for line, value in self._elements(stream):
                     yield line, value
         except ItemError as error:
@@ -187,9 +261,24 @@ def sources(fixture: Fixture, key_types: Mapping[str, str]) -> list[Source]:
 def _source(fixture: Fixture, given: Value, key_types: Mapping[str, str]) -> Source:
     spec: dict[str, Any] = {"file": given} if isinstance(given, str) else given
     file = fixture.file(spec["file"])
-    found = spec.get("format") or _SUFFIXES.get(file.suffix.lower(), "")
+    found = spec.get("format") or _format_of(file)
     types: dict[str, str] = {name: kind for name, kind in key_types.items() if kind != "S"} | spec.get("types", {})
-    return Source(file=file, shown=str(file), format=found, types=types, separator=spec.get("separator", "|"))
+    return Source(
+        file=file,
+        shown=str(file),
+        format=found,
+        types=types,
+        separator=spec.get("separator", "|"),
+        table=fixture.id.name,
+        keys=tuple(key_types),
+    )
+
+
+def _format_of(file: Path) -> str:
+    """By the name's ending; `.json.gz` is what an export to S3 is called."""
+    name = file.name.lower().removesuffix(".gz")
+    # An export to S3 is JSON Lines in spite of its name.
+    return "dynamodb" if name != file.name.lower() and name.endswith(".json") else _SUFFIXES.get(Path(name).suffix, "")
 
 
 def source_problems(fixture: Fixture) -> Iterator[tuple[ValuePath, str]]:
@@ -201,7 +290,7 @@ def source_problems(fixture: Fixture) -> Iterator[tuple[ValuePath, str]]:
         spec = {"file": one} if isinstance(one, str) else one
         if not fixture.file(spec["file"]).is_file():
             yield path, f"there is no file {spec['file']}"
-        elif "format" not in spec and fixture.file(spec["file"]).suffix.lower() not in _SUFFIXES:
+        elif "format" not in spec and not _format_of(fixture.file(spec["file"])):
             yield path, "its format cannot be told from its name (write format: jsonl, json, csv or dynamodb)"
 
 
@@ -273,14 +362,6 @@ def number_text(value: float | Decimal | str, path: str = "") -> str:
     if not number:
         return "0"
     return format(number, "f") if -_MOST_DIGITS < number.adjusted() < _MOST_DIGITS else str(number)
-
-
-def _typed(value: Any) -> Item:  # noqa: ANN401 - JSON
-    """An item that is written in DynamoDB's JSON already."""
-    inner = value.get("Item", value) if isinstance(value, dict) else value
-    if not isinstance(inner, dict) or not all(isinstance(one, dict) and len(one) == 1 for one in inner.values()):
-        raise ItemError('is not an item in DynamoDB\'s JSON ({"id": {"S": "1"}})')
-    return canonical(inner)
 
 
 def canonical(item: Mapping[str, Mapping[str, Any]]) -> Item:

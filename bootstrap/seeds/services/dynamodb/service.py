@@ -3,21 +3,25 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from bootstrap.errors import Problem
+from bootstrap.errors import InvalidError, Problem
 from bootstrap.model import labels
 from bootstrap.seeds.model import Desired, Difference, DifferenceKind, Fixture, Observed, ResourceId, Value
 from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Written, tag_changes, tag_fields
 from bootstrap.seeds.services.dynamodb import table as table_words
 from bootstrap.seeds.services.dynamodb.contents import Contents
+from bootstrap.seeds.services.dynamodb.index_keys import index_keys
 from bootstrap.seeds.services.dynamodb.items import ItemError, canonical, source_problems, to_item
 from bootstrap.seeds.services.dynamodb.keys import Keys, remember, remembered
 from bootstrap.seeds.services.dynamodb.table import Definition
+from bootstrap.seeds.services.limits import table_problems, tag_problems
 from bootstrap.seeds.services.policies import policy_text, policy_value
 from bootstrap.seeds.target import Answer, Target
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 _ABSENT = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
 _NO_POLICY = ("PolicyNotFoundException", *_ABSENT)
+_NO_POLICIES = ("UnknownOperationException", "UnknownOperation")
+"""What an emulator answers that has no resource policies, such as DynamoDB Local."""
 _POLL_SECONDS = 0.2
 _DEADLINE_SECONDS = 60
 _SMALL = 2000
@@ -44,8 +48,19 @@ class DynamoDB(Service):
         wrong = list(table_words.conflicts(fixture.body))
         for path, text in (*wrong, *source_problems(fixture)):
             yield fixture.problem(path, text)
+        yield from (fixture.problem(path, text) for path, text in tag_problems(fixture.body.get("tags", {})))
         if not wrong:
+            limits = table_problems(table_words.definition(fixture.body))
+            yield from (fixture.problem((), text) for text in limits)
             yield from _item_problems(fixture)
+
+    def lint(self, fixture: Fixture) -> Iterable[Problem]:
+        """Every item of every file."""
+        try:
+            Contents.of(fixture, fixture.body, table_words.definition(fixture.body)).summary()
+        except InvalidError as error:
+            return error.problems
+        return ()
 
     def predict(self, name: str, target: Target) -> Mapping[str, str]:
         """All but the stream's ARN."""
@@ -73,7 +88,7 @@ class DynamoDB(Service):
         made = table_words.described(table, lifetime)
         fields = {**table_words.fields(made), **tag_fields(tags)}
         if look.wants("policy"):
-            policy = target.find(self.name, "GetResourcePolicy", *_NO_POLICY, ResourceArn=arn) or {}
+            policy = target.find(self.name, "GetResourcePolicy", *_NO_POLICY, *_NO_POLICIES, ResourceArn=arn) or {}
             fields["policy"] = policy_value(policy.get("Policy"))
         attributes = {**self.predict(look.name, target), "arn": arn}
         if table.get("LatestStreamArn"):
@@ -280,12 +295,13 @@ def _tags(target: Target, arn: str) -> Iterator[Answer]:
 
 def _item_problems(fixture: Fixture) -> Iterator[Problem]:
     """Inline items: types, and a whole key, once."""
-    keys = table_words.key_types(table_words.definition(fixture.body))
+    definition = table_words.definition(fixture.body)
+    keys, indexes = table_words.key_types(definition), index_keys(definition)
     seen: dict[str, int] = {}
     for number, given in enumerate(fixture.body.get("items", ())):
         try:
             item = canonical(to_item(given))
-            wrong = Contents.key_problem(item, keys)
+            wrong = Contents.key_problem(item, keys, indexes)
         except ItemError as error:
             wrong = str(error)
         else:

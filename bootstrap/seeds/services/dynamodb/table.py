@@ -72,8 +72,31 @@ def conflicts(body: Mapping[str, Value]) -> Iterator[tuple[ValuePath, str]]:
         yield (), "keys is missing"
     elif "keys" not in body and "AttributeDefinitions" not in aws:
         yield ("aws",), "AttributeDefinitions is missing (the types of the keys)"
+    yield from _type_conflicts(body)
     if body.get("billing") == "PROVISIONED" and "capacity" not in body and "ProvisionedThroughput" not in aws:
         yield ("billing",), "PROVISIONED needs capacity"
+
+
+def _type_conflicts(body: Mapping[str, Value]) -> Iterator[tuple[ValuePath, str]]:
+    """Attributes that are keys of several things, and of another type in each."""
+    first: dict[str, tuple[str, str]] = {}
+    for path, key in _declared_keys(body):
+        spec = {"name": key} if isinstance(key, str) else key
+        name = str(spec["name"])
+        kind = spec.get("type", first.get(name, ("S", ""))[0])
+        known, place = first.setdefault(name, (kind, ".".join(map(str, path))))
+        if known != kind:
+            yield path, f"{name} is of type {kind} here and of type {known} in {place}"
+
+
+def _declared_keys(body: Mapping[str, Value]) -> Iterator[tuple[ValuePath, Value]]:
+    for role, key in body.get("keys", {}).items():
+        yield ("keys", role), key
+    for name, index in body.get("globalIndexes", {}).items():
+        for role, key in index["keys"].items():
+            yield ("globalIndexes", name, "keys", role), key
+    for name, index in body.get("localIndexes", {}).items():
+        yield ("localIndexes", name, "sort"), index["sort"]
 
 
 def definition(body: Mapping[str, Value]) -> Definition:

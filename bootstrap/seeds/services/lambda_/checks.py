@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.errors import Problem
+from bootstrap.seeds.aws_shapes import members
 from bootstrap.seeds.model import (
     Fixture,
     digest,
 )
 from bootstrap.seeds.services.lambda_ import event_sources as events
-from bootstrap.yamltext.positions import ValuePath
+from bootstrap.seeds.services.limits import mapping_problems
+from bootstrap.seeds.services.sns.filter_policy import filter_policy_problems
+from bootstrap.yamltext.positions import ValuePath, nearest
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 RUNTIME = re.compile(
@@ -21,6 +24,24 @@ RESERVED = re.compile(
 )
 
 
+def package_problems(fixture: Fixture) -> Iterator[Problem]:
+    """A zip without runtime or handler, an image with them, and runtimes that there are not."""
+    body = fixture.body
+    for key in ("runtime", "handler"):
+        if "image" not in body and key not in body:
+            yield fixture.problem((), f"{key} is missing")
+    for key in ("runtime", "handler", "layers"):
+        if "image" in body and key in body:
+            yield fixture.problem((key,), "is for zip packages only, and this is an image")
+    if "image" not in body and "ImageConfig" in body.get("aws", {}):
+        yield fixture.problem(("aws", "ImageConfig"), "is for images only (write image)")
+    runtime = body.get("runtime", "${")
+    if not RUNTIME.fullmatch(runtime) and "${" not in runtime:
+        near = nearest(runtime, getattr(members("lambda", "CreateFunction")["Runtime"], "enum", ()))
+        hint = f" (did you mean {near}?)" if near else ""
+        yield fixture.problem(("runtime",), f"{runtime!r} is not a runtime{hint}")
+
+
 def file_problems(fixture: Fixture) -> Iterator[Problem]:
     """Missing files, and a handler that its folder does not hold."""
     body = fixture.body
@@ -28,7 +49,7 @@ def file_problems(fixture: Fixture) -> Iterator[Problem]:
         source = fixture.file(body["source"])
         if not source.exists():
             yield fixture.problem(("source",), f"there is no file or folder {body['source']}")
-        elif source.is_dir() and body["runtime"].startswith("python"):
+        elif source.is_dir() and "handler" in body and body.get("runtime", "").startswith("python"):
             module = body["handler"].rpartition(".")[0].replace(".", "/")
             if not module:
                 yield fixture.problem(("handler",), "must be MODULE.FUNCTION, such as app.handler")
@@ -48,6 +69,10 @@ def event_problems(fixture: Fixture) -> Iterator[Problem]:
         for key in one:
             if key != kind and key not in events.ALLOWED[kind]:
                 yield fixture.problem((*path, key), f"is not for a {kind}")
+        for inside, text in mapping_problems(kind, one):
+            yield fixture.problem((*path, *inside), text)
+        for inside, text in filter_policy_problems(one.get("filterPolicy", {}), "MessageAttributes"):
+            yield fixture.problem((*path, "filterPolicy", *inside), text)
         identity = digest([one[kind], one.get("prefix"), one.get("suffix")]) + kind
         first = seen.setdefault(identity, number)
         if first != number:

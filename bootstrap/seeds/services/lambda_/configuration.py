@@ -5,17 +5,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bootstrap.errors import StepFailedError
+from bootstrap.seeds.aws_shapes import accepted
 from bootstrap.seeds.model import (
     Value,
 )
-from bootstrap.seeds.target import Answer, Target
+from bootstrap.seeds.services.lambda_.invocation import LATER
+from bootstrap.seeds.services.lambda_.smoke import LAMBDA_INVOKE
+from bootstrap.seeds.target import Answer, AwsError, Target
 from bootstrap.system.wait import wait_until
 
-"""The capability of an emulator that runs functions."""
-
-
 DEFAULT_ROLE = "bootstrap-lambda"
+_ABSENT = ("ResourceNotFoundException",)
 _READY_SECONDS = 60.0
+_NOT_RUNNING = "cannot be updated if an old one is not running"
 SIMPLE = {"Runtime": "runtime", "Handler": "handler", "Description": "description", "Timeout": "timeout"} | {
     "MemorySize": "memory",
     "Role": "role",
@@ -31,13 +33,18 @@ AWS_DEFAULTS: Mapping[str, Value] = {
     "SnapStart": {"ApplyOn": "None"},
     "LoggingConfig": {"LogFormat": "Text"},
     "FileSystemConfigs": [],
+    "ImageConfig": {},
 }
+
+_LOG_LEVELS = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
+"""What AWS, and LocalStack like it, fills in beside LogFormat: JSON."""
 
 
 def configuration_fields(configuration: Answer) -> dict[str, Value]:
     """What the emulator tells of a function, as fields."""
     variables = (configuration.get("Environment") or {}).get("Variables") or {}
     return {
+        "package": configuration.get("PackageType", "Zip"),
         "code": configuration["CodeSha256"],
         **{ours: configuration.get(theirs) for theirs, ours in SIMPLE.items()},
         **{f"environment.{name}": value for name, value in variables.items()},
@@ -54,9 +61,20 @@ def machine(changed: Mapping[str, Value]) -> dict[str, Value]:
 
 def is_configuration(path: str) -> bool:
     """Whether the field is changed by UpdateFunctionConfiguration."""
-    if path == "aws.Architectures":
+    if path == "aws.Architectures" or path.removeprefix("aws.") in LATER:
         return False
     return path in {*SIMPLE.values(), "layers"} or path.startswith(("environment.", "aws."))
+
+
+def told_parameters(name: str, fields: Mapping[str, Value]) -> dict[str, Value]:
+    """AWS's own parameters as they may be given, without what every function has without being asked."""
+    told = {key: accepted("lambda", "CreateFunction", key, fields.get(f"aws.{key}")) for key in AWS_DEFAULTS}
+    logging = dict(told["LoggingConfig"] or {})
+    for key, usual in {"LogGroup": f"/aws/lambda/{name}", **_LOG_LEVELS}.items():
+        if logging.get(key) == usual:
+            del logging[key]
+    told["LoggingConfig"] = logging
+    return {key: value for key, value in told.items() if value and value != AWS_DEFAULTS[key]}
 
 
 def back_to_default(paths: Iterable[str]) -> dict[str, Any]:
@@ -84,15 +102,64 @@ def default_role(target: Target) -> str:
     return f"arn:aws:iam::{target.account}:role/{DEFAULT_ROLE}"
 
 
+def failure(configuration: Answer) -> str | None:
+    """Why the function cannot run, in the emulator's words; None: nothing says that it cannot."""
+    if "Failed" not in {configuration.get("State"), configuration.get("LastUpdateStatus")}:
+        return None
+    reason = configuration.get("StateReason") or configuration.get("LastUpdateStatusReason") or "no reason given"
+    return f"Failed: {reason}"
+
+
 def settled(target: Target, name: str) -> None:
-    """Wait until the function can be run and changed."""
+    """Wait until the function can be run and changed; where the emulator runs none, until it has come to rest.
+
+    Raises:
+        StepFailedError: it cannot run, though the emulator runs functions.
+    """
 
     def state() -> str | None:
-        found = target.call("lambda", "GetFunctionConfiguration", FunctionName=name)
-        if "Failed" in {found.get("State"), found.get("LastUpdateStatus")}:
-            reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or "no reason given"
-            raise StepFailedError(f"function {name} cannot start: {reason}", fix="check its runtime and code")
-        busy = found.get("State") == "Pending" or found.get("LastUpdateStatus") == "InProgress"
-        return None if busy else "Active"
+        configuration = target.call("lambda", "GetFunctionConfiguration", FunctionName=name)
+        reason = failure(configuration)
+        if reason is not None and target.can(LAMBDA_INVOKE):
+            raise StepFailedError(
+                f"function {name} cannot run: {reason}",
+                fix=f"check its runtime and code, and that {target.endpoint.driver} reaches a Docker engine; "
+                "then apply again",
+            )
+        busy = configuration.get("State") == "Pending" or configuration.get("LastUpdateStatus") == "InProgress"
+        return None if busy else "at rest"
 
     wait_until(state, target.cancel.within(_READY_SECONDS, f"function {name} becoming active"), interval=0.05)
+
+
+def update_function(target: Target, operation: str, name: str, **parameters: Any) -> None:  # noqa: ANN401 - AWS's own
+    """UpdateFunctionCode or UpdateFunctionConfiguration, and wait until it is done.
+
+    LocalStack keeps what it is given for a function that does not run, and reports an error of its own then.
+    """
+    try:
+        target.call("lambda", operation, FunctionName=name, **parameters)
+    except AwsError as error:
+        if error.code != "InternalError" or _NOT_RUNNING not in error.what:
+            raise
+    settled(target, name)
+
+
+def delete_function(target: Target, name: str) -> None:
+    """Delete it; fine when it is gone. LocalStack deletes one that failed, and then reports an error of its own.
+
+    Raises:
+        AwsError: it is still there.
+    """
+    try:
+        target.find("lambda", "DeleteFunction", *_ABSENT, FunctionName=name)
+    except AwsError as error:
+        if error.code != "InternalError" or target.find("lambda", "GetFunction", *_ABSENT, FunctionName=name):
+            raise
+
+
+def not_running(driver: str) -> str:
+    """Why an emulator runs no functions, for the reader."""
+    if driver in {"localstack", "floci"}:
+        return "which has no Docker engine to run them (emulator.dockerSocket: true gives it the one of this machine)"
+    return "which does not run functions"

@@ -1,11 +1,14 @@
 """What hangs on a live function, written so that `apply` makes it again: code, layers, aliases and URL."""
 
+import io
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from bootstrap.seeds.model import Value
+from bootstrap.seeds.services.lambda_.attachments import CURRENT
 from bootstrap.seeds.services.lambda_.code import noted
 from bootstrap.seeds.target import Answer, Target
 from bootstrap.system.http import Connections
@@ -18,14 +21,20 @@ _SECONDS = 30
 class ExportedCode:
     """Code and layers, as files."""
 
-    source: str
+    body: Mapping[str, Value]
+    """`source`, or `image`."""
     layers: Sequence[str]
     files: Mapping[str, bytes]
     notes: Sequence[str]
 
 
-def exported_code(target: Target, name: str) -> ExportedCode:
-    """The packages, fetched from the emulator itself and from nowhere else; a stand-in for what it does not give."""
+def exported_code(target: Target, name: str, image: Value) -> ExportedCode:
+    """The image's name; or the packages, fetched from the emulator itself and from nowhere else.
+
+    A stand-in takes the place of what the emulator does not give.
+    """
+    if image:
+        return ExportedCode(body={"image": image}, layers=(), files={}, notes=())
     found = target.call("lambda", "GetFunction", FunctionName=name)
     source = f"lambda/{name}.zip"
     content = _downloaded(target, found.get("Code", {}).get("Location", ""))
@@ -42,7 +51,7 @@ def exported_code(target: Target, name: str) -> ExportedCode:
             own = arn.split(":")[6].removeprefix(f"{name}-")
             layers.append(f"lambda/{name}-layers/{own}.zip")
             files[layers[-1]] = layer
-    return ExportedCode(source=source, layers=layers, files=files, notes=notes)
+    return ExportedCode(body={"source": source}, layers=layers, files=files, notes=notes)
 
 
 def _layers(target: Target, configuration: Answer) -> Iterator[tuple[str, bytes | None]]:
@@ -74,11 +83,20 @@ def _exported_url(found: Mapping[str, Value] | None) -> Value:
 
 
 def _downloaded(target: Target, location: str) -> bytes | None:
-    """The package, asked of the emulator's own address; None where the location is not in the emulator."""
+    """The package, asked of the emulator's own address, whatever name and port it has for itself; None for none."""
     place, here = urlsplit(location), urlsplit(target.endpoint.url)
-    if place.scheme != "http" or place.port != here.port or here.hostname is None:
+    if place.scheme not in {"http", "https"} or here.hostname is None:
         return None
     response = Connections(here.hostname, here.port or 80).exchange(
         "GET", f"{place.path}?{place.query}", target.cancel, seconds=_SECONDS
     )
-    return response.body if response.status == HTTPStatus.OK else None
+    is_package = response.status == HTTPStatus.OK and zipfile.is_zipfile(io.BytesIO(response.body))
+    return response.body if is_package else None
+
+
+def older_aliases(fields: Mapping[str, Value]) -> Iterator[str]:
+    """What to say of aliases of versions that are not what the function is now."""
+    for path, state in sorted(fields.items()):
+        if path.startswith("aliases.") and state["version"] not in {CURRENT, "$LATEST"}:
+            alias = path.removeprefix("aliases.")
+            yield f"alias {alias} is of version {state['version']}, which cannot be made again: declared as current"

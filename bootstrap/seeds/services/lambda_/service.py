@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.errors import Problem
 from bootstrap.model import labels
-from bootstrap.seeds.aws_shapes import accepted, members
 from bootstrap.seeds.model import (
     KNOWN_LATER,
     Desired,
@@ -35,26 +35,38 @@ from bootstrap.seeds.services.lambda_.attachments import (
     put_url,
     url_fields,
 )
-from bootstrap.seeds.services.lambda_.checks import NAME, RESERVED, RUNTIME, event_problems, file_problems
+from bootstrap.seeds.services.lambda_.checks import NAME, RESERVED, event_problems, file_problems, package_problems
 from bootstrap.seeds.services.lambda_.code import code_hash, packed
 from bootstrap.seeds.services.lambda_.configuration import (
-    AWS_DEFAULTS,
     DEFAULT_ROLE,
     DEFAULTS,
     SIMPLE,
     back_to_default,
     configuration_fields,
     default_role,
+    delete_function,
+    failure,
     is_configuration,
     machine,
+    not_running,
     settled,
+    told_parameters,
+    update_function,
 )
-from bootstrap.seeds.services.lambda_.export import exported_code, exported_names
+from bootstrap.seeds.services.lambda_.export import exported_code, exported_names, older_aliases
+from bootstrap.seeds.services.lambda_.invocation import (
+    LATER,
+    PERMISSIONS,
+    PREFIX,
+    observed_invocation,
+    observed_permissions,
+    permission_fields,
+    put_invocation,
+    put_permissions,
+)
 from bootstrap.seeds.services.lambda_.smoke import LAMBDA_INVOKE, SMOKE, prove
+from bootstrap.seeds.services.limits import function_problems, tag_problems
 from bootstrap.seeds.target import Target
-from bootstrap.yamltext.positions import nearest
-
-"""The capability of an emulator that runs functions."""
 
 _ABSENT = ("ResourceNotFoundException",)
 _SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|API_?KEY|PRIVATE", re.IGNORECASE)
@@ -65,8 +77,8 @@ _INSTEAD = {
     "Layers": "write layers",
     "Tags": "write tags",
     "Publish": "write aliases",
-    "PackageType": "only zip packages can be declared",
-    "ImageConfig": "only zip packages can be declared",
+    "PackageType": "write image, or source",
+    "Qualifier": "it is of the function itself",
     **{name: f"write {ours}" for name, ours in SIMPLE.items()},
 }
 
@@ -84,6 +96,7 @@ class Lambda(Service):
     schema = Record(
         keys={
             "source": Text(),
+            "image": Text(),
             "s3": Record(keys={"bucket": Text(), "key": Text(), "version": Text()}, required=("bucket", "key")),
             "runtime": Text(),
             "handler": Text(),
@@ -98,10 +111,14 @@ class Lambda(Service):
             "functionUrl": URL,
             "events": ListOf(events.EVENT),
             "smoke": Either((SMOKE, ListOf(SMOKE))),
-            "aws": Aws(service="lambda", operations=("CreateFunction",), instead=_INSTEAD),
+            "permissions": PERMISSIONS,
+            "aws": Aws(
+                service="lambda",
+                operations=("CreateFunction", "PutFunctionConcurrency", "PutFunctionEventInvokeConfig"),
+                instead=_INSTEAD,
+            ),
         },
-        required=("runtime", "handler"),
-        one_of=("source", "s3"),
+        one_of=("source", "s3", "image"),
         needs_one=True,
     )
 
@@ -110,11 +127,9 @@ class Lambda(Service):
         name, body = fixture.id.name, fixture.body
         if not NAME.fullmatch(name):
             yield fixture.problem((), f"{name!r} is not a function name (letters, digits, - and _; at most 64)")
-        if not RUNTIME.fullmatch(body["runtime"]) and "${" not in body["runtime"]:
-            known = getattr(members("lambda", "CreateFunction")["Runtime"], "enum", ())
-            near = nearest(body["runtime"], known)
-            hint = f" (did you mean {near}?)" if near else ""
-            yield fixture.problem(("runtime",), f"{body['runtime']!r} is not a runtime{hint}")
+        yield from package_problems(fixture)
+        for path, text in (*function_problems(body), *tag_problems(body.get("tags", {}))):
+            yield fixture.problem(path, text)
         for variable in body.get("environment", {}):
             if RESERVED.fullmatch(variable):
                 yield fixture.problem(("environment", variable), "is reserved by Lambda")
@@ -149,6 +164,7 @@ class Lambda(Service):
         configuration, tags = answer["Configuration"], answer.get("Tags") or {}
         fields = {**configuration_fields(configuration), **tag_fields(tags)}
         attributes = {**self.predict(look.name, target), "arn": configuration["FunctionArn"]}
+        fields |= _image(answer) | _invocation(target, look)
         if look.wants("layers"):
             declared = look.body.get("layers", [])
             fields["layers"] = layer_field(target, look.name, configuration.get("Layers") or [], declared)
@@ -168,19 +184,20 @@ class Lambda(Service):
             fields=fields,
             attributes=attributes,
             tags=tags,
-            spec={one.key: one for one in sources},
+            spec=_Found({one.key: one for one in sources}, failure(configuration)),
         )
 
     def desire(self, fixture: Fixture, body: Mapping[str, Value], scope: Scope) -> Desired:
         """Fields: code, runtime, handler, …, environment.*, layers, aliases.*, functionUrl, events/*, smoke."""
         package = _Package(fixture, body, scope)
         fields: dict[str, Value] = {
-            "code": package.code_hash,
+            **package.fields(),
             **{ours: body[ours] for ours in SIMPLE.values() if ours in body},
             **{f"environment.{name}": value for name, value in body.get("environment", {}).items()},
             **{f"aws.{name}": value for name, value in body.get("aws", {}).items()},
             **tag_fields(body.get("tags", {})),
             **{f"aliases.{one.name}": one.state for one in _aliases(body)},
+            **permission_fields(body),
         }
         if "layers" in body:
             fields["layers"] = [one.field for one in package.layers]
@@ -199,8 +216,9 @@ class Lambda(Service):
             fields=fields,
             spec=package,
             secret=frozenset(path for path in fields if path.startswith("environment.") and _SECRET.search(path)),
+            fixed=frozenset({"package"}),
             ledger=frozenset(ledger),
-            verbatim=frozenset(path for path in fields if path.startswith("aws.")) | package.verbatim,
+            verbatim=frozenset(path for path in fields if path.startswith(("aws.", PREFIX))) | package.verbatim,
         )
 
     def inspect(
@@ -212,22 +230,29 @@ class Lambda(Service):
         *,
         thorough: bool,
     ) -> Iterator[Difference]:
-        """Variables and event sources that nobody declared."""
+        """A function that cannot run; variables and event sources that nobody declared."""
+        there: _Found = observed.spec
+        if there.failure is not None and target.can(LAMBDA_INVOKE):
+            yield Difference(path="state", old=there.failure, new="Active")
         if not thorough:
             return
         for path in observed.fields:
             if path.startswith("environment.") and path not in desired.fields:
                 yield Difference(path=path, old=observed.fields[path], kind=DifferenceKind.EXTRA, secret=True)
         package: _Package = desired.spec
-        found = observed.spec or {one.key: one for one in events.found(target, desired.id.name, ())}
+        found = there.sources or {one.key: one for one in events.found(target, desired.id.name, ())}
         for key in found:
             if key not in package.sources:
                 yield Difference(path=events.PREFIX + key, old=True, kind=DifferenceKind.EXTRA)
 
     def remarks(self, target: Target, desired: Desired) -> Iterator[str]:
         """What this emulator cannot show."""
-        if desired.spec.body.get("smoke") and not target.can(LAMBDA_INVOKE):
-            yield f"{desired.id}: smoke cannot run on {target.endpoint.driver}, which does not run functions"
+        if target.can(LAMBDA_INVOKE):
+            return
+        why = not_running(target.endpoint.driver)
+        yield f"functions are kept as declared but do not run on {target.endpoint.driver}, {why}"
+        if desired.spec.body.get("smoke"):
+            yield f"{desired.id}: smoke cannot run on {target.endpoint.driver}, {why}"
 
     def create(self, target: Target, desired: Desired) -> Written:
         """The function, then what hangs on it; the smoke event last."""
@@ -247,6 +272,7 @@ class Lambda(Service):
         for source in package.sources.values():
             events.connect(target, desired.id.name, source)
         _point_aliases(target, desired.id.name, package)
+        self._put_invocation(target, desired, desired.fields, ())
         prove(target, desired)
         return Written(attributes={"arn": made["FunctionArn"], **({"url": url} if url else {})})
 
@@ -256,14 +282,13 @@ class Lambda(Service):
         """Code, configuration, then what hangs on it, only where it differs."""
         name, package = desired.id.name, desired.spec
         changed = {one.path: one.new for one in differences}
-        if "code" in changed or "aws.Architectures" in changed:
-            target.call("lambda", "UpdateFunctionCode", FunctionName=name, **package.code(), **machine(changed))
-            settled(target, name)
+        if {"code", "image", "state", "aws.Architectures"} & changed.keys():
+            update_function(target, "UpdateFunctionCode", name, **package.code(), **machine(changed))
         if any(is_configuration(path) for path in changed):
             undeclared = [path for path, new in changed.items() if new is None and path not in desired.fields]
             sent = {**_configuration(target, package, created=False), **back_to_default(undeclared)}
-            target.call("lambda", "UpdateFunctionConfiguration", FunctionName=name, **sent)
-            settled(target, name)
+            update_function(target, "UpdateFunctionConfiguration", name, **sent)
+        self._put_invocation(target, desired, changed, [path for path in observed.fields if path.startswith(PREFIX)])
         _update_tags(target, observed.attributes["arn"], differences)
         url = ""
         if "functionUrl" in changed:
@@ -282,11 +307,18 @@ class Lambda(Service):
             prove(target, desired)
         return Written(attributes={"url": url} if url else {})
 
+    def _put_invocation(
+        self, target: Target, desired: Desired, changed: Mapping[str, Value], there: Iterable[str]
+    ) -> None:
+        put_invocation(target, desired.id.name, changed, desired.spec.body.get("aws", {}))
+        permissions = {path: given for path, given in changed.items() if path.startswith(PREFIX)}
+        put_permissions(target, desired.id.name, permissions, there)
+
     def delete(self, target: Target, observed: Observed) -> None:
         """With everything that feeds it."""
         for source in events.found(target, observed.id.name, ()):
             events.disconnect(target, observed.id.name, source)
-        target.find("lambda", "DeleteFunction", *_ABSENT, FunctionName=observed.id.name)
+        delete_function(target, observed.id.name)
 
     def export(self, target: Target, observed: Observed) -> Exported:
         """Configuration, and the code as a zip where the emulator gives it."""
@@ -303,26 +335,52 @@ class Lambda(Service):
             for path, value in fields.items()
             if path.startswith("environment.")
         }
-        told = {name: accepted("lambda", "CreateFunction", name, fields.get(f"aws.{name}")) for name in AWS_DEFAULTS}
-        if (told["LoggingConfig"] or {}).get("LogGroup") == f"/aws/lambda/{name}":
-            del told["LoggingConfig"]["LogGroup"]
-        code = exported_code(target, name)
+        told = told_parameters(name, fields) | {
+            key: fields[f"aws.{key}"] for key in sorted(LATER) if fields.get(f"aws.{key}") is not None
+        }
+        permissions = {path.removeprefix(PREFIX): given for path, given in fields.items() if path.startswith(PREFIX)}
+        code = exported_code(target, name, fields.get("image"))
         body |= {
             "environment": environment,
             "tags": {key: text for key, text in observed.tags.items() if key != labels.OWNER},
-            "aws": {key: value for key, value in told.items() if value and value != AWS_DEFAULTS[key]},
-            "events": [events.exported(one) for one in (observed.spec or {}).values()],
+            "aws": told,
+            "permissions": dict(sorted(permissions.items())),
+            "events": [events.exported(one) for one in _sources(observed).values()],
             "layers": list(code.layers),
             **exported_names(fields),
         }
         secret = [variable for variable in environment if _SECRET.search(variable)]
         hidden = (f"{', '.join(secret)} stands in lambda.yaml, readable by you alone",) if secret else ()
         return Exported(
-            body={"source": code.source, **{key: value for key, value in body.items() if value}},
+            body={**code.body, **{key: value for key, value in body.items() if value}},
             files=code.files,
             secret_files=frozenset({"lambda.yaml"} if secret else ()),
-            notes=(*code.notes, *hidden),
+            notes=(*code.notes, *hidden, *older_aliases(fields)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found of a function beside its fields."""
+
+    sources: Mapping[str, events.EventSource]
+    failure: str | None
+
+
+def _sources(observed: Observed) -> Mapping[str, events.EventSource]:
+    return observed.spec.sources if isinstance(observed.spec, _Found) else {}
+
+
+def _image(answer: Mapping[str, Any]) -> dict[str, Value]:
+    is_image = answer["Configuration"].get("PackageType") == "Image"
+    return {"image": answer.get("Code", {}).get("ImageUri")} if is_image else {}
+
+
+def _invocation(target: Target, look: Look) -> dict[str, Value]:
+    """Who may call the function and how, as far as that is declared."""
+    fields = observed_permissions(target, look.name) if look.wants("permissions", PREFIX) else {}
+    asked = look.all or any(f"aws.{key}" in look.applied or key in look.body.get("aws", {}) for key in LATER)
+    return {**fields, **(observed_invocation(target, look.name) if asked else {})}
 
 
 class _Package:
@@ -332,22 +390,32 @@ class _Package:
         self.body = body
         self._content = packed(fixture.file(body["source"])) if "source" in body else None
         self._target = scope.target
-        self.code_hash = code_hash(self._content) if self._content is not None else self._hash_in_bucket()
+        self.code_hash = code_hash(self._content) if self._content is not None else self._hash_elsewhere()
         self.layers: list[Layer] = [declared_layer(fixture, text) for text in body.get("layers", ())]
         given = [(events.declared(one, scope), one) for one in body.get("events", ())]
-        self.sources = {source.key: source for source, _ in given}
+        self.sources: dict[str, events.EventSource] = {source.key: source for source, _ in given}
         self.verbatim = {f"{events.PREFIX}{source.key}.{name}" for source, one in given for name in one.get("aws", {})}
         """The fields of event sources that are written in AWS's own words."""
 
+    def fields(self) -> dict[str, Value]:
+        """What is compared of the package."""
+        if "image" in self.body:
+            return {"package": "Image", "image": self.body["image"]}
+        return {"package": "Zip", "code": self.code_hash}
+
     def code(self) -> dict[str, Value]:
         """CreateFunction's Code, which is also what UpdateFunctionCode takes."""
+        if "image" in self.body:
+            return {"ImageUri": self.body["image"]}
         if self._content is not None:
             return {"ZipFile": self._content}
         place = self.body["s3"]
         version = {"S3ObjectVersion": place["version"]} if "version" in place else {}
         return {"S3Bucket": place["bucket"], "S3Key": place["key"], **version}
 
-    def _hash_in_bucket(self) -> str:
+    def _hash_elsewhere(self) -> str:
+        if "image" in self.body:
+            return str(self.body["image"])
         place = self.body["s3"]
         version = {"VersionId": place["version"]} if "version" in place else {}
         absent = ("NoSuchBucket", "NoSuchKey", "404")
@@ -381,8 +449,10 @@ def _configuration(target: Target, package: _Package, *, created: bool) -> dict[
     body = package.body
     sent: dict[str, Any] = {theirs: body[ours] for theirs, ours in SIMPLE.items() if ours in body}
     sent["Environment"] = {"Variables": dict(body.get("environment", {}))}
-    only_created = {"Architectures", "CodeSigningConfigArn", "DurableConfig"}
-    sent |= {name: value for name, value in body.get("aws", {}).items() if created or name not in only_created}
+    left_out = LATER if created else LATER | {"Architectures", "CodeSigningConfigArn", "DurableConfig"}
+    sent |= {name: value for name, value in body.get("aws", {}).items() if name not in left_out}
+    if created and "image" in body:
+        sent["PackageType"] = "Image"
     if package.layers:
         sent["Layers"] = [publish_layer(target, layer) for layer in package.layers]
     return sent
@@ -397,7 +467,7 @@ def _update_tags(target: Target, arn: str, differences: Sequence[Difference]) ->
 
 
 def _update_events(target: Target, desired: Desired, observed: Observed, paths: Sequence[str]) -> None:
-    there: Mapping[str, events.EventSource] = observed.spec or {}
+    there = _sources(observed)
     name, wanted = desired.id.name, desired.spec.sources
     for key, source in wanted.items():
         path = events.PREFIX + key

@@ -45,7 +45,14 @@ _SOURCES: Mapping[str, Schema] = {
 OBJECTS = MapOf(Either((Text(empty=True), Record(keys={**_SOURCES, **_ABOUT}, one_of=tuple(_SOURCES), needs_one=True))))
 TREES = MapOf(Either((Text(), Record(keys={"folder": Text(), **_ABOUT}, required=("folder",)))))
 
-HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "StorageClass")
+HEADERS = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "StorageClass",
+    "WebsiteRedirectLocation",
+)
 """Parameters of PutObject that HeadObject gives back under the same name."""
 ABOUT_AWS = (
     *HEADERS,
@@ -53,7 +60,6 @@ ABOUT_AWS = (
     "Expires",
     "ServerSideEncryption",
     "SSEKMSKeyId",
-    "WebsiteRedirectLocation",
     "ObjectLockMode",
     "ObjectLockRetainUntilDate",
     "ObjectLockLegalHoldStatus",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bootstrap.errors import Problem
 from bootstrap.model import labels
-from bootstrap.seeds.applied_state import MARKER_BUCKET
+from bootstrap.seeds.aws_client import service_model
 from bootstrap.seeds.model import (
     Desired,
     Difference,
@@ -19,10 +19,13 @@ from bootstrap.seeds.model import (
 )
 from bootstrap.seeds.schema import TAGS, Aws, ListOf, Record, Text
 from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Written, tag_fields
+from bootstrap.seeds.services.limits import bucket_name_problem, object_problems, tag_problems
 from bootstrap.seeds.services.s3 import objects as s3_objects
+from bootstrap.seeds.services.s3.notification_rules import Rule, aws_rule_of, overlaps, rule_of
 from bootstrap.seeds.services.s3.objects import PREFIX, DeclaredObject, declared_objects
 from bootstrap.seeds.services.s3.settings import PART_KEYS, PARTS, UNREADABLE, part_fields
 from bootstrap.seeds.target import Target
+from bootstrap.yamltext.positions import ValuePath, nearest
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ABOUT = frozenset({"contentType", "metadata", "tags", *s3_objects.ABOUT_AWS})
@@ -91,8 +94,13 @@ class S3(Service):
         if not _NAME.fullmatch(name) or ".." in name:
             text = "a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens"
             yield fixture.problem((), text)
-        if name == MARKER_BUCKET:
-            yield fixture.problem((), "this name is reserved for our own marker")
+        if wrong := bucket_name_problem(name):
+            yield fixture.problem((), wrong)
+        yield from (fixture.problem(path, text) for path, text in tag_problems(fixture.body.get("tags", {})))
+        for key, given in fixture.body.get("objects", {}).items():
+            for path, text in object_problems(key, given):
+                yield fixture.problem(("objects", key, *path), text)
+        yield from _notification_problems(fixture)
         for path, text in s3_objects.object_problems(fixture):
             yield fixture.problem(path, text)
         for part in PARTS:
@@ -107,14 +115,19 @@ class S3(Service):
                     path = ("notifications", number, receiver)
                     yield Need(target=ResourceId(service, given[receiver]), attribute="arn", path=path)
 
+    def check_together(self, fixtures: Mapping[ResourceId, Fixture]) -> Iterator[Problem]:
+        """Notifications of one bucket that overlap, whichever fixture declares them."""
+        for resource in fixtures:
+            if resource.service == self.name:
+                yield from _overlap_problems(resource.name, fixtures)
+
     def predict(self, name: str, target: Target) -> Mapping[str, str]:
         """Everything follows from the name."""
         return {"name": name, "id": name, "arn": f"arn:aws:s3:::{name}", "region": target.region}
 
     def names(self, target: Target) -> Iterable[str]:
-        """All buckets but the marker's."""
-        found = (bucket["Name"] for bucket in target.call(self.name, "ListBuckets")["Buckets"])
-        return [name for name in found if name != MARKER_BUCKET]
+        """All buckets."""
+        return [bucket["Name"] for bucket in target.call(self.name, "ListBuckets")["Buckets"]]
 
     def observe(self, target: Target, looks: Sequence[Look]) -> Mapping[str, Observed]:
         """Tags of each bucket, and what is declared of it."""
@@ -269,8 +282,9 @@ class S3(Service):
             body["region"] = observed.fields["region"]
         if tags:
             body["tags"] = tags
-        if observed.fields.get("versioning") == {"Status": "Enabled"}:
-            body["versioning"] = True
+        status = (observed.fields.get("versioning") or {}).get("Status")
+        if status in {"Enabled", "Suspended"}:
+            body["versioning"] = status == "Enabled"
         if observed.fields.get("policy"):
             body["policy"] = observed.fields["policy"]
         body |= _exported_aws(observed)
@@ -286,6 +300,48 @@ class S3(Service):
         if objects:
             body["objects"] = objects
         return Exported(body=body, files=files)
+
+
+def _notification_problems(fixture: Fixture) -> Iterator[Problem]:
+    """Events that there are not, and receivers that S3 does not send to."""
+    for number, given in enumerate(fixture.body.get("notifications", ())):
+        path = ("notifications", number)
+        for place, event in enumerate(given.get("events", ())):
+            if event in _EVENTS or "${" in event:
+                continue
+            known = tuple(getattr(service_model("s3").shape_for("Event"), "enum", ()))
+            if event not in known:
+                near = nearest(event, (*_EVENTS, *known))
+                hint = f"did you mean {near}?" if near else "created, removed, or one of AWS's: s3:ObjectCreated:Put, …"
+                yield fixture.problem((*path, "events", place), f"{event!r} is not an event ({hint})")
+        for receiver in ("queue", "topic"):
+            if given.get(receiver, "").endswith(".fifo"):
+                yield fixture.problem((*path, receiver), f"S3 sends no notifications to a FIFO {receiver}")
+
+
+def _overlap_problems(bucket: str, fixtures: Mapping[ResourceId, Fixture]) -> Iterator[Problem]:
+    declared = list(_rules(bucket, fixtures))
+    for later, earlier, event in overlaps([rule for _, _, rule in declared]):
+        fixture, path, _ = declared[later]
+        first_fixture, first_path, _ = declared[earlier]
+        place = first_fixture.problem(first_path, "").place
+        text = f"overlaps with the notification in {place.file}:{place.line}: both are about {event} of some keys"
+        yield fixture.problem(path, f"{text} (AWS refuses that; narrow prefix or suffix)")
+
+
+def _rules(bucket: str, fixtures: Mapping[ResourceId, Fixture]) -> Iterator[tuple[Fixture, ValuePath, Rule]]:
+    """Every rule about a bucket's objects, with its place: of its own fixture, then of functions."""
+    own = fixtures[ResourceId("s3", bucket)]
+    for number, given in enumerate(own.body.get("notifications", ())):
+        receiver = next(name for name in _RECEIVERS if name in given)
+        yield own, ("notifications", number), rule_of(f"{receiver}/{given[receiver]}", given)
+    for member, entries in own.body.get("aws", {}).get("NotificationConfiguration", {}).items():
+        for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+            yield own, ("aws", "NotificationConfiguration", member, number), aws_rule_of(entry)
+    for resource, fixture in fixtures.items():
+        for number, event in enumerate(fixture.body.get("events", ()) if resource.service == "lambda" else ()):
+            if event.get("bucket") == bucket:
+                yield fixture, ("events", number), rule_of(f"function/{resource.name}", event)
 
 
 def _is_arn(text: str) -> bool:

@@ -18,6 +18,7 @@ from bootstrap.seeds.model import (
 )
 from bootstrap.seeds.schema import POLICY, TAGS, Aws, Flag, ListOf, Record
 from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Written, tag_changes, tag_fields
+from bootstrap.seeds.services.limits import display_name_problem, tag_problems
 from bootstrap.seeds.services.permissions import BY_FUNCTION, function_admits
 from bootstrap.seeds.services.policies import policy_text, policy_value
 from bootstrap.seeds.services.sns.subscriptions import (
@@ -87,6 +88,7 @@ class Sns(Service):
         for attribute, value in body.get("aws", {}).get("Attributes", {}).items():
             if wrong := _wrong_attribute(attribute, value, fifo=name.endswith(".fifo")):
                 yield fixture.problem(("aws", "Attributes", attribute), wrong)
+        yield from (fixture.problem(path, text) for path, text in tag_problems(body.get("tags", {})))
         yield from subscription_problems(fixture)
 
     def needs(self, fixture: Fixture) -> Iterator[Need]:
@@ -262,6 +264,8 @@ def _topic_arn(name: str, target: Target) -> str:
 def _wrong_attribute(name: str, value: str, *, fifo: bool) -> str | None:
     if name in _INSTEAD:
         return f"is not given here ({_INSTEAD[name]})"
+    if name == "DisplayName" and (wrong := display_name_problem(value)):
+        return wrong
     if name in _READ_ONLY:
         return "is not given here (AWS sets it)"
     if name in {"ContentBasedDeduplication", "FifoThroughputScope", "ArchivePolicy"} and not fifo:

@@ -25,6 +25,7 @@ from bootstrap.seeds.services.permissions import (
     queue_admits,
 )
 from bootstrap.seeds.services.policies import policy_text, policy_value
+from bootstrap.seeds.services.sns.filter_policy import filter_policy_problems
 from bootstrap.seeds.target import Target
 from bootstrap.yamltext.positions import ValuePath
 
@@ -113,15 +114,28 @@ def subscription_problems(fixture: Fixture) -> Iterator[Problem]:
         first = seen.setdefault(f"{kind}/{one[kind]}", number)
         if first != number:
             yield fixture.problem((*path, kind), f"{one[kind]} subscribes twice (first in subscriptions[{first}])")
-        if kind == "http" and not one[kind].startswith(("http://", "https://", "${")):
-            yield fixture.problem((*path, kind), "must begin with http:// or https://")
-        if kind == "function" and one.get("rawDelivery"):
-            yield fixture.problem((*path, "rawDelivery"), "is for queues and http only")
-        if fixture.id.name.endswith(".fifo") and kind != "queue":
-            yield fixture.problem((*path, kind), "only queues can subscribe to a FIFO topic")
+        yield from _endpoint_problems(fixture, path, kind, one)
+        yield from _filter_problems(fixture, path, one)
         yield from _attribute_problems(fixture, path, one)
         if "filterPolicyScope" in one and "filterPolicy" not in one:
             yield fixture.problem((*path, "filterPolicyScope"), "needs a filterPolicy")
+
+
+def _endpoint_problems(fixture: Fixture, path: ValuePath, kind: str, given: Mapping[str, Value]) -> Iterator[Problem]:
+    if kind == "http" and not given[kind].startswith(("http://", "https://", "${")):
+        yield fixture.problem((*path, kind), "must begin with http:// or https://")
+    if kind == "function" and given.get("rawDelivery"):
+        yield fixture.problem((*path, "rawDelivery"), "is for queues and http only")
+    if fixture.id.name.endswith(".fifo") and kind != "queue":
+        yield fixture.problem((*path, kind), "only queues can subscribe to a FIFO topic")
+    if kind == "queue" and given[kind].endswith(".fifo") and not fixture.id.name.endswith(".fifo"):
+        yield fixture.problem((*path, kind), "a FIFO queue can subscribe to a FIFO topic only")
+
+
+def _filter_problems(fixture: Fixture, path: ValuePath, given: Mapping[str, Value]) -> Iterator[Problem]:
+    scope = given.get("filterPolicyScope", "MessageAttributes")
+    for inside, text in filter_policy_problems(given.get("filterPolicy", {}), scope):
+        yield fixture.problem((*path, "filterPolicy", *inside), text)
 
 
 def _attribute_problems(fixture: Fixture, path: ValuePath, given: Mapping[str, Value]) -> Iterator[Problem]:
