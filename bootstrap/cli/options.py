@@ -58,6 +58,7 @@ class TellOptions:
     events: Path | None = None
     more: bool = False
     """Whether `events` goes on: this is not the first stack of the command."""
+    junit: Path | None = None
 
 
 STACK_OPTION = click.option("--stack", metavar="NAME", help="This stack, of whatever project, from any folder.")
@@ -136,6 +137,7 @@ def run_options(command: _Command) -> _Command:
             verbosity=-1 if quiet else min(verbose, 2),
             color=not given.pop("no_color"),
             events=given.pop("events"),
+            junit=given.pop("junit"),
         )
         flags = SettingFlags(jobs=given.pop("jobs"), timeout=given.pop("timeout"))
         return command(tell=tell, flags=flags, **given)
@@ -151,6 +153,7 @@ def run_options(command: _Command) -> _Command:
             click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
             click.option("--no-color", is_flag=True, help="No colour (also NO_COLOR)."),
             click.option("--events", type=click.Path(path_type=Path), help="Write events as JSON lines to this file."),
+            click.option("--junit", type=click.Path(path_type=Path), help="Write a JUnit report to this file."),
         ),
     )
 

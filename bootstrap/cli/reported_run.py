@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TextIO
@@ -17,13 +17,17 @@ from bootstrap.cli.session import open_living, open_stack
 from bootstrap.config.flags import SettingFlags
 from bootstrap.config.settings import Settings
 from bootstrap.console.choose import choose_renderer
+from bootstrap.console.github import GithubRenderer
 from bootstrap.console.json_lines import JsonRenderer
+from bootstrap.console.junit import JunitRenderer
 from bootstrap.console.log_file import LogRenderer, log_path
 from bootstrap.console.mask import SECRETS
 from bootstrap.console.renderer import FanOut, Renderer
+from bootstrap.console.stream import write_text
 from bootstrap.engine.consent import Ask, ask_nobody
 from bootstrap.engine.obtain import fetch_programs
 from bootstrap.engine.session import RunOptions, Session
+from bootstrap.errors import BootstrapError
 from bootstrap.model.event import Emit
 from bootstrap.model.lease import Term
 from bootstrap.seeds.generated_secrets import generated_values
@@ -60,21 +64,44 @@ def reported_run(
     verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, find: OpenSession = open_stack
 ) -> Iterator[Run]:
     """A run that is shown as the options say, logged in full, and stopped by Ctrl-C."""
-    settings = settings_of(stack, flags)
-    cancel = new_token()
-    session = find(stack, cancel=cancel, settings=settings)
-    SECRETS.register(*generated_values(session.state.seeds))
-    log = log_path(session.state.logs, verb, cancel.clock.now())
-    as_json = (tell.progress or settings.progress) == "json"
-    with contextlib.ExitStack() as files:
+    reports = _reports(tell)
+    with contextlib.ExitStack() as files, _aborting(reports):
+        settings = settings_of(stack, flags)
+        cancel = new_token()
+        session = find(stack, cancel=cancel, settings=settings)
+        SECRETS.register(*generated_values(session.state.seeds))
+        log = log_path(session.state.logs, verb, cancel.clock.now())
+        as_json = (tell.progress or settings.progress) == "json"
         renderers = _renderers(verb, session, tell, files, log=log, clock=cancel.clock)
-        emit = FanOut(renderers)
+        emit = FanOut([*renderers, *reports])
         files.callback(emit.close)
         files.enter_context(interruptible(cancel, session.processes, quiet=as_json or tell.verbosity < 0))
         if find is not open_stack and not as_json:
             reporter(quiet=tell.verbosity < 0)(differences_line(session.stack.name, session.differences))
         ask = asking(renderers[0], stdin=sys.stdin, stderr=sys.stderr, environment=os.environ)
         yield Run(session=session, emit=emit, cancel=cancel, log=str(log), ask=ask)
+
+
+@contextlib.contextmanager
+def _aborting(reports: Sequence[JunitRenderer | GithubRenderer]) -> Iterator[None]:
+    """An error that ends the run outside its steps, as early as in the stack file, is in the reports too."""
+    try:
+        yield
+    except BootstrapError as error:
+        for report in reports:
+            report.aborted(error)
+            report.close()
+        raise
+
+
+def _reports(tell: TellOptions) -> list[JunitRenderer | GithubRenderer]:
+    reports: list[JunitRenderer | GithubRenderer] = []
+    if tell.junit is not None:
+        reports.append(JunitRenderer(tell.junit, command=typed(), more=tell.more))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        reports.append(GithubRenderer(_Stderr(), Path(summary) if summary else None))
+    return reports
 
 
 def _renderers(
@@ -98,6 +125,13 @@ def _renderers(
         stream = files.enter_context(tell.events.open("a" if tell.more else "w"))
         renderers.append(JsonRenderer(_EventsFile(stream)))
     return renderers
+
+
+class _Stderr:
+    """Where a runner looks for commands, besides standard output: that is for results."""
+
+    def write(self, text: str) -> None:
+        write_text(sys.stderr, text)
 
 
 class _EventsFile:

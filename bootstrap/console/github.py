@@ -40,6 +40,10 @@ class GithubRenderer:
             case _:
                 pass
 
+    def aborted(self, error: BootstrapError) -> None:
+        """Annotate the error that ended the run outside its steps."""
+        self._failed("bootstrap", error)
+
     def close(self) -> None:
         """Write the table of a run that ended without saying so."""
         self._summarise()
@@ -47,7 +51,9 @@ class GithubRenderer:
     def _failed(self, step: str, error: BootstrapError) -> None:
         if isinstance(error, InvalidError):
             for problem in error.problems:
-                self._annotate("error", problem.text, problem.place, title=step)
+                path = problem.place.path
+                text = problem.text if path is None else f"{path}: {problem.text}"
+                self._annotate("error", text, problem.place, title=step)
         else:
             lines = [error.what, *error.evidence, *(() if error.fix is None else (f"Fix: {error.fix}",))]
             self._annotate("error", "\n".join(lines), None, title=step)
@@ -76,7 +82,7 @@ class GithubRenderer:
 
 def summary(progress: Progress) -> str:
     """The run as a Markdown table: a row for each step."""
-    lines = [f"### {progress.headline}", "", "| step | result | time | |", "| --- | --- | --- | --- |"]
+    lines = [f"### {progress.headline or 'bootstrap'}", "", "| step | result | time | |", "| --- | --- | --- | --- |"]
     for step, state in progress.steps.items():
         outcome = state.outcome
         status = "not finished" if outcome is None else outcome.status.value

@@ -5,7 +5,7 @@ what had ended by then. The form is that of the JUnit schema which Jenkins publi
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,7 +13,7 @@ from bootstrap.console.errors import error_text
 from bootstrap.console.mask import SECRETS, Masker
 from bootstrap.console.progress import Progress, StepState
 from bootstrap.errors import BootstrapError
-from bootstrap.model.event import Event, RunFinished, RunStarted, Status, StepFinished, StepProgress
+from bootstrap.model.event import Event, Outcome, RunFinished, RunStarted, Status, StepFinished, StepProgress
 from bootstrap.model.step import StepId
 from bootstrap.system.files import write_whole
 
@@ -24,13 +24,16 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 class JunitRenderer:
     """Writes the report to a file."""
 
-    def __init__(self, file: Path, *, secrets: Masker = SECRETS) -> None:
+    def __init__(self, file: Path, *, command: str = "", more: bool = False, secrets: Masker = SECRETS) -> None:
+        """With `more`, the suites that the file holds already stay: of the stacks before in the same command."""
         self._file = file
+        self._earlier = ET.fromstring(file.read_bytes()).findall("testsuite") if more and file.exists() else []  # noqa: S314 - our own
         self._secrets = secrets
         self._progress = Progress()
-        self._command = ""
+        self._command = command
         self._stack = ""
         self._said: dict[StepId, list[str]] = {}
+        self._aborted: BootstrapError | None = None
 
     def __call__(self, event: Event) -> None:
         """See `Renderer`."""
@@ -46,6 +49,10 @@ class JunitRenderer:
             case _:
                 pass
 
+    def aborted(self, error: BootstrapError) -> None:
+        """Add the error that ended the run outside its steps, as a test case of its own."""
+        self._aborted = error
+
     def close(self) -> None:
         """Write the report of a run that ended without saying so."""
         self._write()
@@ -57,28 +64,32 @@ class JunitRenderer:
     def _report(self) -> ET.Element:
         progress = self._progress
         cases = [self._case(step, state) for step, state in progress.steps.items()]
-        counts = {
-            "tests": str(len(cases)),
-            "failures": str(_having("failure", cases)),
-            "errors": str(_having("error", cases)),
-            "skipped": str(_having("skipped", cases)),
-        }
-        seconds = (
-            progress.finished.seconds if progress.finished else sum(one.seconds for one in progress.steps.values())
-        )
-        root = ET.Element("testsuites", {"name": self._text(self._command), **counts, "time": _seconds(seconds)})
-        head = {"name": self._text(f"stack {self._stack}"), **counts, "time": _seconds(seconds)}
+        if self._aborted is not None:
+            outcome = Outcome(status=Status.FAILED, error=self._aborted)
+            cases.append(self._case(StepId("run"), StepState(outcome=outcome)))
+        finished = progress.finished
+        seconds = finished.seconds if finished else sum(state.seconds for state in progress.steps.values())
+        head = {"name": self._text(f"stack {self._stack}".rstrip()), **_counts(cases), "time": _seconds(seconds)}
         if progress.started is not None:
             head["timestamp"] = progress.started.strftime("%Y-%m-%dT%H:%M:%S")
-        suite = ET.SubElement(root, "testsuite", head)
+        suite = ET.Element("testsuite", head)
         suite.extend(cases)
         notes = "\n".join(str(note.text) for note in progress.notes)
         if notes:
             ET.SubElement(suite, "system-out").text = self._text(notes)
+        suites = [*self._earlier, suite]
+        every = [case for each in suites for case in each.iter("testcase")]
+        time = sum(float(each.attrib["time"]) for each in suites)
+        root = ET.Element("testsuites", {"name": self._text(self._command), **_counts(every), "time": _seconds(time)})
+        root.extend(suites)
         return root
 
     def _case(self, step: StepId, state: StepState) -> ET.Element:
-        attributes = {"classname": f"bootstrap.{self._stack}", "name": step, "time": _seconds(state.seconds)}
+        attributes = {
+            "classname": f"bootstrap.{self._stack}".rstrip("."),
+            "name": step,
+            "time": _seconds(state.seconds),
+        }
         case = ET.Element("testcase", {key: self._text(value) for key, value in attributes.items()})
         self._ending(case, state)
         said = self._said.get(step)
@@ -108,6 +119,15 @@ class JunitRenderer:
 
     def _text(self, text: str) -> str:
         return _NOT_XML.sub("\ufffd", self._secrets.mask(text))
+
+
+def _counts(cases: Sequence[ET.Element]) -> dict[str, str]:
+    return {
+        "tests": str(len(cases)),
+        "failures": str(_having("failure", cases)),
+        "errors": str(_having("error", cases)),
+        "skipped": str(_having("skipped", cases)),
+    }
 
 
 def _having(tag: str, cases: Iterable[ET.Element]) -> int:

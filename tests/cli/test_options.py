@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2] / "bootstrap"
 DECLARED = {"reference", "instance", "repo", "root", "sets", "provider", "variables"}
 LIVING = {*DECLARED, "stack"}
 CHARTS = {"tools", "locked", "timeout"}
-RUN = {"jobs", "timeout", "progress", "verbose", "quiet", "no_color", "events"}
+RUN = {"jobs", "timeout", "progress", "verbose", "quiet", "no_color", "events", "junit"}
 LOOK = {"output", "quiet"}
 SHARED = {*LIVING, *CHARTS, *RUN, *LOOK} - {"only"}
 """What several verbs have; an option of one verb alone is seen by the tests below."""

@@ -65,3 +65,10 @@ def test_the_summary_of_a_run_that_never_finished(tmp_path: Path) -> None:
     file = tmp_path / "summary.md"
     shown(file, *CANCELLED[:3])
     assert "| cluster | not finished | 0.0s | not found |" in file.read_text()
+
+
+def test_an_error_outside_every_step_is_annotated_too() -> None:
+    stream = Lines()
+    renderer = GithubRenderer(stream, None, secrets=Masker())
+    renderer.aborted(InvalidError([Problem(place=Place(file="stacks/dev.yaml", line=4), text="is not a port")]))
+    assert stream.text == "::error file=stacks/dev.yaml,line=4,title=bootstrap::is not a port\n"

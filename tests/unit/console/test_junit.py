@@ -5,6 +5,7 @@ import pytest
 
 from bootstrap.console.junit import JunitRenderer
 from bootstrap.console.mask import Masker
+from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.event import Event, Outcome, Status
 from fakes.recorded_run import CANCELLED, CLUSTER, FAILED, RUN_STARTED, SECRET, TRAEFIK, ended, said, started
 
@@ -83,3 +84,27 @@ def test_no_secret_and_nothing_that_is_not_xml(file: Path) -> None:
 def test_a_run_that_ends_before_its_plan_leaves_a_report_too(file: Path) -> None:
     root = report(file, RUN_STARTED)
     assert (root.attrib["name"], root.attrib["tests"]) == ("bootstrap up dev", "0")
+
+
+def test_an_error_outside_every_step_is_a_test_case_of_its_own(file: Path) -> None:
+    renderer = JunitRenderer(file)
+    renderer(RUN_STARTED)
+    renderer.aborted(InvalidError([Problem(place=Place(file="stacks/dev.yaml", line=4), text="is not a port")]))
+    renderer.close()
+    root = ET.fromstring(file.read_bytes())  # noqa: S314 - our own
+    failure = root.find(".//testcase[@name='run']/failure")
+    assert failure is not None
+    assert failure.text is not None
+    assert "stacks/dev.yaml:4: is not a port" in failure.text
+    assert root.attrib["failures"] == "1"
+
+
+def test_the_stacks_of_one_command_are_suites_of_one_report(file: Path) -> None:
+    report(file, *FAILED)
+    renderer = JunitRenderer(file, more=True)
+    for event in CANCELLED:
+        renderer(event)
+    root = ET.fromstring(file.read_bytes())  # noqa: S314 - our own
+    assert [suite.attrib["tests"] for suite in root.findall("testsuite")] == ["6", "2"]
+    assert (root.attrib["tests"], root.attrib["failures"], root.attrib["skipped"]) == ("8", "1", "4")
+    assert root.attrib["time"] == "105.000"
