@@ -114,21 +114,33 @@ def _declared(options: StackOptions) -> _Declared:
             raise
         held = _without_file(options)
         if held is None:
-            raise
+            raise _hinted(error, options) from None
         return _Declared(state=held.state)
     return _Declared(state=state_paths(loaded.stack, os.environ), loaded=loaded)
+
+
+def _hinted(error: StackNotFoundError | InvalidError, options: StackOptions) -> StackNotFoundError | InvalidError:
+    """The error, with `--stack` as its fix where a stack of this name was brought up from another project."""
+    name = options.reference or DEFAULT_STACK
+    if not isinstance(error, StackNotFoundError) or options.anywhere or not _named(Path(name).stem, options):
+        return error
+    return StackNotFoundError(error.what, fix=f"the one of another project is meant by: --stack {name}")
+
+
+def _named(name: str, options: StackOptions) -> list[HeldStack]:
+    """Every stack of this name, and of the instance that is meant, on this machine."""
+    instance = instance_name(options.overrides.name)
+    stacks = held_stacks(state_folder(os.environ))
+    return [
+        held for held in stacks if held.stack is not None and (held.stack.name, held.stack.instance) == (name, instance)
+    ]
 
 
 def _without_file(options: StackOptions) -> HeldStack | None:
     """The stack of this name that was brought up from here, or the only one there is where any may be meant."""
     named = Path(options.reference or DEFAULT_STACK)
-    name = instance_name(options.overrides.name)
     here = Path.cwd().resolve()
-    of_name = [
-        held
-        for held in held_stacks(state_folder(os.environ))
-        if held.stack is not None and (held.stack.name, held.stack.instance) == (named.stem, name)
-    ]
+    of_name = _named(named.stem, options)
     near = [held for held in of_name if _project(held) in {here, *here.parents, *_near(named, here)}]
     if len(near) == 1:
         return near[0]

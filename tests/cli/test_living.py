@@ -67,7 +67,8 @@ def test_from_any_folder_by_its_name(cli: "Cli", monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("os.execvpe", lambda *_words: None)
     told = cli(words[0], "--stack", "dev", *words[1:])
     assert (told.code, told.err) == (0, "")
-    assert cli(words[0], *words[1:]).code == 2
+    missed = cli(words[0], *words[1:])
+    assert (missed.code, "--stack dev" in missed.err) == (2, True)
     assert cli(words[0], "--stack", "other", *words[1:]).code == 2
 
 
