@@ -106,3 +106,12 @@ def test_quickstart_needs_no_image_but_three_that_can_be_set(project: Project) -
     (orders,) = project.objects("deployment", "-n", "orders")
     assert orders["status"]["readyReplicas"] == 1
     assert "Nothing to do" in project.up("--provider", "kind", *used)
+    nodes = project.machines()
+    status = project.bootstrap("status", project.name)
+    assert f"cluster.image: {NODE} (--set), now not set" in status
+    assert f"emulator.image: {EMULATOR} (--set), now not set" in status
+    assert "down" not in status
+    assert "Ready" in project.bootstrap("run", "--stack", project.name, "--", "kubectl", "get", "nodes")
+    assert "AWS_ENDPOINT_URL=http://127.0.0.1:" in project.bootstrap("env", project.name)
+    assert "unchanged" in project.bootstrap("seed", "plan", "--stack", project.name)
+    assert project.machines() == nodes

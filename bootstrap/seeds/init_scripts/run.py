@@ -30,7 +30,6 @@ SECONDS = 600.0
 """How long one script may take."""
 
 _PROBE_SECONDS = 30.0
-_EVIDENCE_LINES = 20
 _WARNING_LINES = 3
 _CORRECT = "correct the script, then apply again: it runs once more from its beginning"
 _CORRECTION = re.compile(r"(?P<what>.*) \((?P<fix>(?:run|write|install|leave)\b.*)\)")
@@ -233,9 +232,7 @@ def _failure(
     if late is None and last is not None and last.code == outcome.code and last.line is not None:
         what += f" in line {last.line}" if _is_of(script, place, last) else f" in {_where(script, place, last)}"
         what += f": {_short(last.text)}"
-    return StepFailedError(
-        what, evidence=lines[-_EVIDENCE_LINES:], log=str(log), fix=_fix(lines, fatal, place.endpoint.url)
-    )
+    return StepFailedError(what, evidence=lines, log=str(log), fix=_fix(lines, fatal, place.endpoint.url))
 
 
 def _fix(lines: Sequence[str], fatal: Entry | None, emulator: str) -> str:
