@@ -11,6 +11,7 @@ from bootstrap.model.check import Check, Level, Probe
 
 _GIB = 1024**3
 _SUBJECT = "docker"
+_ROOTLESS = "docker rootless"
 _OLDEST_API = (1, 41)
 _OLDEST_NAME = "20.10"
 _MEMORY = 2 * _GIB
@@ -35,6 +36,8 @@ class EngineTold:
     root: Path
     """Where it keeps images and containers, as it sees it."""
     system: str
+    rootless: bool = False
+    """Whether it runs as a user who is not root."""
 
 
 Ask: TypeAlias = Callable[[Mapping[str, str]], EngineTold]
@@ -78,6 +81,7 @@ def ask_engine(environment: Mapping[str, str]) -> EngineTold:
         cgroup=int(about.get("CgroupVersion") or 0),
         root=Path(str(about.get("DockerRootDir") or "/var/lib/docker")),
         system=str(about.get("OperatingSystem") or ""),
+        rootless=any("rootless" in str(option) for option in about.get("SecurityOptions") or ()),
     )
 
 
@@ -136,8 +140,22 @@ def _examined(told: EngineTold, proc: Path) -> Iterator[Check]:
         text = "control groups are of version 1, which Kubernetes 1.35 and later refuse"
         fix = "for those, boot with systemd.unified_cgroup_hierarchy=1"
         yield Check(subject="docker cgroup", level=Level.NOTE, text=text, fix=fix)
+    if told.rootless:
+        yield _of_rootless(told)
     if told.root.exists():
         yield from _inotify(proc)
+
+
+def _of_rootless(told: EngineTold) -> Check:
+    """What a cluster needs of an engine whose user is not root."""
+    if told.cgroup and told.cgroup < _CGROUPS:
+        text = "the engine is rootless, and without control groups of version 2 no cluster starts on it"
+        return _finding(
+            text, "boot with systemd.unified_cgroup_hierarchy=1, or use an engine that runs as root", _ROOTLESS
+        )
+    text = "the engine is rootless: it gives no port below 1024, and nodes need control groups that are delegated"
+    fix = "Delegate=cpu cpuset io memory pids in /etc/systemd/system/user@.service.d/delegate.conf, then log in again"
+    return Check(subject=_ROOTLESS, level=Level.NOTE, text=text, fix=fix)
 
 
 def _disk(root: Path) -> Iterator[Check]:

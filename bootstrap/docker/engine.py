@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _SOCKETS = (Path("/var/run/docker.sock"), Path("/run/docker.sock"))
 _SECONDS = 5
+_DEFAULT_CONTEXT = "docker context use default"
 
 
 def engine_answers(environment: Mapping[str, str]) -> bool:
@@ -81,22 +82,34 @@ def is_pointed_at(environment: Mapping[str, str]) -> bool:
 
 def named_elsewhere(environment: Mapping[str, str]) -> tuple[str, str] | None:
     """What names another engine than this machine's own, and how to leave it; None: nothing does."""
-    if environment.get("DOCKER_HOST"):
-        return (
-            f"DOCKER_HOST={environment['DOCKER_HOST']} leads to no engine that answers",
-            "correct it, or: unset DOCKER_HOST",
-        )
-    if environment.get("DOCKER_CONTEXT"):
-        return (
-            f"DOCKER_CONTEXT={environment['DOCKER_CONTEXT']} leads to no engine that answers",
-            "correct it, or: unset DOCKER_CONTEXT",
-        )
+    for variable in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        if environment.get(variable):
+            return _elsewhere(f"{variable}={environment[variable]}", environment, f"unset {variable}")
     from docker.context.config import get_current_context_name  # noqa: PLC0415 - loads slowly
 
     name = get_current_context_name()
-    if name == "default":
-        return None
-    return f"the docker context {name} leads to no engine that answers", "start it, or: docker context use default"
+    return None if name == "default" else _elsewhere(f"the docker context {name}", environment, _DEFAULT_CONTEXT)
+
+
+def _elsewhere(subject: str, environment: Mapping[str, str], leave: str) -> tuple[str, str]:
+    if _address_or_nothing(environment).startswith("ssh://"):
+        return (
+            f"{subject} leads over ssh to the engine of another machine, whose ports this one does not reach",
+            f"run bootstrap there, or leave it: {leave}",
+        )
+    return (
+        f"{subject} leads to no engine that answers",
+        f"{'start' if leave == _DEFAULT_CONTEXT else 'correct'} it, or: {leave}",
+    )
+
+
+def _address_or_nothing(environment: Mapping[str, str]) -> str:
+    from docker.errors import DockerException  # noqa: PLC0415 - loads slowly
+
+    try:
+        return engine_address(environment)
+    except (DockerException, OSError):
+        return ""
 
 
 def _knock(address: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from docker.errors import DockerException
 
 from bootstrap.docker.doctor import EngineTold, ask_engine, docker_probe
 from bootstrap.model.check import Check, Level
@@ -173,3 +174,20 @@ def test_a_socket_without_an_engine_is_told_of_with_the_variable_that_names_it(t
     (check,) = docker_probe({"DOCKER_HOST": host})()
     gc.collect()
     assert check.text.startswith(f"DOCKER_HOST={host} leads to no engine that answers: ")
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "level", "text"), [(1, Level.FINDING, "no cluster starts"), (2, Level.NOTE, "1024")]
+)
+def test_a_rootless_engine_is_told_apart(cgroup: int, level: Level, text: str) -> None:
+    check = looked(replace(WELL, rootless=True, cgroup=cgroup))["docker rootless"]
+    assert check.level is level
+    assert text in check.text
+    assert "docker rootless" not in looked(WELL)
+
+
+def test_an_engine_by_ssh_is_told_apart() -> None:
+    error = DockerException("Install paramiko package to enable ssh:// support")
+    check = looked(error, {"DOCKER_HOST": "ssh://build.example.com"})["docker"]
+    assert "DOCKER_HOST=ssh://build.example.com leads over ssh to the engine of another machine" in check.text
+    assert check.fix == "run bootstrap there, or leave it: unset DOCKER_HOST"
