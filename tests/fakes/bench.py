@@ -121,12 +121,12 @@ class Bench:
         seeding = self.seeding()
         self.endpoint = empty(self.endpoint, self.cancel, lambda: seeding.empty(self.endpoint, Work(self.cancel)))
 
-    def client(self, name: str) -> Any:  # boto3's clients have no type of their own
+    def client(self, name: str, region: str = "") -> Any:  # boto3's clients have no type of their own
         """Plain boto3."""
         return boto3.client(
             name,  # type: ignore[call-overload]  # any of them
             endpoint_url=self.endpoint.url,
-            region_name=self.endpoint.region,
+            region_name=region or self.endpoint.region,
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )

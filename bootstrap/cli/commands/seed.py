@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from bootstrap.cli.options import output_option, quiet_option
 from bootstrap.cli.seeds import (
     SeedOptions,
     chosen,
@@ -191,6 +192,44 @@ def export(*, seed: SeedOptions, output: str, force: bool) -> int:
     lines = [f"{len(found.resources)} resources in {len(files)} files", *found.notes, ""]
     show(shown_json(found.to_json()) if output == "json" else "\n".join(lines))
     return ExitCode.OK
+
+
+@command.command("import")
+@click.argument("paths", metavar="[SCRIPT]...", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    default=Path("seeds"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Write the fixture files there.",
+)
+@click.option(
+    "--driver",
+    type=click.Choice(["ministack", "moto"]),
+    default="ministack",
+    show_default=True,
+    help="Run the scripts in a throw-away emulator of this kind.",
+)
+@click.option("--endpoint", metavar="URL", help="Run them in this emulator instead; what they make stays there.")
+@click.option("--force", is_flag=True, help="Overwrite files that hold something else.")
+@output_option
+@quiet_option
+def import_(**given: Any) -> int:  # noqa: ANN401 - click gives what its decorators declare
+    """Run init scripts in a throw-away emulator, and write what they make as fixtures.
+
+    SCRIPT is an init script, a folder of them, or a compose file with an emulator's service; without any, the
+    compose file of the current folder. Nothing but what they make is written; what no fixture can make is listed.
+
+    \b
+      bootstrap seed import                            what docker-compose.yml mounts into LocalStack
+      bootstrap seed import init/ready.d --into seeds
+      bootstrap seed import scripts/create-queues.sh
+    """  # noqa: D301 - as above
+    from bootstrap.cli.seed_import import ImportOptions, import_scripts  # noqa: PLC0415 - `--help` imports no adapter
+
+    output = given.pop("output")
+    return import_scripts(ImportOptions(**given), output)
 
 
 def _told(result: "SeedResult", output: str) -> int:

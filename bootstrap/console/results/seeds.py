@@ -1,10 +1,13 @@
 """What the verbs of `seed` found and did, as text."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from bootstrap.console.format import counted
 from bootstrap.seeds.model import MASK, Action, Difference, DifferenceKind, Value
 from bootstrap.seeds.results import ResourceChange, ScriptWarning, SeedPlan, SeedResult
+from bootstrap.seeds.script_import import SeedImport
 
 _MARKS = {
     Action.CREATE: "+",
@@ -33,6 +36,20 @@ def result_text(result: SeedResult, *, verbose: bool = False) -> str:
     lines = [*_resources(result.resources, verbose=verbose), f"{prefix}{result.summary()} ({calls})"]
     warnings = [line for warning in result.warnings for line in _warning(warning)]
     return "\n".join([*lines, *warnings, *result.notes, ""])
+
+
+def import_text(imported: SeedImport, files: Sequence[Path]) -> str:
+    """What was imported, what proves it, and what is left out."""
+    exported = imported.exported
+    scripts, resources = counted(len(imported.scripts), "script"), counted(len(exported.resources), "resource")
+    lines = [f"{scripts} ran; {resources} in {counted(len(files), 'file')}", *(f"    {file}" for file in files)]
+    if exported.resources and not imported.differences:
+        where = "where the scripts ran, and in an empty emulator that they were applied to"
+        lines.append(f"proven: their plan is empty {where}")
+    lines += [line for warning in imported.warnings for line in _warning(warning)]
+    if imported.left_out:
+        lines += ["not taken over:", *(f"    {line}" for line in imported.left_out)]
+    return "\n".join([*lines, *imported.notes, ""])
 
 
 def _warning(warning: ScriptWarning) -> Iterator[str]:

@@ -250,7 +250,7 @@ def _fix(lines: Sequence[str], fatal: Entry | None, emulator: str) -> str:
 def _warning_lines(
     script: Script, place: Workplace, interpreter: Interpreter, noted: Sequence[Entry], log: Path
 ) -> list[str]:
-    """The commands that failed in a script that ended well, each with what was printed about it."""
+    """The commands that failed in a script that ended well, each with the last lines that were printed until then."""
     kind = FAILED if interpreter.is_bash else ENDED
     printed = log.read_bytes() if log.exists() else b""
     lines: list[str] = []
@@ -261,7 +261,7 @@ def _warning_lines(
             said = printed[before : entry.printed].decode(errors="replace").splitlines()
             lines += [f"    {line}" for line in said if line.strip()][-_WARNING_LINES:]
             place_before = (entry.file, entry.line) if entry.line is not None else None
-        before = entry.printed
+            before = entry.printed
     return lines
 
 

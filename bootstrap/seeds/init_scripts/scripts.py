@@ -39,6 +39,8 @@ class Script:
     """The `ready.d` that it is of."""
     content: str
     """Hash of all that it can read in its folder."""
+    alone: bool = False
+    """Whether its folder is no `ready.d` but any other: then it can read what it names there, and nothing else."""
 
     @property
     def id(self) -> ResourceId:
@@ -97,7 +99,8 @@ def chosen(scripts: Iterable[Script], names: Iterable[str]) -> frozenset[Resourc
 
 def texts_of(script: Script) -> Mapping[Path, str]:
     """The script, and those files of its folder that it runs or sources, by what they hold."""
-    files = [file for file in _files(script.folder) if file.suffix in _CALLABLE and file != script.file]
+    readable = [file for entry in entries_of(script) for file in _files(entry)]
+    files = [file for file in readable if file.suffix in _CALLABLE and file != script.file]
     read = {script.file: _text(script.file)}
     waiting = [script.file]
     while waiting:
@@ -109,14 +112,33 @@ def texts_of(script: Script) -> Mapping[Path, str]:
     return read
 
 
+def entries_of(script: Script) -> list[Path]:
+    """The files and folders right in its folder that it can read."""
+    entries = sorted(script.folder.iterdir())
+    if not script.alone:
+        return entries
+    text = _text(script.file)
+    named = [entry for entry in entries if not entry.name.startswith(".") and _names(text, entry.name)]
+    return sorted({*named, script.file})
+
+
 def reads_outside(script: Script) -> bool:
     """Whether it may look at what lies beside its folder."""
-    return any(_OUTSIDE.search(text) for text in texts_of(script).values())
+    return not script.alone and any(_OUTSIDE.search(text) for text in texts_of(script).values())
 
 
 def beside(folder: Path) -> Iterator[Path]:
     """What lies beside a `ready.d`: a script that looks there is given copies of it; nothing hidden."""
     yield from sorted(path for path in folder.parent.iterdir() if path != folder and not path.name.startswith("."))
+
+
+def single_script(file: Path) -> Script:
+    """A script that lies anywhere, with what it names in its folder."""
+    return Script(file=file, folder=file.parent, content=hashlib.sha256(file.read_bytes()).hexdigest(), alone=True)
+
+
+def _names(text: str, name: str) -> bool:
+    return bool(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text))
 
 
 def _script_files(folder: Path) -> Iterator[Path]:

@@ -21,7 +21,7 @@ from bootstrap.seeds.init_scripts.addresses import profiles
 from bootstrap.seeds.init_scripts.guard import emulator_hosts
 from bootstrap.seeds.init_scripts.guard.program import NAMES, Programs
 from bootstrap.seeds.init_scripts.guard.report import BASH_ENVIRONMENT
-from bootstrap.seeds.init_scripts.scripts import Script, beside, reads_outside, texts_of
+from bootstrap.seeds.init_scripts.scripts import Script, beside, entries_of, reads_outside, texts_of
 from bootstrap.system.files import private_folder, write_whole
 
 CONTAINER_FOLDERS = ("/etc/localstack/init/ready.d", "/docker-entrypoint-initaws.d")
@@ -83,10 +83,13 @@ class Workplace:
             (self.folder / name).mkdir(parents=True)
         given = list(scripts)
         paths = self._container_paths(given)
-        for folder in dict.fromkeys(script.folder for script in given):
-            self._copy(folder, paths, outside=any(reads_outside(one) for one in given if one.folder == folder))
+        for script in given:
+            self._copy_readable(script)
         for target, source in self.mounts.items():
             _copy(source, self._mounted(target))
+        for file in (self.folder / "files").rglob("*"):
+            if file.is_file() and file.suffix in _REWRITTEN:
+                _rewrite(file, paths)
         self._profiles(given)
         self._python()
         self._programs(paths)
@@ -124,6 +127,7 @@ class Workplace:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": self.endpoint.region,
             "AWS_REGION": self.endpoint.region,
+            "DEFAULT_REGION": self.endpoint.region,
             "AWS_ENDPOINT_URL": self.endpoint.url,
             "AWS_CONFIG_FILE": str(self.home / ".aws/config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(self.home / ".aws/credentials"),
@@ -149,14 +153,11 @@ class Workplace:
         found |= {target.rstrip("/"): str(self._mounted(target)) for target in self.mounts}
         return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
 
-    def _copy(self, folder: Path, paths: Mapping[str, str], *, outside: bool) -> None:
-        copied = self._copied(folder)
-        _copy(folder, copied)
-        for path in beside(folder) if outside else ():
-            _copy(path, copied.parent / path.name)
-        for file in copied.parent.rglob("*"):
-            if file.is_file() and file.suffix in _REWRITTEN:
-                _rewrite(file, paths)
+    def _copy_readable(self, script: Script) -> None:
+        for entry in entries_of(script):
+            _copy(entry, self.copy_of(entry, script.folder))
+        for path in beside(script.folder) if reads_outside(script) else ():
+            _copy(path, self._copied(script.folder).parent / path.name)
 
     def _profiles(self, scripts: Iterable[Script]) -> None:
         """Profiles that scripts use by name, with the dummy credentials that they have everywhere else."""
@@ -200,7 +201,9 @@ def _real_programs(path: str) -> dict[str, str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A copy that can be written, whatever the source allows; no sockets and pipes, and nothing hidden at the top."""
+    """A copy that can be written, whatever the source allows; no sockets and pipes. What was copied before stays."""
+    if target.exists():
+        return
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)

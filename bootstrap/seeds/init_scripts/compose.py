@@ -1,0 +1,165 @@
+"""The emulator's service of a docker-compose file: its init scripts, what is mounted beside them, its environment."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.seeds.init_scripts.scripts import SUFFIXES, Script, scripts_of, single_script
+from bootstrap.yamltext.positions import Document, read_documents
+
+NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+_IMAGES = re.compile(r"(?:^|/)(?:localstack[\w-]*|ministack|moto(?:server)?|floci)(?=[:@/]|$)")
+_FOLDERS = ("/etc/localstack/init/ready.d", "/docker-entrypoint-initaws.d")
+_PARENT = "/etc/localstack/init"
+# What is the emulator's own, and no data for scripts.
+_NOT_DATA = (
+    "/var/run",
+    "/run",
+    "/var/lib/localstack",
+    "/tmp/localstack",  # noqa: S108 - a path of a container
+    "/etc/localstack",
+    "/docker-entrypoint-initaws.d",
+)
+_VARIABLE = re.compile(r"\$\$|\$(?:\{(?P<braced>\w+)(?::?(?P<kind>[-?+])(?P<rest>[^}]*))?\}|(?P<plain>\w+))")
+# What would lead a script elsewhere, or change the programs that it starts.
+_NEVER = re.compile(
+    r"(?:PATH|HOME|TMPDIR|BASH_ENV|ENV|LD_\w+|DYLD_\w+|PYTHON\w*|DOCKER_\w+|AWS_ENDPOINT_URL\w*|\w*_PROXY|\w*_proxy)$"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScriptSource:
+    """Init scripts and what a container gives them."""
+
+    scripts: tuple[Script, ...]
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    region: str | None = None
+
+
+def read_compose(file: Path, environment: Mapping[str, str]) -> ScriptSource:
+    """The emulator's service; values in `${…}` come from `environment` and the `.env` beside the file.
+
+    Raises:
+        InvalidError: it has no service that is an emulator, or that service has no init scripts.
+    """
+    known = {**_env_file(file.parent / ".env"), **environment}
+    found = [
+        (document, name, _filled(service, known))
+        for document in read_documents(file)
+        if isinstance(document.value, dict)
+        for name, service in (document.value.get("services") or {}).items()
+        if isinstance(service, dict)
+    ]
+    emulators = [one for one in found if _is_emulator(one[2])]
+    if not emulators:
+        text = f"none of its services is an AWS emulator ({', '.join(name for _, name, _ in found) or 'it has none'})"
+        raise InvalidError([Problem(place=Place(file=str(file)), text=text)])
+    document, name, service = emulators[0]
+    mounts = dict(_mounts(service, file.parent))
+    scripts = tuple(dict.fromkeys(script for target, path in mounts.items() for script in _scripts(target, path)))
+    if not scripts:
+        raise InvalidError([_without_scripts(document, name, mounts)])
+    variables = _variables(service, file.parent, known)
+    return ScriptSource(
+        scripts=tuple(sorted(scripts, key=lambda script: script.id.name)),
+        mounts={target: path for target, path in mounts.items() if not target.startswith(_NOT_DATA)},
+        variables={name: value for name, value in variables.items() if not _NEVER.match(name)},
+        region=variables.get("AWS_DEFAULT_REGION") or variables.get("AWS_REGION") or variables.get("DEFAULT_REGION"),
+    )
+
+
+def _without_scripts(document: Document, name: str, mounts: Mapping[str, Path]) -> Problem:
+    missing = [f"{path} is not there" for target, path in mounts.items() if _is_init(target) and not path.exists()]
+    text = "; ".join(missing) or f"it mounts no init scripts at {_FOLDERS[0]}"
+    return document.problem(("services", name), text)
+
+
+def _is_emulator(service: Mapping[str, Any]) -> bool:
+    return bool(_IMAGES.search(str(service.get("image", "")))) or any(
+        _is_init(target) for target, _ in _volumes(service)
+    )
+
+
+def _is_init(target: str) -> bool:
+    return target == _PARENT or any(target == folder or target.startswith(folder + "/") for folder in _FOLDERS)
+
+
+def _scripts(target: str, path: Path) -> list[Script]:
+    if target == _PARENT:
+        return scripts_of(path / "ready.d")
+    if target in _FOLDERS:
+        return scripts_of(path)
+    if not _is_init(target):
+        return []
+    return [single_script(path)] if path.is_file() and path.suffix in SUFFIXES else scripts_of(path)
+
+
+def _mounts(service: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, Path]]:
+    for target, source in _volumes(service):
+        if source.startswith((".", "/", "~")):
+            yield target, (folder / Path(source).expanduser()).resolve()
+
+
+def _volumes(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(path in the container, path or name outside) of each."""
+    for volume in service.get("volumes") or ():
+        if isinstance(volume, dict):
+            yield str(volume.get("target", "")).rstrip("/"), str(volume.get("source", ""))
+        elif ":" in str(volume):
+            source, target, *_ = str(volume).split(":")
+            yield target.rstrip("/"), source
+
+
+def _variables(service: Mapping[str, Any], folder: Path, known: Mapping[str, str]) -> dict[str, str]:
+    files = service.get("env_file") or ()
+    names = (
+        [files] if isinstance(files, str) else [one.get("path", "") if isinstance(one, dict) else one for one in files]
+    )
+    found: dict[str, str] = {}
+    for name in names:
+        found |= _env_file(folder / str(name))
+    given = service.get("environment") or {}
+    pairs = given.items() if isinstance(given, dict) else (str(one).partition("=")[::2] for one in given)
+    for name, value in pairs:
+        text = known.get(str(name), "") if value in (None, "") else str(value)
+        found[str(name)] = {"True": "true", "False": "false"}.get(text, text) if isinstance(value, bool) else text
+    return found
+
+
+def _env_file(file: Path) -> dict[str, str]:
+    if not file.is_file():
+        return {}
+    lines = [line.strip() for line in file.read_text(errors="replace").splitlines()]
+    pairs = [line.partition("=")[::2] for line in lines if "=" in line and not line.startswith("#")]
+    return {name.removeprefix("export ").strip(): value.strip().strip("\"'") for name, value in pairs}
+
+
+def _filled(value: Any, known: Mapping[str, str]) -> Any:  # noqa: ANN401 - YAML
+    match value:
+        case str():
+            return _VARIABLE.sub(lambda match: _value(match, known), value)
+        case dict():
+            return {key: _filled(inner, known) for key, inner in value.items()}
+        case list():
+            return [_filled(inner, known) for inner in value]
+        case _:
+            return value
+
+
+def _value(match: re.Match[str], known: Mapping[str, str]) -> str:
+    if match[0] == "$$":
+        return "$"
+    value = known.get(match["braced"] or match["plain"], "")
+    if match["kind"] == "-":
+        return value or match["rest"]
+    return (match["rest"] if value else "") if match["kind"] == "+" else value
+
+
+def find_compose(folder: Path) -> Path | None:
+    """The compose file that `docker compose` would take there."""
+    return next((folder / name for name in NAMES if os.path.lexists(folder / name)), None)
