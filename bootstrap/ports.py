@@ -201,6 +201,10 @@ class Seeds(Protocol):
         """The names of the secrets that the fixtures declare."""
         ...
 
+    def kept_only(self) -> tuple[str, ...]:
+        """What the fixtures declare that the stack's emulator will keep but not do, and why."""
+        ...
+
 
 class Charts(Protocol):
     """Helm charts and releases."""

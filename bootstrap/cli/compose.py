@@ -187,6 +187,7 @@ class Adapters:
         """The fixtures; None: the stack has none, or no emulator to put them into."""
         if not self.stack.seeds or self.stack.emulator is None:
             return None
+        from bootstrap.emulators.choose import capabilities_of, driver_of  # noqa: PLC0415 - `--help` imports no adapter
         from bootstrap.seeds.seeding import Seeding  # noqa: PLC0415
 
         return Seeding(
@@ -196,6 +197,8 @@ class Adapters:
             environment=os.environ,
             variables=self.stack.variables,
             follow=self._follow,
+            driver=driver_of(self.stack.emulator).name.value,
+            capabilities=capabilities_of(self.stack.emulator),
         )
 
     def _follow(self, names: Sequence[str], work: Work) -> None:

@@ -23,6 +23,15 @@ def driver_of(spec: EmulatorSpec) -> EmulatorDriver:
     return known_drivers()[Driver.MINISTACK if spec.driver is Driver.AUTO else spec.driver]
 
 
+def capabilities_of(spec: EmulatorSpec) -> frozenset[str] | None:
+    """What the stack's emulator will be able to do; None for one that runs already, which has to be asked."""
+    if spec.placement is Placement.ENDPOINT:
+        return None
+    driver = driver_of(spec)
+    by_socket = driver.image.by_socket if driver.image is not None and not spec.docker_socket else frozenset()
+    return driver.capabilities - by_socket
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Means:
     """What the emulators of one stack are made with."""

@@ -89,7 +89,7 @@ def planned(session: Session, wanted: Wanted, observed: Observed, options: PlanO
     """
     wanted = replace(wanted, consent=options.consent, start_only=options.start_only)
     plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
-    plan = replace(plan, notes=(*plan.notes, *_preflight(session, wanted, _applied(plan))))
+    plan = replace(plan, notes=(*plan.notes, *_preflight(session, wanted, _applied(plan)), *_kept_only(session)))
     unexpected = [note for note in plan.notes if not note.expected]
     if options.strict and unexpected:
         nowhere = Place(file=session.stack.name)
@@ -119,6 +119,12 @@ def check_fixtures(session: Session) -> None:
     """
     if session.ports.seeds is not None:
         session.ports.seeds.check()
+
+
+def _kept_only(session: Session) -> tuple[Note, ...]:
+    """What the stack's emulator will keep of the fixtures but not do; it is no reason for `--strict`."""
+    texts = () if session.ports.seeds is None else session.ports.seeds.kept_only()
+    return tuple(Note(text=text, expected=True) for text in texts)
 
 
 def _applied(plan: Plan) -> tuple[StepId, ...]:

@@ -18,6 +18,8 @@ from bootstrap.seeds.model import Action, DifferenceKind, Observed, ResourceId
 from bootstrap.seeds.observe import Case, Options, Survey
 from bootstrap.seeds.results import Failure, ResourceChange, SeedPlan, SeedResult
 from bootstrap.seeds.services.base import Service
+from bootstrap.seeds.services.lambda_.configuration import not_running
+from bootstrap.seeds.services.lambda_.smoke import LAMBDA_INVOKE
 from bootstrap.seeds.services.registry import all_services
 from bootstrap.seeds.target import AwsError, Target
 from bootstrap.system.clock import CancelToken, SystemClock
@@ -50,6 +52,11 @@ class Seeding:
     follow: Follow | None = None
     """Told of the secrets that were written, right after they were."""
 
+    driver: str = ""
+    """Of the stack's emulator, as far as it is known before it runs."""
+    capabilities: frozenset[str] | None = None
+    """What that emulator will be able to do; None: it has to be asked."""
+
     _read: list[Fixtures] = field(default_factory=list, init=False, repr=False, compare=False)
     """The fixtures, once they were read: a run sees one state of the files."""
 
@@ -70,6 +77,13 @@ class Seeding:
     def declared_secrets(self) -> frozenset[str]:
         """See `Seeds.declared_secrets`."""
         return frozenset(fixture.name for fixture in self.fixtures().by_id if fixture.service == "secretsmanager")
+
+    def kept_only(self) -> tuple[str, ...]:
+        """See `Seeds.kept_only`."""
+        declares_functions = any(resource.service == "lambda" for resource in self.fixtures().by_id)
+        if self.capabilities is None or LAMBDA_INVOKE in self.capabilities or not declares_functions:
+            return ()
+        return (f"functions are kept as declared but do not run on {self.driver}, {not_running(self.driver)}",)
 
     def lint(self) -> Fixtures:
         """The fixtures, if nothing is wrong with them or with the files that they name; asks no emulator.

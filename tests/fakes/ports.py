@@ -263,6 +263,9 @@ class FakeSeeds:
     def declared_secrets(self) -> frozenset[str]:
         return frozenset()
 
+    def kept_only(self) -> tuple[str, ...]:
+        return ()
+
 
 @dataclass
 class FakeCharts:

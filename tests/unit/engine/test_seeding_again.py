@@ -70,6 +70,9 @@ class Deadly:
     def declared_secrets(self) -> frozenset[str]:
         return frozenset()
 
+    def kept_only(self) -> tuple[str, ...]:
+        return ()
+
 
 def perform(seeds: Deadly) -> tuple[Status, str, list[str]]:
     said: list[str] = []
