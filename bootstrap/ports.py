@@ -415,6 +415,15 @@ class OtherStacks(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Losses:
+    """What the replacement of something that lives would lose, by count: `3 namespaces that nobody declares`."""
+
+    in_cluster: Callable[[KubeContext, Sequence[str], CancelToken], Sequence[str]]
+    """Given NAMESPACE/NAME of the releases that the stack installed."""
+    in_emulator: Callable[[EmulatorEndpoint, CancelToken], Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
     """All of them, for one stack."""
 
@@ -436,3 +445,5 @@ class Ports:
     """None: the stack has never had anything that carries a mark."""
     others: OtherStacks | None = None
     """None: no other stack is looked at."""
+    losses: Losses | None = None
+    """None: nobody counts."""

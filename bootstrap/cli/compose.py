@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bootstrap.cli.losses import losses_of
 from bootstrap.cli.machine import StackPrograms
 from bootstrap.console.mask import SECRETS, secret_values
 from bootstrap.engine.leftovers import AllLeftovers
@@ -73,6 +74,7 @@ class Adapters:
             builds=self._builds(),
             leftovers=self._leftovers(),
             others=others,
+            losses=losses_of(self.state.folder.name, self.processes, self._seeds),
         )
 
     def _charts(self) -> "HelmCharts":

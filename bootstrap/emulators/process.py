@@ -185,7 +185,7 @@ class ProcessEmulator:
     def _changes(self, record: Record) -> tuple[Change, ...]:
         pairs = (
             ("driver", record.driver, self._driver.name.value),
-            ("version", record.version, self._version() or record.version),
+            ("version", record.version, (record.driver == self._driver.name and self._version()) or record.version),
             ("region", record.region, self._spec.region),
             ("port", record.port, self._spec.port or record.port),
             ("persist", record.persist, self._spec.persist),

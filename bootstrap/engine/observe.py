@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from bootstrap.engine.losses import with_losses
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import (
     ClusterObserved,
@@ -30,7 +31,7 @@ def observe(ports: Ports, cancel: CancelToken) -> Observed:
         found, releases, inventory, objects = cluster.result()
         seen, seeds = emulator.result()
         built = frozenset[str]() if builds is None else builds.result()
-    return Observed(
+    observed = Observed(
         cluster=found,
         emulator=seen,
         seeds=seeds,
@@ -39,6 +40,7 @@ def observe(ports: Ports, cancel: CancelToken) -> Observed:
         built=built,
         objects=objects,
     )
+    return with_losses(observed, ports.losses, cancel)
 
 
 def _emulator(ports: Ports, cancel: CancelToken) -> tuple[EmulatorObserved | None, SeedsObserved | None]:

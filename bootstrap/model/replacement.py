@@ -71,7 +71,7 @@ class ReplacementNeededError(RefusedError):
         super().__init__(
             f"{step} would be replaced: {replacement.reason}",
             evidence=(*evidence, *lost),
-            fix=f"declare it as it is, or allow it with: bootstrap up --allow-replace {shlex.quote(step)}",
+            fix=f"declare it as it is, or add to the same command: --allow-replace {shlex.quote(step)}",
         )
         self.step = step
         self.replacement = replacement

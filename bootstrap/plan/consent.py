@@ -62,12 +62,9 @@ def check_steps(consent: Consent, steps: Sequence[StepId]) -> None:
 def as_if_replaced(observed: Observed, consent: Consent) -> Observed:
     """What is there once all that consent was given to is deleted: what comes after is planned of that."""
     if observed.cluster.replacement is not None and is_allowed(consent, ids.CLUSTER):
-        observed = Observed(
-            cluster=_without_cluster(observed.cluster),
-            emulator=observed.emulator,
-            seeds=observed.seeds,
-            objects=ObjectsSeen(),
-        )
+        gone = _without_cluster(observed.cluster)
+        nothing = ObjectsSeen()
+        observed = dataclasses.replace(observed, cluster=gone, releases={}, held={}, inventory={}, objects=nothing)
     emulator = observed.emulator
     if emulator is not None and emulator.replacement is not None and is_allowed(consent, ids.EMULATOR):
         observed = dataclasses.replace(observed, emulator=_without_emulator(emulator), seeds=None)

@@ -44,7 +44,7 @@ def test_without_consent_the_step_is_refused_and_the_rest_goes_on_with_what_live
         "cluster would be replaced: cluster.image: a → b",
         ("lost with it: 3 namespaces, 2 volumes",),
     )
-    assert "bootstrap up --allow-replace cluster" in str(error.fix)
+    assert "add to the same command: --allow-replace cluster" in str(error.fix)
 
 
 def test_what_does_not_run_holds_up_what_needs_it(setting: Setting) -> None:

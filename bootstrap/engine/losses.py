@@ -1,0 +1,39 @@
+"""Counts what a planned replacement would lose, where what lives can still be asked."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from bootstrap.errors import BootstrapError
+from bootstrap.model.observed import Observed
+from bootstrap.model.replacement import Replacement
+from bootstrap.ports import Losses
+from bootstrap.system.clock import CancelToken
+
+_COUNT_SECONDS = 15.0
+
+
+def with_losses(observed: Observed, losses: Losses | None, cancel: CancelToken) -> Observed:
+    """The same, every replacement with what it would lose; asks nothing where nothing would be replaced."""
+    if losses is None:
+        return observed
+    cluster, emulator = observed.cluster, observed.emulator
+    if cluster.replacement is not None and cluster.kube is not None:
+        kube, releases = cluster.kube, [key for key, one in observed.releases.items() if one.owner is not None]
+        counted = _counted(cluster.replacement, lambda token: losses.in_cluster(kube, releases, token), cancel)
+        observed = dataclasses.replace(observed, cluster=dataclasses.replace(cluster, replacement=counted))
+    if emulator is not None and emulator.replacement is not None and emulator.endpoint is not None:
+        endpoint = emulator.endpoint
+        counted = _counted(emulator.replacement, lambda token: losses.in_emulator(endpoint, token), cancel)
+        observed = dataclasses.replace(observed, emulator=dataclasses.replace(emulator, replacement=counted))
+    return observed
+
+
+def _counted(
+    replacement: Replacement, count: Callable[[CancelToken], Sequence[str]], cancel: CancelToken
+) -> Replacement:
+    try:
+        return dataclasses.replace(replacement, losses=tuple(count(cancel.within(_COUNT_SECONDS, "counting"))))
+    except BootstrapError:
+        cancel.check()
+        # It lives, but does not tell: what the adapter said before stands.
+        return replacement
