@@ -129,6 +129,7 @@ class MachineCluster:
         with self._docker.open() as client:
             machines = self._machines(client)
             self._gather(client, work, own=published_ports(machines))
+            self._tool.accept(self._state.cluster, work.cancel)
             work.say(f"replacing it: {seen.replacement.reason if seen.replacement else seen.detail}")
             self._remove_machines(client, work)
         try:

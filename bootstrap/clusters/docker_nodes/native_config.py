@@ -1,10 +1,14 @@
 """Reads a configuration in a cluster program's own words."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import InvalidError, Place, Problem
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 400
 
 
 def read_native(file: Path, kind: str, program: str) -> Mapping[str, Any]:
@@ -22,6 +26,13 @@ def read_native(file: Path, kind: str, program: str) -> Mapping[str, Any]:
     if not isinstance(found, dict) or found.get("kind") != kind:
         raise _invalid(file, f"is no {program} configuration (kind: {kind})")
     return found
+
+
+def not_accepted(file: Path, program: str, words: bytes) -> InvalidError:
+    """The program cannot read the file; `words`: what it said."""
+    lines = (_COLOUR.sub("", line).strip() for line in words.decode(errors="replace").splitlines())
+    said = " ".join(line for line in lines if line)
+    return _invalid(file, f"{program} does not accept it: {said[-_LONGEST:]}")
 
 
 def _invalid(file: Path, text: str) -> InvalidError:

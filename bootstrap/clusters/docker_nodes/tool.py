@@ -76,6 +76,14 @@ class ClusterTool(Protocol):
         """Others under which a cluster is as declared: what only makes it faster is no reason to recreate it."""
         ...
 
+    def accept(self, scratch: Path, cancel: CancelToken) -> None:
+        """Return when the program can read the configuration with the user's own in it; creates nothing.
+
+        Raises:
+            InvalidError: it cannot; with its words.
+        """
+        ...
+
     def create(self, scratch: Path, cancel: CancelToken) -> None:
         """Make the cluster on the network; `scratch` is a folder for what it writes."""
         ...

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.clusters.docker_nodes.declared import declared_fields
-from bootstrap.clusters.docker_nodes.native_config import read_native
+from bootstrap.clusters.docker_nodes.native_config import not_accepted, read_native
 from bootstrap.clusters.docker_nodes.surroundings import authorities
 from bootstrap.clusters.k3d.config import image_of, k3d_config, own_ports
 from bootstrap.model.stack import ClusterSpec, Profile
@@ -91,6 +91,21 @@ class K3d:
         return (
             json.dumps(k3d_config(replace(self._spec, profile=Profile.STOCK), self.cluster, self._network)).encode(),
         )
+
+    def accept(self, scratch: Path, cancel: CancelToken) -> None:
+        """See `ClusterTool.accept`: to migrate a file, k3d holds it against its schema."""
+        if self._spec.config is None:
+            return
+        file = scratch / "k3d-check.yaml"
+        write_whole(file, self.configuration())
+        command = Command(
+            argv=(str(self._programs.path("k3d")), "config", "migrate", str(file), "-"),
+            env=self._environment,
+            polite=signal.SIGINT,
+        )
+        finished = self._processes.run(command, cancel, check=False)
+        if finished.returncode:
+            raise not_accepted(self._spec.config, "k3d", finished.stderr or finished.stdout)
 
     def create(self, scratch: Path, cancel: CancelToken) -> None:
         """See `ClusterTool.create`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.clusters.docker_nodes.declared import declared_fields
-from bootstrap.clusters.docker_nodes.native_config import read_native
+from bootstrap.clusters.docker_nodes.native_config import not_accepted, read_native
 from bootstrap.clusters.docker_nodes.surroundings import authorities, node_proxies
 from bootstrap.clusters.kind.config import image_of, kind_config, own_ports
 from bootstrap.model.stack import ClusterSpec, Profile
@@ -19,6 +19,9 @@ from bootstrap.system.sockets import listens_everywhere
 
 _DESKTOP = "host.docker.internal"
 """Where the engine runs in a virtual machine: this machine, and what listens on its loopback too."""
+
+_NO_IMAGE = "bootstrap.invalid/none:none"
+"""Names no image anywhere: RFC 2606."""
 
 
 class Kind:
@@ -82,6 +85,26 @@ class Kind:
             return ()
         return (json.dumps(kind_config(replace(self._spec, profile=Profile.STOCK), self.cluster)).encode(),)
 
+    def accept(self, scratch: Path, cancel: CancelToken) -> None:
+        """See `ClusterTool.accept`: kind reads all of it before it looks for images, and here there is none to find."""
+        if self._spec.config is None:
+            return
+        config = kind_config(self._spec, self.cluster)
+        nodes = [{**node, "image": _NO_IMAGE} for node in config["nodes"]]
+        command = Command(
+            argv=(
+                str(self._programs.path("kind")),
+                *("create", "cluster", "--name", f"{self.cluster}-check", "--config", "-"),
+                *("--kubeconfig", str(scratch / "checked")),
+            ),
+            env=self._variables(),
+            stdin=json.dumps({**config, "name": f"{self.cluster}-check", "nodes": nodes}).encode(),
+            polite=signal.SIGINT,
+        )
+        words = self._processes.run(command, cancel, check=False).stderr
+        if _NO_IMAGE.encode() not in words:
+            raise not_accepted(self._spec.config, "kind", words)
+
     def create(self, scratch: Path, cancel: CancelToken) -> None:
         """See `ClusterTool.create`."""
         # It writes a kubeconfig whenever it creates: never the user's. It is not asked to wait: its waiting ends
@@ -114,6 +137,13 @@ class Kind:
         cancel.check()
         return False
 
+    def _variables(self) -> Mapping[str, str]:
+        return {
+            **self._environment,
+            "KIND_EXPERIMENTAL_DOCKER_NETWORK": self.cluster,
+            "KIND_EXPERIMENTAL_PROVIDER": "docker",
+        }
+
     def _run(
         self,
         *arguments: str,
@@ -123,12 +153,7 @@ class Kind:
     ) -> bytes:
         command = Command(
             argv=(str(self._programs.path("kind")), *arguments, "--name", self.cluster),
-            env={
-                **self._environment,
-                **(environment or {}),
-                "KIND_EXPERIMENTAL_DOCKER_NETWORK": self.cluster,
-                "KIND_EXPERIMENTAL_PROVIDER": "docker",
-            },
+            env={**self._variables(), **(environment or {})},
             stdin=stdin,
             polite=signal.SIGINT,
             recorded=arguments[0] != "get",

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.clusters.docker_nodes.record import CREATION, RecordFile
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import RefusedError
 from bootstrap.model.observed import TargetState
-from bootstrap.model.stack import HostPorts
+from bootstrap.model.stack import HostPorts, StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.work import Work
 from fakes.on_docker import (
@@ -131,7 +132,7 @@ def test_a_killed_creation_is_made_whole(folder: Path) -> None:
     with pytest.raises(Exception, match="stop"):
         kind_cluster(folder).up(Work(cancelled, lambda text: cancelled.cancel("stop") if "waiting" in text else None))
     kind_cluster(folder).up(Work(token(), ignore))
-    (folder / "cluster" / "machines.json").unlink()
+    RecordFile(StatePaths(folder=folder)).begin(CREATION)
     assert kind_cluster(folder).observe(token()).detail == "its creation was interrupted"
     assert kind_cluster(folder).up(Work(token(), ignore)).uid
 

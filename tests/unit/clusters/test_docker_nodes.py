@@ -15,7 +15,7 @@ from bootstrap.clusters.docker_nodes.record import RecordFile
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.clusters.k3d.tool import K3d
 from bootstrap.clusters.kind.tool import Kind
-from bootstrap.errors import RefusedError, StepFailedError
+from bootstrap.errors import InvalidError, RefusedError, StepFailedError
 from bootstrap.model.observed import TargetState
 from bootstrap.model.replacement import ReplacementNeededError
 from bootstrap.model.stack import ClusterSpec, HostPorts, Mount, Profile, Provider, StatePaths
@@ -25,7 +25,7 @@ from bootstrap.system.processes import CommandFailedError
 from bootstrap.system.work import Work
 from fakes.clock import FakeClock
 from fakes.docker_nodes import FakeEngine, FakeStackOnDocker
-from fakes.processes import FakeProcesses, failed
+from fakes.processes import FakeProcesses, failed, ok
 from fakes.programs import GivenPrograms
 
 PROGRAMS = GivenPrograms(paths={"kind": Path("/bin/kind"), "k3d": Path("/bin/k3d")})
@@ -271,6 +271,40 @@ def test_nothing_goes_before_all_that_the_new_one_needs_is_here(
         room.cluster(spec).replace(room.work())
     assert room.untouched
     assert {*room.engine.held} == {f"{room.docker.name}-{role}" for role in NODES}
+
+
+WORDS = {
+    Provider.KIND: "ERROR: unable to decode config: field nodez not found",
+    Provider.K3D: "FATA Additional property nodez is not allowed",
+}
+
+
+def test_a_configuration_that_the_program_does_not_accept_deletes_nothing(room: Room) -> None:
+    room.create()
+    spec = dataclasses.replace(BASE, config=native(room))
+    checks = {Provider.KIND: "kind create cluster --name", Provider.K3D: "k3d config migrate"}
+    room.processes.answers = {checks[room.provider]: failed(1, WORDS[room.provider])}
+    with pytest.raises(InvalidError, match=r"does not accept it: .*nodez"):
+        room.cluster(spec).replace(room.work())
+    assert {*room.engine.held} == {f"{room.docker.name}-{role}" for role in NODES}
+
+
+def test_one_that_it_accepts_is_gone_on_with(room: Room) -> None:
+    room.create()
+    spec = dataclasses.replace(BASE, config=native(room))
+    accepted = {
+        Provider.KIND: {
+            f"kind create cluster --name {room.docker.name}-check": failed(
+                1, 'failed to pull image "bootstrap.invalid/none:none"'
+            ),
+            "kind create cluster --config": failed(1, "stops here"),
+        },
+        Provider.K3D: {"k3d config migrate": ok("{}"), "k3d cluster create": failed(1, "stops here")},
+    }
+    room.processes.answers = accepted[room.provider]
+    with pytest.raises(StepFailedError, match="could not be created again"):
+        room.cluster(spec).replace(room.work())
+    assert not room.engine.held
 
 
 def test_its_own_ports_are_not_in_the_way(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
