@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from bootstrap.model.observed import EmulatorEndpoint
-from bootstrap.seeds.applied_state import MARKER_BUCKET
+from bootstrap.seeds.marker_store import is_reserved
 from bootstrap.seeds.model import ResourceId
 from bootstrap.seeds.services.base import Service
 from bootstrap.seeds.target import Target
@@ -27,5 +27,5 @@ def count_undeclared(
 def _resources(target: Target, services: Mapping[str, Service]) -> Iterator[ResourceId]:
     for service in services.values():
         for name in service.names(target):
-            if name != MARKER_BUCKET:
+            if not is_reserved(name):
                 yield ResourceId(service.name, name)
