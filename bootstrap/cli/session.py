@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bootstrap.cli.compose import Adapters, images_once, is_on_engine
+from bootstrap.cli.default_images import with_default_images
 from bootstrap.cli.machine import TOOLS_LOCK_FILE, StackPrograms, toolchain_settings
 from bootstrap.cli.options import StackOptions, pasteable, settings_of, typed
 from bootstrap.config.conflicts import resolve_auto
@@ -46,7 +47,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         session,
         command=pasteable(options, os.environ),
         last_command="" if before is None else before.command,
-        differences=() if before is None else differences(before, loaded.stack, loaded.values),
+        differences=() if before is None else _differences(before, loaded),
     )
 
 
@@ -68,9 +69,16 @@ def open_living(options: StackOptions, *, cancel: CancelToken, settings: Setting
         _refuse_elsewhere(options.overrides.provider, before.stack)
     different: tuple[ValueDifference, ...] = ()
     if declared.loaded is not None:
-        different = differences(before, declared.loaded.stack, declared.loaded.values)
+        different = _differences(before, declared.loaded)
     session = _remembered_session(before, declared, options, settings, cancel)
     return replace(session, last_command=before.command, differences=different)
+
+
+def _differences(before: RememberedStack, loaded: LoadedStack) -> tuple[ValueDifference, ...]:
+    different = differences(before, loaded.stack, loaded.values)
+    asked = loaded.stack.cluster.provider
+    provider = before.stack.cluster.provider if asked is Provider.AUTO else asked
+    return with_default_images(different, loaded.stack, provider)
 
 
 def open_remembered(state: StatePaths, cancel: CancelToken, *, settings: Settings | None = None) -> Session | None:

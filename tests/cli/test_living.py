@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bootstrap.cli.default_images import with_default_images
+from bootstrap.config.differences import differences
 from bootstrap.config.flags import Overrides
 from bootstrap.config.stack import load_stack
 from bootstrap.model.stack import Provider, Stack, StatePaths
 from bootstrap.state.paths import state_folder, state_paths
-from bootstrap.state.remembered_stack import read_remembered, remember
+from bootstrap.state.remembered_stack import RememberedStack, read_remembered, remember
 
 if TYPE_CHECKING:
     from cli.conftest import Cli
@@ -115,6 +117,22 @@ def test_a_fix_names_the_command_line_that_brought_it_up(cli: "Cli") -> None:
     state = brought_up(cli, "cluster.workers=2")
     state.kubeconfig.unlink()
     assert f"Fix:   run: {COMMAND}\n" in cli("env").err
+
+
+def test_an_image_that_is_no_longer_declared_gives_way_to_the_default_one(cli: "Cli") -> None:
+    cli.stack("cluster: {provider: kind}")
+    overrides = Overrides(sets=("cluster.image=node:1", "emulator.image=mini:1"))
+    loaded = load_stack("dev", overrides, cwd=cli.folder, environment={})
+    before = RememberedStack(stack=loaded.stack, values=loaded.values)
+    now = load_stack("dev", Overrides(), cwd=cli.folder, environment={})
+    different = with_default_images(differences(before, now.stack, now.values), now.stack, Provider.KIND)
+    assert [str(difference).partition(":1 ")[0] for difference in different] == [
+        "cluster.image: node",
+        "emulator.image: mini",
+    ]
+    assert ", now kindest/node:v1." in str(different[0])
+    assert ", now ministackorg/ministack:" in str(different[1])
+    assert all(str(difference).endswith(" (default)") and difference.for_lack_of_a_flag for difference in different)
 
 
 def test_a_stack_may_be_named_once(cli: "Cli") -> None:

@@ -108,8 +108,8 @@ def test_quickstart_needs_no_image_but_three_that_can_be_set(project: Project) -
     assert "Nothing to do" in project.up("--provider", "kind", *used)
     nodes = project.machines()
     status = project.bootstrap("status", project.name)
-    assert f"cluster.image: {NODE} (--set), now not set" in status
-    assert f"emulator.image: {EMULATOR} (--set), now not set" in status
+    assert f"cluster.image: {NODE} (--set), now kindest/node:" in status
+    assert f"emulator.image: {EMULATOR} (--set), now ministackorg/ministack:" in status
     assert "down" not in status
     assert "Ready" in project.bootstrap("run", "--stack", project.name, "--", "kubectl", "get", "nodes")
     assert "AWS_ENDPOINT_URL=http://127.0.0.1:" in project.bootstrap("env", project.name)
