@@ -674,7 +674,7 @@ def test_what_can_only_be_replaced_is_refused_without_consent_in_the_api_server_
     with pytest.raises(ReplacementNeededError, match="ConfigMap web/c: data cannot change") as refused:
         stage.install(token)
     assert refused.value.evidence == (STUCK,)
-    assert "bootstrap up --allow-replace release/flux/app" in (refused.value.fix or "")
+    assert "add to the same command: --allow-replace release/flux/app" in (refused.value.fix or "")
 
 
 def test_with_consent_it_is_deleted_and_helm_runs_once_more(stage: Stage, token: CancelToken) -> None:
