@@ -44,7 +44,7 @@ RULES = (
     _rule("(?:takes?|taken|taking|took) (?:\\w+ ){0,3}away", "remove, delete or uninstall"),
     _rule("mend(?:s|ed|ing)?", "repair"),
     _rule("shortly", "briefly"),
-    _rule("(?:is|are|was) no (?!longer|more|one)[a-z]+", "is not a …"),
+    _rule("(?<!there )(?:is|are|was) no (?!longer|more|one)[a-z]+", "is not a …"),
     _rule("tells?|told|telling", "report, print or show"),
     _rule("where [^.;:]{1,60} (?:is|are) to be", "if … must be"),
     _rule("(?:does|do) not run", "is not running"),

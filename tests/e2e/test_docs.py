@@ -1,0 +1,110 @@
+"""The commands that README and docs show are run, in their order, and what they are said to print is compared."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bootstrap.state.paths import cache_folder
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/install.md", "docs/own-repository.md", "docs/tutorial.md")
+_BLOCK = re.compile(
+    r"(?:^<!-- (?P<mark>needs|output of): (?P<about>.*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
+_MAY_FAIL = {"doctor"}
+"""Ends with 4 on a machine that lacks something: a finding, and no fault of the page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printed:
+    """What a page says that a command prints."""
+
+    command: str
+    lines: list[str]
+
+
+def blocks(page: str) -> Iterator[str | Printed]:
+    """The command lines of a page and the outputs that it shows, in order; not those that need more."""
+    for block in _BLOCK.finditer((ROOT / page).read_text()):
+        if block["mark"] == "output of":
+            yield Printed(command=block["about"], lines=block["text"].splitlines())
+        elif block["language"] == "sh" and block["mark"] is None:
+            for line in block["text"].splitlines():
+                command = re.sub(r"\s+#.*", "", line).removeprefix("python3 scripts/run.py ")
+                if command.startswith("bootstrap "):
+                    yield command
+
+
+def plain(lines: list[str]) -> list[str]:
+    """Without what differs from run to run: times, ports, folders, and the order of what runs at once."""
+    shown = (line for line in lines if line and not line.startswith("$ "))
+    texts = (re.sub(r"^\d\d:\d\d |\s*\([\d.]+m?s\)", "", line) for line in shown)
+    texts = (re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text) for text in texts)
+    return sorted(re.sub(r"KUBECONFIG=\S+", "KUBECONFIG=PATH", text) for text in texts)
+
+
+@dataclass
+class Reader:
+    """Somebody who follows a page in a clone, on a machine without Docker."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        kept = {
+            name: value for name, value in os.environ.items() if name.startswith(("PATH", "BOOTSTRAP_TOOL", "LANG"))
+        }
+        return {
+            **kept,
+            "HOME": str(self.folder),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "XDG_CACHE_HOME": str(cache_folder(os.environ).parent),
+            "DOCKER_HOST": f"unix://{self.folder}/no-engine.sock",
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def run(self, command: str) -> "subprocess.CompletedProcess[str]":
+        words = [sys.executable, "-m", *shlex.split(command)]
+        return subprocess.run(
+            words,
+            cwd=self.folder / "clone",
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    for folder in ("stacks", "localstack-init"):
+        shutil.copytree(ROOT / folder, tmp_path / "clone" / folder)
+    shutil.copy(ROOT / "bootstrap.tools.lock", tmp_path / "clone")
+    someone = Reader(tmp_path)
+    yield someone
+    assert someone.run("bootstrap down --all").returncode == 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_can_be_followed(page: str, reader: Reader) -> None:
+    printed: dict[str, list[str]] = {}
+    for block in blocks(page):
+        if isinstance(block, Printed):
+            assert plain(printed[block.command]) == plain(block.lines)
+            continue
+        ended = reader.run(block)
+        assert ended.returncode == 0 or set(shlex.split(block)) & _MAY_FAIL, f"{block}\n{ended.stderr}"
+        printed.setdefault(block, ended.stderr.splitlines())
