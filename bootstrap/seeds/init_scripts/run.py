@@ -192,7 +192,8 @@ def _launch(script: Script, place: Workplace, guard: Guard, interpreter: Interpr
     outcome = place.folder / "outcome.json"
     outcome.unlink(missing_ok=True)
     copied = place.copy_of(script.file, script.folder)
-    home = Path.home()
+    # A user of a container may have none.
+    home = Path(os.environ.get("HOME") or "/")
     return Launch(
         argv=[*interpreter.argv, str(copied)],
         cwd=str(place.copy_of(script.folder, script.folder)),

@@ -147,6 +147,17 @@ def test_the_repository_and_the_users_home_cannot_be_written_by_their_own_paths(
     assert (tree(bench.fixtures), list(home.iterdir())) == (before, [])
 
 
+def test_a_user_without_a_home_has_init_scripts_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    script(bench, "10.sh", "#!/bin/bash\ncd ~ && pwd\n")
+    bench.apply()
+    assert log(bench, "10.sh").endswith("/home\n")
+
+
 def test_commands_that_failed_are_warnings_by_the_rules_of_bash(bench: Bench) -> None:
     file = script(
         bench,
