@@ -119,11 +119,26 @@ def _documents(bodies: Mapping[ResourceId, Mapping[str, Value]]) -> dict[str, by
     """One file per service."""
     files: dict[str, bytes] = {}
     for service in dict.fromkeys(resource.service for resource in bodies):
-        section = {one.name: dict(body) for one, body in bodies.items() if one.service == service}
+        section = {
+            resource.name: {key: _in_order(value) for key, value in body.items()}
+            for resource, body in bodies.items()
+            if resource.service == service
+        }
         document = {"apiVersion": API_VERSION, "kind": KIND, service: section}
         text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
         files[f"{service}.yaml"] = text.encode()
     return files
+
+
+def _in_order(value: Value) -> Value:
+    """Every mapping by its keys: emulators list tags and attributes in another order each time."""
+    match value:
+        case dict():
+            return {key: _in_order(value[key]) for key in sorted(value)}
+        case list():
+            return [_in_order(item) for item in value]
+        case _:
+            return value
 
 
 def _referenced(

@@ -202,3 +202,20 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
+
+
+def test_the_order_of_making_does_not_show(bench: Bench) -> None:
+    def made(*, backwards: bool) -> dict[str, bytes]:
+        bench.empty()
+        order = ["b", "a", "c"] if backwards else ["c", "a", "b"]
+        for name in order:
+            tagged = {key: key for key in order}
+            bench.client("sqs").create_queue(QueueName=f"q-{name}", tags=tagged)
+        arn = bench.client("sns").create_topic(Name="t", Tags=[{"Key": key, "Value": key} for key in order])["TopicArn"]
+        for name in order:
+            queue = bench.client("sqs").get_queue_url(QueueName=f"q-{name}")["QueueUrl"]
+            found = bench.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+            bench.client("sns").subscribe(TopicArn=arn, Protocol="sqs", Endpoint=found["QueueArn"])
+        return exported(bench)
+
+    assert made(backwards=True) == made(backwards=False)

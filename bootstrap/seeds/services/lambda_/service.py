@@ -345,7 +345,7 @@ class Lambda(Service):
             "tags": {key: text for key, text in observed.tags.items() if key != labels.OWNER},
             "aws": told,
             "permissions": dict(sorted(permissions.items())),
-            "events": [events.exported(one) for one in _sources(observed).values()],
+            "events": [events.exported(source) for _, source in sorted(_sources(observed).items())],
             "layers": list(code.layers),
             **exported_names(fields),
         }

@@ -240,11 +240,14 @@ class Sns(Service):
         }
         policy = fields.get("policy")
         known = [one for one in subscriptions_of(observed) if one.protocol in {"sqs", "lambda", "http", "https"}]
+        known.sort(key=lambda subscription: subscription.key)
         owned = [one for one in known if _of_function(target, one, topic)]
         body: dict[str, Value] = {
             "policy": None if _is_default_policy(policy) else policy,
             "tags": {key: text for key, text in observed.tags.items() if key != labels.OWNER},
-            "subscriptions": [exported_subscription(one) for one in known if one not in owned],
+            "subscriptions": [
+                exported_subscription(one) for one in sorted(known, key=lambda one: one.key) if one not in owned
+            ],
             "aws": {"Attributes": attributes} if attributes else None,
         }
         left = [one.key for one in subscriptions_of(observed) if one not in known]
