@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from bootstrap.model.stack import Driver
 from fakes.bench import Bench
@@ -179,6 +180,10 @@ ROWS: dict[str, Row] = {
 }
 
 
+REFUSED = frozenset({(Driver.LOCALSTACK, "secretsmanager values in bulk")})
+"""What an emulator answers with an error of its own: it is read another way then."""
+
+
 @pytest.mark.parametrize("row", ROWS)
 def test_reads_back(bench: Bench, row: str) -> None:
     put, get, expected = ROWS[row]
@@ -195,14 +200,19 @@ def test_reads_back(bench: Bench, row: str) -> None:
             BillingMode="PAY_PER_REQUEST",
         )
     put(bench)
+    if (bench.driver, row) in REFUSED:
+        with pytest.raises(ClientError, match="InternalError"):
+            get(bench)
+        return
     assert get(bench) == expected
 
 
-def test_who_pays_is_never_told_again(bench: Bench) -> None:
+def test_who_pays_is_told_again_by_localstack_alone(bench: Bench) -> None:
     s3 = bench.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_request_payment(Bucket=BUCKET, RequestPaymentConfiguration={"Payer": "Requester"})
-    assert "Payer" not in s3.get_bucket_request_payment(Bucket=BUCKET)
+    told = s3.get_bucket_request_payment(Bucket=BUCKET)
+    assert ("Payer" in told) is (bench.driver is Driver.LOCALSTACK)
 
 
 def test_moto_does_not_tell_a_table_class(bench: Bench) -> None:
@@ -213,4 +223,4 @@ def test_moto_does_not_tell_a_table_class(bench: Bench) -> None:
         BillingMode="PAY_PER_REQUEST",
         TableClass="STANDARD_INFREQUENT_ACCESS",
     )
-    assert ("TableClassSummary" in table_of(bench)) is (bench.driver is Driver.MINISTACK)
+    assert ("TableClassSummary" in table_of(bench)) is (bench.driver is not Driver.MOTO)

@@ -28,7 +28,7 @@ def test_a_secret_without_a_value_is_in_nobodys_way(bench: Bench) -> None:
     assert bench.client("secretsmanager").get_secret_value(SecretId="given")["SecretString"] == "now"
     bench.settled()
     exported = export(bench.endpoint, all_services(), Options().covers, bench.cancel)
-    assert "secretsmanager/theirs: it has no value: it is declared as empty" in exported.notes
+    assert b"  theirs:\n    none: true\n" in exported.files["secretsmanager.yaml"]
     assert "secrets/theirs" not in exported.files
 
 
