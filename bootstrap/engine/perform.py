@@ -277,7 +277,7 @@ class Performer:
         late = port.ensure(images, work)
         if late.left:
             return _done(f"left for the cluster to pull: {', '.join(late.left)}")
-        return _done("on every machine") if early.loaded or late.loaded else _unchanged()
+        return _done("on every node") if early.loaded or late.loaded else _unchanged()
 
     def _load_early(self, port: Images, images: Sequence[str], work: Work) -> Brought:
         try:

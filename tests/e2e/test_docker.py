@@ -58,7 +58,7 @@ def test_machines_are_as_declared_and_take_images(project: Project) -> None:
     (server,) = project.objects("pod", "-n", "kube-system", "-l", "component=kube-apiserver")
     assert f"--feature-gates={GATE}=true" in server["spec"]["containers"][0]["command"]
 
-    assert f"{APP} is on every machine" in project.bootstrap("load", "--stack", project.name, APP)
+    assert f"{APP} is on every node" in project.bootstrap("load", "--stack", project.name, APP)
     for name in nodes:
         assert json.loads(inside(name, "crictl", "inspecti", APP))
     with pytest.raises(AssertionError, match=r"neither here nor to be pulled: 127\.0\.0\.1:9/no:1"):

@@ -85,7 +85,7 @@ class EndsTheCluster(FakeImages):
 def test_they_are_loaded_while_the_cluster_is_made_and_seen_there_once_it_is() -> None:
     cluster = SlowCluster(World())
     outcome = run_both(cluster, EndsTheCluster(cluster.world, cluster, looks=2), lambda _text: None)
-    assert (outcome.status, outcome.detail) == (Status.DONE, "on every machine")
+    assert (outcome.status, outcome.detail) == (Status.DONE, "on every node")
     assert cluster.world.writes == ["fetch a:1 b:2", f"{LOAD} absent", f"{LOAD} running"]
 
 
