@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.charts.archive import ChartFiles, read_archive
-from bootstrap.charts.capabilities import asked_apis, folder_apis
+from bootstrap.charts.capabilities import asked_apis, folder_apis, lookups
 from bootstrap.model.release import ChartRef
 from bootstrap.system.files import write_whole
 
@@ -26,6 +26,8 @@ class StoredChart:
     folder_apis: frozenset[str]
     """See `asking.folder_apis`."""
     file: Path
+    lookups: frozenset[str] = frozenset()
+    """See `capabilities.lookups`."""
 
 
 class ChartStore:
@@ -79,6 +81,7 @@ class ChartStore:
             "digest": digest,
             "asked_apis": sorted(asked_apis(chart.files)),
             "folder_apis": sorted(folder_apis(chart.files)),
+            "lookups": sorted(lookups(chart.files)),
         }
         if not file.exists():
             write_whole(file, content)
@@ -100,6 +103,8 @@ def _stored(told: Mapping[str, Any], file: Path) -> StoredChart:
         asked_apis=frozenset(told["asked_apis"]),
         folder_apis=frozenset(told["folder_apis"]),
         file=file,
+        # A chart that an earlier version of this program kept says nothing of them.
+        lookups=frozenset(told.get("lookups") or ()),
     )
 
 

@@ -12,6 +12,7 @@ _DEFINITION = re.compile(rb"^kind: [\"']?CustomResourceDefinition\b", re.MULTILI
 _GROUP = re.compile(rb"^  group: [\"']?([\w.-]+)", re.MULTILINE)
 _DEFINED_KIND = re.compile(rb"^  names:\n(?:    .*\n)*?    kind: [\"']?(\w+)", re.MULTILINE)
 _VERSION = re.compile(rb"^(?:  - |    |    - |      )name: [\"']?(v\d\w*)[\"']?[ \t]*$", re.MULTILINE)
+_LOOKUP = re.compile(rb"\blookup\s+(?:\"(?P<api>[^\"]+)\"\s+\"(?P<kind>[^\"]+)\"|[$.(\"])")
 ANYTHING = "*"
 """A chart asks for what only its templates know."""
 
@@ -34,6 +35,26 @@ def folder_apis(files: Mapping[str, bytes]) -> frozenset[str]:
     the usual one is known from then on.
     """
     return frozenset(_defined(files))
+
+
+def lookups(files: Mapping[str, bytes]) -> frozenset[str]:
+    """What its templates look up in the cluster while they are rendered, such as `v1 Secret`; subcharts' too.
+
+    A kind that only the template knows is `something`.
+    """
+    return frozenset(_looked_up(files))
+
+
+def _looked_up(files: Mapping[str, bytes]) -> Iterator[str]:
+    for path, content in files.items():
+        if is_packed_subchart(path):
+            yield from _looked_up(read_archive(content, path).files)
+        elif "templates/" in path:
+            for found in _LOOKUP.finditer(content):
+                if content.rfind(b"{{", 0, found.start()) <= content.rfind(b"}}", 0, found.start()):
+                    continue
+                kind = found["kind"]
+                yield "something" if kind is None else f"{found['api'].decode()} {kind.decode()}"
 
 
 def is_definition_file(path: str) -> bool:

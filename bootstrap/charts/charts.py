@@ -1,6 +1,6 @@
 """Helm charts and releases of one stack: the port `Charts`, put together."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -260,7 +260,12 @@ def _prepared(
 ) -> PreparedRelease:
     if chart is None or isinstance(chart, BootstrapError):
         return PreparedRelease(release=release, failure=chart)
-    known = PreparedRelease(release=release, chart_digest=chart.digest, fingerprint=fingerprint(release, chart))
+    known = PreparedRelease(
+        release=release,
+        chart_digest=chart.digest,
+        fingerprint=fingerprint(release, chart),
+        notes=tuple(_looks_up(release, chart)),
+    )
     if rendered is None or isinstance(rendered, BootstrapError):
         return replace(known, failure=rendered)
     return replace(
@@ -268,6 +273,14 @@ def _prepared(
         crds=_definitions(rendered),
         manifests=(*rendered.objects, *rendered.hooks),
     )
+
+
+def _looks_up(release: Release, chart: StoredChart) -> Iterator[Note]:
+    """A note where a template asks the cluster: nothing is there while it is rendered, something when helm installs."""
+    if chart.lookups:
+        named = ", ".join(sorted(chart.lookups))
+        text = f"release/{release.id}: its chart looks up {named} in the cluster, where render and plan see nothing"
+        yield Note(text=text, place=release.place, expected=True)
 
 
 def _definitions(rendered: Rendered) -> tuple[Manifest, ...]:

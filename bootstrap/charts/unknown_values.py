@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.charts.archive import ChartFiles, is_packed_subchart, read_archive
+from bootstrap.charts.value_reads import Reads
 from bootstrap.model.release import UnknownValue
 from bootstrap.yamltext.kubernetes import YamlError, load
 from bootstrap.yamltext.positions import nearest
@@ -20,8 +21,8 @@ _EVERYWHERE = frozenset({"global", "tags"})
 def unknown_values(values: Mapping[str, Any], chart: ChartFiles) -> tuple[UnknownValue, ...]:
     """Every such key, the outermost only.
 
-    Where a template hands a map on as a whole, or mentions a key by name anywhere, the key counts as known: this
-    may miss a mistake, and accuses nobody wrongly.
+    Templates are parsed for what they read. Where one hands a map on as a whole, every key in it counts as known, and
+    so do the keys of the chart's own defaults: this may miss a mistake, and accuses nobody wrongly.
     """
     return tuple(_unknown(values, _Known.of(chart), ()))
 
@@ -32,6 +33,7 @@ class _Known:
 
     defaults: Mapping[str, Any]
     templates: str
+    reads: Reads
     subcharts: Mapping[str, ChartFiles]
     """By the key that their values stand under."""
 
@@ -42,10 +44,8 @@ class _Known:
             for path, content in chart.files.items()
             if "/templates/" in f"/{path}" and not path.startswith("charts/")
         )
-        return cls(defaults=_defaults(chart), templates=text, subcharts=dict(_subcharts(chart)))
-
-    def mentions(self, key: str) -> bool:
-        return re.search(rf"\b{re.escape(key)}\b", self.templates) is not None
+        reads, subcharts = Reads.of(chart), dict(_subcharts(chart))
+        return cls(defaults=_defaults(chart), templates=text, reads=reads, subcharts=subcharts)
 
     def takes_all(self, key: str) -> bool:
         return re.search(_TAKES_ALL.format(key=re.escape(key)), self.templates) is not None
@@ -62,7 +62,7 @@ def _unknown(values: Mapping[str, Any], known: _Known, path: tuple[str, ...]) ->
         elif not path and (key in _EVERYWHERE or key in known.subcharts):
             continue
         elif not isinstance(defaults, Mapping) or key not in defaults:
-            if not known.mentions(key):
+            if not known.reads.cover(here):
                 near = nearest(key, [str(one) for one in defaults]) if isinstance(defaults, Mapping) else None
                 yield UnknownValue(path=".".join(here), near=near)
         elif isinstance(value, Mapping) and defaults[key] and not known.takes_all(key):

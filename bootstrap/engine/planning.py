@@ -159,7 +159,8 @@ def lint_all(session: Session, work: Work) -> tuple[tuple[Note, ...], tuple[Boot
     steps = [ids.objects(unit.id) if isinstance(unit, Kustomization) else ids.release(unit.id) for unit in units.listed]
     # A suspended release is looked at too: its day may come.
     steps += [ids.release(release.id) for release in repo.releases]
-    notes = (*repo.notes, *_preflight(session, wanted, steps))
+    of_charts = (note for release in prepared.values() for note in release.notes)
+    notes = (*repo.notes, *_preflight(session, wanted, steps), *of_charts)
     waiting = [Problem(place=note.place or Place(file="."), text=note.text) for note in unmet(repo)]
     return notes, failures_of(replace(repo, problems=(*repo.problems, *waiting)), prepared.values())
 

@@ -162,7 +162,14 @@ def _way_in(session: Session, report: Report) -> tuple[str, ...]:
         until = lease.expires.astimezone().strftime("%Y-%m-%d %H:%M")
         lines.append(f"Wanted until {until}: any later run may take it away; longer with --ttl")
     after = f"bootstrap run{_meaning(session.stack)} -- kubectl get pods -A"
-    return (*lines, f"Next: bootstrap status {session.stack.typed}, or: {after}")
+    return (*lines, f"Next: {_status_command(session)}, or: {after}")
+
+
+def _status_command(session: Session) -> str:
+    """What shows this stack again: one without a file is meant by the same options as it was brought up with."""
+    if session.stack.file is None and session.command.startswith("bootstrap up"):
+        return f"bootstrap status{session.command.removeprefix('bootstrap up')}"
+    return f"bootstrap status {session.stack.typed}"
 
 
 def _meaning(stack: Stack) -> str:

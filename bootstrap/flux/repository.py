@@ -1,5 +1,6 @@
 """Reads a Flux repository on disk as Flux would."""
 
+import json
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,8 @@ from bootstrap.model.stack import SourceSpec
 
 _READ = frozenset({kustomization.GROUP, helmrelease.GROUP, sources.GROUP, external.GROUP})
 _DEFINITION = "CustomResourceDefinition"
+_ALL_TEXT = (("metadata", "labels"), ("metadata", "annotations"))
+_TEXT_OF = {"ConfigMap": (("data",),), "Secret": (("data",), ("stringData",))}
 _FLUX = "fluxcd.io"
 _OPERATOR = "fluxcd.controlplane.io"
 _ENTRY_NAMESPACE = "flux-system"
@@ -72,6 +75,7 @@ def read_repo(
     releases = tuple(_releases(expanded, places, store, findings))
     kustomizations = tuple(_kustomization(one, findings) for one in expanded)
     _check_namespaces(kustomizations, store, findings)
+    _check_texts(kustomizations, findings)
     repo = FluxRepo(kustomizations=kustomizations, releases=releases)
     _check_graph(repo, findings)
     _note_suspended(repo, findings)
@@ -124,6 +128,19 @@ def _check_namespaces(kustomizations: Sequence[Kustomization], store: Store, fin
                     "names no namespace, and Flux refuses it: "
                     f"set metadata.namespace, or spec.targetNamespace of {owner.id}"
                 )
+
+
+def _check_texts(kustomizations: Sequence[Kustomization], findings: Findings) -> None:
+    """Report values that have to be text and are not, as the API server would refuse the whole object for them."""
+    for owner in kustomizations:
+        for manifest in owner.objects:
+            ref = ref_of(manifest)
+            subject = Subject(ref=ref, findings=findings, fallback=owner.path)
+            for path in (*_ALL_TEXT, *(() if ref.group else _TEXT_OF.get(ref.kind, ()))):
+                for key, value in mapping_in(manifest, *path).items():
+                    if isinstance(value, bool | int | float):
+                        text = f"is {json.dumps(value)}, which is not text: put it in quotes"
+                        subject.problem(text, ".".join((*path, key)))
 
 
 def _defined_kind(definition: Manifest) -> tuple[str, str]:

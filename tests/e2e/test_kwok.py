@@ -21,8 +21,12 @@ from bootstrap.clusters.kwok.component_processes import marked_processes
 from bootstrap.clusters.kwok.components import Component
 from bootstrap.clusters.kwok.default_objects import volume_names
 from bootstrap.errors import RefusedError, StepFailedError
+from bootstrap.kube.identity import Clusters
+from bootstrap.model.kubernetes_api import served_apis
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import ClusterSpec
+from bootstrap.system.clock import SystemClock
+from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.sockets import is_free
 from fakes import embedded as embedded_module
 from fakes.embedded import Embedded
@@ -104,6 +108,15 @@ def test_the_kubeconfig_is_the_stacks_own(shared: Embedded) -> None:
     document = yaml.safe_load(shared.state.kubeconfig.read_text())
     assert document["current-context"] == "bootstrap-test"
     assert kubectl(shared, "auth", "can-i", "*", "*").strip() == "yes"
+
+
+def test_the_table_of_served_apis_is_what_this_version_answers(shared: Embedded) -> None:
+    """Charts are rendered by the table before there is a cluster, and by the cluster's own answer after."""
+    kube = shared.observed().kube
+    assert kube is not None
+    api = Clusters(SystemProcesses(SystemClock())).proven(kube, shared.token())
+    version = api.get("/version", shared.token())["gitVersion"]
+    assert set(api.served_apis(shared.token())) == served_apis(version)
 
 
 def test_files_belong_to_their_owner_alone(shared: Embedded) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.charts.archive import Dependency, read_archive, read_folder
-from bootstrap.charts.capabilities import asked_apis, is_concerned
+from bootstrap.charts.capabilities import asked_apis, is_concerned, lookups
 from bootstrap.charts.helmignore import Ignore
 from bootstrap.errors import InvalidError
 
@@ -119,3 +119,17 @@ def test_what_only_templates_know_is_anything(tmp_path: Path) -> None:
     assert not is_concerned(asked_apis(read_folder(folder).files), [])
     assert not is_concerned({"b/v1"}, ["whatever/v1"])
     assert is_concerned({"b/v1"}, ["b/v1"])
+
+
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [
+        ('{{ $old := lookup "v1" "Secret" .Release.Namespace "x" }}', {"v1 Secret"}),
+        ('{{- if (lookup "apps/v1" "Deployment" "" "") }}', {"apps/v1 Deployment"}),
+        ("{{ lookup $api $kind $ns $name }}", {"something"}),
+        ('{{ .Values.lookup }} # lookup "v1" "Secret"', set()),
+        ("a: lookup", set()),
+    ],
+)
+def test_what_templates_look_up_in_the_cluster(template: str, found: set[str]) -> None:
+    assert lookups({"templates/a.yaml": template.encode()}) == found

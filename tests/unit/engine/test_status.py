@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,26 @@ def test_the_environment_leads_to_this_platform_alone(session: Session, world: W
     world.emulator = TargetState.STOPPED
     with pytest.raises(RefusedError, match="the emulator does not run: stopped"):
         platform_environment(session, CancelToken(session.clock))
+
+
+def test_what_is_suspended_is_shown_and_is_nothing_to_bring_up(session: Session, world: World) -> None:
+    world.repo = replace(REPO, releases=(*REPO.releases, replace(release("resting"), suspended=True)))
+    bring_up(session)
+    report = look(session)
+    assert healths(report)["release/apps/resting"] == "suspended"
+    assert report.up
+
+
+def test_an_api_that_a_simulated_pod_would_serve_is_shown_as_simulated(session: Session, world: World) -> None:
+    """`up` leaves it out: it would break the API server's discovery."""
+    backend = {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": "v1beta1.metrics.k8s.io"},
+        "spec": {"service": {"name": "metrics"}},
+    }
+    world.repo = FluxRepo(kustomizations=(kustomization("apps", config_map("one"), backend),))
+    bring_up(session)
+    [part] = [part for part in look(session).parts if part.name == "objects/flux-system/apps"]
+    assert part.health is Health.SIMULATED
+    assert part.evidence == ("APIService v1beta1.metrics.k8s.io: the API it adds would be served by a pod",)

@@ -838,3 +838,17 @@ def test_a_chart_in_the_tree_is_without_what_the_source_leaves_out(write: Write,
     [web] = read("in").releases
     assert isinstance(web.chart, LocalChart)
     assert web.chart.left_out == ("files/logo.png",)
+
+
+def test_what_has_to_be_text_and_is_a_number_is_named_with_its_line(write: Write, read: Read) -> None:
+    """A leading zero makes a number of it, which the API server refuses in words that name no file."""
+    write("in/a.yaml", kustomization("a", "./a"))
+    write(
+        "a/a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\n  namespace: web\n  labels: {build: 7}\n"
+        "data:\n  id: 0123\n  text: '0123'\n",
+    )
+    assert [str(problem) for problem in read("in", tolerant=True).problems] == [
+        "a/a.yaml:6: metadata.labels.build: ConfigMap web/c: is 7, which is not text: put it in quotes",
+        "a/a.yaml:8: data.id: ConfigMap web/c: is 83, which is not text: put it in quotes",
+    ]
