@@ -21,6 +21,7 @@ from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.emulators.process_record import EmulatorFolder
 from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, TargetState
+from bootstrap.model.replacement import ReplacementNeededError
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import ProcessIdentity, SystemProcesses
@@ -193,12 +194,21 @@ def test_nothing_of_the_users_reaches_it(
     assert {name for name, value in hostile.items() if given.get(name) == value} == set()
 
 
-def test_a_changed_declaration_restarts_it(make: Make, cancel: CancelToken) -> None:
+def test_a_changed_declaration_restarts_what_keeps_its_data_and_no_other(
+    make: Make, cancel: CancelToken, driver: Driver
+) -> None:
     make().up(Work(cancel, quiet))
-    observed = make(region="eu-west-3").observe(cancel)
-    assert (observed.state, observed.replacement) == (TargetState.RUNNING, None)
-    assert [str(change) for change in observed.changes] == ["emulator.region: us-east-1 → eu-west-3"]
-    assert make(region="eu-west-3").up(Work(cancel, quiet)).region == "eu-west-3"
+    changed = make(region="eu-west-3")
+    observed = changed.observe(cancel)
+    if driver is Driver.MINISTACK:
+        assert (observed.state, observed.replacement) == (TargetState.RUNNING, None)
+        assert [str(change) for change in observed.changes] == ["emulator.region: us-east-1 → eu-west-3"]
+        assert changed.up(Work(cancel, quiet)).region == "eu-west-3"
+    else:
+        assert observed.endpoint is not None, "it lives on"
+        with pytest.raises(ReplacementNeededError, match="region: us-east-1 → eu-west-3"):
+            changed.up(Work(cancel, quiet))
+        assert changed.replace(Work(cancel, quiet)).region == "eu-west-3"
     assert make(region="eu-west-3").observe(cancel).state is TargetState.RUNNING
 
 
