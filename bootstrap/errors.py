@@ -40,6 +40,8 @@ class BootstrapError(Exception):
     """Something the user can act on; anything else that escapes is a bug (exit 70)."""
 
     exit_code: ExitCode = ExitCode.STEP_FAILED
+    shown_lines: int = 5
+    """How many lines of evidence a terminal is shown; the log has all."""
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from bootstrap.model.cause import Cause
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
 from bootstrap.model.lease import Lease, Mark
 from bootstrap.model.observed import (
@@ -414,6 +415,28 @@ class OtherStacks(Protocol):
         ...
 
 
+class ObjectCauses(Protocol):
+    """Why objects are not ready."""
+
+    def __call__(
+        self, objects: Sequence[ObjectRef], namespace: str, kube: KubeContext, cancel: CancelToken
+    ) -> Sequence[Cause]:
+        """The most telling first; an object without a namespace is looked for in `namespace`."""
+        ...
+
+
+class HostAnswers(Protocol):
+    """The host names that a cluster answers to on a port of this machine."""
+
+    def hosts(self, kube: KubeContext, cancel: CancelToken) -> Sequence[str]:
+        """Those of every Ingress in the cluster."""
+        ...
+
+    def __call__(self, hosts: Sequence[str], port: int, kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+        """What is missing for each host, in one sentence; empty for one that is answered."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Losses:
     """What the replacement of something that lives would lose, by count: `3 namespaces that nobody declares`."""
@@ -435,6 +458,8 @@ class Ports:
     repository: Repository
     programs: RequiredPrograms
     health: ObjectHealth
+    causes: ObjectCauses
+    answers: HostAnswers
     emulator_of: Callable[[EmulatorRelease], Emulator] | None = None
     """Where the emulator is a release: it, once that is installed. Without a release it can only be looked at."""
     images: Images | None = None

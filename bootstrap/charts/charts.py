@@ -28,6 +28,7 @@ from bootstrap.charts.workload_health import unready_releases
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem, StepFailedError
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.kubectl_yaml import Converter
+from bootstrap.kube.patience import Patience
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.kubernetes_api import served_apis
 from bootstrap.model.observed import PreparedRelease, ReleaseObserved
@@ -59,6 +60,7 @@ class HelmCharts:
         lock_file: Path | None = None,
         lock_writing: LockWriting = LockWriting.ALWAYS,
         locked: bool = False,
+        patience: Patience | None = None,
         built: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """`cache` is shared by all stacks; `locked` refuses charts that `lock_file` does not name.
@@ -78,6 +80,7 @@ class HelmCharts:
         self._kube_version = kube_version
         self._lock_file = lock_file
         self._locked = locked
+        self._patience = patience or Patience()
         self._stack = state.folder.name
         self._defined: frozenset[str] = frozenset()
         """What definitions add to the API, of all releases that were prepared so far."""
@@ -194,7 +197,7 @@ class HelmCharts:
         chart = None if prepared.chart_digest is None else self._store.find(prepared.chart_digest)
         if chart is None:
             raise StepFailedError(f"the chart of {prepared.release.id} is not in the cache", fix="run: bootstrap up")
-        target = Target(kube=kube, api=api, work=work, stack=self._stack)
+        target = Target(kube=kube, api=api, work=work, stack=self._stack, patience=self._patience)
         return install(prepared, chart, self._invocation, target, may_replace=may_replace)
 
     def uninstall(self, namespace: str, release_name: str, kube: KubeContext, work: Work) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from bootstrap.charts.post_render import PostRendering, post_renderer
 from bootstrap.charts.release_history import labels_for
 from bootstrap.charts.values import effective_values, held_hash
 from bootstrap.kube.api import KubeApi
+from bootstrap.kube.patience import Patience
 from bootstrap.kube.simulated import is_api_backend
 from bootstrap.model.kube import KubeContext, ObjectRef, is_named_by_server, ref_of
 from bootstrap.model.observed import PreparedRelease
@@ -33,6 +34,8 @@ class Target:
     work: Work
     stack: str
     """Whose releases they are."""
+    patience: Patience = field(default_factory=Patience)
+    """How long a cause that does not go away by itself is waited for."""
 
 
 class Invocation:

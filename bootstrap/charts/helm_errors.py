@@ -1,26 +1,59 @@
 """Turns what helm says when it fails into what to do."""
 
 import re
+from collections.abc import Callable
 
-from bootstrap.errors import StepFailedError
+from bootstrap.errors import BootstrapError, DeadlineError, StepFailedError
+from bootstrap.kube.cause_watch import NotReadyError, NotReadyInTimeError, evidence_of, fix_of
+from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.release import Release
-from bootstrap.system.processes import CommandFailedError
+from bootstrap.system.processes import Command, CommandFailedError
 
 _NO_NEWS = ("Release ", "WARNING: ", "level=")
+_WAITED = re.compile(r"(?:pre|post)-(?:install|upgrade|rollback|delete)|timed out|deadline|BackoffLimit")
+"""What helm says where it waited for something in vain: only then does the cluster know why."""
+_ENDED = frozenset({CauseKind.CRASH, CauseKind.INIT_FAILED, CauseKind.JOB_FAILED})
+Look = Callable[[], tuple[Cause, ...]]
 
 
-def explained(
-    error: CommandFailedError, release: Release, *, doing: str, evidence: tuple[str, ...] = ()
-) -> StepFailedError:
+def explained(error: CommandFailedError, release: Release, *, doing: str, look: Look = tuple) -> StepFailedError:
     """What failed, helm's own words, what the cluster says of it, and the fix where the words tell one."""
     own = own_words(error)
-    told = " ".join(error.finished.lines())
-    return StepFailedError(
-        f"helm could not {doing} release {release.target_namespace}/{release.release_name}",
-        evidence=(*own, *evidence),
-        command=error.command,
-        fix=_fix(told, release),
-    )
+    words = " ".join(error.finished.lines())
+    what = f"helm could not {doing} release {release.target_namespace}/{release.release_name}"
+    causes, silence = _causes(look) if _WAITED.search(words) else ((), ())
+    if causes:
+        return NotReadyError(
+            f"{what}: {causes[0].of}: {causes[0].text}",
+            evidence=(*own, *evidence_of(causes)),
+            command=error.command,
+            fix=_fix_of_hook(causes[0]) or _fix(words, release),
+        )
+    return StepFailedError(what, evidence=(*own, *silence), command=error.command, fix=_fix(words, release))
+
+
+def _fix_of_hook(cause: Cause) -> str | None:
+    """Its log is shown where there is one: by now helm may have removed its pod, which could be asked for it."""
+    if cause.evidence and cause.kind in _ENDED:
+        return "correct what its log says, then run: bootstrap up"
+    return fix_of(cause)
+
+
+def late(error: DeadlineError, command: Command, look: Look) -> DeadlineError:
+    """That helm did not end in time, with what kept it."""
+    causes, silence = _causes(look)
+    if not causes:
+        return DeadlineError(error.what, evidence=silence, command=str(command))
+    what = f"{error.what}: {causes[0].of}: {causes[0].text}"
+    return NotReadyInTimeError(what, evidence=evidence_of(causes), command=str(command), fix=fix_of(causes[0]))
+
+
+def _causes(look: Look) -> tuple[tuple[Cause, ...], tuple[str, ...]]:
+    """What the cluster tells, or that it tells nothing."""
+    try:
+        return look(), ()
+    except BootstrapError as error:
+        return (), (error.what,)
 
 
 def own_words(error: CommandFailedError) -> tuple[str, ...]:

@@ -2,24 +2,26 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from bootstrap.charts.cache import StoredChart
 from bootstrap.charts.crds import CRD
 from bootstrap.charts.helm_arguments import Invocation, Target, dropped, limit_of
-from bootstrap.charts.helm_errors import explained, own_words
+from bootstrap.charts.helm_errors import explained, late, own_words
+from bootstrap.charts.helm_watch import HelmWatch
 from bootstrap.charts.recovery import heal, refuse_foreign
 from bootstrap.charts.release_history import DEPLOYED, Revision, mark_ready, revisions
 from bootstrap.charts.rendered_objects import other_objects
 from bootstrap.charts.values import held_hash
-from bootstrap.errors import BootstrapError, DeadlineError, StepFailedError
+from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.kube.apply import labelled
 from bootstrap.kube.batch_read import in_namespace
-from bootstrap.kube.diagnosis import diagnose
-from bootstrap.kube.identity import cluster_uid
+from bootstrap.kube.cause_watch import NotReadyError
 from bootstrap.kube.immutable import ImmutableObject, delete_for_replacement, immutable_objects, replacement_needed
+from bootstrap.kube.namespaces import settle_namespace
 from bootstrap.kube.simulated import is_api_backend
-from bootstrap.kube.waiting import look_at, wait_ready
+from bootstrap.kube.waiting import wait_ready
 from bootstrap.kube.webhooks import NOT_CALLABLE, wait_for_answers, wait_for_webhooks, webhook_configurations
 from bootstrap.model.kube import Manifest, ObjectRef, is_named_by_server, ref_of
 from bootstrap.model.labels import HELM_HOOK
@@ -27,11 +29,11 @@ from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import Release
 from bootstrap.plan import ids
 from bootstrap.system.clock import CancelToken
-from bootstrap.system.processes import Command, CommandFailedError
+from bootstrap.system.processes import Command, CommandFailedError, Finished
+from bootstrap.system.work import Work
 
 _WEBHOOK_SECONDS = 60.0
 _PAUSE = 2.0
-_DIAGNOSIS_SECONDS = 5.0
 
 
 def install(
@@ -62,7 +64,7 @@ def install(
         run = partial(_run, prepared, chart, invocation, target)
         manifests = _install(prepared, invocation, target, newest, run, may_replace=may_replace)
         word = "upgraded" if newest else "installed"
-    simulated = _wait(release, manifests, target, upgrade=newest is not None)
+    simulated = _wait(prepared, manifests, target, upgrade=newest is not None)
     if not target.kube.simulated:
         _wait_for_answers(prepared.probes, target)
     if release.run_tests:
@@ -104,7 +106,7 @@ def _install(
     invocation: Invocation,
     target: Target,
     newest: Revision | None,
-    run: Callable[[Revision | None], tuple[Manifest, ...]],
+    run: Callable[[Revision | None, HelmWatch], tuple[Manifest, ...]],
     *,
     may_replace: bool,
 ) -> tuple[Manifest, ...]:
@@ -116,8 +118,9 @@ def _install(
     patient_until = target.work.cancel.clock.monotonic() + _WEBHOOK_SECONDS
     attempt = 0
     while True:
+        watch = HelmWatch(prepared, target, upgrade=newest is not None)
         try:
-            return run(newest)
+            return run(newest, watch)
         except CommandFailedError as error:
             unanswered = NOT_CALLABLE in " ".join(error.finished.lines())
             if unanswered and target.work.cancel.clock.monotonic() < patient_until:
@@ -129,7 +132,7 @@ def _install(
                 delete_for_replacement([ref for ref, _ in stuck], target.api, target.work)
                 may_replace = False  # what is refused once more is not a matter of what lives
             else:
-                failure = explained(error, release, doing="install", evidence=_hook_evidence(prepared, target))
+                failure = explained(error, release, doing="install", look=watch.last_look)
                 _roll_back(release, invocation, target, newest)
                 if attempt == retries:
                     raise failure from error
@@ -161,28 +164,44 @@ def _immutable(
 
 def _ensure_namespace(name: str, target: Target) -> None:
     """Make it with the stack's label: helm would make it without, and nobody could tell whose it is."""
-    ref = ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=name)
-    if target.api.read(ref, target.work.cancel, metadata_only=True) is None:
-        made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        target.api.apply(labelled(made, target.stack), target.work.cancel)
+    if not settle_namespace(name, target.api, target.work, target.patience):
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        target.api.apply(labelled(namespace, target.stack), target.work.cancel)
 
 
 def _run(
-    prepared: PreparedRelease, chart: StoredChart, invocation: Invocation, target: Target, newest: Revision | None
+    prepared: PreparedRelease,
+    chart: StoredChart,
+    invocation: Invocation,
+    target: Target,
+    newest: Revision | None,
+    watch: HelmWatch,
 ) -> tuple[Manifest, ...]:
     limit = limit_of(prepared.release, upgrade=newest is not None)
     command = invocation.install(prepared, chart, target, limit, upgrade=newest is not None)
     target.work.say(f"{'installing' if newest is None else 'upgrading'} {chart.name} {chart.version}")
+    what = f"helm for release {prepared.release.id}"
+
+    def run(cancel: CancelToken) -> Finished:
+        return invocation.run(command, replace(target, work=Work(cancel, target.work.say)), limit, what)
+
     try:
-        finished = invocation.run(command, target, limit, f"helm for release {prepared.release.id}")
+        finished = watch.beside(run)
+    except NotReadyError:
+        # What keeps its hooks would keep them at the next attempt too.
+        _roll_back(prepared.release, invocation, target, newest)
+        raise
     except DeadlineError as error:
-        raise DeadlineError(error.what, evidence=_hook_evidence(prepared, target), command=str(command)) from error
+        raise late(error, command, watch.last_look) from error
     # Of a chart that renders nothing but hooks, or nothing at all, helm leaves it out.
     return other_objects(json.loads(finished.stdout).get("manifest") or "")
 
 
-def _wait(release: Release, manifests: Iterable[Manifest], target: Target, *, upgrade: bool) -> tuple[ObjectRef, ...]:
+def _wait(
+    prepared: PreparedRelease, manifests: Iterable[Manifest], target: Target, *, upgrade: bool
+) -> tuple[ObjectRef, ...]:
     """Wait as the release asks; the objects that are simulated."""
+    release = prepared.release
     if release.upgrade_disable_wait if upgrade else release.disable_wait:
         return ()
     wanted = [one for one in manifests if not (release.disable_wait_for_jobs and one.get("kind") == "Job")]
@@ -194,8 +213,15 @@ def _wait(release: Release, manifests: Iterable[Manifest], target: Target, *, up
         and not is_named_by_server(one)
         and not (target.kube.simulated and is_api_backend(one))
     ]
-    what = f"release {release.id}"
-    waited = wait_ready(refs, target.api, target.work, what=what, simulated=target.kube.simulated)
+    waited = wait_ready(
+        refs,
+        target.api,
+        target.work,
+        what=f"release {release.id}",
+        simulated=target.kube.simulated,
+        patience=target.patience,
+        expected=prepared.expected,
+    )
     if not target.kube.simulated:
         wait_for_webhooks(webhook_configurations(wanted), target.api, target.work)
     return waited.simulated
@@ -207,24 +233,6 @@ def _wait_for_answers(probes: Sequence[Probe], target: Target) -> None:
         if one.new_namespace and one.namespace is not None:
             _ensure_namespace(one.namespace, target)
     wait_for_answers(probes, target.api, target.work)
-
-
-def _hook_evidence(prepared: PreparedRelease, target: Target) -> tuple[str, ...]:
-    """What the cluster tells of hooks that did not end well, or that it does not answer; asked for seconds at most."""
-    within = CancelToken(target.work.cancel.clock).within(_DIAGNOSIS_SECONDS, "the diagnosis")
-    namespace = prepared.release.target_namespace
-    try:
-        cluster_uid(target.api, within)
-        hooks = [
-            in_namespace(ref_of(one), namespace, target.api, within)
-            for one in prepared.manifests or ()
-            if _is_hook(one) and not is_named_by_server(one) and one.get("kind") in {"Job", "Pod"}
-        ]
-        look = look_at(hooks, target.api, within, simulated=target.kube.simulated)
-        there = {ref: judgement for ref, judgement in look.unready.items() if look.live[ref] is not None}
-        return diagnose(there, look.live, target.api, within) if there else ()
-    except BootstrapError as error:
-        return (error.what,)
 
 
 def _test(release: Release, invocation: Invocation, target: Target) -> None:

@@ -4,6 +4,7 @@ import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,11 +54,15 @@ class Adapters:
     """Whether images go to the cluster through this machine's engine."""
     adopt: bool
     """Whether a cluster of our name that we did not make is adopted."""
+    patience: timedelta | None = None
+    """How long a cause that does not go away by itself is waited for; None: as usual."""
 
     def ports(self, others: OtherStacks) -> Ports:
         """Everything that the engine acts through."""
         from bootstrap.kube.apply import KubeObjects  # noqa: PLC0415 - `--help` imports no adapter
-        from bootstrap.kube.health import KubeHealth  # noqa: PLC0415
+        from bootstrap.kube.health import KubeCauses, KubeHealth  # noqa: PLC0415
+        from bootstrap.kube.ingress import IngressAnswers  # noqa: PLC0415
+        from bootstrap.kube.patience import Patience  # noqa: PLC0415
 
         emulator, emulator_of = self._emulators()
         return Ports(
@@ -66,10 +71,12 @@ class Adapters:
             emulator_of=emulator_of,
             seeds=self._seeds(),
             charts=self._charts(),
-            objects=KubeObjects(self.processes, self.state.folder.name),
+            objects=KubeObjects(self.processes, self.state.folder.name, Patience(asked=self.patience)),
             repository=self._repository(),
             programs=self.programs,
             health=KubeHealth(self.processes),
+            causes=KubeCauses(self.processes),
+            answers=IngressAnswers(self.processes),
             images=self._loader() if self.preload else None,
             builds=self._builds(),
             leftovers=self._leftovers(),
@@ -80,6 +87,7 @@ class Adapters:
     def _charts(self) -> "HelmCharts":
         """helm, with the caches and the lock file of this stack."""
         from bootstrap.charts.charts import HelmCharts  # noqa: PLC0415 - `--help` imports no adapter
+        from bootstrap.kube.patience import Patience  # noqa: PLC0415
 
         return HelmCharts(
             programs=self.programs,
@@ -92,6 +100,7 @@ class Adapters:
             lock_writing=self.lock_writing,
             locked=self.locked,
             built=self.references,
+            patience=Patience(asked=self.patience),
         )
 
     def references(self) -> Mapping[str, str]:

@@ -20,6 +20,7 @@ COMMANDS = {
     "up": "Bring the platform up, or change nothing when it is as declared.",
     "plan": "Show what up would do, each step with its reason.",
     "status": "Show what is up, what is not, and why.",
+    "explain": "Print the whole story of a step or an object that is not ready.",
     "down": "Take away what up made, and nothing else.",
     "gc": "Take away what is past its --ttl.",
     "repair": "Bring cluster, emulator and AWS data back after restarts.",

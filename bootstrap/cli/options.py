@@ -45,6 +45,8 @@ class StackOptions:
     """When a pulled chart is written into the lock file."""
     adopt: bool = False
     """Whether a cluster of the stack's name that we did not make is adopted."""
+    patience: timedelta | None = None
+    """How long a cause that does not go away by itself is waited for; None: as usual."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -206,6 +208,15 @@ def term_of(text: str | None) -> Term | None:
     if text is None or text == _NO_END:
         return None if text is None else Term(length=None)
     return Term(length=timedelta(seconds=seconds_of("--ttl", text, f"write --ttl 2h or 90m, or {_NO_END}")))
+
+
+def patience_of(text: str | None) -> timedelta | None:
+    """What --patience gives; None: nothing.
+
+    Raises:
+        UsageError: it is not a length of time.
+    """
+    return None if text is None else timedelta(seconds=seconds_of("--patience", text, "write --patience 2m or 90s"))
 
 
 def seconds_of(flag: str, text: str, fix: str) -> int:

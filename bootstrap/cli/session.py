@@ -240,6 +240,7 @@ def _session(
         preload=options.preload,
         lock_writing=options.lock_writing,
         adopt=options.adopt,
+        patience=options.patience,
     )
     others = replace(collector(cancel, settings=settings, on_engine=is_on_engine(stack)), except_for=state.folder)
     return Session(

@@ -49,7 +49,7 @@ def _headline(error: BootstrapError) -> str:
 def _body(error: BootstrapError, *, whole: bool = False) -> list[str]:
     if isinstance(error, InvalidError):
         return [f"  {line}" for line in _problems(error.problems)]
-    lines = [f"  {line}" for line in (error.evidence if whole else shortened(error.evidence))]
+    lines = [f"  {line}" for line in (error.evidence if whole else shortened(error.evidence, error.shown_lines))]
     return lines if error.command is None else [*lines, f"  Command: {error.command}"]
 
 
@@ -88,12 +88,12 @@ def _same(failed: Mapping[StepId, BootstrapError]) -> list[tuple[list[StepId], B
     return list(found.values())
 
 
-def shortened(evidence: Sequence[str]) -> list[str]:
-    """Evidence for the screen: at most five lines, the first and the last ones; the log has all of it."""
+def shortened(evidence: Sequence[str], room: int = _EVIDENCE_LINES) -> list[str]:
+    """Evidence for the screen: at most so many lines, the first and the last ones; the log has all of it."""
     lines = [_clipped(line) for line in grouped(line.rstrip() for line in evidence if line.strip())]
-    if len(lines) <= _EVIDENCE_LINES:
+    if len(lines) <= room:
         return lines
-    first, last = _EVIDENCE_LINES - _LAST_LINES - 1, _LAST_LINES
+    first, last = room - _LAST_LINES - 1, _LAST_LINES
     return [*lines[:first], f"… {len(lines) - first - last} lines more …", *lines[-last:]]
 
 

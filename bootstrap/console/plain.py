@@ -1,5 +1,7 @@
 """Timed lines that are only ever appended: for CI, pipes and files."""
 
+import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bootstrap.console.format import lasted, short_id, stopwatch, told_outcome
@@ -26,17 +28,29 @@ _WORDS = {
     Status.SKIPPED: "skip ",
     Status.CANCELLED: "stop ",
 }
-_SAID_AGAIN = timedelta(seconds=10)
+_SAID_AGAIN = timedelta(seconds=15)
+_QUICK = timedelta(seconds=1)
+"""A step that ends within this time has nothing to explain."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Said:
+    """What was shown of a step last."""
+
+    started: datetime
+    at: datetime
+    words: str = ""
+    """Without its numbers."""
 
 
 class PlainRenderer:
-    """One line for what begins and ends; what a step waits for at most every ten seconds, with -v always."""
+    """One line for what begins and ends; what a step waits for when that changes and every 15 s, with -v always."""
 
     def __init__(self, writer: Writer, *, verbosity: int = 0) -> None:
         self._writer = writer
         self._verbosity = verbosity
         self._progress = Progress()
-        self._told: dict[StepId, datetime] = {}
+        self._said: dict[StepId, _Said] = {}
 
     def __call__(self, event: Event) -> None:
         """See `Renderer`."""
@@ -61,14 +75,22 @@ class PlainRenderer:
     def _step(self, event: StepStarted | StepProgress | StepFinished) -> None:
         match event:
             case StepStarted(at=at, step=step, reason=reason):
-                self._told[step] = at
+                self._said[step] = _Said(started=at, at=at)
                 self._line(at, "start", f"{short_id(step)}: {reason}")
             case StepProgress(at=at, step=step, text=text):
-                if self._verbosity > 0 or at - self._told.get(step, at) >= _SAID_AGAIN:
-                    self._told[step] = at
+                if self._verbosity > 0 or self._is_news(at, step, text):
+                    before = self._said.get(step)
+                    self._said[step] = _Said(started=before.started if before else at, at=at, words=_words(text))
                     self._line(at, "  …  ", f"{short_id(step)}: {text}")
             case StepFinished(at=at, step=step, outcome=outcome, seconds=seconds):
                 self._line(at, _WORDS[outcome.status], f"{short_id(step)}: {_ended(outcome, seconds)}")
+
+    def _is_news(self, at: datetime, step: StepId, text: str) -> bool:
+        """Other words at once, other numbers now and then; nothing of what is over in a moment."""
+        before = self._said.get(step)
+        if before is None or at - before.started < _QUICK:
+            return False
+        return _words(text) != before.words or at - before.at >= _SAID_AGAIN
 
     def _plan(self, plan: Plan) -> None:
         if self._verbosity > 1:
@@ -82,6 +104,10 @@ class PlainRenderer:
 
     def _line(self, at: datetime, word: str, text: str) -> None:
         self._writer.write(f"{stopwatch(self._progress.since(at))} {word} {text}")
+
+
+def _words(text: str) -> str:
+    return re.sub(r"\d+", "0", text)
 
 
 def _ended(outcome: Outcome, seconds: float) -> str:

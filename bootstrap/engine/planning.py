@@ -19,7 +19,7 @@ from bootstrap.plan.build import Wanted, build_plan
 from bootstrap.plan.consent import as_if_replaced, unconsented
 from bootstrap.plan.deprecated import known_dead
 from bootstrap.plan.edges import unmet
-from bootstrap.plan.infer import infer, probes
+from bootstrap.plan.infer import expected, infer, probes
 from bootstrap.plan.lint import lint, unknown_value
 from bootstrap.plan.select import select
 from bootstrap.plan.units import Units, cut
@@ -181,6 +181,7 @@ def wanted_now(
     units = cut(session.stack, repo)
     charts = session.ports.charts
     prepared = charts.prepare(repo.releases, cancel, kube=running(), definitions=definitions_of(repo))
+    prepared, units = _with_expected(prepared, units)
     return Wanted(
         stack=session.stack,
         repo=repo,
@@ -192,6 +193,15 @@ def wanted_now(
         build_simulated=any(name.startswith(ids.BUILD) for name in options.only),
         already_cut=units,
     )
+
+
+def _with_expected(
+    prepared: Mapping[str, PreparedRelease], units: Units
+) -> tuple[Mapping[str, PreparedRelease], Units]:
+    """With what each of them may wait for, since another one, or a controller, makes it."""
+    made = expected(prepared.values(), units.parts)
+    listed = (replace(unit, expected=made) if isinstance(unit, Kustomization) else unit for unit in units.listed)
+    return {key: replace(each, expected=made) for key, each in prepared.items()}, replace(units, listed=tuple(listed))
 
 
 def _inferred(

@@ -21,6 +21,8 @@ Grow: TypeAlias = Callable[[StepId], Plan | None]
 
 _POLL_SECONDS = 0.1
 _WATCH_SECONDS = 1.0
+_SILENT_SECONDS = 15.0
+"""After this long without a word, what a step is doing is said again."""
 STOP_GRACE_SECONDS = 60.0
 """How long a step may take to stop after a cancel or past its deadline before the run goes on without it."""
 
@@ -117,6 +119,9 @@ class _Running:
     step: Step
     token: CancelToken
     started: float
+    said: float
+    """When it said something last."""
+    text: str = "still working"
     overdue_since: float | None = None
 
 
@@ -167,6 +172,7 @@ class _Run:
                 pass
             if self.running:
                 self._listen()
+                self._say_again()
 
     def _look_for_cancel(self) -> None:
         if self.stopping is not None:
@@ -229,7 +235,8 @@ class _Run:
     def _start(self, step: Step) -> None:
         token = self.cancel.within(step.timeout.total_seconds(), step.id)
         clock = self.cancel.clock
-        self.running[step.id] = _Running(step=step, token=token, started=clock.monotonic())
+        now = clock.monotonic()
+        self.running[step.id] = _Running(step=step, token=token, started=now, said=now)
         self.emit(StepStarted(at=clock.now(), step=step.id, reason=step.reason))
         threading.Thread(target=self._perform, args=(step, token), name=step.id, daemon=True).start()
 
@@ -248,13 +255,25 @@ class _Run:
         if told.step not in self.running:
             return  # an abandoned step speaks; its outcome stands
         if isinstance(told, _Said):
-            self.emit(StepProgress(at=self.cancel.clock.now(), step=told.step, text=told.text))
+            self._progress(told.step, told.text)
             return
         seconds = self.cancel.clock.monotonic() - self.running.pop(told.step).started
         outcome = told.outcome
         if self.broken is not None and outcome.status is Status.CANCELLED:
             outcome = Outcome(status=Status.FAILED, detail=self.broken.what, error=self.broken)
         self._finish(told.step, outcome, seconds=seconds)
+
+    def _progress(self, step: StepId, text: str) -> None:
+        running = self.running[step]
+        running.text, running.said = text, self.cancel.clock.monotonic()
+        self.emit(StepProgress(at=self.cancel.clock.now(), step=step, text=text))
+
+    def _say_again(self) -> None:
+        """No step is silent for long: whoever reads appended lines cannot tell a wait from a hang."""
+        now = self.cancel.clock.monotonic()
+        for step, running in self.running.items():
+            if now - running.said >= _SILENT_SECONDS:
+                self._progress(step, running.text)
 
     def _abandon_overdue(self) -> None:
         """A step that does not obey its token must not hold up the others' outcomes."""

@@ -1,10 +1,11 @@
 """The truth about a stack: how what is there is right now, and apart from that whether it is as declared."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bootstrap.engine.planning import Planning, plan_up
 from bootstrap.engine.session import PlanOptions, Session
+from bootstrap.engine.urls import urls_of
 from bootstrap.kube.simulated import is_api_backend, simulated_reason
 from bootstrap.model.kube import Manifest, ObjectRef, is_named_by_server, ref_of
 from bootstrap.model.labels import HELM_HOOK
@@ -36,13 +37,14 @@ def read_status(session: Session, cancel: CancelToken) -> StatusReport:
         InvalidError: the stack's fixtures are wrong.
     """
     planning = plan_up(session, PlanOptions(tolerant=True), cancel)
-    parts = tuple(_part(step, session, planning, cancel) for step in planning.plan.steps if _is_part(step))
+    steps = (step for step in planning.plan.steps if _is_part(step))
+    parts = tuple(_with_causes(_part(step, session, planning, cancel), session, planning, cancel) for step in steps)
     return StatusReport(
         stack=session.stack.name,
         instance=session.stack.instance,
         headline=session.headline,
         parts=(*parts, *_suspended(planning)),
-        urls=tuple(_urls(session, planning)),
+        urls=urls_of(session, planning, cancel),
         differences=tuple(map(str, session.differences)),
         up_command=session.up_command,
         failures=planning.failures,
@@ -57,6 +59,28 @@ def _suspended(planning: Planning) -> Iterator[PartStatus]:
     names += [ids.release(release.id) for release in repo.releases if release.id in suspended]
     for name in names:
         yield PartStatus(name=name, health=Health.SUSPENDED, detail="left as it is")
+
+
+def _with_causes(part: PartStatus, session: Session, planning: Planning, cancel: CancelToken) -> PartStatus:
+    """With what keeps a part that is in the cluster and not up."""
+    kube = planning.observed.cluster.kube
+    if part.is_up or kube is None or not part.name.startswith(("release/", "objects/")):
+        return part
+    objects, namespace = objects_of(part.name, planning)
+    return replace(part, causes=tuple(session.ports.causes(objects, namespace, kube, cancel))) if objects else part
+
+
+def objects_of(step: str, planning: Planning) -> tuple[Sequence[ObjectRef], str]:
+    """The objects of a release or of a part of a Kustomization that are shown, and their namespace."""
+    kind, _, name = step.partition("/")
+    if kind == "release":
+        prepared = planning.wanted.prepared.get(name)
+        if prepared is None:
+            return (), "default"
+        shown = [ref_of(manifest) for manifest in prepared.manifests or () if _is_shown(manifest)]
+        return shown, prepared.release.target_namespace
+    applied = planning.observed.inventory.get(name)
+    return () if applied is None else applied.objects, "default"
 
 
 def _is_part(step: Step) -> bool:
@@ -197,24 +221,3 @@ def _judged(step: Step, found: Mapping[ObjectRef, tuple[Health, str]]) -> PartSt
     counted = f"{len(found)} object{'' if len(found) == 1 else 's'}"
     detail = counted if worst is Health.UP else f"{len(told)} of {counted} {worst}"
     return PartStatus(name=step.id, health=worst, detail=detail, evidence=tuple(told))
-
-
-def _urls(session: Session, planning: Planning) -> Iterator[tuple[str, str]]:
-    observed = planning.observed
-    if observed.emulator is not None and observed.emulator.endpoint is not None:
-        yield "AWS", observed.emulator.endpoint.url
-    kube = observed.cluster.kube
-    if kube is not None and not kube.simulated:
-        port = session.stack.cluster.ports.http
-        for host in dict.fromkeys(_hosts(planning)):
-            yield host, f"http://{host}:{port}"
-
-
-def _hosts(planning: Planning) -> Iterator[str]:
-    """Every host name that an Ingress answers to."""
-    units = planning.wanted.units
-    rendered = (one for prepared in planning.wanted.prepared.values() for one in prepared.manifests or ())
-    for manifest in (*(one for part in units.parts for one in part.objects), *rendered):
-        if manifest.get("kind") == "Ingress":
-            rules = (manifest.get("spec") or {}).get("rules") or ()
-            yield from (rule["host"] for rule in rules if rule.get("host"))

@@ -19,6 +19,7 @@ from bootstrap.engine.run import Report, Watch, run_plan
 from bootstrap.engine.session import PlanOptions, RunOptions, Session
 from bootstrap.engine.stack_recorder import StackRecorder
 from bootstrap.engine.state_folder import remember_provider
+from bootstrap.engine.urls import addresses
 from bootstrap.model.event import Emit, Event, Planned
 from bootstrap.model.lease import Term, renewed
 from bootstrap.model.release import Release
@@ -156,6 +157,7 @@ def _way_in(session: Session, report: Report) -> tuple[str, ...]:
     emulator = session.ports.emulator.observe(cancel) if session.ports.emulator is not None else None
     if emulator is not None and emulator.endpoint is not None:
         lines.append(f"AWS: export AWS_ENDPOINT_URL={emulator.endpoint.url}")
+    lines.extend(addresses(session, CancelToken(session.clock)))
     if session.stack.cluster.provider.simulates_pods:
         lines.append("Pods are simulated: the Kubernetes API is real, nothing in a pod runs")
     if (lease := read_lease(session.state)) is not None:

@@ -5,9 +5,11 @@ for several times a second.
 """
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -35,6 +37,8 @@ class Answer:
     status: int
     body: Any
     """Decoded JSON."""
+    text: str = ""
+    """As it came: a log may be JSON by chance."""
 
     @property
     def ok(self) -> bool:
@@ -67,9 +71,12 @@ class ApiRefusedError(StepFailedError):
 class KubeApi:
     """One API server. Reads and server-side writes are repeated while it is busy or restarting."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, kubeconfig: Path | None = None) -> None:
+        """`kubeconfig` is the file that leads here, for commands that are shown."""
         self._server = server
         self._connections = Connections(server.host, server.port, tls=server.tls, server_name=server.name)
+        self.kubectl = "kubectl" if kubeconfig is None else f"kubectl --kubeconfig {shlex.quote(str(kubeconfig))}"
+        """How kubectl is called for this cluster."""
         self._discovery = Discovery()
 
     def ask(
@@ -223,7 +230,8 @@ class KubeApi:
             headers={**self._server.headers, **sent},
             seconds=seconds,
         )
-        return Answer(status=response.status, body=_decoded(response.body))
+        text = response.body.decode(errors="replace")
+        return Answer(status=response.status, body=_decoded(response.body), text=text)
 
     def _check(self, cancel: CancelToken, error: Exception) -> None:
         try:

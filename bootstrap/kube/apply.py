@@ -11,6 +11,8 @@ from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.immutable import delete_for_replacement, immutable_objects, replacement_needed
 from bootstrap.kube.inventory import Inventory
+from bootstrap.kube.namespaces import settle_namespace
+from bootstrap.kube.patience import Patience
 from bootstrap.kube.readiness import judge
 from bootstrap.kube.simulated import is_api_backend
 from bootstrap.kube.waiting import wait_ready
@@ -36,9 +38,10 @@ _PRUNE_OFF = frozenset(
 class KubeObjects:
     """The objects of one owner (a stack); others' objects are left alone."""
 
-    def __init__(self, processes: Processes, owner: str) -> None:
+    def __init__(self, processes: Processes, owner: str, patience: Patience | None = None) -> None:
         self._clusters = Clusters(processes)
         self._owner = owner
+        self._patience = patience or Patience()
 
     def inventory(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, InventoryEntry]:
         """See `Objects.inventory`."""
@@ -119,6 +122,8 @@ class KubeObjects:
         wait_for_kind(ref, api, work)
         _check_namespace(ref, api, work)
         ref = in_namespace(ref, "default", api, work.cancel)
+        if (ref.group, ref.kind) == ("", "Namespace"):
+            settle_namespace(ref.name, api, work, self._patience)
         self._refuse_foreign(ref, api, work.cancel)
         try:
             apply_patiently(labelled(manifest, self._owner), api, work)
@@ -151,7 +156,15 @@ class KubeObjects:
     ) -> tuple[ObjectRef, ...]:
         checked = applied if kustomization.wait else kustomization.health_checks
         what = f"Kustomization {kustomization.id}"
-        return wait_ready(checked, api, work, what=what, simulated=kube.simulated).simulated
+        return wait_ready(
+            checked,
+            api,
+            work,
+            what=what,
+            simulated=kube.simulated,
+            patience=self._patience,
+            expected=kustomization.expected,
+        ).simulated
 
     def _delete_one(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> bool:
         live = api.read(ref, cancel, metadata_only=True)

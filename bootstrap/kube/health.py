@@ -1,12 +1,16 @@
 """How live objects are right now, for `status`; waits for nothing."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 from bootstrap.kube.batch_read import in_namespace, read_all
+from bootstrap.kube.cause_reader import CauseReader
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.readiness import Readiness, judge
 from bootstrap.kube.simulated import simulated_reason
+from bootstrap.kube.waiting import look_at
+from bootstrap.model.cause import Cause
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
 from bootstrap.model.status import Health
 from bootstrap.system.clock import CancelToken
@@ -46,3 +50,24 @@ def _health(live: Manifest | None, *, simulated: bool) -> tuple[Health, str]:
     if judgement.current:
         return Health.UP, ""
     return (Health.DOWN if judgement.readiness is Readiness.FAILED else Health.NOT_READY), judgement.reason
+
+
+class KubeCauses:
+    """Why objects are not ready, as `up` finds it out when it waits for them."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._clusters = Clusters(processes)
+
+    def __call__(
+        self, objects: Sequence[ObjectRef], namespace: str, kube: KubeContext, cancel: CancelToken
+    ) -> Sequence[Cause]:
+        """The most telling first; one without a namespace is looked for in `namespace`."""
+        api = self._clusters.api(kube, cancel)
+        named = []
+        for ref in objects:
+            # What the cluster does not know the kind of has no causes in it.
+            with contextlib.suppress(UnknownKindError):
+                named.append(in_namespace(ref, namespace, api, cancel))
+        look = look_at(named, api, cancel, simulated=kube.simulated)
+        there = {ref: live for ref, live in look.unready_live.items() if live is not None}
+        return CauseReader(api, simulated=kube.simulated).causes(there, cancel) if there else ()

@@ -40,7 +40,7 @@ class Clusters:
             found = self._open.get(str(kube.kubeconfig))
             if found is None or found.changed != changed:
                 server = read_server(kube.kubeconfig, self._processes, cancel)
-                found = _Open(changed=changed, api=KubeApi(server))
+                found = _Open(changed=changed, api=KubeApi(server, kube.kubeconfig))
                 self._open[str(kube.kubeconfig)] = found
             return found.api
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as YAML or JSON holds it."""
@@ -27,6 +27,10 @@ class ObjectRef:
     def group(self) -> str:
         """The API group; empty for the core one."""
         return self.api_version.rpartition("/")[0]
+
+
+NamedObject: TypeAlias = tuple[str, str | None, str]
+"""(kind, namespace, name)."""
 
 
 def mapping_in(value: object, *path: str) -> Mapping[str, Any]:

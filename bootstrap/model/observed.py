@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bootstrap.errors import BootstrapError
-from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
+from bootstrap.model.kube import KubeContext, Manifest, NamedObject, ObjectRef
 from bootstrap.model.release import Note, Release
 from bootstrap.model.replacement import Change, Replacement
 
@@ -158,6 +158,8 @@ class PreparedRelease:
     """Rendered objects with hooks, without those of crds/; None: not rendered."""
     probes: tuple[Probe, ...] = ()
     """By each of its webhooks the first object of another that it is asked about."""
+    expected: Mapping[NamedObject, str] = field(default_factory=dict)
+    """ConfigMaps, Secrets and claims that the plan makes, and what makes them."""
     notes: tuple[Note, ...] = ()
     failure: BootstrapError | None = None
     """Why it cannot be rendered, and so not be installed."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from bootstrap.errors import Place, Problem
-from bootstrap.model.kube import Manifest, ObjectRef
+from bootstrap.model.kube import Manifest, NamedObject, ObjectRef
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,6 +186,8 @@ class Kustomization:
     health_checks: tuple[ObjectRef, ...] = ()
     suspended: bool = False
     place: Place | None = None
+    expected: Mapping[NamedObject, str] = field(default_factory=dict)
+    """ConfigMaps, Secrets and claims that the plan makes, and what makes them."""
 
     @property
     def id(self) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bootstrap.errors import BootstrapError
+from bootstrap.model.cause import Cause
 
 
 class Health(StrEnum):
@@ -44,6 +45,8 @@ class PartStatus:
     """Lines on why it is not up; the renderer shortens them."""
     difference: str = ""
     """What is not as declared: `values changed`; empty: nothing."""
+    causes: tuple[Cause, ...] = ()
+    """What keeps it from being up, the most telling first."""
 
     @property
     def is_up(self) -> bool:
@@ -54,6 +57,16 @@ class PartStatus:
     def declared(self) -> Declared:
         """Whether it is as declared."""
         return Declared.DIFFERS if self.difference else Declared.IN_SYNC
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UrlStatus:
+    """An address on this machine, and whether anything answers there."""
+
+    name: str
+    url: str
+    problem: str = ""
+    """What is missing where it is not answered."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,8 +100,8 @@ class StatusReport:
     instance: str = ""
     """Which of several of the stack."""
     parts: tuple[PartStatus, ...] = ()
-    urls: tuple[tuple[str, str], ...] = ()
-    """(what, URL) from this machine."""
+    urls: tuple[UrlStatus, ...] = ()
+    """From this machine; asked just now."""
     differences: tuple[str, ...] = ()
     """Values that are declared differently now than when the stack was brought up."""
     failures: tuple[BootstrapError, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bootstrap.model.kube import Manifest, mapping_in, mappings_in, ref_of
+from bootstrap.model.kube import Manifest, NamedObject, mapping_in, mappings_in, ref_of
 from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import Kustomization
 from bootstrap.plan import ids
@@ -144,6 +144,13 @@ def probes(releases: Iterable[PreparedRelease], parts: Iterable[Kustomization]) 
         for each in whole
         if ids.release(each.release.id) in found
     }
+
+
+def expected(releases: Iterable[PreparedRelease], parts: Iterable[Kustomization]) -> Mapping[NamedObject, str]:
+    """What the plan makes that pods may need, and what makes it: `ExternalSecret db (release/shop/web)`."""
+    whole = tuple(releases)
+    held = _makers((*_of_releases(whole), *_of_parts(parts)), whole).held
+    return {named: f"{maker} ({maker.unit})" for named, maker in held.items()}
 
 
 def _makers(placed: Iterable[Placed], releases: Iterable[PreparedRelease]) -> _Makers:

@@ -68,12 +68,22 @@ class CancelToken:
         child._allowed = seconds
         if self._deadline is not None and self._deadline < child._deadline:
             child._deadline, child._what, child._allowed = self._deadline, self._what, self._allowed
+        self._adopt(child)
+        return child
+
+    def child(self) -> "CancelToken":
+        """A token with the same deadline, cancelled with this one; cancelling it leaves this one as it is."""
+        child = CancelToken(self.clock, what=self._what)
+        child._parent, child._deadline, child._allowed = self, self._deadline, self._allowed
+        self._adopt(child)
+        return child
+
+    def _adopt(self, child: "CancelToken") -> None:
         with self._lock:
             if self._event.is_set():
                 child.cancel(self._reason)
             else:
                 self._children.add(child)
-        return child
 
     def cancel(self, reason: str) -> None:
         """Stop everything that holds this token or a child of it; the first reason stays."""

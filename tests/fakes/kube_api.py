@@ -25,13 +25,17 @@ _KINDS: Mapping[str, tuple[tuple[str, str, bool], ...]] = {
         ("Service", "services", True),
         ("Pod", "pods", True),
         ("Event", "events", True),
+        ("Node", "nodes", False),
+        ("PersistentVolumeClaim", "persistentvolumeclaims", True),
     ),
     "/apis/apps/v1": (
         ("Deployment", "deployments", True),
         ("StatefulSet", "statefulsets", True),
         ("DaemonSet", "daemonsets", True),
+        ("ReplicaSet", "replicasets", True),
     ),
     "/apis/batch/v1": (("Job", "jobs", True),),
+    "/apis/storage.k8s.io/v1": (("StorageClass", "storageclasses", False),),
     "/apis/discovery.k8s.io/v1": (("EndpointSlice", "endpointslices", True),),
     "/apis/apiextensions.k8s.io/v1": (("CustomResourceDefinition", "customresourcedefinitions", False),),
     "/apis/admissionregistration.k8s.io/v1": (

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.errors import BootstrapError, StepFailedError
+from bootstrap.model.cause import Cause
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
 from bootstrap.model.lease import Lease
 from bootstrap.model.observed import (
@@ -70,6 +71,11 @@ class World:
     unhealthy: dict[str, tuple[Health, str]] = field(default_factory=dict)
     """By name of the object."""
 
+    causes: dict[str, Cause] = field(default_factory=dict)
+    """Why an object is not ready, by its name."""
+    silent: dict[str, str] = field(default_factory=dict)
+    """What is missing for a host, by its name."""
+
     def health_of(self, ref: ObjectRef) -> tuple[Health, str]:
         return self.unhealthy.get(ref.name, (Health.UP, ""))
 
@@ -93,8 +99,23 @@ class World:
             repository=FakeRepository(self),
             programs=FakePrograms(self),
             health=lambda objects, _namespace, _kube, _cancel: {ref: self.health_of(ref) for ref in objects},
+            causes=lambda objects, _namespace, _kube, _cancel: [
+                self.causes[ref.name] for ref in objects if ref.name in self.causes
+            ],
+            answers=FakeAnswers(self),
             others=FakeOthers(self),
         )
+
+
+@dataclass
+class FakeAnswers:
+    world: World
+
+    def hosts(self, kube: KubeContext, cancel: CancelToken) -> Sequence[str]:
+        return tuple(self.world.silent)
+
+    def __call__(self, hosts: Sequence[str], port: int, kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+        return {host: self.world.silent.get(host, "") for host in hosts}
 
 
 @dataclass

@@ -10,6 +10,7 @@ from bootstrap.cli.options import (
     allow_replace_option,
     declared_options,
     locked_option,
+    patience_of,
     run_options,
     term_of,
     tool_option,
@@ -35,6 +36,7 @@ from bootstrap.model.stack import LockWriting
     "--ports", type=click.Choice(["declared", "auto"]), default="declared", help="auto: other ports if in use."
 )
 @click.option("--ttl", metavar="TIME", help="Expires after 2h, say; then later runs remove it.")
+@click.option("--patience", metavar="TIME", help="Time for what never heals (default 15s).")
 @click.option("--preload/--no-preload", default=True, help="Pull images once, by the engine.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be done, as plan does.")
 def command(  # noqa: PLR0913 - one parameter per flag
@@ -52,6 +54,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     preload: bool,
     ports: str,
     ttl: str | None,
+    patience: str | None,
     dry_run: bool,
 ) -> int:
     """Bring the platform up; change nothing when it is as declared.
@@ -77,6 +80,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
         adopt=adopt,
         preload=preload,
         choose_ports=ports == "auto",
+        patience=patience_of(patience),
         lock_writing=LockWriting.NEVER if dry_run else LockWriting.EXISTING,
     )
     if dry_run:

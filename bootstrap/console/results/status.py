@@ -1,11 +1,15 @@
 """How a platform is, as a result: text for people, JSON for programs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from bootstrap.console.errors import shortened
 from bootstrap.console.json_lines import VERSION
-from bootstrap.model.status import Declared, Health, PartStatus, StatusReport
+from bootstrap.model.cause import Cause
+from bootstrap.model.status import Declared, Health, PartStatus, StatusReport, UrlStatus
+
+_CAUSES = 3
 
 
 def status_text(report: StatusReport) -> str:
@@ -16,7 +20,8 @@ def status_text(report: StatusReport) -> str:
     for part in report.parts:
         lines.append(f"  {part.name:<{names}}  {part.health:<{healths}}  {_about(part)}".rstrip())
         lines.extend(f"      {line}" for line in shortened(part.evidence))
-    return "".join(f"{line}\n" for line in [*lines, *_urls(report), _sum(report)])
+        lines.extend(_causes(part))
+    return "".join(f"{line}\n" for line in [*lines, *url_lines(report.urls), _sum(report)])
 
 
 def status_json(report: StatusReport) -> str:
@@ -38,11 +43,15 @@ def status_json(report: StatusReport) -> str:
                 "difference": part.difference or None,
                 "detail": part.detail,
                 "evidence": list(part.evidence),
+                "causes": [cause_record(cause) for cause in part.causes],
             }
             for part in report.parts
         ],
         "simulated": [part.name for part in _with(report, Health.SIMULATED)],
-        "urls": [{"name": name, "url": url} for name, url in report.urls],
+        "urls": [
+            {"name": url.name, "url": url.url, "answers": not url.problem, "problem": url.problem}
+            for url in report.urls
+        ],
     }
     return json.dumps(found, indent=2) + "\n"
 
@@ -51,9 +60,35 @@ def _with(report: StatusReport, health: Health) -> list[PartStatus]:
     return [part for part in report.parts if part.health is health]
 
 
-def _urls(report: StatusReport) -> Iterator[str]:
-    width = max((len(name) for name, _url in report.urls), default=0)
-    return (f"  {name:<{width}}  {url}" for name, url in report.urls)
+def cause_record(cause: Cause) -> dict[str, Any]:
+    """A cause as JSON has it."""
+    return {
+        "kind": cause.kind.value,
+        "of": str(cause.of),
+        "object": str(cause.object),
+        "text": cause.text,
+        "evidence": list(cause.evidence),
+        "fix": cause.fix,
+        "terminal": cause.terminal,
+    }
+
+
+def url_lines(urls: Sequence[UrlStatus]) -> Iterator[str]:
+    """What answers, each with its address; for the rest what is missing, without an address that leads nowhere."""
+    width = max((len(url.name) for url in urls), default=0)
+    return (f"  {url.name:<{width}}  {f'not answered: {url.problem}' if url.problem else url.url}" for url in urls)
+
+
+def _causes(part: PartStatus) -> Iterator[str]:
+    """The sentences of the most telling causes, the evidence and the fix of the first."""
+    for cause in part.causes[:_CAUSES]:
+        yield f"      {cause.text}"
+    if part.causes:
+        first = part.causes[0]
+        yield from (f"        {line}" for line in shortened(first.evidence))
+        if first.fix:
+            yield f"        Fix: {first.fix}"
+        yield f"        More: bootstrap explain {part.name}"
 
 
 def _about(part: PartStatus) -> str:

@@ -23,12 +23,13 @@ PLAIN_FAILED = """\
 stack dev on kwok: a real Kubernetes API, but pods are simulated
 00:01 note  apps/n8n.yaml:7: interval has no meaning here
 00:01 start cluster: not found
+00:02   …   cluster: starting kube-apiserver
 00:42 done  cluster: created (41s)
 00:42 start release/traefik: new
 00:42 same  release/apps/redis: unchanged
 00:42 start seeds: 12 to create
+00:44   …   release/traefik: 1 of 2 pods Ready
 00:42 done  seeds: 12 created
-00:55   …   release/traefik: 1 of 2 pods Ready
 01:42 FAIL  release/traefik: release traefik is not Ready after 60s
 01:42 skip  release/apps/n8n: needs release/traefik
 01:42 skip  objects/flux-system/apps: needs release/traefik

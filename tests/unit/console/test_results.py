@@ -7,8 +7,10 @@ import pytest
 from bootstrap.console.results.graph import graph_text
 from bootstrap.console.results.plan import plan_json, plan_text
 from bootstrap.console.results.status import status_json, status_text
+from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.event import Planned
-from bootstrap.model.status import Health, PartStatus, StatusReport
+from bootstrap.model.kube import ObjectRef
+from bootstrap.model.status import Health, PartStatus, StatusReport, UrlStatus
 from fakes.recorded_run import PLAN, UNCHANGED
 
 PLAN_TEXT = """\
@@ -94,6 +96,7 @@ def test_a_graph_of_another_form() -> None:
         graph_text(PLAN, "svg")
 
 
+N8N = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="apps", name="n8n")
 REPORT = StatusReport(
     stack="dev",
     headline="stack dev on kwok: pods are simulated",
@@ -105,10 +108,25 @@ REPORT = StatusReport(
             health=Health.DOWN,
             detail="1 of 3 objects down",
             evidence=tuple(f"Pod apps/n8n-{number}: crashed" for number in range(7)),
+            causes=(
+                Cause(
+                    kind=CauseKind.CRASH,
+                    of=N8N,
+                    object=N8N,
+                    text="container main ends with exit code 3",
+                    evidence=tuple(f"line {number}" for number in range(7)),
+                    fix="its log says why: kubectl logs n8n-0",
+                    terminal=True,
+                ),
+            ),
         ),
         PartStatus(name="objects/apps/stores", health=Health.SIMULATED, detail="2 of 2 objects simulated"),
     ),
-    urls=(("AWS", "http://127.0.0.1:4566"), ("grafana.localhost", "http://grafana.localhost:8080")),
+    urls=(
+        UrlStatus(name="AWS", url="http://127.0.0.1:4566"),
+        UrlStatus(name="grafana.localhost", url="http://grafana.localhost:8080"),
+        UrlStatus(name="n8n.localhost", url="http://n8n.localhost:8080", problem="no ingress controller is installed"),
+    ),
 )
 
 STATUS_TEXT = """\
@@ -121,9 +139,18 @@ stack dev on kwok: pods are simulated
       Pod apps/n8n-4: crashed
       Pod apps/n8n-5: crashed
       Pod apps/n8n-6: crashed
+      container main ends with exit code 3
+        line 0
+        … 3 lines more …
+        line 4
+        line 5
+        line 6
+        Fix: its log says why: kubectl logs n8n-0
+        More: bootstrap explain release/apps/n8n
   objects/apps/stores  simulated  2 of 2 objects simulated
   AWS                http://127.0.0.1:4566
   grafana.localhost  http://grafana.localhost:8080
+  n8n.localhost      not answered: no ingress controller is installed
 2 up · 1 simulated · 1 down: bring up what is not with bootstrap up dev
 """
 
@@ -149,9 +176,13 @@ def test_status_as_json() -> None:
         "difference": None,
         "detail": "Kubernetes 1.34.4",
         "evidence": [],
+        "causes": [],
     }
+    (cause,) = found["parts"][2]["causes"]
+    assert (cause["kind"], cause["of"], cause["terminal"]) == ("crash-loop", "Deployment apps/n8n", True)
     assert found["simulated"] == ["objects/apps/stores"]
-    assert found["urls"][0] == {"name": "AWS", "url": "http://127.0.0.1:4566"}
+    assert found["urls"][0] == {"name": "AWS", "url": "http://127.0.0.1:4566", "answers": True, "problem": ""}
+    assert found["urls"][2]["answers"] is False
 
 
 def test_a_plan_with_what_the_clusters_program_is_given() -> None:

@@ -443,3 +443,27 @@ def test_a_step_that_finds_nothing_out_leaves_the_plan_as_it_is() -> None:
         grow=lambda ended: pytest.fail(f"{ended} failed") if ended == "finds out" else None,
     )
     assert statuses(report) == {"a": "done", "finds out": "failed"}
+
+
+@pytest.mark.parametrize("words", ["", "waiting for Deployment shop/web"])
+def test_no_step_is_silent_for_long(words: str) -> None:
+    """What it said last is said again after 15 s, also where it said nothing yet."""
+    clock, spoken, again = FakeClock(), threading.Event(), threading.Event()
+    texts: list[str] = []
+
+    def perform(action: Action, work: Work) -> Outcome:
+        if words:
+            work.say(words)
+            assert spoken.wait(10)
+        clock.advance(16)
+        assert again.wait(10)
+        return done(action, work)
+
+    def emit(event: Event) -> None:
+        if isinstance(event, StepProgress):
+            texts.append(event.text)
+            (again if texts.count(words) > 1 or not words else spoken).set()
+
+    report = run_plan(Plan(steps=(step("a"),)), perform, emit, jobs=1, cancel=CancelToken(clock))
+    assert report.exit_code is ExitCode.OK
+    assert texts == ([words, words] if words else ["still working"])

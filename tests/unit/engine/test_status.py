@@ -5,15 +5,19 @@ from pathlib import Path
 import pytest
 
 from bootstrap.engine.environment import existing_kubeconfig, platform_environment
+from bootstrap.engine.planning import plan_up
 from bootstrap.engine.session import PlanOptions, RunOptions, Session
 from bootstrap.engine.status import read_status
 from bootstrap.engine.up import up
+from bootstrap.engine.urls import urls_of
 from bootstrap.errors import RefusedError
+from bootstrap.model.cause import Cause, CauseKind
+from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import TargetState
 from bootstrap.model.release import FluxRepo
-from bootstrap.model.status import Health, StatusReport
+from bootstrap.model.status import Health, StatusReport, UrlStatus
 from bootstrap.system.clock import CancelToken
-from fakes.ports import World
+from fakes.ports import KUBE, World
 from fakes.repo import config_map, kustomization, release
 from fakes.setting import Setting
 
@@ -54,8 +58,37 @@ def test_everything_is_up_after_up(session: Session) -> None:
     report = look(session)
     assert set(healths(report).values()) == {"up"}
     assert report.up
-    assert report.urls == (("AWS", "http://127.0.0.1:4566"),)
+    assert report.urls == (UrlStatus(name="AWS", url="http://127.0.0.1:4566"),)
     assert {part.name: part.detail for part in report.parts}["emulator"] == "ministack at http://127.0.0.1:4566"
+
+
+def test_what_is_not_ready_is_told_with_its_causes(session: Session, world: World) -> None:
+    bring_up(session)
+    ref = ObjectRef(api_version="v1", kind="ConfigMap", namespace="apps", name="two")
+    world.causes["two"] = Cause(kind=CauseKind.QUOTA, of=ref, object=ref, text="its quota is used up")
+    assert not any(part.causes for part in look(session).parts)
+    world.unhealthy = {"two": (Health.NOT_READY, "0 of 1")}
+    causes = {part.name: part.causes for part in look(session).parts if part.causes}
+    assert causes == {"objects/flux-system/apps": (world.causes["two"],)}
+
+
+def test_a_host_that_nobody_answers_for_is_told_with_what_is_missing(session: Session, world: World) -> None:
+    rules = [{"host": "a.localhost"}, {"host": "b.localhost"}]
+    ingress = {**config_map("shop"), "kind": "Ingress", "spec": {"rules": rules}}
+    world.repo = FluxRepo(kustomizations=(kustomization("apps", ingress),))
+    world.silent = {"b.localhost": "no ingress controller is installed"}
+    bring_up(session)
+    token = CancelToken(session.clock)
+    planning = plan_up(session, PlanOptions(), token)
+    kube = replace(KUBE, simulated=False)
+    observed = replace(planning.observed, cluster=replace(planning.observed.cluster, kube=kube))
+    port = session.stack.cluster.ports.http
+    assert urls_of(session, replace(planning, observed=observed), token)[1:] == (
+        UrlStatus(name="a.localhost", url=f"http://a.localhost:{port}"),
+        UrlStatus(name="b.localhost", url=f"http://b.localhost:{port}", problem="no ingress controller is installed"),
+    )
+    # Nothing listens where pods are simulated.
+    assert len(urls_of(session, planning, token)) == 1
 
 
 def test_the_worst_object_speaks_for_its_part(session: Session, world: World) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
+from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.kube.api import ApiRefusedError
 from bootstrap.kube.apply import KubeObjects
 from bootstrap.kube.discovery import UnknownKindError
@@ -183,38 +183,6 @@ def test_waits_until_ready_and_says_for_what(
     said: list[str] = []
     objects.apply(part(DEPLOYMENT, wait=True), "print", kube_api.context(tmp_path), Work(token, said.append))
     assert said == ["waiting for Deployment web/d: not seen by its controller yet"]
-
-
-def test_deadline_names_what_was_not_ready_and_why(
-    kube_api: FakeKubeApi, objects: KubeObjects, token: CancelToken, tmp_path: Path
-) -> None:
-    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "typo not found"}}
-    kube_api.put(
-        "/api/v1/namespaces/web/pods/d-1",
-        {
-            "kind": "Pod",
-            "metadata": {"labels": {"app": "d"}},
-            "status": {"containerStatuses": [{"name": "c", "state": waiting}]},
-        },
-    )
-    kube_api.put(
-        "/api/v1/namespaces/web/events/e",
-        {
-            "type": "Warning",
-            "reason": "FailedCreate",
-            "message": "quota\nexceeded",
-            "involvedObject": {"kind": "ReplicaSet", "name": "d-5f"},
-        },
-    )
-    with pytest.raises(
-        DeadlineError, match="Kustomization flux/apps is not ready: waiting for Deployment web/d"
-    ) as told:
-        objects.apply(part(DEPLOYMENT, wait=True), "print", kube_api.context(tmp_path), Work(token, quiet))
-    assert told.value.evidence == (
-        "Deployment web/d: not seen by its controller yet",
-        "Pod d-1: c: ImagePullBackOff (typo not found)",
-        "ReplicaSet d-5f: FailedCreate: quota exceeded",
-    )
 
 
 def test_failure_for_good_ends_the_wait_at_once(

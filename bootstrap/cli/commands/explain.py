@@ -1,0 +1,37 @@
+"""`bootstrap explain`."""
+
+import click
+
+from bootstrap.cli.options import StackOptions, bare_stack_options, output_option, quiet_option
+
+
+@click.command("explain")
+@click.argument("subject", metavar="[STEP|KIND/NAME]", required=False)
+@bare_stack_options
+@output_option
+@quiet_option
+def command(*, subject: str | None, stack: StackOptions, output: str, quiet: bool) -> int:
+    """Print all that is known of one object: causes, conditions, events, the last logs, and who needs it.
+
+    Without an argument: of everything that is not ready.
+
+    \b
+      bootstrap explain
+      bootstrap explain release/shop/web      those of its objects that are not ready
+      bootstrap explain Deployment/web
+      bootstrap explain pod/web-7d4b9-x2x8q --output json
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.console.results.explain import explain_json, explain_text  # noqa: PLC0415
+    from bootstrap.engine.explain import explain  # noqa: PLC0415
+    from bootstrap.engine.planning import plan_up  # noqa: PLC0415
+    from bootstrap.engine.session import PlanOptions  # noqa: PLC0415
+    from bootstrap.kube.story import KubeStories  # noqa: PLC0415
+
+    with look_at_living(stack, quiet=quiet) as look:
+        planning = plan_up(look.session, PlanOptions(tolerant=True), look.cancel)
+        stories = KubeStories(look.session.processes)
+        told = explain(subject, planning, stories, stories.find, look.cancel)
+    show(explain_json(told) if output == "json" else explain_text(told))
+    return 0

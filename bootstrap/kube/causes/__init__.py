@@ -1,0 +1,1 @@
+"""Why objects are not ready: values of the cluster in, causes out; asks nothing itself."""

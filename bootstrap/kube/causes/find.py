@@ -1,0 +1,48 @@
+"""From what surrounds objects that are not ready to the causes of that."""
+
+from collections.abc import Iterator
+
+from bootstrap.kube.causes.claims import claim_causes
+from bootstrap.kube.causes.objects import namespace_causes, object_causes, warning_causes
+from bootstrap.kube.causes.pods import pod_causes
+from bootstrap.kube.causes.refusals import refusal_causes
+from bootstrap.kube.causes.scene import Scene
+from bootstrap.kube.causes.scheduling import causes_of_node
+from bootstrap.model.cause import Cause, CauseKind
+from bootstrap.model.kube import Manifest, ObjectRef
+
+_RANK = {kind: place for place, kind in enumerate(CauseKind)}
+
+
+def find_causes(scene: Scene) -> tuple[Cause, ...]:
+    """Why each object of the scene is not ready: what will not change by itself first, then the most telling.
+
+    Several pods that fare alike give one cause.
+    """
+    found: dict[tuple[CauseKind, ObjectRef, str], Cause] = {}
+    for ref, live in scene.objects.items():
+        for cause in _of_object(ref, live, scene):
+            # The name of a pod is all that tells replicas apart.
+            key = (cause.kind, cause.of, cause.text.replace(cause.object.name, ""))
+            if key not in found or (cause.terminal and not found[key].terminal):
+                found[key] = cause
+    return tuple(sorted(found.values(), key=lambda cause: (not cause.terminal, _RANK[cause.kind])))
+
+
+def _of_object(ref: ObjectRef, live: Manifest | None, scene: Scene) -> Iterator[Cause]:
+    yield from namespace_causes(ref, scene)
+    if live is None:
+        return
+    causes = [*object_causes(ref, live, scene), *_of_what_it_makes(ref, live, scene)]
+    yield from causes or warning_causes(ref, live, scene)
+
+
+def _of_what_it_makes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Cause]:
+    if (ref.group, ref.kind) == ("", "PersistentVolumeClaim"):
+        yield from claim_causes(live, ref, scene, used=False)
+    elif (ref.group, ref.kind) == ("", "Node"):
+        yield from causes_of_node(live, ref, scene)
+    else:
+        yield from refusal_causes(ref, live, scene)
+        for pod in scene.pods_of(ref, live):
+            yield from pod_causes(pod, ref, scene)

@@ -1,0 +1,115 @@
+"""ConfigMaps, Secrets and their keys that a pod names and that are not there."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from bootstrap.kube.causes.scene import Scene, message_of, pod_ref, reasons
+from bootstrap.model.cause import Cause, CauseKind
+from bootstrap.model.kube import Manifest, NamedObject, ObjectRef, mapping_in, mappings_in
+
+_KINDS = {"configmap": "ConfigMap", "secret": "Secret", "config": "ConfigMap"}
+_ABSENT = re.compile(r'(configmap|secret)s? "([^"]+)" not found', re.IGNORECASE)
+_NO_KEY = re.compile(r"couldn't find key (\S+) in (ConfigMap|Secret) (?:[^/\s]+/)?([^\s,]+)")
+_NO_FILE = re.compile(r'volume "([^"]+)" : .*references non-existent (config|secret) key: ([^\s,]+)')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lack:
+    """What a pod names and what is not there, in the words that say so."""
+
+    kind: str
+    name: str
+    key: str = ""
+    """Empty: the whole object."""
+    words: str = ""
+
+
+def lacks_of(pod: Manifest, scene: Scene) -> Iterator[Lack]:
+    """What this pod lacks, as its containers and its newest mount failure say."""
+    yield from (lack for words in _words(pod, scene) for lack in _lacks_in(words, pod))
+
+
+def missing_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+    """One cause for each thing that is missing."""
+    for lack in dict.fromkeys(lacks_of(pod, scene)):
+        yield missing_cause(lack, pod_ref(pod), of, scene)
+
+
+def missing_cause(lack: Lack, where: ObjectRef, of: ObjectRef, scene: Scene) -> Cause:
+    """Waited for where something will make it, or where it is there by now."""
+    named: NamedObject = (lack.kind, where.namespace, lack.name)
+    name = f"{lack.kind} {where.namespace}/{lack.name}"
+    what = f"key {lack.key} of {name}" if lack.key else name
+    kind = CauseKind.MISSING_KEY if lack.key else CauseKind.MISSING
+    evidence = (lack.words,) if lack.words else ()
+    if named in scene.present and (not lack.key or lack.key in scene.present[named]):
+        text = f"{what} is there now; the kubelet looks for it again within 2 minutes"
+        return Cause(kind=kind, of=of, object=where, text=text)
+    # A plain object of the plan that is there has the keys that it will have; a controller may still add some.
+    maker = scene.expected.get(named, "")
+    if maker and not (named in scene.present and maker.startswith(f"{lack.kind} ")):
+        text = f"{what} is not there yet: {maker} makes it"
+        return Cause(kind=kind, of=of, object=where, text=text, evidence=evidence)
+    # A key may be missing from an object that is there: then that one says which keys it has.
+    keys = sorted(scene.present.get(named, ()))
+    text = f"{what} does not exist" + (f"; it has the keys {', '.join(keys)}" if lack.key and keys else "")
+    return Cause(
+        kind=kind,
+        of=of,
+        object=where,
+        text=text,
+        evidence=evidence,
+        fix=_fix(lack, where, scene),
+        # A Job that still runs may be there to make it, as charts do that generate secrets.
+        terminal=not any(ref.kind == "Job" and ref != of for ref in scene.objects),
+    )
+
+
+def needed_objects(scene: Scene) -> frozenset[NamedObject]:
+    """What to look for, to know whether it is there by now: all that pods and their makers say they lack."""
+    found: set[NamedObject] = set()
+    for ref, live in scene.objects.items():
+        for pod in scene.pods_of(ref, live) if live is not None else ():
+            namespace = pod_ref(pod).namespace
+            found.update((lack.kind, namespace, lack.name) for lack in lacks_of(pod, scene))
+    return frozenset(found)
+
+
+def _words(pod: Manifest, scene: Scene) -> Iterable[str]:
+    statuses = (*mappings_in(pod, "status", "initContainerStatuses"), *mappings_in(pod, "status", "containerStatuses"))
+    waiting = [mapping_in(each, "state", "waiting") for each in statuses]
+    yield from (message_of(one) for one in waiting if one.get("reason") == "CreateContainerConfigError")
+    # Volumes are mounted before the first container starts; later mount failures are old ones.
+    if any(one.get("reason") in {"ContainerCreating", "PodInitializing"} for one in waiting):
+        yield from {message_of(event): None for event in reasons(scene.events_of(pod), "FailedMount")}
+
+
+def _lacks_in(words: str, pod: Manifest) -> Iterator[Lack]:
+    for kind, name in _ABSENT.findall(words):
+        yield Lack(kind=_KINDS[kind.lower()], name=name, words=words)
+    for key, kind, name in _NO_KEY.findall(words):
+        yield Lack(kind=kind, name=name, key=key, words=words)
+    for volume, kind, key in _NO_FILE.findall(words):
+        yield Lack(kind=_KINDS[kind], name=_source_of(pod, volume), key=key, words=words)
+
+
+def _source_of(pod: Manifest, volume: str) -> str:
+    """The ConfigMap or Secret behind a volume."""
+    for each in mappings_in(pod, "spec", "volumes"):
+        if each.get("name") == volume:
+            config, secret = mapping_in(each, "configMap"), mapping_in(each, "secret")
+            return str(config.get("name") or secret.get("secretName") or volume)
+    return volume
+
+
+def _fix(lack: Lack, where: ObjectRef, scene: Scene) -> str:
+    command = f"{scene.kubectl} -n {where.namespace}"
+    if lack.kind == "ServiceAccount":
+        make = f"{command} create serviceaccount {lack.name}"
+    elif lack.key:
+        return f"add the key {lack.key}, or name one that exists: {command} describe {lack.kind.lower()} {lack.name}"
+    else:
+        verb = "create secret generic" if lack.kind == "Secret" else "create configmap"
+        make = f"{command} {verb} {lack.name} --from-literal=KEY=VALUE"
+    return f"add it to the repository, or correct its name; to try: {make}"

@@ -1,0 +1,122 @@
+"""Why one pod is not ready."""
+
+import re
+from collections.abc import Iterator
+
+from bootstrap.kube.causes.claims import claims_of_pod
+from bootstrap.kube.causes.containers import container_causes, probe_causes
+from bootstrap.kube.causes.images import pulling_causes
+from bootstrap.kube.causes.missing import missing_causes
+from bootstrap.kube.causes.scene import Scene, condition_of, lasted, message_of, pod_ref, reasons
+from bootstrap.kube.causes.scheduling import node_causes, scheduling_causes
+from bootstrap.model.cause import Cause, CauseKind
+from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, mappings_in
+
+
+def pod_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+    """All that keeps a pod; nothing of one that is ready, over or ending."""
+    if mapping_in(pod, "metadata").get("deletionTimestamp") or _is_fine(pod):
+        return
+    yield from node_causes(pod, of, scene)
+    yield from claims_of_pod(pod, of, scene)
+    yield from scheduling_causes(pod, of, scene)
+    # Where pods are simulated the scheduler is real, and no container is.
+    if scene.simulated:
+        return
+    yield from _failed(pod, of, scene)
+    yield from container_causes(pod, of, scene)
+    yield from missing_causes(pod, of, scene)
+    yield from _volumes(pod, of, scene)
+    yield from _sandbox(pod, of, scene)
+    yield from pulling_causes(pod, of, scene)
+    yield from _initialising(pod, of, scene)
+    yield from probe_causes(pod, of, scene)
+    yield from _gates(pod, of)
+
+
+def _is_fine(pod: Manifest) -> bool:
+    phase = mapping_in(pod, "status").get("phase")
+    return phase == "Succeeded" or condition_of(pod, "Ready").get("status") == "True"
+
+
+def _failed(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+    """A pod that its node gave up: evicted, or never let in."""
+    status, ref = mapping_in(pod, "status"), pod_ref(pod)
+    if status.get("phase") != "Failed" or not status.get("reason"):
+        return
+    evicted = status["reason"] == "Evicted"
+    text = f"Pod {ref.namespace}/{ref.name} was {'evicted' if evicted else 'refused by its node'}"
+    yield Cause(
+        kind=CauseKind.EVICTED if evicted else CauseKind.POD_FAILED,
+        of=of,
+        object=ref,
+        text=f"{text}: {status['reason'] + ': ' if not evicted else ''}{message_of(status)}",
+        fix=f"look at its node: {scene.kubectl} describe node {mapping_in(pod, 'spec').get('nodeName')}",
+        # Its controller makes another one, which may fare better.
+        terminal=not mappings_in(pod, "metadata", "ownerReferences"),
+    )
+
+
+def _volumes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+    """Mounts that fail for another reason than something missing."""
+    if not _is_being_made(pod):
+        return
+    for event in reasons(scene.events_of(pod), "FailedMount", "FailedAttachVolume", "FailedMapVolume"):
+        message = message_of(event)
+        if re.search(r"not found|non-existent|timed out waiting for the condition|not registered$", message):
+            continue
+        final = "hostPath type check failed" in message
+        volume = re.search(r'volume "([^"]+)"', message)
+        yield Cause(
+            kind=CauseKind.VOLUME,
+            of=of,
+            object=pod_ref(pod),
+            text=f"volume {volume[1] if volume else ''} cannot be mounted: {message.partition(' : ')[2] or message}",
+            evidence=(message,),
+            fix="correct the hostPath or its type: the path is one on the node" if final else "",
+            terminal=final,
+        )
+        return
+
+
+def _sandbox(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+    if not _is_being_made(pod):
+        return
+    for event in reasons(scene.events_of(pod), "FailedCreatePodSandBox"):
+        message = message_of(event)
+        yield Cause(
+            kind=CauseKind.SANDBOX,
+            of=of,
+            object=pod_ref(pod),
+            text=f"the node cannot set up Pod {pod_ref(pod).namespace}/{pod_ref(pod).name}: {message}",
+            fix="name a RuntimeClass that the nodes have" if "no runtime for" in message else "",
+            terminal="no runtime for" in message,
+        )
+        return
+
+
+def _is_being_made(pod: Manifest) -> bool:
+    statuses = (*mappings_in(pod, "status", "initContainerStatuses"), *mappings_in(pod, "status", "containerStatuses"))
+    making = {"ContainerCreating", "PodInitializing"}
+    states = [mapping_in(each, "state") for each in statuses]
+    started = any(state.get("running") or state.get("terminated") for state in states)
+    return not started and any(mapping_in(state, "waiting").get("reason") in making for state in states)
+
+
+def _initialising(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+    for status in mappings_in(pod, "status", "initContainerStatuses"):
+        running = mapping_in(status, "state", "running")
+        if running and not status.get("started"):
+            text = f"init container {status.get('name')} runs{lasted(running.get('startedAt'), scene.now)}"
+            yield Cause(kind=CauseKind.INIT_RUNNING, of=of, object=pod_ref(pod), text=text)
+
+
+def _gates(pod: Manifest, of: ObjectRef) -> Iterator[Cause]:
+    """Conditions that somebody else has to set before the pod counts as ready."""
+    if condition_of(pod, "ContainersReady").get("status") != "True":
+        return
+    for gate in mappings_in(pod, "spec", "readinessGates"):
+        kind = str(gate.get("conditionType"))
+        if condition_of(pod, kind).get("status") != "True":
+            text = f"Pod {pod_ref(pod).name} waits for its readiness gate {kind}"
+            yield Cause(kind=CauseKind.CONDITION, of=of, object=pod_ref(pod), text=text)

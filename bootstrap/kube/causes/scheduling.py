@@ -1,0 +1,117 @@
+"""Why a pod has no node, and what is wrong with the nodes."""
+
+import re
+from collections.abc import Iterator
+
+from bootstrap.kube.causes.missing import Lack, missing_cause
+from bootstrap.kube.causes.scene import Scene, condition_of, core_ref, lasted, message_of, pod_ref
+from bootstrap.model.cause import Cause, CauseKind
+from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, mappings_in
+
+_PRESSURES = {"DiskPressure": "disk", "MemoryPressure": "memory", "PIDPressure": "process"}
+_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable", "-pressure")
+_UNBOUND = "unbound immediate PersistentVolumeClaims"
+_FIXES = (
+    (r"Insufficient (\S+)", "lower resources.requests.{0}, or give the cluster a node with more of it"),
+    (r"didn't match Pod's node affinity/selector", "correct nodeSelector or affinity, or label a node accordingly"),
+    (r"untolerated taint", "add a toleration for the taint, or a node without it"),
+    (r"free ports", "free the hostPort, use a Service instead, or run fewer replicas"),
+    (r"anti-affinity", "run fewer replicas than nodes, or prefer the anti-affinity instead of requiring it"),
+    (r"topology spread", "allow whenUnsatisfiable: ScheduleAnyway, or add nodes"),
+    (r"Too many pods", "add a node: those that are there run as many pods as they may"),
+    (r"volume node affinity conflict", "the volume is on another node: remove the claim, or let the pod go there"),
+    (r"unschedulable", "a node is cordoned: kubectl uncordon NODE"),
+)
+
+
+def scheduling_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+    """Why no node takes this pod, in the scheduler's words."""
+    scheduled = condition_of(pod, "PodScheduled")
+    if scheduled.get("status") != "False":
+        return
+    ref, message = pod_ref(pod), message_of(scheduled)
+    if scheduled.get("reason") == "SchedulingGated":
+        gates = ", ".join(str(gate.get("name")) for gate in mappings_in(pod, "spec", "schedulingGates"))
+        text = f"Pod {ref.namespace}/{ref.name} is held back by its scheduling gates: {gates}"
+        yield Cause(kind=CauseKind.GATED, of=of, object=ref, text=text)
+        return
+    if absent := re.search(r'persistentvolumeclaim "([^"]+)" not found', message):
+        yield missing_cause(Lack(kind="PersistentVolumeClaim", name=absent[1], words=message), ref, of, scene)
+        return
+    told = _reasons(message)
+    yield Cause(
+        kind=CauseKind.UNSCHEDULABLE,
+        of=of,
+        object=ref,
+        text=f"no node can run Pod {ref.namespace}/{ref.name}: {'; '.join(told) or message}",
+        evidence=(message, *_room(told, pod, scene)),
+        fix=_fix(message, scene),
+        terminal=_is_final(message, scene),
+    )
+
+
+def node_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+    """What is wrong with the pod's node; with every node, where it has none yet."""
+    name = mapping_in(pod, "spec").get("nodeName")
+    nodes = [scene.node(str(name))] if name else list(scene.nodes)
+    unwell = [cause for node in nodes if node is not None for cause in causes_of_node(node, of, scene)]
+    # Where one node is well, the scheduler says itself why that one does not do.
+    if name or len({cause.object for cause in unwell}) == len(nodes):
+        yield from unwell
+
+
+def causes_of_node(node: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+    """What a node's kubelet says is wrong with it."""
+    ref = core_ref("Node", node)
+    look = f"look at it: {scene.kubectl} describe node {ref.name}"
+    for kind, word in _PRESSURES.items():
+        told = condition_of(node, kind)
+        if told.get("status") == "True":
+            room = "docker system prune" if word == "disk" else "end what uses it up"
+            yield Cause(
+                kind=CauseKind.NODE_PRESSURE,
+                of=of,
+                object=ref,
+                text=f"node {ref.name} has {word} pressure: {message_of(told)}",
+                fix=f"make room ({room}); {look}",
+                terminal=True,
+            )
+    ready = condition_of(node, "Ready")
+    if ready.get("status") != "True":
+        since = lasted(ready.get("lastTransitionTime"), scene.now)
+        said = message_of(ready) or "its kubelet has not said anything yet"
+        text = f"node {ref.name} is not ready{since}: {said}"
+        yield Cause(kind=CauseKind.NODE_NOT_READY, of=of, object=ref, text=text, fix=look, terminal=True)
+
+
+def _reasons(message: str) -> list[str]:
+    """`0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had …` as its parts, without the talk of preemption."""
+    told = re.sub(r"^\d+/\d+ nodes are available:?\s*", "", message)
+    told = re.split(r"\.?\s*(?:preemption:|no new claims to deallocate)", told)[0].rstrip(". ")
+    return [part.strip() for part in re.split(r",\s+(?=\d)", told) if part.strip()]
+
+
+def _room(told: list[str], pod: Manifest, scene: Scene) -> Iterator[str]:
+    """What each node can give of what is short, and what the pod asks."""
+    short = {found[1] for part in told if (found := re.search(r"Insufficient (\S+)", part))}
+    containers = mappings_in(pod, "spec", "containers")
+    for resource in sorted(short):
+        asked = [str(one) for each in containers if (one := mapping_in(each, "resources", "requests").get(resource))]
+        room = [
+            f"{core_ref('Node', node).name} {mapping_in(node, 'status', 'allocatable').get(resource, 0)}"
+            for node in scene.nodes
+        ]
+        yield f"{resource}: the pod asks {' + '.join(asked) or '?'}; nodes have {', '.join(room)}"
+
+
+def _is_final(message: str, scene: Scene) -> bool:
+    """Whether nothing that is under way changes it: claims and nodes have causes of their own."""
+    waits = _UNBOUND in message or any(taint in message for taint in _NODE_TAINTS) or "no nodes available" in message
+    return not waits and not scene.frees_room()
+
+
+def _fix(message: str, scene: Scene) -> str:
+    for pattern, fix in _FIXES:
+        if found := re.search(pattern, message):
+            return fix.format(*(each.rstrip(".,") for each in found.groups())).replace("kubectl", scene.kubectl)
+    return f"look at the nodes: {scene.kubectl} describe nodes"

@@ -1,0 +1,51 @@
+"""Namespaces that are to be used: one that is being deleted can hold nothing new, and is waited for."""
+
+from bootstrap.errors import DeadlineError
+from bootstrap.kube.api import KubeApi
+from bootstrap.kube.cause_watch import NotReadyError, NotReadyInTimeError, fix_of
+from bootstrap.kube.causes.objects import terminating_cause
+from bootstrap.kube.causes.scene import Scene
+from bootstrap.kube.patience import CauseTimes, Patience
+from bootstrap.model.cause import Cause
+from bootstrap.model.kube import Manifest, ObjectRef, mapping_in
+from bootstrap.system.wait import wait_until
+from bootstrap.system.work import Work
+
+_PAUSE = 0.5
+
+
+def namespace_ref(name: str) -> ObjectRef:
+    """A namespace by its name."""
+    return ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=name)
+
+
+def settle_namespace(name: str, api: KubeApi, work: Work, patience: Patience) -> bool:
+    """Whether the namespace is there; first wait until one that is being deleted is gone.
+
+    Raises:
+        StepFailedError: finalizers hold it, and nobody removes them; says whose they are.
+        DeadlineError: it was not gone in time.
+    """
+    ref, times = namespace_ref(name), CauseTimes(patience, work.cancel.clock)
+    last: Cause | None = None
+
+    def settled() -> Manifest | None:
+        """The namespace, or an empty value once there is none."""
+        nonlocal last
+        live = api.read(ref, work.cancel)
+        if live is None or not mapping_in(live, "metadata").get("deletionTimestamp"):
+            return live or {}
+        cause = terminating_cause(live, ref, Scene(kubectl=api.kubectl, now=work.cancel.clock.now()))
+        if last is None or last.evidence != cause.evidence:
+            work.say(cause.text)
+        last = cause
+        if times.over((cause,)) is not None:
+            raise NotReadyError(cause.text, evidence=cause.evidence, fix=fix_of(cause))
+        return None
+
+    try:
+        return bool(wait_until(settled, work.cancel, interval=_PAUSE))
+    except DeadlineError as error:
+        if last is None:
+            raise
+        raise NotReadyInTimeError(f"{last.text} ({error.what})", evidence=last.evidence, fix=fix_of(last)) from error

@@ -1,0 +1,134 @@
+"""Reads the whole story of one object: conditions, events, logs, causes."""
+
+from collections.abc import Iterator, Sequence
+
+from bootstrap.kube.api import KubeApi
+from bootstrap.kube.batch_read import in_namespace
+from bootstrap.kube.cause_reader import CauseReader, read_log
+from bootstrap.kube.causes.find import find_causes
+from bootstrap.kube.causes.scene import Scene, core_ref, message_of, pod_ref, time_of
+from bootstrap.kube.discovery import UnknownKindError
+from bootstrap.kube.identity import Clusters
+from bootstrap.kube.readiness import judge
+from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, mapping_in, mappings_in
+from bootstrap.model.story import LogPart, Story
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Processes
+
+_PODS = 3
+_EVENTS = 20
+_API_VERSIONS = ("v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "storage.k8s.io/v1", "policy/v1")
+"""Where a kind that no file of the stack names is looked for."""
+
+
+class KubeStories:
+    """Stories of the objects of one cluster."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._clusters = Clusters(processes)
+
+    def __call__(self, ref: ObjectRef, namespace: str, kube: KubeContext, cancel: CancelToken) -> Story:
+        """One object; without a namespace it is looked for in `namespace`."""
+        api = self._clusters.api(kube, cancel)
+        try:
+            ref = in_namespace(ref, namespace, api, cancel)
+        except UnknownKindError as error:
+            return Story(object=ref, state=error.what, ready=False)
+        live = api.read(ref, cancel)
+        if live is None:
+            return Story(object=ref, state="not found", ready=False)
+        scene = CauseReader(api, simulated=kube.simulated).scene({ref: live}, cancel)
+        judgement = judge(live)
+        return Story(
+            object=ref,
+            state="ready" if judgement.current else judgement.reason,
+            ready=judgement.current,
+            causes=() if judgement.current else find_causes(scene),
+            conditions=tuple(_conditions(ref, live, scene)),
+            events=tuple(_events(ref, live, scene)),
+            logs=() if kube.simulated else tuple(_logs(ref, live, scene, api, cancel)),
+        )
+
+    def find(self, kind: str, name: str, kube: KubeContext, cancel: CancelToken) -> Sequence[ObjectRef]:
+        """The objects of Kubernetes' own kinds with this name, in every namespace; `kind` as kubectl takes it."""
+        api = self._clusters.api(kube, cancel)
+        found: list[ObjectRef] = []
+        for version in _API_VERSIONS:
+            for word, served in api.serves(version, cancel).items():
+                if kind.lower() in {word.lower(), served.plural}:
+                    base = f"/apis/{version}" if "/" in version else f"/api/{version}"
+                    listed = (api.get(f"{base}/{served.plural}", cancel) or {}).get("items") or ()
+                    refs = (_ref(version, word, one) for one in listed)
+                    found.extend(ref for ref in refs if ref.name == name)
+        return found
+
+
+def _ref(version: str, kind: str, manifest: Manifest) -> ObjectRef:
+    core = core_ref(kind, manifest)
+    return ObjectRef(api_version=version, kind=kind, namespace=core.namespace, name=core.name)
+
+
+def _related(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[tuple[str, Manifest]]:
+    """The object and what it made, each with how it is called."""
+    yield str(ref), live
+    if ref.kind == "Deployment":
+        for replica_set in scene.replica_sets_of(live):
+            yield str(core_ref("ReplicaSet", replica_set)), replica_set
+    if ref.kind != "Pod":
+        for pod in scene.pods_of(ref, live)[:_PODS]:
+            yield str(pod_ref(pod)), pod
+
+
+def _conditions(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[str]:
+    for name, manifest in _related(ref, live, scene):
+        for condition in mappings_in(manifest, "status", "conditions"):
+            why = ": ".join(part for part in (str(condition.get("reason") or ""), message_of(condition)) if part)
+            yield f"{name}: {condition.get('type')} is {condition.get('status')}" + (f": {why}" if why else "")
+        for part in ("initContainerStatuses", "containerStatuses"):
+            for status in mappings_in(manifest, "status", part):
+                yield f"{name}: container {status.get('name')} {_container_state(status)}"
+
+
+def _container_state(status: Manifest) -> str:
+    """`is waiting: CrashLoopBackOff: …, ended before with exit code 1 (Error), 3 restarts`."""
+    words = [_state(mapping_in(status, "state"))]
+    before = mapping_in(status, "lastState", "terminated")
+    if before:
+        words.append(f"ended before with exit code {before.get('exitCode')} ({before.get('reason')})")
+    if restarts := int(status.get("restartCount") or 0):
+        words.append(f"{restarts} restart{'' if restarts == 1 else 's'}")
+    return ", ".join(words)
+
+
+def _state(state: Manifest) -> str:
+    if waiting := mapping_in(state, "waiting"):
+        return ": ".join(filter(None, ("is waiting", str(waiting.get("reason") or ""), message_of(waiting))))
+    if ended := mapping_in(state, "terminated"):
+        return f"ended with exit code {ended.get('exitCode')} ({ended.get('reason')})"
+    if running := mapping_in(state, "running"):
+        return f"runs since {running.get('startedAt')}"
+    return "has no state yet"
+
+
+def _events(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[str]:
+    about = [event for _, manifest in _related(ref, live, scene) for event in scene.events_of(manifest)]
+    for event in sorted(about, key=time_of)[-_EVENTS:]:
+        involved = mapping_in(event, "involvedObject")
+        count = int(mapping_in(event, "series").get("count") or event.get("count") or 1)
+        times = f" ({count} times)" if count > 1 else ""
+        what = f"{involved.get('kind')} {involved.get('name')}"
+        yield f"{time_of(event)} {event.get('type')} {what}: {event.get('reason')}: {message_of(event)}{times}"
+
+
+def _logs(ref: ObjectRef, live: Manifest, scene: Scene, api: KubeApi, cancel: CancelToken) -> Iterator[LogPart]:
+    for pod in scene.pods_of(ref, live)[:_PODS]:
+        place = pod_ref(pod)
+        for part in ("initContainerStatuses", "containerStatuses"):
+            for status in mappings_in(pod, "status", part):
+                for previous in (True, False):
+                    if previous and not status.get("restartCount"):
+                        continue
+                    name = str(status.get("name"))
+                    lines = read_log(str(place.namespace), place.name, name, api, cancel, previous=previous)
+                    if lines:
+                        yield LogPart(pod=place.name, container=name, previous=previous, lines=lines)

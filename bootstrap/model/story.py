@@ -1,0 +1,37 @@
+"""All that is known of one object, for a person who wants to know why it is as it is."""
+
+from dataclasses import dataclass
+
+from bootstrap.model.cause import Cause
+from bootstrap.model.kube import ObjectRef
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogPart:
+    """The last lines of one run of a container."""
+
+    pod: str
+    container: str
+    previous: bool
+    """Whether it is the run before the present one."""
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """One object, read just now."""
+
+    object: ObjectRef
+    state: str
+    """`ready`, or why it is not."""
+    ready: bool
+    step: str = ""
+    """The step that made it; empty where it is of none."""
+    needed_by: tuple[str, ...] = ()
+    """The steps that need that one."""
+    causes: tuple[Cause, ...] = ()
+    conditions: tuple[str, ...] = ()
+    """Of the object and of what it made: `Pod web-1: Ready is False: ContainersNotReady: …`."""
+    events: tuple[str, ...] = ()
+    """The newest last."""
+    logs: tuple[LogPart, ...] = ()

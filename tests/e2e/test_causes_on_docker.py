@@ -1,0 +1,147 @@
+"""One `up` of many broken releases and a few slow ones, side by side on kind: each tells its own cause in time."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes.broken import BROKEN, PYTHON, SLOW
+from fakes.docker import require
+from fakes.docker_project import MACHINES, Project
+from fakes.releases import ENTRY, release, write_releases
+
+pytestmark = pytest.mark.docker
+
+CHART = Path(__file__).parents[1] / "data" / "charts" / "objects"
+SECONDS = 400
+KNOWN_WITHIN = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One `up`, and what the cluster said meanwhile."""
+
+    project: Project
+    code: int
+    told: str
+    events: list[dict[str, Any]]
+    in_cluster: list[dict[str, Any]]
+
+    def finished(self, name: str) -> dict[str, Any]:
+        return next(
+            one for one in self.events if one["type"] == "step_finished" and one["step"] == f"release/{name}/{name}"
+        )
+
+    def named_at(self, name: str, cause: str) -> datetime | None:
+        """When the cause was named first."""
+        said = [
+            one for one in self.events if one["type"] == "step_progress" and one["step"] == f"release/{name}/{name}"
+        ]
+        return next((moment(one["at"]) for one in said if cause in one["text"]), None)
+
+    def known_at(self, name: str) -> datetime | None:
+        """When Kubernetes warned of it first."""
+        namespace = "restricted" if name == "security" else name
+        warned = [
+            moment(one.get("firstTimestamp") or one.get("eventTime") or one["metadata"]["creationTimestamp"])
+            for one in self.in_cluster
+            if one["type"] == "Warning" and one["metadata"]["namespace"] == namespace
+        ]
+        return min(warned, default=None)
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def bootstrap(project: Project, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        (sys.executable, "-m", "bootstrap", *arguments),
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    require(MACHINES["kind"], PYTHON)
+    project = Project(tmp_path_factory.mktemp("project"), name=f"rig-causes-{os.getpid()}")
+    project.write_stack(emulator=False, source={"root": "../repo", "path": ENTRY})
+    shutil.copytree(CHART, project.folder / "repo" / "charts" / "objects")
+    objects: Mapping[str, Any] = {name: broken.objects for name, broken in BROKEN.items()} | dict(SLOW)
+    releases = {
+        name: release(name, "./charts/objects", {"values": {"objects": list(each)}, "timeout": "5m"})
+        for name, each in objects.items()
+    }
+    write_releases(project.folder / "repo", releases)
+    events = project.folder / "events"
+    ended = bootstrap(project, "up", project.name, "--jobs", "32", "--patience", "15s", "--events", str(events))
+    listed = json.loads(project.in_cluster("get", "events", "-A", "-o=json"))["items"]
+    yield Run(
+        project=project,
+        code=ended.returncode,
+        told=ended.stderr,
+        events=[json.loads(line) for line in events.read_text().splitlines()],
+        in_cluster=listed,
+    )
+    project.down()
+    assert project.on_engine() == []
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_release_fails_with_its_cause_its_evidence_and_a_fix(run: Run, name: str) -> None:
+    broken, finished = BROKEN[name], run.finished(name)
+    assert finished["status"] == "failed", run.told
+    error = finished["error"]
+    whole = "\n".join((error["what"], *error["evidence"]))
+    assert broken.cause in whole
+    assert broken.evidence in whole
+    assert broken.fix in (error["fix"] or "")
+    # Nobody waited for the release's own five minutes.
+    assert "was not done within" not in error["what"]
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN))
+def test_the_cause_is_named_soon_after_kubernetes_knows_it(run: Run, name: str) -> None:
+    named, known = run.named_at(name, BROKEN[name].cause.partition(", 3rd")[0]), run.known_at(name)
+    assert named is not None, [one for one in run.events if one.get("step") == f"release/{name}/{name}"]
+    assert known is None or named - known <= KNOWN_WITHIN
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_what_only_takes_its_time_is_not_failed(run: Run, name: str) -> None:
+    assert run.finished(name)["status"] == "done", run.finished(name)
+
+
+def test_status_tells_the_same_causes_without_an_up(run: Run) -> None:
+    ended = bootstrap(run.project, "status", run.project.name, "--output", "json")
+    parts = {part["name"]: part for part in json.loads(ended.stdout)["parts"]}
+    lasting = set(BROKEN) - {"hook"}  # helm has removed it, as its policy asks
+    for name in lasting:
+        texts = [cause["text"] for cause in parts[f"release/{name}/{name}"]["causes"]]
+        assert any(BROKEN[name].cause.partition(", 3rd")[0] in text for text in texts), (name, texts)
+    for name in SLOW:
+        assert parts[f"release/{name}/{name}"]["health"] == "up"
+
+
+def test_explain_tells_the_whole_story_of_one(run: Run) -> None:
+    explain = ("explain", "--stack", run.project.name)
+    text = bootstrap(run.project, *explain, "release/crash/crash").stdout
+    assert text.startswith("Deployment crash/web: ")
+    assert "made by release/crash/crash" in text
+    for word in ("Cause: container main ends with exit code 3", "Conditions:", "Events:", "BackOff", "no database"):
+        assert word in text
+    (story,) = json.loads(bootstrap(run.project, *explain, "Secret/db", "--output", "json").stdout)["stories"]
+    assert (story["object"]["namespace"], story["step"], story["ready"]) == ("key", "release/key/key", True)

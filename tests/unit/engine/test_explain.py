@@ -1,0 +1,98 @@
+"""Whose story is told."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bootstrap.engine.explain import explain
+from bootstrap.engine.planning import Planning
+from bootstrap.errors import RefusedError, UsageError
+from bootstrap.model.kube import KubeContext, ObjectRef
+from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState
+from bootstrap.model.release import FluxRepo
+from bootstrap.model.step import Keep, Plan, Step, StepId
+from bootstrap.model.story import Story
+from bootstrap.plan.build import Wanted
+from bootstrap.system.clock import CancelToken
+from fakes.clock import FakeClock
+from fakes.ports import KUBE
+from fakes.repo import release, stack
+
+TOKEN = CancelToken(FakeClock())
+POD = ObjectRef(api_version="v1", kind="Pod", namespace="apps", name="web-1")
+
+
+def step(name: str, *needs: str) -> Step:
+    return Step(
+        id=StepId(name),
+        action=Keep(what=name),
+        needs=tuple(map(StepId, needs)),
+        reason="unchanged",
+        timeout=timedelta(minutes=1),
+    )
+
+
+def manifest(kind: str, name: str) -> dict[str, object]:
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}}
+
+
+PLANNING = Planning(
+    plan=Plan(
+        steps=(step("cluster"), step("release/apps/web", "cluster"), step("release/apps/job", "release/apps/web"))
+    ),
+    wanted=Wanted(
+        stack=stack(),
+        repo=FluxRepo(),
+        prepared={
+            "apps/web": PreparedRelease(
+                release=release("web"), manifests=(manifest("Deployment", "web"), manifest("Deployment", "cache"))
+            ),
+            "apps/job": PreparedRelease(release=release("job"), manifests=(manifest("StatefulSet", "db"),)),
+        },
+    ),
+    observed=Observed(cluster=ClusterObserved(state=TargetState.RUNNING, kube=KUBE)),
+)
+
+
+def tell(ref: ObjectRef, namespace: str, kube: KubeContext, cancel: CancelToken) -> Story:
+    return Story(object=replace(ref, namespace=ref.namespace or namespace), state="-", ready=ref.name == "cache")
+
+
+def find(kind: str, name: str, kube: KubeContext, cancel: CancelToken) -> Sequence[ObjectRef]:
+    return [POD] if (kind, name) == ("po", "web-1") else []
+
+
+def told(subject: str | None) -> list[str]:
+    return [str(story.object) for story in explain(subject, PLANNING, tell, find, TOKEN)]
+
+
+@pytest.mark.parametrize(
+    ("subject", "objects"),
+    [
+        (None, ["Deployment apps/web", "StatefulSet apps/db"]),
+        ("release/apps/web", ["Deployment apps/web"]),
+        ("Deployment/web", ["Deployment apps/web"]),
+        ("deployments/cache", ["Deployment apps/cache"]),
+        ("po/web-1", ["Pod apps/web-1"]),
+    ],
+)
+def test_what_is_meant(subject: str | None, objects: list[str]) -> None:
+    assert told(subject) == objects
+
+
+def test_an_object_is_told_with_its_step_and_who_needs_that() -> None:
+    (story,) = explain("Deployment/web", PLANNING, tell, find, TOKEN)
+    assert (story.step, story.needed_by) == ("release/apps/web", ("release/apps/job",))
+
+
+def test_what_is_neither_a_step_nor_an_object() -> None:
+    with pytest.raises(UsageError, match="Deployment/nobody is neither a step of the stack nor an object"):
+        told("Deployment/nobody")
+
+
+def test_without_a_cluster_there_is_nothing_to_tell() -> None:
+    planning = replace(PLANNING, observed=Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
+    with pytest.raises(RefusedError, match="the cluster is not running"):
+        explain(None, planning, tell, find, TOKEN)
