@@ -56,7 +56,7 @@ class HelmWatch:
         return run_beside(run, self._look, self._work.cancel, interval=_LOOK_SECONDS)
 
     def _look(self, cancel: CancelToken) -> BootstrapError | None:
-        """Tell what keeps it now; what it fails with where that will not go away by itself."""
+        """Report what keeps it now; what it fails with if that will not go away by itself."""
         try:
             unready = self._unready(cancel)
         except BootstrapError:

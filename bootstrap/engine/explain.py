@@ -1,4 +1,4 @@
-"""Finds the objects that a step or a name means, and tells the story of each."""
+"""Finds the objects that a step or a name means, and gives the story of each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

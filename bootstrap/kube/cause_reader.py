@@ -31,7 +31,7 @@ class CauseReader:
         self._logs: dict[LogKey, tuple[str, ...]] = {}
 
     def causes(self, unready: Mapping[ObjectRef, Manifest | None], cancel: CancelToken) -> tuple[Cause, ...]:
-        """Why these are not ready, the most telling first.
+        """Why these are not ready, the most significant first.
 
         Raises:
             BootstrapError: the API server does not answer, or the token says so.

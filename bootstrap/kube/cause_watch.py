@@ -41,7 +41,7 @@ class CauseWatch:
         patience: Patience | None = None,
         expected: Mapping[NamedObject, str] = _NONE,
     ) -> None:
-        """Without `patience` causes are only told, and end nothing."""
+        """Without `patience` causes are only reported, and end nothing."""
         self._reader = CauseReader(api, simulated=simulated, expected=expected)
         self._clock = cancel.clock
         self._times = None if patience is None else CauseTimes(patience, cancel.clock)
@@ -58,7 +58,7 @@ class CauseWatch:
         return None if self._times is None else self._times.over(self.causes)
 
     def has_just_restarted(self, ready: Mapping[ObjectRef, Manifest | None], cancel: CancelToken) -> bool:
-        """Whether a container of these ended a moment ago and only begins again; False where nothing tells."""
+        """Whether a container of these ended a moment ago and only begins again; False if nothing shows it."""
         try:
             scene = self._reader.scene(ready, cancel.within(_LOOK_SECONDS, "the look for restarts"))
         except BootstrapError:

@@ -17,9 +17,9 @@ from bootstrap.system.work import Work
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 _SETTLE_SECONDS = 2.5
-"""The kubelet tells about once a second how its containers are."""
+"""The kubelet reports about once a second how its containers are."""
 _LONGEST_SETTLING = 6
-"""Looks: where the cluster's clock differs from ours, nothing tells how long a container has run."""
+"""Looks: where the cluster's clock differs from ours, nothing shows how long a container has run."""
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 _NOTHING: Mapping[NamedObject, str] = {}
 
@@ -181,7 +181,7 @@ def _too_late(error: DeadlineError, look: Look, watch: CauseWatch, cancel: Cance
 
 
 def _all_lines(causes: Iterable[Cause]) -> tuple[str, ...]:
-    """All causes, the most telling last: where lines are cut, the first ones go."""
+    """All causes, the most significant last: where lines are cut, the first ones go."""
     return tuple(line for cause in reversed(tuple(causes)) for line in cause.lines())
 
 

@@ -7,7 +7,7 @@ from bootstrap.model.kube import ObjectRef
 
 
 class CauseKind(StrEnum):
-    """What keeps an object from becoming ready; the most telling come first."""
+    """What keeps an object from becoming ready; the most significant come first."""
 
     NAMESPACE_TERMINATING = "namespace-terminating"
     OBJECT_TERMINATING = "object-terminating"

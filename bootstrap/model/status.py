@@ -46,7 +46,7 @@ class PartStatus:
     difference: str = ""
     """What is not as declared: `values changed`; empty: nothing."""
     causes: tuple[Cause, ...] = ()
-    """What keeps it from being up, the most telling first."""
+    """What keeps it from being up, the most significant first."""
 
     @property
     def is_up(self) -> bool:

@@ -1,4 +1,4 @@
-"""Why the containers of a pod do not run: how they ended, what they were refused, what their probes say."""
+"""Why the containers of a pod are not running: how they ended, what they were refused, what their probes say."""
 
 import re
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def probe_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
 
 
 def has_just_restarted(scene: Scene) -> bool:
-    """Whether a container of these pods has ended before and does not run for long yet."""
+    """Whether a container of these pods has ended before and is not running for long yet."""
     for ref, live in scene.objects.items():
         for pod in scene.pods_of(ref, live) if live is not None else ():
             for status in mappings_in(pod, "status", "containerStatuses"):
@@ -65,7 +65,7 @@ def has_just_restarted(scene: Scene) -> bool:
 
 
 def logs_to_read(scene: Scene) -> frozenset[LogKey]:
-    """The runs that ended badly, whose last lines tell why."""
+    """The runs that ended badly, whose last lines say why."""
     found: set[LogKey] = set()
     for ref, live in scene.objects.items():
         for pod in scene.pods_of(ref, live) if live is not None and not scene.simulated else ():

@@ -15,7 +15,7 @@ _RANK = {kind: place for place, kind in enumerate(CauseKind)}
 
 
 def find_causes(scene: Scene) -> tuple[Cause, ...]:
-    """Why each object of the scene is not ready: what will not change by itself first, then the most telling.
+    """Why each object of the scene is not ready: what will not change by itself first, then the most significant.
 
     Several pods that fare alike give one cause.
     """

@@ -44,7 +44,7 @@ class Scene:
     expected: Mapping[NamedObject, str] = field(default_factory=dict)
     """What will be made, and by what: `ExternalSecret shop/db`."""
     simulated: bool = False
-    """Whether pods only exist in the API: then no container tells anything."""
+    """Whether pods only exist in the API: then no container says anything."""
     kubectl: str = "kubectl"
     """How kubectl reaches this cluster, to be pasted."""
     now: datetime | None = None
