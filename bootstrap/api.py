@@ -47,6 +47,6 @@ def load_repo(
     cancel = CancelToken(clock).within(timeout, f"reading {os.fspath(path)}")
     source = source_of(Path(path), None if root is None else Path(root))
     processes = SystemProcesses(clock)
-    known = ToolchainSettings(cache=cache_folder(os.environ), environment=os.environ)
-    programs = Toolchain(known, processes, Work(cancel))
+    settings = ToolchainSettings(cache=cache_folder(os.environ), environment=os.environ)
+    programs = Toolchain(settings, processes, Work(cancel))
     return read_source(source, programs, processes, cancel, variables=substitute or {}, environment=os.environ)

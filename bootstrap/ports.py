@@ -234,7 +234,7 @@ class Charts(Protocol):
         """Every release of the cluster, by NAMESPACE/RELEASE_NAME."""
         ...
 
-    def held(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+    def values_hashes(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
         """By id, for those some of whose values only the cluster holds: a hash of these as they are now."""
         ...
 

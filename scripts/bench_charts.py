@@ -184,7 +184,9 @@ class Bench:
     def given(self, folder: Path, entry: Path | None, root: Path | None) -> Sequence[Chart]:
         """The archives of a folder, each with its values."""
         declared = (
-            {} if entry is None else {chart_name(one): one.values for one in load_repo(entry, root=root).releases}
+            {}
+            if entry is None
+            else {chart_name(release): release.values for release in load_repo(entry, root=root).releases}
         )
         charts = []
         for archive in sorted(folder.glob("*.tgz")):
@@ -193,8 +195,8 @@ class Bench:
             if name in declared:
                 values = self._folder / f"values-{name}.yaml"
                 values.write_text(json.dumps(declared[name]))
-            found = values.resolve() if values.exists() else None
-            charts.append(Chart(name=name, path=archive.resolve(), values=found))
+            values_file = values.resolve() if values.exists() else None
+            charts.append(Chart(name=name, path=archive.resolve(), values=values_file))
         return charts
 
     def compare(self, charts: Sequence[Chart]) -> None:
@@ -215,9 +217,9 @@ class Bench:
     def plan(self, releases: int = 12, others: int = 28, rounds: int = 5) -> None:
         """Seconds that plan takes once charts are rendered, with nothing there and with everything there."""
         entry = self._stack(self.small(releases))
-        made = {f"other{number:02}": _config_map(f"other{number:02}") for number in range(others)}
+        config_maps = {f"other{number:02}": _config_map(f"other{number:02}") for number in range(others)}
         part = {**RELEASES, "metadata": {"name": "others", "namespace": "flux-system"}}
-        _write_folder(self._folder / "others", made)
+        _write_folder(self._folder / "others", config_maps)
         _write_folder(
             self._folder / "some",
             {
@@ -262,15 +264,15 @@ class Bench:
     def _tools(self, charts: Sequence[Chart]) -> dict[str, Callable[[Path, str], tuple[str, ...]]]:
         """By tool: kubeconfig and round → the command that installs everything."""
         stack = str(self._stack(charts))
-        found: dict[str, Callable[[Path, str], tuple[str, ...]]] = {
+        tools: dict[str, Callable[[Path, str], tuple[str, ...]]] = {
             "bootstrap": lambda _at, turn: ("bootstrap", "up", stack, "--events", str(self._folder / f"{turn}.jsonl")),
         }
         for wait in (True, False):
             how = "waiting" if wait else "not waiting"
-            found[f"helm one by one, {how}"] = partial(_by_helm, self._script(charts, wait=wait))
+            tools[f"helm one by one, {how}"] = partial(_by_helm, self._script(charts, wait=wait))
             if which("helmfile"):
-                found[f"helmfile, {how}"] = partial(_by_helmfile, self._patient(), self._helmfile(charts, wait=wait))
-        return found
+                tools[f"helmfile, {how}"] = partial(_by_helmfile, self._patient(), self._helmfile(charts, wait=wait))
+        return tools
 
     def _stack(self, charts: Sequence[Chart]) -> Path:
         """The stack file of these releases; without any, that of the empty cluster."""
@@ -363,20 +365,20 @@ class Bench:
             return {chart.name: () for chart in charts}
         rendered = {chart.name: self._rendered(chart) for chart in charts}
         definer = {
-            one["spec"]["names"]["kind"]: name
+            manifest["spec"]["names"]["kind"]: name
             for name, objects in rendered.items()
-            for one in objects
-            if one["kind"] == "CustomResourceDefinition"
+            for manifest in objects
+            if manifest["kind"] == "CustomResourceDefinition"
         }
-        used = {name: {one["kind"] for one in objects} for name, objects in rendered.items()}
+        used = {name: {manifest["kind"] for manifest in objects} for name, objects in rendered.items()}
         return {
             name: sorted({definer[kind] for kind in kinds if kind in definer} - {name}) for name, kinds in used.items()
         }
 
     def _rendered(self, chart: Chart) -> Sequence[Mapping[str, Any]]:
         values = ("--values", str(chart.values)) if chart.values else ()
-        told = self._run(("helm", "template", chart.name, str(chart.path), "--include-crds", *values)).stdout
-        return load_all(told)
+        output = self._run(("helm", "template", chart.name, str(chart.path), "--include-crds", *values)).stdout
+        return load_all(output)
 
     @contextlib.contextmanager
     def _empty_cluster(self) -> Iterator[Path]:
@@ -437,10 +439,10 @@ def _write_folder(folder: Path, objects: Mapping[str, object]) -> None:
 def overhead(events: str, wall: float) -> str:
     """How much longer a run took than its steps, as long as each took, on so many threads with nothing in between."""
     records = [json.loads(line) for line in events.splitlines()]
-    [planned] = [one for one in records if one["type"] == "planned"]
-    seconds = {one["step"]: one["seconds"] for one in records if one["type"] == "step_finished"}
+    [planned] = [record for record in records if record["type"] == "planned"]
+    seconds = {record["step"]: record["seconds"] for record in records if record["type"] == "step_finished"}
     needed = makespan({step["id"]: step["needs"] for step in planned["steps"]}, seconds)
-    [finished] = [one for one in records if one["type"] == "run_finished"]
+    [finished] = [record for record in records if record["type"] == "run_finished"]
     ran = (datetime.fromisoformat(finished["at"]) - datetime.fromisoformat(planned["at"])).total_seconds()
     return (
         f"steps need {needed:.2f} s; from plan to end {ran:.2f} s: engine overhead {ran / needed - 1:.1%}; "
@@ -452,7 +454,7 @@ def makespan(needs: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -
     """When the last step ends that is started in this order, JOBS at once, as soon as those it needs have ended."""
     now, waiting, running, over = 0.0, dict(needs), list[tuple[float, str]](), set[str]()
     while waiting or running:
-        for step in [one for one, wanted in waiting.items() if over.issuperset(wanted)][: JOBS - len(running)]:
+        for step in [name for name, needed in waiting.items() if over.issuperset(needed)][: JOBS - len(running)]:
             del waiting[step]
             heapq.heappush(running, (now + seconds[step], step))
         now, ended = heapq.heappop(running)

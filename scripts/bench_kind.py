@@ -167,11 +167,11 @@ class Bench:
     def _kubectl(self, kubeconfig: str, *arguments: str, stdin: str | None = None) -> None:
         self.run("kubectl", "--kubeconfig", kubeconfig, *arguments, stdin=stdin)
 
-    def told(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """The medians, and what they come to."""
         median = {what: statistics.median(taken) for what, taken in self.taken.items()}
         for what, taken in self.taken.items():
-            yield f"{what:32} median {median[what]:6.1f} s   {' '.join(f'{one:.1f}' for one in taken)}"
+            yield f"{what:32} median {median[what]:6.1f} s   {' '.join(f'{seconds:.1f}' for seconds in taken)}"
         machines, up = median["kind create cluster --wait"], median["up, nothing there"]
         chain = median["chain: operator, secrets, shop"]
         whole = chain + median["chain: load its images"]
@@ -214,7 +214,7 @@ def main() -> None:
         for _ in range(asked.rounds):
             bench.by_hand()
             bench.up()
-        print("\n".join(bench.told()))
+        print("\n".join(bench.lines()))
 
 
 if __name__ == "__main__":

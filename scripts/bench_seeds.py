@@ -99,8 +99,8 @@ def seeded(fixtures: Path, folder: Path, endpoint: EmulatorEndpoint) -> tuple[fl
     seconds = time.monotonic() - began
     if done.returncode != 0:
         raise SystemExit(f"{shlex.join(command)} failed:\n{done.stdout}{done.stderr}")
-    found: dict[str, dict[str, int]] = json.loads(done.stdout)
-    return seconds, found
+    document: dict[str, dict[str, int]] = json.loads(done.stdout)
+    return seconds, document
 
 
 def scripted(script: Path, endpoint: EmulatorEndpoint) -> float:
@@ -131,10 +131,10 @@ def names(count: int, kind: str) -> list[str]:
 def items_of(count: int, items: int) -> Mapping[str, list[dict[str, object]]]:
     """The items of each table."""
     tables = names(count, "dynamodb")
-    made: dict[str, list[dict[str, object]]] = {table: [] for table in tables}
+    by_table: dict[str, list[dict[str, object]]] = {table: [] for table in tables}
     for number in range(items):
-        made[tables[number % len(tables)]].append({"id": f"{number:06}", "amount": number, "kind": "order"})
-    return made
+        by_table[tables[number % len(tables)]].append({"id": f"{number:06}", "amount": number, "kind": "order"})
+    return by_table
 
 
 def write_fixtures(folder: Path, count: int, items: int) -> None:

@@ -59,8 +59,8 @@ def _replacement(template: str, start: int, end: int, apis: Collection[str]) -> 
         literal = has["literal"]
         if literal is None:
             return start, has.end(), f"hasKey {_dictionary(apis)}"
-        told = f'(dict "{literal}" "")' if literal in apis else "(dict)"
-        return start, has.end(), f'hasKey {told} "{literal}"'
+        lookup = f'(dict "{literal}" "")' if literal in apis else "(dict)"
+        return start, has.end(), f'hasKey {lookup} "{literal}"'
     opened = len(template[:start].rstrip()) - 1
     if (closed := _CLOSED_HAS.match(template, end)) and template[opened : opened + 1] == "(":
         return opened, closed.end(), f"hasKey {_dictionary(apis)}"

@@ -99,14 +99,14 @@ def chart_files(files: Mapping[str, bytes], where: str) -> ChartFiles:
     """
     if _CHART_FILE not in files:
         raise _invalid(where, "is no chart: it has no Chart.yaml")
-    told = _yaml(files[_CHART_FILE], f"{where}/{_CHART_FILE}")
-    if not told.get("name") or not told.get("version"):
+    metadata = _yaml(files[_CHART_FILE], f"{where}/{_CHART_FILE}")
+    if not metadata.get("name") or not metadata.get("version"):
         raise _invalid(f"{where}/{_CHART_FILE}", "lacks name or version")
     return ChartFiles(
-        name=str(told["name"]),
-        version=str(told["version"]),
+        name=str(metadata["name"]),
+        version=str(metadata["version"]),
         files=files,
-        lacking=tuple(_lacking(_dependencies(told, files, where), files)),
+        lacking=tuple(_lacking(_dependencies(metadata, files, where), files)),
     )
 
 
@@ -115,18 +115,18 @@ def is_packed_subchart(path: str) -> bool:
     return _PACKED_SUBCHART.fullmatch(path) is not None
 
 
-def _dependencies(told: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Sequence[Mapping[str, Any]]:
-    if "dependencies" in told:
-        return told["dependencies"] or ()
+def _dependencies(metadata: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Sequence[Mapping[str, Any]]:
+    if "dependencies" in metadata:
+        return metadata["dependencies"] or ()
     # Charts of API version v1 name them in a file of their own.
     if "requirements.yaml" in files:
         return _yaml(files["requirements.yaml"], f"{where}/requirements.yaml").get("dependencies") or ()
     return ()
 
 
-def _lacking(wanted: Sequence[Mapping[str, Any]], files: Mapping[str, bytes]) -> Iterator[Dependency]:
+def _lacking(dependencies: Sequence[Mapping[str, Any]], files: Mapping[str, bytes]) -> Iterator[Dependency]:
     there = [path.split("/")[1] for path in files if path.startswith("charts/")]
-    for dependency in wanted:
+    for dependency in dependencies:
         name = str(dependency.get("name", ""))
         if not any(entry == name or (entry.startswith(f"{name}-") and entry.endswith(".tgz")) for entry in there):
             yield Dependency(
@@ -157,10 +157,10 @@ def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
 
 def _yaml(content: bytes, where: str) -> Mapping[str, Any]:
     try:
-        told = load(content.decode())
+        document = load(content.decode())
     except (YamlError, UnicodeDecodeError) as error:
         raise _invalid(where, str(error)) from error
-    return told if isinstance(told, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _invalid(where: str, text: str) -> InvalidError:

@@ -53,8 +53,8 @@ class ChartStore:
     def find(self, digest: str) -> StoredChart | None:
         """The chart of this digest; None when it is not here."""
         try:
-            told = json.loads(self._file(digest).with_suffix(".json").read_bytes())
-            return _stored(told, self._file(digest)) if self._file(digest).exists() else None
+            record = json.loads(self._file(digest).with_suffix(".json").read_bytes())
+            return _stored(record, self._file(digest)) if self._file(digest).exists() else None
         except (FileNotFoundError, KeyError, ValueError):
             # Another version of this program wrote what it knew of the chart: it is read from the chart anew.
             return None
@@ -66,16 +66,16 @@ class ChartStore:
     def resolved(self, ref: ChartRef) -> StoredChart | None:
         """What this reference led to the last time; None when it was never followed here."""
         try:
-            told = json.loads(self._reference(ref).read_bytes())
+            record = json.loads(self._reference(ref).read_bytes())
         except FileNotFoundError:
             return None
-        return self.find(told["digest"])
+        return self.find(record["digest"])
 
     def _keep(self, chart: ChartFiles, digest: str, content: bytes) -> StoredChart:
         if (kept := self.find(digest)) is not None:
             return kept
         file = self._file(digest)
-        told = {
+        record = {
             "name": chart.name,
             "version": chart.version,
             "digest": digest,
@@ -85,8 +85,8 @@ class ChartStore:
         }
         if not file.exists():
             write_whole(file, content)
-        write_whole(file.with_suffix(".json"), json.dumps(told).encode())
-        return _stored(told, file)
+        write_whole(file.with_suffix(".json"), json.dumps(record).encode())
+        return _stored(record, file)
 
     def _file(self, digest: str) -> Path:
         return self._folder / f"{digest.removeprefix('sha256:')}.tgz"
@@ -95,16 +95,16 @@ class ChartStore:
         return self._folder / "refs" / f"{hashlib.sha256(reference_key(ref).encode()).hexdigest()[:32]}.json"
 
 
-def _stored(told: Mapping[str, Any], file: Path) -> StoredChart:
+def _stored(record: Mapping[str, Any], file: Path) -> StoredChart:
     return StoredChart(
-        name=told["name"],
-        version=told["version"],
-        digest=told["digest"],
-        asked_apis=frozenset(told["asked_apis"]),
-        folder_apis=frozenset(told["folder_apis"]),
+        name=record["name"],
+        version=record["version"],
+        digest=record["digest"],
+        asked_apis=frozenset(record["asked_apis"]),
+        folder_apis=frozenset(record["folder_apis"]),
         file=file,
         # A chart that an earlier version of this program kept says nothing of them.
-        lookups=frozenset(told.get("lookups") or ()),
+        lookups=frozenset(record.get("lookups") or ()),
     )
 
 

@@ -24,8 +24,8 @@ def asked_apis(files: Mapping[str, bytes]) -> frozenset[str]:
 
 def is_concerned(asked: Iterable[str], there: Iterable[str]) -> bool:
     """Whether it renders otherwise when these APIs are there."""
-    wanted, found = frozenset(asked), frozenset(there)
-    return bool(found) and (ANYTHING in wanted or not wanted.isdisjoint(found))
+    declared, present = frozenset(asked), frozenset(there)
+    return bool(present) and (ANYTHING in declared or not declared.isdisjoint(present))
 
 
 def folder_apis(files: Mapping[str, bytes]) -> frozenset[str]:
@@ -50,11 +50,11 @@ def _looked_up(files: Mapping[str, bytes]) -> Iterator[str]:
         if is_packed_subchart(path):
             yield from _looked_up(read_archive(content, path).files)
         elif "templates/" in path:
-            for found in _LOOKUP.finditer(content):
-                if content.rfind(b"{{", 0, found.start()) <= content.rfind(b"}}", 0, found.start()):
+            for match in _LOOKUP.finditer(content):
+                if content.rfind(b"{{", 0, match.start()) <= content.rfind(b"}}", 0, match.start()):
                     continue
-                kind = found["kind"]
-                yield "something" if kind is None else f"{found['api'].decode()} {kind.decode()}"
+                kind = match["kind"]
+                yield "something" if kind is None else f"{match['api'].decode()} {kind.decode()}"
 
 
 def is_definition_file(path: str) -> bool:
@@ -76,8 +76,8 @@ def _added(document: bytes) -> Iterator[str]:
     if group is None or kind is None or not _DEFINITION.search(document):
         return
     _, _, versions = document.partition(b"\n  versions:\n")
-    for found in _VERSION.finditer(versions):
-        name = f"{group[1].decode()}/{found[1].decode()}"
+    for match in _VERSION.finditer(versions):
+        name = f"{group[1].decode()}/{match[1].decode()}"
         yield name
         yield f"{name}/{kind[1].decode()}"
 
@@ -87,6 +87,6 @@ def _asked(files: Mapping[str, bytes]) -> Iterator[str]:
         if is_packed_subchart(path):
             yield from _asked(read_archive(content, path).files)
         elif "templates/" in path:
-            for found in _ASKS.finditer(content):
-                literal = found["literal"]
+            for match in _ASKS.finditer(content):
+                literal = match["literal"]
                 yield ANYTHING if literal is None else literal.decode()

@@ -124,15 +124,15 @@ class HelmCharts:
             _refuse_unlocked(releases, lock)
         served = self._served(kube, cancel)
         charts = {release.id: _attempted(partial(self._sources.find, release, lock)) for release in releases}
-        found = [(release, chart) for release in releases if isinstance(chart := charts[release.id], StoredChart)]
+        pairs = [(release, chart) for release in releases if isinstance(chart := charts[release.id], StoredChart)]
         own = frozenset(api_versions(definitions))
-        guess = self._defined.union(own, *(chart.folder_apis for release, chart in found if _defines(release)))
-        rendered = self._render_all(found, served.having(guess), cancel)
-        whole = [(release, each) for release, _ in found if isinstance(each := rendered[release.id], Rendered)]
+        guess = self._defined.union(own, *(chart.folder_apis for release, chart in pairs if _defines(release)))
+        rendered = self._render_all(pairs, served.having(guess), cancel)
+        whole = [(release, each) for release, _ in pairs if isinstance(each := rendered[release.id], Rendered)]
         self._defined |= own.union(*(api_versions(_installed_definitions(*pair)) for pair in whole))
         # Definitions of templates are known only now, and folders of charts that are switched off define nothing.
         wrong = (guess ^ self._defined) - frozenset(served.api_versions)
-        again = [(release, chart) for release, chart in found if is_concerned(chart.asked_apis, wrong)]
+        again = [(release, chart) for release, chart in pairs if is_concerned(chart.asked_apis, wrong)]
         rendered |= self._render_all(again, served.having(self._defined), cancel)
         return {release.id: _prepared(release, charts[release.id], rendered.get(release.id)) for release in releases}
 
@@ -159,19 +159,21 @@ class HelmCharts:
             for key, revision in newest(api, cancel).items()
         }
 
-    def held(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
-        """See `Charts.held`."""
+    def values_hashes(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+        """See `Charts.values_hashes`."""
         api = self._clusters.api(kube, cancel)
-        return {one.id: held_hash(one, api, cancel) for one in releases if one.values_from}
+        return {release.id: held_hash(release, api, cancel) for release in releases if release.values_from}
 
     def taken_over(
         self, prepared: Sequence[PreparedRelease], upgraded: Collection[str], kube: KubeContext, cancel: CancelToken
     ) -> Sequence[Note]:
         """See `Charts.taken_over`."""
         api = self._clusters.api(kube, cancel)
-        found = ((each.release, foreign_objects(each, api, cancel)) for each in prepared)
+        by_release = ((each.release, foreign_objects(each, api, cancel)) for each in prepared)
         return [
-            ownership_note(release, foreign, upgrade=release.id in upgraded) for release, foreign in found if foreign
+            ownership_note(release, foreign, upgrade=release.id in upgraded)
+            for release, foreign in by_release
+            if foreign
         ]
 
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> int:
@@ -263,16 +265,16 @@ def _prepared(
 ) -> PreparedRelease:
     if chart is None or isinstance(chart, BootstrapError):
         return PreparedRelease(release=release, failure=chart)
-    known = PreparedRelease(
+    prepared = PreparedRelease(
         release=release,
         chart_digest=chart.digest,
         fingerprint=fingerprint(release, chart),
         notes=tuple(_looks_up(release, chart)),
     )
     if rendered is None or isinstance(rendered, BootstrapError):
-        return replace(known, failure=rendered)
+        return replace(prepared, failure=rendered)
     return replace(
-        known,
+        prepared,
         crds=_definitions(rendered),
         manifests=(*rendered.objects, *rendered.hooks),
     )

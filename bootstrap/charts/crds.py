@@ -24,7 +24,11 @@ _RELEASE_NAME, _RELEASE_NAMESPACE = HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE
 
 def template_crds(objects: Iterable[Manifest]) -> tuple[Manifest, ...]:
     """Those among a chart's objects that helm installs with the rest, and removes with it."""
-    return tuple(one for one in objects if one.get("kind") == CRD and HELM_HOOK not in (_metadata(one, "annotations")))
+    return tuple(
+        manifest
+        for manifest in objects
+        if manifest.get("kind") == CRD and HELM_HOOK not in (_metadata(manifest, "annotations"))
+    )
 
 
 def apply(prepared: PreparedRelease, api: KubeApi, work: Work, *, installed: bool) -> int:
@@ -39,22 +43,33 @@ def apply(prepared: PreparedRelease, api: KubeApi, work: Work, *, installed: boo
     release = prepared.release
     policy = release.upgrade_crds if installed else release.crds
     templates = template_crds(prepared.manifests or ())
-    from_templates = {ref_of(one) for one in templates}
-    folder = [one for one in prepared.crds if ref_of(one) not in from_templates]
-    live = {ref_of(one): api.read(ref_of(one), work.cancel, metadata_only=True) for one in (*folder, *templates)}
-    for one in templates:
-        _refuse_other_release(one, live[ref_of(one)], release, api, work.cancel)
-    wanted = [(one, FIELD_MANAGER) for one in folder if policy == "CreateReplace" or _is_new(live[ref_of(one)], policy)]
-    wanted += [(_adoptable(one, release), _HELM) for one in templates]
-    for number, (one, manager) in enumerate(wanted, start=1):
-        work.say(f"applying {number}/{len(wanted)}: {ref_of(one)}")
+    from_templates = {ref_of(template) for template in templates}
+    folder = [definition for definition in prepared.crds if ref_of(definition) not in from_templates]
+    live = {
+        ref_of(definition): api.read(ref_of(definition), work.cancel, metadata_only=True)
+        for definition in (*folder, *templates)
+    }
+    for crd in templates:
+        _refuse_other_release(crd, live[ref_of(crd)], release, api, work.cancel)
+    writes = [
+        (definition, FIELD_MANAGER)
+        for definition in folder
+        if policy == "CreateReplace" or _is_new(live[ref_of(definition)], policy)
+    ]
+    writes += [(_adoptable(template, release), _HELM) for template in templates]
+    for number, (manifest, manager) in enumerate(writes, start=1):
+        work.say(f"applying {number}/{len(writes)}: {ref_of(manifest)}")
         try:
-            api.apply(one, work.cancel, manager=manager)
+            api.apply(manifest, work.cancel, manager=manager)
         except ApiRefusedError as error:
-            raise _rejected(one, release, error) from error
+            raise _rejected(manifest, release, error) from error
     # What is not there and is to be skipped is not waited for.
-    applied = {ref_of(one) for one, _ in wanted}
-    there = [one for one in (*folder, *templates) if live[ref_of(one)] is not None or ref_of(one) in applied]
+    applied = {ref_of(definition) for definition, _ in writes}
+    there = [
+        definition
+        for definition in (*folder, *templates)
+        if live[ref_of(definition)] is not None or ref_of(definition) in applied
+    ]
     wait_established(there, api, work)
     return len(there)
 

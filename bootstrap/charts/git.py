@@ -24,9 +24,9 @@ def fetch_chart(chart: GitChart, into: Path, processes: Processes, cancel: Cance
     within = cancel.within(_SECONDS, f"git fetch of {chart.url}")
     try:
         processes.run(_git("init", "--quiet", folder=into), within)
-        wanted = revision(chart, lambda: _tags(chart, into, processes, within))
+        tag = revision(chart, lambda: _tags(chart, into, processes, within))
         for arguments in (
-            ("fetch", "--quiet", "--depth=1", "--no-tags", "--", chart.url, wanted),
+            ("fetch", "--quiet", "--depth=1", "--no-tags", "--", chart.url, tag),
             ("checkout", "--quiet", "FETCH_HEAD", "--", chart.path.strip("/") or "."),
         ):
             processes.run(_git(*arguments, folder=into), within)
@@ -57,14 +57,14 @@ def revision(chart: GitChart, tags: Callable[[], Iterable[str]]) -> str:
     return f"refs/heads/{chart.branch or 'master'}"
 
 
-def _newest_tag(url: str, wanted: str, tags: Iterable[str]) -> str:
+def _newest_tag(url: str, constraint: str, tags: Iterable[str]) -> str:
     try:
-        found = newest_in(tags, wanted)
+        newest = newest_in(tags, constraint)
     except RangeError as error:
         raise StepFailedError(f"ref.semver of {url}: {error}") from error
-    if found is None:
-        raise StepFailedError(f"no tag of {url} is in the range {wanted}")
-    return found
+    if newest is None:
+        raise StepFailedError(f"no tag of {url} is in the range {constraint}")
+    return newest
 
 
 def _tags(chart: GitChart, folder: Path, processes: Processes, cancel: CancelToken) -> Iterable[str]:

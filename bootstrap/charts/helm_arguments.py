@@ -62,8 +62,8 @@ class Invocation:
         release = prepared.release
         renderer = post_renderer(release, prepared.manifests or (), dropped(prepared, target.kube))
         post, environment = self._post.flags(renderer, _file_name(release))
-        held = held_hash(release, target.api, target.work.cancel)
-        labels = labels_for(release, prepared.fingerprint or "", target.stack, held)
+        values_hash = held_hash(release, target.api, target.work.cancel)
+        labels = labels_for(release, prepared.fingerprint or "", target.stack, values_hash)
         return self._helm.command(
             *("upgrade", "--install", release.release_name, str(chart.file), *_where(release, target)),
             *("--values", str(self._values_file(release, target)), "--reset-values", "--skip-crds"),
@@ -119,12 +119,12 @@ def _options(release: Release, *, upgrade: bool) -> Iterator[str]:
         "--cleanup-on-fail": release.cleanup_on_fail,
         "--take-ownership": not (release.upgrade_disable_take_ownership if upgrade else release.disable_take_ownership),
     }
-    return (flag for flag, wanted in chosen.items() if wanted)
+    return (flag for flag, given in chosen.items() if given)
 
 
 def dropped(prepared: PreparedRelease, kube: KubeContext) -> list[ObjectRef]:
     """Objects that are not installed where pods are simulated: they would break the API server's discovery."""
-    return [ref_of(one) for one in prepared.manifests or () if kube.simulated and is_api_backend(one)]
+    return [ref_of(manifest) for manifest in prepared.manifests or () if kube.simulated and is_api_backend(manifest)]
 
 
 def _where(release: Release, target: Target) -> tuple[str, ...]:

@@ -61,11 +61,11 @@ def own_words(error: CommandFailedError) -> tuple[str, ...]:
     return tuple(line for line in error.finished.lines() if not line.startswith(_NO_NEWS))
 
 
-def _fix(told: str, release: Release) -> str | None:
+def _fix(output: str, release: Release) -> str | None:
     where = f" ({release.place})" if release.place is not None else ""
     for pattern, fix in _FIXES:
-        if found := re.search(pattern, told):
-            return fix.format(*found.groups(), id=release.id, where=where)
+        if match := re.search(pattern, output):
+            return fix.format(*match.groups(), id=release.id, where=where)
     return None
 
 

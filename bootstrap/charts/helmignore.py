@@ -19,8 +19,10 @@ class Ignore:
 
     def __init__(self, lines: Iterable[str]) -> None:
         # Helm itself adds this one.
-        told = (*lines, "templates/.?*")
-        self._rules = tuple(_rule(line.strip()) for line in told if line.strip() and not line.strip().startswith("#"))
+        patterns = (*lines, "templates/.?*")
+        self._rules = tuple(
+            _rule(line.strip()) for line in patterns if line.strip() and not line.strip().startswith("#")
+        )
 
     def __call__(self, path: str, *, folder: bool) -> bool:
         """Whether this path, relative to the chart and with forward slashes, is left out."""
@@ -50,7 +52,7 @@ def _matches(rule: _Rule, path: str) -> bool:
     if not rule.whole_path:
         return fnmatchcase(path.rpartition("/")[2], rule.pattern)
     # A star does not reach over a slash.
-    parts, wanted = path.split("/"), rule.pattern.split("/")
-    return len(parts) == len(wanted) and all(
-        fnmatchcase(part, pattern) for part, pattern in zip(parts, wanted, strict=True)
+    parts, pattern_parts = path.split("/"), rule.pattern.split("/")
+    return len(parts) == len(pattern_parts) and all(
+        fnmatchcase(part, pattern) for part, pattern in zip(parts, pattern_parts, strict=True)
     )

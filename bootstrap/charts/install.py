@@ -70,14 +70,14 @@ def install(
     if release.run_tests:
         _test(release, invocation, target)
     mark_ready(_history(release, target)[-1], prepared.fingerprint or "", target.api, target.work.cancel)
-    told = f"{word}, {chart.name} {chart.version}"
+    description = f"{word}, {chart.name} {chart.version}"
     count = len(simulated) + len(dropped(prepared, target.kube))
-    return f"{told}, {count} simulated" if count else told
+    return f"{description}, {count} simulated" if count else description
 
 
 def _is_applied(newest: Revision, prepared: PreparedRelease, target: Target) -> bool:
     same = newest.status == DEPLOYED and newest.applied == prepared.fingerprint
-    return same and newest.held == held_hash(prepared.release, target.api, target.work.cancel)
+    return same and newest.values_hash == held_hash(prepared.release, target.api, target.work.cancel)
 
 
 def uninstall(release: Release, invocation: Invocation, target: Target) -> None:
@@ -204,14 +204,16 @@ def _wait(
     release = prepared.release
     if release.upgrade_disable_wait if upgrade else release.disable_wait:
         return ()
-    wanted = [one for one in manifests if not (release.disable_wait_for_jobs and one.get("kind") == "Job")]
+    awaited = [
+        manifest for manifest in manifests if not (release.disable_wait_for_jobs and manifest.get("kind") == "Job")
+    ]
     refs = [
-        in_namespace(ref_of(one), release.target_namespace, target.api, target.work.cancel)
-        for one in wanted
-        if one.get("kind") != CRD
-        and not _is_hook(one)
-        and not is_named_by_server(one)
-        and not (target.kube.simulated and is_api_backend(one))
+        in_namespace(ref_of(manifest), release.target_namespace, target.api, target.work.cancel)
+        for manifest in awaited
+        if manifest.get("kind") != CRD
+        and not _is_hook(manifest)
+        and not is_named_by_server(manifest)
+        and not (target.kube.simulated and is_api_backend(manifest))
     ]
     waited = wait_ready(
         refs,
@@ -223,15 +225,15 @@ def _wait(
         expected=prepared.expected,
     )
     if not target.kube.simulated:
-        wait_for_webhooks(webhook_configurations(wanted), target.api, target.work)
+        wait_for_webhooks(webhook_configurations(awaited), target.api, target.work)
     return waited.simulated
 
 
 def _wait_for_answers(probes: Sequence[Probe], target: Target) -> None:
     """Wait for webhooks that others will call; in a namespace that is not there, no webhook is asked about anything."""
-    for one in probes:
-        if one.new_namespace and one.namespace is not None:
-            _ensure_namespace(one.namespace, target)
+    for probe in probes:
+        if probe.new_namespace and probe.namespace is not None:
+            _ensure_namespace(probe.namespace, target)
     wait_for_answers(probes, target.api, target.work)
 
 

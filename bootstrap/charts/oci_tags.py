@@ -66,12 +66,12 @@ class OciTags:
         except urllib.error.HTTPError as error:
             if error.code != _UNAUTHORIZED:
                 raise
-            wanted = error.headers.get("WWW-Authenticate", "")
+            challenge = error.headers.get("WWW-Authenticate", "")
             error.close()
         login = self._login(host, cancel)
         authorization = f"Basic {login}" if login else ""
-        if wanted.lower().startswith("bearer "):
-            authorization = f"Bearer {_token(wanted, login, cancel)}"
+        if challenge.lower().startswith("bearer "):
+            authorization = f"Bearer {_token(challenge, login, cancel)}"
         return _get(address, {"Accept": _MANIFESTS, "Authorization": authorization}, cancel)
 
     def _login(self, host: str, cancel: CancelToken) -> str:
@@ -82,8 +82,8 @@ class OciTags:
             if entry.get("auth"):
                 return str(entry["auth"])
             helper = (settings.get("credHelpers") or {}).get(host) or (settings.get("credsStore") if entry else None)
-            if helper and (found := self._helped(str(helper), host, cancel)):
-                return found
+            if helper and (credentials := self._helped(str(helper), host, cancel)):
+                return credentials
         return ""
 
     def _helped(self, helper: str, host: str, cancel: CancelToken) -> str:
@@ -91,22 +91,24 @@ class OciTags:
         env = {name: os.environ[name] for name in names if name in os.environ}
         command = Command(argv=(f"docker-credential-{helper}", "get"), env=env, stdin=host.encode())
         try:
-            told = json.loads(self._processes.run(command, cancel.within(_SECONDS, f"credentials of {host}")).stdout)
+            document = json.loads(
+                self._processes.run(command, cancel.within(_SECONDS, f"credentials of {host}")).stdout
+            )
         except (CommandFailedError, ValueError, OSError):
             return ""
-        return base64.b64encode(f"{told.get('Username', '')}:{told.get('Secret', '')}".encode()).decode()
+        return base64.b64encode(f"{document.get('Username', '')}:{document.get('Secret', '')}".encode()).decode()
 
 
-def _token(wanted: str, login: str, cancel: CancelToken) -> str:
+def _token(challenge: str, login: str, cancel: CancelToken) -> str:
     """What the registry's own token service gives (distribution specification, token authentication)."""
-    parameters = dict(_PARAMETER.findall(wanted))
+    parameters = dict(_PARAMETER.findall(challenge))
     realm = parameters.pop("realm", "")
     if not realm.startswith(("https://", "http://")):
         raise ValueError("the registry names no token service")
     query = urllib.parse.urlencode({key: parameters[key] for key in ("service", "scope") if key in parameters})
     headers = {"Authorization": f"Basic {login}"} if login else {}
-    told = json.loads(_get(f"{realm}?{query}", headers, cancel)[1])
-    return str(told.get("token") or told.get("access_token") or "")
+    document = json.loads(_get(f"{realm}?{query}", headers, cancel)[1])
+    return str(document.get("token") or document.get("access_token") or "")
 
 
 def _get(address: str, headers: Mapping[str, str], cancel: CancelToken) -> tuple[Mapping[str, str], bytes]:

@@ -79,8 +79,8 @@ def post_renderer(release: Release, manifests: Sequence[Manifest], dropped: Iter
         stages.append({"transformers": list(_common_metadata(release.common_metadata))})
     if patches := [_deletion(ref) for ref in dropped]:
         stages.append({"patches": patches})
-    hooks = frozenset(_identity(one) for one in manifests if is_hook(one))
-    objects = frozenset(_identity(one) for one in manifests if not is_hook(one))
+    hooks = frozenset(_identity(manifest) for manifest in manifests if is_hook(manifest))
+    objects = frozenset(_identity(manifest) for manifest in manifests if not is_hook(manifest))
     if not stages or hooks.isdisjoint(objects):
         return PostRenderer(stages=tuple(stages))
     return PostRenderer(
@@ -133,9 +133,9 @@ class PostRendering:
         if not renderer.needed or not manifests:
             return tuple(manifests)
         folder = self._lay_out(renderer, f"render-{name}")
-        parts = [(folder, [one for one in manifests if not (renderer.hook_stages and is_hook(one))])]
+        parts = [(folder, [manifest for manifest in manifests if not (renderer.hook_stages and is_hook(manifest))])]
         if renderer.hook_stages:
-            parts.append((folder / _HOOKS, [one for one in manifests if is_hook(one)]))
+            parts.append((folder / _HOOKS, [manifest for manifest in manifests if is_hook(manifest)]))
         try:
             built = [self._build(part, objects, len(renderer.stages), cancel) for part, objects in parts]
         finally:
@@ -143,7 +143,7 @@ class PostRendering:
         return tuple(manifest for text in built for manifest in load_all(text.decode()))
 
     def _build(self, folder: Path, manifests: Sequence[Manifest], stages: int, cancel: CancelToken) -> bytes:
-        write_whole(folder / "0" / _INPUT, "\n---\n".join(json.dumps(one) for one in manifests).encode())
+        write_whole(folder / "0" / _INPUT, "\n---\n".join(json.dumps(manifest) for manifest in manifests).encode())
         return self._kustomize.build(folder / str(stages), cancel)
 
     def flags(self, renderer: PostRenderer, name: str) -> tuple[tuple[str, ...], Mapping[str, str]]:

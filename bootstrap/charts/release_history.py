@@ -42,7 +42,7 @@ class Revision:
         return self.applied is not None and self.labels.get(our_labels.OWNER, stack) == stack
 
     @property
-    def held(self) -> str:
+    def values_hash(self) -> str:
         """See `values.held_hash`."""
         return self.labels.get(our_labels.HELD, "")
 
@@ -62,17 +62,17 @@ class Revision:
             status=status,
             revision=self.number,
             fingerprint=self.applied if ours else None,
-            held=self.held,
+            values_hash=self.values_hash,
             owner=_owner(self.labels) if ours else None,
         )
 
 
-def labels_for(release: Release, fingerprint: str, stack: str, held: str = "") -> Mapping[str, str]:
+def labels_for(release: Release, fingerprint: str, stack: str, values_hash: str = "") -> Mapping[str, str]:
     """What helm is to label a new revision with."""
     parts = [release.name[at : at + _LABEL_LENGTH] for at in range(0, len(release.name), _LABEL_LENGTH)]
     # A label's value must begin and end with a letter or digit, which a part of a name need not.
     names = {f"{our_labels.NAME}-{number}": f"x{part}x" for number, part in enumerate(parts)}
-    values = {our_labels.HELD: held} if held else {}
+    values = {our_labels.HELD: values_hash} if values_hash else {}
     return {
         our_labels.APPLIED: fingerprint,
         our_labels.FINGERPRINT: _UNSET,
@@ -85,17 +85,17 @@ def labels_for(release: Release, fingerprint: str, stack: str, held: str = "") -
 
 def newest(api: KubeApi, cancel: CancelToken) -> Mapping[str, Revision]:
     """The newest revision of every release of the cluster, by NAMESPACE/RELEASE_NAME."""
-    found = {}
-    for revision in sorted(_read("/api/v1/secrets", "owner=helm", api, cancel), key=lambda one: one.number):
-        found[f"{revision.namespace}/{revision.release_name}"] = revision
-    return found
+    histories = {}
+    for revision in sorted(_read("/api/v1/secrets", "owner=helm", api, cancel), key=lambda entry: entry.number):
+        histories[f"{revision.namespace}/{revision.release_name}"] = revision
+    return histories
 
 
 def revisions(namespace: str, release_name: str, api: KubeApi, cancel: CancelToken) -> tuple[Revision, ...]:
     """Every revision of one release, the oldest first."""
     path = f"/api/v1/namespaces/{quote(namespace)}/secrets"
-    found = _read(path, f"owner=helm,name={release_name}", api, cancel)
-    return tuple(sorted(found, key=lambda revision: revision.number))
+    history = _read(path, f"owner=helm,name={release_name}", api, cancel)
+    return tuple(sorted(history, key=lambda revision: revision.number))
 
 
 def forget(revision: Revision, api: KubeApi, cancel: CancelToken) -> None:

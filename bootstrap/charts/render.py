@@ -151,13 +151,13 @@ def hashed(parts: Mapping[str, Any]) -> str:
 
 def api_versions(crds: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """What these definitions add to a cluster's API, as `helm template --api-versions` wants it."""
-    found = set()
+    names = set()
     for crd in crds:
         spec = crd.get("spec") or {}
         for version in spec.get("versions") or ():
             name = f"{spec.get('group')}/{version.get('name')}"
-            found |= {name, f"{name}/{(spec.get('names') or {}).get('kind')}"}
-    return tuple(sorted(found))
+            names |= {name, f"{name}/{(spec.get('names') or {}).get('kind')}"}
+    return tuple(sorted(names))
 
 
 def _read(file: Path) -> Rendered | None:
@@ -169,12 +169,12 @@ def _read(file: Path) -> Rendered | None:
 
 
 def _refused(release: Release, chart: StoredChart, error: CommandFailedError) -> StepFailedError:
-    told = " ".join(error.evidence)
+    output = " ".join(error.evidence)
     fix = None
-    if "don't meet the specifications of the schema" in told:
+    if "don't meet the specifications of the schema" in output:
         fix = f"correct spec.values of {release.id}{_at(release)}: the chart's schema says what it takes"
-    elif found := re.search(r"chart requires kubeVersion: (\S+)", told):
-        fix = f"set cluster.kubernetes of the stack to a version that is {found[1]}, or take another chart version"
+    elif match := re.search(r"chart requires kubeVersion: (\S+)", output):
+        fix = f"set cluster.kubernetes of the stack to a version that is {match[1]}, or take another chart version"
     return StepFailedError(
         f"chart {chart.name} {chart.version} of {release.id} cannot be rendered",
         evidence=error.evidence,

@@ -76,8 +76,8 @@ def _documents(text: str) -> Iterator[tuple[str, str]]:
     """Each document and the file it comes from, which only the first document of a file tells."""
     source = ""
     for document in _SEPARATOR.split(text):
-        if found := _SOURCE.search(document):
-            source = found["path"]
+        if match := _SOURCE.search(document):
+            source = match["path"]
         yield source, document
 
 

@@ -45,11 +45,11 @@ _Test = Callable[[Version], bool]
 
 def parse_version(text: str) -> Version | None:
     """The version a tag names; None when it names none."""
-    found = _VERSION.fullmatch(text)
-    if found is None:
+    match = _VERSION.fullmatch(text)
+    if match is None:
         return None
-    numbers = (int(found["major"]), int(found["minor"] or 0), int(found["patch"] or 0))
-    return Version(numbers, tuple((found["pre"] or "").split(".")) if found["pre"] else ())
+    numbers = (int(match["major"]), int(match["minor"] or 0), int(match["patch"] or 0))
+    return Version(numbers, tuple((match["pre"] or "").split(".")) if match["pre"] else ())
 
 
 def newest_in(texts: Iterable[str], constraint: str) -> str | None:
@@ -71,11 +71,11 @@ def _comparisons(text: str) -> list[_Test]:
         if spelled[position] in ", ":
             position += 1
             continue
-        found = _COMPARISON.match(spelled, position)
-        if found is None:
+        match = _COMPARISON.match(spelled, position)
+        if match is None:
             raise RangeError(f"{text.strip()!r} is no version range")
-        tests.append(_comparison(found["operator"] or "", found["numbers"], found["pre"]))
-        position = found.end()
+        tests.append(_comparison(match["operator"] or "", match["numbers"], match["pre"]))
+        position = match.end()
     return tests
 
 

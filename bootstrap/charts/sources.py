@@ -123,11 +123,11 @@ class ChartSources:
 
     def _pull_repository(self, ref: RepositoryChart, cancel: CancelToken) -> StoredChart:
         url = self._mirrored(ref.url)
-        known = self._known_repository(url)
-        where = (f"{known}/{ref.name}",) if known is not None else (ref.name, "--repo", url)
-        user = () if known is None else ("--repository-config", str(self._helm.repositories))
-        if known is not None:
-            self._ask_helm(("repo", "update", known, *user), f"chart repository {url}", cancel)
+        repository = self._known_repository(url)
+        where = (f"{repository}/{ref.name}",) if repository is not None else (ref.name, "--repo", url)
+        user = () if repository is None else ("--repository-config", str(self._helm.repositories))
+        if repository is not None:
+            self._ask_helm(("repo", "update", repository, *user), f"chart repository {url}", cancel)
         version = () if ref.version in {"", "*"} else ("--version", ref.version)
         return self._pulled((*where, *version, *user), f"chart {ref.name} {ref.version} of {ref.url}", cancel)
 
@@ -143,8 +143,8 @@ class ChartSources:
                 return self._pulled((f"{url}:{ref.tag}", *plain), what, cancel)
             digest = self._tags.digest(url, ref.tag, cancel, plain=bool(plain))
             return self._pulled((f"{url}@{digest}", *plain), what, cancel)
-        wanted = () if version in {None, "", "*"} else ("--version", str(version))
-        return self._pulled((url, *wanted, *plain), f"chart {ref.url} {version or ''}".rstrip(), cancel)
+        version_option = () if version in {None, "", "*"} else ("--version", str(version))
+        return self._pulled((url, *version_option, *plain), f"chart {ref.url} {version or ''}".rstrip(), cancel)
 
     def _pulled(self, arguments: tuple[str, ...], what: str, cancel: CancelToken) -> StoredChart:
         with tempfile.TemporaryDirectory(prefix="bootstrap-chart-") as temporary:
@@ -171,18 +171,20 @@ class ChartSources:
             files[f"charts/{stored.name}-{stored.version}.tgz"] = stored.file.read_bytes()
         return chart.having(files) if files else chart
 
-    def _dependency(self, wanted: Dependency, folder: Path, work: Work) -> StoredChart:
-        if wanted.repository.startswith(_FILE):
-            path = (folder / wanted.repository.removeprefix(_FILE)).resolve()
+    def _dependency(self, dependency: Dependency, folder: Path, work: Work) -> StoredChart:
+        if dependency.repository.startswith(_FILE):
+            path = (folder / dependency.repository.removeprefix(_FILE)).resolve()
             return self._pull(LocalChart(path=path), work)
-        if wanted.repository.startswith("oci://"):
-            return self._pull(OciChart(url=f"{wanted.repository}/{wanted.name}", version=wanted.version), work)
-        if not wanted.repository:
+        if dependency.repository.startswith("oci://"):
+            return self._pull(
+                OciChart(url=f"{dependency.repository}/{dependency.name}", version=dependency.version), work
+            )
+        if not dependency.repository:
             problem = Problem(
-                place=Place(file=str(folder)), text=f"lacks charts/{wanted.name}, which has no repository"
+                place=Place(file=str(folder)), text=f"lacks charts/{dependency.name}, which has no repository"
             )
             raise InvalidError((problem,))
-        ref = RepositoryChart(url=wanted.repository, name=wanted.name, version=wanted.version)
+        ref = RepositoryChart(url=dependency.repository, name=dependency.name, version=dependency.version)
         return self._pull(ref, work)
 
     def _with_values_files(self, release: Release, chart: StoredChart) -> StoredChart:
@@ -263,8 +265,8 @@ def _values(content: bytes, name: str, release: Release) -> Mapping[str, Any]:
 def _over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(under)
     for key, value in over.items():
-        held = result.get(key)
-        result[key] = _over(held, value) if isinstance(held, Mapping) and isinstance(value, Mapping) else value
+        current = result.get(key)
+        result[key] = _over(current, value) if isinstance(current, Mapping) and isinstance(value, Mapping) else value
     return result
 
 

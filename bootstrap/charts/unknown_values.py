@@ -51,22 +51,22 @@ class _Known:
         return re.search(_TAKES_ALL.format(key=re.escape(key)), self.templates) is not None
 
 
-def _unknown(values: Mapping[str, Any], known: _Known, path: tuple[str, ...]) -> Iterator[UnknownValue]:
-    defaults = _at(known.defaults, path)
+def _unknown(values: Mapping[str, Any], known_values: _Known, path: tuple[str, ...]) -> Iterator[UnknownValue]:
+    defaults = _at(known_values.defaults, path)
     for name, value in values.items():
         key = str(name)
         here = (*path, key)
-        if not path and key in known.subcharts and isinstance(value, Mapping):
-            below = unknown_values(value, known.subcharts[key])
-            yield from (UnknownValue(path=f"{key}.{one.path}", near=one.near) for one in below)
-        elif not path and (key in _EVERYWHERE or key in known.subcharts):
+        if not path and key in known_values.subcharts and isinstance(value, Mapping):
+            below = unknown_values(value, known_values.subcharts[key])
+            yield from (UnknownValue(path=f"{key}.{unknown.path}", near=unknown.near) for unknown in below)
+        elif not path and (key in _EVERYWHERE or key in known_values.subcharts):
             continue
         elif not isinstance(defaults, Mapping) or key not in defaults:
-            if not known.reads.cover(here):
-                near = nearest(key, [str(one) for one in defaults]) if isinstance(defaults, Mapping) else None
+            if not known_values.reads.cover(here):
+                near = nearest(key, [str(default) for default in defaults]) if isinstance(defaults, Mapping) else None
                 yield UnknownValue(path=".".join(here), near=near)
-        elif isinstance(value, Mapping) and defaults[key] and not known.takes_all(key):
-            yield from _unknown(value, known, here)
+        elif isinstance(value, Mapping) and defaults[key] and not known_values.takes_all(key):
+            yield from _unknown(value, known_values, here)
 
 
 def _at(values: object, path: tuple[str, ...]) -> object:
@@ -77,18 +77,18 @@ def _at(values: object, path: tuple[str, ...]) -> object:
 
 def _defaults(chart: ChartFiles) -> Mapping[str, Any]:
     try:
-        found = load(chart.files.get("values.yaml", b"").decode(errors="replace"))
+        defaults = load(chart.files.get("values.yaml", b"").decode(errors="replace"))
     except YamlError:
         return {}
-    return found if isinstance(found, Mapping) else {}
+    return defaults if isinstance(defaults, Mapping) else {}
 
 
 def _subcharts(chart: ChartFiles) -> Iterator[tuple[str, ChartFiles]]:
     """Those in charts/, as folders or archives, by name and by the alias that Chart.yaml gives them."""
-    told = load(chart.files["Chart.yaml"].decode(errors="replace"))
+    metadata = load(chart.files["Chart.yaml"].decode(errors="replace"))
     aliases: dict[str, list[str]] = {}
-    for one in (told or {}).get("dependencies") or () if isinstance(told, Mapping) else ():
-        aliases.setdefault(str(one["name"]), []).append(str(one.get("alias") or one["name"]))
+    for dependency in (metadata or {}).get("dependencies") or () if isinstance(metadata, Mapping) else ():
+        aliases.setdefault(str(dependency["name"]), []).append(str(dependency.get("alias") or dependency["name"]))
     for files in (*_archives(chart), *_folders(chart)):
         for key in aliases.get(files.name, [files.name]):
             yield key, files
@@ -102,11 +102,11 @@ def _archives(chart: ChartFiles) -> Iterator[ChartFiles]:
 
 def _folders(chart: ChartFiles) -> Iterator[ChartFiles]:
     for path in chart.files:
-        found = re.fullmatch(r"(charts/[^/]+/)Chart\.yaml", path)
-        if found is None:
+        match = re.fullmatch(r"(charts/[^/]+/)Chart\.yaml", path)
+        if match is None:
             continue
-        below = found[1]
+        below = match[1]
         files = {name.removeprefix(below): part for name, part in chart.files.items() if name.startswith(below)}
-        told = load(files["Chart.yaml"].decode(errors="replace"))
-        name = str(told["name"]) if isinstance(told, Mapping) and "name" in told else below.split("/")[1]
+        metadata = load(files["Chart.yaml"].decode(errors="replace"))
+        name = str(metadata["name"]) if isinstance(metadata, Mapping) and "name" in metadata else below.split("/")[1]
         yield ChartFiles(name=name, version="", files=files)

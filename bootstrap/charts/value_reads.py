@@ -56,11 +56,11 @@ def _reads(text: str) -> Iterator[_Read]:
     for action in _ACTION.finditer(text):
         code = _COMMENT.sub("", action[1])
         asked_only = _ASKED_ONLY.fullmatch(code) is not None
-        for found in _READ.finditer(code):
-            chain = tuple(filter(None, found["chain"].split(".")))
-            before, keys = _BEFORE.search(code[: found.start()]), []
+        for match in _READ.finditer(code):
+            chain = tuple(filter(None, match["chain"].split(".")))
+            before, keys = _BEFORE.search(code[: match.start()]), []
             if before is not None:
-                at = found.end()
+                at = match.end()
                 while (quoted := _QUOTED.match(code, at)) is not None:
                     keys.append(quoted[1])
                     at = quoted.end()

@@ -35,8 +35,8 @@ def held_hash(release: Release, api: KubeApi, cancel: CancelToken) -> str:
     sources = [source for source in release.values_from if source.content is None]
     if not sources:
         return ""
-    held = [_content(source, _live(source, release, api, cancel)) for source in sources]
-    return hashlib.sha256(json.dumps(held).encode()).hexdigest()[:20]
+    contents = [_content(source, _live(source, release, api, cancel)) for source in sources]
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:20]
 
 
 def _live(source: ValuesFrom, release: Release, api: KubeApi, cancel: CancelToken) -> Manifest | None:

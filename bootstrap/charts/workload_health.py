@@ -16,12 +16,12 @@ _RELEASE, _NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namesp
 
 def unready_releases(api: KubeApi, cancel: CancelToken) -> Mapping[str, str]:
     """By NAMESPACE/RELEASE_NAME, the first workload that is not ready, and why."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for live in _workloads(api, cancel):
         judgement = judge(live)
         if not judgement.current:
-            found.setdefault(_release_of(live), f"{ref_of(live)}: {judgement.reason}")
-    return found
+            reasons.setdefault(_release_of(live), f"{ref_of(live)}: {judgement.reason}")
+    return reasons
 
 
 def _workloads(api: KubeApi, cancel: CancelToken) -> Iterator[Manifest]:

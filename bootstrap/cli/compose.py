@@ -156,18 +156,18 @@ class Adapters:
 
     def _leftovers(self) -> Leftovers | None:
         """What may lie outside the state folder: on the Docker engine, and in a cluster; None: nothing can."""
-        found: list[Leftovers] = []
+        leftovers: list[Leftovers] = []
         # Declared otherwise since, it still has there what it had.
         if is_on_engine(self.stack) or (self.state.folder / "owner").exists():
             from bootstrap.docker.leftovers import DockerLeftovers  # noqa: PLC0415 - the docker library loads slowly
             from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
-            found.append(DockerLeftovers(StackOnDocker(self.state, os.environ)))
+            leftovers.append(DockerLeftovers(StackOnDocker(self.state, os.environ)))
         from bootstrap.kube.user_kubeconfig_entries import MergedEntries, is_merged  # noqa: PLC0415 - `--help` imports no adapter
 
         if is_merged(self.state):
-            found.append(MergedEntries(self.state))
-        return AllLeftovers(found) if found else None
+            leftovers.append(MergedEntries(self.state))
+        return AllLeftovers(leftovers) if leftovers else None
 
     def _loader(self) -> Images | None:
         if not self.stack.cluster.provider.on_docker:
@@ -290,7 +290,7 @@ def _wants_ipv6(spec: ClusterSpec) -> bool:
 
 def _kube_version(spec: ClusterSpec) -> str:
     """What charts are told before the cluster can be asked: a minor alone means its embedded, else its first patch."""
-    embedded = PROGRAMS["kube-apiserver"].wanted
+    embedded = PROGRAMS["kube-apiserver"].default_version
     if embedded.startswith(f"{spec.kubernetes}."):
         return embedded
     return spec.kubernetes if spec.kubernetes.count(".") > 1 else f"{spec.kubernetes}.0"

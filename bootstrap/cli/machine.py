@@ -32,8 +32,8 @@ def make_toolchain(settings: Settings, work: Work) -> Toolchain:
     """The programs of this machine, without a stack."""
     cache, here = cache_folder(os.environ), Path.cwd()
     locks = (folder / TOOLS_LOCK_FILE for folder in (here, *here.parents))
-    known = toolchain_settings(settings, cache, next((file for file in locks if file.exists()), None))
-    return Toolchain(known, SystemProcesses(work.cancel.clock), work)
+    toolchain_options = toolchain_settings(settings, cache, next((file for file in locks if file.exists()), None))
+    return Toolchain(toolchain_options, SystemProcesses(work.cancel.clock), work)
 
 
 def examine_machine(options: StackOptions) -> tuple[Check, ...]:
@@ -65,10 +65,12 @@ def toolchain_settings(settings: Settings, cache: Path, lock_file: Path | None) 
 class StackPrograms:
     """Implements `Programs`, and `RequiredPrograms` for the programs of one provider."""
 
-    def __init__(self, known: ToolchainSettings, processes: Processes, cancel: CancelToken, provider: Provider) -> None:
+    def __init__(
+        self, toolchain_options: ToolchainSettings, processes: Processes, cancel: CancelToken, provider: Provider
+    ) -> None:
         self._listener: Say | None = None
         self._required = REQUIRED[provider]
-        self._toolchain = Toolchain(known, processes, Work(cancel, self._report))
+        self._toolchain = Toolchain(toolchain_options, processes, Work(cancel, self._report))
 
     def path(self, name: str) -> Path:
         """See `Programs.path`."""

@@ -157,12 +157,12 @@ def tell_error(error: BootstrapError, arguments: list[str]) -> None:
     from bootstrap.console.stream import write_text  # noqa: PLC0415
     from bootstrap.system.clock import SystemClock  # noqa: PLC0415 - only when there is something to tell
 
-    for one in error.errors if isinstance(error, SeveralError) else (error,):
+    for failure in error.errors if isinstance(error, SeveralError) else (error,):
         if wants_json(arguments, os.environ):
-            write_text(sys.stderr, line(error_record(one, at=SystemClock().now())))
+            write_text(sys.stderr, line(error_record(failure, at=SystemClock().now())))
         else:
             colored = is_colored(os.environ, terminal=sys.stderr.isatty(), allowed="--no-color" not in arguments)
-            write_text(sys.stderr, error_text(one), color=colored)
+            write_text(sys.stderr, error_text(failure), color=colored)
 
 
 def _tell_bug(error: Exception) -> None:
@@ -170,5 +170,5 @@ def _tell_bug(error: Exception) -> None:
 
     from bootstrap.console.stream import write_text  # noqa: PLC0415
 
-    told = "".join(traceback.format_exception(error))
-    write_text(sys.stderr, f"{told}\nThis is a bug in bootstrap: please report it with the text above.\n")
+    trace = "".join(traceback.format_exception(error))
+    write_text(sys.stderr, f"{trace}\nThis is a bug in bootstrap: please report it with the text above.\n")

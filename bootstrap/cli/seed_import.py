@@ -87,12 +87,12 @@ def script_source(paths: Sequence[Path]) -> ScriptSource:
 
 
 def _compose_here() -> Path:
-    found = find_compose(Path())
-    if found is None:
+    compose_file = find_compose(Path())
+    if compose_file is None:
         raise UsageError(
             "there is no compose file here", fix="name init scripts: bootstrap seed import scripts/init.sh --into seeds"
         )
-    return found
+    return compose_file
 
 
 def _source(path: Path) -> ScriptSource:

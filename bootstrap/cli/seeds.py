@@ -92,10 +92,10 @@ def _gathered(command: _Command, options: tuple[_Decorate, ...]) -> _Command:
         names = ("paths", "stack", "instance", "endpoint", "variables", "services", "only", "quiet")
         return command(seed=SeedOptions(**{name: given.pop(name) for name in names if name in given}), **given)
 
-    made: _Command = wrapped
+    decorated: _Command = wrapped
     for decorate in reversed(options):
-        made = decorate(made)
-    return made
+        decorated = decorate(decorated)
+    return decorated
 
 
 @contextlib.contextmanager
@@ -228,10 +228,10 @@ def chosen(seed: SeedOptions, *, rerun: tuple[str, ...] = (), **flags: bool) -> 
     for name in seed.services:
         if name not in all_services():
             raise UsageError(f"no service is named {name}", fix=f"known: {', '.join(all_services())}")
-    wrong = next((one for one in seed.only if "/" not in one), None)
+    wrong = next((selector for selector in seed.only if "/" not in selector), None)
     if wrong:
         raise UsageError(f"--only {wrong}: write SERVICE/NAME, such as sqs/orders")
-    only = frozenset(ResourceId(*one.split("/", 1)) for one in seed.only)
+    only = frozenset(ResourceId(*selector.split("/", 1)) for selector in seed.only)
     return Options(services=frozenset(seed.services), only=only, rerun=rerun, **flags)
 
 
@@ -241,7 +241,7 @@ def shown_json(value: dict[str, Any]) -> str:
 
 
 def _variables(given: tuple[str, ...]) -> dict[str, str]:
-    wrong = next((one for one in given if "=" not in one), None)
+    wrong = next((assignment for assignment in given if "=" not in assignment), None)
     if wrong:
         raise UsageError(f"--var {wrong}: write NAME=VALUE")
-    return dict(one.split("=", 1) for one in given)
+    return dict(assignment.split("=", 1) for assignment in given)

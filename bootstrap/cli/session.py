@@ -120,10 +120,10 @@ def _declared(options: StackOptions) -> _Declared:
     except (StackNotFoundError, InvalidError) as error:
         if _is_of_flags(error):
             raise
-        held = _without_file(options)
-        if held is None:
+        held_stack = _without_file(options)
+        if held_stack is None:
             raise _hinted(error, options) from None
-        return _Declared(state=held.state)
+        return _Declared(state=held_stack.state)
     return _Declared(state=state_paths(loaded.stack, os.environ), loaded=loaded)
 
 
@@ -140,7 +140,9 @@ def _named(name: str, options: StackOptions) -> list[HeldStack]:
     instance = instance_name(options.overrides.name)
     stacks = held_stacks(state_folder(os.environ))
     return [
-        held for held in stacks if held.stack is not None and (held.stack.name, held.stack.instance) == (name, instance)
+        held_stack
+        for held_stack in stacks
+        if held_stack.stack is not None and (held_stack.stack.name, held_stack.stack.instance) == (name, instance)
     ]
 
 
@@ -149,20 +151,20 @@ def _without_file(options: StackOptions) -> HeldStack | None:
     named = Path(options.reference or DEFAULT_STACK)
     here = Path.cwd().resolve()
     of_name = _named(named.stem, options)
-    near = [held for held in of_name if _project(held) in {here, *here.parents, *_near(named, here)}]
+    near = [held_stack for held_stack in of_name if _project(held_stack) in {here, *here.parents, *_near(named, here)}]
     if len(near) == 1:
         return near[0]
     if not options.anywhere or not of_name:
         return None
     if len(of_name) > 1:
-        projects = ", ".join(sorted(str(_project(held)) for held in of_name))
+        projects = ", ".join(sorted(str(_project(held_stack)) for held_stack in of_name))
         raise UsageError(f"stacks named {named.stem} are in several projects: {projects}", fix="cd to the one you mean")
     return of_name[0]
 
 
-def _project(held: HeldStack) -> Path:
-    assert held.stack is not None  # noqa: S101 - the caller looked
-    return held.stack.project.resolve()
+def _project(held_stack: HeldStack) -> Path:
+    assert held_stack.stack is not None  # noqa: S101 - the caller looked
+    return held_stack.stack.project.resolve()
 
 
 def _near(named: Path, here: Path) -> tuple[Path, ...]:
@@ -226,8 +228,8 @@ def _session(
     stack = _with_ports(_apart(stack), state, options)
     journal = Journal(state.journal, cancel.clock)
     processes = SystemProcesses(cancel.clock, journal.child)
-    known = toolchain_settings(settings, cache_folder(os.environ), loaded.stack.project / TOOLS_LOCK_FILE)
-    programs = StackPrograms(known, processes, cancel, stack.cluster.provider)
+    toolchain_options = toolchain_settings(settings, cache_folder(os.environ), loaded.stack.project / TOOLS_LOCK_FILE)
+    programs = StackPrograms(toolchain_options, processes, cancel, stack.cluster.provider)
     adapters = Adapters(
         stack=stack,
         state=state,

@@ -56,13 +56,13 @@ def differences(
 def _effective(stack: Stack, values: Mapping[str, DeclaredValue], lives: Stack) -> Mapping[str, object]:
     """The values by path: `auto` as what it comes to where the stack lives, variables with their values."""
     provider = lives.cluster.provider if stack.cluster.provider is Provider.AUTO else stack.cluster.provider
-    found: dict[str, object] = {path: value.value for path, value in values.items()}
-    found |= {path: stack.variables.get(path.partition(".")[2]) for path, value in values.items() if value.is_variable}
-    found["cluster.provider"] = provider
+    fields: dict[str, object] = {path: value.value for path, value in values.items()}
+    fields |= {path: stack.variables.get(path.partition(".")[2]) for path, value in values.items() if value.is_variable}
+    fields["cluster.provider"] = provider
     if stack.emulator is not None:
         emulator = _emulator(stack.emulator, provider, lives)
-        found |= {"emulator.placement": emulator.placement, "emulator.driver": emulator.driver}
-    return found
+        fields |= {"emulator.placement": emulator.placement, "emulator.driver": emulator.driver}
+    return fields
 
 
 def _emulator(emulator: EmulatorSpec, provider: Provider, lives: Stack) -> EmulatorSpec:

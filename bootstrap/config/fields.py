@@ -149,9 +149,9 @@ class Checker:
                 yield from self.faults(kind.fields[key].kind, part, (*path, key))
             else:
                 yield Fault(path=(*path, key), text=unknown_key(key, kind.fields))
-        for key, one in kind.fields.items():
-            if one.required is not None and key not in value and not self.partial:
-                yield Fault(path=(*path, key), text=f"is missing: write {key}: {one.required}")
+        for key, inner in kind.fields.items():
+            if inner.required is not None and key not in value and not self.partial:
+                yield Fault(path=(*path, key), text=f"is missing: write {key}: {inner.required}")
 
     def _named(self, kind: TextMap | NamedSections, value: object, path: ValuePath) -> Iterator[Fault]:
         return self._text_map(kind, value, path) if isinstance(kind, TextMap) else self._sections(kind, value, path)
@@ -188,19 +188,21 @@ class Checker:
 
     def _scalar(self, kind: Text | Choice | Whole | Truth | Duration, value: object, path: ValuePath) -> str | None:
         """What is wrong with a scalar; None: nothing."""
-        told = self._told(value, path)
+        message = self._told(value, path)
         match kind:
             case Text():
                 return self._text(kind, value, path)
             case Choice(words=words):
-                return None if value in words else f"{told} is not one of {', '.join(words)}"
+                return None if value in words else f"{message} is not one of {', '.join(words)}"
             case Whole(least=least, most=most):
                 fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-                return None if fits else f"{told} is not a whole number from {least} to {most}"
+                return None if fits else f"{message} is not a whole number from {least} to {most}"
             case Truth():
-                return None if isinstance(value, bool) else f"{told} is not true or false"
+                return None if isinstance(value, bool) else f"{message} is not true or false"
             case Duration():
-                return None if seconds_in(value) is not None else f"{told} is not a duration (write 5m, 90s or 1h30m)"
+                return (
+                    None if seconds_in(value) is not None else f"{message} is not a duration (write 5m, 90s or 1h30m)"
+                )
             case _:
                 assert_never(kind)
 
@@ -233,10 +235,10 @@ class Checker:
 
 def seconds_in(value: object) -> int | None:
     """The seconds of a duration such as `1h30m`; None when it is none, or nothing long."""
-    found = _DURATION_PARTS.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    match = _DURATION_PARTS.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         return None
-    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds or None
 
 

@@ -57,7 +57,7 @@ def _not_found(name: str, cwd: Path) -> StackNotFoundError:
             f"there is no stack {name}: {cwd} and the folders above it have no folder {_FOLDER}",
             fix=f"write {_FOLDER}/{name}.yaml, or run a Flux repository without one: --repo PATH",
         )
-    known = dict.fromkeys(one.stem for folder in folders for one in sorted(folder.glob("*.y*ml")))
-    near = nearest(name, known)
-    fix = f"did you mean {near}?" if near else f"there are: {', '.join(known) or 'none'}"
+    names = dict.fromkeys(path.stem for folder in folders for path in sorted(folder.glob("*.y*ml")))
+    near = nearest(name, names)
+    fix = f"did you mean {near}?" if near else f"there are: {', '.join(names) or 'none'}"
     return StackNotFoundError(f"there is no stack {name} in {shown_path(folders[0], cwd)}", fix=fix)

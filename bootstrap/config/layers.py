@@ -69,7 +69,9 @@ def merge(table: Section, layers: Iterable[Layer], problems: list[Problem]) -> V
             if not any(path[: len(bad)] == bad or bad[: len(path)] == path for bad in wrong):
                 _put(values, path, _given(layer, path, value))
                 values |= {
-                    known: one for known, one in defaults.items() if value is None and known[: len(path)] == path
+                    default_path: default
+                    for default_path, default in defaults.items()
+                    if value is None and default_path[: len(path)] == path
                 }
     return values
 
@@ -116,9 +118,9 @@ def _split_path(text: str) -> tuple[tuple[str, ...], str]:
     """The keys of `cluster.ports.http` or `mirrors["https://a.b"]` at the beginning, and what follows them."""
     parts: list[str] = []
     position = 0
-    while (found := _PART.match(text, position)) is not None:
-        parts.append(found[1] if found[1] is not None else found[2])
-        position = found.end()
+    while (match := _PART.match(text, position)) is not None:
+        parts.append(match[1] if match[1] is not None else match[2])
+        position = match.end()
     return tuple(parts), text[position:]
 
 
@@ -140,17 +142,17 @@ def _defaults(table: Section) -> Values:
         place = Place(file=Source.DEFAULT.value, path=path_text(path))
         return Given(value=value, source=Source.DEFAULT, place=place, folder=Path())
 
-    return {path: given(path, one.default) for path, one in leaves(table) if one.default is not None}
+    return {path: given(path, leaf.default) for path, leaf in leaves(table) if leaf.default is not None}
 
 
 def leaves(table: Section, path: ValuePath = ()) -> Iterator[tuple[ValuePath, Field]]:
     """Every field that is no section, with its path."""
-    for name, one in table.fields.items():
+    for name, inner in table.fields.items():
         here = (*path, name)
-        if isinstance(one.kind, Section):
-            yield from leaves(one.kind, here)
+        if isinstance(inner.kind, Section):
+            yield from leaves(inner.kind, here)
         else:
-            yield here, one
+            yield here, inner
 
 
 def _flattened(kind: Kind, value: object, path: ValuePath) -> Iterator[tuple[ValuePath, Any]]:
@@ -174,7 +176,7 @@ def _given(layer: Layer, path: ValuePath, value: object) -> Given:
 
 def _put(values: Values, path: ValuePath, given: Given) -> None:
     """Set a value, or take it away; `emulator: false` and `emulator.driver: moto` go over each other."""
-    for other in [one for one in values if one[: len(path)] == path or path[: len(one)] == one]:
+    for other in [value for value in values if value[: len(path)] == path or path[: len(value)] == value]:
         if other == path or values[other].source is not Source.DEFAULT:
             del values[other]
     if given.value is not None:

@@ -91,9 +91,9 @@ def _file(path: Path, cwd: Path) -> Iterator[Layer]:
 
 
 def _environment(environment: Mapping[str, str], cwd: Path) -> Iterator[Layer]:
-    for (key, *_rest), one in leaves(SETTINGS):
+    for (key, *_rest), field in leaves(SETTINGS):
         name = f"BOOTSTRAP_{str(key).upper()}"
-        if environment.get(name) and not isinstance(one.kind, TextMap):
+        if environment.get(name) and not isinstance(field.kind, TextMap):
             yield at_path((key,), environment[name], name, Source.ENVIRONMENT, table=SETTINGS, folder=cwd)
     for name in sorted(environment):
         if name.startswith(_TOOL) and environment[name]:

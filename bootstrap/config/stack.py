@@ -140,11 +140,11 @@ def _context_problems(stack: Stack, values: Values, place: Callable[[ValuePath],
 
 def _first_of_each(problems: list[Problem]) -> Iterator[Problem]:
     """One problem of each value: what follows from a wrong value is no news."""
-    told: set[str | None] = set()
+    names: set[str | None] = set()
     for problem in problems:
-        if problem.place.path is None or problem.place.path not in told:
+        if problem.place.path is None or problem.place.path not in names:
             yield problem
-        told.add(problem.place.path)
+        names.add(problem.place.path)
 
 
 def _order(document: Document | None) -> Callable[[Problem], tuple[bool, int]]:

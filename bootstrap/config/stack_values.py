@@ -183,11 +183,11 @@ class Reading:
         given = self.values.get(path)
         if given is None:
             return None
-        found = self._from(given, given.value)
-        if not found.exists():
-            self._say(given.place, _missing(given.value, found))
+        target = self._from(given, given.value)
+        if not target.exists():
+            self._say(given.place, _missing(given.value, target))
             return None
-        return found
+        return target
 
     def _from(self, given: Given, written: str) -> Path:
         folder = self.folder if given.source is Source.DEFAULT else given.folder
@@ -195,9 +195,9 @@ class Reading:
 
     def _texts(self, path: ValuePath) -> Mapping[str, str]:
         return {
-            str(found[-1]): given.value
-            for found, given in self.values.items()
-            if len(found) == len(path) + 1 and found[:-1] == path
+            str(key[-1]): given.value
+            for key, given in self.values.items()
+            if len(key) == len(path) + 1 and key[:-1] == path
         }
 
     def _say(self, place: Place, text: str) -> None:
@@ -206,10 +206,10 @@ class Reading:
     def place(self, path: ValuePath) -> Place:
         """Where the value at `path` was given; of one that was not, where its section was."""
         for length in range(len(path), 0, -1):
-            near = [given.place for found, given in self.values.items() if found[:length] == path[:length]]
-            told = [place for place in near if place.file != Source.DEFAULT.value]
-            if told:
-                return Place(file=told[0].file, line=told[0].line, path=path_text(path))
+            near = [given.place for key, given in self.values.items() if key[:length] == path[:length]]
+            places = [place for place in near if place.file != Source.DEFAULT.value]
+            if places:
+                return Place(file=places[0].file, line=places[0].line, path=path_text(path))
         return Place(file=Source.DEFAULT.value, path=path_text(path))
 
 

@@ -76,7 +76,7 @@ def board_lines(progress: Progress, now: datetime, *, width: int, height: int, s
     room = max(1, height - len(titles) - 1)
     steps = _that_fit(progress, room)
     names = _name_width(steps, width)
-    rows = [_row(one, progress.steps[one], now, (width, names), symbols) for one in steps]
+    rows = [_row(step, progress.steps[step], now, (width, names), symbols) for step in steps]
     hidden = len(progress.steps) - len(steps)
     return [*titles, *rows, Line(text=_cut(_sum(progress, now, hidden, symbols), width, symbols))]
 
@@ -84,24 +84,24 @@ def board_lines(progress: Progress, now: datetime, *, width: int, height: int, s
 def last_board(progress: Progress, now: datetime, *, width: int, symbols: Symbols) -> list[Line]:
     """What stays on the terminal: all steps but the unchanged, however many; the sum where the run has no other end."""
     everything = board_lines(progress, now, width=width, height=len(progress.steps) + 2, symbols=symbols)
-    told = everything if progress.finished is None else everything[:-1]
-    return [line for line in told if line.status != Status.UNCHANGED]
+    lines = everything if progress.finished is None else everything[:-1]
+    return [line for line in lines if line.status != Status.UNCHANGED]
 
 
 def _titles(headline: str, width: int, height: int, symbols: Symbols) -> list[Line]:
     """The headline, over two lines where there is room: its end says what is simulated."""
     lines = 2 if height > _LOW else 1
-    told = textwrap.wrap(headline, max(width, 2), max_lines=lines, placeholder=symbols.more) or [""]
-    return [Line(text=_cut(line, width, symbols)) for line in told]
+    shown_lines = textwrap.wrap(headline, max(width, 2), max_lines=lines, placeholder=symbols.more) or [""]
+    return [Line(text=_cut(line, width, symbols)) for line in shown_lines]
 
 
 def _that_fit(progress: Progress, room: int) -> list[StepId]:
     """The steps to show, in the order of the plan."""
     if len(progress.steps) <= room:
         return list(progress.steps)
-    ranked = sorted(progress.steps, key=lambda one: _rank(progress.steps[one]))
+    ranked = sorted(progress.steps, key=lambda step_id: _rank(progress.steps[step_id]))
     chosen = set(ranked[:room])
-    return [one for one in progress.steps if one in chosen]
+    return [step_id for step_id in progress.steps if step_id in chosen]
 
 
 def _rank(step: StepState) -> int:
@@ -114,15 +114,15 @@ def _rank(step: StepState) -> int:
 
 
 def _name_width(steps: list[StepId], width: int) -> int:
-    longest = max((len(short_id(one)) for one in steps), default=0)
+    longest = max((len(short_id(step_id)) for step_id in steps), default=0)
     return max(4, min(longest, int(width * _NAME_SHARE)))
 
 
-def _row(one: StepId, step: StepState, now: datetime, widths: tuple[int, int], symbols: Symbols) -> Line:
+def _row(step_id: StepId, step: StepState, now: datetime, widths: tuple[int, int], symbols: Symbols) -> Line:
     """` ✓ release/redis    6 objects                 41s`."""
     width, names = widths
     mark, status = _mark(step, now, symbols)
-    name = _cut(short_id(one), names, symbols)
+    name = _cut(short_id(step_id), names, symbols)
     took = _took(step, now)
     room = width - names - 5 - (_TOOK_WIDTH + 1 if took else 0)
     begin = f" {mark} {name:<{names}}"

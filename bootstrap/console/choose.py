@@ -52,8 +52,8 @@ def shown_as(progress: str, *, verbosity: int, terminal: bool, environment: Mapp
     if progress == "quiet" or verbosity < 0:
         return "quiet"
     can_draw = terminal and environment.get("TERM") not in {"dumb", None, ""}
-    wanted = progress == "live" or (progress == "auto" and not in_ci(environment))
-    return "live" if can_draw and wanted else "plain"
+    live = progress == "live" or (progress == "auto" and not in_ci(environment))
+    return "live" if can_draw and live else "plain"
 
 
 def in_ci(environment: Mapping[str, str]) -> bool:

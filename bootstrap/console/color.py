@@ -35,7 +35,7 @@ def is_colored(environment: Mapping[str, str], *, terminal: bool, allowed: bool 
 def painted(text: str) -> str:
     """Lines of a run and errors with the word that says how it went in its colour."""
     return _ERRORS.sub(
-        lambda found: _in_style(found[1]), _PLAIN.sub(lambda found: found[1] + _in_style(found[2]), text)
+        lambda match: _in_style(match[1]), _PLAIN.sub(lambda match: match[1] + _in_style(match[2]), text)
     )
 
 

@@ -27,7 +27,7 @@ def failures_text(
     blocks = []
     for steps, error in _same(failed):
         where = "" if error.what.startswith(tuple(steps)) else f"{', '.join(map(short_id, steps))}: "
-        because = [step for one in steps for step in skipped.get(one, ())]
+        because = [step for step_id in steps for step in skipped.get(step_id, ())]
         lines = [f"Error: {where}{_headline(error)}", *_body(error), *_ending(error, None, because)]
         blocks.append("\n".join(lines))
     if log is not None:
@@ -37,8 +37,8 @@ def failures_text(
 
 def _headline(error: BootstrapError) -> str:
     if isinstance(error, InvalidError) and error.problems:
-        told = str(error) != "\n".join(map(str, error.problems))
-        if told:
+        has_own_text = str(error) != "\n".join(map(str, error.problems))
+        if has_own_text:
             return error.what
         files = {problem.place.file for problem in error.problems}
         where = f" in {next(iter(files))}" if len(files) == 1 else ""
@@ -82,10 +82,10 @@ def _ending(error: BootstrapError, log: str | None, because: Sequence[StepId]) -
 
 def _same(failed: Mapping[StepId, BootstrapError]) -> list[tuple[list[StepId], BootstrapError]]:
     """The errors, each with all steps that it ended."""
-    found: dict[tuple[str, str | None, str | None], tuple[list[StepId], BootstrapError]] = {}
+    groups: dict[tuple[str, str | None, str | None], tuple[list[StepId], BootstrapError]] = {}
     for step, error in failed.items():
-        found.setdefault((error.what, error.command, error.fix), ([], error))[0].append(step)
-    return list(found.values())
+        groups.setdefault((error.what, error.command, error.fix), ([], error))[0].append(step)
+    return list(groups.values())
 
 
 def shortened(evidence: Sequence[str], room: int = _EVIDENCE_LINES) -> list[str]:

@@ -56,7 +56,9 @@ def event_record(event: Event) -> dict[str, Any]:
             return first | at | {"command": command, "stack": stack, "headline": headline}
         case Planned(plan=plan):
             return (
-                {"type": "planned"} | at | {"changes": plan.changes, "steps": [step_record(one) for one in plan.steps]}
+                {"type": "planned"}
+                | at
+                | {"changes": plan.changes, "steps": [step_record(step) for step in plan.steps]}
             )
         case Noted(note=note):
             return {"type": "noted"} | at | {"text": note.text, "place": place_record(note.place)}
@@ -84,7 +86,9 @@ def error_fields(error: BootstrapError) -> dict[str, Any]:
         "log": error.log,
     }
     if isinstance(error, InvalidError):
-        fields["problems"] = [{"place": place_record(one.place), "text": one.text} for one in error.problems]
+        fields["problems"] = [
+            {"place": place_record(problem.place), "text": problem.text} for problem in error.problems
+        ]
     return fields
 
 

@@ -89,8 +89,8 @@ class LiveRenderer:
 
     def _finish(self, event: RunFinished) -> None:
         self.close()
-        told = failures(self._progress)
-        self._sink.write(f"\n{told}\n{ending(event)}" if told else ending(event))
+        failure_text = failures(self._progress)
+        self._sink.write(f"\n{failure_text}\n{ending(event)}" if failure_text else ending(event))
 
     def _stop(self) -> None:
         live, self._live = self._live, None

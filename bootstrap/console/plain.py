@@ -99,8 +99,8 @@ class PlainRenderer:
                 self._writer.write(f"      plan  {short_id(step.id)}: {step.reason}{needs}")
 
     def _end(self, event: RunFinished) -> None:
-        told = failures(self._progress)
-        self._writer.write(f"\n{told}\n{ending(event)}" if told else ending(event))
+        failure_text = failures(self._progress)
+        self._writer.write(f"\n{failure_text}\n{ending(event)}" if failure_text else ending(event))
 
     def _line(self, at: datetime, word: str, text: str) -> None:
         self._writer.write(f"{stopwatch(self._progress.since(at))} {word} {text}")
@@ -111,5 +111,5 @@ def _words(text: str) -> str:
 
 
 def _ended(outcome: Outcome, seconds: float) -> str:
-    told = told_outcome(outcome)
-    return f"{told} ({lasted(seconds)})" if outcome.status is Status.DONE and seconds >= 1 else told
+    text = told_outcome(outcome)
+    return f"{text} ({lasted(seconds)})" if outcome.status is Status.DONE and seconds >= 1 else text

@@ -83,7 +83,11 @@ class Progress:
 
     def with_status(self, status: Status) -> Iterator[StepId]:
         """The steps that ended like this."""
-        return (one for one, step in self.steps.items() if step.outcome is not None and step.outcome.status is status)
+        return (
+            step_id
+            for step_id, step in self.steps.items()
+            if step.outcome is not None and step.outcome.status is status
+        )
 
     def since(self, now: datetime) -> float:
         """Seconds since the run began."""
@@ -93,17 +97,17 @@ class Progress:
 def failures(progress: Progress) -> str:
     """The errors of all failed steps, each with what was skipped because of it; empty without one."""
     failed: dict[StepId, BootstrapError] = {}
-    for one in progress.with_status(Status.FAILED):
-        outcome = progress.steps[one].outcome
+    for step_id in progress.with_status(Status.FAILED):
+        outcome = progress.steps[step_id].outcome
         if outcome is not None:
-            failed[one] = outcome.error or BootstrapError(outcome.detail or "failed")
+            failed[step_id] = outcome.error or BootstrapError(outcome.detail or "failed")
     if not failed:
         return ""
     skipped: dict[StepId, list[StepId]] = {}
-    for one in progress.with_status(Status.SKIPPED):
-        outcome = progress.steps[one].outcome
+    for step in progress.with_status(Status.SKIPPED):
+        outcome = progress.steps[step].outcome
         if outcome is not None:
-            skipped.setdefault(StepId(outcome.detail), []).append(one)
+            skipped.setdefault(StepId(outcome.detail), []).append(step)
     log = None if progress.finished is None else progress.finished.log
     return failures_text(failed, skipped, log=log)
 
@@ -113,7 +117,7 @@ def ending(finished: RunFinished) -> str:
     counts = {status: number for status, number in finished.counts.items() if number}
     took = lasted(finished.seconds)
     if set(counts) == {Status.UNCHANGED.value}:
-        told = f"Nothing to do: {counts[Status.UNCHANGED.value]} unchanged ({took})"
+        summary = f"Nothing to do: {counts[Status.UNCHANGED.value]} unchanged ({took})"
     else:
-        told = f"{tally(counts)} ({took})"
-    return "\n".join([told, *finished.summary]) + "\n"
+        summary = f"{tally(counts)} ({took})"
+    return "\n".join([summary, *finished.summary]) + "\n"

@@ -109,7 +109,7 @@ def _failed(spec: ImageSpec, error: CommandFailedError) -> StepFailedError:
     finished = error.finished
     text = (finished.stdout + b"\n" + finished.stderr).decode(errors="replace")
     lines = [line.rstrip() for line in text.splitlines() if line.strip(" -") and not line.startswith(_ADVICE)]
-    line = next((found[2] for each in reversed(lines) if (found := _PLACE.match(each.strip()))), "")
+    line = next((match[2] for each in reversed(lines) if (match := _PLACE.match(each.strip()))), "")
     line = line or _line_of_step(spec, lines)
     where = f"{spec.dockerfile}:{line}" if line else str(spec.dockerfile)
     return StepFailedError(
@@ -122,7 +122,7 @@ def _failed(spec: ImageSpec, error: CommandFailedError) -> StepFailedError:
 
 def _line_of_step(spec: ImageSpec, lines: Sequence[str]) -> str:
     """Where the last instruction stands that an engine's own builder named; empty: it named none."""
-    steps = [found[1] for line in lines if (found := _STEP.match(line))]
+    steps = [match[1] for line in lines if (match := _STEP.match(line))]
     instructions = spec.dockerfile.read_text().splitlines() if steps else []
     places = (number for number, text in enumerate(instructions, start=1) if text.split() == steps[-1].split())
     return next(map(str, places), "")

@@ -58,10 +58,10 @@ def docker_probe(
             text = "not installed: stacks run on kwok, whose pods are simulated"
             return (Check(subject=_SUBJECT, level=Level.NOTE, text=text, fix="install Docker for real clusters"),)
         try:
-            told = (ask or ask_engine)(environment)
+            answer = (ask or ask_engine)(environment)
         except Exception as error:  # noqa: BLE001 - the libraries below raise anything, and all of it is told of
             return (_failed(error, environment),)
-        return tuple(_examined(told, proc))
+        return tuple(_examined(answer, proc))
 
     return probe
 
@@ -87,7 +87,7 @@ def ask_engine(environment: Mapping[str, str]) -> EngineTold:
 
 def _failed(error: BaseException, environment: Mapping[str, str]) -> Check:
     said = str(error).partition("\n")[0]
-    wrong, fix = _diagnosed(frozenset(type(one) for one in _causes(error)), said, named_elsewhere(environment))
+    wrong, fix = _diagnosed(frozenset(type(cause) for cause in _causes(error)), said, named_elsewhere(environment))
     return _finding(f"{wrong}: {said}", fix)
 
 
@@ -116,39 +116,39 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     """The error and all it was made of: libraries put theirs around the system's, as cause or argument."""
     waiting, seen = [error], set[int]()
     while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
+        cause = waiting.pop()
+        if id(cause) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        inner: list[Any] = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-        waiting += [found for found in inner if isinstance(found, BaseException)]
+        seen.add(id(cause))
+        yield cause
+        inner: list[Any] = [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+        waiting += [inner_error for inner_error in inner if isinstance(inner_error, BaseException)]
 
 
-def _examined(told: EngineTold, proc: Path) -> Iterator[Check]:
-    if told.api < _OLDEST_API:
-        yield _finding(f"{told.version} is too old", f"install Docker {_OLDEST_NAME} or newer")
+def _examined(answer: EngineTold, proc: Path) -> Iterator[Check]:
+    if answer.api < _OLDEST_API:
+        yield _finding(f"{answer.version} is too old", f"install Docker {_OLDEST_NAME} or newer")
     else:
-        yield _fine(_SUBJECT, f"{told.version} on {told.system}")
-    if told.memory < _MEMORY:
-        text = f"the engine has {_gib(told.memory)} of memory; a cluster needs {_gib(_MEMORY)}"
+        yield _fine(_SUBJECT, f"{answer.version} on {answer.system}")
+    if answer.memory < _MEMORY:
+        text = f"the engine has {_gib(answer.memory)} of memory; a cluster needs {_gib(_MEMORY)}"
         yield _finding(text, "give it more: in Docker Desktop's settings, or colima start --memory 4", "docker memory")
     else:
-        yield _fine("docker memory", _gib(told.memory))
-    yield from _disk(told.root)
-    if told.cgroup and told.cgroup < _CGROUPS:
+        yield _fine("docker memory", _gib(answer.memory))
+    yield from _disk(answer.root)
+    if answer.cgroup and answer.cgroup < _CGROUPS:
         text = "control groups are of version 1, which Kubernetes 1.35 and later refuse"
         fix = "for those, boot with systemd.unified_cgroup_hierarchy=1"
         yield Check(subject="docker cgroup", level=Level.NOTE, text=text, fix=fix)
-    if told.rootless:
-        yield _of_rootless(told)
-    if told.root.exists():
+    if answer.rootless:
+        yield _of_rootless(answer)
+    if answer.root.exists():
         yield from _inotify(proc)
 
 
-def _of_rootless(told: EngineTold) -> Check:
+def _of_rootless(engine_told: EngineTold) -> Check:
     """What a cluster needs of an engine whose user is not root."""
-    if told.cgroup and told.cgroup < _CGROUPS:
+    if engine_told.cgroup and engine_told.cgroup < _CGROUPS:
         text = "the engine is rootless, and without control groups of version 2 no cluster starts on it"
         return _finding(
             text, "boot with systemd.unified_cgroup_hierarchy=1, or use an engine that runs as root", _ROOTLESS

@@ -63,10 +63,10 @@ def _context(environment: Mapping[str, str]) -> "Context":
     from docker.errors import ContextNotFound  # noqa: PLC0415
 
     # The library itself knows the current context alone, and gives nothing for one that is not there.
-    found = ContextAPI.get_context(environment.get("DOCKER_CONTEXT") or None)
-    if found is None:
+    context = ContextAPI.get_context(environment.get("DOCKER_CONTEXT") or None)
+    if context is None:
         raise ContextNotFound(environment.get("DOCKER_CONTEXT") or "the current one")
-    return found
+    return context
 
 
 def is_pointed_at(environment: Mapping[str, str]) -> bool:

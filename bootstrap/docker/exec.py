@@ -20,12 +20,12 @@ def execute(container: "Container", argv: Sequence[str], cancel: CancelToken) ->
         CancelledError, DeadlineError: as the token says.
     """
     api = container.client.api  # type: ignore[union-attr]  # whoever came from an engine has one
-    made = api.exec_create(container.id, list(argv))["Id"]
-    output = api.exec_start(made)
+    exec_id = api.exec_create(container.id, list(argv))["Id"]
+    output = api.exec_start(exec_id)
 
     def code() -> int | None:
         # Asked as soon as the output has ended, an engine may not know yet how the program ended.
-        ended: int | None = api.exec_inspect(made)["ExitCode"]
+        ended: int | None = api.exec_inspect(exec_id)["ExitCode"]
         return ended
 
     return wait_until(code, cancel, interval=_POLL_SECONDS), bytes(output)

@@ -33,7 +33,7 @@ def pull(
             check()
             if "error" in line:
                 raise _no_image(image, str(line["error"]), another)
-            if layers.told(line):
+            if layers.update(line):
                 say(f"pulling {image}: {layers}")
     except (APIError, InvalidRepository) as error:
         # Also what is no image's name at all.
@@ -71,7 +71,7 @@ class _Layers:
     def __init__(self) -> None:
         self._known: dict[str, bool] = {}
 
-    def told(self, line: Mapping[str, Any]) -> bool:
+    def update(self, line: Mapping[str, Any]) -> bool:
         """Take in what the engine says; whether one more is here."""
         layer, status = line.get("id"), str(line.get("status", ""))
         if layer is None or status.startswith("Pulling from"):
@@ -86,8 +86,8 @@ class _Layers:
         return f"{sum(self._known.values())} of {len(self._known)} layers"
 
 
-def _no_image(image: str, told: str, another: str) -> RefusedError:
+def _no_image(image: str, message: str, another: str) -> RefusedError:
     named = f"name another one: {another}" if another else "name another one"
     return RefusedError(
-        f"the image {image} cannot be pulled", evidence=told.splitlines(), fix=f"{named}; or docker load it"
+        f"the image {image} cannot be pulled", evidence=message.splitlines(), fix=f"{named}; or docker load it"
     )

@@ -43,27 +43,29 @@ def marks(client: "DockerClient") -> tuple[Mark, ...]:
     by_owner: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for labels in map(labels_of, listed):
         by_owner.setdefault((labels.get(STACK_LABEL, ""), labels[OWNER_LABEL]), []).append(labels)
-    found = (Mark(stack=stack, owner=owner, expires=expiry(told)) for (stack, owner), told in by_owner.items())
-    return tuple(sorted((one for one in found if one.stack), key=lambda one: (one.stack, one.owner)))
+    marks_found = (
+        Mark(stack=stack, owner=owner, expires=expiry(label_sets)) for (stack, owner), label_sets in by_owner.items()
+    )
+    return tuple(sorted((mark for mark in marks_found if mark.stack), key=lambda mark: (mark.stack, mark.owner)))
 
 
 def expiry(labels: Iterable[Mapping[str, str]]) -> datetime | None:
     """Until when that is wanted which carries these: the newest lease says, else the network; None: nobody said."""
-    given = {one.get(LEASE_LABEL, ""): one[EXPIRES_LABEL] for one in labels if EXPIRES_LABEL in one}
+    given = {label.get(LEASE_LABEL, ""): label[EXPIRES_LABEL] for label in labels if EXPIRES_LABEL in label}
     if not given:
         return None
     newest = given[max(given)]
     try:
-        found = WITHOUT_END if newest == NEVER else datetime.fromisoformat(newest)
+        expiry_time = WITHOUT_END if newest == NEVER else datetime.fromisoformat(newest)
     except ValueError:
         # What no version of ours wrote proves nothing.
         return None
-    return found if found.tzinfo is not None else None
+    return expiry_time if expiry_time.tzinfo is not None else None
 
 
 def leases(client: "DockerClient", mark: Mark) -> Sequence[_Told]:
     """The volumes that are leases of this stack."""
-    return [one for one in _volumes(client, f"{OWNER_LABEL}={mark.owner}") if LEASE_LABEL in labels_of(one)]
+    return [volume for volume in _volumes(client, f"{OWNER_LABEL}={mark.owner}") if LEASE_LABEL in labels_of(volume)]
 
 
 def remove_marked(client: "DockerClient", mark: Mark, work: Work, *, keep_data: bool = False) -> tuple[str, ...]:
@@ -78,9 +80,9 @@ def remove_marked(client: "DockerClient", mark: Mark, work: Work, *, keep_data: 
         client, work.cancel.within(_PATIENCE_SECONDS, f"the removal of what carries the mark of {mark.stack}")
     )
     networks = _networks(client, f"{OWNER_LABEL}={mark.owner}")
-    names = frozenset(str(one["Name"]) for one in networks)
-    for one in going.containers(mark, names):
-        work.say(f"removing {one}")
+    names = frozenset(str(docker_network["Name"]) for docker_network in networks)
+    for container in going.containers(mark, names):
+        work.say(f"removing {container}")
     volumes = [] if keep_data else _data(client, mark, proven=bool(names))
     for name in volumes:
         work.say(f"removing the volume {name}")
@@ -104,13 +106,15 @@ class _Going:
 
     def containers(self, mark: Mark, networks: frozenset[str]) -> Iterable[str]:
         """Remove them, and what comes while they go; the name of each before it goes."""
-        while found := [one for one in _containers(self._client) if is_marked(one, mark, networks)]:
-            for one in found:
-                name = str(one["Names"][0]).removeprefix("/") if one.get("Names") else str(one["Id"])
+        while remaining := [
+            container for container in _containers(self._client) if is_marked(container, mark, networks)
+        ]:
+            for item in remaining:
+                name = str(item["Names"][0]).removeprefix("/") if item.get("Names") else str(item["Id"])
                 if name not in self.removed:
                     self.removed.append(name)
                     yield name
-                self.remove(partial(self._client.api.remove_container, one["Id"], v=True, force=True))
+                self.remove(partial(self._client.api.remove_container, item["Id"], v=True, force=True))
             self._cancel.check()
 
     def remove(self, act: Callable[[], object]) -> None:
@@ -126,13 +130,15 @@ def is_marked(container: _Told, mark: Mark, networks: frozenset[str]) -> bool:
     if not networks & joined:
         return False
     name = engine_name(mark.stack)
-    lambdas = any(str(one).startswith(f"/{name}-emulator-lambda-") for one in container.get("Names") or ())
+    lambdas = any(
+        str(container_name).startswith(f"/{name}-emulator-lambda-") for container_name in container.get("Names") or ()
+    )
     return lambdas or any(labels.get(label) == value for label, value in _cluster_labels(mark).items())
 
 
-def labels_of(told: _Told) -> Mapping[str, str]:
+def labels_of(described: _Told) -> Mapping[str, str]:
     """The labels of what the engine tells of."""
-    return told.get("Labels") or {}
+    return described.get("Labels") or {}
 
 
 def _cluster_labels(mark: Mark) -> Mapping[str, str]:
@@ -145,16 +151,18 @@ def _cluster_labels(mark: Mark) -> Mapping[str, str]:
 
 def _data(client: "DockerClient", mark: Mark, *, proven: bool) -> list[str]:
     """Volumes of the stack that are no leases; those of its cluster too, where its network is there to prove it."""
-    found = [one for one in _volumes(client, f"{OWNER_LABEL}={mark.owner}") if LEASE_LABEL not in labels_of(one)]
+    volumes = [
+        volume for volume in _volumes(client, f"{OWNER_LABEL}={mark.owner}") if LEASE_LABEL not in labels_of(volume)
+    ]
     for label, value in _cluster_labels(mark).items() if proven else ():
-        found += _volumes(client, f"{label}={value}")
-    return sorted({str(one["Name"]) for one in found})
+        volumes += _volumes(client, f"{label}={value}")
+    return sorted({str(volume["Name"]) for volume in volumes})
 
 
 def _refuse_others(client: "DockerClient", network: _Told, mark: Mark) -> None:
     """Raise where somebody's container is on the network: it would lose it."""
     joined = client.api.inspect_network(network["Id"]).get("Containers") or {}
-    others = sorted(str(one.get("Name")) for one in joined.values())
+    others = sorted(str(container.get("Name")) for container in joined.values())
     if others:
         raise StepFailedError(
             f"{', '.join(others)} is on the network of {mark.stack}, and not a part of it",

@@ -31,13 +31,13 @@ class DockerLeftovers:
             network, old = self._docker.network(client), leases(client, mark)
             if network is None and not old:
                 return
-            told = [*map(labels_of, old), *([] if network is None else [labels_of(network.attrs)])]
-            wanted = WITHOUT_END if lease is None else lease.expires
-            if (expiry(told) or WITHOUT_END) != wanted:
+            label_sets = [*map(labels_of, old), *([] if network is None else [labels_of(network.attrs)])]
+            expires = WITHOUT_END if lease is None else lease.expires
+            if (expiry(label_sets) or WITHOUT_END) != expires:
                 self._write(client, lease, cancel.clock.now())
                 # The new one is there before the old one goes: killed in between, the newest counts.
-                for one in old:
-                    client.api.remove_volume(one["Name"], force=True)
+                for item in old:
+                    client.api.remove_volume(item["Name"], force=True)
 
     def remove(self, work: Work, *, keep_data: bool) -> Sequence[str]:
         """See `Leftovers.remove`."""

@@ -105,15 +105,15 @@ class StackOnDocker:
 
     def _networks(self, client: "DockerClient") -> "Sequence[Network]":
         """Those of its name, which an engine may have several of; the oldest first. Raises as `network`."""
-        found = [one for one in client.networks.list(names=[self.name]) if one.name == self.name]
-        foreign = [one for one in found if not self.is_ours(_labels(one.attrs))]
+        networks = [candidate for candidate in client.networks.list(names=[self.name]) if candidate.name == self.name]
+        foreign = [candidate for candidate in networks if not self.is_ours(_labels(candidate.attrs))]
         if foreign:
             raise RefusedError(
                 f"the Docker network {self.name} was not made by this stack",
-                evidence=[f"{one.short_id}: labels {_labels(one.attrs)}" for one in foreign],
+                evidence=[f"{candidate.short_id}: labels {_labels(candidate.attrs)}" for candidate in foreign],
                 fix=f"give this one a name of its own: --name N; or, if nobody needs it: docker network rm {self.name}",
             )
-        return sorted(found, key=_age)
+        return sorted(networks, key=_age)
 
     def ensure_network(self, client: "DockerClient") -> "Network":
         """The stack's network, made when there is none: the mark that exists before anything else does."""
@@ -123,8 +123,8 @@ class StackOnDocker:
                 self._made(client)
             # An engine carries out what a run asked for that was killed meanwhile; and of two, nothing can join either.
             kept, *others = self._networks(client)
-            for one in others:
-                _remove(one)
+            for other in others:
+                _remove(other)
             write_whole(self._is_made(), f"{kept.id}\n".encode())
             if self._ipv6:
                 refuse_without_ipv6(kept)
@@ -149,8 +149,8 @@ class StackOnDocker:
             if look:
                 cancel.sleep(_LOOK_AGAIN_SECONDS)
             with _MAKING:
-                for one in self._networks(client):
-                    _remove(one, unless_used=True)
+                for candidate in self._networks(client):
+                    _remove(candidate, unless_used=True)
 
     def _is_made(self) -> Path:
         """There once a run has seen the network that it, or one before it, asked for."""
@@ -162,14 +162,14 @@ class StackOnDocker:
         Raises:
             RefusedError: there is one of its name that was made for something else.
         """
-        for one in client.networks.list(names=[self.name]):
-            labels = _labels(one.attrs)
-            if one.name != self.name or self.is_ours(labels):
+        for candidate in client.networks.list(names=[self.name]):
+            labels = _labels(candidate.attrs)
+            if candidate.name != self.name or self.is_ours(labels):
                 continue
             if labels.get(STACK_LABEL) != self._state.folder.name or OWNER_LABEL not in labels:
                 raise RefusedError(
                     f"the Docker network {self.name} was not made for a stack of this name",
-                    evidence=[f"{one.short_id}: labels {labels}"],
+                    evidence=[f"{candidate.short_id}: labels {labels}"],
                     fix=f"remove it if nobody needs it: docker network rm {self.name}",
                 )
             write_whole(self._file(), f"{labels[OWNER_LABEL]}\n".encode())
@@ -182,8 +182,8 @@ class StackOnDocker:
         """
         with self.open() as client:
             network = self.network(client)
-            found = [] if network is None else client.containers.list(filters={"network": self.name})
-            for container in found:
+            containers = [] if network is None else client.containers.list(filters={"network": self.name})
+            for container in containers:
                 work.cancel.check()
                 work.say(f"stopping {container.name}")
                 container.stop()
@@ -237,8 +237,8 @@ def opened_engine(environment: Mapping[str, str]) -> Iterator["DockerClient"]:
 
 def refused(error: Exception) -> RefusedError:
     """The engine's own words as an error of ours."""
-    told = str(getattr(error, "explanation", None) or error)
-    return RefusedError("the Docker engine cannot be used", evidence=told.splitlines(), fix="run: bootstrap doctor")
+    message = str(getattr(error, "explanation", None) or error)
+    return RefusedError("the Docker engine cannot be used", evidence=message.splitlines(), fix="run: bootstrap doctor")
 
 
 def _age(network: "Network") -> str:

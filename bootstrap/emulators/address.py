@@ -48,10 +48,10 @@ def permitted_addresses(endpoint: str, trust: Trust, resolve: Resolve | None = N
         RefusedError: not a plain http URL, a name without addresses, or one address that is not permitted.
     """
     host, port = _host_and_port(endpoint)
-    found = tuple(dict.fromkeys(_number(text) for text in _literal_or_resolved(host, resolve or _ask_system)))
-    if not found:
+    numbers = tuple(dict.fromkeys(_number(text) for text in _literal_or_resolved(host, resolve or _ask_system)))
+    if not numbers:
         raise RefusedError(f"{host} has no address", fix="write the emulator's address into emulator.endpoint")
-    for address in found:
+    for address in numbers:
         if not _permitted(address, trust):
             raise RefusedError(
                 f"{endpoint} is at {address}, which is not {_places(trust)}; nothing was written",
@@ -59,7 +59,7 @@ def permitted_addresses(endpoint: str, trust: Trust, resolve: Resolve | None = N
                 if trust is Trust.NAMED
                 else "name the endpoint in the stack file (emulator.endpoint) if it is on a private network",
             )
-    return tuple(Address(host=str(address), port=port) for address in found)
+    return tuple(Address(host=str(address), port=port) for address in numbers)
 
 
 def _host_and_port(endpoint: str) -> tuple[str, int]:
@@ -111,9 +111,9 @@ def _places(trust: Trust) -> str:
 
 def _ask_system(host: str) -> Sequence[str]:
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise RefusedError(
             f"{host} cannot be resolved: {error}", fix="check emulator.endpoint, or the --endpoint given"
         ) from error
-    return tuple(str(entry[4][0]) for entry in found)
+    return tuple(str(entry[4][0]) for entry in answers)

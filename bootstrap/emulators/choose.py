@@ -59,11 +59,11 @@ def emulator_of(stack_name: str, spec: EmulatorSpec, means: Means) -> Callable[[
     if spec.placement is not Placement.CHART:
         return None
 
-    def made(inside: EmulatorRelease) -> Emulator:
-        one = ChartEmulator(spec, means.state, means.programs, means.processes, inside)
-        return _moved(stack_name, spec, means, one)
+    def build(inside: EmulatorRelease) -> Emulator:
+        emulator = ChartEmulator(spec, means.state, means.programs, means.processes, inside)
+        return _moved(stack_name, spec, means, emulator)
 
-    return made
+    return build
 
 
 def no_emulator(stack_name: str, means: Means) -> Emulator | None:
@@ -73,7 +73,9 @@ def no_emulator(stack_name: str, means: Means) -> Emulator | None:
 
 
 def _moved(stack_name: str, spec: EmulatorSpec, means: Means, declared: Emulator) -> Emulator:
-    former = {placement: one for placement, one in _former(stack_name, means).items() if placement != spec.placement}
+    former = {
+        placement: emulator for placement, emulator in _former(stack_name, means).items() if placement != spec.placement
+    }
     return MovedEmulator(declared, spec.placement, former, means.state) if former else declared
 
 

@@ -261,12 +261,12 @@ class ContainerEmulator:
     def _changes(self, container: "Container") -> tuple[Change, ...]:
         was, now, port = written_spec(container), self._wanted(), published_port(container)
         names = [name for name in now if was.get(name) != now[name] and name != "settings"]
-        found = [_change(name, str(was.get(name, "unknown")), now[name]) for name in names]
+        changes = [_change(name, str(was.get(name, "unknown")), now[name]) for name in names]
         if self._spec.port not in {0, port}:
-            found.append(_change("port", str(port), str(self._spec.port)))
-        if not found and was.get("settings") != now["settings"]:
-            found.append(Change(field="emulator", old="set up by another version of bootstrap", new="by this one"))
-        return tuple(found)
+            changes.append(_change("port", str(port), str(self._spec.port)))
+        if not changes and was.get("settings") != now["settings"]:
+            changes.append(Change(field="emulator", old="set up by another version of bootstrap", new="by this one"))
+        return tuple(changes)
 
     def _wanted(self) -> Mapping[str, str]:
         """What a change of makes the container anew."""
@@ -398,15 +398,15 @@ class ContainerEmulator:
         return container
 
     def _volumes(self, client: "DockerClient") -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {}
+        mounts: dict[str, dict[str, str]] = {}
         if self._persists():
             # Made again it stays as it is: volumes have no second of the same name.
             volume = client.volumes.create(self._name, labels=self._docker.labels())
             self._refuse_foreign(volume.attrs.get("Labels"), "volume")
-            found[self._name] = {"bind": CONTENTS, "mode": "rw"}
+            mounts[self._name] = {"bind": CONTENTS, "mode": "rw"}
         if self._has_socket():
-            found[self._socket(client)] = {"bind": "/var/run/docker.sock", "mode": "rw"}
-        return found
+            mounts[self._socket(client)] = {"bind": "/var/run/docker.sock", "mode": "rw"}
+        return mounts
 
     def _socket(self, client: "DockerClient") -> str:
         """The engine's socket as the engine itself sees it."""
@@ -440,10 +440,10 @@ class ContainerEmulator:
                 token.sleep(_POLL_SECONDS)
         except DeadlineError as late:
             cancel.check()
-            told = () if reason is None else (reason.what,)
+            evidence = () if reason is None else (reason.what,)
             raise StepFailedError(
                 late.what,
-                evidence=(*told, *last_lines(container)),
+                evidence=(*evidence, *last_lines(container)),
                 command=f"docker logs {self._name}",
                 fix="read its log",
             ) from late
@@ -462,26 +462,26 @@ class ContainerEmulator:
 
     def _drivers(self, container: "Container") -> tuple[EmulatorDriver, ...]:
         """The declared one, and the one that the container was created for."""
-        known = {driver.name.value: driver for driver in known_drivers().values()}
-        former = known.get(str(written_spec(container).get("driver")))
+        drivers = {driver.name.value: driver for driver in known_drivers().values()}
+        former = drivers.get(str(written_spec(container).get("driver")))
         return (self._driver,) if former is None or former is self._driver else (self._driver, former)
 
     def _incarnated(self, proven: Proven, cancel: CancelToken) -> EmulatorEndpoint:
         return self._endpoint(proven, ensure_incarnation(proven, self._spec.region, cancel))
 
     def _endpoint(self, proven: Proven, incarnation: str) -> EmulatorEndpoint:
-        found = proven_endpoint(proven, self._spec.region, incarnation)
+        endpoint = proven_endpoint(proven, self._spec.region, incarnation)
         lacking = frozenset[str]() if self._has_socket() else self._recipe.by_socket
-        return replace(found, capabilities=found.capabilities - lacking)
+        return replace(endpoint, capabilities=endpoint.capabilities - lacking)
 
     def _remove(self, client: "DockerClient", container: "Container", cancel: CancelToken) -> None:
         if self._has_socket():
             # Asked in order it removes the containers of its functions; what it leaves carries its name.
             container.stop(timeout=STOP_SECONDS)
         remove_patiently(partial(container.remove, force=True, v=True), cancel)
-        for one in client.containers.list(all=True, filters={"network": self._docker.name}, ignore_removed=True):
-            if str(one.name).startswith(f"{self._name}-lambda-"):
-                remove_patiently(partial(one.remove, force=True, v=True), cancel)
+        for candidate in client.containers.list(all=True, filters={"network": self._docker.name}, ignore_removed=True):
+            if str(candidate.name).startswith(f"{self._name}-lambda-"):
+                remove_patiently(partial(candidate.remove, force=True, v=True), cancel)
 
     def _forget_contents(self, client: "DockerClient", cancel: CancelToken) -> None:
         from docker.errors import NotFound  # noqa: PLC0415 - loads slowly

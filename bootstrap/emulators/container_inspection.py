@@ -16,14 +16,16 @@ _LOG_LINES = 200
 
 def written_spec(container: "Container") -> dict[str, Any]:
     """What it was declared as when it was made; empty where nothing was written down."""
-    found = json.loads(container.labels.get(SPEC_LABEL, "{}"))
-    return found if isinstance(found, dict) else {}
+    spec = json.loads(container.labels.get(SPEC_LABEL, "{}"))
+    return spec if isinstance(spec, dict) else {}
 
 
 def published_port(container: "Container") -> int:
     """Where the engine publishes it on 127.0.0.1, or would; 0: nowhere."""
     bindings = container.attrs["HostConfig"].get("PortBindings") or {}
-    return next((int(one["HostPort"]) for of in bindings.values() for one in of or () if one.get("HostPort")), 0)
+    return next(
+        (int(binding["HostPort"]) for of in bindings.values() for binding in of or () if binding.get("HostPort")), 0
+    )
 
 
 def exit_code(container: "Container") -> int:
@@ -40,9 +42,9 @@ def last_lines(container: "Container") -> tuple[str, ...]:
 def explained(container: "Container", driver: EmulatorDriver) -> str:
     """Why it ended, as far as its exit code tells."""
     code = exit_code(container)
-    known = {} if driver.image is None else driver.image.exit_codes
-    if code in known:
-        return known[code]
+    exit_codes = {} if driver.image is None else driver.image.exit_codes
+    if code in exit_codes:
+        return exit_codes[code]
     if container.attrs["State"].get("OOMKilled"):
         return f"{driver.name} was ended because memory ran out (exit code {code})"
     return f"{driver.name} {'was killed' if code == _KILLED else 'ended'} (exit code {code})"

@@ -79,7 +79,9 @@ class Resident:
         if port not in {listener.port for listener in listeners}:
             holder = holder_of(port, self._processes, cancel)
             raise RefusedError(f"port {port} of 127.0.0.1 is answered by {holder}, not by the emulator of this stack")
-        beyond = [f"{found.address}:{found.port}" for found in listeners if found.address not in {LOOPBACK, "::1"}]
+        beyond = [
+            f"{listener.address}:{listener.port}" for listener in listeners if listener.address not in {LOOPBACK, "::1"}
+        ]
         if beyond:
             raise StepFailedError(
                 f"{self.name} listens on {', '.join(beyond)}, which others can reach",
@@ -108,9 +110,9 @@ class Resident:
         except DeadlineError as late:
             cancel.check()
             self.stop(cancel)
-            told = () if reason is None else (reason.what,)
+            evidence = () if reason is None else (reason.what,)
             raise StepFailedError(
-                late.what, evidence=(*told, *self.last_lines()), log=str(self._log), fix="read the log"
+                late.what, evidence=(*evidence, *self.last_lines()), log=str(self._log), fix="read the log"
             ) from late
         except StepFailedError:
             self.stop(cancel)

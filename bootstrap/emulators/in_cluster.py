@@ -56,8 +56,8 @@ class ChartEmulator:
         log = state.logs / "emulator-forward.log"
         self._resident = Resident("the way to the emulator", self._folder.keeper, log, processes, seconds=START_SECONDS)
         # Only what answers can tell which one a chart runs, unless the stack says.
-        known = known_drivers()
-        self._drivers = tuple(known.values()) if spec.driver is Driver.AUTO else (known[spec.driver],)
+        drivers = known_drivers()
+        self._drivers = tuple(drivers.values()) if spec.driver is Driver.AUTO else (drivers[spec.driver],)
 
     def observe(self, cancel: CancelToken) -> EmulatorObserved:
         """See `Emulator.observe`."""
@@ -87,11 +87,11 @@ class ChartEmulator:
             StepFailedError: the release has no such Service, or no emulator answers there in time.
         """
         self._await_launch(work.cancel)
-        wanted = self._wanted(work.cancel)
-        proven = self._standing(wanted, work.cancel)
+        forward = self._wanted(work.cancel)
+        proven = self._standing(forward, work.cancel)
         if proven is None:
             self._end(work.cancel)
-            proven = self._start(wanted, work)
+            proven = self._start(forward, work)
         return self._endpoint(proven, ensure_incarnation(proven, self._spec.region, work.cancel))
 
     def start(self, work: Work) -> EmulatorEndpoint:
@@ -147,10 +147,10 @@ class ChartEmulator:
             kubectl=str(self._programs.path("kubectl")),
         )
 
-    def _standing(self, wanted: Forward, cancel: CancelToken) -> Proven | None:
+    def _standing(self, target: Forward, cancel: CancelToken) -> Proven | None:
         """What the last start leads to, when it leads where it should; None: it has to be started anew."""
         forward, keeper = self._folder.forward(), self._resident.living()
-        if forward is None or keeper is None or replace(forward, port=0) != wanted:
+        if forward is None or keeper is None or replace(forward, port=0) != target:
             return None
         if self._spec.port not in {0, forward.port}:
             return None
@@ -159,10 +159,10 @@ class ChartEmulator:
         except (NoAnswerError, RefusedError, StepFailedError):
             return None
 
-    def _start(self, wanted: Forward, work: Work) -> Proven:
+    def _start(self, target: Forward, work: Work) -> Proven:
         last = self._folder.forward()
         port = choose_port(self._spec, 0 if last is None else last.port, self._processes, work.cancel)
-        forward = replace(wanted, port=port)
+        forward = replace(target, port=port)
         self._folder.remember(forward)
         work.say(f"leading {LOOPBACK}:{port} to Service {forward.namespace}/{forward.service}")
         command = Command(
@@ -180,10 +180,10 @@ class ChartEmulator:
         end_recorded(self._folder.kubectl, self._processes, cancel)
 
     def _endpoint(self, proven: Proven, incarnation: str) -> EmulatorEndpoint:
-        found = proven_endpoint(proven, self._spec.region, incarnation)
+        endpoint = proven_endpoint(proven, self._spec.region, incarnation)
         # Nobody gives a pod the socket of an engine.
         lacking = frozenset[str]() if proven.driver.image is None else proven.driver.image.by_socket
-        return replace(found, capabilities=found.capabilities - lacking)
+        return replace(endpoint, capabilities=endpoint.capabilities - lacking)
 
 
 def service_of(release: Release, api: KubeApi, cancel: CancelToken) -> tuple[str, str]:
@@ -193,7 +193,7 @@ def service_of(release: Release, api: KubeApi, cancel: CancelToken) -> tuple[str
         StepFailedError: the release has no Service, or several of which none is called as the LocalStack chart would.
     """
     listed = (api.get(f"/api/v1/namespaces/{release.target_namespace}/services", cancel) or {}).get("items") or ()
-    ours = {str(one["metadata"]["name"]): one for one in listed if _is_of(one, release)}
+    ours = {str(service["metadata"]["name"]): service for service in listed if _is_of(service, release)}
     usual = emulator_address(release)[1]
     if usual not in ours and len(ours) != 1:
         raise StepFailedError(
@@ -211,5 +211,5 @@ def _is_of(service: Mapping[str, Any], release: Release) -> bool:
 
 def _port_name(ports: Sequence[Mapping[str, Any]]) -> str:
     """Of the port called `edge`, else of 4566, else of the first."""
-    ranked = sorted(ports, key=lambda one: (one.get("name") != _PORT_NAME, one.get("port") != DEFAULT_PORT))
+    ranked = sorted(ports, key=lambda port: (port.get("name") != _PORT_NAME, port.get("port") != DEFAULT_PORT))
     return str(ranked[0].get("name") or "") if ranked else ""

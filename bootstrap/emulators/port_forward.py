@@ -116,8 +116,8 @@ class Keeper:
         child = self._child = self._processes.spawn(self._command(pods[0]), self._folder.kubectl_log)
 
         def opened() -> int | None:
-            if found := _OPENED.search(self._folder.kubectl_log.read_bytes()):
-                return int(found[1])
+            if match := _OPENED.search(self._folder.kubectl_log.read_bytes()):
+                return int(match[1])
             if not self._processes.alive(child):
                 raise StepFailedError(f"kubectl does not forward: {self._last_line()}")
             return None
@@ -129,12 +129,12 @@ class Keeper:
 
     def _command(self, pod: Pod) -> Command:
         forward = self._forward
-        known = ("--kubeconfig", forward.kubeconfig, "--namespace", forward.namespace)
+        options = ("--kubeconfig", forward.kubeconfig, "--namespace", forward.namespace)
         # Any port: the one that is promised is the relay's, and stays its own.
         asked = ("port-forward", "--address", LOOPBACK, f"pod/{pod.name}", f":{pod.port}")
         # What kubectl notes of a cluster by its address, which the next cluster may have too, goes with the stack.
         env = {**os.environ, "KUBECACHEDIR": str(self._folder.discovery)}
-        return Command(argv=(forward.kubectl, *known, *asked), env=env, recorded=True)
+        return Command(argv=(forward.kubectl, *options, *asked), env=env, recorded=True)
 
     def _lost(self, why: str, cancel: CancelToken) -> None:
         self._tell(why)
@@ -167,7 +167,9 @@ def pods_of(forward: Forward, api: KubeApi, cancel: CancelToken, *, but: Pod | N
     selector = quote(f"kubernetes.io/service-name={forward.service}")
     where = f"/apis/discovery.k8s.io/v1/namespaces/{quote(forward.namespace)}/endpointslices"
     for part in (api.get(f"{where}?labelSelector={selector}", cancel) or {}).get("items") or ():
-        ports = [int(one["port"]) for one in part.get("ports") or () if (one.get("name") or "") == forward.service_port]
+        ports = [
+            int(port["port"]) for port in part.get("ports") or () if (port.get("name") or "") == forward.service_port
+        ]
         for each in part.get("endpoints") or () if ports else ():
             pod = _pod(each, ports[0])
             if pod is not None and (_is_ready(each) or (pod == but and not _is_going(each))):

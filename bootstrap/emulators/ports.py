@@ -20,11 +20,11 @@ def choose_port(spec: EmulatorSpec, last: int, processes: Processes, cancel: Can
     Raises:
         RefusedError: the declared one is taken; names its holder.
     """
-    wanted = (spec.port,) if spec.port else (last or spec.first_port, spec.first_port, 0)
-    for port in wanted:
+    candidates = (spec.port,) if spec.port else (last or spec.first_port, spec.first_port, 0)
+    for port in candidates:
         if not is_taken(port, last, cancel) and (free := free_port(port)) is not None:
             return free
-    raise RefusedError(taken(wanted[0], processes, cancel), fix=FIX)
+    raise RefusedError(taken(candidates[0], processes, cancel), fix=FIX)
 
 
 def is_taken(port: int, last: int, cancel: CancelToken) -> bool:

@@ -198,7 +198,7 @@ class ProcessEmulator:
 
     def _drivers(self, record: Record) -> tuple[EmulatorDriver, ...]:
         """The declared one, and the one that runs."""
-        former = next((one for one in known_drivers().values() if one.name.value == record.driver), None)
+        former = next((driver for driver in known_drivers().values() if driver.name.value == record.driver), None)
         return (self._driver,) if former is None or former is self._driver else (self._driver, former)
 
     def _can_keep(self, record: Record) -> bool:
@@ -207,7 +207,7 @@ class ProcessEmulator:
         return same and self._spec.persist and bool(self._recipe.saves)
 
     def _saved_since(self, record: Record) -> bool:
-        former = next((one for one in known_drivers().values() if one.name.value == record.driver), None)
+        former = next((driver for driver in known_drivers().values() if driver.name.value == record.driver), None)
         if former is None or former.process is None:
             return False
         saved = former.process.saved(self._folder.contents)

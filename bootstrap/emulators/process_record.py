@@ -45,9 +45,9 @@ class EmulatorFolder:
 
     def record(self) -> Record | None:
         """The last start, or None."""
-        found = _read(self._record_file)
+        saved = _read(self._record_file)
         try:
-            return None if found is None else Record(**found)
+            return None if saved is None else Record(**saved)
         except TypeError as error:
             raise StepFailedError(
                 f"{self._record_file} was written by another version of bootstrap",
@@ -186,7 +186,7 @@ def _remove_empty(folder: Path) -> None:
 def _read(file: Path) -> dict[str, Any] | None:
     if not file.exists():
         return None
-    found = json.loads(file.read_text())
-    if not isinstance(found, dict):
+    record = json.loads(file.read_text())
+    if not isinstance(record, dict):
         raise StepFailedError(f"{file} is not what bootstrap writes", fix=f"remove {file}")
-    return found
+    return record

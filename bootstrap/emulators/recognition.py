@@ -45,7 +45,9 @@ def recognise(address: Address, candidates: Sequence[EmulatorDriver], cancel: Ca
     errors = [answer for answer in answers if isinstance(answer, NoAnswerError)]
     if len(errors) == len(answers):
         raise errors[0]
-    evidence = [f"{driver.health}: {_reason(driver, one)}" for driver, one in zip(candidates, answers, strict=True)]
+    evidence = [
+        f"{driver.health}: {_reason(driver, answer)}" for driver, answer in zip(candidates, answers, strict=True)
+    ]
     raise RefusedError(f"{address.url} is not a known emulator; nothing was written", evidence=evidence, fix=fix)
 
 

@@ -16,9 +16,9 @@ def known_drivers() -> Mapping[Driver, EmulatorDriver]:
 
     Names that imitate others come before them: MiniStack answers LocalStack's health route too.
     """
-    found = (
+    matching = (
         importlib.import_module(f"{drivers.__name__}.{entry.name}").DRIVER
         for entry in pkgutil.iter_modules(drivers.__path__)
     )
     order = list(Driver)
-    return {driver.name: driver for driver in sorted(found, key=lambda driver: order.index(driver.name))}
+    return {driver.name: driver for driver in sorted(matching, key=lambda driver: order.index(driver.name))}

@@ -17,12 +17,12 @@ from bootstrap.system.work import Work
 def left_placements(state: StatePaths) -> tuple[Placement, ...]:
     """The placements of which a stack's state folder tells something."""
     folder = state.emulator
-    known = {
+    present = {
         Placement.PROCESS: EmulatorFolder(folder).is_used,
         Placement.CONTAINER: ContainerFolder(folder).is_used,
         Placement.CHART: ForwardFolder(folder).is_used,
     }
-    return tuple(placement for placement, is_used in known.items() if is_used)
+    return tuple(placement for placement, is_used in present.items() if is_used)
 
 
 class GoneEmulator:
@@ -152,4 +152,4 @@ def _moving(left: Mapping[Placement, Emulator], declared: str, cancel: CancelTok
 
 def _left(former: Mapping[Placement, Emulator], state: StatePaths) -> Mapping[Placement, Emulator]:
     left = left_placements(state)
-    return {placement: one for placement, one in former.items() if placement in left}
+    return {placement: emulator for placement, emulator in former.items() if placement in left}

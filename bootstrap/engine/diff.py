@@ -33,15 +33,15 @@ def differences(
     kube = planning.observed.cluster.kube
     if kube is None:
         raise RefusedError("the cluster does not run: there is nothing to compare with", fix="run: bootstrap plan")
-    units = planning.wanted.units
+    units = planning.desired.units
     for part in units.parts:
-        applied = [one for one in part.objects if not (kube.simulated and is_api_backend(one))]
+        applied = [item for item in part.objects if not (kube.simulated and is_api_backend(item))]
         yield ids.objects(part.id), compare(tuple(applied), "default", _MANAGER, kube, cancel)
     kept = {step.id for step in planning.plan.steps if isinstance(step.action, Keep)}
     for release in units.releases:
         if ids.release(release.id) in kept:
             continue
-        prepared = planning.wanted.prepared[release.id]
+        prepared = planning.desired.prepared[release.id]
         objects = tuple(_as_installed(prepared, simulated=kube.simulated))
         yield ids.release(release.id), compare(objects, release.target_namespace, _HELM, kube, cancel)
 

@@ -33,9 +33,9 @@ def platform_environment(session: Session, cancel: CancelToken) -> Mapping[str, 
     Raises:
         RefusedError: the stack is not up, or its emulator does not run.
     """
-    found = {"KUBECONFIG": str(existing_kubeconfig(session))}
+    variables = {"KUBECONFIG": str(existing_kubeconfig(session))}
     if session.ports.emulator is None:
-        return found
+        return variables
     looked = session.ports.emulator.observe(cancel.within(_LOOK_SECONDS, "the emulator's address"))
     if looked.endpoint is None:
         raise RefusedError(
@@ -43,7 +43,7 @@ def platform_environment(session: Session, cancel: CancelToken) -> Mapping[str, 
             fix=f"run: {session.up_command}",
         )
     return {
-        **found,
+        **variables,
         "AWS_ENDPOINT_URL": looked.endpoint.url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",

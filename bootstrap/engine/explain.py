@@ -37,9 +37,11 @@ def explain(subject: str | None, planning: Planning, tell: Tell, find: Find, can
     kube = planning.observed.cluster.kube
     if kube is None:
         raise RefusedError("the cluster is not running", fix="run: bootstrap up")
-    known = tuple(_known(planning))
-    meant = _meant(subject, known, planning, lambda kind, name: find(kind, name, kube, cancel))
-    stories = [_with_needs(tell(one.ref, one.namespace, kube, cancel), one, planning) for one in meant]
+    candidates = tuple(_known(planning))
+    meant = _meant(subject, candidates, planning, lambda kind, name: find(kind, name, kube, cancel))
+    stories = [
+        _with_needs(tell(candidate.ref, candidate.namespace, kube, cancel), candidate, planning) for candidate in meant
+    ]
     exact = len(stories) == 1
     return tuple(story for story in stories if exact or not story.ready)
 
@@ -54,16 +56,18 @@ def _known(planning: Planning) -> Iterator[_Meant]:
 
 def _meant(
     subject: str | None,
-    known: Sequence[_Meant],
+    candidates: Sequence[_Meant],
     planning: Planning,
     find: Callable[[str, str], Sequence[ObjectRef]],
 ) -> Sequence[_Meant]:
     if subject is None:
-        return known
+        return candidates
     kind, slash, name = subject.rpartition("/")
     if slash and "/" not in kind:
         kinds = {kind.lower(), kind.lower().removesuffix("s")}
-        named = [one for one in known if one.ref.name == name and one.ref.kind.lower() in kinds]
+        named = [
+            candidate for candidate in candidates if candidate.ref.name == name and candidate.ref.kind.lower() in kinds
+        ]
         live = named or [_Meant(ref=ref, namespace=ref.namespace or "") for ref in _found(find, kind, name)]
         if live:
             return live
@@ -73,7 +77,7 @@ def _meant(
         raise UsageError(
             f"{subject} is neither a step of the stack nor an object in its cluster", fix=error.fix
         ) from error
-    return [one for one in known if one.step == step]
+    return [candidate for candidate in candidates if candidate.step == step]
 
 
 def _found(find: Callable[[str, str], Sequence[ObjectRef]], kind: str, name: str) -> Sequence[ObjectRef]:

@@ -21,4 +21,4 @@ class AllLeftovers:
 
     def remove(self, work: Work, *, keep_data: bool) -> Sequence[str]:
         """See `Leftovers.remove`."""
-        return tuple(one for part in self._parts for one in part.remove(work, keep_data=keep_data))
+        return tuple(message for part in self._parts for message in part.remove(work, keep_data=keep_data))

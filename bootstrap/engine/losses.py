@@ -18,7 +18,10 @@ def with_losses(observed: Observed, losses: Losses | None, cancel: CancelToken) 
         return observed
     cluster, emulator = observed.cluster, observed.emulator
     if cluster.replacement is not None and cluster.kube is not None:
-        kube, releases = cluster.kube, [key for key, one in observed.releases.items() if one.owner is not None]
+        kube, releases = (
+            cluster.kube,
+            [key for key, release_observed in observed.releases.items() if release_observed.owner is not None],
+        )
         counted = _counted(cluster.replacement, lambda token: losses.in_cluster(kube, releases, token), cancel)
         observed = dataclasses.replace(observed, cluster=dataclasses.replace(cluster, replacement=counted))
     if emulator is not None and emulator.replacement is not None and emulator.endpoint is not None:

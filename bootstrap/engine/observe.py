@@ -28,11 +28,11 @@ def observe(ports: Ports, cancel: CancelToken) -> Observed:
         emulator = pool.submit(_emulator, ports, cancel)
         builds = None if ports.builds is None else pool.submit(ports.builds.built, cancel)
         cluster = pool.submit(_cluster, ports, cancel, pool)
-        found, releases, inventory, objects = cluster.result()
+        cluster_observed, releases, inventory, objects = cluster.result()
         seen, seeds = emulator.result()
         built = frozenset[str]() if builds is None else builds.result()
     observed = Observed(
-        cluster=found,
+        cluster=cluster_observed,
         emulator=seen,
         seeds=seeds,
         releases=releases,
@@ -46,27 +46,27 @@ def observe(ports: Ports, cancel: CancelToken) -> Observed:
 def _emulator(ports: Ports, cancel: CancelToken) -> tuple[EmulatorObserved | None, SeedsObserved | None]:
     if ports.emulator is None:
         return None, None
-    found = ports.emulator.observe(cancel)
-    if found.endpoint is None or ports.seeds is None:
-        return found, None
-    return found, ports.seeds.observe(found.endpoint, cancel)
+    emulator_observed = ports.emulator.observe(cancel)
+    if emulator_observed.endpoint is None or ports.seeds is None:
+        return emulator_observed, None
+    return emulator_observed, ports.seeds.observe(emulator_observed.endpoint, cancel)
 
 
 _InCluster = tuple[ClusterObserved, Mapping[str, ReleaseObserved], Mapping[str, InventoryEntry], ObjectsSeen]
 
 
 def _cluster(ports: Ports, cancel: CancelToken, pool: ThreadPoolExecutor) -> _InCluster:
-    found = ports.cluster.observe(cancel)
-    if found.kube is None:
-        return found, {}, {}, ObjectsSeen()
-    releases = pool.submit(ports.charts.observe, found.kube, cancel)
-    inventory, objects = _inventory(ports, found.kube, cancel)
-    return found, releases.result(), inventory, objects
+    cluster_observed = ports.cluster.observe(cancel)
+    if cluster_observed.kube is None:
+        return cluster_observed, {}, {}, ObjectsSeen()
+    releases = pool.submit(ports.charts.observe, cluster_observed.kube, cancel)
+    inventory, objects = _inventory(ports, cluster_observed.kube, cancel)
+    return cluster_observed, releases.result(), inventory, objects
 
 
 def _inventory(
     ports: Ports, kube: KubeContext, cancel: CancelToken
 ) -> tuple[Mapping[str, InventoryEntry], ObjectsSeen]:
     inventory = ports.objects.inventory(kube, cancel)
-    applied = [one for entry in inventory.values() for one in entry.objects]
+    applied = [ref for entry in inventory.values() for ref in entry.objects]
     return inventory, ports.objects.look(applied, kube, cancel) if applied else ObjectsSeen()

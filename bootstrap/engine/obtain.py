@@ -38,11 +38,14 @@ def prepare_all(
     """
     prepare = partial(session.ports.charts.prepare, kube=_running(session, work), definitions=definitions)
     prepared = prepare(releases, work.cancel)
-    lacking = [one for one in releases if _is_to_be_pulled(prepared[one.id])]
+    lacking = [release for release in releases if _is_to_be_pulled(prepared[release.id])]
     failed = {} if not lacking else pull_all(session, lacking, work)
     if lacking:
         prepared = prepare(releases, work.cancel)
-    return tuple(replace(prepared[one.id], failure=prepared[one.id].failure or failed.get(one.id)) for one in releases)
+    return tuple(
+        replace(prepared[release.id], failure=prepared[release.id].failure or failed.get(release.id))
+        for release in releases
+    )
 
 
 def definitions_of(repo: FluxRepo) -> tuple[Manifest, ...]:
@@ -73,8 +76,8 @@ def _is_to_be_pulled(prepared: PreparedRelease) -> bool:
 def pull_all(session: Session, releases: Sequence[Release], work: Work) -> Mapping[str, BootstrapError]:
     """Pull each chart once, several at a time; what was wrong, by release."""
     users: dict[str, list[Release]] = {}
-    for one in releases:
-        users.setdefault(repr((one.chart, one.values_files)), []).append(one)
+    for release in releases:
+        users.setdefault(repr((release.chart, release.values_files)), []).append(release)
 
     def pull(group: Sequence[Release]) -> BootstrapError | None:
         try:
@@ -87,7 +90,9 @@ def pull_all(session: Session, releases: Sequence[Release], work: Work) -> Mappi
 
     with ThreadPoolExecutor(max_workers=_PULLS_AT_ONCE, thread_name_prefix="pull") as pool:
         ended = list(pool.map(pull, users.values()))
-    return {one.id: error for group, error in zip(users.values(), ended, strict=True) if error for one in group}
+    return {
+        release_.id: error for group, error in zip(users.values(), ended, strict=True) if error for release_ in group
+    }
 
 
 def fetch_programs(session: Session, emit: Emit, cancel: CancelToken) -> None:

@@ -190,8 +190,8 @@ class Performer:
     def _remove_leftovers(self, work: Work, *, keep_data: bool) -> Outcome:
         if self._ports.leftovers is None:
             raise BootstrapError("the stack has nothing that carries a mark")
-        found = self._ports.leftovers.remove(work, keep_data=keep_data)
-        return _done(f"removed {', '.join(found)}") if found else _unchanged()
+        removed = self._ports.leftovers.remove(work, keep_data=keep_data)
+        return _done(f"removed {', '.join(removed)}") if removed else _unchanged()
 
     def _apply_seeds(self, work: Work, tries: int = _SEED_TRIES) -> Outcome:
         if self._ports.seeds is None:
@@ -212,10 +212,10 @@ class Performer:
         """Whether the emulator's contents are others now, as when its pod was replaced; then it runs again."""
         if self._emulator is None:
             return False
-        found = self._emulator.observe(work.cancel).endpoint
-        if found is None or found.incarnation != before.incarnation:
-            self._endpoint = found = self._emulator.up(work)
-        return found.incarnation != before.incarnation
+        emulator_endpoint = self._emulator.observe(work.cancel).endpoint
+        if emulator_endpoint is None or emulator_endpoint.incarnation != before.incarnation:
+            self._endpoint = emulator_endpoint = self._emulator.up(work)
+        return emulator_endpoint.incarnation != before.incarnation
 
     def _apply_crds(self, prepared: PreparedRelease, work: Work) -> Outcome:
         if self._is_deployed(prepared, work.cancel):
@@ -240,9 +240,9 @@ class Performer:
     def _apply_objects(self, action: ApplyObjects, work: Work) -> Outcome:
         part = action.kustomization
         if self._late:
-            found = self._ports.objects.inventory(self.kube, work.cancel).get(part.id)
-            if found is not None and found.fingerprint == action.fingerprint:
-                seen = self._ports.objects.look(found.objects, self.kube, work.cancel)
+            entry = self._ports.objects.inventory(self.kube, work.cancel).get(part.id)
+            if entry is not None and entry.fingerprint == action.fingerprint:
+                seen = self._ports.objects.look(entry.objects, self.kube, work.cancel)
                 if not seen.missing and not not_ready(part, seen):
                     return _unchanged()
         self._preload(part.objects, work)
@@ -299,8 +299,8 @@ class Performer:
         # The stack's own images are nowhere to be pulled from: they are loaded even where others are not.
         own = [image for image in images if builds is not None and image in builds.references]
         others = [image for image in images if image not in own]
-        for port, wanted in ((None if builds is None else builds.images, own), (self._ports.images, others)):
-            for image in port.ensure(wanted, work).left if port is not None and wanted else ():
+        for port, names in ((None if builds is None else builds.images, own), (self._ports.images, others)):
+            for image in port.ensure(names, work).left if port is not None and names else ():
                 work.say(f"{image} is left for the cluster to pull")
 
     def _is_deployed(self, prepared: PreparedRelease, cancel: CancelToken) -> bool:
@@ -308,13 +308,19 @@ class Performer:
             return False
         with self._lock:
             if self._deployed is None:
-                found = self._ports.charts.observe(self.kube, cancel).items()
-                ready = ((key, one) for key, one in found if one.status == "deployed" and not one.unready)
-                self._deployed = {key: (one.fingerprint, one.held) for key, one in ready}
+                observed = self._ports.charts.observe(self.kube, cancel).items()
+                ready = (
+                    (key, release_observed)
+                    for key, release_observed in observed
+                    if release_observed.status == "deployed" and not release_observed.unready
+                )
+                self._deployed = {
+                    key: (release_observed.fingerprint, release_observed.values_hash) for key, release_observed in ready
+                }
         release = prepared.release
-        held = self._ports.charts.held([release], self.kube, cancel) if release.values_from else {}
+        hashes = self._ports.charts.values_hashes([release], self.kube, cancel) if release.values_from else {}
         deployed = self._deployed.get(f"{release.target_namespace}/{release.release_name}")
-        return deployed == (prepared.fingerprint, held.get(release.id, ""))
+        return deployed == (prepared.fingerprint, hashes.get(release.id, ""))
 
 
 def _up(emulator: Emulator, work: Work) -> EmulatorEndpoint:

@@ -15,9 +15,10 @@ from bootstrap.model.observed import Observed, PreparedRelease
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
 from bootstrap.plan import ids
-from bootstrap.plan.build import Wanted, build_plan
+from bootstrap.plan.build import build_plan
 from bootstrap.plan.consent import as_if_replaced, unconsented
 from bootstrap.plan.deprecated import known_dead
+from bootstrap.plan.desired import Desired
 from bootstrap.plan.edges import unmet
 from bootstrap.plan.infer import expected, infer, probes
 from bootstrap.plan.lint import lint, unknown_value
@@ -32,7 +33,7 @@ class Planning:
     """A plan with what it was made of."""
 
     plan: Plan
-    wanted: Wanted
+    desired: Desired
     observed: Observed
     configuration: Mapping[str, Any] | None = None
     """What the program that makes the cluster is given."""
@@ -40,7 +41,7 @@ class Planning:
     @property
     def failures(self) -> tuple[BootstrapError, ...]:
         """What keeps this plan from being run to its end."""
-        return failures_of(self.wanted.repo, self.wanted.prepared.values())
+        return failures_of(self.desired.repo, self.desired.prepared.values())
 
 
 def failures_of(repo: FluxRepo, prepared: Iterable[PreparedRelease]) -> tuple[BootstrapError, ...]:
@@ -61,12 +62,12 @@ def plan_up(session: Session, options: PlanOptions, cancel: CancelToken) -> Plan
         configuration = session.ports.cluster.configuration()
         checking = pool.submit(check_fixtures, session)
         observing = pool.submit(observe, session.ports, cancel)
-        wanted = wanted_now(session, options, lambda: observing.result().cluster.kube, cancel)
+        desired = desired_now(session, options, lambda: observing.result().cluster.kube, cancel)
         checking.result()
-        observed = _with_held(session, wanted.repo.releases, observing.result(), cancel)
-    plan = with_ownership(session, planned(session, wanted, observed, options), observed, cancel)
+        observed = _with_held(session, desired.repo.releases, observing.result(), cancel)
+    plan = with_ownership(session, planned(session, desired, observed, options), observed, cancel)
     observed = as_if_replaced(observed, options.consent)
-    return Planning(plan=plan, wanted=wanted, observed=observed, configuration=configuration)
+    return Planning(plan=plan, desired=desired, observed=observed, configuration=configuration)
 
 
 def asked(session: Session, planning: Planning, options: PlanOptions, ask: Ask) -> tuple[Planning, PlanOptions]:
@@ -76,20 +77,20 @@ def asked(session: Session, planning: Planning, options: PlanOptions, ask: Ask) 
     if not granted:
         return planning, options
     options = replace(options, consent=options.consent.extended(granted))
-    plan = planned(session, planning.wanted, planning.observed, options)
+    plan = planned(session, planning.desired, planning.observed, options)
     plan = replace(plan, notes=tuple(dict.fromkeys((*plan.notes, *planning.plan.notes))))
     return replace(planning, plan=plan, observed=as_if_replaced(planning.observed, options.consent)), options
 
 
-def planned(session: Session, wanted: Wanted, observed: Observed, options: PlanOptions) -> Plan:
+def planned(session: Session, desired: Desired, observed: Observed, options: PlanOptions) -> Plan:
     """The part of the plan that is asked for, with what will likely not work as meant.
 
     Raises:
         InvalidError: the repository's dependencies go round in a circle, or with `strict` there is something to note.
     """
-    wanted = replace(wanted, consent=options.consent, start_only=options.start_only)
-    plan = select(build_plan(wanted, observed), only=options.only, skip=options.skip)
-    plan = replace(plan, notes=(*plan.notes, *_preflight(session, wanted, _applied(plan)), *_kept_only(session)))
+    desired = replace(desired, consent=options.consent, start_only=options.start_only)
+    plan = select(build_plan(desired, observed), only=options.only, skip=options.skip)
+    plan = replace(plan, notes=(*plan.notes, *_preflight(session, desired, _applied(plan)), *_kept_only(session)))
     unexpected = [note for note in plan.notes if not note.expected]
     if options.strict and unexpected:
         nowhere = Place(file=session.stack.name)
@@ -132,12 +133,12 @@ def _applied(plan: Plan) -> tuple[StepId, ...]:
     return tuple(step.id for step in plan.steps if isinstance(step.action, InstallRelease | ApplyObjects))
 
 
-def _preflight(session: Session, wanted: Wanted, steps: Sequence[str]) -> tuple[Note, ...]:
+def _preflight(session: Session, desired: Desired, steps: Sequence[str]) -> tuple[Note, ...]:
     """What will likely not work as meant in these steps."""
     if not steps:
         return ()
-    notes = list(lint(wanted, known_dead(), frozenset(steps)))
-    for prepared in wanted.prepared.values():
+    notes = list(lint(desired, known_dead(), frozenset(steps)))
+    for prepared in desired.prepared.values():
         if ids.release(prepared.release.id) in steps:
             unread = session.ports.charts.unknown_values(prepared)
             notes += [unknown_value(prepared.release, value.path, value.near) for value in unread]
@@ -155,19 +156,19 @@ def lint_all(session: Session, work: Work) -> tuple[tuple[Note, ...], tuple[Boot
     rendered = prepare_all(session, repo.releases, definitions_of(repo), work)
     prepared = {release.release.id: release for release in rendered}
     units = cut(session.stack, repo)
-    wanted = Wanted(stack=session.stack, repo=repo, prepared=prepared, already_cut=units)
+    desired = Desired(stack=session.stack, repo=repo, prepared=prepared, already_cut=units)
     steps = [ids.objects(unit.id) if isinstance(unit, Kustomization) else ids.release(unit.id) for unit in units.listed]
     # A suspended release is looked at too: its day may come.
     steps += [ids.release(release.id) for release in repo.releases]
     of_charts = (note for release in prepared.values() for note in release.notes)
-    notes = (*repo.notes, *_preflight(session, wanted, steps), *of_charts)
+    notes = (*repo.notes, *_preflight(session, desired, steps), *of_charts)
     waiting = [Problem(place=note.place or Place(file="."), text=note.text) for note in unmet(repo)]
     return notes, failures_of(replace(repo, problems=(*repo.problems, *waiting)), prepared.values())
 
 
-def wanted_now(
+def desired_now(
     session: Session, options: PlanOptions, running: Callable[[], KubeContext | None], cancel: CancelToken
-) -> Wanted:
+) -> Desired:
     """The repository as it is now, rendered as far as its charts are here.
 
     `running` gives the cluster if it runs: charts are told what that serves.
@@ -182,7 +183,7 @@ def wanted_now(
     charts = session.ports.charts
     prepared = charts.prepare(repo.releases, cancel, kube=running(), definitions=definitions_of(repo))
     prepared, units = _with_expected(prepared, units)
-    return Wanted(
+    return Desired(
         stack=session.stack,
         repo=repo,
         prepared=_with_probes(session, prepared, units),
@@ -199,9 +200,13 @@ def _with_expected(
     prepared: Mapping[str, PreparedRelease], units: Units
 ) -> tuple[Mapping[str, PreparedRelease], Units]:
     """With what each of them may wait for, since another one, or a controller, makes it."""
-    made = expected(prepared.values(), units.parts)
-    listed = (replace(unit, expected=made) if isinstance(unit, Kustomization) else unit for unit in units.listed)
-    return {key: replace(each, expected=made) for key, each in prepared.items()}, replace(units, listed=tuple(listed))
+    expected_objects = expected(prepared.values(), units.parts)
+    listed = (
+        replace(unit, expected=expected_objects) if isinstance(unit, Kustomization) else unit for unit in units.listed
+    )
+    return {key: replace(each, expected=expected_objects) for key, each in prepared.items()}, replace(
+        units, listed=tuple(listed)
+    )
 
 
 def _inferred(
@@ -232,4 +237,4 @@ def _with_held(session: Session, releases: Sequence[Release], observed: Observed
     kube, asking = observed.cluster.kube, [release for release in releases if release.values_from]
     if kube is None or not asking:
         return observed
-    return replace(observed, held=session.ports.charts.held(asking, kube, cancel))
+    return replace(observed, values_hashes=session.ports.charts.values_hashes(asking, kube, cancel))

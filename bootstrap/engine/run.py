@@ -38,8 +38,8 @@ class Report:
 
     def counts(self) -> dict[str, int]:
         """Steps by status, in the order of `Status`; those that are 0 left out."""
-        found = [outcome.status for outcome in self.outcomes.values()]
-        return {status.value: found.count(status) for status in Status if status in found}
+        statuses = [outcome.status for outcome in self.outcomes.values()]
+        return {status.value: statuses.count(status) for status in Status if status in statuses}
 
     @property
     def exit_code(self) -> ExitCode:
@@ -157,7 +157,7 @@ class _Run:
     """Open for a step once all that comes before it has ended."""
     outcomes: dict[StepId, Outcome] = field(default_factory=dict)
     running: dict[StepId, _Running] = field(default_factory=dict)
-    told: "queue.SimpleQueue[_Said | _Ended]" = field(default_factory=queue.SimpleQueue)
+    messages: "queue.SimpleQueue[_Said | _Ended]" = field(default_factory=queue.SimpleQueue)
     timed_out: bool = False
     cancelled_by_user: bool = False
     stopping: str | None = None
@@ -188,8 +188,8 @@ class _Run:
         now = self.cancel.clock.monotonic()
         if self.watch is None or self.stopping is not None or now - self.watched < _WATCH_SECONDS:
             return
-        made = self.outcomes.get(self.watch.after)
-        if made is None or made.status not in {Status.DONE, Status.UNCHANGED}:
+        outcome = self.outcomes.get(self.watch.after)
+        if outcome is None or outcome.status not in {Status.DONE, Status.UNCHANGED}:
             return
         self.watched = now
         try:
@@ -242,26 +242,26 @@ class _Run:
 
     def _perform(self, step: Step, token: CancelToken) -> None:
         def say(text: str) -> None:
-            self.told.put(_Said(step=step.id, text=text))
+            self.messages.put(_Said(step=step.id, text=text))
 
-        self.told.put(_Ended(step=step.id, outcome=_outcome_of(self.perform, step.action, Work(token, say))))
+        self.messages.put(_Ended(step=step.id, outcome=_outcome_of(self.perform, step.action, Work(token, say))))
 
     def _listen(self) -> None:
         try:
-            told = self.told.get(timeout=_POLL_SECONDS)
+            message = self.messages.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             self._abandon_overdue()
             return
-        if told.step not in self.running:
+        if message.step not in self.running:
             return  # an abandoned step speaks; its outcome stands
-        if isinstance(told, _Said):
-            self._progress(told.step, told.text)
+        if isinstance(message, _Said):
+            self._progress(message.step, message.text)
             return
-        seconds = self.cancel.clock.monotonic() - self.running.pop(told.step).started
-        outcome = told.outcome
+        seconds = self.cancel.clock.monotonic() - self.running.pop(message.step).started
+        outcome = message.outcome
         if self.broken is not None and outcome.status is Status.CANCELLED:
             outcome = Outcome(status=Status.FAILED, detail=self.broken.what, error=self.broken)
-        self._finish(told.step, outcome, seconds=seconds)
+        self._finish(message.step, outcome, seconds=seconds)
 
     def _progress(self, step: StepId, text: str) -> None:
         running = self.running[step]
@@ -326,8 +326,8 @@ def _outcome_of(perform: Perform, action: Action, work: Work) -> Outcome:
     except BootstrapError as error:
         return Outcome(status=Status.FAILED, detail=error.what, error=error)
     except Exception as error:  # noqa: BLE001 - the one place where an unforeseen exception becomes a value
-        told = of_the_machine(error) or BugError(
+        failure = of_the_machine(error) or BugError(
             f"unexpected {type(error).__name__}: {error}", fix="this is a bug: please report it with the log"
         )
-        told.__cause__ = error
-        return Outcome(status=Status.FAILED, detail=told.what, error=told)
+        failure.__cause__ = error
+        return Outcome(status=Status.FAILED, detail=failure.what, error=failure)

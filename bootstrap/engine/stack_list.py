@@ -43,12 +43,12 @@ def stack_lines(root: Path, marked: MarkedStacks, opener: OpenStack, cancel: Can
     return (*lines, *_elsewhere(here, marked, now))
 
 
-def _line(found: HeldStack, now: datetime, opener: OpenStack, cancel: CancelToken) -> StackLine:
-    stack, expires = found.stack, None if found.lease is None else found.lease.expires
-    state, detail = _seen(found, opener, cancel)
+def _line(held_stack: HeldStack, now: datetime, opener: OpenStack, cancel: CancelToken) -> StackLine:
+    stack, expires = held_stack.stack, None if held_stack.lease is None else held_stack.lease.expires
+    state, detail = _seen(held_stack, opener, cancel)
     return StackLine(
-        identity=found.identity,
-        stack=found.identity if stack is None else stack.name,
+        identity=held_stack.identity,
+        stack=held_stack.identity if stack is None else stack.name,
         instance="" if stack is None else stack.instance,
         project="" if stack is None else str(stack.project),
         provider="" if stack is None else stack.cluster.provider,
@@ -56,7 +56,7 @@ def _line(found: HeldStack, now: datetime, opener: OpenStack, cancel: CancelToke
         detail=detail,
         expires=expires,
         seconds_left=_left(expires, now),
-        folder=str(found.state.folder),
+        folder=str(held_stack.state.folder),
     )
 
 

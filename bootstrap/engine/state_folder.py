@@ -31,5 +31,5 @@ def remove_state(session: Session, *, keep_data: bool = False) -> str:
     for entry in state.folder.iterdir():
         if entry not in {*kept, *(state.folder / name for name in _KEPT)}:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    told = {state.emulator: "what finds the emulator's data", state.seeds: "generated secrets"}
-    return f"kept: {', '.join(told[folder] for folder in kept)} in {state.folder}"
+    descriptions = {state.emulator: "what finds the emulator's data", state.seeds: "generated secrets"}
+    return f"kept: {', '.join(descriptions[folder] for folder in kept)} in {state.folder}"

@@ -53,8 +53,8 @@ def read_status(session: Session, cancel: CancelToken) -> StatusReport:
 
 def _suspended(planning: Planning) -> Iterator[PartStatus]:
     """What the plan leaves as it is; a suspended release is named, its objects are not looked at."""
-    repo = planning.wanted.repo
-    suspended = frozenset(planning.wanted.units.suspended)
+    repo = planning.desired.repo
+    suspended = frozenset(planning.desired.units.suspended)
     names = [ids.objects(part.id) for part in repo.kustomizations if part.id in suspended]
     names += [ids.release(release.id) for release in repo.releases if release.id in suspended]
     for name in names:
@@ -74,7 +74,7 @@ def objects_of(step: str, planning: Planning) -> tuple[Sequence[ObjectRef], str]
     """The objects of a release or of a part of a Kustomization that are shown, and their namespace."""
     kind, _, name = step.partition("/")
     if kind == "release":
-        prepared = planning.wanted.prepared.get(name)
+        prepared = planning.desired.prepared.get(name)
         if prepared is None:
             return (), "default"
         shown = [ref_of(manifest) for manifest in prepared.manifests or () if _is_shown(manifest)]
@@ -147,25 +147,27 @@ def _missing(health: Health, step: Step) -> str:
 
 
 def _release(step: Step, name: str, session: Session, planning: Planning, cancel: CancelToken) -> PartStatus:
-    kube, prepared = planning.observed.cluster.kube, planning.wanted.prepared.get(name)
+    kube, prepared = planning.observed.cluster.kube, planning.desired.prepared.get(name)
     if kube is None or prepared is None:
         return _unseen(step, planning.observed.cluster.state)
     release = prepared.release
-    found = planning.observed.releases.get(f"{release.target_namespace}/{release.release_name}")
-    if found is None:
+    release_observed = planning.observed.releases.get(f"{release.target_namespace}/{release.release_name}")
+    if release_observed is None:
         return PartStatus(name=step.id, health=Health.DOWN, detail=step.reason, difference=step.reason)
-    if found.fingerprint == prepared.fingerprint and prepared.fingerprint is not None:
+    if release_observed.fingerprint == prepared.fingerprint and prepared.fingerprint is not None:
         objects = [ref_of(manifest) for manifest in prepared.manifests or () if _is_shown(manifest)]
         simulated = _not_installed(prepared.manifests or ()) if kube.simulated else {}
         installed = [ref for ref in objects if ref not in simulated]
         health_of = session.ports.health(installed, release.target_namespace, kube, cancel)
         part = _judged(step, {**health_of, **simulated})
-        return _with_status(part, found, step)
+        return _with_status(part, release_observed, step)
     # Its objects are those of other values than are declared now: what helm and its workloads say has to do.
-    ready = found.status == _DEPLOYED and not found.unready
-    told = found.unready if found.status == _DEPLOYED else f"its state is {found.status}"
+    ready = release_observed.status == _DEPLOYED and not release_observed.unready
+    reason = (
+        release_observed.unready if release_observed.status == _DEPLOYED else f"its state is {release_observed.status}"
+    )
     health = Health.UP if ready else Health.NOT_READY
-    return PartStatus(name=step.id, health=health, detail=told, difference=_changed(step, prepared))
+    return PartStatus(name=step.id, health=health, detail=reason, difference=_changed(step, prepared))
 
 
 def _changed(step: Step, prepared: PreparedRelease) -> str:
@@ -173,12 +175,12 @@ def _changed(step: Step, prepared: PreparedRelease) -> str:
     return step.reason if prepared.fingerprint is not None else ""
 
 
-def _with_status(part: PartStatus, found: ReleaseObserved, step: Step) -> PartStatus:
+def _with_status(part: PartStatus, installed: ReleaseObserved, step: Step) -> PartStatus:
     """With helm's own word where that is not `deployed`, and with values that only the cluster holds and changed."""
-    if found.status != _DEPLOYED:
+    if installed.status != _DEPLOYED:
         health = Health.NOT_READY if part.health in {Health.UP, Health.SIMULATED} else part.health
-        return replace(part, health=health, detail=f"its state is {found.status}", difference="")
-    differs = "" if isinstance(step.action, Keep) or part.health is not Health.UP or found.unready else step.reason
+        return replace(part, health=health, detail=f"its state is {installed.status}", difference="")
+    differs = "" if isinstance(step.action, Keep) or part.health is not Health.UP or installed.unready else step.reason
     return replace(part, difference=differs)
 
 
@@ -188,7 +190,7 @@ def _applied(step: Step, name: str, session: Session, planning: Planning, cancel
         return _unseen(step, planning.observed.cluster.state)
     if entry is None:
         return PartStatus(name=step.id, health=Health.DOWN, detail=step.reason, difference=step.reason)
-    own = next((part.objects for part in planning.wanted.units.parts if part.id == name), ())
+    own = next((part.objects for part in planning.desired.units.parts if part.id == name), ())
     simulated = _not_installed(own) if kube.simulated else {}
     part = _judged(step, {**session.ports.health(entry.objects, "default", kube, cancel), **simulated})
     declared = step.action.fingerprint if isinstance(step.action, ApplyObjects) else entry.fingerprint
@@ -212,12 +214,16 @@ def _is_shown(manifest: Manifest) -> bool:
     return not hook and manifest.get("kind") not in _NOT_SHOWN
 
 
-def _judged(step: Step, found: Mapping[ObjectRef, tuple[Health, str]]) -> PartStatus:
+def _judged(step: Step, health_by_object: Mapping[ObjectRef, tuple[Health, str]]) -> PartStatus:
     worst = Health.UP
     for health in (Health.SIMULATED, Health.NOT_READY, Health.DOWN):
-        if any(one is health for one, _ in found.values()):
+        if any(state is health for state, _ in health_by_object.values()):
             worst = health
-    told = [f"{ref}: {text}" for ref, (health, text) in found.items() if health is worst and health is not Health.UP]
-    counted = f"{len(found)} object{'' if len(found) == 1 else 's'}"
-    detail = counted if worst is Health.UP else f"{len(told)} of {counted} {worst}"
-    return PartStatus(name=step.id, health=worst, detail=detail, evidence=tuple(told))
+    lines = [
+        f"{ref}: {text}"
+        for ref, (health, text) in health_by_object.items()
+        if health is worst and health is not Health.UP
+    ]
+    counted = f"{len(health_by_object)} object{'' if len(health_by_object) == 1 else 's'}"
+    detail = counted if worst is Health.UP else f"{len(lines)} of {counted} {worst}"
+    return PartStatus(name=step.id, health=worst, detail=detail, evidence=tuple(lines))

@@ -14,7 +14,7 @@ from bootstrap.engine.locked_run import (
     within_the_run,
 )
 from bootstrap.engine.obtain import fetch_programs, pull_all
-from bootstrap.engine.planning import Planning, asked, plan_up, planned, wanted_now, with_ownership
+from bootstrap.engine.planning import Planning, asked, desired_now, plan_up, planned, with_ownership
 from bootstrap.engine.run import Report, Watch, run_plan
 from bootstrap.engine.session import PlanOptions, RunOptions, Session
 from bootstrap.engine.stack_recorder import StackRecorder
@@ -75,9 +75,9 @@ def flags_missing(session: Session) -> str:
     different = session.differences
     if not (session.lives and different and all(difference.for_lack_of_a_flag for difference in different)):
         return ""
-    told = "; ".join(map(str, different))
+    text = "; ".join(map(str, different))
     last = f". The command line used last: {session.last_command}" if session.last_command else ""
-    return f"flags that were given last are missing: {told}{last}"
+    return f"flags that were given last are missing: {text}{last}"
 
 
 def _perform(session: Session, options: PlanOptions, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
@@ -129,8 +129,8 @@ def _perform_growing(  # noqa: PLR0913 - what there is to a run
     def bring_charts(releases: Sequence[Release], work: Work) -> str:
         # What cannot be had now is tried again, and reported, by a step of the plan: the other releases go on.
         failed = pull_all(session, releases, work.within(_PULL_SECONDS, "pulling charts"))
-        wanted = wanted_now(session, options, lambda: planning.observed.cluster.kube, work.cancel)
-        plan = planned(session, wanted, planning.observed, options)
+        desired = desired_now(session, options, lambda: planning.observed.cluster.kube, work.cancel)
+        plan = planned(session, desired, planning.observed, options)
         grown.append(with_ownership(session, plan, planning.observed, work.cancel))
         return f"{len(releases) - len(failed)} of {len(releases)} pulled"
 

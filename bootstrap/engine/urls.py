@@ -8,7 +8,7 @@ from bootstrap.errors import BootstrapError
 from bootstrap.model.kube import KubeContext, mappings_in
 from bootstrap.model.stack import Provider
 from bootstrap.model.status import UrlStatus
-from bootstrap.plan.build import Wanted
+from bootstrap.plan.desired import Desired
 from bootstrap.system.clock import CancelToken
 
 _LOOKS = 3
@@ -24,7 +24,7 @@ def urls_of(session: Session, planning: Planning, cancel: CancelToken) -> tuple[
     kube = observed.cluster.kube
     if kube is None:
         return emulator
-    hosts = tuple(dict.fromkeys(_hosts(planning.wanted)))
+    hosts = tuple(dict.fromkeys(_hosts(planning.desired)))
     return (*emulator, *_host_urls(session, hosts, kube, cancel))
 
 
@@ -61,10 +61,10 @@ def _host_urls(session: Session, hosts: Sequence[str], kube: KubeContext, cancel
     return tuple(UrlStatus(name=host, url=f"http://{host}:{port}", problem=problems.get(host, "")) for host in hosts)
 
 
-def _hosts(wanted: Wanted) -> Iterator[str]:
+def _hosts(desired: Desired) -> Iterator[str]:
     """Every host name that an Ingress answers to."""
-    plain = (manifest for part in wanted.units.parts for manifest in part.objects)
-    rendered = (manifest for prepared in wanted.prepared.values() for manifest in prepared.manifests or ())
+    plain = (manifest for part in desired.units.parts for manifest in part.objects)
+    rendered = (manifest for prepared in desired.prepared.values() for manifest in prepared.manifests or ())
     for manifest in (*plain, *rendered):
         if manifest.get("kind") == "Ingress":
             yield from (str(rule["host"]) for rule in mappings_in(manifest, "spec", "rules") if rule.get("host"))

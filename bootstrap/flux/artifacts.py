@@ -47,9 +47,11 @@ class Artifacts:
                 continue
             subject = Subject(ref=generator, findings=findings, fallback=str(generator))
             spec = Fields(manifest.get("spec") or {}, subject, "spec")
-            wanted = next((one for one in spec.children("artifacts") if one.text("name") == ref.name), None)
-            if wanted is not None:
-                return self._copied(wanted, self._aliases(spec, ref.namespace), ref)
+            entry = next(
+                (artifact for artifact in spec.children("artifacts") if artifact.text("name") == ref.name), None
+            )
+            if entry is not None:
+                return self._copied(entry, self._aliases(spec, ref.namespace), ref)
         return None
 
     def _aliases(self, spec: Fields, namespace: str) -> dict[str, bool]:
@@ -84,13 +86,13 @@ class Artifacts:
         strategy = operation.choice("strategy", ("Overwrite", "Merge", "Extract"), "Overwrite")
         possible = alias in aliases and strategy == "Overwrite" and to.startswith(_TARGET)
         exclude = operation.strings("exclude")
-        found = self._matches(pattern, to.removeprefix(_TARGET), target) if possible else ()
-        if possible and aliases[alias] and not found:
+        paths = self._matches(pattern, to.removeprefix(_TARGET), target) if possible else ()
+        if possible and aliases[alias] and not paths:
             operation.subject.problem(f"nothing matches {pattern}", operation.at("from"))
-        elif not found:
+        elif not paths:
             operation.subject.note(f"{operation.path} is not supported: only files of this repository are copied")
             return False
-        for source, destination, selected in found:
+        for source, destination, selected in paths:
             _copy_tree(
                 source, target / inside(str(destination)), _Exclusion(self._root, self._root / selected, exclude)
             )
@@ -108,9 +110,9 @@ class Artifacts:
         selected = "/".join(literal) or "."
         stripped = pattern.endswith("/**") and pattern[: -len("/**")] == selected
         # A `**` is one level here as in Flux; the folders that it finds are copied whole.
-        found = sorted(self._root.glob(pattern.replace("**", "*")))
+        paths = sorted(self._root.glob(pattern.replace("**", "*")))
         base = self._root / selected if stripped else self._root
-        return [(source, PurePosixPath(to, source.relative_to(base).as_posix()), selected) for source in found]
+        return [(source, PurePosixPath(to, source.relative_to(base).as_posix()), selected) for source in paths]
 
 
 class _Exclusion:

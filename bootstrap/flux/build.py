@@ -83,7 +83,10 @@ def _attempt(root: Path, declared: Declared, run: Build) -> Built:
 
 def _mended(root: Path, wrong: Sequence[Malformed], folder: Path) -> Path:
     """The tree by links, but for the files that hold these documents: they are without them."""
-    texts = {file: without(file, [each for each in wrong if each.file == file]) for file in {one.file for one in wrong}}
+    texts = {
+        file: without(file, [each for each in wrong if each.file == file])
+        for file in {problem.file for problem in wrong}
+    }
     for base, folders, names in os.walk(root):
         folders[:] = [name for name in folders if name != ".git"]
         target = folder / Path(base).relative_to(root)
@@ -103,11 +106,11 @@ def manifests(
     """The objects, in listed order; those that cannot be read are reported and left out."""
     missing: set[str] = set()
     texts = (_Text(text=text, declared=built.declared, findings=findings) for text in built.texts)
-    found = [manifest for text in texts for manifest in _objects(text, variables, decrypt, missing)]
+    objects = [manifest for text in texts for manifest in _objects(text, variables, decrypt, missing)]
     if missing:
         names = ", ".join(f"${{{name}}}" for name in sorted(missing))
         built.declared.subject.note(f"{names} has no value in what {built.declared.path} holds: nothing is put there")
-    return tuple(_labelled(manifest, built.declared) for manifest in found)
+    return tuple(_labelled(manifest, built.declared) for manifest in objects)
 
 
 _LOGGED = re.compile(r'[EF]\d{4} .*?\] "command failed" err="(.*)"')
@@ -119,12 +122,12 @@ def _refused(root: Path, declared: Declared, error: CommandFailedError, mirror: 
     words = " ".join(line.strip() for line in error.finished.lines())
     if logged := _LOGGED.fullmatch(words):
         words = logged[1].replace('\\"', '"')
-    told = words.replace(mirror, declared.path)
+    message = words.replace(mirror, declared.path)
     top = mirror.removesuffix(declared.path).rstrip("/")
     for path in (top, str(root)):
-        told = told.replace(f"{path}/", "") if path else told
-    told = re.sub(r"\s+", " ", told).removeprefix("error: ")
-    return Problem(place=Place(file=declared.path), text=f"kustomize cannot build this folder: {told or error.what}")
+        message = message.replace(f"{path}/", "") if path else message
+    message = re.sub(r"\s+", " ", message).removeprefix("error: ")
+    return Problem(place=Place(file=declared.path), text=f"kustomize cannot build this folder: {message or error.what}")
 
 
 class UnsetVariablesError(ValueError):
@@ -147,17 +150,17 @@ class _Text:
     def unset(self, names: Collection[str]) -> None:
         """Report variables that are not set, each at the line that names it."""
         for name in sorted(names):
-            told = (
+            message = (
                 f"variable {name} is not set: give it a value in spec.postBuild.substitute of Kustomization "
                 f"{self.declared.id} or with --var {name}=…, a default with ${{{name}:=…}}, or write $${{{name}}} for "
                 "the text itself (Flux before 2.9 puts nothing there: source.strictSubstitution: false)"
             )
             manifest = _tolerant(self.text)
             if manifest is None:
-                self.findings.problem(told, Place(file=self.declared.path))
+                self.findings.problem(message, Place(file=self.declared.path))
             else:
                 subject = self.subject(manifest)
-                self.findings.problem(f"{subject.ref}: {told}", subject.place_of_text(f"${{{name}"))
+                self.findings.problem(f"{subject.ref}: {message}", subject.place_of_text(f"${{{name}"))
 
     def problem(self, text: str) -> None:
         manifest = _tolerant(self.text)
@@ -196,7 +199,7 @@ def is_object(manifest: object) -> bool:
         return False
     metadata = manifest["metadata"]
     named = (manifest.get("apiVersion"), manifest.get("kind"), metadata.get("name"))
-    return all(isinstance(one, str) and one for one in named) and isinstance(metadata.get("namespace"), str | None)
+    return all(isinstance(name, str) and name for name in named) and isinstance(metadata.get("namespace"), str | None)
 
 
 def _readable(text: _Text, decrypt: Decrypt | None) -> _Text:

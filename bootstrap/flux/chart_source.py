@@ -47,21 +47,23 @@ def _referenced(fields: Fields, namespace: str, sources: Sources, store: Store) 
     if ref.kind != "HelmChart":
         fields.subject.problem(f"a chart from {ref} is not supported", fields.at("kind"))
         return None
-    held = store.find(ref.kind, ref.namespace, ref.name)
-    if held is None:
+    manifest = store.find(ref.kind, ref.namespace, ref.name)
+    if manifest is None:
         fields.subject.problem(f"{ref} is not in the repository", fields.path)
         return None
-    subject = Subject(ref=ref_of(held), findings=fields.subject.findings, fallback=fields.subject.fallback)
-    return _of_spec(Fields(held.get("spec") or {}, subject, "spec"), ref.namespace, sources, subject)
+    subject = Subject(ref=ref_of(manifest), findings=fields.subject.findings, fallback=fields.subject.fallback)
+    return _of_spec(Fields(manifest.get("spec") or {}, subject, "spec"), ref.namespace, sources, subject)
 
 
 def _of_spec(spec: Fields, namespace: str, sources: Sources, asker: Subject) -> ChartSource | None:
-    wanted = spec.child("sourceRef")
+    source_ref = spec.child("sourceRef")
     ref = SourceRef(
-        kind=wanted.required("kind"), namespace=wanted.text("namespace") or namespace, name=wanted.required("name")
+        kind=source_ref.required("kind"),
+        namespace=source_ref.text("namespace") or namespace,
+        name=source_ref.required("name"),
     )
-    wanted.ignore("apiVersion")
-    wanted.close()
+    source_ref.ignore("apiVersion")
+    source_ref.close()
     name = spec.required("chart")
     single = spec.text("valuesFile")
     files = (*spec.strings("valuesFiles"), *((single,) if single else ()))
@@ -72,7 +74,7 @@ def _of_spec(spec: Fields, namespace: str, sources: Sources, asker: Subject) -> 
     spec.note(NOT_RECONCILED, "suspend")
     spec.note("is not checked: charts are pinned by digest instead", "verify")
     spec.close()
-    chart = sources.chart(ref, name, version, asker, wanted.path)
+    chart = sources.chart(ref, name, version, asker, source_ref.path)
     if chart is None:
         return None
     return ChartSource(

@@ -35,8 +35,13 @@ def dependencies(repo: FluxRepo) -> tuple[Dependency, ...]:
     check on it), as well for its releases and all that its children bring, unless it is one of them. What a
     Kustomization holds waits for its plain objects. A name that is nowhere makes no dependency.
     """
-    found = (*_between(repo), *_nested(repo), *_of_releases(repo))
-    return tuple({(one.unit, one.needs): one for one in sorted(found, key=lambda one: one.strict)}.values())
+    everything = (*_between(repo), *_nested(repo), *_of_releases(repo))
+    return tuple(
+        {
+            (dependency.unit, dependency.needs): dependency
+            for dependency in sorted(everything, key=lambda dependency: dependency.strict)
+        }.values()
+    )
 
 
 def find_cycle(among: Iterable[Dependency]) -> tuple[Dependency, ...]:
@@ -69,77 +74,85 @@ class _Tree:
     """The Kustomizations by parentage, and the units they stand for."""
 
     def __init__(self, repo: FluxRepo) -> None:
-        self._by_id = {one.id: one for one in repo.kustomizations}
-        self._releases = {release for one in repo.kustomizations for release in one.releases}
+        self._by_id = {kustomization.id: kustomization for kustomization in repo.kustomizations}
+        self._releases = {release for kustomization in repo.kustomizations for release in kustomization.releases}
         self._children: dict[str | None, list[str]] = {}
-        for one in repo.kustomizations:
-            self._children.setdefault(one.parent, []).append(one.id)
+        for part in repo.kustomizations:
+            self._children.setdefault(part.parent, []).append(part.id)
 
     def inside(self, name: str) -> tuple[str, ...]:
         """All units of it and of its children; none when it is not there."""
-        one = self._by_id.get(name)
-        if one is None:
+        kustomization = self._by_id.get(name)
+        if kustomization is None:
             return ()
-        return (*_own(one), *(unit for child in self._children.get(name, ()) for unit in self.inside(child)))
+        return (*_own(kustomization), *(unit for child in self._children.get(name, ()) for unit in self.inside(child)))
 
     def until_ready(self, name: str) -> tuple[str, ...]:
         """The units that Flux sees done before it calls the Kustomization ready."""
-        found: dict[str, None] = {}
+        names: dict[str, None] = {}
         waiting = [name] if name in self._by_id else []
         while waiting:
-            one = self._by_id[waiting.pop(0)]
-            if f"objects/{one.id}" in found:
+            kustomization = self._by_id[waiting.pop(0)]
+            if f"objects/{kustomization.id}" in names:
                 continue
-            found |= dict.fromkeys((f"objects/{one.id}", *self._releases_seen(one)))
-            waiting += self._children.get(one.id, ()) if one.wait else _checked(one, "Kustomization", self._by_id)
-        return tuple(found)
+            names |= dict.fromkeys((f"objects/{kustomization.id}", *self._releases_seen(kustomization)))
+            waiting += (
+                self._children.get(kustomization.id, ())
+                if kustomization.wait
+                else _checked(kustomization, "Kustomization", self._by_id)
+            )
+        return tuple(names)
 
-    def _releases_seen(self, one: Kustomization) -> tuple[str, ...]:
-        seen = one.releases if one.wait else _checked(one, "HelmRelease", self._releases)
+    def _releases_seen(self, kustomization: Kustomization) -> tuple[str, ...]:
+        seen = kustomization.releases if kustomization.wait else _checked(kustomization, "HelmRelease", self._releases)
         return tuple(f"release/{release}" for release in seen)
 
 
-def _checked(one: Kustomization, kind: str, known: Container[str]) -> tuple[str, ...]:
-    named = (f"{check.namespace}/{check.name}" for check in one.health_checks if check.kind == kind)
-    return tuple(name for name in named if name in known)
+def _checked(kustomization: Kustomization, kind: str, existing: Container[str]) -> tuple[str, ...]:
+    named = (f"{check.namespace}/{check.name}" for check in kustomization.health_checks if check.kind == kind)
+    return tuple(name for name in named if name in existing)
 
 
-def _own(one: Kustomization) -> tuple[str, ...]:
-    return (f"objects/{one.id}", *(f"release/{release}" for release in one.releases))
+def _own(kustomization: Kustomization) -> tuple[str, ...]:
+    return (f"objects/{kustomization.id}", *(f"release/{release}" for release in kustomization.releases))
 
 
 def _between(repo: FluxRepo) -> Iterable[Dependency]:
     tree = _Tree(repo)
-    for one in repo.kustomizations:
-        units = tree.inside(one.id)
-        for need in one.depends_on:
-            if one.parent is None and f"objects/{need}" in units:
+    for kustomization in repo.kustomizations:
+        units = tree.inside(kustomization.id)
+        for need in kustomization.depends_on:
+            if kustomization.parent is None and f"objects/{need}" in units:
                 continue  # whoever brings the entry brings what it holds too: it is there before Flux waits
-            reason = f"Kustomization {one.id} dependsOn {need}"
+            reason = f"Kustomization {kustomization.id} dependsOn {need}"
             strict = tree.until_ready(need)
             loose = [other for other in tree.inside(need) if other not in strict and other not in units]
             for unit in units:
                 for other in strict:
-                    yield Dependency(unit=unit, needs=other, reason=reason, place=one.place)
-                for other in () if f"objects/{one.id}" in tree.inside(need) else loose:
-                    yield Dependency(unit=unit, needs=other, reason=reason, place=one.place, strict=False)
+                    yield Dependency(unit=unit, needs=other, reason=reason, place=kustomization.place)
+                for other in () if f"objects/{kustomization.id}" in tree.inside(need) else loose:
+                    yield Dependency(unit=unit, needs=other, reason=reason, place=kustomization.place, strict=False)
 
 
 def _nested(repo: FluxRepo) -> Iterable[Dependency]:
-    for one in repo.kustomizations:
-        objects = f"objects/{one.id}"
-        if one.parent is not None:
-            reason = f"Kustomization {one.id} is in {one.parent}"
-            yield Dependency(unit=objects, needs=f"objects/{one.parent}", reason=reason, place=one.place)
-        for release in one.releases:
-            reason = f"HelmRelease {release} is in Kustomization {one.id}"
-            yield Dependency(unit=f"release/{release}", needs=objects, reason=reason, place=one.place)
+    for kustomization in repo.kustomizations:
+        objects = f"objects/{kustomization.id}"
+        if kustomization.parent is not None:
+            reason = f"Kustomization {kustomization.id} is in {kustomization.parent}"
+            yield Dependency(
+                unit=objects, needs=f"objects/{kustomization.parent}", reason=reason, place=kustomization.place
+            )
+        for release in kustomization.releases:
+            reason = f"HelmRelease {release} is in Kustomization {kustomization.id}"
+            yield Dependency(unit=f"release/{release}", needs=objects, reason=reason, place=kustomization.place)
 
 
 def _of_releases(repo: FluxRepo) -> Iterable[Dependency]:
-    known = {one.id for one in repo.releases}
-    for one in repo.releases:
-        for need in one.depends_on:
-            if need in known:
-                reason = f"HelmRelease {one.id} dependsOn {need}"
-                yield Dependency(unit=f"release/{one.id}", needs=f"release/{need}", reason=reason, place=one.place)
+    release_ids = {release.id for release in repo.releases}
+    for helm_release in repo.releases:
+        for need in helm_release.depends_on:
+            if need in release_ids:
+                reason = f"HelmRelease {helm_release.id} dependsOn {need}"
+                yield Dependency(
+                    unit=f"release/{helm_release.id}", needs=f"release/{need}", reason=reason, place=helm_release.place
+                )

@@ -125,16 +125,16 @@ class Fields:
                 hint = f'; did you mean "{near[0]}"?' if near else ""
                 self.subject.note(f"{self.at(name)} is not supported and has no effect{hint}", self.at(name))
 
-    def _of(self, name: str, kind: type[_Kind], wanted: str) -> _Kind | None:
+    def _of(self, name: str, kind: type[_Kind], expected: str) -> _Kind | None:
         self._asked.add(name)
         value = self._value.get(name)
-        return value if value is not None and self._is(value, kind, name, wanted) else None
+        return value if value is not None and self._is(value, kind, name, expected) else None
 
     def _list(self, name: str) -> list[Any]:
         return self._of(name, list, "a list") or []
 
-    def _is(self, value: object, kind: type, name: str, wanted: str) -> bool:
+    def _is(self, value: object, kind: type, name: str, expected: str) -> bool:
         fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
         if not fits:
-            self.subject.problem(f"must be {wanted}", self.at(name))
+            self.subject.problem(f"must be {expected}", self.at(name))
         return fits

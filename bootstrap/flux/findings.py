@@ -57,8 +57,8 @@ class Findings:
     @staticmethod
     def _about_encrypted(topic: _Topic) -> Problem:
         several = len(topic.subjects) > 1
-        told = f"{'are' if several else 'is'} encrypted with SOPS and cannot be decrypted: {topic.text}"
-        return Problem(place=topic.place or Place(file="."), text=f"{_listed(topic.subjects)}: {told}")
+        text = f"{'are' if several else 'is'} encrypted with SOPS and cannot be decrypted: {topic.text}"
+        return Problem(place=topic.place or Place(file="."), text=f"{_listed(topic.subjects)}: {text}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -82,10 +82,10 @@ def _check_identity(subject: Subject) -> None:
 
 
 def _values_from(fields: Fields, namespace: str, store: Store) -> tuple[ValuesFrom, ...]:
-    found = (
+    references = (
         _reference(item, position, namespace, store) for position, item in enumerate(fields.children("valuesFrom"))
     )
-    return tuple(reference for reference in found if reference is not None)
+    return tuple(reference for reference in references if reference is not None)
 
 
 def _reference(fields: Fields, position: int, namespace: str, store: Store) -> ValuesFrom | None:
@@ -100,10 +100,10 @@ def _reference(fields: Fields, position: int, namespace: str, store: Store) -> V
         position=position,
     )
     fields.close()
-    held = store.find(reference.kind, namespace, reference.name)
-    if held is None:
+    manifest = store.find(reference.kind, namespace, reference.name)
+    if manifest is None:
         return reference
-    content = contents(held).get(reference.values_key)
+    content = contents(manifest).get(reference.values_key)
     if content is None and not reference.optional:
         named = f"{reference.kind} {namespace}/{reference.name}"
         fields.subject.problem(f"{named} has no key {reference.values_key}", fields.at("valuesKey"))

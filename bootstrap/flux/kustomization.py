@@ -109,12 +109,12 @@ def read_kustomization(manifest: Manifest, subject: Subject) -> Declared:
 
 def read_depends_on(fields: Fields, namespace: str) -> tuple[str, ...]:
     """NAMESPACE/NAME of each, its own namespace where none is named."""
-    found = []
+    replacements = []
     for child in fields.children("dependsOn"):
-        found.append(f"{child.text('namespace') or namespace}/{child.required('name')}")
+        replacements.append(f"{child.text('namespace') or namespace}/{child.required('name')}")
         child.note("is not evaluated: the dependency counts as done when it is ready", "readyExpr")
         child.close()
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(replacements))
 
 
 def _source(fields: Fields, namespace: str) -> SourceRef:

@@ -56,9 +56,9 @@ def _in_file(file: Path, *, every_file: bool) -> Iterator[Malformed]:
     for end, following in (*((mark.start(), mark.end()) for mark in _SEPARATOR.finditer(text)), (len(text), 0)):
         wrong = _wrong(text[start:end], every_file=every_file)
         if wrong is not None:
-            offset, told = wrong
+            offset, problem = wrong
             line = text.count("\n", 0, start) + offset
-            yield Malformed(file=file, line=line, start=start, end=end, text=told)
+            yield Malformed(file=file, line=line, start=start, end=end, text=problem)
         start = following
 
 
@@ -98,8 +98,8 @@ def _lacking(document: str, loaded: Mapping[str, object]) -> tuple[int, str] | N
 def _missing_key(document: str, loaded: Mapping[str, object], key: str) -> tuple[int, str]:
     misspelt = nearest(key, [name for name in loaded if name not in _REQUIRED])
     if misspelt is not None:
-        told = f'"{misspelt}" is not a field of an object: did you mean "{key}"?'
-        return _line_of(document, misspelt), f"{_called(loaded)}: {told}"
+        message = f'"{misspelt}" is not a field of an object: did you mean "{key}"?'
+        return _line_of(document, misspelt), f"{_called(loaded)}: {message}"
     return _first_line(document), f"{_called(loaded)}: {key} is missing"
 
 
@@ -111,8 +111,8 @@ def _called(loaded: Mapping[str, object]) -> str:
 
 
 def _line_of(document: str, key: str) -> int:
-    found = next((match for match in _KEY.finditer(document) if match[1] == key), None)
-    return _first_line(document) if found is None else document.count("\n", 0, found.start()) + 1
+    key_match = next((match for match in _KEY.finditer(document) if match[1] == key), None)
+    return _first_line(document) if key_match is None else document.count("\n", 0, key_match.start()) + 1
 
 
 def _first_line(document: str) -> int:

@@ -25,7 +25,7 @@ class Store:
 
     def of_kind(self, kind: str) -> Iterator[Manifest]:
         """All of a kind, in the order they were taken in."""
-        return (manifest for (held, _, _), manifest in self._objects.items() if held == kind)
+        return (manifest for (manifest_kind, _, _), manifest in self._objects.items() if manifest_kind == kind)
 
 
 def contents(manifest: Manifest) -> dict[str, str]:
@@ -37,8 +37,8 @@ def contents(manifest: Manifest) -> dict[str, str]:
 
 
 def _strings(entries: object) -> dict[str, str]:
-    found = entries if isinstance(entries, Mapping) else {}
-    return {str(key): value for key, value in found.items() if isinstance(value, str)}
+    mapping = entries if isinstance(entries, Mapping) else {}
+    return {str(key): value for key, value in mapping.items() if isinstance(value, str)}
 
 
 def _decoded(value: str) -> str | None:

@@ -168,7 +168,7 @@ def json6902(patch: Mapping[str, Any]) -> dict[str, Any]:
 
 def _set_image(images: list[dict[str, Any]], image: Mapping[str, Any]) -> None:
     """An image that is named already is changed field by field; tag and digest change together."""
-    there = next((known for known in images if known.get("name") == image.get("name")), None)
+    there = next((candidate for candidate in images if candidate.get("name") == image.get("name")), None)
     if there is None:
         images.append(dict(image))
         return
@@ -183,17 +183,17 @@ def _set_image(images: list[dict[str, Any]], image: Mapping[str, Any]) -> None:
 
 def _scan(folder: Path) -> list[str]:
     """The resources of a folder without kustomization.yaml: its YAML files, and subfolders that have one, whole."""
-    found: list[str] = []
+    paths: list[str] = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.is_dir(follow_symlinks=False):
             if entry.name not in _IGNORED_FOLDERS:
-                found += _scan_folder(Path(entry.path))
+                paths += _scan_folder(Path(entry.path))
         elif entry.name.endswith((".yaml", ".yml")) and entry.name not in _IGNORED_FILES:
-            found.append(f"./{entry.name}")
-    return found
+            paths.append(f"./{entry.name}")
+    return paths
 
 
 def _scan_folder(folder: Path) -> list[str]:
     if any((folder / name).is_file() for name in FILE_NAMES):
         return [f"./{folder.name}"]
-    return [f"./{folder.name}/{found[2:]}" for found in _scan(folder)]
+    return [f"./{folder.name}/{path[2:]}" for path in _scan(folder)]

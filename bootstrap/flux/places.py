@@ -111,15 +111,15 @@ class Places:
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, str], list[_Written]]:
-        found: dict[tuple[str, str], list[_Written]] = {}
+        by_name: dict[tuple[str, str], list[_Written]] = {}
         for file in _files(self._root):
             for written in _documents(file):
-                found.setdefault((written.kind, written.name), []).append(written)
-        return found
+                by_name.setdefault((written.kind, written.name), []).append(written)
+        return by_name
 
 
-def _may_be(written: str | None, wanted: str | None) -> bool:
-    return written is None or wanted is None or written == wanted or "$" in written
+def _may_be(written: str | None, expected: str | None) -> bool:
+    return written is None or expected is None or written == expected or "$" in written
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -151,8 +151,8 @@ def _documents(file: Path) -> Iterator[_Written]:
 
 
 def _first(expression: re.Pattern[bytes], text: bytes) -> str | None:
-    found = expression.search(text)
-    return None if found is None else (found.group(1) or found.group(2)).decode(errors="replace")
+    match = expression.search(text)
+    return None if match is None else (match.group(1) or match.group(2)).decode(errors="replace")
 
 
 def _line_of(written: _Written, path: str) -> int | None:

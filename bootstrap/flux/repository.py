@@ -68,12 +68,12 @@ def read_repo(
         layout = _Layout(root, Path(temporary).resolve(), places)
         tree = layout(None)
         artifacts = Artifacts(tree, layout.folder("artifacts"), store, places)
-        known = Known(store=store, sources=places, artifacts=artifacts, findings=findings)
+        context = Known(store=store, sources=places, artifacts=artifacts, findings=findings)
         tools = Tools(root=tree, build=build, decrypt=decrypt, strict=source.strict_substitution, layout=layout)
-        walk = Walk(tools, known, {**source.substitute, **(variables or {})})
+        walk = Walk(tools, context, {**source.substitute, **(variables or {})})
         expanded = walk.expand(_entry(entry, findings))
     releases = tuple(_releases(expanded, places, store, findings))
-    kustomizations = tuple(_kustomization(one, findings) for one in expanded)
+    kustomizations = tuple(_kustomization(item, findings) for item in expanded)
     _check_namespaces(kustomizations, store, findings)
     _check_texts(kustomizations, findings)
     repo = FluxRepo(kustomizations=kustomizations, releases=releases)
@@ -108,11 +108,11 @@ class _Layout:
 def _note_suspended(repo: FluxRepo, findings: Findings) -> None:
     """Note who depends on something that is suspended."""
     for group in (repo.kustomizations, repo.releases):
-        suspended = {one.id for one in group if one.suspended}
-        for one in group:
-            for need in sorted(suspended & set(one.depends_on)):
+        suspended = {unit.id for unit in group if unit.suspended}
+        for item in group:
+            for need in sorted(suspended & set(item.depends_on)):
                 text = f"depends on {need}, which is suspended: Flux would wait until it is resumed"
-                findings.note(text, one.id, one.place)
+                findings.note(text, item.id, item.place)
 
 
 def _check_namespaces(kustomizations: Sequence[Kustomization], store: Store, findings: Findings) -> None:
@@ -149,10 +149,10 @@ def _defined_kind(definition: Manifest) -> tuple[str, str]:
 
 def _check_graph(repo: FluxRepo, findings: Findings) -> None:
     """Report a circle that Flux would wait in for ever."""
-    cycle = find_cycle(one for one in dependencies(repo) if one.strict)
+    cycle = find_cycle(dependency for dependency in dependencies(repo) if dependency.strict)
     if cycle:
-        told = "; ".join(str(one) for one in cycle)
-        findings.problem(f"waits for itself: {told}", cycle[0].place or Place(file="."))
+        circle = "; ".join(str(dependency) for dependency in cycle)
+        findings.problem(f"waits for itself: {circle}", cycle[0].place or Place(file="."))
 
 
 def _entry(path: str, findings: Findings) -> Declared:
@@ -166,16 +166,16 @@ def _entry(path: str, findings: Findings) -> Declared:
 
 
 def _releases(expanded: Sequence[Expanded], places: Sources, store: Store, findings: Findings) -> Iterable[Release]:
-    known: set[str] = set()
-    for one in expanded:
-        for manifest in _helm_releases(one):
+    ids: set[str] = set()
+    for item in expanded:
+        for manifest in _helm_releases(item):
             ref = ref_of(manifest)
-            subject = Subject(ref=ref, findings=findings, fallback=one.declared.path)
-            if str(ref) in known:
+            subject = Subject(ref=ref, findings=findings, fallback=item.declared.path)
+            if str(ref) in ids:
                 subject.note("is declared more than once: the first one counts")
                 continue
-            known.add(str(ref))
-            yield read_release(manifest, subject, places, store, one.declared.id)
+            ids.add(str(ref))
+            yield read_release(manifest, subject, places, store, item.declared.id)
 
 
 def _helm_releases(expanded: Expanded) -> list[Manifest]:
@@ -195,7 +195,10 @@ def _kustomization(expanded: Expanded, findings: Findings) -> Kustomization:
         objects=tuple(manifest for manifest in plain if _is_applied(manifest, declared, findings)),
         built=expanded.manifests,
         releases=tuple(
-            dict.fromkeys(f"{ref_of(one).namespace or ''}/{ref_of(one).name}" for one in _helm_releases(expanded))
+            dict.fromkeys(
+                f"{ref_of(helm_release).namespace or ''}/{ref_of(helm_release).name}"
+                for helm_release in _helm_releases(expanded)
+            )
         ),
         depends_on=declared.depends_on,
         parent=expanded.parent,

@@ -132,7 +132,7 @@ class Sources:
         if spec is None:
             return None
         version = spec.child("ref")
-        found = GitChart(
+        git_chart = GitChart(
             url=spec.required("url"),
             path=inside(chart),
             branch=version.text("branch"),
@@ -146,7 +146,7 @@ class Sources:
         spec.note(_GIT_LOGIN, "provider", "secretRef", "proxySecretRef")
         spec.note(_OWN_LOGIN, "serviceAccountName")
         _accept(spec)
-        return found
+        return git_chart
 
     def leave_out(self, ignore: SourceIgnore) -> None:
         """What Flux leaves out of the tree on disk is no part of a chart in it either."""
@@ -206,11 +206,11 @@ def _address(ref: SourceRef, store: Store) -> str | None:
     return None if manifest is None else str(mapping_in(manifest, "spec").get("url"))
 
 
-def _same(one: str, other: str) -> bool:
+def _same(url: str, other: str) -> bool:
     """Whether two addresses name one repository, over https, over ssh, with or without `.git`."""
-    return one == other or (_plain(one) is not None and _plain(one) == _plain(other))
+    return url == other or (_plain(url) is not None and _plain(url) == _plain(other))
 
 
 def _plain(url: str) -> tuple[str, str] | None:
-    found = _ADDRESS.match(url)
-    return None if found is None else (found["host"].lower(), found["path"].lower())
+    match = _ADDRESS.match(url)
+    return None if match is None else (match["host"].lower(), match["path"].lower())

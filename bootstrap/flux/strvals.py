@@ -31,8 +31,8 @@ def set_value(values: dict[str, Any], path: str, value: str, *, literal: bool = 
         _Parser(f"{path}={value}", typed=True).into(values)
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\{found.group()}"
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\{match.group()}"
 
 
 class _Parser:
@@ -52,8 +52,8 @@ class _Parser:
             _put(values, name, value)
         elif stop == "[":
             index = self._index()
-            held = values.get(name, [])
-            _put(values, name, self._item(_checked(held, list, name), index, depth))
+            current = values.get(name, [])
+            _put(values, name, self._item(_checked(current, list, name), index, depth))
         elif stop == ".":
             self._nested(values, name, depth)
         elif name or stop:
@@ -121,17 +121,17 @@ class _Parser:
 
     def _until(self, stops: str) -> tuple[str, str]:
         """Text up to one of `stops`, which is eaten, and which it was; what follows a backslash is no stop."""
-        found: list[str] = []
+        parts: list[str] = []
         while self._position < len(self._text):
             char = self._text[self._position]
             self._position += 1
             if char in stops:
-                return "".join(found), char
+                return "".join(parts), char
             if char == "\\":
                 char = self._text[self._position : self._position + 1]
                 self._position += 1
-            found.append(char)
-        return "".join(found), ""
+            parts.append(char)
+        return "".join(parts), ""
 
 
 def _put(values: dict[str, Any], name: str, value: Any) -> None:  # noqa: ANN401 - YAML holds any

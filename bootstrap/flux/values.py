@@ -60,6 +60,6 @@ def _set(values: dict[str, Any], source: ValuesFrom, content: str) -> None:
 def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(lower)
     for key, value in upper.items():
-        held = result.get(key)
-        result[key] = _over(held, value) if isinstance(held, dict) and isinstance(value, dict) else value
+        current = result.get(key)
+        result[key] = _over(current, value) if isinstance(current, dict) and isinstance(value, dict) else value
     return result

@@ -26,9 +26,9 @@ def variables_of(
     post_build = declared.post_build or PostBuild()
     values: dict[str, str] = {}
     for ref in post_build.substitute_from:
-        held = store.find(ref.kind, declared.namespace, ref.name) or _among_its_own(built, ref, decrypt)
-        if held is not None:
-            values |= _named(contents(held), ref, declared)
+        manifest = store.find(ref.kind, declared.namespace, ref.name) or _among_its_own(built, ref, decrypt)
+        if manifest is not None:
+            values |= _named(contents(manifest), ref, declared)
         elif not ref.optional:
             _report(declared, ref, [name for name in given if not name.startswith(IMAGE)])
     values |= {**post_build.substitute, **given}
@@ -50,8 +50,8 @@ def _among_its_own(built: Built, ref: VariablesRef, decrypt: Decrypt | None) -> 
         manifest = _read(text) if ref.name in text else None
         if manifest is None:
             continue
-        found = ref_of(manifest)
-        if (found.kind, found.namespace, found.name) == (ref.kind, built.declared.namespace, ref.name):
+        object_ref = ref_of(manifest)
+        if (object_ref.kind, object_ref.namespace, object_ref.name) == (ref.kind, built.declared.namespace, ref.name):
             return manifest if "sops" not in manifest else _plain(manifest, built.declared, decrypt)
     return None
 

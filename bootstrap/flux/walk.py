@@ -55,11 +55,11 @@ class Expanded:
 class Walk:
     """One way through a repository."""
 
-    def __init__(self, tools: Tools, known: Known, variables: Mapping[str, str]) -> None:
+    def __init__(self, tools: Tools, context: Known, variables: Mapping[str, str]) -> None:
         self._tools = tools
         self._variables = variables
-        self._known = known
-        self._findings = known.findings
+        self._known = context
+        self._findings = context.findings
         self._roots: dict[str, Path] = {}
         self._parents: dict[str, str | None] = {}
         self._done: dict[str, Expanded] = {}
@@ -72,8 +72,8 @@ class Walk:
         while waiting:
             settled = [built for built in waiting if self._settled(built.declared)] or [_least_demanding(waiting)]
             waiting = [built for built in waiting if built not in settled]
-            found = [child for built in settled for child in self._finish(built, top=built.declared.id == entry.id)]
-            waiting += self._build_all(found)
+            children = [child for built in settled for child in self._finish(built, top=built.declared.id == entry.id)]
+            waiting += self._build_all(children)
         return tuple(self._in_order(entry.id))
 
     def _laid_out(self, entry: Declared) -> tuple[Declared, Built]:
@@ -110,8 +110,8 @@ class Walk:
 
     def _kustomizations(self, built: Built) -> Sequence[Declared]:
         silent = Findings(self._findings.places)
-        found = (_as_kustomization(text, built.declared, silent) for text in built.texts)
-        return [declared for declared in found if declared is not None]
+        kustomizations = (_as_kustomization(text, built.declared, silent) for text in built.texts)
+        return [declared for declared in kustomizations if declared is not None]
 
     def _build_all(self, declared: Sequence[Declared]) -> list[Built]:
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -138,12 +138,12 @@ class Walk:
         else:
             # Flux would not substitute in the entry either: only what the stack itself gives is replaced there.
             variables = Variables(values=given, only_given=True) if top and given else None
-        found = manifests(built, variables, self._tools.decrypt, self._findings)
-        self._known.store.add(found)
-        self._done[declared.id] = Expanded(declared=declared, parent=self._parents[declared.id], manifests=found)
+        objects = manifests(built, variables, self._tools.decrypt, self._findings)
+        self._known.store.add(objects)
+        self._done[declared.id] = Expanded(declared=declared, parent=self._parents[declared.id], manifests=objects)
         children = [
             read_kustomization(manifest, self._subject(manifest, declared))
-            for manifest in found
+            for manifest in objects
             if ref_of(manifest).group == GROUP and ref_of(manifest).kind == "Kustomization"
         ]
         if top:
@@ -178,9 +178,9 @@ class Walk:
 
     def _root_of(self, child: Declared) -> Path | None:
         """What its path is relative to: a source that no one declares is taken for this repository where it fits."""
-        found = self._known.artifacts.root_of(child.source, self._findings)
-        if found is not None or self._known.sources.url(child.source) is not None:
-            return found
+        folder = self._known.artifacts.root_of(child.source, self._findings)
+        if folder is not None or self._known.sources.url(child.source) is not None:
+            return folder
         fits = child.path != "." and (self._tools.root / child.path).is_dir()
         if child.source.kind == "ExternalArtifact" or not fits:
             return None
@@ -192,7 +192,7 @@ class Walk:
 
     def _in_order(self, top: str) -> list[Expanded]:
         children = [child for child, parent in self._parents.items() if parent == top]
-        return [self._done[top], *(found for child in children for found in self._in_order(child))]
+        return [self._done[top], *(kustomization for child in children for kustomization in self._in_order(child))]
 
 
 def _least_demanding(waiting: Sequence[Built]) -> Built:

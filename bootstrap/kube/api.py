@@ -127,8 +127,8 @@ class KubeApi:
             path = self.path(ref, cancel)
         except UnknownKindError:
             return None
-        found: Manifest | None = self.get(path, cancel, headers=_METADATA_ONLY if metadata_only else None)
-        return found
+        answer: Manifest | None = self.get(path, cancel, headers=_METADATA_ONLY if metadata_only else None)
+        return answer
 
     def apply(self, manifest: Manifest, cancel: CancelToken, *, manager: str = FIELD_MANAGER) -> None:
         """Server-side apply, taking fields over from other managers.
@@ -182,9 +182,9 @@ class KubeApi:
 
     def collection(self, api_version: str, kind: str, namespace: str | None, cancel: CancelToken) -> str:
         """Where the objects of a kind live; see `path`."""
-        found = self.kind(api_version, kind, cancel)
-        where = f"/namespaces/{quote(namespace or 'default')}" if found.namespaced else ""
-        return f"{group_path(api_version)}{where}/{found.plural}"
+        resource_kind = self.kind(api_version, kind, cancel)
+        where = f"/namespaces/{quote(namespace or 'default')}" if resource_kind.namespaced else ""
+        return f"{group_path(api_version)}{where}/{resource_kind.plural}"
 
     def kind(self, api_version: str, kind: str, cancel: CancelToken) -> Kind:
         """How the API server serves a kind; asked again once when it is new.

@@ -50,11 +50,14 @@ class KubeObjects:
     def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsSeen:
         """See `Objects.look`."""
         live = read_all(objects, self._clusters.api(kube, cancel), cancel)
-        missing = frozenset(ref for ref, found in live.items() if found is None)
+        missing = frozenset(ref for ref, live_object in live.items() if live_object is None)
         if kube.simulated:
             return ObjectsSeen(missing=missing)
-        judged = {ref: judge(found) for ref, found in live.items() if found is not None}
-        return ObjectsSeen(missing=missing, unready={ref: one.reason for ref, one in judged.items() if not one.current})
+        judged = {ref: judge(live_object) for ref, live_object in live.items() if live_object is not None}
+        return ObjectsSeen(
+            missing=missing,
+            unready={ref: judgement.reason for ref, judgement in judged.items() if not judgement.current},
+        )
 
     def apply(
         self,
@@ -75,19 +78,21 @@ class KubeObjects:
         api = self._clusters.proven(kube, work.cancel)
         inventory = Inventory(api, self._owner)
         before = inventory.entry(kustomization.id, work.cancel) or InventoryEntry(fingerprint="")
-        wanted = [found for found in kustomization.objects if not (kube.simulated and is_api_backend(found))]
+        manifests = [
+            manifest for manifest in kustomization.objects if not (kube.simulated and is_api_backend(manifest))
+        ]
         # Before anything is made it is noted, without a fingerprint: a killed run leaves nothing that is not known.
-        planned = {ref_of(manifest) for manifest in wanted}
+        planned = {ref_of(manifest) for manifest in manifests}
         inventory.write(
             kustomization.id, InventoryEntry(fingerprint="", objects=(*{*before.objects, *planned},)), work.cancel
         )
-        applied = self._apply_all(wanted, api, work, step)
+        applied = self._apply_all(manifests, api, work, step)
         waited = self._wait(kustomization, applied, kube, api, work)
         # What has left the repository stays noted until it is pruned.
         gone = planned - set(applied)
         kept = {*applied, *(ref for ref in before.objects if ref not in gone)}
         inventory.write(kustomization.id, InventoryEntry(fingerprint=fingerprint, objects=tuple(kept)), work.cancel)
-        simulated = len(waited) + len(kustomization.objects) - len(wanted)
+        simulated = len(waited) + len(kustomization.objects) - len(manifests)
         return f"{len(applied)} objects" + (f", {simulated} simulated" if simulated else "")
 
     def delete(self, owner: str, objects: Sequence[ObjectRef], kube: KubeContext, work: Work) -> None:

@@ -17,13 +17,13 @@ def read_all(refs: Iterable[ObjectRef], api: KubeApi, cancel: CancelToken) -> Ma
     groups: dict[tuple[str, str, str | None], list[ObjectRef]] = defaultdict(list)
     for ref in dict.fromkeys(refs):
         groups[ref.api_version, ref.kind, ref.namespace].append(ref)
-    found: dict[ObjectRef, Manifest | None] = {}
+    live_objects: dict[ObjectRef, Manifest | None] = {}
     for members in groups.values():
         if len(members) <= _SINGLE_READS:
-            found.update({ref: api.read(ref, cancel) for ref in members})
+            live_objects.update({ref: api.read(ref, cancel) for ref in members})
         else:
-            found.update(_listed(members, api, cancel))
-    return found
+            live_objects.update(_listed(members, api, cancel))
+    return live_objects
 
 
 def in_namespace(ref: ObjectRef, namespace: str, api: KubeApi, cancel: CancelToken) -> ObjectRef:
@@ -46,5 +46,5 @@ def _listed(refs: list[ObjectRef], api: KubeApi, cancel: CancelToken) -> dict[Ob
     listed = api.get(path, cancel) or {}
     by_name: dict[str, Manifest] = {item["metadata"]["name"]: item for item in listed.get("items") or ()}
     # Items of a list carry neither kind nor apiVersion.
-    told = {"apiVersion": first.api_version, "kind": first.kind}
-    return {ref: None if ref.name not in by_name else {**told, **by_name[ref.name]} for ref in refs}
+    row = {"apiVersion": first.api_version, "kind": first.kind}
+    return {ref: None if ref.name not in by_name else {**row, **by_name[ref.name]} for ref in refs}

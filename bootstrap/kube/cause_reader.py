@@ -91,10 +91,10 @@ class CauseReader:
 
     def _namespace(self, name: str, cancel: CancelToken) -> Manifest | None:
         try:
-            found: Manifest | None = self._api.get(f"/api/v1/namespaces/{quote(name)}", cancel)
+            namespace_object: Manifest | None = self._api.get(f"/api/v1/namespaces/{quote(name)}", cancel)
         except ApiRefusedError:
             return None
-        return found
+        return namespace_object
 
     def _keys(self, named: NamedObject, cancel: CancelToken) -> frozenset[str] | None:
         kind, namespace, name = named

@@ -25,16 +25,16 @@ def wait_established(definitions: Iterable[Manifest], api: KubeApi, work: Work) 
         StepFailedError: the API server does not accept one (its names are taken).
         DeadlineError: it took too long; names the first that is missing.
     """
-    pending = {ref_of(one): _kinds(one) for one in definitions}
+    pending = {ref_of(definition): _kinds(definition) for definition in definitions}
     patient_until = work.cancel.clock.monotonic() + _PATIENCE_SECONDS
-    told = 0
+    reported = 0
     while pending := _still_missing(pending, api, work.cancel):
         if work.cancel.clock.monotonic() > patient_until:
             wait_ready(pending, api, work, what="its definitions", simulated=False)
             return
-        if len(pending) != told:
+        if len(pending) != reported:
             work.say(f"waiting for {next(iter(pending))} to be Established ({len(pending)} left)")
-            told = len(pending)
+            reported = len(pending)
         try:
             work.cancel.sleep(_PAUSE)
         except DeadlineError as error:
@@ -55,12 +55,12 @@ def _kinds(definition: Manifest) -> frozenset[tuple[str, str]]:
 def _still_missing(
     pending: Mapping[ObjectRef, frozenset[tuple[str, str]]], api: KubeApi, cancel: CancelToken
 ) -> dict[ObjectRef, frozenset[tuple[str, str]]]:
-    wanted: dict[str, set[str]] = defaultdict(set)
+    expected: dict[str, set[str]] = defaultdict(set)
     for kinds in pending.values():
         for version, kind in kinds:
-            wanted[version].add(kind)
+            expected[version].add(kind)
     try:
-        served = {(version, kind) for version in wanted for kind in api.serves(version, cancel)}
+        served = {(version, kind) for version in expected for kind in api.serves(version, cancel)}
     except ApiUnreachableError:
         # It may restart; the caller's deadline ends this.
         return dict(pending)

@@ -19,25 +19,27 @@ def wait_gone(refs: Sequence[ObjectRef], api: KubeApi, work: Work) -> None:
         DeadlineError: some are; names them, and the finalizers that hold them.
     """
     left: dict[ObjectRef, Manifest] = {}
-    told = ""
+    last = ""
 
     def probe() -> bool | None:
-        nonlocal left, told
-        left = {ref: found for ref, found in read_all(refs, api, work.cancel).items() if found is not None}
-        if left and (text := _waiting(left)) != told:
+        nonlocal left, last
+        left = {
+            ref: live_object for ref, live_object in read_all(refs, api, work.cancel).items() if live_object is not None
+        }
+        if left and (text := _waiting(left)) != last:
             work.say(text)
-            told = text
+            last = text
         return None if left else True
 
     try:
         wait_until(probe, work.cancel, interval=0.5)
     except DeadlineError as error:
-        held = {ref: "; ".join(holders(live)) for ref, live in left.items()}
-        if not held:
+        reasons = {ref: "; ".join(holders(live)) for ref, live in left.items()}
+        if not reasons:
             raise
         raise DeadlineError(
-            f"{_shortly(held)} does not go: {error.what}",
-            evidence=[f"{ref}: {why or 'nothing is known to hold it'}" for ref, why in held.items()],
+            f"{_shortly(reasons)} does not go: {error.what}",
+            evidence=[f"{ref}: {why or 'nothing is known to hold it'}" for ref, why in reasons.items()],
             fix="let what the finalizers wait for end (its controller may be gone), then run: bootstrap down",
         ) from error
 
@@ -49,9 +51,9 @@ def holders(live: Manifest) -> Iterator[str]:
         yield "its deletion has not begun"
     finalizers = [*(metadata.get("finalizers") or ()), *((live.get("spec") or {}).get("finalizers") or ())]
     conditions = [
-        str(one.get("message"))
-        for one in (live.get("status") or {}).get("conditions") or ()
-        if one.get("type") in _REMAINING and one.get("status") == "True"
+        str(condition.get("message"))
+        for condition in (live.get("status") or {}).get("conditions") or ()
+        if condition.get("type") in _REMAINING and condition.get("status") == "True"
     ]
     if finalizers and not conditions:
         yield f"finalizers {', '.join(map(str, finalizers))}"

@@ -45,18 +45,18 @@ class Discovery:
         Raises:
             UnknownKindError: not at all.
         """
-        found = self._kinds.get(api_version, {}).get(kind)
-        if found is None:
+        served = self._kinds.get(api_version, {}).get(kind)
+        if served is None:
             kinds = kinds_in(fetch(group_path(api_version)))
             with self._lock:
                 self._kinds[api_version] = kinds
-            found = kinds.get(kind)
-        if found is None:
+            served = kinds.get(kind)
+        if served is None:
             raise UnknownKindError(
                 f"the cluster does not know {kind} ({api_version})",
                 fix="add the chart that brings its CustomResourceDefinition, or a dependsOn on it",
             )
-        return found
+        return served
 
 
 def group_path(api_version: str) -> str:

@@ -49,11 +49,11 @@ class KubeDifferences:
         """
         api = self._clusters.proven(kube, cancel)
         # What we apply ourselves carries our mark; what helm installs carries helm's.
-        applied = manifests if manager != FIELD_MANAGER else [labelled(one, self._owner) for one in manifests]
+        applied = manifests if manager != FIELD_MANAGER else [labelled(manifest, self._owner) for manifest in manifests]
         return tuple(
-            found
+            difference
             for manifest in applied
-            if (found := _difference(manifest, namespace, manager, api, cancel)) is not None
+            if (difference := _difference(manifest, namespace, manager, api, cancel)) is not None
         )
 
 
@@ -64,9 +64,9 @@ def _difference(
     try:
         ref = in_namespace(ref, namespace, api, cancel)
         home = {"namespace": ref.namespace} if ref.namespace else {}
-        wanted = {**manifest, "metadata": {**manifest["metadata"], **home}}
+        desired = {**manifest, "metadata": {**manifest["metadata"], **home}}
         before = api.read(ref, cancel)
-        after, refused = api.dry_run(wanted, cancel, manager=manager), ""
+        after, refused = api.dry_run(desired, cancel, manager=manager), ""
     except UnknownKindError as error:
         # Its definition comes with a chart that is not installed yet.
         after, refused = manifest, error.what

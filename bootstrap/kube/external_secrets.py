@@ -27,8 +27,8 @@ def sync_external_secrets(names: Collection[str], api: KubeApi, cancel: CancelTo
         return ()
     version = str(group["preferredVersion"]["groupVersion"])
     listed = api.get(f"/apis/{version}/externalsecrets", cancel) or {"items": []}
-    found = [{**item, "apiVersion": version, "kind": "ExternalSecret"} for item in listed["items"]]
-    asked = [ref_of(one) for one in readers(found, names)]
+    manifests = [{**item, "apiVersion": version, "kind": "ExternalSecret"} for item in listed["items"]]
+    asked = [ref_of(reader) for reader in readers(manifests, names)]
     for ref in asked:
         _annotate(ref, api, cancel)
     return tuple(asked)
@@ -36,9 +36,9 @@ def sync_external_secrets(names: Collection[str], api: KubeApi, cancel: CancelTo
 
 def readers(external_secrets: Sequence[Manifest], names: Collection[str]) -> Iterator[Manifest]:
     """Those that read one of the secrets; pure."""
-    for one in external_secrets:
-        if any(_is_read(name, one.get("spec") or {}) for name in names):
-            yield one
+    for external_secret in external_secrets:
+        if any(_is_read(name, external_secret.get("spec") or {}) for name in names):
+            yield external_secret
 
 
 def _is_read(name: str, spec: Manifest) -> bool:

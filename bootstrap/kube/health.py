@@ -28,16 +28,16 @@ class KubeHealth:
     ) -> Mapping[ObjectRef, tuple[Health, str]]:
         """Health and what there is to say, per object; one without a namespace is looked for in `namespace`."""
         api = self._clusters.api(kube, cancel)
-        found: dict[ObjectRef, tuple[Health, str]] = {}
+        states: dict[ObjectRef, tuple[Health, str]] = {}
         named = []
         for ref in objects:
             try:
                 named.append(in_namespace(ref, namespace, api, cancel))
             except UnknownKindError:
-                found[ref] = (Health.DOWN, "the cluster does not know its kind")
+                states[ref] = (Health.DOWN, "the cluster does not know its kind")
         for ref, live in read_all(named, api, cancel).items():
-            found[ref] = _health(live, simulated=kube.simulated)
-        return found
+            states[ref] = _health(live, simulated=kube.simulated)
+        return states
 
 
 def _health(live: Manifest | None, *, simulated: bool) -> tuple[Health, str]:

@@ -37,12 +37,12 @@ class Clusters:
         except FileNotFoundError as error:
             raise RefusedError(f"there is no kubeconfig {kube.kubeconfig}", fix="run: bootstrap up") from error
         with self._lock:
-            found = self._open.get(str(kube.kubeconfig))
-            if found is None or found.changed != changed:
+            connection = self._open.get(str(kube.kubeconfig))
+            if connection is None or connection.changed != changed:
                 server = read_server(kube.kubeconfig, self._processes, cancel)
-                found = _Open(changed=changed, api=KubeApi(server, kube.kubeconfig))
-                self._open[str(kube.kubeconfig)] = found
-            return found.api
+                connection = _Open(changed=changed, api=KubeApi(server, kube.kubeconfig))
+                self._open[str(kube.kubeconfig)] = connection
+            return connection.api
 
     def proven(self, kube: KubeContext, cancel: CancelToken) -> KubeApi:
         """The client of this cluster, which is the one that was meant.
@@ -51,10 +51,10 @@ class Clusters:
             RefusedError: another cluster answers; nothing was written.
         """
         api = self.api(kube, cancel)
-        found = cluster_uid(api, cancel)
-        if found != kube.uid:
+        uid = cluster_uid(api, cancel)
+        if uid != kube.uid:
             raise RefusedError(
-                f"another cluster answers at {kube.kubeconfig}: its kube-system has uid {found}, not {kube.uid}",
+                f"another cluster answers at {kube.kubeconfig}: its kube-system has uid {uid}, not {kube.uid}",
                 fix="run: bootstrap status",
             )
         return api
@@ -62,5 +62,5 @@ class Clusters:
 
 def cluster_uid(api: KubeApi, cancel: CancelToken) -> str:
     """The UID of the kube-system namespace: what a cluster is known by; empty while there is none."""
-    found = api.get("/api/v1/namespaces/kube-system", cancel)
-    return "" if found is None else str(found["metadata"]["uid"])
+    namespace = api.get("/api/v1/namespaces/kube-system", cancel)
+    return "" if namespace is None else str(namespace["metadata"]["uid"])

@@ -37,15 +37,15 @@ class ImmutableObject:
 def immutable_objects(words: str) -> tuple[ImmutableObject, ...]:
     """Those that the API server, or helm in its words, names."""
     starts = [*_REFUSED.finditer(words)]
-    found = []
+    changes = []
     for start, following in zip_longest(starts, starts[1:]):
         end = len(words) if following is None else following.start()
         why = words[start.end() : end]
         if _IMMUTABLE.search(why):
             field = _FIELD.match(why)
             name = "spec" if field is None else field["field"]
-            found.append(ImmutableObject(kind=start["kind"], name=start["name"], field=name))
-    return tuple(dict.fromkeys(found))
+            changes.append(ImmutableObject(kind=start["kind"], name=start["name"], field=name))
+    return tuple(dict.fromkeys(changes))
 
 
 def replacement_needed(

@@ -93,14 +93,14 @@ def read_rules(api: KubeApi, hosts: Iterable[str], cancel: CancelToken) -> Rules
     Raises:
         BootstrapError: the API server does not answer.
     """
-    wanted = frozenset(hosts)
+    asked_hosts = frozenset(hosts)
     listed = (api.get("/apis/networking.k8s.io/v1/ingresses", cancel) or {}).get("items") or ()
-    ingresses = [ingress for ingress in listed if wanted & {*hosts_of(ingress)}]
+    ingresses = [ingress for ingress in listed if asked_hosts & {*hosts_of(ingress)}]
     classes = (api.get("/apis/networking.k8s.io/v1/ingressclasses", cancel) or {}).get("items") or ()
     services = {service for ingress in ingresses for host in hosts_of(ingress) for service in _backends(ingress, host)}
     return Rules(
         ingresses=ingresses,
-        classes=frozenset(str(mapping_in(one, "metadata").get("name")) for one in classes),
+        classes=frozenset(str(mapping_in(item, "metadata").get("name")) for item in classes),
         ready={service: _is_ready(service, api, cancel) for service in services},
     )
 

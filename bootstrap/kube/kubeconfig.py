@@ -153,6 +153,8 @@ def _from_plugin(
         "clientCertificateData": "client-certificate-data",
         "clientKeyData": "client-key-data",
     }
-    found = {names[key]: value for key, value in status.items() if key in names}
+    fields = {names[key]: value for key, value in status.items() if key in names}
     # A plugin gives PEM, a kubeconfig base64 of it.
-    return {key: value if key == "token" else base64.b64encode(value.encode()).decode() for key, value in found.items()}
+    return {
+        key: value if key == "token" else base64.b64encode(value.encode()).decode() for key, value in fields.items()
+    }

@@ -33,16 +33,16 @@ class Converter:
         finished = self._processes.run(command, cancel.within(_SECONDS, "reading YAML with kubectl"), check=False)
         if finished.returncode != 0:
             return None
-        found = tuple(_stream(finished.text()))
-        return found if len(found) == len(documents) else None
+        streams = tuple(_stream(finished.text()))
+        return streams if len(streams) == len(documents) else None
 
 
 def _stream(text: str) -> list[Manifest]:
-    decoder, position, found = json.JSONDecoder(), 0, []
+    decoder, position, documents = json.JSONDecoder(), 0, []
     while (position := _next(text, position)) < len(text):
-        one, position = decoder.raw_decode(text, position)
-        found.append(one)
-    return found
+        document, position = decoder.raw_decode(text, position)
+        documents.append(document)
+    return documents
 
 
 def _next(text: str, position: int) -> int:

@@ -37,7 +37,7 @@ def cluster_losses(api: KubeApi, owner: str, releases: Collection[str], cancel: 
     """
     spaces = [space for space in _items(api, "/api/v1/namespaces", cancel) if _is_foreign_space(space, owner)]
     listed = {path: _items(api, path, cancel) for path in _LISTED}
-    objects = [one for items in listed.values() for one in items if _is_foreign(one, owner, releases)]
+    objects = [item for items in listed.values() for item in items if _is_foreign(item, owner, releases)]
     counts = (
         (len(spaces), "namespace", " that nobody declares"),
         (len(objects), "object", " that nobody declares"),
@@ -59,11 +59,11 @@ def _is_foreign_space(space: Mapping[str, Any], owner: str) -> bool:
     return metadata["name"] not in {*_SYSTEM, "default"} and (metadata.get("labels") or {}).get(labels.OWNER) != owner
 
 
-def _is_foreign(one: Mapping[str, Any], owner: str, releases: Collection[str]) -> bool:
-    metadata = one["metadata"]
+def _is_foreign(item: Mapping[str, Any], owner: str, releases: Collection[str]) -> bool:
+    metadata = item["metadata"]
     if metadata["namespace"] in _SYSTEM or metadata.get("ownerReferences") or metadata["name"] == _ROOT:
         return False
-    if (metadata["namespace"], metadata["name"]) in _BROUGHT or one.get("type") in _MADE_BY_PROGRAMS:
+    if (metadata["namespace"], metadata["name"]) in _BROUGHT or item.get("type") in _MADE_BY_PROGRAMS:
         return False
     given = metadata.get("labels") or {}
     return given.get(labels.OWNER) != owner and not set(_releases_of(metadata)) & set(releases)

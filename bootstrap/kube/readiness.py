@@ -66,7 +66,7 @@ def _behind(manifest: Manifest) -> Judgement | None:
 
 
 def _deployment(manifest: Manifest) -> Judgement:
-    status, wanted = _status(manifest), _replicas(manifest)
+    status, replicas = _status(manifest), _replicas(manifest)
     progressing = _condition(manifest, "Progressing")
     if progressing.get("reason") == "ProgressDeadlineExceeded":
         return _failed(str(progressing.get("message") or "progress deadline exceeded"))
@@ -75,41 +75,41 @@ def _deployment(manifest: Manifest) -> Judgement:
     updated, total, available = (
         int(status.get(key) or 0) for key in ("updatedReplicas", "replicas", "availableReplicas")
     )
-    if updated < wanted:
-        return _progress(f"{updated}/{wanted} replicas updated")
+    if updated < replicas:
+        return _progress(f"{updated}/{replicas} replicas updated")
     if total > updated:
         return _progress(f"{total - updated} old replicas are to end")
-    if available < wanted:
-        return _progress(f"{available}/{wanted} replicas available")
+    if available < replicas:
+        return _progress(f"{available}/{replicas} replicas available")
     return CURRENT
 
 
 def _replica_set(manifest: Manifest) -> Judgement:
-    status, wanted = _status(manifest), _replicas(manifest)
+    status, replicas = _status(manifest), _replicas(manifest)
     failure = _condition(manifest, "ReplicaFailure")
     if failure.get("status") == "True":
         return _progress(str(failure.get("message") or "replica failure"))
     if "observedGeneration" not in status:
         return _progress("not seen by its controller yet")
-    return _enough(int(status.get("availableReplicas") or 0), wanted, "replicas available")
+    return _enough(int(status.get("availableReplicas") or 0), replicas, "replicas available")
 
 
 def _stateful_set(manifest: Manifest) -> Judgement:
-    status, spec, wanted = _status(manifest), _spec(manifest), _replicas(manifest)
+    status, spec, replicas = _status(manifest), _spec(manifest), _replicas(manifest)
     if "observedGeneration" not in status:
         return _progress("not seen by its controller yet")
     strategy = spec.get("updateStrategy") or {}
     if strategy.get("type") == "OnDelete":
         return CURRENT
     ready = int(status.get("readyReplicas") or 0)
-    if ready < wanted:
-        return _progress(f"{ready}/{wanted} replicas ready")
+    if ready < replicas:
+        return _progress(f"{ready}/{replicas} replicas ready")
     partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
     updated = int(status.get("updatedReplicas") or 0)
     if partition:
-        return _enough(updated, max(wanted - partition, 0), "replicas updated")
+        return _enough(updated, max(replicas - partition, 0), "replicas updated")
     if status.get("updateRevision") and status.get("currentRevision") != status.get("updateRevision"):
-        return _progress(f"{updated}/{wanted} replicas updated")
+        return _progress(f"{updated}/{replicas} replicas updated")
     return CURRENT
 
 
@@ -117,7 +117,7 @@ def _daemon_set(manifest: Manifest) -> Judgement:
     status = _status(manifest)
     if "observedGeneration" not in status:
         return _progress("not seen by its controller yet")
-    wanted = int(status.get("desiredNumberScheduled") or 0)
+    desired = int(status.get("desiredNumberScheduled") or 0)
     if (_spec(manifest).get("updateStrategy") or {}).get("type") == "OnDelete":
         return CURRENT
     for key, word in (
@@ -125,8 +125,8 @@ def _daemon_set(manifest: Manifest) -> Judgement:
         ("numberAvailable", "pods available"),
         ("numberReady", "pods ready"),
     ):
-        if int(status.get(key) or 0) < wanted:
-            return _progress(f"{int(status.get(key) or 0)}/{wanted} {word}")
+        if int(status.get(key) or 0) < desired:
+            return _progress(f"{int(status.get(key) or 0)}/{desired} {word}")
     return CURRENT
 
 
@@ -161,10 +161,10 @@ def waiting_reason(pod: Manifest) -> str:
     for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         state = container.get("state") or {}
         for word in ("waiting", "terminated"):
-            told = state.get(word) or {}
-            if told.get("reason") and told["reason"] not in {"ContainerCreating", "PodInitializing", "Completed"}:
-                message = f" ({told['message']})" if told.get("message") else ""
-                return f"{container.get('name')}: {told['reason']}{message}"
+            details = state.get(word) or {}
+            if details.get("reason") and details["reason"] not in {"ContainerCreating", "PodInitializing", "Completed"}:
+                message = f" ({details['message']})" if details.get("message") else ""
+                return f"{container.get('name')}: {details['reason']}{message}"
     scheduled = _condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         return f"{scheduled.get('reason')}: {scheduled.get('message')}"
@@ -220,17 +220,17 @@ def _by_conditions(manifest: Manifest) -> Judgement:
 
 
 def _told(condition: Mapping[str, Any]) -> str:
-    told = (condition.get("reason"), condition.get("message"))
-    return ": ".join(str(part) for part in told if part) or f"{condition.get('type')} is {condition.get('status')}"
+    parts = (condition.get("reason"), condition.get("message"))
+    return ": ".join(str(part) for part in parts if part) or f"{condition.get('type')} is {condition.get('status')}"
 
 
-def _enough(found: int, wanted: int, word: str) -> Judgement:
-    return CURRENT if found >= wanted else _progress(f"{found}/{wanted} {word}")
+def _enough(count: int, total: int, word: str) -> Judgement:
+    return CURRENT if count >= total else _progress(f"{count}/{total} {word}")
 
 
 def _replicas(manifest: Manifest) -> int:
-    wanted = _spec(manifest).get("replicas")
-    return 1 if wanted is None else int(wanted)
+    replicas = _spec(manifest).get("replicas")
+    return 1 if replicas is None else int(replicas)
 
 
 def _progress(reason: str) -> Judgement:

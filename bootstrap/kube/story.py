@@ -52,15 +52,15 @@ class KubeStories:
     def find(self, kind: str, name: str, kube: KubeContext, cancel: CancelToken) -> Sequence[ObjectRef]:
         """The objects of Kubernetes' own kinds with this name, in every namespace; `kind` as kubectl takes it."""
         api = self._clusters.api(kube, cancel)
-        found: list[ObjectRef] = []
+        matching: list[ObjectRef] = []
         for version in _API_VERSIONS:
             for word, served in api.serves(version, cancel).items():
                 if kind.lower() in {word.lower(), served.plural}:
                     base = f"/apis/{version}" if "/" in version else f"/api/{version}"
                     listed = (api.get(f"{base}/{served.plural}", cancel) or {}).get("items") or ()
-                    refs = (_ref(version, word, one) for one in listed)
-                    found.extend(ref for ref in refs if ref.name == name)
-        return found
+                    refs = (_ref(version, word, entry) for entry in listed)
+                    matching.extend(ref for ref in refs if ref.name == name)
+        return matching
 
 
 def _ref(version: str, kind: str, manifest: Manifest) -> ObjectRef:

@@ -47,9 +47,9 @@ def read_kubeconfig(target: Path) -> dict[str, Any]:
     if not target.exists():
         return {}
     try:
-        found = yaml.safe_load(target.read_text()) or {}
+        document = yaml.safe_load(target.read_text()) or {}
     except yaml.YAMLError as error:
         raise InvalidError([Problem(place=Place(file=str(target)), text=f"is not YAML: {error}")]) from error
-    if not isinstance(found, dict) or not all(isinstance(found.get(name) or [], list) for name in LISTS):
+    if not isinstance(document, dict) or not all(isinstance(document.get(name) or [], list) for name in LISTS):
         raise InvalidError([Problem(place=Place(file=str(target)), text="is no kubeconfig")])
-    return found
+    return document

@@ -20,7 +20,7 @@ from bootstrap.system.work import Work
 def note_merged(state: StatePaths, target: Path) -> None:
     """Write down which entries of the stack's kubeconfig were put into `target`; comes before they are."""
     ours = yaml.safe_load(state.kubeconfig.read_text())
-    entries = [[section, str(one["name"]), _digest(one)] for section in LISTS for one in ours[section]]
+    entries = [[section, str(entry["name"]), _digest(entry)] for section in LISTS for entry in ours[section]]
     noted = {**_noted(state), str(target.resolve()): entries}
     write_whole(_file(state), json.dumps(noted).encode())
 
@@ -62,9 +62,9 @@ def _taken_out(file: Path, entries: Mapping[tuple[str, str], str]) -> list[str]:
     theirs = read_kubeconfig(file)
     gone: list[tuple[str, str]] = []
     for section in LISTS:
-        there = [(one, (section, str(one.get("name")))) for one in theirs.get(section) or []]
-        gone += [key for one, key in there if entries.get(key) == _digest(one)]
-        theirs[section] = [one for one, key in there if entries.get(key) != _digest(one)]
+        there = [(entry, (section, str(entry.get("name")))) for entry in theirs.get(section) or []]
+        gone += [key for entry, key in there if entries.get(key) == _digest(entry)]
+        theirs[section] = [entry for entry, key in there if entries.get(key) != _digest(entry)]
     contexts = [name for section, name in gone if section == "contexts"]
     if theirs.get("current-context") in contexts:
         theirs["current-context"] = ""

@@ -48,9 +48,9 @@ def wait_for_answers(probes: Iterable[Probe], api: KubeApi, work: Work) -> None:
     Raises:
         DeadlineError: one does not answer, in time; with what the API server says.
     """
-    for one in probes:
-        silence = partial(_silence, one, api, work.cancel)
-        _wait(silence, work, waiting=f"waiting for webhook {one.webhook}", failed=partial(_unanswered, one))
+    for probe in probes:
+        silence = partial(_silence, probe, api, work.cancel)
+        _wait(silence, work, waiting=f"waiting for webhook {probe.webhook}", failed=partial(_unanswered, probe))
 
 
 def _wait(
@@ -80,24 +80,24 @@ def _uncalled(ref: ObjectRef, lack: str, why: str) -> DeadlineError:
     return DeadlineError(f"{ref} cannot be called: {lack} ({why})")
 
 
-def _unanswered(one: Probe, silence: str, why: str) -> DeadlineError:
-    about = replace(ref_of(one.manifest), namespace=one.namespace)
+def _unanswered(probe: Probe, silence: str, why: str) -> DeadlineError:
+    about = replace(ref_of(probe.manifest), namespace=probe.namespace)
     return DeadlineError(
-        f"webhook {one.webhook} does not answer when it is asked about {about} ({why})",
+        f"webhook {probe.webhook} does not answer when it is asked about {about} ({why})",
         evidence=(silence,),
         fix="look at the pods behind it with: bootstrap status; then run: bootstrap up",
     )
 
 
-def _silence(one: Probe, api: KubeApi, cancel: CancelToken) -> str:
+def _silence(probe: Probe, api: KubeApi, cancel: CancelToken) -> str:
     """What the API server says where the webhook cannot be called; empty for anything else that it may say."""
-    ref = ref_of(one.manifest)
+    ref = ref_of(probe.manifest)
     try:
-        found = in_namespace(ref, one.namespace or "default", api, cancel)
-        metadata = {**one.manifest["metadata"], **({"namespace": found.namespace} if found.namespace else {})}
-        api.dry_run({**one.manifest, "metadata": metadata}, cancel)
+        target = in_namespace(ref, probe.namespace or "default", api, cancel)
+        metadata = {**probe.manifest["metadata"], **({"namespace": target.namespace} if target.namespace else {})}
+        api.dry_run({**probe.manifest, "metadata": metadata}, cancel)
     except ApiRefusedError as error:
-        return error.answer.message if f'{NOT_CALLABLE} "{one.webhook}"' in error.answer.message else ""
+        return error.answer.message if f'{NOT_CALLABLE} "{probe.webhook}"' in error.answer.message else ""
     except ApiUnreachableError as error:
         return error.what
     except UnknownKindError:
@@ -114,8 +114,8 @@ def _lacking(ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> str:
         live = api.read(ref, cancel)
         if live is None:
             return "not found"
-        found = (_lack_of(webhook, api, cancel) for webhook in live.get("webhooks") or ())
-        return next((lack for lack in found if lack), "")
+        problems = (_lack_of(webhook, api, cancel) for webhook in live.get("webhooks") or ())
+        return next((lack for lack in problems if lack), "")
     except ApiUnreachableError as error:
         return error.what
 

@@ -44,7 +44,7 @@ def mappings_in(value: object, *path: str) -> Sequence[Mapping[str, Any]]:
     """The mappings of the list that stands there; none for anything else."""
     *way, last = path
     listed = mapping_in(value, *way).get(last)
-    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list | tuple) else []
+    return [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list | tuple) else []
 
 
 def ref_of(manifest: Manifest) -> ObjectRef:

@@ -79,8 +79,8 @@ def is_namespaced(api_version: str, kind: str) -> bool | None:
 
 
 def _minor_of(version: str) -> int:
-    found = _MINOR.match(version)
-    return min(max(int(found[1]), FIRST_MINOR), LAST_MINOR) if found is not None else LAST_MINOR
+    match = _MINOR.match(version)
+    return min(max(int(match[1]), FIRST_MINOR), LAST_MINOR) if match is not None else LAST_MINOR
 
 
 @cache
@@ -99,13 +99,13 @@ def _parsed() -> Iterator[ServedKind]:
         if word.endswith(":"):
             api_version = word.removesuffix(":")
             continue
-        found = _KIND.fullmatch(word)
-        assert found is not None, word  # noqa: S101 - the table above
+        match = _KIND.fullmatch(word)
+        assert match is not None, word  # noqa: S101 - the table above
         yield ServedKind(
             api_version=api_version,
-            kind=found["kind"],
-            namespaced=found["mark"] != "!",
-            subresource=found["mark"] == "/",
-            first=int(found["first"] or FIRST_MINOR),
-            last=int(found["last"] or LAST_MINOR),
+            kind=match["kind"],
+            namespaced=match["mark"] != "!",
+            subresource=match["mark"] == "/",
+            first=int(match["first"] or FIRST_MINOR),
+            last=int(match["last"] or LAST_MINOR),
         )

@@ -41,10 +41,10 @@ class Collected:
     """Why it is still there."""
 
 
-def renewed(held: Lease | None, term: Term | None, now: datetime) -> Lease | None:
+def renewed(lease: Lease | None, term: Term | None, now: datetime) -> Lease | None:
     """The lease of a stack that is brought up now. Nothing said leaves it, and begins one that is over again."""
     if term is not None:
         return None if term.length is None else Lease(expires=now + term.length, length=term.length)
-    if held is not None and held.expires <= now:
-        return Lease(expires=now + held.length, length=held.length)
-    return held
+    if lease is not None and lease.expires <= now:
+        return Lease(expires=now + lease.length, length=lease.length)
+    return lease

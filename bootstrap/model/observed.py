@@ -105,7 +105,7 @@ class ReleaseObserved:
     revision: int
     fingerprint: str | None
     """What `up` labelled it with; None: not installed by us."""
-    held: str = ""
+    values_hash: str = ""
     """A hash of the values that only the cluster held when it was installed; empty when there were none."""
     owner: str | None = None
     """NAMESPACE/NAME of the HelmRelease it was installed for."""
@@ -175,7 +175,7 @@ class Observed:
     """None: no fixtures, or no emulator to ask yet."""
     releases: Mapping[str, ReleaseObserved] = field(default_factory=dict)
     """By `NAMESPACE/RELEASE_NAME` as helm knows them."""
-    held: Mapping[str, str] = field(default_factory=dict)
+    values_hashes: Mapping[str, str] = field(default_factory=dict)
     """By id of a release some of whose values only the cluster holds: a hash of these as they are now."""
     inventory: Mapping[str, InventoryEntry] = field(default_factory=dict)
     """By NAMESPACE/NAME of the Kustomization."""

@@ -32,8 +32,8 @@ def replaced(manifest: Manifest, references: Mapping[str, str]) -> Manifest:
 
 def names_in(manifests: Iterable[Manifest], references: Mapping[str, str]) -> Sequence[str]:
     """Those of the names that containers of these objects run."""
-    found = {image_name(image) for manifest in manifests for image in _images(manifest)}
-    return [name for name in references if name in found]
+    names = {image_name(image) for manifest in manifests for image in _images(manifest)}
+    return [name for name in references if name in names]
 
 
 def renderer_stage(names: Iterable[str], references: Mapping[str, str]) -> Mapping[str, Any]:

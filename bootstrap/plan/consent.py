@@ -64,7 +64,9 @@ def as_if_replaced(observed: Observed, consent: Consent) -> Observed:
     if observed.cluster.replacement is not None and is_allowed(consent, ids.CLUSTER):
         gone = _without_cluster(observed.cluster)
         nothing = ObjectsSeen()
-        observed = dataclasses.replace(observed, cluster=gone, releases={}, held={}, inventory={}, objects=nothing)
+        observed = dataclasses.replace(
+            observed, cluster=gone, releases={}, values_hashes={}, inventory={}, objects=nothing
+        )
     emulator = observed.emulator
     if emulator is not None and emulator.replacement is not None and is_allowed(consent, ids.EMULATOR):
         observed = dataclasses.replace(observed, emulator=_without_emulator(emulator), seeds=None)

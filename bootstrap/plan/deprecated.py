@@ -26,9 +26,12 @@ def known_dead() -> tuple[DeadThing, ...]:
     entries = yaml.safe_load(files("bootstrap.plan").joinpath("deprecated.yaml").read_text(encoding="utf-8"))
     return tuple(
         DeadThing(
-            image=_pattern(one.get("image")), chart=_pattern(one.get("chart")), says=one["says"], instead=one["instead"]
+            image=_pattern(entry.get("image")),
+            chart=_pattern(entry.get("chart")),
+            says=entry["says"],
+            instead=entry["instead"],
         )
-        for one in entries
+        for entry in entries
     )
 
 

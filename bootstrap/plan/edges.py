@@ -16,12 +16,12 @@ from bootstrap.yamltext.positions import nearest
 
 def structure(stack: Stack, units: Units, steps: Iterable[StepId]) -> Iterator[Edge]:
     """What follows from what the steps are: in the cluster, of a chart, in the emulator."""
-    known = frozenset(steps)
-    for step in known:
+    step_ids = frozenset(steps)
+    for step in step_ids:
         if step.split("/")[0] in {"crds", "release", "objects"}:
             yield _edge(step, ids.CLUSTER, "it is in the cluster")
-    for one in units.releases:
-        release, crds, pull = ids.release(one.id), ids.crds(one.id), ids.pull(one.id)
+    for helm_release in units.releases:
+        release, crds, pull = ids.release(helm_release.id), ids.crds(helm_release.id), ids.pull(helm_release.id)
         yield _edge(crds, pull, "its chart")
         yield _edge(release, pull, "its chart")
         yield _edge(release, crds, "its CRDs come first")
@@ -48,17 +48,21 @@ def written(repo: FluxRepo, units: Units) -> Iterator[Edge]:
     What Flux would not wait for itself is no more than a listed order: it gives way to what is found in manifests.
     """
     steps = _steps(units)
-    held = {ids.release(one.id): ids.objects(one.owner) for one in repo.releases}
-    held |= {ids.objects(one.id): ids.objects(one.parent) for one in repo.kustomizations if one.parent is not None}
-    for one in dependencies(repo):
-        kind = EdgeKind.DEPENDS_ON if one.strict else EdgeKind.LISTED
-        nested = held.get(StepId(one.unit)) == one.needs
-        for step in steps.get(one.unit, ()):
+    containers = {ids.release(release.id): ids.objects(release.owner) for release in repo.releases}
+    containers |= {
+        ids.objects(kustomization.id): ids.objects(kustomization.parent)
+        for kustomization in repo.kustomizations
+        if kustomization.parent is not None
+    }
+    for dependency in dependencies(repo):
+        kind = EdgeKind.DEPENDS_ON if dependency.strict else EdgeKind.LISTED
+        nested = containers.get(StepId(dependency.unit)) == dependency.needs
+        for step in steps.get(dependency.unit, ()):
             if step == ids.EMULATOR:
                 continue  # outside the cluster it waits for nothing in it, inside for its own release alone
             # What a Kustomization holds comes after its plain objects; its custom resources may need just that.
-            for need in (StepId(one.needs),) if nested else steps.get(one.needs, ()):
-                yield Edge(step=step, needs=need, kind=kind, reason=one.reason)
+            for need in (StepId(dependency.needs),) if nested else steps.get(dependency.needs, ()):
+                yield Edge(step=step, needs=need, kind=kind, reason=dependency.reason)
 
 
 def unmet(repo: FluxRepo) -> Iterator[Note]:
@@ -68,16 +72,16 @@ def unmet(repo: FluxRepo) -> Iterator[Note]:
         ("HelmRelease", repo.releases),
     )
     for kind, declared in kinds:
-        names = [one.id for one in declared]
-        for one in declared:
-            for need in (need for need in one.depends_on if need not in names):
-                near = nearest(need, [name for name in names if name != one.id])
+        names = [part.id for part in declared]
+        for helm_release in declared:
+            for need in (need for need in helm_release.depends_on if need not in names):
+                near = nearest(need, [name for name in names if name != helm_release.id])
                 hint = f"; did you mean {near}?" if near is not None else ""
-                text = f"{kind} {one.id} depends on {need}, which is not there: Flux would wait for ever{hint}"
-                yield Note(text=text, place=one.place, loud=True)
+                text = f"{kind} {helm_release.id} depends on {need}, which is not there: Flux would wait for ever{hint}"
+                yield Note(text=text, place=helm_release.place, loud=True)
 
 
-def found(inferred: Iterable[tuple[str, str, str]], units: Units) -> Iterator[Edge]:
+def inferred_edges(inferred: Iterable[tuple[str, str, str]], units: Units) -> Iterator[Edge]:
     """Inferred (unit, needed unit, reason); who needs the release that the emulator stands for needs the emulator.
 
     The edges of a replaced release itself are to and from a step that is not there: they say nothing.
@@ -113,14 +117,14 @@ def _listed(step: StepId, needs: StepId, reason: str) -> Edge:
 
 def _steps(units: Units) -> Mapping[str, tuple[StepId, ...]]:
     """What `objects/NS/NAME` and `release/NS/NAME` are done by."""
-    found: dict[str, list[StepId]] = {}
+    step_ids: dict[str, list[StepId]] = {}
     for part in units.parts:
-        found.setdefault(ids.objects(part.id.removesuffix(ids.CUSTOM_PART)), []).append(ids.objects(part.id))
-    for one in units.releases:
-        found[ids.release(one.id)] = [ids.release(one.id)]
+        step_ids.setdefault(ids.objects(part.id.removesuffix(ids.CUSTOM_PART)), []).append(ids.objects(part.id))
+    for release in units.releases:
+        step_ids[ids.release(release.id)] = [ids.release(release.id)]
     if units.emulator is not None:
-        found[ids.release(units.emulator.id)] = list(units.emulator_steps)
-    return {unit: tuple(steps) for unit, steps in found.items()}
+        step_ids[ids.release(units.emulator.id)] = list(units.emulator_steps)
+    return {unit: tuple(steps) for unit, steps in step_ids.items()}
 
 
 def _edge(step: StepId, needs: StepId, reason: str) -> Edge:

@@ -39,28 +39,30 @@ def emulator_release(stack: Stack, releases: Sequence[Release], paused: Collecti
         return None
     named = stack.emulator.release
     automatic = named == "auto"
-    found = [
-        one for one in releases if (chart_name(one) == EMULATOR_CHART if automatic else named in {one.id, one.name})
+    matching = [
+        release
+        for release in releases
+        if (chart_name(release) == EMULATOR_CHART if automatic else named in {release.id, release.name})
     ]
-    wrong = _what_is_wrong(named, found, paused)
-    if wrong and (is_in_cluster(stack) or not (automatic or len(found) == 1)):
+    wrong = _what_is_wrong(named, matching, paused)
+    if wrong and (is_in_cluster(stack) or not (automatic or len(matching) == 1)):
         place = Place(file=stack.name if stack.file is None else str(stack.file), path="emulator.release")
-        known = ", ".join(one.id for one in releases) or "none"
+        names = ", ".join(release.id for release in releases) or "none"
         raise InvalidError(
-            [Problem(place=place, text=wrong)], fix=f"write NAMESPACE/NAME of a HelmRelease; there are: {known}"
+            [Problem(place=place, text=wrong)], fix=f"write NAMESPACE/NAME of a HelmRelease; there are: {names}"
         )
-    return found[0] if len(found) == 1 else None
+    return matching[0] if len(matching) == 1 else None
 
 
-def _what_is_wrong(named: str, found: Sequence[Release], paused: Collection[str]) -> str:
+def _what_is_wrong(named: str, candidates: Sequence[Release], paused: Collection[str]) -> str:
     """Why what was found cannot be the emulator; empty where it can."""
-    if not found:
+    if not candidates:
         chart = f"no HelmRelease has a chart named {EMULATOR_CHART}"
         return chart if named == "auto" else f"there is no HelmRelease {named}"
-    if len(found) > 1:
-        return f"{named} could be {' or '.join(one.id for one in found)}"
-    resting = found[0].suspended or found[0].owner in paused
-    return f"{found[0].id} is suspended, so that nothing installs it" if resting else ""
+    if len(candidates) > 1:
+        return f"{named} could be {' or '.join(release.id for release in candidates)}"
+    resting = candidates[0].suspended or candidates[0].owner in paused
+    return f"{candidates[0].id} is suspended, so that nothing installs it" if resting else ""
 
 
 def chart_name(release: Release) -> str:

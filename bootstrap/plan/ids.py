@@ -53,13 +53,13 @@ def short_names(steps: Iterable[StepId]) -> Mapping[str, StepId]:
     `release/media/jellyfin` is also `media/jellyfin`, `release/jellyfin` and `jellyfin`. A bare name means the
     release before its chart or its CRDs.
     """
-    known = tuple(steps)
-    found: dict[str, list[StepId]] = {}
-    for step in known:
+    step_ids = tuple(steps)
+    by_form: dict[str, list[StepId]] = {}
+    for step in step_ids:
         for form in forms(step):
-            found.setdefault(form, []).append(step)
-    names = {form: matches[0] for form, matches in found.items() if len(matches) == 1}
-    return names | {step: step for step in known}
+            by_form.setdefault(form, []).append(step)
+    names = {form: matches[0] for form, matches in by_form.items() if len(matches) == 1}
+    return names | {step: step for step in step_ids}
 
 
 def forms(step: StepId) -> tuple[str, ...]:
@@ -78,13 +78,13 @@ def find_step(given: str, steps: Iterable[StepId]) -> StepId:
     Raises:
         UsageError: none is, or several are.
     """
-    known = tuple(steps)
-    step = short_names(known).get(given)
+    step_ids = tuple(steps)
+    step = short_names(step_ids).get(given)
     if step is not None:
         return step
-    several = [one for one in known if given in forms(one)]
+    several = [step_id for step_id in step_ids if given in forms(step_id)]
     if several:
         raise UsageError(f"{given} could be {' or '.join(several)}", fix="write one of them")
-    near = nearest(given, [form for one in known for form in forms(one)])
+    near = nearest(given, [form for step_id in step_ids for form in forms(step_id)])
     meant = f"; did you mean {near}?" if near is not None else ""
-    raise UsageError(f"no step is called {given}{meant}", evidence=known, fix="list the steps with: bootstrap plan")
+    raise UsageError(f"no step is called {given}{meant}", evidence=step_ids, fix="list the steps with: bootstrap plan")

@@ -24,13 +24,13 @@ def images_in(units: Units, prepared: Mapping[str, PreparedRelease]) -> Iterator
     """(unit, image) of all that is installed, each pair once; what is suspended or replaced is in no unit."""
     for unit in units.listed:
         if isinstance(unit, Release):
-            known = prepared.get(unit.id)
-            manifests: Iterable[Manifest] = () if known is None else known.manifests or ()
+            prepared_release = prepared.get(unit.id)
+            manifests: Iterable[Manifest] = () if prepared_release is None else prepared_release.manifests or ()
             name = ids.release(unit.id)
         else:
             manifests, name = unit.objects, ids.objects(unit.id)
-        found = (image for manifest in manifests if not is_test(manifest) for image in images_of(manifest))
-        for image in dict.fromkeys(found):
+        images = (image for manifest in manifests if not is_test(manifest) for image in images_of(manifest))
+        for image in dict.fromkeys(images):
             yield name, image
 
 
@@ -76,7 +76,7 @@ def _walk(value: Any) -> Iterator[str]:  # noqa: ANN401 - a manifest's inside
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in _CONTAINERS and isinstance(inner, list):
-                for container in (one for one in inner if isinstance(one, dict)):
+                for container in (item for item in inner if isinstance(item, dict)):
                     yield from _of_container(container)
             yield from _walk(inner)
     elif isinstance(value, list):
@@ -90,9 +90,9 @@ def _of_container(container: Mapping[str, Any]) -> Iterator[str]:
     for key in ("command", "args"):
         words = container.get(key)
         for word in words if isinstance(words, list) else ():
-            found = _IMAGE_ARGUMENT.fullmatch(str(word)) or _ARGUMENT.fullmatch(str(word))
-            if found is not None:
-                yield found["image"]
+            match = _IMAGE_ARGUMENT.fullmatch(str(word)) or _ARGUMENT.fullmatch(str(word))
+            if match is not None:
+                yield match["image"]
     for variable in mappings_in(container, "env"):
         name, value = variable.get("name"), variable.get("value")
         if "IMAGE" in str(name).upper() and isinstance(value, str) and _OF_A_REGISTRY.fullmatch(value):

@@ -63,7 +63,7 @@ class _Makers:
     namespace_labels: dict[str, Mapping[str, str]] = field(default_factory=dict)
     classes: dict[tuple[str, str], str] = field(default_factory=dict)
     """By kind and name."""
-    held: dict[tuple[str, str | None, str], Placed] = field(default_factory=dict)
+    containers: dict[tuple[str, str | None, str], Placed] = field(default_factory=dict)
     """By kind, namespace and name."""
     backends: dict[tuple[str, str], str] = field(default_factory=dict)
     """Services, by namespace and name."""
@@ -87,23 +87,23 @@ def infer(
     releases = tuple(prepared)
     placed = (*_of_releases(releases), *_of_parts(parts))
     makers = _makers(placed, releases)
-    found: dict[tuple[str, str], str] = {}
-    for one in placed:
-        for needed, reason in _needs(one, makers, simulated=simulated, secrets=secrets):
-            if _owner(needed) != _owner(one.unit):
-                found.setdefault((one.unit, needed), reason)
+    definitions: dict[tuple[str, str], str] = {}
+    for item in placed:
+        for needed, reason in _needs(item, makers, simulated=simulated, secrets=secrets):
+            if _owner(needed) != _owner(item.unit):
+                definitions.setdefault((item.unit, needed), reason)
     for release in releases:
         for needed, reason in _needs_of_release(release, makers):
             if _owner(needed) != release.release.id:
-                found.setdefault((ids.release(release.release.id), needed), reason)
-    return tuple((unit, needed, reason) for (unit, needed), reason in found.items())
+                definitions.setdefault((ids.release(release.release.id), needed), reason)
+    return tuple((unit, needed, reason) for (unit, needed), reason in definitions.items())
 
 
 def _of_releases(releases: Iterable[PreparedRelease]) -> Iterator[Placed]:
     for each in releases:
         namespace = each.release.target_namespace
         rendered = each.manifests or ()
-        names = {ref_of(one) for one in rendered}
+        names = {ref_of(item) for item in rendered}
         for manifest in (*rendered, *(crd for crd in each.crds if ref_of(crd) not in names)):
             yield _placed(ids.release(each.release.id), manifest, namespace)
 
@@ -123,164 +123,168 @@ def probes(releases: Iterable[PreparedRelease], parts: Iterable[Kustomization]) 
     whole = tuple(releases)
     placed = (*_of_releases(whole), *_of_parts(parts))
     makers = _makers(placed, whole)
-    made = {
-        (ids.release(one.release.id), one.release.target_namespace) for one in whole if one.release.create_namespace
+    creators = {
+        (ids.release(prepared_release.release.id), prepared_release.release.target_namespace)
+        for prepared_release in whole
+        if prepared_release.release.create_namespace
     }
-    found: dict[str, dict[str, Probe]] = {}
-    for one in placed if makers.webhooks else ():
-        asked = _asked(one, makers)
+    by_step: dict[str, dict[str, Probe]] = {}
+    for item in placed if makers.webhooks else ():
+        asked = _asked(item, makers)
         for webhook, unit in makers.webhooks:
-            manifest = None if _owner(unit) == _owner(one.unit) else what_is_asked_about(webhook, asked)
+            manifest = None if _owner(unit) == _owner(item.unit) else what_is_asked_about(webhook, asked)
             if manifest is not None:
                 probe = Probe(
                     webhook=webhook.name,
                     manifest=manifest,
-                    namespace=one.namespace,
-                    new_namespace=(one.unit, one.namespace) in made,
+                    namespace=item.namespace,
+                    new_namespace=(item.unit, item.namespace) in creators,
                 )
-                found.setdefault(unit, {}).setdefault(webhook.name, probe)
+                by_step.setdefault(unit, {}).setdefault(webhook.name, probe)
     return {
-        each.release.id: tuple(found[ids.release(each.release.id)].values())
+        each.release.id: tuple(by_step[ids.release(each.release.id)].values())
         for each in whole
-        if ids.release(each.release.id) in found
+        if ids.release(each.release.id) in by_step
     }
 
 
 def expected(releases: Iterable[PreparedRelease], parts: Iterable[Kustomization]) -> Mapping[NamedObject, str]:
     """What the plan makes that pods may need, and what makes it: `ExternalSecret db (release/shop/web)`."""
     whole = tuple(releases)
-    held = _makers((*_of_releases(whole), *_of_parts(parts)), whole).held
-    return {named: f"{maker} ({maker.unit})" for named, maker in held.items()}
+    containers = _makers((*_of_releases(whole), *_of_parts(parts)), whole).containers
+    return {named: f"{maker} ({maker.unit})" for named, maker in containers.items()}
 
 
 def _makers(placed: Iterable[Placed], releases: Iterable[PreparedRelease]) -> _Makers:
     makers = _Makers()
-    for one in placed:
-        _note_named(one, makers)
-        _note_secrets(one, makers)
+    for item in placed:
+        _note_named(item, makers)
+        _note_secrets(item, makers)
     for each in releases:
         if each.release.create_namespace:
             makers.namespaces.setdefault(each.release.target_namespace, ids.release(each.release.id))
     # Only now are all Services known.
-    for one in placed:
-        for webhook in webhooks_of(one.manifest):
-            makers.webhooks.append((webhook, makers.backends.get(webhook.backend, one.unit)))
+    for located in placed:
+        for webhook in webhooks_of(located.manifest):
+            makers.webhooks.append((webhook, makers.backends.get(webhook.backend, located.unit)))
     return makers
 
 
-def _note_named(one: Placed, makers: _Makers) -> None:
-    if one.kind == "CustomResourceDefinition":
-        names = mapping_in(one.spec, "names")
-        makers.definitions.setdefault((str(one.spec.get("group")), str(names.get("kind"))), one)
-    elif one.kind == "Namespace":
-        makers.namespaces.setdefault(one.name, one.unit)
-        makers.namespace_labels.setdefault(one.name, mapping_in(one.manifest, "metadata", "labels"))
-    elif one.kind in _CLASSES:
-        makers.classes.setdefault((one.kind, one.name), one.unit)
-    elif one.kind == "Service" and not one.group and one.namespace is not None:
-        makers.backends.setdefault((one.namespace, one.name), one.unit)
-    elif one.kind in _HELD and not one.group:
-        makers.held.setdefault((one.kind, one.namespace, one.name), one)
+def _note_named(placed: Placed, makers: _Makers) -> None:
+    if placed.kind == "CustomResourceDefinition":
+        names = mapping_in(placed.spec, "names")
+        makers.definitions.setdefault((str(placed.spec.get("group")), str(names.get("kind"))), placed)
+    elif placed.kind == "Namespace":
+        makers.namespaces.setdefault(placed.name, placed.unit)
+        makers.namespace_labels.setdefault(placed.name, mapping_in(placed.manifest, "metadata", "labels"))
+    elif placed.kind in _CLASSES:
+        makers.classes.setdefault((placed.kind, placed.name), placed.unit)
+    elif placed.kind == "Service" and not placed.group and placed.namespace is not None:
+        makers.backends.setdefault((placed.namespace, placed.name), placed.unit)
+    elif placed.kind in _HELD and not placed.group:
+        makers.containers.setdefault((placed.kind, placed.namespace, placed.name), placed)
 
 
-def _note_secrets(one: Placed, makers: _Makers) -> None:
+def _note_secrets(placed: Placed, makers: _Makers) -> None:
     """Secrets that a controller makes, and the stores they come from."""
-    made: object = None
-    if one.group == _SECRETS_GROUP and one.kind in _STORES:
-        home = None if one.kind == "ClusterSecretStore" else one.namespace
-        makers.stores.setdefault((one.kind, home, one.name), one.unit)
-    elif one.group == _SECRETS_GROUP and one.kind == "ExternalSecret":
-        target = mapping_in(one.spec, "target")
+    secret_name: object = None
+    if placed.group == _SECRETS_GROUP and placed.kind in _STORES:
+        home = None if placed.kind == "ClusterSecretStore" else placed.namespace
+        makers.stores.setdefault((placed.kind, home, placed.name), placed.unit)
+    elif placed.group == _SECRETS_GROUP and placed.kind == "ExternalSecret":
+        target = mapping_in(placed.spec, "target")
         owned = str(target.get("creationPolicy", "Owner")) in {"Owner", "Orphan"}
-        made = (target.get("name") or one.name) if owned else None
-    elif (one.group, one.kind) == ("cert-manager.io", "Certificate"):
-        made = one.spec.get("secretName")
-    elif one.kind == "SealedSecret":
-        made = one.name
-    if made:
-        makers.held.setdefault(("Secret", one.namespace, str(made)), one)
+        secret_name = (target.get("name") or placed.name) if owned else None
+    elif (placed.group, placed.kind) == ("cert-manager.io", "Certificate"):
+        secret_name = placed.spec.get("secretName")
+    elif placed.kind == "SealedSecret":
+        secret_name = placed.name
+    if secret_name:
+        makers.containers.setdefault(("Secret", placed.namespace, str(secret_name)), placed)
 
 
-def _needs(one: Placed, makers: _Makers, *, simulated: bool, secrets: Collection[str] | None) -> Iterator[Needed]:
-    yield from _definition(one, makers, simulated=simulated)
-    if one.namespace in makers.namespaces and not (one.kind == "Namespace" and not one.group):
-        yield makers.namespaces[one.namespace], f"namespace {one.namespace} of {one}"
-    yield from _classes(one, makers)
-    yield from _mounts(one, makers)
-    yield from _external_secrets(one, makers, secrets)
+def _needs(placed: Placed, makers: _Makers, *, simulated: bool, secrets: Collection[str] | None) -> Iterator[Needed]:
+    yield from _definition(placed, makers, simulated=simulated)
+    if placed.namespace in makers.namespaces and not (placed.kind == "Namespace" and not placed.group):
+        yield makers.namespaces[placed.namespace], f"namespace {placed.namespace} of {placed}"
+    yield from _classes(placed, makers)
+    yield from _mounts(placed, makers)
+    yield from _external_secrets(placed, makers, secrets)
     if not simulated:
-        yield from _webhooks(one, makers)
+        yield from _webhooks(placed, makers)
 
 
 def _needs_of_release(release: PreparedRelease, makers: _Makers) -> Iterator[Needed]:
-    one = release.release
-    if one.target_namespace in makers.namespaces and not one.create_namespace:
-        yield makers.namespaces[one.target_namespace], f"namespace {one.target_namespace}"
-    for source in one.values_from:
-        maker = makers.held.get((source.kind, one.namespace, source.name))
+    item = release.release
+    if item.target_namespace in makers.namespaces and not item.create_namespace:
+        yield makers.namespaces[item.target_namespace], f"namespace {item.target_namespace}"
+    for source in item.values_from:
+        maker = makers.containers.get((source.kind, item.namespace, source.name))
         if maker is not None and source.content is None:
             yield maker.unit, f"valuesFrom {source.kind} {source.name}"
 
 
-def _definition(one: Placed, makers: _Makers, *, simulated: bool) -> Iterator[Needed]:
-    definer = makers.definitions.get((one.group, one.kind))
+def _definition(placed: Placed, makers: _Makers, *, simulated: bool) -> Iterator[Needed]:
+    definer = makers.definitions.get((placed.group, placed.kind))
     if definer is None:
         return
     converted = mapping_in(definer.spec, "conversion").get("strategy") == "Webhook"
     kind, _, rest = definer.unit.partition("/")
     # The definition alone is there long before its release is ready, unless its pods convert it.
     early = kind == "release" and (simulated or not converted)
-    yield ids.crds(rest) if early else definer.unit, f"kind {one.kind} of {one.name}"
+    yield ids.crds(rest) if early else definer.unit, f"kind {placed.kind} of {placed.name}"
 
 
-def _classes(one: Placed, makers: _Makers) -> Iterator[Needed]:
-    for kind, name in _class_names(one):
+def _classes(placed: Placed, makers: _Makers) -> Iterator[Needed]:
+    for kind, name in _class_names(placed):
         maker = makers.classes.get((kind, str(name)))
         if maker is not None:
-            yield maker, f"{kind} {name} of {one}"
+            yield maker, f"{kind} {name} of {placed}"
 
 
-def _class_names(one: Placed) -> Iterator[tuple[str, object]]:
-    annotations = mapping_in(one.manifest, "metadata", "annotations")
-    if one.kind == "Ingress":
-        yield "IngressClass", one.spec.get("ingressClassName") or annotations.get("kubernetes.io/ingress.class")
-    if one.kind == "Gateway":
-        yield "GatewayClass", one.spec.get("gatewayClassName")
-    if one.kind == "PersistentVolumeClaim":
-        yield "StorageClass", one.spec.get("storageClassName")
-    for claim in mappings_in(one.spec, "volumeClaimTemplates") if one.kind == "StatefulSet" else ():
+def _class_names(placed: Placed) -> Iterator[tuple[str, object]]:
+    annotations = mapping_in(placed.manifest, "metadata", "annotations")
+    if placed.kind == "Ingress":
+        yield "IngressClass", placed.spec.get("ingressClassName") or annotations.get("kubernetes.io/ingress.class")
+    if placed.kind == "Gateway":
+        yield "GatewayClass", placed.spec.get("gatewayClassName")
+    if placed.kind == "PersistentVolumeClaim":
+        yield "StorageClass", placed.spec.get("storageClassName")
+    for claim in mappings_in(placed.spec, "volumeClaimTemplates") if placed.kind == "StatefulSet" else ():
         yield "StorageClass", mapping_in(claim, "spec").get("storageClassName")
-    pods = pod_spec(one.manifest) or {}
+    pods = pod_spec(placed.manifest) or {}
     yield "PriorityClass", pods.get("priorityClassName")
     yield "RuntimeClass", pods.get("runtimeClassName")
 
 
-def _mounts(one: Placed, makers: _Makers) -> Iterator[Needed]:
-    for kind, name in mounted(pod_spec(one.manifest) or {}):
-        maker = makers.held.get((kind, one.namespace, name))
+def _mounts(placed: Placed, makers: _Makers) -> Iterator[Needed]:
+    for kind, name in mounted(pod_spec(placed.manifest) or {}):
+        maker = makers.containers.get((kind, placed.namespace, name))
         if maker is not None:
-            made = "" if maker.kind == kind else f", which {maker} makes"
-            yield maker.unit, f"{kind} {name} in {one}{made}"
+            hint = "" if maker.kind == kind else f", which {maker} makes"
+            yield maker.unit, f"{kind} {name} in {placed}{hint}"
 
 
-def _external_secrets(one: Placed, makers: _Makers, secrets: Collection[str] | None) -> Iterator[Needed]:
-    if one.group != _SECRETS_GROUP or one.kind not in {*_STORES, "ExternalSecret"}:
+def _external_secrets(placed: Placed, makers: _Makers, secrets: Collection[str] | None) -> Iterator[Needed]:
+    if placed.group != _SECRETS_GROUP or placed.kind not in {*_STORES, "ExternalSecret"}:
         return
-    definer = makers.definitions.get((one.group, one.kind))
+    definer = makers.definitions.get((placed.group, placed.kind))
     if definer is not None:
-        yield definer.unit, f"the operator of {one}"
-    if one.kind in _STORES:
-        if secrets is not None and "aws" in mapping_in(one.spec, "provider"):
-            yield ids.SEEDS, f"{one} reads what is seeded"
+        yield definer.unit, f"the operator of {placed}"
+    if placed.kind in _STORES:
+        if secrets is not None and "aws" in mapping_in(placed.spec, "provider"):
+            yield ids.SEEDS, f"{placed} reads what is seeded"
         return
-    named = mapping_in(one.spec, "secretStoreRef")
+    named = mapping_in(placed.spec, "secretStoreRef")
     kind = str(named.get("kind", "SecretStore"))
-    store = makers.stores.get((kind, None if kind == "ClusterSecretStore" else one.namespace, str(named.get("name"))))
+    store = makers.stores.get(
+        (kind, None if kind == "ClusterSecretStore" else placed.namespace, str(named.get("name")))
+    )
     if store is not None:
-        yield store, f"{kind} {named.get('name')} of {one}"
-    for key in _remote_keys(one.spec):
+        yield store, f"{kind} {named.get('name')} of {placed}"
+    for key in _remote_keys(placed.spec):
         if key in (secrets or ()):
-            yield ids.SEEDS, f"{one} reads {key}"
+            yield ids.SEEDS, f"{placed} reads {key}"
 
 
 def _remote_keys(spec: Mapping[str, Any]) -> Iterator[str]:
@@ -290,30 +294,30 @@ def _remote_keys(spec: Mapping[str, Any]) -> Iterator[str]:
         yield str(mapping_in(each, "extract").get("key"))
 
 
-def _webhooks(one: Placed, makers: _Makers) -> Iterator[Needed]:
+def _webhooks(placed: Placed, makers: _Makers) -> Iterator[Needed]:
     if not makers.webhooks:
         return
-    asked = _asked(one, makers)
+    asked = _asked(placed, makers)
     for webhook, unit in makers.webhooks:
-        if unit != one.unit and asks_about(webhook, asked):
-            yield unit, f"its webhook {webhook.name} is asked about {one}"
+        if unit != placed.unit and asks_about(webhook, asked):
+            yield unit, f"its webhook {webhook.name} is asked about {placed}"
 
 
-def _asked(one: Placed, makers: _Makers) -> Asked:
+def _asked(placed: Placed, makers: _Makers) -> Asked:
     return Asked(
-        manifest=one.manifest,
-        plural=_plural(one, makers),
-        namespace=one.namespace,
-        namespace_labels=makers.namespace_labels.get(one.namespace or "", {}),
+        manifest=placed.manifest,
+        plural=_plural(placed, makers),
+        namespace=placed.namespace,
+        namespace_labels=makers.namespace_labels.get(placed.namespace or "", {}),
     )
 
 
-def _plural(one: Placed, makers: _Makers) -> str:
-    definer = makers.definitions.get((one.group, one.kind))
+def _plural(placed: Placed, makers: _Makers) -> str:
+    definer = makers.definitions.get((placed.group, placed.kind))
     if definer is not None:
         return str(mapping_in(definer.spec, "names").get("plural"))
     # Kubernetes' own kinds follow the rules of English; Endpoints is its own plural.
-    lower = one.kind.lower()
+    lower = placed.kind.lower()
     if lower.endswith("y"):
         return f"{lower[:-1]}ies"
     if lower == "endpoints":

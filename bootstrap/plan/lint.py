@@ -11,8 +11,8 @@ from bootstrap.model.kube import Manifest, mapping_in, ref_of
 from bootstrap.model.release import GitChart, LocalChart, Note, OciChart, Release, RepositoryChart, UnknownChart
 from bootstrap.model.stack import Provider
 from bootstrap.plan import ids
-from bootstrap.plan.build import Wanted
 from bootstrap.plan.deprecated import DeadThing
+from bootstrap.plan.desired import Desired
 from bootstrap.plan.emulator import emulator_address, emulator_release
 from bootstrap.plan.images import images_of
 
@@ -39,30 +39,33 @@ class Placed:
 _Check: TypeAlias = Callable[[Placed], Iterator[str]]
 
 
-def lint(wanted: Wanted, dead: Sequence[DeadThing], units: Collection[str]) -> tuple[Note, ...]:
+def lint(desired: Desired, dead: Sequence[DeadThing], units: Collection[str]) -> tuple[Note, ...]:
     """A note for everything in these units (step ids) that is likely not meant.
 
     Releases that are not rendered are not looked into.
     """
-    everything = tuple(_placed(wanted))
-    placed = tuple(one for one in everything if one.unit in units)
+    everything = tuple(_placed(desired))
+    placed = tuple(item for item in everything if item.unit in units)
     checks: tuple[_Check, ...] = (
-        _storage(wanted, everything),
-        _load_balancer(wanted),
-        _secret_store(wanted),
-        _endpoint(wanted),
-        lambda one: _dead_images(one, dead),
+        _storage(desired, everything),
+        _load_balancer(desired),
+        _secret_store(desired),
+        _endpoint(desired),
+        lambda item: _dead_images(item, dead),
     )
-    found = [
-        Note(text=f"{one.unit}: {text}", place=one.place) for one in placed for check in checks for text in check(one)
+    lint_notes = [
+        Note(text=f"{desired_note.unit}: {text}", place=desired_note.place)
+        for desired_note in placed
+        for check in checks
+        for text in check(desired_note)
     ]
-    found += [
+    lint_notes += [
         Note(text=f"release/{release.id}: {text}", place=release.place)
-        for release in wanted.repo.releases
+        for release in desired.repo.releases
         if ids.release(release.id) in units
         for text in _dead_charts(release, dead)
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(lint_notes))
 
 
 def unknown_value(release: Release, path: str, near: str | None) -> Note:
@@ -71,28 +74,28 @@ def unknown_value(release: Release, path: str, near: str | None) -> Note:
     return Note(text=f"release/{release.id}: values.{path}: its chart does not read this{hint}", place=release.place)
 
 
-def _placed(wanted: Wanted) -> Iterator[Placed]:
-    units = wanted.units
+def _placed(desired: Desired) -> Iterator[Placed]:
+    units = desired.units
     for part in units.parts:
         for manifest in part.objects:
             yield Placed(manifest=manifest, unit=f"objects/{part.id}", place=part.place)
     for release in units.releases:
-        prepared = wanted.prepared.get(release.id)
+        prepared = desired.prepared.get(release.id)
         rendered = (prepared.manifests or ()) if prepared is not None else ()
         # Definitions are large, and name nothing that is looked for.
-        for manifest in (one for one in rendered if one.get("kind") != "CustomResourceDefinition"):
+        for manifest in (manifest_ for manifest_ in rendered if manifest_.get("kind") != "CustomResourceDefinition"):
             yield Placed(manifest=manifest, unit=f"release/{release.id}", place=release.place)
 
 
-def _storage(wanted: Wanted, placed: Sequence[Placed]) -> _Check:
-    here = _CLASSES.get(wanted.stack.cluster.provider)
-    made = {ref_of(one.manifest).name for one in placed if one.manifest.get("kind") == "StorageClass"}
+def _storage(desired: Desired, placed: Sequence[Placed]) -> _Check:
+    here = _CLASSES.get(desired.stack.cluster.provider)
+    class_names = {ref_of(item.manifest).name for item in placed if item.manifest.get("kind") == "StorageClass"}
 
-    def check(one: Placed) -> Iterator[str]:
-        for name in dict.fromkeys(_storage_classes(one.manifest)):
-            if here is not None and name not in {*here, *made}:
-                provider = wanted.stack.cluster.provider
-                yield f"{ref_of(one.manifest)} asks for storage class {name}; {provider} has {', '.join(sorted(here))}"
+    def check(item: Placed) -> Iterator[str]:
+        for name in dict.fromkeys(_storage_classes(item.manifest)):
+            if here is not None and name not in {*here, *class_names}:
+                provider = desired.stack.cluster.provider
+                yield f"{ref_of(item.manifest)} asks for storage class {name}; {provider} has {', '.join(sorted(here))}"
 
     return check
 
@@ -109,42 +112,42 @@ def _storage_classes(value: Any) -> Iterator[str]:  # noqa: ANN401 - a manifest'
             yield from _storage_classes(inner)
 
 
-def _load_balancer(wanted: Wanted) -> _Check:
-    def check(one: Placed) -> Iterator[str]:
-        spec = mapping_in(one.manifest, "spec")
-        is_one = one.manifest.get("kind") == "Service" and spec.get("type") == "LoadBalancer"
-        if is_one and wanted.stack.cluster.provider is Provider.KIND:
-            yield f"{ref_of(one.manifest)} is a LoadBalancer, which gets no address on kind: use NodePort or ClusterIP"
+def _load_balancer(desired: Desired) -> _Check:
+    def check(item: Placed) -> Iterator[str]:
+        spec = mapping_in(item.manifest, "spec")
+        is_one = item.manifest.get("kind") == "Service" and spec.get("type") == "LoadBalancer"
+        if is_one and desired.stack.cluster.provider is Provider.KIND:
+            yield f"{ref_of(item.manifest)} is a LoadBalancer, which gets no address on kind: use NodePort or ClusterIP"
 
     return check
 
 
-def _secret_store(wanted: Wanted) -> _Check:
-    def check(one: Placed) -> Iterator[str]:
-        emulator = wanted.stack.emulator
-        aws = mapping_in(one.manifest, "spec", "provider", "aws")
-        if one.manifest.get("kind") in _STORES and aws and emulator is not None:
+def _secret_store(desired: Desired) -> _Check:
+    def check(item: Placed) -> Iterator[str]:
+        emulator = desired.stack.emulator
+        aws = mapping_in(item.manifest, "spec", "provider", "aws")
+        if item.manifest.get("kind") in _STORES and aws and emulator is not None:
             region = aws.get("region")
             if region and region != emulator.region:
-                yield f"{ref_of(one.manifest)} reads region {region}, but seeds are in {emulator.region}"
+                yield f"{ref_of(item.manifest)} reads region {region}, but seeds are in {emulator.region}"
 
     return check
 
 
-def _endpoint(wanted: Wanted) -> _Check:
-    namespace, name = emulator_address(emulator_release(wanted.stack, wanted.repo.releases))
+def _endpoint(desired: Desired) -> _Check:
+    namespace, name = emulator_address(emulator_release(desired.stack, desired.repo.releases))
     hosts = {f"{name}.{namespace}{suffix}" for suffix in ("", ".svc", ".svc.cluster.local")}
 
-    def check(one: Placed) -> Iterator[str]:
-        if wanted.stack.emulator is None:
+    def check(item: Placed) -> Iterator[str]:
+        if desired.stack.emulator is None:
             return
-        for variable, value in _variables(one.manifest):
+        for variable, value in _variables(item.manifest):
             if not _ENDPOINT_VARIABLE.fullmatch(variable) or "://" not in value:
                 continue
             address = urlsplit(value)
             if address.hostname not in hosts or address.port != _EMULATOR_PORT:
                 yield (
-                    f"{ref_of(one.manifest)} sets {variable} to {value}; "
+                    f"{ref_of(item.manifest)} sets {variable} to {value}; "
                     f"the emulator is http://{name}.{namespace}.svc:{_EMULATOR_PORT}"
                 )
 
@@ -162,8 +165,8 @@ def _variables(value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - a man
             yield from _variables(inner)
 
 
-def _dead_images(one: Placed, dead: Sequence[DeadThing]) -> Iterator[str]:
-    for image in images_of(one.manifest):
+def _dead_images(item: Placed, dead: Sequence[DeadThing]) -> Iterator[str]:
+    for image in images_of(item.manifest):
         for thing in dead:
             if thing.image is not None and thing.image.fullmatch(image):
                 yield f"{image}: {thing.says}; instead: {thing.instead}"

@@ -45,13 +45,13 @@ def without(plan: Plan, removed: Collection[StepId]) -> tuple[Edge, ...]:
 
 def _around(edges: Iterable[Edge], through: Mapping[StepId, tuple[Edge, ...]]) -> Iterable[Edge]:
     """These edges, each to a removed step replaced by the edges that go on from there; the strongest of a pair."""
-    found: dict[StepId, Edge] = {}
+    inherited: dict[StepId, Edge] = {}
     for edge in edges:
         for onward in (edge,) if edge.needs not in through else _joined(edge, through[edge.needs]):
-            known = found.get(onward.needs)
-            if known is None or known.kind is EdgeKind.LISTED:
-                found[onward.needs] = onward
-    return found.values()
+            existing = inherited.get(onward.needs)
+            if existing is None or existing.kind is EdgeKind.LISTED:
+                inherited[onward.needs] = onward
+    return inherited.values()
 
 
 def _joined(edge: Edge, onward: Iterable[Edge]) -> Iterable[Edge]:

@@ -82,7 +82,7 @@ def build_graph(steps: Sequence[StepId], edges: Iterable[Edge]) -> tuple[Graph, 
         contradicted = graph.add(edge)
         if not contradicted:
             continue
-        circle = "; ".join(f"{one.step} needs {one.needs} ({one.reason})" for one in (edge, *contradicted))
+        circle = "; ".join(f"{link.step} needs {link.needs} ({link.reason})" for link in (edge, *contradicted))
         if edge.kind in {EdgeKind.DEPENDS_ON, EdgeKind.STRUCTURE}:
             problems.append(Problem(place=Place(file=edge.step), text=f"depends on itself: {circle}"))
         elif edge.kind is EdgeKind.INFERRED:

@@ -25,15 +25,15 @@ def pod_spec(manifest: Manifest) -> Mapping[str, Any] | None:
     if path is None:
         return None
     *way, last = path
-    found = mapping_in(manifest, *way).get(last)
-    return found if isinstance(found, Mapping) else None
+    mapping = mapping_in(manifest, *way).get(last)
+    return mapping if isinstance(mapping, Mapping) else None
 
 
 def images_of(manifests: Iterable[Manifest]) -> tuple[str, ...]:
     """The images that the pods of these objects run, each once, in the order of the objects; not those of a test."""
-    specs = (spec for one in manifests if not is_test(one) and (spec := pod_spec(one)) is not None)
-    containers = (one for spec in specs for part in _CONTAINERS for one in mappings_in(spec, part))
-    return tuple(dict.fromkeys(str(one["image"]) for one in containers if one.get("image")))
+    specs = (spec for manifest in manifests if not is_test(manifest) and (spec := pod_spec(manifest)) is not None)
+    containers = (mapping for spec in specs for part in _CONTAINERS for mapping in mappings_in(spec, part))
+    return tuple(dict.fromkeys(str(container["image"]) for container in containers if container.get("image")))
 
 
 def is_test(manifest: Manifest) -> bool:

@@ -24,11 +24,11 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
     Raises:
         UsageError: a name means no step, or several.
     """
-    known = [step.id for step in plan.steps]
+    step_ids = [step.id for step in plan.steps]
     strict = strict_needs(plan)
-    chosen = _with_needs(strict, [find_step(name, known) for name in only]) if only else frozenset(known)
-    skipped = frozenset(find_step(name, known) for name in skip)
-    removed = frozenset(known) - (chosen - skipped)
+    chosen = _with_needs(strict, [find_step(name, step_ids) for name in only]) if only else frozenset(step_ids)
+    skipped = frozenset(find_step(name, step_ids) for name in skip)
+    removed = frozenset(step_ids) - (chosen - skipped)
     if not removed:
         return plan
     edges = without(plan, removed)
@@ -56,7 +56,7 @@ def before_charts(plan: Plan, lacking: Sequence[Release]) -> Plan:
     charts = Step(
         id=ids.CHARTS,
         action=PullCharts(releases=tuple(lacking)),
-        reason=f"not in the cache: {', '.join(one.id for one in lacking)}",
+        reason=f"not in the cache: {', '.join(release.id for release in lacking)}",
         timeout=CHARTS_TIMEOUT,
     )
     edges = tuple(edge for edge in plan.edges if edge.step in early and edge.needs in early)

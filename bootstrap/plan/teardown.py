@@ -45,10 +45,10 @@ def build_teardown(stack: Stack, observed: Observed, *, marked: bool = False, ke
 
 def _emptying(observed: Observed) -> Iterator[Step]:
     releases: list[StepId] = []
-    for found in observed.releases.values():
-        if found.owner is not None:
-            step = StepId(f"release/{found.namespace}/{found.release_name}")
-            action = UninstallRelease(namespace=found.namespace, release_name=found.release_name)
+    for release in observed.releases.values():
+        if release.owner is not None:
+            step = StepId(f"release/{release.namespace}/{release.release_name}")
+            action = UninstallRelease(namespace=release.namespace, release_name=release.release_name)
             # One by one, the last installed first: who depends on another was installed after it.
             yield _step(step, action, "installed by us", tuple(releases[-1:]))
             releases.append(step)
@@ -64,10 +64,10 @@ def _cluster(observed: Observed, needs: tuple[StepId, ...]) -> Step:
 
 
 def _emulator(observed: Observed, *, keep_data: bool) -> Step:
-    found = observed.emulator
-    if found is not None and found.state is TargetState.FOREIGN:
-        return _step(ids.EMULATOR, Keep(what="emulator"), f"not ours: {found.detail}", ())
-    reason = TargetState.ABSENT.value if found is None else found.state.value
+    emulator = observed.emulator
+    if emulator is not None and emulator.state is TargetState.FOREIGN:
+        return _step(ids.EMULATOR, Keep(what="emulator"), f"not ours: {emulator.detail}", ())
+    reason = TargetState.ABSENT.value if emulator is None else emulator.state.value
     return _step(ids.EMULATOR, DeleteEmulator(keep_data=keep_data), reason, ())
 
 

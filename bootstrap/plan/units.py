@@ -64,13 +64,13 @@ def cut(stack: Stack, repo: FluxRepo) -> Units:
     stands_for = emulator_release(stack, repo.releases, paused)
     replaced = None if is_in_cluster(stack) else stands_for
     releases = tuple(
-        one
-        for one in repo.releases
-        if not one.suspended and one.owner not in paused and (replaced is None or one.id != replaced.id)
+        release
+        for release in repo.releases
+        if not release.suspended and release.owner not in paused and (replaced is None or release.id != replaced.id)
     )
     owned: dict[str, list[Release]] = {}
-    for one in releases:
-        owned.setdefault(one.owner, []).append(one)
+    for helm_release in releases:
+        owned.setdefault(helm_release.owner, []).append(helm_release)
     listed: list[Kustomization | Release] = []
     if stack.emulator is not None and not is_in_cluster(stack):
         listed.append(_without_namespaces_of(repo, emulator_part(stack, replaced)))
@@ -78,26 +78,26 @@ def cut(stack: Stack, repo: FluxRepo) -> Units:
         if kustomization.id not in paused:
             plain, custom = _parts(kustomization)
             listed += [*plain, *owned.pop(kustomization.id, ()), *custom]
-    listed += [one for rest in owned.values() for one in rest]
-    resting = tuple(one.id for one in repo.releases if one.suspended or one.owner in paused)
+    listed += [release_id for rest in owned.values() for release_id in rest]
+    resting = tuple(release.id for release in repo.releases if release.suspended or release.owner in paused)
     return Units(listed=tuple(listed), suspended=(*paused, *resting), emulator=stands_for)
 
 
 def _without_namespaces_of(repo: FluxRepo, part: Kustomization) -> Kustomization:
     """Our part without a Namespace that the repository declares: one object has one author, and its labels stay."""
-    declared = {ref_of(one) for kustomization in repo.kustomizations for one in kustomization.objects}
-    kept = (one for one in part.objects if one.get("kind") != "Namespace" or ref_of(one) not in declared)
+    declared = {ref_of(item) for kustomization in repo.kustomizations for item in kustomization.objects}
+    kept = (item for item in part.objects if item.get("kind") != "Namespace" or ref_of(item) not in declared)
     return dataclasses.replace(part, objects=tuple(kept))
 
 
 def fingerprint(part: Kustomization) -> str:
     """Changes when what is to be applied, or waited for, changes."""
-    wanted = {
+    content = {
         "objects": part.objects,
         "wait": part.wait,
-        "health_checks": [dataclasses.asdict(one) for one in part.health_checks],
+        "health_checks": [dataclasses.asdict(check) for check in part.health_checks],
     }
-    return hashlib.sha256(json.dumps(wanted, sort_keys=True, default=str).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def not_ready(part: Kustomization, seen: ObjectsSeen) -> str:
@@ -121,9 +121,9 @@ def _suspended(kustomizations: Sequence[Kustomization]) -> tuple[str, ...]:
     # A child may be listed before its parent: look until nothing is added.
     while True:
         before = len(resting)
-        for one in kustomizations:
-            if one.suspended or one.parent in resting:
-                resting[one.id] = None
+        for kustomization in kustomizations:
+            if kustomization.suspended or kustomization.parent in resting:
+                resting[kustomization.id] = None
         if len(resting) == before:
             return tuple(resting)
 
@@ -135,14 +135,14 @@ def _parts(kustomization: Kustomization) -> tuple[tuple[Kustomization, ...], tup
     again until it fits, an order needs two parts.
     """
     defined = {
-        (str(mapping_in(one, "spec").get("group")), str(mapping_in(one, "spec", "names").get("kind")))
-        for one in kustomization.objects
-        if one.get("kind") == "CustomResourceDefinition"
+        (str(mapping_in(item, "spec").get("group")), str(mapping_in(item, "spec", "names").get("kind")))
+        for item in kustomization.objects
+        if item.get("kind") == "CustomResourceDefinition"
     }
-    late = [_is_custom(one) and _group_kind(one) not in defined for one in kustomization.objects]
+    late = [_is_custom(item) and _group_kind(item) not in defined for item in kustomization.objects]
     objects = tuple(zip(kustomization.objects, late, strict=True))
-    plain = tuple(one for one, is_late in objects if not is_late)
-    custom = tuple(one for one, is_late in objects if is_late)
+    plain = tuple(item for item, is_late in objects if not is_late)
+    custom = tuple(item for item, is_late in objects if is_late)
     # What is waited for by name may be in either part: the last one waits.
     checks = () if custom else kustomization.health_checks
     first = dataclasses.replace(kustomization, objects=plain, health_checks=checks)

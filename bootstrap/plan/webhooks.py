@@ -96,8 +96,8 @@ def _rules_match(rules: Sequence[Mapping[str, Any]], group: str, plural: str) ->
     )
 
 
-def _any_of(listed: object, wanted: str) -> bool:
-    return isinstance(listed, list | tuple) and ("*" in listed or wanted in listed)
+def _any_of(listed: object, value: str) -> bool:
+    return isinstance(listed, list | tuple) and ("*" in listed or value in listed)
 
 
 def _selects_namespace(webhook: Webhook, asked: Asked) -> bool:
@@ -108,24 +108,24 @@ def _selects_namespace(webhook: Webhook, asked: Asked) -> bool:
 
 
 def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    wanted = mapping_in(selector, "matchLabels")
-    if any(labels.get(key) != value for key, value in wanted.items()):
+    match_labels = mapping_in(selector, "matchLabels")
+    if any(labels.get(key) != value for key, value in match_labels.items()):
         return False
     return all(_holds(expression, labels) for expression in mappings_in(selector, "matchExpressions"))
 
 
 def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    found = labels.get(str(expression.get("key")))
+    value = labels.get(str(expression.get("key")))
     values = expression.get("values") or ()
     match expression.get("operator"):
         case "In":
-            return found in values
+            return value in values
         case "NotIn":
-            return found not in values
+            return value not in values
         case "Exists":
-            return found is not None
+            return value is not None
         case _:
-            return found is None
+            return value is None
 
 
 def _template_labels(manifest: Manifest) -> Mapping[str, str] | None:

@@ -27,7 +27,7 @@ class Applied:
     """Hash of each value as last applied."""
     secret: frozenset[FieldPath] = frozenset()
     notes: Mapping[str, Value] = field(default_factory=dict)
-    told: Mapping[FieldPath, str] = field(default_factory=dict)
+    reported: Mapping[FieldPath, str] = field(default_factory=dict)
     """Of fields that the emulator does not tell as they were put: the hash of what it told right afterwards."""
 
 
@@ -61,12 +61,12 @@ class Marker:
 
     def applied(self, resource: ResourceId) -> Applied:
         """What is remembered of it; empty for a resource we never applied."""
-        found = self._content["resources"].get(str(resource), {})
+        recorded = self._content["resources"].get(str(resource), {})
         return Applied(
-            fields=found.get("fields", {}),
-            secret=frozenset(found.get("secret", ())),
-            notes=found.get("notes", {}),
-            told=found.get("told", {}),
+            fields=recorded.get("fields", {}),
+            secret=frozenset(recorded.get("secret", ())),
+            notes=recorded.get("notes", {}),
+            reported=recorded.get("told", {}),
         )
 
     def owns(self, resource: ResourceId) -> bool:
@@ -102,21 +102,21 @@ class Marker:
     def drop(self, resource: ResourceId, paths: Iterable[FieldPath], notes: Mapping[str, Value]) -> None:
         """These fields of the resource are gone."""
         with self._lock:
-            known = self._content["resources"].setdefault(str(resource), {})
+            entry = self._content["resources"].setdefault(str(resource), {})
             gone = set(paths)
-            known["fields"] = {path: value for path, value in known.get("fields", {}).items() if path not in gone}
-            known["notes"] = {**known.get("notes", {}), **notes}
+            entry["fields"] = {path: value for path, value in entry.get("fields", {}).items() if path not in gone}
+            entry["notes"] = {**entry.get("notes", {}), **notes}
             self._version += 1
         self._write()
 
-    def tell(self, told: Mapping[ResourceId, Mapping[FieldPath, str]]) -> None:
+    def tell(self, by_resource: Mapping[ResourceId, Mapping[FieldPath, str]]) -> None:
         """Note what the emulator makes of fields that were just written; nothing is written where that is known."""
         with self._lock:
             before = self._version
-            for resource, fields in told.items():
-                known = self._content["resources"].get(str(resource))
-                if known is not None and known.get("told", {}) != fields:
-                    known["told"] = dict(fields)
+            for resource, fields in by_resource.items():
+                entry = self._content["resources"].get(str(resource))
+                if entry is not None and entry.get("told", {}) != fields:
+                    entry["told"] = dict(fields)
                     self._version += 1
             changed = self._version != before
         if changed:
@@ -143,8 +143,8 @@ class Marker:
 
     def done_once(self, name: str) -> str | None:
         """The content hash under which something was last done; None: never in this incarnation."""
-        found = self._content["once"].get(name)
-        return None if found is None else str(found)
+        value = self._content["once"].get(name)
+        return None if value is None else str(value)
 
     def do_once(self, name: str, content: str) -> None:
         """Note that something was done with this content (an init script that ran)."""

@@ -193,8 +193,8 @@ class _Request:
 def _serializer(protocol: str) -> "Serializer":
     from botocore.serialize import create_serializer  # noqa: PLC0415
 
-    made: Serializer = create_serializer(protocol, include_validation=False)  # type: ignore[assignment] # it is one
-    return made
+    serializer: Serializer = create_serializer(protocol, include_validation=False)  # type: ignore[assignment] # it is one
+    return serializer
 
 
 @functools.cache
@@ -215,22 +215,22 @@ def _tokens(model: "OperationModel", parameters: Mapping[str, Any]) -> dict[str,
 
 
 def _request(model: "OperationModel", parameters: dict[str, Any], body: bytes | None) -> _Request:
-    made = _serializer(_protocol(model)).serialize_to_request(parameters, model)
-    target, query = made["url_path"], made["query_string"]
+    request = _serializer(_protocol(model)).serialize_to_request(parameters, model)
+    target, query = request["url_path"], request["query_string"]
     if query:
         from botocore.utils import percent_encode_sequence  # noqa: PLC0415
 
         encoded = query if isinstance(query, str) else percent_encode_sequence(query)
         target += ("&" if "?" in target else "?") + encoded
-    content = made["body"] if body is None else body
+    content = request["body"] if body is None else body
     if isinstance(content, dict):
         content = urlencode(content, doseq=True).encode()
     elif isinstance(content, str):
         content = content.encode()
-    headers = {name: str(value) for name, value in made["headers"].items()}
+    headers = {name: str(value) for name, value in request["headers"].items()}
     if _wants_md5(model) and isinstance(content, bytes):
         headers["Content-MD5"] = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-    return _Request(made["method"], target, headers, content)
+    return _Request(request["method"], target, headers, content)
 
 
 def _wants_md5(model: "OperationModel") -> bool:

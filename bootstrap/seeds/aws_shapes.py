@@ -39,17 +39,17 @@ def accepted(service: str, operation: str, name: str, value: Any) -> Any:  # noq
 
 def _accepted(shape: "Shape", value: Any) -> Any:  # noqa: ANN401 - what AWS told
     if shape.type_name == "structure" and isinstance(value, dict):
-        known: Mapping[str, Shape] = getattr(shape, "members", {})
-        kept = {name: _accepted(known[name], inner) for name, inner in value.items() if name in known}
+        shapes: Mapping[str, Shape] = getattr(shape, "members", {})
+        kept = {name: _accepted(shapes[name], inner) for name, inner in value.items() if name in shapes}
         return {name: inner for name, inner in kept.items() if inner not in (None, "", {}, [])}
     if shape.type_name == "list" and isinstance(value, list):
         return [_accepted(shape.member, inner) for inner in value]  # type: ignore[attr-defined] # of list shapes
     return value
 
 
-def unknown_parameter(name: str, known: Mapping[str, object]) -> str:
+def unknown_parameter(name: str, candidates: Mapping[str, object]) -> str:
     """What to say of a parameter that AWS does not have."""
-    near = nearest(name, known)
+    near = nearest(name, candidates)
     return f"unknown AWS parameter (did you mean {near}?)" if near else "unknown AWS parameter"
 
 
@@ -57,12 +57,12 @@ def _structure(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[Va
     if not isinstance(value, dict):
         yield path, f"must be a mapping ({shape.name}), not {kind_of(value)}"
         return
-    known: Mapping[str, Shape] = getattr(shape, "members", {})
+    shapes: Mapping[str, Shape] = getattr(shape, "members", {})
     for name, inner in value.items():
-        if name in known:
-            yield from mismatches(known[name], inner, (*path, name))
+        if name in shapes:
+            yield from mismatches(shapes[name], inner, (*path, name))
         else:
-            yield (*path, name), unknown_parameter(name, known)
+            yield (*path, name), unknown_parameter(name, shapes)
     for name in getattr(shape, "required_members", ()):
         if name not in value:
             yield path, f"{name} is required by AWS ({shape.name})"
@@ -115,8 +115,8 @@ _WORDS = {"boolean": "true or false", "integer": "a whole number", "long": "a wh
 def _scalar(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:  # noqa: ANN401 - YAML
     if isinstance(value, str) and "${ref:" in value:
         return
-    wanted = _PYTHON.get(shape.type_name, (object,))
-    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted and object not in wanted):
+    types = _PYTHON.get(shape.type_name, (object,))
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types and object not in types):
         word = _WORDS.get(shape.type_name, f"a {shape.type_name}")
         hint = (
             f' (write "{value}")' if word == "text" and isinstance(value, int) and not isinstance(value, bool) else ""

@@ -39,7 +39,7 @@ def differences(
 
 def _of_declared(path: FieldPath, desired: Desired) -> bool:
     """Whether the field only says more of a thing that is still declared (`objects/KEY#tags` of `objects/KEY`)."""
-    return any(path.startswith((f"{one}#", f"{one}.")) for one in desired.fields)
+    return any(path.startswith((f"{field}#", f"{field}.")) for field in desired.fields)
 
 
 def told_otherwise(desired: Desired, observed: Observed, applied: Applied) -> dict[FieldPath, str]:
@@ -50,7 +50,7 @@ def told_otherwise(desired: Desired, observed: Observed, applied: Applied) -> di
 
 def _as_told(applied: Applied, path: FieldPath, old: Value, new: Value) -> bool:
     """Whether the field is as we applied it, and the emulator tells it as it did right after that."""
-    return applied.fields.get(path) == digest(new) and applied.told.get(path) == digest(old)
+    return applied.fields.get(path) == digest(new) and applied.reported.get(path) == digest(old)
 
 
 def _old(desired: Desired, observed: Observed | None, applied: Applied, path: str) -> object:
@@ -61,29 +61,29 @@ def _old(desired: Desired, observed: Observed | None, applied: Applied, path: st
     return observed.fields.get(path)
 
 
-def action_for(desired: Desired, observed: Observed | None, found: Iterable[Difference]) -> tuple[Action, str]:
+def action_for(desired: Desired, observed: Observed | None, differing: Iterable[Difference]) -> tuple[Action, str]:
     """What to do about a resource that is ours or absent, and why."""
     if observed is None:
         return Action.CREATE, "not found"
-    given = list(found)
-    fixed = [one.path for one in given if one.path in desired.fixed]
+    given = list(differing)
+    fixed = [difference.path for difference in given if difference.path in desired.fixed]
     if fixed:
         return Action.REPLACE, f"{', '.join(fixed)} cannot be changed in place"
     if not given:
         return Action.UNCHANGED, "as declared"
-    changed = [one for one in given if one.kind is DifferenceKind.CHANGED]
+    changed = [difference for difference in given if difference.kind is DifferenceKind.CHANGED]
     if changed:
         return Action.UPDATE, f"not as declared: {_counted(changed)}"
-    quiet = [one for one in given if one.kind in _QUIET]
+    quiet = [difference for difference in given if difference.kind in _QUIET]
     if len(quiet) == len(given):
         return Action.DRIFTED, f"not declared: {_counted(quiet)}"
     return Action.DRIFTED, f"changed since the last apply: {_counted(given)}"
 
 
-def for_apply(found: Iterable[Difference]) -> list[Difference]:
+def for_apply(differing: Iterable[Difference]) -> list[Difference]:
     """Those that `apply` acts on; the others wait for `refresh` and `prune`."""
-    return [one for one in found if one.kind not in _QUIET]
+    return [difference for difference in differing if difference.kind not in _QUIET]
 
 
-def _counted(found: Sequence[Difference]) -> str:
-    return "1 field" if len(found) == 1 else f"{len(found)} fields"
+def _counted(differing: Sequence[Difference]) -> str:
+    return "1 field" if len(differing) == 1 else f"{len(differing)} fields"

@@ -82,7 +82,11 @@ def make(survey: Survey, case: Case, *, extras: bool) -> None:
         **survey.attributes.get(current.fixture.id, {}),
         **written.attributes,
     }
-    left = () if extras else (one.path for one in current.differences if one.kind is DifferenceKind.ORPHANED)
+    left = (
+        ()
+        if extras
+        else (difference.path for difference in current.differences if difference.kind is DifferenceKind.ORPHANED)
+    )
     survey.marker.record(current.desired, written.notes, left)
 
 
@@ -93,7 +97,7 @@ def clear(survey: Survey, case: Case) -> None:
     written = survey.services[case.fixture.id.service].update(
         survey.target, case.desired, case.observed, case.differences
     )
-    survey.marker.drop(case.fixture.id, [one.path for one in case.differences], written.notes)
+    survey.marker.drop(case.fixture.id, [difference.path for difference in case.differences], written.notes)
 
 
 def _written(survey: Survey, case: Case, *, extras: bool) -> Written:
@@ -109,9 +113,9 @@ def _current(survey: Survey, case: Case) -> Case:
     fresh = survey.desire(case.fixture, writes=True)
     case.desired = fresh
     case.differences = tuple(
-        replace(one, new=fresh.fields[one.path])
-        if one.path in fresh.fields and one.kind is not DifferenceKind.EXTRA
-        else one
-        for one in case.differences
+        replace(difference, new=fresh.fields[difference.path])
+        if difference.path in fresh.fields and difference.kind is not DifferenceKind.EXTRA
+        else difference
+        for difference in case.differences
     )
     return case

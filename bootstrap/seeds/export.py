@@ -44,16 +44,16 @@ class SeedExport:
         Raises:
             UsageError: files of these names hold something else; nothing is written.
         """
-        wanted = {folder / name: (name, content) for name, content in self.files.items()}
-        other = [str(file) for file, (_, content) in wanted.items() if file.exists() and file.read_bytes() != content]
+        contents = {folder / name: (name, content) for name, content in self.files.items()}
+        other = [str(file) for file, (_, content) in contents.items() if file.exists() and file.read_bytes() != content]
         if other and not overwrite:
             raise UsageError(
                 f"{len(other)} files would be overwritten, first {other[0]}",
                 fix="export into an empty folder, or add --force",
             )
-        for file, (name, content) in wanted.items():
+        for file, (name, content) in contents.items():
             write_whole(file, content, mode=0o600 if name in self.secret_files else 0o644)
-        return tuple(wanted)
+        return tuple(contents)
 
     def to_json(self) -> dict[str, Value]:
         """`kind: SeedExport`; no contents, since they hold secrets."""
@@ -61,7 +61,7 @@ class SeedExport:
             "version": 1,
             "kind": "SeedExport",
             "endpoint": {"url": self.endpoint.url, "driver": self.endpoint.driver, "region": self.endpoint.region},
-            "resources": [str(one) for one in self.resources],
+            "resources": [str(resource) for resource in self.resources],
             "files": sorted(self.files),
             "secretFiles": sorted(self.secret_files),
             "notes": list(self.notes),
@@ -80,16 +80,21 @@ def export(
     target = Target(endpoint, "", cancel)
     try:
         asked = {name: service for name, service in services.items() if asks(name) and target.has(name)}
-        found = {one.id: one for service in asked.values() for one in _observed(target, service, covers)}
-        made = {resource: services[resource.service].export(target, one) for resource, one in sorted(found.items())}
-        kept = {resource: one for resource, one in made.items() if not one.left_out}
-        bodies = _referenced({resource: one.body for resource, one in kept.items()}, found)
+        observed = {item.id: item for service in asked.values() for item in _observed(target, service, covers)}
+        exports = {
+            resource: services[resource.service].export(target, item) for resource, item in sorted(observed.items())
+        }
+        kept = {resource: exported for resource, exported in exports.items() if not exported.left_out}
+        bodies = _referenced({resource: exported.body for resource, exported in kept.items()}, observed)
         return SeedExport(
             endpoint=endpoint,
-            files={**_documents(bodies), **{name: text for one in made.values() for name, text in one.files.items()}},
-            secret_files=frozenset(name for one in made.values() for name in one.secret_files),
+            files={
+                **_documents(bodies),
+                **{name: text for exported in exports.values() for name, text in exported.files.items()},
+            },
+            secret_files=frozenset(name for exported in exports.values() for name in exported.secret_files),
             resources=tuple(kept),
-            notes=tuple(_notes(made)),
+            notes=tuple(_notes(exports)),
             calls=target.calls,
         )
     finally:
@@ -106,13 +111,13 @@ def _observed(target: Target, service: Service, covers: Callable[[ResourceId], b
     return list(service.observe(target, looks).values()) if looks else []
 
 
-def _notes(made: Mapping[ResourceId, Exported]) -> list[str]:
-    secret = [name for one in made.values() for name in one.secret_files]
-    told = [f"{resource} is not exported: {one.left_out}" for resource, one in made.items() if one.left_out]
-    told.extend(f"{resource}: {note}" for resource, one in made.items() for note in one.notes)
+def _notes(exports: Mapping[ResourceId, Exported]) -> list[str]:
+    secret = [name for exported in exports.values() for name in exported.secret_files]
+    notes = [f"{resource} is not exported: {item.left_out}" for resource, item in exports.items() if item.left_out]
+    notes.extend(f"{resource}: {note}" for resource, item in exports.items() for note in item.notes)
     if secret:
-        told.append(f"{len(secret)} files hold secrets and are readable by you alone: keep them out of the repository")
-    return told
+        notes.append(f"{len(secret)} files hold secrets and are readable by you alone: keep them out of the repository")
+    return notes
 
 
 def _documents(bodies: Mapping[ResourceId, Mapping[str, Value]]) -> dict[str, bytes]:
@@ -142,27 +147,31 @@ def _in_order(value: Value) -> Value:
 
 
 def _referenced(
-    bodies: Mapping[ResourceId, Mapping[str, Value]], found: Mapping[ResourceId, Observed]
+    bodies: Mapping[ResourceId, Mapping[str, Value]], observed_by_id: Mapping[ResourceId, Observed]
 ) -> dict[ResourceId, Mapping[str, Value]]:
     """ARNs and addresses of what is exported become references, unless that would make a cycle."""
-    known = {
-        one.attributes[name]: f"${{ref:{resource}.{name}}}"
-        for resource, one in found.items()
+    names_by_value = {
+        item.attributes[name]: f"${{ref:{resource}.{name}}}"
+        for resource, item in observed_by_id.items()
         for name in ("arn", "streamArn", "url")
-        if one.attributes.get(name)
+        if item.attributes.get(name)
     }
-    pattern = _any_of(known)
-    made = {
-        resource: _walked(body, lambda text: _with_references(text, known, pattern))
+    pattern = _any_of(names_by_value)
+    bodies_walked = {
+        resource: _walked(body, lambda text: _with_references(text, names_by_value, pattern))
         for resource, body in bodies.items()
     }
-    needs = {resource: [one for one in needs_in(body) if isinstance(one, Need)] for resource, body in made.items()}
+    needs = {
+        resource: [need for need in needs_in(body) if isinstance(need, Need)]
+        for resource, body in bodies_walked.items()
+    }
     kept = {
-        resource: [one for one in given if one.target != resource or not one.soft] for resource, given in needs.items()
+        resource: [need for need in given if need.target != resource or not need.soft]
+        for resource, given in needs.items()
     }
     if in_order(kept)[1]:
         return {resource: _walked(body, _escaped) for resource, body in bodies.items()}
-    return made
+    return bodies_walked
 
 
 def _walked(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
@@ -181,15 +190,15 @@ def _escaped(text: str) -> str:
     return text.replace("${", "$${")
 
 
-def _any_of(known: Iterable[str]) -> re.Pattern[str]:
+def _any_of(values: Iterable[str]) -> re.Pattern[str]:
     """Each of them, as a whole: not where it is the beginning of another name."""
-    longest_first = sorted(known, key=len, reverse=True)
+    longest_first = sorted(values, key=len, reverse=True)
     return re.compile(f"({'|'.join(map(re.escape, longest_first))})(?![A-Za-z0-9_.-])") if longest_first else _NOTHING
 
 
-def _with_references(text: str, known: Mapping[str, str], pattern: re.Pattern[str]) -> str:
+def _with_references(text: str, references: Mapping[str, str], pattern: re.Pattern[str]) -> str:
     parts = pattern.split(text)
-    return "".join(known[part] if number % 2 else _escaped(part) for number, part in enumerate(parts))
+    return "".join(references[part] if number % 2 else _escaped(part) for number, part in enumerate(parts))
 
 
 class _Dumper(yaml.SafeDumper):

@@ -19,7 +19,7 @@ class GeneratedSecrets:
         self._lock = threading.Lock()
         self._values: dict[str, str] | None = None
 
-    def known(self, resource: ResourceId, path: str) -> str | None:
+    def value_of(self, resource: ResourceId, path: str) -> str | None:
         """The value; None: not generated yet."""
         with self._lock:
             return self._load().get(f"{resource}#{path}")

@@ -47,7 +47,7 @@ def load(paths: Sequence[Path], services: Mapping[str, Service], variables: Mapp
     loading.check_together()
     if loading.problems:
         given = dict.fromkeys(loading.problems)
-        raise InvalidError(sorted(given, key=lambda one: (one.place.file, one.place.line or 0)))
+        raise InvalidError(sorted(given, key=lambda problem: (problem.place.file, problem.place.line or 0)))
     folders = tuple(path for path in paths if path.is_dir())
     return Fixtures(by_id=loading.by_id, needs=needs, order=order, folders=folders)
 
@@ -89,10 +89,10 @@ class _Loading:
             self.problems.append(document.problem((), f"must be a mapping, not {kind_of(document.value)}"))
             return
         self.problems.extend(_head(document))
-        known = ("apiVersion", "kind", *self._services)
+        keys = ("apiVersion", "kind", *self._services)
         for key, section in document.value.items():
-            if key not in known:
-                self.problems.append(document.problem((key,), unknown_key(key, known)))
+            if key not in keys:
+                self.problems.append(document.problem((key,), unknown_key(key, keys)))
             elif key in self._services:
                 self._section(document, key, section)
 
@@ -105,14 +105,14 @@ class _Loading:
             self._fixture(document, service, key, {} if given is None else given)
 
     def _fixture(self, document: Document, service: str, key: str, given: Any) -> None:  # noqa: ANN401 - YAML
-        found: list[tuple[ValuePath, str]] = []
+        expressions: list[tuple[ValuePath, str]] = []
 
         def complain(path: ValuePath, text: str) -> None:
-            found.append((path, text))
+            expressions.append((path, text))
 
         name = references.substitute(key, self._variables, (), complain)
         body = references.substitute(given, self._variables, (), complain)
-        found.extend(mismatches(self._services[service].schema, body))
+        expressions.extend(mismatches(self._services[service].schema, body))
         fixture = Fixture(
             id=ResourceId(service, name),
             body=body if isinstance(body, dict) else {},
@@ -120,11 +120,11 @@ class _Loading:
             path=(service, key),
             folder=Path(document.file).parent,
         )
-        for path, text in found:
+        for path, text in expressions:
             self.complain(fixture, path, text)
         if is_reserved(name):
             self.complain(fixture, (), "this name is reserved for our own notes")
-        if not found:
+        if not expressions:
             wrong = list(self._checked(fixture))
             self.problems.extend(wrong)
             self._broken.update([fixture.id] if wrong else [])
@@ -147,15 +147,15 @@ class _Loading:
             self.problems.extend(service.check_together(right))
 
     def needs(self) -> dict[ResourceId, tuple[Need, ...]]:
-        return {one.id: tuple(self._needs(one)) for one in self.by_id.values()}
+        return {fixture.id: tuple(self._needs(fixture)) for fixture in self.by_id.values()}
 
     def _needs(self, fixture: Fixture) -> Iterator[Need]:
         written: list[Need] = []
-        for found in references.needs_in(fixture.body):
-            if isinstance(found, Need):
-                written.append(found)
+        for item in references.needs_in(fixture.body):
+            if isinstance(item, Need):
+                written.append(item)
             else:
-                self.complain(fixture, *found)
+                self.complain(fixture, *item)
         implied = () if fixture.id in self._broken else self._services[fixture.id.service].needs(fixture)
         for need in (*written, *implied):
             wrong = _wrong(need, self.by_id, self._services)
@@ -166,11 +166,11 @@ class _Loading:
 
 
 def _head(document: Document) -> Iterator[Problem]:
-    for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
+    for key, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
         if key not in document.value:
-            yield document.problem((), f"{key} is missing (write {key}: {wanted})")
-        elif document.value[key] != wanted:
-            yield document.problem((key,), f"must be {wanted}, not {document.value[key]!r}")
+            yield document.problem((), f"{key} is missing (write {key}: {expected})")
+        elif document.value[key] != expected:
+            yield document.problem((key,), f"must be {expected}, not {document.value[key]!r}")
 
 
 def _wrong(need: Need, by_id: Mapping[ResourceId, Fixture], services: Mapping[str, Service]) -> str | None:
@@ -178,7 +178,7 @@ def _wrong(need: Need, by_id: Mapping[ResourceId, Fixture], services: Mapping[st
         near = nearest(need.target.service, services)
         return f"no service is named {need.target.service} ({_hint(near, services)})"
     if need.target not in by_id:
-        declared = [one.name for one in by_id if one.service == need.target.service]
+        declared = [resource.name for resource in by_id if resource.service == need.target.service]
         near = nearest(need.target.name, declared)
         return f"{need.target} is not declared ({_hint(near, declared)})"
     offered = services[need.target.service].attributes
@@ -187,8 +187,8 @@ def _wrong(need: Need, by_id: Mapping[ResourceId, Fixture], services: Mapping[st
     return None
 
 
-def _hint(near: str | None, known: Iterable[str]) -> str:
+def _hint(near: str | None, candidates: Iterable[str]) -> str:
     if near:
         return f"did you mean {near}?"
-    names = ", ".join(sorted(known))
+    names = ", ".join(sorted(candidates))
     return f"known: {names}" if names else "there is none"

@@ -86,8 +86,8 @@ class _Objects:
         region = self._target.region
         # us-east-1 may not be named as a location, all others must be.
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        known = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
-        self._target.find("s3", "CreateBucket", *known, Bucket=MARKER, **place)
+        existing_codes = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
+        self._target.find("s3", "CreateBucket", *existing_codes, Bucket=MARKER, **place)
 
 
 class _Cells(Protocol):

@@ -78,7 +78,7 @@ class Case:
             return True
         return self.action in {Action.UPDATE, Action.DRIFTED} and bool(for_apply(self.differences))
 
-    def told(self, *, applies: bool | None = None) -> ResourceChange:
+    def change(self, *, applies: bool | None = None) -> ResourceChange:
         """For plan and result."""
         return ResourceChange(
             id=self.fixture.id,
@@ -126,9 +126,9 @@ class Survey:
                 readings.append(self.target.submit(functools.partial(service.observe, self.target, looks)))
         account.result()
         for reading in readings:
-            for found in reading.result().values():
-                self.observed[found.id] = found
-                self.attributes[found.id] = found.attributes
+            for observed in reading.result().values():
+                self.observed[observed.id] = observed
+                self.attributes[observed.id] = observed.attributes
 
     def _needed(self) -> list[ResourceId]:
         """What is covered, and of what that needs, those of which an attribute is not known beforehand.
@@ -161,13 +161,14 @@ class Survey:
         Raises:
             InvalidError: values that are wrong only now (a missing environment variable, a data file): all of them.
         """
-        covered = [one for one in self.fixtures.by_id.values() if self.options.covers(one.id)]
+        covered = [fixture for fixture in self.fixtures.by_id.values() if self.options.covers(fixture.id)]
         problems: list[Problem] = []
         cases: list[Case] = []
         tries = [
-            self.target.submit(functools.partial(self._tried, one, thorough=thorough, writes=writes)) for one in covered
+            self.target.submit(functools.partial(self._tried, fixture, thorough=thorough, writes=writes))
+            for fixture in covered
         ]
-        for outcome in [one.result() for one in tries]:
+        for outcome in [attempt.result() for attempt in tries]:
             if isinstance(outcome, InvalidError):
                 problems.extend(outcome.problems)
             else:
@@ -200,23 +201,23 @@ class Survey:
         applied = self.marker.applied(fixture.id)
         if any(applied.fields.get(path) != digest(value) for path, value in desired.fields.items()):
             service.verify(desired)
-        found = list(differences(desired, observed, applied, service.contents))
-        replaced = any(one.path in desired.fixed for one in found)
+        differing = list(differences(desired, observed, applied, service.contents))
+        replaced = any(difference.path in desired.fixed for difference in differing)
         if observed is not None and fixture.id in self._rotated:
-            found.extend(_anew(desired, observed))
+            differing.extend(_anew(desired, observed))
         if observed is not None and not replaced:
-            known = {one.path for one in found}
+            paths = {difference.path for difference in differing}
             inside = service.inspect(self.target, desired, observed, applied.notes, thorough=thorough)
-            found.extend(one for one in inside if one.path not in known)
+            differing.extend(difference for difference in inside if difference.path not in paths)
         if observed is not None and observed.tags.get(labels.OWNER) != self.target.owner:
             old = observed.tags.get(labels.OWNER)
-            found.append(Difference(path=f"tags.{labels.OWNER}", old=old, new=self.target.owner))
-        action, reason = action_for(desired, observed, found)
+            differing.append(Difference(path=f"tags.{labels.OWNER}", old=old, new=self.target.owner))
+        action, reason = action_for(desired, observed, differing)
         return Case(
             fixture=fixture,
             desired=desired,
             observed=observed,
-            differences=tuple(found),
+            differences=tuple(differing),
             action=action,
             reason="adopted" if foreign else reason,
         )
@@ -235,9 +236,9 @@ class Survey:
 
     def attribute(self, resource: ResourceId, attribute: str) -> str:
         """Of a resource that is there, as found; else as predicted; else KNOWN_LATER."""
-        found = self.attributes.get(resource, {}).get(attribute)
-        if found is not None:
-            return found
+        value = self.attributes.get(resource, {}).get(attribute)
+        if value is not None:
+            return value
         predicted = self.services[resource.service].predict(resource.name, self.target)
         return predicted.get(attribute, KNOWN_LATER)
 
@@ -253,12 +254,12 @@ class Survey:
         """
         cases = {case.fixture.id: case for case in written if case.desired.verbatim & set(case.desired.fields)}
         looks = {resource: self._look(case.fixture) for resource, case in cases.items()}
-        found: list[Observed] = []
+        observed: list[Observed] = []
         for name, service in self.services.items():
             mine = [look for resource, look in looks.items() if resource.service == name]
-            found.extend(service.observe(self.target, mine).values() if mine else ())
+            observed.extend(service.observe(self.target, mine).values() if mine else ())
         applied = self.marker.applied
-        self.marker.tell({one.id: told_otherwise(cases[one.id].desired, one, applied(one.id)) for one in found})
+        self.marker.tell({item.id: told_otherwise(cases[item.id].desired, item, applied(item.id)) for item in observed})
 
     def orphans(self) -> list[Observed]:
         """What carries our mark and is not declared."""
@@ -267,12 +268,16 @@ class Survey:
             for name, service in self.services.items()
             if self.options.asks(name) and self.target.has(name)
         ]
-        found = [one for reading in readings for one in reading.result()]
-        return [one for one in found if self.ours(one) and self.options.covers(one.id)]
+        observed = [observed_item for reading in readings for observed_item in reading.result()]
+        return [item for item in observed if self.ours(item) and self.options.covers(item.id)]
 
     def _undeclared(self, service: Service) -> Iterable[Observed]:
         names = [ResourceId(service.name, name) for name in service.names(self.target)]
-        looks = [Look(name=one.name) for one in names if one not in self.fixtures.by_id and not is_reserved(one.name)]
+        looks = [
+            Look(name=observed.name)
+            for observed in names
+            if observed not in self.fixtures.by_id and not is_reserved(observed.name)
+        ]
         return service.observe(self.target, looks).values() if looks else ()
 
     def rotate(self) -> None:
@@ -289,7 +294,9 @@ class Survey:
         if case.observed is None or case.action is Action.FOREIGN:
             return case
         service = self.services[case.fixture.id.service]
-        paths = set(service.volatile(case.desired, case.observed)) - {one.path for one in case.differences}
+        paths = set(service.volatile(case.desired, case.observed)) - {
+            difference.path for difference in case.differences
+        }
         again = [
             Difference(
                 path=path, old=case.desired.fields[path], new=case.desired.fields[path], kind=DifferenceKind.DRIFTED
@@ -298,7 +305,7 @@ class Survey:
         ]
         if not again:
             return case
-        changed = replace(case, reason=f"done again: {', '.join(one.path for one in again)}")
+        changed = replace(case, reason=f"done again: {', '.join(difference.path for difference in again)}")
         changed.differences = (*case.differences, *again)
         changed.action = Action.DRIFTED if case.action is Action.UNCHANGED else case.action
         return changed

@@ -62,7 +62,7 @@ def needs_in(value: Any, path: ValuePath = ()) -> Iterator[Need | tuple[ValuePat
     match value:
         case str():
             if "${ref:" in value:
-                yield from (_need(found[2], path) for found in _EXPRESSION.finditer(value) if found[2] is not None)
+                yield from (_need(match[2], path) for match in _EXPRESSION.finditer(value) if match[2] is not None)
         case list():
             for number, item in enumerate(value):
                 yield from needs_in(item, (*path, number))
@@ -82,25 +82,25 @@ def _need(inside: str, path: ValuePath) -> Need | tuple[ValuePath, str]:
     return Need(target=ResourceId(service, name), attribute=attribute, path=path, soft=soft)
 
 
-def resolve(value: Any, known: Callable[[ResourceId, str], str]) -> Any:  # noqa: ANN401 - YAML
+def resolve(value: Any, lookup: Callable[[ResourceId, str], str]) -> Any:  # noqa: ANN401 - YAML
     """The value with references replaced by what `known` says, and escapes undone."""
     match value:
         case str():
-            return _resolve_text(value, known) if "${" in value else value
+            return _resolve_text(value, lookup) if "${" in value else value
         case list():
-            return [resolve(item, known) for item in value]
+            return [resolve(item, lookup) for item in value]
         case dict():
-            return {resolve(key, known): resolve(inner, known) for key, inner in value.items()}
+            return {resolve(key, lookup): resolve(inner, lookup) for key, inner in value.items()}
         case _:
             return value
 
 
-def _resolve_text(text: str, known: Callable[[ResourceId, str], str]) -> str:
+def _resolve_text(text: str, lookup: Callable[[ResourceId, str], str]) -> str:
     def replaced(match: re.Match[str]) -> str:
         if match[1]:
             return "${"
         need = _need(match[2], ())
-        return known(need.target, need.attribute) if isinstance(need, Need) else match[0]
+        return lookup(need.target, need.attribute) if isinstance(need, Need) else match[0]
 
     return _EXPRESSION.sub(replaced, text)
 
@@ -146,7 +146,7 @@ def _cycle(edges: Mapping[ResourceId, set[ResourceId]]) -> list[ResourceId]:
             trail.append(start)
         while stack:
             here, targets = stack[-1]
-            target = next((one for one in targets if one not in done), None)
+            target = next((resource_id for resource_id in targets if resource_id not in done), None)
             if target is None:
                 done.add(here)
                 stack.pop()

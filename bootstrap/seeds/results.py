@@ -44,7 +44,7 @@ class ResourceChange:
             "action": str(self.action),
             "reason": self.reason,
             "place": self.place,
-            "differences": [one.to_json() for one in self.differences],
+            "differences": [difference.to_json() for difference in self.differences],
         }
 
 
@@ -61,17 +61,17 @@ class SeedPlan:
     @property
     def differs(self) -> bool:
         """Whether anything is not as declared, whichever verb would change it (exit code 10)."""
-        return any(one.action in _CHANGES or one.action is Action.ORPHANED for one in self.resources)
+        return any(resource.action in _CHANGES or resource.action is Action.ORPHANED for resource in self.resources)
 
     @property
     def changes(self) -> int:
         """Resources that `apply` would change."""
-        return sum(one.applies for one in self.resources)
+        return sum(resource.applies for resource in self.resources)
 
     @property
     def counts(self) -> Mapping[Action, int]:
         """Resources by action, in the order of Action."""
-        counted = Counter(one.action for one in self.resources)
+        counted = Counter(resource.action for resource in self.resources)
         return {action: counted[action] for action in Action if counted[action]}
 
     def summary(self) -> str:
@@ -88,7 +88,7 @@ class SeedPlan:
             "changes": self.changes,
             "differs": self.differs,
             "summary": {str(action): count for action, count in self.counts.items()},
-            "resources": [one.to_json() for one in self.resources],
+            "resources": [resource.to_json() for resource in self.resources],
             "notes": list(self.notes),
             "calls": self.calls.to_json(),
         }
@@ -139,7 +139,7 @@ class SeedResult:
     @property
     def changed(self) -> int:
         """Resources that were changed."""
-        return sum(one.applies for one in self.resources)
+        return sum(resource.applies for resource in self.resources)
 
     def summary(self) -> str:
         """`12 created, 1 updated, 187 unchanged`."""
@@ -151,12 +151,12 @@ class SeedResult:
             Action.DELETE: "deleted",
         }
         counted: Counter[str] = Counter()
-        failed = {one.id: "failed" if one.because is None else "skipped" for one in self.failures}
-        for one in self.resources:
-            word = failed.get(one.id) or done.get(one.action, str(one.action))
-            if one.action in done and not one.applies and one.id not in failed:
+        failed = {failure.id: "failed" if failure.because is None else "skipped" for failure in self.failures}
+        for resource in self.resources:
+            word = failed.get(resource.id) or done.get(resource.action, str(resource.action))
+            if resource.action in done and not resource.applies and resource.id not in failed:
                 word = "drifted"
-            counted["deleted" if one.action is Action.ORPHANED and one.applies else word] += 1
+            counted["deleted" if resource.action is Action.ORPHANED and resource.applies else word] += 1
         nothing = "nothing to remove" if self.verb == "prune" else "nothing declared"
         warned = f" ({len(self.warnings)} with warnings)" if self.warnings else ""
         return (", ".join(f"{count} {word}" for word, count in counted.items()) or nothing) + warned
@@ -172,8 +172,8 @@ class SeedResult:
             "endpoint": _endpoint(self.endpoint),
             "incarnation": self.incarnation,
             "changed": self.changed,
-            "resources": [one.to_json() for one in self.resources],
-            "failures": [_failure(one) for one in self.failures],
+            "resources": [resource.to_json() for resource in self.resources],
+            "failures": [_failure(failure) for failure in self.failures],
             "warnings": [warning.to_json() for warning in self.warnings],
             "notes": list(self.notes),
             "files": list(self.files),

@@ -179,16 +179,18 @@ def _either(schema: Either, value: Any, path: ValuePath) -> Iterator[Mismatch]: 
             yield from mismatches(choice, value, path)
             return
     words = {Text: "text", ListOf: "a list", Whole: "a whole number", Flag: "true or false"}
-    wanted = " or ".join(dict.fromkeys(words.get(type(choice), "a mapping") for choice in schema.choices))
-    yield path, f"must be {wanted}, not {kind_of(value)}"
+    expected = " or ".join(dict.fromkeys(words.get(type(choice), "a mapping") for choice in schema.choices))
+    yield path, f"must be {expected}, not {kind_of(value)}"
 
 
 def _aws(schema: Aws, value: Any, path: ValuePath) -> Iterator[Mismatch]:  # noqa: ANN401 - YAML
     if not isinstance(value, dict):
         yield path, f"must be a mapping, not {kind_of(value)}"
         return
-    known = {name: shape for op in schema.operations for name, shape in aws_shapes.members(schema.service, op).items()}
-    allowed = {name: shape for name, shape in known.items() if name not in schema.instead}
+    parameters = {
+        name: shape for op in schema.operations for name, shape in aws_shapes.members(schema.service, op).items()
+    }
+    allowed = {name: shape for name, shape in parameters.items() if name not in schema.instead}
     for name, inner in value.items():
         if name in allowed:
             yield from aws_shapes.mismatches(allowed[name], inner, (*path, name))

@@ -52,7 +52,7 @@ class SeedImport:
             "version": 1,
             "kind": "SeedImport",
             "scripts": [str(script.file) for script in self.scripts],
-            "resources": [str(one) for one in self.exported.resources],
+            "resources": [str(resource) for resource in self.exported.resources],
             "files": [str(file) for file in files],
             "secretFiles": sorted(self.exported.secret_files),
             "proven": not self.differences,
@@ -132,8 +132,8 @@ class Importer:
         stranger = replace(seeding, owner=f"{_OWNER}-stranger")
         # What a plan shows only because it does not know who wrote it, it shows of the proven emulator too.
         unknown = _changes(stranger.plan(self.proof_in, work.cancel, Options(adopt=True)))
-        made = _changes(seeding.plan(self.scripts_in, work.cancel, Options(adopt=True)))
-        yield from (f"{change}, in the scripts' emulator" for change in made if change not in unknown)
+        changes = _changes(seeding.plan(self.scripts_in, work.cancel, Options(adopt=True)))
+        yield from (f"{change}, in the scripts' emulator" for change in changes if change not in unknown)
 
     def _left_out(self, source: ScriptSource, exported: SeedExport, ended: Ended) -> Iterator[str]:
         yield from (note for note in exported.notes if _is_of_a_resource(note, exported))

@@ -126,11 +126,11 @@ class Seeding:
             cases = survey.cases(thorough=thorough, writes=False)
             orphans = survey.orphans() if thorough and not options.only else []
             scripts = _script_changes(survey)
-            told = [*(case.told() for case in cases), *scripts, *map(_orphan, orphans)]
+            changes = [*(case.change() for case in cases), *scripts, *map(_orphan, orphans)]
             return SeedPlan(
                 owner=self.owner,
                 endpoint=endpoint,
-                resources=tuple(told),
+                resources=tuple(changes),
                 calls=survey.target.calls,
                 notes=_remarks(survey, cases),
             )
@@ -206,7 +206,7 @@ class Seeding:
                     clear(survey, case)
             failed = {failure.id for failure in failures}
             pruned = (replace(_pruned(orphan), applies=orphan.id not in failed) for orphan in orphans)
-            changes = (*pruned, *(case.told(applies=True) for case in inside))
+            changes = (*pruned, *(case.change(applies=True) for case in inside))
             return self._result("prune", survey, changes, failures, dry_run=options.dry_run)
 
     def _delete(self, survey: Survey, orphans: Sequence[Observed], work: Work) -> list[Failure]:
@@ -235,12 +235,12 @@ class Seeding:
             scripts = _script_changes(survey)
             ended = Ended() if options.dry_run else self._perform(survey, acting, work, extras=extras)
             failed = {failure.id for failure in ended.failures}
-            told = [case.told(applies=case in acting and case.fixture.id not in failed) for case in cases]
-            told.extend(replace(one, applies=one.applies and one.id not in failed) for one in scripts)
+            changes = [case.change(applies=case in acting and case.fixture.id not in failed) for case in cases]
+            changes.extend(replace(script, applies=script.applies and script.id not in failed) for script in scripts)
             notes = (*_remarks(survey, cases), *ended.notes)
             if self.follow is not None and not options.dry_run:
-                self.follow(_secrets([one for one in told if one.applies]), work)
-            result = self._result(verb, survey, tuple(told), ended.failures, dry_run=options.dry_run, notes=notes)
+                self.follow(_secrets([change for change in changes if change.applies]), work)
+            result = self._result(verb, survey, tuple(changes), ended.failures, dry_run=options.dry_run, notes=notes)
             return replace(result, warnings=tuple(ended.warnings))
 
     def _perform(self, survey: Survey, acting: Sequence[Case], work: Work, *, extras: bool) -> Ended:
@@ -265,7 +265,7 @@ class Seeding:
         self,
         verb: str,
         survey: Survey,
-        told: tuple[ResourceChange, ...],
+        changes: tuple[ResourceChange, ...],
         failures: Sequence[Failure],
         *,
         dry_run: bool,
@@ -275,7 +275,7 @@ class Seeding:
             verb=verb,
             owner=self.owner,
             endpoint=survey.target.endpoint,
-            resources=told,
+            resources=changes,
             calls=survey.target.calls,
             incarnation=survey.marker.incarnation,
             failures=tuple(failures),
@@ -326,7 +326,7 @@ def raise_failures(result: SeedResult) -> SeedResult:
     Raises:
         StepFailedError: with each failure as evidence.
     """
-    failed = [one for one in result.failures if one.error is not None]
+    failed = [failure for failure in result.failures if failure.error is not None]
     if not failed:
         return result
     skipped = len(result.failures) - len(failed)
@@ -350,8 +350,12 @@ def raise_failures(result: SeedResult) -> SeedResult:
     )
 
 
-def _secrets(told: Sequence[ResourceChange]) -> tuple[str, ...]:
-    names = (one.id.name for one in told if one.id.service == "secretsmanager" and one.action is not Action.ORPHANED)
+def _secrets(changes: Sequence[ResourceChange]) -> tuple[str, ...]:
+    names = (
+        change.id.name
+        for change in changes
+        if change.id.service == "secretsmanager" and change.action is not Action.ORPHANED
+    )
     return tuple(sorted(names))
 
 
@@ -381,25 +385,27 @@ def _script_changes(survey: Survey) -> list[ResourceChange]:
 
 
 def _remarks(survey: Survey, cases: Sequence[Case]) -> tuple[str, ...]:
-    found = (survey.services[case.fixture.id.service].remarks(survey.target, case.desired) for case in cases)
-    return tuple(dict.fromkeys(remark for remarks in found for remark in remarks))
+    all_remarks = (survey.services[case.fixture.id.service].remarks(survey.target, case.desired) for case in cases)
+    return tuple(dict.fromkeys(remark for remarks in all_remarks for remark in remarks))
 
 
 def _known(fixtures: Fixtures, options: Options) -> None:
     """What `--only` names must be declared: a misspelt name would silently do nothing."""
     scripts = {script.id for script in scripts_in(fixtures.folders)}
-    missing = sorted(one for one in options.only if one not in fixtures.by_id and one not in scripts)
+    missing = sorted(
+        resource_id for resource_id in options.only if resource_id not in fixtures.by_id and resource_id not in scripts
+    )
     if missing:
-        known = ", ".join(str(one) for one in sorted(fixtures.by_id))
-        raise UsageError(f"{missing[0]} is not declared", fix=f"declared are: {known}")
+        names = ", ".join(str(resource_id) for resource_id in sorted(fixtures.by_id))
+        raise UsageError(f"{missing[0]} is not declared", fix=f"declared are: {names}")
 
 
 def _named(survey: Survey, orphans: Sequence[Observed]) -> None:
     """What `prune --only` names is ours: declared, or no longer."""
-    ours = {*survey.fixtures.by_id, *(one.id for one in orphans)}
+    ours = {*survey.fixtures.by_id, *(orphan.id for orphan in orphans)}
     missing = sorted(survey.options.only - ours)
     if missing:
-        fix = f"no longer declared are: {', '.join(str(one.id) for one in orphans) or 'none'}"
+        fix = f"no longer declared are: {', '.join(str(orphan.id) for orphan in orphans) or 'none'}"
         raise UsageError(f"{missing[0]} is neither declared nor ours", fix=fix)
 
 
@@ -421,8 +427,10 @@ def _refuse_replace(acting: Sequence[Case], options: Options) -> None:
         )
 
 
-def _orphan(found: Observed) -> ResourceChange:
-    return ResourceChange(id=found.id, action=Action.ORPHANED, reason="ours, and no longer declared (prune deletes it)")
+def _orphan(observed: Observed) -> ResourceChange:
+    return ResourceChange(
+        id=observed.id, action=Action.ORPHANED, reason="ours, and no longer declared (prune deletes it)"
+    )
 
 
 def _refuse_left(left: Sequence[str]) -> None:
@@ -454,17 +462,17 @@ def _others(endpoint: EmulatorEndpoint, options: Options) -> tuple[str, ...]:
     return (f"resources of services that fixtures cannot declare are not listed ({endpoint.driver})",)
 
 
-def _pruned(found: Observed) -> ResourceChange:
-    return ResourceChange(id=found.id, action=Action.ORPHANED, reason="ours, and no longer declared", applies=True)
+def _pruned(observed: Observed) -> ResourceChange:
+    return ResourceChange(id=observed.id, action=Action.ORPHANED, reason="ours, and no longer declared", applies=True)
 
 
 def _deletable(orphans: Sequence[Observed], services: Mapping[str, Service]) -> list[Observed]:
     """Users before what they use: the reverse of the order of creation."""
     rank = {name: number for number, name in enumerate(services)}
-    return sorted(orphans, key=lambda one: (-rank[one.id.service], one.id.name))
+    return sorted(orphans, key=lambda observed: (-rank[observed.id.service], observed.id.name))
 
 
 def _only_orphans(case: Case) -> Case:
-    kept = tuple(one for one in case.differences if one.kind is DifferenceKind.ORPHANED)
+    kept = tuple(difference for difference in case.differences if difference.kind is DifferenceKind.ORPHANED)
     case.differences = kept if case.action is not Action.FOREIGN else ()
     return case

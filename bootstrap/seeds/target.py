@@ -157,10 +157,10 @@ def switched_off(endpoint: EmulatorEndpoint, service: str, evidence: Sequence[st
     """What to say of a service that the emulator has, and that its setting leaves out."""
     on = sorted(endpoint.services or ())
     setting = endpoint.services_setting
-    wanted = ",".join([*on, *_NEXT_TO.get(service, (service,))])
+    services = ",".join([*on, *_NEXT_TO.get(service, (service,))])
     return RefusedError(
         f"the service {service} is switched off in this {endpoint.driver}"
         + (f" ({setting}={','.join(on)})" if setting else ""),
         evidence=evidence,
-        fix=f"start the emulator with {setting}={wanted}" if setting else "start the emulator with this service",
+        fix=f"start the emulator with {setting}={services}" if setting else "start the emulator with this service",
     )

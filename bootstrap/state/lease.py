@@ -16,8 +16,8 @@ def read_lease(state: StatePaths) -> Lease | None:
         RefusedError: the file is not what `write_lease` writes.
     """
     try:
-        found = json.loads(state.lease.read_bytes())
-        return Lease(expires=datetime.fromisoformat(found["expires"]), length=timedelta(seconds=found["seconds"]))
+        document = json.loads(state.lease.read_bytes())
+        return Lease(expires=datetime.fromisoformat(document["expires"]), length=timedelta(seconds=document["seconds"]))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError, KeyError) as error:

@@ -9,8 +9,8 @@ from bootstrap.model.stack import StatePaths
 
 def known_logs(state: StatePaths) -> tuple[Path, ...]:
     """Every log of the stack, the one written last first."""
-    found = {file for file in state.folder.rglob("*.log") if file.is_file()}
-    return tuple(sorted(found, key=lambda file: file.stat().st_mtime_ns, reverse=True))
+    files = {file for file in state.folder.rglob("*.log") if file.is_file()}
+    return tuple(sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True))
 
 
 def find_log(state: StatePaths, name: str | None) -> Path:
@@ -28,8 +28,8 @@ def find_log(state: StatePaths, name: str | None) -> Path:
         stem, _, rest = file.stem.partition("-20")
         if name == file.stem or (rest and name in {None, stem}):
             return file
-    known = sorted({file.stem.partition("-20")[0] for file in logs})
-    raise UsageError(f"no log of {name or 'a run'}", fix=f"one of: {', '.join(known)}")
+    names = sorted({file.stem.partition("-20")[0] for file in logs})
+    raise UsageError(f"no log of {name or 'a run'}", fix=f"one of: {', '.join(names)}")
 
 
 def last_lines(file: Path, count: int) -> str:

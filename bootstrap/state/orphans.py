@@ -26,9 +26,9 @@ def orphans(root: Path, *, proc: Path = Path("/proc")) -> Iterator[ProcessIdenti
 
 def _stack(home: Path, root: Path) -> Path | None:
     """The state folder that the path is in, whatever way leads to the root; None: it is in none."""
-    for one in (root, root.resolve()):
-        if home != one and home.is_relative_to(one):
-            return one / home.relative_to(one).parts[0]
+    for folder in (root, root.resolve()):
+        if home != folder and home.is_relative_to(folder):
+            return folder / home.relative_to(folder).parts[0]
     return None
 
 
@@ -37,8 +37,8 @@ def _home(process: Path) -> Path | None:
         environment = (process / "environ").read_bytes()
     except OSError:  # it has ended, or belongs to another user
         return None
-    told = next((one for one in environment.split(b"\0") if one.startswith(b"HOME=/")), None)
-    return None if told is None else Path(os.fsdecode(told).removeprefix("HOME="))
+    home = next((entry for entry in environment.split(b"\0") if entry.startswith(b"HOME=/")), None)
+    return None if home is None else Path(os.fsdecode(home).removeprefix("HOME="))
 
 
 def _name(process: Path) -> str:

@@ -42,7 +42,7 @@ def create_state(paths: StatePaths) -> None:
     try:
         for folder in (paths.folder, paths.logs):
             # One by one: with `parents`, those above would be made as the umask has it.
-            for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+            for missing in reversed([parent for parent in (folder, *folder.parents) if not parent.exists()]):
                 missing.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
     except OSError as error:

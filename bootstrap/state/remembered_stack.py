@@ -108,8 +108,8 @@ def _without_secret(value: DeclaredValue) -> DeclaredValue:
 
 def remembered(state: StatePaths) -> Stack | None:
     """The stack whose state folder this is, without its variables; None where no run got so far."""
-    found = read_remembered(state)
-    return None if found is None else found.stack
+    remembered = read_remembered(state)
+    return None if remembered is None else remembered.stack
 
 
 def read_remembered(state: StatePaths, *, with_variables: bool = False) -> RememberedStack | None:

@@ -47,48 +47,54 @@ def held_stacks(root: Path) -> tuple[HeldStack, ...]:
     """Every stack whose state is in this folder."""
     if not root.is_dir():
         return ()
-    folders = (one for one in sorted(root.iterdir()) if one.is_dir() and not one.name.startswith(_SEEDS))
+    folders = (folder for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(_SEEDS))
     return tuple(_held(StatePaths(folder=folder)) for folder in folders)
 
 
 def of_project(stacks: Iterable[HeldStack], folder: Path) -> tuple[HeldStack, ...]:
     """Those of the nearest project, from the folder upwards, that has any."""
-    found = [one for one in stacks if one.stack is not None]
+    readable = [entry for entry in stacks if entry.stack is not None]
     for project in (folder.resolve(), *folder.resolve().parents):
-        of_it = tuple(one for one in found if one.stack is not None and one.stack.project.resolve() == project)
+        of_it = tuple(
+            candidate
+            for candidate in readable
+            if candidate.stack is not None and candidate.stack.project.resolve() == project
+        )
         if of_it:
             return of_it
     return ()
 
 
-def is_over(held: HeldStack, marked: Mapping[str, datetime | None], now: datetime) -> bool:
+def is_over(stack: HeldStack, marked: Mapping[str, datetime | None], now: datetime) -> bool:
     """Whether its time is over, as its state tells and, where it has a mark, as that does not deny.
 
     A run that was killed between the two left the later moment in the mark.
     """
-    if held.lease is None or held.lease.expires > now:
+    if stack.lease is None or stack.lease.expires > now:
         return False
-    told = marked.get(held.owner)
-    return told is None or told <= now
+    expires = marked.get(stack.owner)
+    return expires is None or expires <= now
 
 
 def abandoned(stacks: Sequence[HeldStack], marked: Mapping[str, datetime | None], now: datetime) -> tuple[str, ...]:
     """Owners whose marks say that their time is over, and whose state is not here: nobody else may judge of them."""
-    here = {one.owner for one in stacks}
-    return tuple(owner for owner, told in marked.items() if owner not in here and told is not None and told <= now)
+    here = {stack.owner for stack in stacks}
+    return tuple(
+        owner for owner, expires in marked.items() if owner not in here and expires is not None and expires <= now
+    )
 
 
-def discard(held: HeldStack, command: str) -> None:
+def discard(stack: HeldStack, command: str) -> None:
     """Remove the folder of a run that was killed before it made anything.
 
     Raises:
         RefusedError: a run is just at it.
     """
-    with hold(held.state.lock, command):
-        if held.is_empty:
-            shutil.rmtree(held.state.folder)
+    with hold(stack.state.lock, command):
+        if stack.is_empty:
+            shutil.rmtree(stack.state.folder)
     with contextlib.suppress(OSError):
-        held.state.folder.parent.rmdir()
+        stack.state.folder.parent.rmdir()
 
 
 def _held(state: StatePaths) -> HeldStack:

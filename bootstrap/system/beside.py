@@ -26,22 +26,22 @@ def run_beside(
         BootstrapError: what `look` found, or what `act` raised.
     """
     acting, looking = cancel.child(), cancel.child()
-    found: list[BootstrapError] = []
+    errors: list[BootstrapError] = []
 
     def watch() -> None:
         try:
-            found.append(wait_until(lambda: look(looking), looking, interval=interval))
+            errors.append(wait_until(lambda: look(looking), looking, interval=interval))
         except BootstrapError:
             return  # the act is over, or the caller's own token says why it ends
-        acting.cancel(found[0].what)
+        acting.cancel(errors[0].what)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
         return act(acting)
     except CancelledError as error:
-        if found and not cancel.cancelled:
-            raise found[0] from error
+        if errors and not cancel.cancelled:
+            raise errors[0] from error
         raise
     finally:
         looking.cancel("what it looked at is over")

@@ -76,8 +76,8 @@ class Finished:
 
     def lines(self) -> tuple[str, ...]:
         """The lines that tell of a failure: standard error, or standard output where that is empty."""
-        told = self.stderr if self.stderr.strip() else self.stdout
-        return tuple(line for line in told.decode(errors="replace").splitlines() if line.strip())
+        output = self.stderr if self.stderr.strip() else self.stdout
+        return tuple(line for line in output.decode(errors="replace").splitlines() if line.strip())
 
 
 class CommandFailedError(BootstrapError):

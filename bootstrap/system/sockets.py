@@ -33,13 +33,13 @@ def first_free(first: int, count: int) -> int | None:
     return next((port for port in range(first, first + count) if is_free(port)), None)
 
 
-def free_port(wanted: int = 0) -> int | None:
+def free_port(port: int = 0) -> int | None:
     """The port, or any (0), when it can be listened on at 127.0.0.1 now; None when it is taken."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do: a port whose last connections only linger is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, wanted))
+            probe.bind((LOOPBACK, port))
             probe.listen(1)
         except OSError:
             return None

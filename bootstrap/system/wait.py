@@ -14,6 +14,6 @@ def wait_until(probe: Callable[[], T | None], cancel: CancelToken, *, interval: 
     Raises:
         CancelledError, DeadlineError: as the token says; it names what was waited for.
     """
-    while (found := probe()) is None:
+    while (result := probe()) is None:
         cancel.sleep(interval)
-    return found
+    return result

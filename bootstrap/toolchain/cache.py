@@ -70,21 +70,21 @@ class Store:
         folder = private_folder(self.root / ".work")
         for left in folder.glob(f"{name}.*"):
             shutil.rmtree(left)
-        made = Path(tempfile.mkdtemp(dir=folder, prefix=f"{name}."))
+        path = Path(tempfile.mkdtemp(dir=folder, prefix=f"{name}."))
         try:
-            yield made
+            yield path
         finally:
-            if made.exists():
-                shutil.rmtree(made)
+            if path.exists():
+                shutil.rmtree(path)
 
-    def keep(self, program: Program, origin: Origin, made: Path) -> Path:
+    def keep(self, program: Program, origin: Origin, folder: Path) -> Path:
         """Move a finished folder to its place, at once and whole; the program in it. Hold the claim."""
-        write_whole(made / _ORIGIN, json.dumps(asdict(origin)).encode())
+        write_whole(folder / _ORIGIN, json.dumps(asdict(origin)).encode())
         place = self.place(program, origin.version)
         private_folder(place.parent)
         if place.exists():
             shutil.rmtree(place)
-        made.rename(place)
+        folder.rename(place)
         return place / origin.path
 
     def drop(self, program: Program) -> None:
@@ -96,14 +96,14 @@ class Store:
 
 def _wait_for(descriptor: int, cancel: CancelToken, tell: Callable[[], None]) -> None:
     within = cancel.within(_LOCK_SECONDS, "another run that gets the same program")
-    told = -_SAY_SECONDS
+    reported = -_SAY_SECONDS
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             now = within.clock.monotonic()
-            if now - told >= _SAY_SECONDS:
-                told = now
+            if now - reported >= _SAY_SECONDS:
+                reported = now
                 tell()
             within.sleep(_POLL_SECONDS)
         else:

@@ -94,7 +94,7 @@ def _folders(machine: Machine) -> Sequence[Check]:
 def _disk(machine: Machine) -> Sequence[Check]:
     folder = _nearest(machine.cache)
     free = shutil.disk_usage(folder).free
-    builds = any(isinstance(found, Missing) for found in _here(machine, EMBEDDED))
+    builds = any(isinstance(program, Missing) for program in _here(machine, EMBEDDED))
     needed = _DISK_TO_BUILD if builds else _DISK_TO_RUN
     text = f"{_gib(free)} free for {folder}"
     if free >= needed:
@@ -185,16 +185,16 @@ def _unix_socket(state: Path) -> str:
 
 def _program(machine: Machine, name: str) -> Check:
     try:
-        found = machine.toolchain.find(name)
+        program = machine.toolchain.find(name)
     except RefusedError as error:
         return _finding(name, error.what, error.fix or "")
-    if isinstance(found, Found):
-        return Check(subject=name, level=Level.FINE, text=f"{found.version} at {found.path} ({found.why})")
-    if not found.fetchable:
-        return Check(subject=name, level=Level.NOTE, text=found.why)
+    if isinstance(program, Found):
+        return Check(subject=name, level=Level.FINE, text=f"{program.version} at {program.path} ({program.why})")
+    if not program.fetchable:
+        return Check(subject=name, level=Level.NOTE, text=program.why)
     how = "from a wheel" if isinstance(PROGRAMS[name].build, Wheel) else "or built with go"
     source = f"downloaded {how}" if PROGRAMS[name].download is None else f"downloaded, {how}"
-    text = f"{found.why}; {PROGRAMS[name].wanted} is {source} when it is needed"
+    text = f"{program.why}; {PROGRAMS[name].default_version} is {source} when it is needed"
     return Check(subject=name, level=Level.NOTE, text=text, fix=f"bring it now: bootstrap tools fetch {name}")
 
 

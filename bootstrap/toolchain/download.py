@@ -79,8 +79,8 @@ class Downloads:
                 target.unlink()
                 return False
             resumed = response.status == _PARTIAL
-            told = response.headers.get("Content-Length")
-            expected = None if told is None else int(told) + (have if resumed else 0)
+            length = response.headers.get("Content-Length")
+            expected = None if length is None else int(length) + (have if resumed else 0)
             with target.open("ab" if resumed else "wb") as stream:
                 _copy(response, stream, _Progress(address=address, expected=expected, say=work.say), work.cancel)
         return expected is None or target.stat().st_size == expected

@@ -99,12 +99,12 @@ class Toolchain:
         Raises:
             RefusedError: what the user named is not accepted, or no source can give it.
         """
-        found = self.find(name)
-        if isinstance(found, Missing):
+        result = self.find(name)
+        if isinstance(result, Missing):
             # Not under our lock: the claim keeps others from the same program, and only from that.
             self._sources.bring(PROGRAMS[name], self._work)
-            found = self._verified(name)
-        return found
+            result = self._verified(name)
+        return result
 
     def fetch(self, names: Sequence[str]) -> tuple[Found, ...]:
         """All of them, one after the other: compilers use every core already."""
@@ -125,10 +125,10 @@ class Toolchain:
             raise UsageError(f"no program is called {name}", fix=f"one of: {', '.join(PROGRAMS)}")
         with self._lock:
             if name not in self._found:
-                found = self._look(PROGRAMS[name])
-                if isinstance(found, Missing):
-                    return found
-                self._found[name] = found
+                result = self._look(PROGRAMS[name])
+                if isinstance(result, Missing):
+                    return result
+                self._found[name] = result
             return self._found[name]
 
     def _look(self, program: Program) -> Found | Missing:
@@ -148,9 +148,9 @@ class Toolchain:
         path = path.expanduser().absolute()
         version = self._versions.of(program, path, self._work.cancel) if _executable(path) else None
         if version is None or not program.accepted.holds(version):
-            told = f"is {version}" if version else "tells no version" if _executable(path) else "is no program"
+            reason = f"is {version}" if version else "tells no version" if _executable(path) else "is no program"
             raise RefusedError(
-                f"{program.name}, named by {by}, {told}; accepted is {program.accepted}: {path}",
+                f"{program.name}, named by {by}, {reason}; accepted is {program.accepted}: {path}",
                 fix=f"name another one, or take the setting away: {program.name} is then looked for and fetched",
             )
         return Found(name=program.name, version=version, path=path, where=Where.GIVEN, why=f"named by {by}")
@@ -184,19 +184,19 @@ class Toolchain:
 
     def _verified(self, name: str) -> Found:
         """What was just brought must run here and be what it was meant to be."""
-        program, found = PROGRAMS[name], self.find(name)
-        version = None if isinstance(found, Missing) else self._versions.of(program, found.path, self._work.cancel)
-        if isinstance(found, Missing) or version is None or not program.accepted.holds(version):
+        program, result = PROGRAMS[name], self.find(name)
+        version = None if isinstance(result, Missing) else self._versions.of(program, result.path, self._work.cancel)
+        if isinstance(result, Missing) or version is None or not program.accepted.holds(version):
             self._store.drop(program)
             raise RefusedError(
                 f"{name} was brought, but tells {version or 'no version'}; accepted is {program.accepted}",
                 fix=f"name a program that works here: {variable(name)}=PATH",
             )
-        return found
+        return result
 
     def _go(self) -> tuple[Path, str]:
-        found = self.obtain("go")
-        return found.path, found.version
+        go = self.obtain("go")
+        return go.path, go.version
 
 
 def _sources(

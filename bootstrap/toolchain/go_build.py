@@ -53,7 +53,7 @@ class GoBuilds:
         except CommandFailedError as error:
             last = "; ".join(log.read_text(errors="replace").splitlines()[-3:]) or _silent(error, log)
             raise CannotGiveError(f"{command} failed: {last} (log: {log})") from error
-        return Origin(version=wish.program.wanted, source=f"built with go {version}", path=wish.program.name)
+        return Origin(version=wish.program.default_version, source=f"built with go {version}", path=wish.program.name)
 
     def _command(self, go: Path, wish: Wish, build: GoInstall | GoModule) -> Command:
         argv, cwd = self._arguments(wish, build)
@@ -62,7 +62,7 @@ class GoBuilds:
     def _arguments(self, wish: Wish, build: GoInstall | GoModule) -> tuple[tuple[str, ...], Path]:
         match build:
             case GoInstall():
-                version = f"v{wish.program.wanted}"
+                version = f"v{wish.program.default_version}"
                 setting = f" -X {build.version_variable}={version}" if build.version_variable else ""
                 return ("install", "-v", "-ldflags", f"-s -w{setting}", f"{build.package}@{version}"), wish.folder
             case GoModule():

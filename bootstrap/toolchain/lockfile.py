@@ -45,16 +45,16 @@ class LockFile:
             say(f"the digest of {key} is not kept: {self.file} cannot be written ({error.strerror})")
 
     def _add(self, file: Path, key: str, digest: str) -> None:
-        known = self._read()
-        if known.setdefault(key, digest) != digest:
-            raise drift(key, digest, known[key], file)
-        lines = [f"{name} {value}\n" for name, value in sorted(known.items())]
+        entries = self._read()
+        if entries.setdefault(key, digest) != digest:
+            raise drift(key, digest, entries[key], file)
+        lines = [f"{name} {value}\n" for name, value in sorted(entries.items())]
         write_whole(file, "".join([_HEADER, *lines]).encode(), mode=0o644)
 
     def _read(self) -> dict[str, str]:
         if self.file is None or not self.file.exists():
             return {}
-        known: dict[str, str] = {}
+        entries: dict[str, str] = {}
         problems = []
         for number, line in enumerate(self.file.read_text().splitlines(), start=1):
             if not line.strip() or line.startswith("#"):
@@ -64,10 +64,10 @@ class LockFile:
                 place = Place(file=str(self.file), line=number)
                 problems.append(Problem(place=place, text="not a line of NAME VERSION MACHINE DIGEST"))
             else:
-                known[matched[1]] = matched[2]
+                entries[matched[1]] = matched[2]
         if problems:
             raise InvalidError(problems, fix="take these lines out; the digests are verified anew")
-        return known
+        return entries
 
 
 @contextlib.contextmanager

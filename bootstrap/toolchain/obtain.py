@@ -43,12 +43,12 @@ class Sources:
 
     def _bring(self, program: Program, work: Work) -> Path:
         with self.store.claim(program.name, work):
-            found = self.store.find(program)
-            if found is not None:
-                return found[0]
-            with self.store.workplace(program.name) as made:
-                wish = Wish(program=program, platform=self.store.platform, folder=made)
-                return self.store.keep(program, self._first(wish, work), made)
+            cached = self.store.find(program)
+            if cached is not None:
+                return cached[0]
+            with self.store.workplace(program.name) as workplace:
+                wish = Wish(program=program, platform=self.store.platform, folder=workplace)
+                return self.store.keep(program, self._first(wish, work), workplace)
 
     def _first(self, wish: Wish, work: Work) -> Origin:
         refused = []
@@ -74,18 +74,18 @@ class Sources:
 
     def _part(self, wish: Wish, build: GoModule, work: Work) -> Origin:
         """One name of a program that is several: built once for all of them, linked for this one."""
-        whole = dataclasses.replace(wish.program, name=build.folder, wanted=KUBERNETES)
+        whole = dataclasses.replace(wish.program, name=build.folder, default_version=KUBERNETES)
         with self.store.claim(whole.name, work):
-            found = self.store.find(whole)
-            if found is None:
-                with self.store.workplace(whole.name) as made:
-                    all_of_it = dataclasses.replace(wish, program=whole, folder=made)
+            cached = self.store.find(whole)
+            if cached is None:
+                with self.store.workplace(whole.name) as workplace:
+                    all_of_it = dataclasses.replace(wish, program=whole, folder=workplace)
                     origin = self.builds.get(all_of_it, build, work)
-                    found = self.store.keep(whole, origin, made), origin
-        program, origin = found
+                    cached = self.store.keep(whole, origin, workplace), origin
+        program, origin = cached
         # Relative, so that the cache can be moved as a whole.
-        wish.target.symlink_to(os.path.relpath(program, self.store.place(wish.program, wish.program.wanted)))
-        return dataclasses.replace(origin, version=wish.program.wanted, path=wish.program.name)
+        wish.target.symlink_to(os.path.relpath(program, self.store.place(wish.program, wish.program.default_version)))
+        return dataclasses.replace(origin, version=wish.program.default_version, path=wish.program.name)
 
 
 def unsupported(program: Program, platform: str) -> RefusedError:

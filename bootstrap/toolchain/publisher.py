@@ -39,7 +39,7 @@ class Official:
         if offered is None:
             raise CannotGiveError("its publisher offers no download that is used here")
         url = wish.filled(offered.url)
-        key = f"{wish.program.name} {wish.program.wanted} {wish.platform}"
+        key = f"{wish.program.name} {wish.program.default_version} {wish.platform}"
         locked = self.lock.digest(key)
         expected = locked or self._published(offered, wish, work.cancel)
         file, digest = self._verified(url, expected, work)
@@ -48,7 +48,9 @@ class Official:
             raise drift(key, digest, locked, self.lock.file) if locked else _mismatch(url, digest, expected)
         self._place(file, offered, wish)
         self.lock.keep(key, digest, work.say)
-        return Origin(version=wish.program.wanted, source=f"download from {url}", path=wish.program.name, sha256=digest)
+        return Origin(
+            version=wish.program.default_version, source=f"download from {url}", path=wish.program.name, sha256=digest
+        )
 
     def _published(self, offered: Download, wish: Wish, cancel: CancelToken) -> str:
         if offered.checksums is None:

@@ -26,7 +26,9 @@ class Wish:
 
     def filled(self, text: str) -> str:
         """The text with version and machine filled in."""
-        return text.format(version=self.program.wanted, system=self.platform.system, machine=self.platform.machine)
+        return text.format(
+            version=self.program.default_version, system=self.platform.system, machine=self.platform.machine
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

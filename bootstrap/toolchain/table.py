@@ -66,7 +66,7 @@ class Program:
     """One program and how to get it."""
 
     name: str
-    wanted: str
+    default_version: str
     accepted: Accepted
     asks: tuple[str, ...]
     """Arguments on which it tells its version."""
@@ -80,7 +80,7 @@ class Program:
     def versions(self) -> tuple[str, ...]:
         """What our sources can bring, best first."""
         other = (self.build.version,) if isinstance(self.build, Wheel) else ()
-        return tuple(dict.fromkeys((self.wanted, *other)))
+        return tuple(dict.fromkeys((self.default_version, *other)))
 
     def runs_on(self, platform: Platform) -> bool:
         """Whether it exists for this machine."""
@@ -102,7 +102,7 @@ _CONTROL_PLANE = GoModule(
 def _component(name: str) -> Program:
     return Program(
         name=name,
-        wanted=KUBERNETES,
+        default_version=KUBERNETES,
         accepted=Accepted(at_least="1.34", below="1.35"),
         asks=("--version",),
         answers=r"Kubernetes v(\S+)",
@@ -115,7 +115,7 @@ def _component(name: str) -> Program:
 _TABLE = (
     Program(
         name="helm",
-        wanted="4.1.4",
+        default_version="4.1.4",
         accepted=Accepted(at_least="3.17", below="5"),
         asks=("version", "--template", "{{.Version}}"),
         answers=r"v(\S+)",
@@ -130,7 +130,7 @@ _TABLE = (
     ),
     Program(
         name="kubectl",
-        wanted=KUBERNETES,
+        default_version=KUBERNETES,
         # Server-side apply, --subresource and kustomize 5 are all there from 1.31 on.
         accepted=Accepted(at_least="1.31", below="2"),
         asks=("version", "--client", "-o", "json"),
@@ -140,7 +140,7 @@ _TABLE = (
     ),
     Program(
         name="kind",
-        wanted="0.33.0",
+        default_version="0.33.0",
         accepted=Accepted(at_least="0.27", below="1"),
         asks=("version",),
         answers=r"kind v(\S+)",
@@ -152,7 +152,7 @@ _TABLE = (
     ),
     Program(
         name="k3d",
-        wanted="5.8.3",
+        default_version="5.8.3",
         accepted=Accepted(at_least="5.6", below="6"),
         asks=("version",),
         answers=r"k3d version v(\S+)",
@@ -169,7 +169,7 @@ _TABLE = (
     ),
     Program(
         name="kwok",
-        wanted="0.7.0",
+        default_version="0.7.0",
         accepted=Accepted(at_least="0.7", below="0.8"),
         asks=("--version",),
         answers=r"kwok version v(\S+)",
@@ -180,7 +180,7 @@ _TABLE = (
     ),
     Program(
         name="etcd",
-        wanted="3.6.4",
+        default_version="3.6.4",
         accepted=Accepted(at_least="3.5", below="3.7"),
         asks=("--version",),
         answers=r"etcd Version: (\S+)",
@@ -197,7 +197,7 @@ _TABLE = (
     _component("kube-scheduler"),
     Program(
         name="go",
-        wanted="1.26.6",
+        default_version="1.26.6",
         # helm 4.1 asks for 1.25; a newer Go than any of the sources has seen is still Go 1.
         accepted=Accepted(at_least="1.25", below="2"),
         asks=("version",),

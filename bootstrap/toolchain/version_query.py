@@ -49,18 +49,18 @@ class Versions:
         environment = {**self.environment, "GOTOOLCHAIN": "local", "KUBECONFIG": os.devnull}
         command = Command(argv=(str(path), *program.asks), env=environment, cwd=Path("/"))
         try:
-            told = self.processes.run(command, cancel.within(_ASK_SECONDS, f"{path} telling its version"))
+            finished = self.processes.run(command, cancel.within(_ASK_SECONDS, f"{path} telling its version"))
         except CancelledError:
             raise
         except BootstrapError:
             return None
-        matched = re.search(program.answers, told.text())
+        matched = re.search(program.answers, finished.text())
         return None if matched is None else matched[1]
 
 
 def _read(file: Path) -> dict[str, list[int | str]]:
     try:
-        known = json.loads(file.read_bytes())
+        document = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
+    return document if isinstance(document, dict) else {}

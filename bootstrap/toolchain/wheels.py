@@ -58,10 +58,10 @@ class Wheels:
             self.processes.run(command, within)
         except CommandFailedError as error:
             raise CannotGiveError(f"{command} failed: {'; '.join(error.evidence[-2:])}") from error
-        found = sorted(wish.folder.glob("*.whl"))
-        if len(found) != 1:
-            raise CannotGiveError(f"{command} brought {len(found)} wheels, not one")
-        return found[0]
+        wheels = sorted(wish.folder.glob("*.whl"))
+        if len(wheels) != 1:
+            raise CannotGiveError(f"{command} brought {len(wheels)} wheels, not one")
+        return wheels[0]
 
     def _take(self, file: Path, wheel: Wheel, wish: Wish) -> str:
         if wheel.tree is None:

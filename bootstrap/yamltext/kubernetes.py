@@ -71,11 +71,11 @@ def _whole(number: float) -> int | float:
 
 
 def _mapping(loader: Loader, node: yaml.MappingNode) -> Iterator[dict[str, Any]]:
-    made: dict[str, Any] = {}
-    yield made
+    result: dict[str, Any] = {}
+    yield result
     loader.flatten_mapping(node)
     for key_node, value_node in node.value:
-        made[_key(loader.construct_object(key_node, deep=True))] = loader.construct_object(value_node)
+        result[_key(loader.construct_object(key_node, deep=True))] = loader.construct_object(value_node)
 
 
 def _key(key: Hashable) -> str:

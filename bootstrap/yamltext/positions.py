@@ -82,10 +82,10 @@ class Document:
         """The node whose line tells the place (a mapping's key), and the value's own node if there is one."""
         telling, node = self.root, self.root
         for part in path:
-            found = _child(node, part)
-            if found is None:
+            child = _child(node, part)
+            if child is None:
                 return telling, None
-            telling, node = found
+            telling, node = child
         return telling, node
 
 
@@ -131,16 +131,16 @@ def path_text(path: Iterable[str | int]) -> str:
     return text
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The known name that `name` was probably meant to be; None when none is near."""
-    folded = {candidate.casefold(): candidate for candidate in known}
-    found = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-    return folded[found[0]] if found else None
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    matches = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return folded[matches[0]] if matches else None
 
 
-def unknown_key(name: str, known: Iterable[str]) -> str:
+def unknown_key(name: str, candidates: Iterable[str]) -> str:
     """What to say of a key that nobody knows."""
-    names = tuple(known)
+    names = tuple(candidates)
     near = nearest(name, names)
     if near is not None:
         return f"unknown key (did you mean {near}?)"
@@ -225,8 +225,8 @@ def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | No
         if key.value == part:
             return key, value
     # A key that a merge brought stands where it was first written.
-    found = (_child(merged, part) for merged in _merged(node))
-    return next((child for child in found if child is not None), None)
+    nodes = (_child(merged, part) for merged in _merged(node))
+    return next((child for child in nodes if child is not None), None)
 
 
 def _merged(node: yaml.MappingNode) -> Iterator[yaml.Node]:
@@ -244,7 +244,7 @@ class _Reader:
     problems: list[Problem]
 
     def value(self, node: yaml.Node, path: ValuePath, above: tuple[yaml.Node, ...] = ()) -> Any:  # noqa: ANN401 -- YAML
-        if any(node is one for one in above):
+        if any(node is ancestor for ancestor in above):
             self._say(node, path, "an alias may not contain itself")
             return None
         inside = (*above, node)

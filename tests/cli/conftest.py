@@ -31,8 +31,8 @@ class Cli:
 
     def __call__(self, *arguments: str) -> Ended:
         code = run(list(arguments))
-        told = self.capture.readouterr()
-        return Ended(code, told.out, told.err)
+        captured = self.capture.readouterr()
+        return Ended(code, captured.out, captured.err)
 
     def stack(self, text: str = "cluster: {provider: kwok}", name: str = "dev") -> Path:
         file = self.folder / "stacks" / f"{name}.yaml"

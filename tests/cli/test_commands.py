@@ -19,39 +19,39 @@ if TYPE_CHECKING:
 
 
 def test_a_stack_that_is_not_there(cli: "Cli") -> None:
-    told = cli("up", "nowhere")
-    assert (told.code, told.out) == (2, "")
-    assert "nowhere" in told.err
+    ended = cli("up", "nowhere")
+    assert (ended.code, ended.out) == (2, "")
+    assert "nowhere" in ended.err
 
 
 def test_every_problem_of_a_stack_file_at_once(cli: "Cli") -> None:
     cli.stack("cluster: {provder: kwok, workers: many}")
-    told = cli("plan")
-    assert told.code == 3
-    assert "stacks/dev.yaml:4: cluster.provder: unknown key (did you mean provider?)" in told.err
-    assert "stacks/dev.yaml:4: cluster.workers" in told.err
-    assert told.out == ""
+    ended = cli("plan")
+    assert ended.code == 3
+    assert "stacks/dev.yaml:4: cluster.provder: unknown key (did you mean provider?)" in ended.err
+    assert "stacks/dev.yaml:4: cluster.workers" in ended.err
+    assert ended.out == ""
 
 
 def test_an_impossible_combination_is_told_before_anything_starts(cli: "Cli") -> None:
     cli.stack("cluster: {provider: kwok}\nemulator: {placement: chart}")
-    told = cli("up")
-    assert told.code == 3
-    assert "chart cannot be used on kwok" in told.err
+    ended = cli("up")
+    assert ended.code == 3
+    assert "chart cannot be used on kwok" in ended.err
     assert not (cli.folder.parent / "xdg state").exists()
 
 
 def test_config_shows_where_values_come_from(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
     cli.stack()
     monkeypatch.setenv("BOOTSTRAP_SET_cluster__workers", "2")
-    told = cli("config", "--show-origin", "--set", "emulator.region=eu-west-1")
-    assert told.code == 0
-    rows = {line.split(":")[0]: line for line in told.out.splitlines()}
+    ended = cli("config", "--show-origin", "--set", "emulator.region=eu-west-1")
+    assert ended.code == 0
+    rows = {line.split(":")[0]: line for line in ended.out.splitlines()}
     assert rows["cluster.provider"].split() == ["cluster.provider:", "kwok", "#", "stacks/dev.yaml:4"]
     assert rows["cluster.workers"].split() == ["cluster.workers:", "2", "#", "BOOTSTRAP_SET_cluster__workers"]
     assert rows["emulator.region"].split() == ["emulator.region:", "eu-west-1", "#", "--set"]
-    found = json.loads(cli("config", "--output", "json").out)
-    assert {"path": "cluster.provider", "value": "kwok", "origin": "stacks/dev.yaml:4"} in found["values"]
+    document = json.loads(cli("config", "--output", "json").out)
+    assert {"path": "cluster.provider", "value": "kwok", "origin": "stacks/dev.yaml:4"} in document["values"]
 
 
 def test_the_schema_is_json(cli: "Cli") -> None:
@@ -64,27 +64,27 @@ def test_a_state_folder_that_cannot_be_made_is_told_with_the_way_out(
     cli.stack()
     (tmp_path / "a file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "a file"))
-    told = cli("up")
-    assert (told.code, told.out) == (4, "")
-    assert "cannot create" in told.err
-    assert "set XDG_STATE_HOME to a folder that can be written to" in told.err
+    ended = cli("up")
+    assert (ended.code, ended.out) == (4, "")
+    assert "cannot create" in ended.err
+    assert "set XDG_STATE_HOME to a folder that can be written to" in ended.err
 
 
 def test_down_of_nothing_changes_nothing(cli: "Cli") -> None:
     cli.stack()
-    told = cli("down", "--progress", "plain")
-    assert (told.code, told.out) == (0, "")
-    assert "nothing to remove" in told.err
+    ended = cli("down", "--progress", "plain")
+    assert (ended.code, ended.out) == (0, "")
+    assert "nothing to remove" in ended.err
     assert not (cli.folder.parent / "xdg state").exists()
 
 
 @pytest.mark.parametrize("command", [("env",), ("kubeconfig",), ("run", "--", "true")])
 def test_what_needs_a_platform_refuses_without_one(cli: "Cli", command: tuple[str, ...]) -> None:
     cli.stack()
-    told = cli(*command)
-    assert (told.code, told.out) == (4, "")
-    assert "stack dev is not up" in told.err
-    assert "bootstrap up dev" in told.err
+    ended = cli(*command)
+    assert (ended.code, ended.out) == (4, "")
+    assert "stack dev is not up" in ended.err
+    assert "bootstrap up dev" in ended.err
 
 
 KUBECONFIG = {
@@ -119,10 +119,10 @@ def test_only_merge_writes_the_users_kubeconfig_and_keeps_what_is_there(
     other = {"name": "other", "cluster": {"server": "https://other"}}
     theirs.write_text(yaml.safe_dump({"clusters": [old, other], "current-context": "other", "users": None}))
     monkeypatch.setenv("KUBECONFIG", f"{theirs}{os.pathsep}/elsewhere")
-    told = cli("kubeconfig", "--merge")
-    assert told.out == f"bootstrap-dev is in {theirs}\n"
+    ended = cli("kubeconfig", "--merge")
+    assert ended.out == f"bootstrap-dev is in {theirs}\n"
     merged = yaml.safe_load(theirs.read_text())
-    assert [one["name"] for one in merged["clusters"]] == ["other", "bootstrap-dev"]
+    assert [cluster["name"] for cluster in merged["clusters"]] == ["other", "bootstrap-dev"]
     assert merged["clusters"][1]["cluster"]["server"] == "https://127.0.0.1:1"
     assert merged["current-context"] == "other"
     assert theirs.stat().st_mode & 0o777 == 0o600
@@ -165,8 +165,8 @@ NAMED = [
 def test_a_name_means_another_instance(cli: "Cli", command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     cli.stack()
     words = [*command[:1], *command[1:2]] if command[0] == "seed" else [*command[:1]]
-    told = cli(*words, "--name", "Pr", *command[len(words) :])
-    assert (told.code, "write --name pr" in told.err) == (2, True)
+    ended = cli(*words, "--name", "Pr", *command[len(words) :])
+    assert (ended.code, "write --name pr" in ended.err) == (2, True)
     monkeypatch.setenv("BOOTSTRAP_NAME", "PR")
     assert "write --name pr" in cli(*command).err
 
@@ -176,10 +176,10 @@ def test_a_bug_is_told_as_one(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> No
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr(main_module.bootstrap, "main", crash)
-    told = cli("up")
-    assert told.code == 70
-    assert "ZeroDivisionError: oops" in told.err
-    assert "This is a bug in bootstrap" in told.err
+    ended = cli("up")
+    assert ended.code == 70
+    assert "ZeroDivisionError: oops" in ended.err
+    assert "This is a bug in bootstrap" in ended.err
 
 
 def test_a_full_disk_is_told_as_one(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,24 +187,26 @@ def test_a_full_disk_is_told_as_one(cli: "Cli", monkeypatch: pytest.MonkeyPatch)
         raise OSError(28, "No space left on device", "/state/journal")
 
     monkeypatch.setattr(main_module.bootstrap, "main", fill)
-    told = cli("up")
-    assert told.code == 1
-    assert told.err.startswith("Error: No space left on device: /state/journal\nFix:   make room on the disk")
+    ended = cli("up")
+    assert ended.code == 1
+    assert ended.err.startswith("Error: No space left on device: /state/journal\nFix:   make room on the disk")
 
 
 def test_doctor_names_every_program(cli: "Cli", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = json.loads(cli("doctor", "--output", "json").out)
-    assert {"helm", "kubectl", "kind", "k3d", "kwok", "etcd", "python"} <= {one["subject"] for one in found["checks"]}
-    told = cli("doctor")
-    assert told.code == 4
-    assert "Fix: " in told.out
+    document = json.loads(cli("doctor", "--output", "json").out)
+    assert {"helm", "kubectl", "kind", "k3d", "kwok", "etcd", "python"} <= {
+        check["subject"] for check in document["checks"]
+    }
+    ended = cli("doctor")
+    assert ended.code == 4
+    assert "Fix: " in ended.out
 
 
 def test_tools_list_fetches_nothing(cli: "Cli", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = json.loads(cli("tools", "list", "--output", "json").out)
-    assert {one["name"]: one["path"] for one in found["programs"]}["helm"] is None
+    document = json.loads(cli("tools", "list", "--output", "json").out)
+    assert {program["name"]: program["path"] for program in document["programs"]}["helm"] is None
     assert cli("tools", "fetch", "nonsense").code == 2
 
 

@@ -58,9 +58,9 @@ def test_a_terminal_is_asked(
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     ask = asking(QuietRenderer(ProgressSink(io.StringIO())), stdin=Terminal(), stderr=Terminal(), environment={})
     assert tuple(ask([replacing("cluster")])) == allowed
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.splitlines()[:3] == [
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[:3] == [
         "cluster would be deleted and created again:",
         "  cluster.image: a → b",
         "  lost with it: 3 namespaces",

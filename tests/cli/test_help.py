@@ -24,10 +24,10 @@ Usage: bootstrap [OPTIONS] COMMAND [ARGS]...
 
 
 def test_help_begins_with_what_it_is_and_examples(cli: Cli) -> None:
-    told = cli("--help")
-    assert told.code == 0
-    assert told.out.startswith(HELP)
-    assert "10 would change (--exit-code)" in told.out
+    ended = cli("--help")
+    assert ended.code == 0
+    assert ended.out.startswith(HELP)
+    assert "10 would change (--exit-code)" in ended.out
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -42,9 +42,9 @@ def test_help_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_help_that_fits_a_screen(cli: Cli, command: str) -> None:
-    told = cli(command, "--help")
-    assert told.code == 0
-    lines = told.out.splitlines()
+    ended = cli(command, "--help")
+    assert ended.code == 0
+    lines = ended.out.splitlines()
     assert lines[0].startswith(f"Usage: bootstrap {command}")
     assert len(lines) <= 50
     assert max(len(line) for line in lines) <= 100
@@ -59,23 +59,23 @@ def test_examples_come_before_options(cli: Cli, command: str) -> None:
 
 
 def test_a_mistyped_command_is_a_usage_error_with_the_nearest(cli: Cli) -> None:
-    told = cli("stauts")
-    assert told.code == 2
-    assert "No such command 'stauts'" in told.err
-    assert "status" in told.err
+    ended = cli("stauts")
+    assert ended.code == 2
+    assert "No such command 'stauts'" in ended.err
+    assert "status" in ended.err
 
 
 def test_a_mistyped_option_is_a_usage_error(cli: Cli) -> None:
-    told = cli("up", "--prunee")
-    assert (told.code, told.out) == (2, "")
-    assert "--prune" in told.err
+    ended = cli("up", "--prunee")
+    assert (ended.code, ended.out) == (2, "")
+    assert "--prune" in ended.err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_name_the_program(cli: Cli, shell: str) -> None:
-    told = cli("completion", shell)
-    assert told.code == 0
-    assert "_BOOTSTRAP_COMPLETE" in told.out
+    ended = cli("completion", shell)
+    assert ended.code == 0
+    assert "_BOOTSTRAP_COMPLETE" in ended.out
 
 
 def test_the_version_is_told(cli: Cli) -> None:

@@ -28,7 +28,7 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bootstrap.docker.engine.is_pointed_at", lambda _environment: False)
 
 
-def made(project: Path, name: str, instance: str = "", *, minutes: float | None = None) -> StatePaths:
+def stack_folder(project: Path, name: str, instance: str = "", *, minutes: float | None = None) -> StatePaths:
     """A stack whose cluster is gone, with so many minutes left."""
     state = StatePaths(folder=state_folder(dict_of_environment()) / f"{name}-{instance or 'x'}-0123456789")
     spec = ClusterSpec(provider=Provider.KWOK)
@@ -48,23 +48,23 @@ def dict_of_environment() -> dict[str, str]:
 def test_gc_takes_only_what_is_past_its_time(cli: "Cli") -> None:
     assert cli("gc").out == "nothing is past its time\n"
     over, left, always = (
-        made(cli.folder, "a", "one", minutes=-5),
-        made(cli.folder, "b", minutes=5),
-        made(cli.folder, "c"),
+        stack_folder(cli.folder, "a", "one", minutes=-5),
+        stack_folder(cli.folder, "b", minutes=5),
+        stack_folder(cli.folder, "c"),
     )
     assert cli("gc", "--dry-run").out == "would take away a-one-0123456789: its time was over 5 min ago\n"
     assert over.folder.exists()
-    told = cli("gc")
-    assert (told.code, told.out) == (0, "took away a-one-0123456789: its time was over 5 min ago\n")
-    assert [one.folder.exists() for one in (over, left, always)] == [False, True, True]
+    ended = cli("gc")
+    assert (ended.code, ended.out) == (0, "took away a-one-0123456789: its time was over 5 min ago\n")
+    assert [paths.folder.exists() for paths in (over, left, always)] == [False, True, True]
 
 
 def test_gc_leaves_what_a_run_is_at_and_says_so(cli: "Cli") -> None:
-    busy, over = made(cli.folder, "a", minutes=-1), made(cli.folder, "b", minutes=-1)
+    busy, over = stack_folder(cli.folder, "a", minutes=-1), stack_folder(cli.folder, "b", minutes=-1)
     with hold(busy.lock, "bootstrap up a"):
-        told = cli("gc", "--output", "json")
-    assert told.code == 1
-    first, second = json.loads(told.out)["stacks"]
+        ended = cli("gc", "--output", "json")
+    assert ended.code == 1
+    first, second = json.loads(ended.out)["stacks"]
     assert "another run changes this stack" in first["failure"]
     assert "bootstrap up a" in first["failure"]
     assert (second["id"], second["failure"]) == ("b-x-0123456789", "")
@@ -100,46 +100,46 @@ def test_gc_ends_what_runs_without_its_state_folder_before_it_can_write_there(cl
             children.append(child)
         assert cli("gc", "--dry-run").out.count("its state folder is gone") == 2
         assert [child.poll() for child in children] == [None, None]
-        told = cli("gc")
-        assert (told.code, told.out.count("its state folder is gone")) == (0, 2)
+        ended = cli("gc")
+        assert (ended.code, ended.out.count("its state folder is gone")) == (0, 2)
         assert [child.wait(10) for child in children] == [-signal.SIGKILL] * 2
     assert not folder.exists()
 
 
 def test_status_all_lists_every_stack(cli: "Cli") -> None:
     assert cli("status", "--all").out == "no stacks\n"
-    made(cli.folder, "a", "one", minutes=90.5)
-    made(cli.folder / "elsewhere", "b")
+    stack_folder(cli.folder, "a", "one", minutes=90.5)
+    stack_folder(cli.folder / "elsewhere", "b")
     (state_folder(dict_of_environment()) / "odd").mkdir()
-    told = cli("status", "--all", "--output", "json")
-    assert told.code == 0
-    found = json.loads(told.out)["stacks"]
-    assert [(one["stack"], one["name"], one["state"]) for one in found] == [
+    ended = cli("status", "--all", "--output", "json")
+    assert ended.code == 0
+    stacks = json.loads(ended.out)["stacks"]
+    assert [(stack["stack"], stack["name"], stack["state"]) for stack in stacks] == [
         ("a", "one", "absent"),
         ("b", "", "absent"),
         ("odd", "", "unknown"),
     ]
-    assert 80 * 60 < found[0]["seconds_left"] <= 90.5 * 60
+    assert 80 * 60 < stacks[0]["seconds_left"] <= 90.5 * 60
     assert "1h30m" in cli("status", "--all").out
 
 
 def test_down_all_takes_every_stack_of_this_project_and_none_of_another(cli: "Cli") -> None:
     assert "nothing of this project is here" in cli("down", "--all").err
-    ours = [made(cli.folder, "a"), made(cli.folder, "a", "one"), made(cli.folder, "b", "two")]
-    other = made(cli.folder.parent, "c")
+    ours = [stack_folder(cli.folder, "a"), stack_folder(cli.folder, "a", "one"), stack_folder(cli.folder, "b", "two")]
+    other = stack_folder(cli.folder.parent, "c")
     assert cli("down", "--all", "--name", "one").code == 0
-    assert [one.folder.exists() for one in ours] == [True, False, True]
+    assert [paths.folder.exists() for paths in ours] == [True, False, True]
     assert cli("down", "--all", "--progress", "plain").code == 0
-    assert [one.folder.exists() for one in ours] == [False] * 3
+    assert [paths.folder.exists() for paths in ours] == [False] * 3
     assert other.folder.exists()
 
 
 def test_down_all_goes_on_after_one_that_cannot_go(cli: "Cli") -> None:
-    busy, other = made(cli.folder, "a"), made(cli.folder, "b")
+    busy, other = stack_folder(cli.folder, "a"), stack_folder(cli.folder, "b")
     with hold(busy.lock, "bootstrap up a"):
-        told = cli("down", "--all")
-    assert told.code == 4
-    assert "another run changes this stack" in told.err
+        ended = cli("down", "--all")
+    assert ended.code == 4
+    assert "another run changes this stack" in ended.err
     assert (busy.folder.exists(), other.folder.exists()) == (True, False)
 
 
@@ -150,21 +150,21 @@ def test_down_all_goes_with_no_stack(cli: "Cli", words: tuple[str, ...]) -> None
 
 
 def test_down_works_without_its_file_by_the_name_it_was_brought_up_by(cli: "Cli") -> None:
-    state, named = made(cli.folder, "dev"), made(cli.folder, "dev", "one")
+    state, named = stack_folder(cli.folder, "dev"), stack_folder(cli.folder, "dev", "one")
     assert cli("down", "other").code == 2
     assert cli("down", "--name", "two").code == 2
     assert cli("down", "--name", "one").code == 0
     assert (named.folder.exists(), state.folder.exists()) == (False, True)
     assert cli("down", "stacks/dev.yaml").code == 0
     assert not state.folder.exists()
-    made(cli.folder / "below", "dev")
+    stack_folder(cli.folder / "below", "dev")
     assert cli("down", "dev").code == 2
 
 
 def test_down_works_with_a_file_that_is_wrong_by_now(cli: "Cli") -> None:
     cli.stack("cluster: {provider: nonsense}")
     assert cli("down").code == 3
-    state = made(cli.folder, "dev")
+    state = stack_folder(cli.folder, "dev")
     assert cli("down", "--set", "nonsense=1").code == 3
     assert state.folder.exists()
     assert cli("down").code == 0
@@ -174,7 +174,7 @@ def test_down_works_with_a_file_that_is_wrong_by_now(cli: "Cli") -> None:
 @pytest.mark.parametrize("text", ["soon", "0h", "-1h", "2 h", ""])
 def test_a_time_that_is_none_is_a_usage_error(cli: "Cli", text: str) -> None:
     cli.stack()
-    told = cli("up", f"--ttl={text}")
-    assert told.code == 2
-    assert "--ttl 2h" in told.err
+    ended = cli("up", f"--ttl={text}")
+    assert ended.code == 2
+    assert "--ttl 2h" in ended.err
     assert not (cli.folder.parent / "xdg state").exists()

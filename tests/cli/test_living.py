@@ -48,9 +48,9 @@ def elsewhere(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_declared_differently_now_is_one_line_and_the_verb_works(cli: "Cli") -> None:
     state = brought_up(cli, "cluster.workers=2", "emulator.region=eu-west-1")
-    told = cli("kubeconfig")
-    assert (told.code, told.out) == (0, f"{state.kubeconfig}\n")
-    assert told.err == (
+    ended = cli("kubeconfig")
+    assert (ended.code, ended.out) == (0, f"{state.kubeconfig}\n")
+    assert ended.err == (
         "stack dev is declared differently now: cluster.workers: 2 (--set), now 0 (default); "
         "emulator: not set, now false (stacks/dev.yaml:5); emulator.driver: auto (default), now not set; "
         "emulator.placement: auto (default), now not set; emulator.release: auto (default), now not set; "
@@ -67,8 +67,8 @@ def test_from_any_folder_by_its_name(cli: "Cli", monkeypatch: pytest.MonkeyPatch
     (state.folder / "logs").mkdir()
     elsewhere(cli, monkeypatch)
     monkeypatch.setattr("os.execvpe", lambda *_words: None)
-    told = cli(words[0], "--stack", "dev", *words[1:])
-    assert (told.code, told.err) == (0, "")
+    ended = cli(words[0], "--stack", "dev", *words[1:])
+    assert (ended.code, ended.err) == (0, "")
     missed = cli(words[0], *words[1:])
     assert (missed.code, "--stack dev" in missed.err) == (2, True)
     assert cli(words[0], "--stack", "other", *words[1:]).code == 2
@@ -81,9 +81,9 @@ def test_two_projects_with_a_stack_of_that_name_are_no_answer(cli: "Cli", monkey
     assert remembered is not None
     elsewhere(cli, monkeypatch)
     remember(load_stack_in(cli, "second"), other)
-    told = cli("kubeconfig", "--stack", "dev")
-    assert told.code == 2
-    assert str(cli.folder) in told.err
+    ended = cli("kubeconfig", "--stack", "dev")
+    assert ended.code == 2
+    assert str(cli.folder) in ended.err
     monkeypatch.chdir(cli.folder)
     assert cli("kubeconfig", "--stack", "dev").out == f"{state.kubeconfig}\n"
 
@@ -109,8 +109,8 @@ def test_what_an_older_version_remembered_is_used_too(cli: "Cli") -> None:
     for key in ("values", "command", "seeds", "source", "mirrors"):
         del content[key]
     state.remembered.write_text(json.dumps(content))
-    told = cli("kubeconfig")
-    assert (told.code, told.err) == (0, "")
+    ended = cli("kubeconfig")
+    assert (ended.code, ended.err) == (0, "")
 
 
 def test_a_fix_names_the_command_line_that_brought_it_up(cli: "Cli") -> None:
@@ -142,14 +142,14 @@ def test_a_stack_may_be_named_once(cli: "Cli") -> None:
 
 def test_another_provider_than_it_lives_on_is_refused(cli: "Cli") -> None:
     brought_up(cli)
-    told = cli("kubeconfig", "--provider", "existing", "--set", "cluster.context=a")
-    assert (told.code, told.out) == (4, "")
-    assert "lives on kwok" in told.err
+    ended = cli("kubeconfig", "--provider", "existing", "--set", "cluster.context=a")
+    assert (ended.code, ended.out) == (4, "")
+    assert "lives on kwok" in ended.err
 
 
 def test_secrets_of_variables_are_neither_shown_nor_pasted(cli: "Cli", capfd: pytest.CaptureFixture[str]) -> None:
     state = brought_up(cli, variables=("token=s3cret",))
-    told = cli("kubeconfig")
-    assert "variables.token: set (--var), now not set" in told.err
-    assert "s3cret" not in told.err
+    ended = cli("kubeconfig")
+    assert "variables.token: set (--var), now not set" in ended.err
+    assert "s3cret" not in ended.err
     assert "s3cret" not in Path(state.remembered).read_text()

@@ -31,29 +31,33 @@ class Run:
 
     project: Project
     code: int
-    told: str
+    output: str
     events: list[dict[str, Any]]
     in_cluster: list[dict[str, Any]]
 
     def finished(self, name: str) -> dict[str, Any]:
         return next(
-            one for one in self.events if one["type"] == "step_finished" and one["step"] == f"release/{name}/{name}"
+            event
+            for event in self.events
+            if event["type"] == "step_finished" and event["step"] == f"release/{name}/{name}"
         )
 
     def named_at(self, name: str, cause: str) -> datetime | None:
         """When the cause was named first."""
         said = [
-            one for one in self.events if one["type"] == "step_progress" and one["step"] == f"release/{name}/{name}"
+            event
+            for event in self.events
+            if event["type"] == "step_progress" and event["step"] == f"release/{name}/{name}"
         ]
-        return next((moment(one["at"]) for one in said if cause in one["text"]), None)
+        return next((moment(event["at"]) for event in said if cause in event["text"]), None)
 
     def known_at(self, name: str) -> datetime | None:
         """When Kubernetes warned of it first."""
         namespace = "restricted" if name == "security" else name
         warned = [
-            moment(one.get("firstTimestamp") or one.get("eventTime") or one["metadata"]["creationTimestamp"])
-            for one in self.in_cluster
-            if one["type"] == "Warning" and one["metadata"]["namespace"] == namespace
+            moment(item.get("firstTimestamp") or item.get("eventTime") or item["metadata"]["creationTimestamp"])
+            for item in self.in_cluster
+            if item["type"] == "Warning" and item["metadata"]["namespace"] == namespace
         ]
         return min(warned, default=None)
 
@@ -92,7 +96,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     yield Run(
         project=project,
         code=ended.returncode,
-        told=ended.stderr,
+        output=ended.stderr,
         events=[json.loads(line) for line in events.read_text().splitlines()],
         in_cluster=listed,
     )
@@ -103,7 +107,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_release_fails_with_its_cause_its_evidence_and_a_fix(run: Run, name: str) -> None:
     broken, finished = BROKEN[name], run.finished(name)
-    assert finished["status"] == "failed", run.told
+    assert finished["status"] == "failed", run.output
     error = finished["error"]
     whole = "\n".join((error["what"], *error["evidence"]))
     assert broken.cause in whole
@@ -115,9 +119,9 @@ def test_a_broken_release_fails_with_its_cause_its_evidence_and_a_fix(run: Run, 
 
 @pytest.mark.parametrize("name", sorted(BROKEN))
 def test_the_cause_is_named_soon_after_kubernetes_knows_it(run: Run, name: str) -> None:
-    named, known = run.named_at(name, BROKEN[name].cause.partition(", 3rd")[0]), run.known_at(name)
-    assert named is not None, [one for one in run.events if one.get("step") == f"release/{name}/{name}"]
-    assert known is None or named - known <= KNOWN_WITHIN
+    named, known_at = run.named_at(name, BROKEN[name].cause.partition(", 3rd")[0]), run.known_at(name)
+    assert named is not None, [event for event in run.events if event.get("step") == f"release/{name}/{name}"]
+    assert known_at is None or named - known_at <= KNOWN_WITHIN
 
 
 @pytest.mark.parametrize("name", SLOW)

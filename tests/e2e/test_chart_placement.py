@@ -56,14 +56,18 @@ class Inside(Project):
         return next((self.folder / "state" / "bootstrap").glob(f"{self.name}-*"))
 
     def variables(self) -> Mapping[str, str]:
-        found: Mapping[str, str] = json.loads(self.bootstrap("env", self.name, "--output", "json"))
-        return found
+        document: Mapping[str, str] = json.loads(self.bootstrap("env", self.name, "--output", "json"))
+        return document
 
     def processes(self) -> Sequence[int]:
         """The pids of the keeper and of its kubectl, as far as they run."""
         folder = ForwardFolder(self.state / "emulator")
-        found = (read_identity(folder.keeper), read_identity(folder.kubectl))
-        return [one.pid for one in found if one is not None and started_at(one.pid) == one.started]
+        identities = (read_identity(folder.keeper), read_identity(folder.kubectl))
+        return [
+            identity.pid
+            for identity in identities
+            if identity is not None and started_at(identity.pid) == identity.started
+        ]
 
     def greeting(self) -> str:
         """What a program of this machine reads, with what `env` gives."""
@@ -96,21 +100,21 @@ class Inside(Project):
             text=True,
             check=False,
         )
-        return {one["name"]: f"{one['health']} {one['detail']}" for one in json.loads(ended.stdout)["parts"]}
+        return {part["name"]: f"{part['health']} {part['detail']}" for part in json.loads(ended.stdout)["parts"]}
 
 
 @pytest.fixture(scope="module")
 def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
     require(MACHINES["kind"], EMULATOR)
-    made = Inside(tmp_path_factory.mktemp("project"), name=f"rig-chart-{os.getpid()}")
-    made.declare()
-    made.up()
-    yield made
-    processes = made.processes()
-    made.down()
-    assert made.on_engine() == []
+    new_inside = Inside(tmp_path_factory.mktemp("project"), name=f"rig-chart-{os.getpid()}")
+    new_inside.declare()
+    new_inside.up()
+    yield new_inside
+    processes = new_inside.processes()
+    new_inside.down()
+    assert new_inside.on_engine() == []
     assert [pid for pid in processes if started_at(pid) is not None] == []
-    assert not made.state.exists() if list((made.folder / "state").rglob("*")) else True
+    assert not new_inside.state.exists() if list((new_inside.folder / "state").rglob("*")) else True
 
 
 def test_what_is_seeded_through_the_forward_is_read_here_and_by_a_pod(inside: Inside) -> None:
@@ -118,8 +122,8 @@ def test_what_is_seeded_through_the_forward_is_read_here_and_by_a_pod(inside: In
     assert GREETING in inside.read_by_a_pod("reader")
     assert inside.bootstrap("seed", "plan", "--stack", inside.name).splitlines()[-1] == "2 unchanged"
     asked = "import os; print(os.environ['AWS_ENDPOINT_URL'])"
-    told = inside.bootstrap("run", "--stack", inside.name, "--", sys.executable, "-c", asked)
-    assert told.strip() == inside.variables()["AWS_ENDPOINT_URL"]
+    printed = inside.bootstrap("run", "--stack", inside.name, "--", sys.executable, "-c", asked)
+    assert printed.strip() == inside.variables()["AWS_ENDPOINT_URL"]
 
 
 def test_up_again_changes_nothing(inside: Inside) -> None:
@@ -179,23 +183,23 @@ def test_data_that_is_lost_while_it_is_seeded_is_seeded_again_in_the_same_run(in
     (inside.folder / "stacks" / "more.yaml").write_text(json.dumps(declared))
     inside.declare(seeds=["seeds.yaml", "more.yaml"])
     argv = [sys.executable, "-m", "bootstrap", "up", inside.name, "--progress", "plain"]
-    told: list[str] = []
+    lines: list[str] = []
     with subprocess.Popen(argv, cwd=inside.folder, env=inside.environment, stderr=subprocess.PIPE, text=True) as run:
         assert run.stderr is not None
         for line in run.stderr:
-            told.append(line)
+            lines.append(line)
             if "start seeds" in line:
                 inside.in_cluster("-n", "localstack", "delete", "pod", "--all", "--force", "--grace-period=0")
-    assert run.returncode == 0, "".join(told)
+    assert run.returncode == 0, "".join(lines)
     # In the second case the pod was gone before anything was written to it.
-    assert re.search("the emulator lost its data meanwhile: seeding it again|seeds: 3 created", "".join(told))
+    assert re.search("the emulator lost its data meanwhile: seeding it again|seeds: 3 created", "".join(lines))
     assert inside.bootstrap("seed", "plan", "--stack", inside.name).splitlines()[-1] == "3 unchanged"
     assert inside.greeting() == GREETING
 
 
 def test_a_release_that_changes_is_seeded_in_the_same_run(inside: Inside) -> None:
-    told = inside.up("--var", "emulator_generation=2")
-    assert "its release is installed: values changed" in told
+    ended = inside.up("--var", "emulator_generation=2")
+    assert "its release is installed: values changed" in ended
     assert inside.greeting() == GREETING
 
 

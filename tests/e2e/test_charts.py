@@ -57,9 +57,9 @@ class Stage:
 
     @property
     def kube(self) -> KubeContext:
-        found = self.cluster.provider.observe(self.token()).kube
-        assert found is not None
-        return found
+        kube_context = self.cluster.provider.observe(self.token()).kube
+        assert kube_context is not None
+        return kube_context
 
     @property
     def charts(self) -> HelmCharts:
@@ -92,8 +92,8 @@ class Stage:
         """What `up` does with one release; `unchanged` where it does nothing."""
         token, kube, release = self.token(seconds), self.kube, replace(self.release, **changes)
         prepared = self.charts.prepare([release], token)[release.id]
-        found = self.charts.observe(kube, token).get(f"{release.target_namespace}/{release.release_name}")
-        if found is not None and (found.status, found.fingerprint) == ("deployed", prepared.fingerprint):
+        observed = self.charts.observe(kube, token).get(f"{release.target_namespace}/{release.release_name}")
+        if observed is not None and (observed.status, observed.fingerprint) == ("deployed", prepared.fingerprint):
             return "unchanged"
         self.charts.apply_crds(prepared, kube, Work(token, self.said.append))
         return self.charts.install(prepared, kube, Work(token, self.said.append))
@@ -110,10 +110,10 @@ class Stage:
         return str(done.stdout)
 
     def live(self, kind: str, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(
+        document: dict[str, Any] = json.loads(
             self.kubectl("get", kind, name, "-n", self.release.target_namespace, "-o", "json", "--show-managed-fields")
         )
-        return found
+        return document
 
     def _record(self, identity: ProcessIdentity, _command: Command) -> None:
         self.children.append(identity)
@@ -121,17 +121,17 @@ class Stage:
 
 @pytest.fixture(params=HELMS)
 def stage(request: pytest.FixtureRequest, cluster: Embedded, tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(cluster, tmp_path, request.param)
-    yield made
-    made.down()
+    managed_field = Stage(cluster, tmp_path, request.param)
+    yield managed_field
+    managed_field.down()
 
 
 @pytest.fixture
 def own(cluster: Embedded, tmp_path: Path) -> Iterator[Stage]:
     """With the helm that is used by default."""
-    made = Stage(cluster, tmp_path, "own")
-    yield made
-    made.down()
+    new_stage = Stage(cluster, tmp_path, "own")
+    yield new_stage
+    new_stage.down()
 
 
 def test_installed_unchanged_upgraded(stage: Stage) -> None:
@@ -150,7 +150,9 @@ def test_installed_unchanged_upgraded(stage: Stage) -> None:
     # helm took over what was there before it came.
     definition = stage.live(CRD, "widgets.example.dev")["metadata"]
     assert definition["annotations"]["meta.helm.sh/release-name"] == name
-    assert {one["manager"] for one in definition["managedFields"] if "subresource" not in one} == {"helm"}
+    assert {new_stage["manager"] for new_stage in definition["managedFields"] if "subresource" not in new_stage} == {
+        "helm"
+    }
     # What pods would serve breaks discovery where there are none.
     assert name not in stage.kubectl("get", "apiservices", "-o", "name")
 
@@ -158,13 +160,13 @@ def test_installed_unchanged_upgraded(stage: Stage) -> None:
 def test_killed_in_the_middle_then_installed(stage: Stage) -> None:
     running = threading.Thread(target=_until_killed, args=(stage,))
     running.start()
-    wanted = ("get", "secrets", "-n", stage.release.target_namespace, "-l", "status=pending-install", "-o", "name")
+    command = ("get", "secrets", "-n", stage.release.target_namespace, "-l", "status=pending-install", "-o", "name")
     until = time.monotonic() + 60
-    while not stage.kubectl(*wanted) and time.monotonic() < until:
+    while not stage.kubectl(*command) and time.monotonic() < until:
         time.sleep(0.02)
     os.killpg(stage.children[-1].pid, signal.SIGKILL)
     running.join()
-    assert stage.kubectl(*wanted)
+    assert stage.kubectl(*command)
     assert stage.up().startswith("installed")
     assert "healing: revision 1 is pending-install" in stage.said
     assert stage.up() == "unchanged"
@@ -179,7 +181,9 @@ def test_hung_api_server_ends_within_the_deadline(own: Stage) -> None:
     own.up()
     prepared = own.charts.prepare([own.release], own.token())[own.release.id]
     kube = own.kube
-    [server] = [one.pid for name, one in marked_processes(str(own.cluster.state.cluster)) if name == "kube-apiserver"]
+    [server] = [
+        process.pid for name, process in marked_processes(str(own.cluster.state.cluster)) if name == "kube-apiserver"
+    ]
     os.kill(server, signal.SIGSTOP)
     try:
         started = time.monotonic()
@@ -191,10 +195,10 @@ def test_hung_api_server_ends_within_the_deadline(own: Stage) -> None:
 
 
 def test_failing_hook_tells_why_and_the_next_try_installs(own: Stage) -> None:
-    with pytest.raises(StepFailedError, match="helm could not install release eown/eown") as told:
+    with pytest.raises(StepFailedError, match="helm could not install release eown/eown") as raised:
         own.up(values={"hook": {"impossible": True}})
-    assert "a hook of the chart failed" in (told.value.fix or "")
-    assert any("DeadlineExceeded" in line for line in told.value.evidence)
+    assert "a hook of the chart failed" in (raised.value.fix or "")
+    assert any("DeadlineExceeded" in line for line in raised.value.evidence)
     assert own.up().startswith("installed")
 
 
@@ -203,9 +207,9 @@ def test_object_that_someone_else_made(own: Stage) -> None:
     own.up()
     own.down()
     own.kubectl("create", "-f", "-", stdin=json.dumps(settings))
-    with pytest.raises(StepFailedError) as told:
+    with pytest.raises(StepFailedError) as raised:
         own.up()
-    assert "ConfigMap eown-cm exists already" in (told.value.fix or "")
+    assert "ConfigMap eown-cm exists already" in (raised.value.fix or "")
     own.kubectl("delete", "configmap", "eown-cm", "-n", "eown")
 
 
@@ -219,9 +223,9 @@ def test_release_that_someone_else_installed(own: Stage) -> None:
 
 
 def test_values_against_the_schema(own: Stage) -> None:
-    with pytest.raises(StepFailedError) as told:
+    with pytest.raises(StepFailedError) as raised:
         own.up(values={"message": 3})
-    assert "correct spec.values" in (told.value.fix or "")
+    assert "correct spec.values" in (raised.value.fix or "")
 
 
 def test_no_chart(own: Stage, tmp_path: Path) -> None:
@@ -251,7 +255,7 @@ def test_objects_applied_found_and_pruned(cluster: Embedded, tmp_path: Path) -> 
     assert entry.fingerprint == "print"
     assert not objects.look(entry.objects, kube, token).missing
     stage.kubectl("delete", "deployment", "web", "-n", "objects")
-    assert [one.kind for one in objects.look(entry.objects, kube, token).missing] == ["Deployment"]
+    assert [ref.kind for ref in objects.look(entry.objects, kube, token).missing] == ["Deployment"]
     objects.delete("flux-system/web", entry.objects, kube, Work(token, stage.said.append))
     assert objects.inventory(kube, token) == {}
     assert "objects" not in stage.kubectl("get", "namespaces", "-o", "name").split("/")

@@ -79,7 +79,7 @@ class Repository:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[Repository]:
-    made = Repository(tmp_path)
+    new_repository = Repository(tmp_path)
 
     class Requests(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -89,8 +89,8 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
 
         def do_GET(self, *, body: bool = True) -> None:
             path = self.path.partition("?")[0]
-            media, content = made.blobs.get(path, ("text/plain", b""))
-            self.send_response(200 if path in made.blobs or path == "/v2/" else 404)
+            media, content = new_repository.blobs.get(path, ("text/plain", b""))
+            self.send_response(200 if path in new_repository.blobs or path == "/v2/" else 404)
             self.send_header("Content-Type", media)
             self.send_header("Content-Length", str(len(content)))
             self.send_header("Docker-Content-Digest", f"sha256:{hashlib.sha256(content).hexdigest()}")
@@ -103,10 +103,10 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Requests) as server:
         server.daemon_threads = True
-        made.url = f"http://127.0.0.1:{server.server_address[1]}"
+        new_repository.url = f"http://127.0.0.1:{server.server_address[1]}"
         serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         serving.start()
-        yield made
+        yield new_repository
         server.shutdown()
 
 
@@ -194,9 +194,9 @@ def test_mirror(published: Repository, puller: Puller) -> None:
 
 
 def test_missing_chart_is_named(published: Repository, puller: Puller) -> None:
-    with pytest.raises(StepFailedError, match=r"cannot pull chart other 1 of http://127\.0\.0\.1") as told:
+    with pytest.raises(StepFailedError, match=r"cannot pull chart other 1 of http://127\.0\.0\.1") as raised:
         puller.pull(RepositoryChart(url=published.url, name="other", version="1"))
-    assert told.value.evidence
+    assert raised.value.evidence
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,10 @@ def test_missing_chart_is_named(published: Repository, puller: Puller) -> None:
     [({}, "1.2.0"), ({"tag": "1.0.0"}, "1.0.0"), ({"semver": "~1.0"}, "1.0.0"), ({"version": "1.x"}, "1.2.0")],
 )
 def test_oci(repository: Repository, puller: Puller, fields: dict[str, Any], version: str) -> None:
-    digests = {one: repository.push("app", one, packed(puller.folder, "app", one)) for one in ("1.0.0", "1.2.0")}
+    digests = {
+        chart_version: repository.push("app", chart_version, packed(puller.folder, "app", chart_version))
+        for chart_version in ("1.0.0", "1.2.0")
+    }
     url = f"oci://{repository.url.removeprefix('http://')}/app"
     assert puller.pull(OciChart(url=url, **fields)) == ("app", version)
     assert puller.pull(OciChart(url=url, digest=digests["1.0.0"])) == ("app", "1.0.0")
@@ -232,7 +235,7 @@ def test_git(puller: Puller, tmp_path: Path) -> None:
     git(origin, "branch", "stable")
     (origin / "charts" / "app-1.0.0" / "Chart.yaml").write_text("apiVersion: v2\nname: app\nversion: 1.1.0\n")
     git(origin, "commit", "--quiet", "-am", "two")
-    found = {}
+    digests = {}
     for field_name, value in (
         ("branch", None),
         ("branch", "stable"),
@@ -242,8 +245,8 @@ def test_git(puller: Puller, tmp_path: Path) -> None:
         ("commit", git(origin, "rev-parse", "HEAD")),
     ):
         ref = GitChart(url=origin.as_uri(), path="charts/app-1.0.0", **{field_name: value})
-        found[field_name, value and value[:6]] = puller.pull(ref)[1]
-    assert list(found.values()) == ["1.1.0", "1.0.0", "1.0.0", "1.0.0", "1.1.0", "1.1.0"]
+        digests[field_name, value and value[:6]] = puller.pull(ref)[1]
+    assert list(digests.values()) == ["1.1.0", "1.0.0", "1.0.0", "1.0.0", "1.1.0", "1.1.0"]
 
 
 def test_git_revision_that_is_not_there(puller: Puller, tmp_path: Path) -> None:
@@ -259,15 +262,15 @@ def test_dependencies_of_a_chart_on_disk(published: Repository, puller: Puller, 
     packed(tmp_path, "lib", "0.1.0")
     parent = tmp_path / "parent"
     parent.mkdir()
-    wanted = [
+    expected = [
         {"name": "lib", "version": "0.1.0", "repository": "file://../lib-0.1.0"},
         {"name": "app", "version": "^1", "repository": published.url},
     ]
-    chart = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": wanted}
+    chart = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": expected}
     (parent / "Chart.yaml").write_text(json.dumps(chart))
     assert puller.pull(LocalChart(path=parent)) == ("parent", "1.0.0")
     # Nothing is written into the user's repository.
-    assert [one.name for one in parent.iterdir()] == ["Chart.yaml"]
+    assert [path.name for path in parent.iterdir()] == ["Chart.yaml"]
 
 
 def test_values_files_of_the_chart(puller: Puller, tmp_path: Path) -> None:
@@ -277,8 +280,8 @@ def test_values_files_of_the_chart(puller: Puller, tmp_path: Path) -> None:
     (chart / "one.yaml").write_text("a: 1\nb: {c: 1}")
     (chart / "two.yaml").write_text("b: {d: 2}")
     puller.pull(LocalChart(path=chart), values_files=("one.yaml", "two.yaml"))
-    kept = [read_archive(one.read_bytes(), "x").files.get("values.yaml", b"") for one in _archives(puller)]
-    assert {"a": 1, "b": {"c": 1, "d": 2}} in [json.loads(one) for one in kept if one.startswith(b"{")]
+    kept = [read_archive(archive.read_bytes(), "x").files.get("values.yaml", b"") for archive in _archives(puller)]
+    assert {"a": 1, "b": {"c": 1, "d": 2}} in [json.loads(content) for content in kept if content.startswith(b"{")]
 
 
 def _archives(puller: Puller) -> Iterator[Path]:

@@ -33,10 +33,10 @@ nodes:
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     require(NODE, EMULATOR, APP)
-    made = Project(tmp_path, name=f"rig-e2e-{os.getpid()}")
-    yield made
-    made.down()
-    assert made.on_engine() == []
+    new_project = Project(tmp_path, name=f"rig-e2e-{os.getpid()}")
+    yield new_project
+    new_project.down()
+    assert new_project.on_engine() == []
 
 
 def test_machines_are_as_declared_and_take_images(project: Project) -> None:
@@ -49,10 +49,10 @@ def test_machines_are_as_declared_and_take_images(project: Project) -> None:
     project.write_stack(cluster={"provider": "kind", "image": NODE, "ports": ports, **declared}, emulator=False)
 
     shown = json.loads(project.bootstrap("plan", project.name, "-v", "--output", "json"))["configuration"]
-    assert [one.get("labels") for one in shown["nodes"]] == [None, {"tier": "back"}]
+    assert [node.get("labels") for node in shown["nodes"]] == [None, {"tier": "back"}]
     project.up()
 
-    nodes = {one["metadata"]["name"]: one["metadata"]["labels"] for one in project.objects("node")}
+    nodes = {item["metadata"]["name"]: item["metadata"]["labels"] for item in project.objects("node")}
     assert sorted(labels.get("tier", "") for labels in nodes.values()) == ["", "back"]
     assert [inside(name, "cat", "/given/greeting") for name in nodes] == ["hello", "hello"]
     (server,) = project.objects("pod", "-n", "kube-system", "-l", "component=kube-apiserver")
@@ -88,7 +88,7 @@ def test_a_taken_port_is_told_with_its_holder_and_auto_takes_another_for_good(pr
         holder.communicate("\n")
     given = project.bootstrap("plan", project.name, "-v", "--output", "json")
     (machine,) = json.loads(given)["configuration"]["nodes"]
-    ports = [one["hostPort"] for one in machine["extraPortMappings"]]
+    ports = [extra_port_mapping["hostPort"] for extra_port_mapping in machine["extraPortMappings"]]
     assert project.http not in ports
     # They are the stack's own from then on: the cluster is not made anew, though its declared port is free again.
     assert "Nothing to do" in project.up()
@@ -101,8 +101,8 @@ def test_quickstart_needs_no_image_but_three_that_can_be_set(project: Project) -
     stack["cluster"]["ports"] = {"http": project.http, "https": project.https}
     (project.folder / "stacks" / f"{project.name}.yaml").write_text(yaml.safe_dump(stack))
     used = ("--set", f"cluster.image={NODE}", "--set", f"emulator.image={EMULATOR}", "--var", f"app_image={APP}")
-    told = project.up("--provider", "kind", *used)
-    assert "unchanged" not in told
+    ended = project.up("--provider", "kind", *used)
+    assert "unchanged" not in ended
     (orders,) = project.objects("deployment", "-n", "orders")
     assert orders["status"]["readyReplicas"] == 1
     assert "Nothing to do" in project.up("--provider", "kind", *used)

@@ -104,8 +104,8 @@ class Project:
         """The releases, by name, each with what its spec says beyond the usual."""
         for name, text in CHART.items():
             _write(self.folder / "chart" / name, text)
-        wanted = {name: release(name, "./chart", spec) for name, spec in releases.items()}
-        write_releases(self.folder, {**wanted, "nowhere": NOWHERE})
+        manifests = {name: release(name, "./chart", spec) for name, spec in releases.items()}
+        write_releases(self.folder, {**manifests, "nowhere": NOWHERE})
         _write(self.folder / "stack.yaml", json.dumps(STACK))
 
     def start(self) -> "subprocess.Popen[str]":
@@ -113,8 +113,8 @@ class Project:
 
     def end(self, process: "subprocess.Popen[str]") -> Ended:
         with process:
-            _, told = process.communicate(timeout=SECONDS)
-        return ended(process.returncode, self.folder / "events", told)
+            _, output = process.communicate(timeout=SECONDS)
+        return ended(process.returncode, self.folder / "events", output)
 
     def up(self) -> Ended:
         return self.end(self.start())
@@ -141,16 +141,16 @@ class Project:
             pending = self.inside(
                 "kubectl", "get", "secrets", "-n", release, "-l", "status=pending-install", "-o", "name"
             )
-            found = _process_with(f"upgrade\0--install\0{release}\0", str(self.folder))
-            if found is not None and record in pending:
-                return found
+            pid = _process_with(f"upgrade\0--install\0{release}\0", str(self.folder))
+            if pid is not None and record in pending:
+                return pid
         raise AssertionError(f"helm never began with {release}")
 
     @property
     def api_server(self) -> int:
         [stack] = (self.folder / "state" / "bootstrap").iterdir()
-        [found] = [one.pid for name, one in marked_processes(str(stack / "cluster")) if name == "kube-apiserver"]
-        return found
+        [pid] = [process.pid for name, process in marked_processes(str(stack / "cluster")) if name == "kube-apiserver"]
+        return pid
 
     def _start(self, *arguments: str) -> "subprocess.Popen[str]":
         environment = {
@@ -172,11 +172,11 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    made = Project(tmp_path_factory.mktemp("faults"))
-    made.declare()
-    assert made.up().code == 0
-    yield made
-    made.call("down", str(made.folder / "stack.yaml"))
+    new_project = Project(tmp_path_factory.mktemp("faults"))
+    new_project.declare()
+    assert new_project.up().code == 0
+    yield new_project
+    new_project.call("down", str(new_project.folder / "stack.yaml"))
 
 
 def test_a_chart_that_cannot_be_had(project: Project) -> None:
@@ -188,8 +188,8 @@ def test_a_chart_that_cannot_be_had(project: Project) -> None:
     assert seen.steps["pull/absent/absent"] == "failed"
     assert seen.steps["release/absent/absent"] == "skipped"
     assert seen.steps["release/beside1/beside1"] == "done"
-    assert "cannot pull chart gone 1.2.3 of http://127.0.0.1:9" in seen.told
-    assert "Fix:   check address, name and version" in seen.told
+    assert "cannot pull chart gone 1.2.3 of http://127.0.0.1:9" in seen.output
+    assert "Fix:   check address, name and version" in seen.output
 
 
 def test_values_that_the_chart_refuses_are_told_first_and_the_others_go_on(project: Project) -> None:
@@ -197,9 +197,9 @@ def test_values_that_the_chart_refuses_are_told_first_and_the_others_go_on(proje
     seen = project.up()
     assert seen.code == 1
     assert (seen.steps["release/typo/typo"], seen.steps["release/beside2/beside2"]) == ("failed", "done")
-    assert "release/typo/typo will fail" in seen.told, seen.told
-    assert "chart faulty 0.1.0 of typo/typo cannot be rendered" in seen.told
-    assert "Fix:   correct spec.values of typo/typo" in seen.told
+    assert "release/typo/typo will fail" in seen.output, seen.output
+    assert "chart faulty 0.1.0 of typo/typo cannot be rendered" in seen.output
+    assert "Fix:   correct spec.values of typo/typo" in seen.output
 
 
 def test_a_hook_that_fails(project: Project) -> None:
@@ -207,9 +207,9 @@ def test_a_hook_that_fails(project: Project) -> None:
     seen = project.up()
     assert seen.code == 1
     assert (seen.steps["release/hooked/hooked"], seen.steps["release/beside3/beside3"]) == ("failed", "done")
-    assert "Job hooked/hooked" in seen.told
-    assert "DeadlineExceeded" in seen.told
-    assert "a hook of the chart failed" in seen.told
+    assert "Job hooked/hooked" in seen.output
+    assert "DeadlineExceeded" in seen.output
+    assert "a hook of the chart failed" in seen.output
 
 
 def test_a_name_that_someone_else_took(project: Project) -> None:
@@ -218,8 +218,8 @@ def test_a_name_that_someone_else_took(project: Project) -> None:
     seen = project.up()
     assert seen.code == 4
     assert (seen.steps["release/taken/taken"], seen.steps["release/beside4/beside4"]) == ("failed", "done")
-    assert "release taken/taken is there and was not installed by this stack" in seen.told
-    assert "helm uninstall taken --namespace taken" in seen.told
+    assert "release taken/taken is there and was not installed by this stack" in seen.output
+    assert "helm uninstall taken --namespace taken" in seen.output
 
 
 def test_a_conversion_webhook_that_does_not_answer(project: Project) -> None:
@@ -228,7 +228,7 @@ def test_a_conversion_webhook_that_does_not_answer(project: Project) -> None:
     seen = project.up()
     assert seen.code == 1
     assert (seen.steps["release/converted/converted"], seen.steps["release/beside6/beside6"]) == ("failed", "done")
-    assert "Fix:   the conversion webhook of example.com/v2, Kind=Thing does not answer" in seen.told
+    assert "Fix:   the conversion webhook of example.com/v2, Kind=Thing does not answer" in seen.output
 
 
 def test_a_definition_that_cannot_be_changed_so(project: Project) -> None:
@@ -241,9 +241,9 @@ def test_a_definition_that_cannot_be_changed_so(project: Project) -> None:
     assert seen.code == 1
     assert (seen.steps["crds/dropped/dropped"], seen.steps["release/dropped/dropped"]) == ("failed", "skipped")
     assert seen.steps["release/beside7/beside7"] == "done"
-    assert "the API server rejects CustomResourceDefinition things.example.com" in seen.told
-    assert "must remain in spec.versions" in seen.told
-    assert "Fix:   objects may still be stored in that version" in seen.told
+    assert "the API server rejects CustomResourceDefinition things.example.com" in seen.output
+    assert "must remain in spec.versions" in seen.output
+    assert "Fix:   objects may still be stored in that version" in seen.output
 
 
 def test_helm_killed_in_the_middle(project: Project) -> None:
@@ -253,7 +253,7 @@ def test_helm_killed_in_the_middle(project: Project) -> None:
     seen = project.end(running)
     assert seen.code == 1
     assert (seen.steps["release/killed/killed"], seen.steps["release/beside5/beside5"]) == ("failed", "done")
-    assert "release killed/killed" in seen.told
+    assert "release killed/killed" in seen.output
     project.declare(killed={}, beside5={})
     again = project.up()
     assert (again.code, again.steps["release/killed/killed"]) == (0, "done")
@@ -271,8 +271,8 @@ def test_an_api_server_that_hangs(project: Project) -> None:
         os.kill(server, signal.SIGCONT)
     assert time.monotonic() - began < 45
     assert (seen.code, seen.steps["release/hung/hung"]) == (1, "failed")
-    assert "hung/hung" in seen.told
-    assert "does not answer" in seen.told
+    assert "hung/hung" in seen.output
+    assert "does not answer" in seen.output
     project.declare(hung={})
     assert project.up().code == 0
 

@@ -73,25 +73,25 @@ class Shared:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
-    made = Shared(folder=tmp_path_factory.mktemp("shared"))
+    new_shared = Shared(folder=tmp_path_factory.mktemp("shared"))
     for name in ("stacks", "flux/entry"):
-        (made.folder / name).mkdir(parents=True)
-    (made.folder / "stacks" / "real.yaml").write_text(KWOK)
-    (made.folder / "flux" / "entry" / "objects.yaml").write_text(textwrap.dedent(OBJECTS))
-    made.done("up", "real")
-    known = yaml.safe_load(Path(made.done("kubeconfig", "real").strip()).read_text())
-    known["contexts"][0]["name"] = known["current-context"] = "shared"
-    (made.folder / "kubeconfig").write_text(yaml.safe_dump(known))
-    uid = made.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}").strip()
-    (made.folder / "stacks" / "dev.yaml").write_text(SHARED.format(uid=uid))
-    yield made
-    made.run("down", "real")
+        (new_shared.folder / name).mkdir(parents=True)
+    (new_shared.folder / "stacks" / "real.yaml").write_text(KWOK)
+    (new_shared.folder / "flux" / "entry" / "objects.yaml").write_text(textwrap.dedent(OBJECTS))
+    new_shared.done("up", "real")
+    document = yaml.safe_load(Path(new_shared.done("kubeconfig", "real").strip()).read_text())
+    document["contexts"][0]["name"] = document["current-context"] = "shared"
+    (new_shared.folder / "kubeconfig").write_text(yaml.safe_dump(document))
+    uid = new_shared.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}").strip()
+    (new_shared.folder / "stacks" / "dev.yaml").write_text(SHARED.format(uid=uid))
+    yield new_shared
+    new_shared.run("down", "real")
 
 
 def test_down_names_what_holds_a_namespace_and_loses_nothing(shared: Shared) -> None:
     shared.done("up")
-    held = {"metadata": {"finalizers": ["example.dev/keep"]}}
-    shared.kubectl("patch", "configmap", "held", "-n", "web", "--type", "merge", "-p", json.dumps(held))
+    patch = {"metadata": {"finalizers": ["example.dev/keep"]}}
+    shared.kubectl("patch", "configmap", "held", "-n", "web", "--type", "merge", "-p", json.dumps(patch))
     ended = shared.run("down", "--timeout", "12s")
     assert ended.returncode == 5, ended.stderr
     assert "example.dev/keep" in ended.stderr

@@ -76,10 +76,10 @@ class User:
 
 @pytest.fixture(scope="module")
 def decoy() -> Iterator[Decoy]:
-    made = Decoy()
-    made.reply = agreeing
-    yield made
-    made.stop()
+    new_decoy = Decoy()
+    new_decoy.reply = agreeing
+    yield new_decoy
+    new_decoy.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -90,11 +90,11 @@ def unasked(decoy: Decoy) -> None:
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
     """One whose stack runs on kwok, beside a cluster that others may say is theirs."""
-    made = User(folder=tmp_path_factory.mktemp("user"))
-    made.done("up", "quickstart", "--provider", "kwok", "--name", NAME)
-    made.done("up", "quickstart", "--provider", "kwok", "--name", f"{NAME}-real", "--only", "cluster")
-    yield made
-    made.run("down", "--all")
+    new_user = User(folder=tmp_path_factory.mktemp("user"))
+    new_user.done("up", "quickstart", "--provider", "kwok", "--name", NAME)
+    new_user.done("up", "quickstart", "--provider", "kwok", "--name", f"{NAME}-real", "--only", "cluster")
+    yield new_user
+    new_user.run("down", "--all")
 
 
 @pytest.fixture
@@ -108,10 +108,10 @@ def astray(user: User, decoy: Decoy) -> Astray:
 def real(user: User) -> dict[str, str]:
     """The kubeconfig and the UID of the cluster that is meant by `shared`."""
     file = user.done("kubeconfig", "quickstart", "--name", f"{NAME}-real").strip()
-    known = yaml.safe_load(Path(file).read_text())
-    known["contexts"][0]["name"] = known["current-context"] = "shared"
+    document = yaml.safe_load(Path(file).read_text())
+    document["contexts"][0]["name"] = document["current-context"] = "shared"
     shared = user.folder / "shared.yaml"
-    shared.write_text(yaml.safe_dump(known))
+    shared.write_text(yaml.safe_dump(document))
     asked = ("--kubeconfig", str(shared), "get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
     words = ("run", "--stack", "quickstart", "--name", NAME, "--", "kubectl", *asked)
     return {"kubeconfig": str(shared), "uid": user.done(*words).strip()}
@@ -119,7 +119,14 @@ def real(user: User) -> dict[str, str]:
 
 def existing(real: Mapping[str, str], name: str) -> tuple[str, ...]:
     sets = ("cluster.context=shared", f"cluster.uid={real['uid']}", "emulator=false", "seeds=[]")
-    return ("quickstart", "--name", name, "--provider", "existing", *(word for one in sets for word in ("--set", one)))
+    return (
+        "quickstart",
+        "--name",
+        name,
+        "--provider",
+        "existing",
+        *(word for assignment in sets for word in ("--set", assignment)),
+    )
 
 
 def words_of(case: Surroundings) -> tuple[str, ...]:
@@ -149,7 +156,7 @@ def test_a_stack_of_our_own_never_notices(user: User, astray: Astray, decoy: Dec
         assert [line.split()[1] for line in ended.out.splitlines()[1:4]] == ["up", "up", "up"], ended.out
     else:
         assert ended.code == 0, ended.err
-    assert [f"{one.method} {one.path}" for one in decoy.seen] == []
+    assert [f"{request.method} {request.path}" for request in decoy.seen] == []
     assert not astray.ran.exists()
     if case.verb == "env":
         assert decoy.url not in ended.out
@@ -162,8 +169,8 @@ def test_a_cluster_that_is_not_the_one_meant_is_refused(
     verb, *more = case.verb.split()
     ended = surrounded(user, astray, case, verb, *more, *existing(real, f"{NAME}-unproven"))
     assert ended.code == 4, ended.err
-    told = {f"has uid {DECOY_UID}, not {real['uid']}", "no entry 'shared'", "cannot read", "cannot be used: "}
-    assert any(text in ended.err for text in told), ended.err
+    messages = {f"has uid {DECOY_UID}, not {real['uid']}", "no entry 'shared'", "cannot read", "cannot be used: "}
+    assert any(text in ended.err for text in messages), ended.err
     assert writes(decoy) == []
     assert user.run("down", *existing(real, f"{NAME}-unproven")).code == 0
 
@@ -177,19 +184,19 @@ def test_a_cluster_that_was_proven_is_gone_on_with_whatever_the_users_files_say(
         assert user.run("up", *words, kubeconfig=real["kubeconfig"]).code == 0
     ended = surrounded(user, astray, case, case.verb, *words)
     assert ended.code in ({0, 1} if case.verb == "status" else {0}), ended.err + ended.out
-    assert [f"{one.method} {one.path}" for one in decoy.seen] == []
+    assert [f"{request.method} {request.path}" for request in decoy.seen] == []
     assert not astray.ran.exists()
 
 
 def test_brought_up_and_taken_away_with_all_of_it_at_once(user: User, astray: Astray, decoy: Decoy) -> None:
-    variables = {name: value for one in VARIABLES for name, value in astray.variables[one].items()}
+    variables = {name: value for variable in VARIABLES for name, value in astray.variables[variable].items()}
     file = Path(astray.files["same name twice"]())
     before = file.read_bytes()
     words = ("quickstart", "--provider", "kwok", "--name", f"{NAME}-cold")
     for verb in ("up", "up", "status", "down"):
         ended = user.run(verb, *words, variables=variables, kubeconfig=str(file))
         assert ended.code == 0, ended.err
-    assert [f"{one.method} {one.path}" for one in decoy.seen] == []
+    assert [f"{request.method} {request.path}" for request in decoy.seen] == []
     assert file.read_bytes() == before
     assert not list((user.folder / "state" / "bootstrap").glob(f"quickstart-{NAME}-cold-*"))
 
@@ -199,4 +206,4 @@ def test_the_decoy_would_have_noticed(user: User, astray: Astray, decoy: Decoy) 
     file = astray.files["our names"]()
     words = ("run", "--stack", "quickstart", "--name", NAME, "--", "kubectl", "--kubeconfig", file)
     user.run(*words, "create", "namespace", "theirs", "--validate=false")
-    assert [one.partition("?")[0] for one in writes(decoy)] == ["POST /api/v1/namespaces"]
+    assert [write.partition("?")[0] for write in writes(decoy)] == ["POST /api/v1/namespaces"]

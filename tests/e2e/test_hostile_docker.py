@@ -31,10 +31,10 @@ ELSEWHERE = [(engine, verb) for engine in ENGINES for verb in ("up", "down")] + 
 
 @pytest.fixture(scope="module")
 def decoy() -> Iterator[Decoy]:
-    made = Decoy()
-    made.reply = agreeing
-    yield made
-    made.stop()
+    new_decoy = Decoy()
+    new_decoy.reply = agreeing
+    yield new_decoy
+    new_decoy.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -47,14 +47,16 @@ def project(tmp_path_factory: pytest.TempPathFactory, decoy: Decoy) -> Iterator[
     """One whose stack was brought up with a kubeconfig and variables that lead astray."""
     require(NODE, EMULATOR, ECHO)
     folder = tmp_path_factory.mktemp("hostile") / "project"
-    made = Project(folder=folder, stack=f"rig-hostile-{uuid.uuid4().hex[:8]}").write()
-    around = astray_of(made, decoy)
+    new_project = Project(folder=folder, stack=f"rig-hostile-{uuid.uuid4().hex[:8]}").write()
+    around = astray_of(new_project, decoy)
     variables = {**around.variables["helm"], **around.variables["aws"], **around.variables["kind"]}
-    ended = made.run("up", made.stack, "--ports", "auto", **variables, KUBECONFIG=around.files["same name twice"]())
-    yield made
-    made.run("down", "--all")
-    assert ended.code == 0, ended.told
-    assert made.on_engine() == set()
+    ended = new_project.run(
+        "up", new_project.stack, "--ports", "auto", **variables, KUBECONFIG=around.files["same name twice"]()
+    )
+    yield new_project
+    new_project.run("down", "--all")
+    assert ended.code == 0, ended.output
+    assert new_project.on_engine() == set()
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def words_of(project: Project, verb: str) -> tuple[str, ...]:
 
 
 def asked(decoy: Decoy) -> list[str]:
-    return [f"{one.method} {one.path}" for one in decoy.seen]
+    return [f"{request.method} {request.path}" for request in decoy.seen]
 
 
 def surrounded(project: Project, astray: Astray, case: Surroundings) -> Ended:
@@ -85,7 +87,7 @@ def surrounded(project: Project, astray: Astray, case: Surroundings) -> Ended:
 def test_a_stack_on_kind_never_notices(project: Project, astray: Astray, decoy: Decoy, case: Surroundings) -> None:
     before = project.on_engine()
     ended = surrounded(project, astray, case)
-    assert ended.code in ({0, 1} if case.verb == "status" else {0}), ended.told
+    assert ended.code in ({0, 1} if case.verb == "status" else {0}), ended.output
     assert asked(decoy) == []
     assert project.on_engine() == before
     assert not astray.ran.exists()
@@ -97,9 +99,9 @@ def test_an_engine_that_holds_nothing_of_the_stack_is_refused(
 ) -> None:
     before = project.on_engine()
     ended = project.run(*words_of(project, verb), **astray.engines[engine])
-    assert ended.code == 4, ended.told
+    assert ended.code == 4, ended.output
     answers = not engine.startswith("no such")
-    assert ("holds nothing of it" if answers else "no Docker engine answers") in ended.told
+    assert ("holds nothing of it" if answers else "no Docker engine answers") in ended.output
     assert bool(decoy.seen) is answers
     assert writes(decoy) == []
     assert project.on_engine() == before
@@ -108,7 +110,7 @@ def test_an_engine_that_holds_nothing_of_the_stack_is_refused(
 
 def test_a_kind_cluster_of_the_name_that_somebody_else_made_is_left_alone(project: Project) -> None:
     plan = project.run("plan", project.stack, "--name", "taken")
-    assert plan.code == 0, plan.told
+    assert plan.code == 0, plan.output
     name = engine_name(identity_of(project, "taken"))
     client = connect(os.environ, seconds=60)
     theirs = client.containers.run(
@@ -117,8 +119,8 @@ def test_a_kind_cluster_of_the_name_that_somebody_else_made_is_left_alone(projec
     try:
         for verb in ("up", "plan", "diff"):
             ended = project.run(verb, project.stack, "--name", "taken")
-            assert ended.code == 4, ended.told
-            assert "not ours" in ended.told or "of this name" in ended.told
+            assert ended.code == 4, ended.output
+            assert "not ours" in ended.output or "of this name" in ended.output
         project.run("down", project.stack, "--name", "taken")
         theirs.reload()
         assert theirs.status == "running"

@@ -26,9 +26,9 @@ SEED = int(os.environ.get("BOOTSTRAP_KILL_SEED", "1"))
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     require(NODE, EMULATOR, ECHO)
-    made = Project(folder=tmp_path / "project", stack=f"rig-killed-{uuid.uuid4().hex[:8]}").write()
-    yield made
-    made.run("down", "--all")
+    new_project = Project(folder=tmp_path / "project", stack=f"rig-killed-{uuid.uuid4().hex[:8]}").write()
+    yield new_project
+    new_project.run("down", "--all")
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def killed_up(project: Project, seconds: float) -> None:
 def collect(project: Project) -> None:
     until = time.monotonic() + 60
     while project.state.exists():
-        assert time.monotonic() < until, project.run("gc").told
+        assert time.monotonic() < until, project.run("gc").output
         project.run("gc")
 
 

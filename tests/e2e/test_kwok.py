@@ -58,8 +58,8 @@ def fresh(tmp_path: Path) -> Iterator[Embedded]:
 
 
 def processes(embedded: Embedded) -> dict[str, int]:
-    found = marked_processes(str(embedded.state.cluster))
-    return {component: identity.pid for component, identity in found}
+    running = marked_processes(str(embedded.state.cluster))
+    return {component: identity.pid for component, identity in running}
 
 
 def kill(embedded: Embedded, *components: str, number: signal.Signals = signal.SIGKILL) -> None:

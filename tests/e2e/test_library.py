@@ -20,13 +20,13 @@ def test_a_folder_is_read_as_flux_would(tmp_path: Path) -> None:
     assert (release.id, release.values) == ("web/podinfo", {"replicas": 2})
     assert release.chart == RepositoryChart(url="https://charts.example.com", name="podinfo", version="1.2.3")
     (entry,) = repo.kustomizations
-    assert [one["kind"] for one in entry.objects] == ["Namespace"]
+    assert [manifest["kind"] for manifest in entry.objects] == ["Namespace"]
 
 
 def test_variables_go_over_those_of_the_repository(tmp_path: Path) -> None:
     root = shutil.copytree(REPOS / "substitute-from", tmp_path / "fleet")
-    found = [load_repo(root / "clusters/dev", root=root, substitute=given) for given in ({}, {"region": "elsewhere"})]
-    texts = [str(repo.kustomizations) for repo in found]
+    repos = [load_repo(root / "clusters/dev", root=root, substitute=given) for given in ({}, {"region": "elsewhere"})]
+    texts = [str(repo.kustomizations) for repo in repos]
     assert ["elsewhere" in text for text in texts] == [False, True]
 
 

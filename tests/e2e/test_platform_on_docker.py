@@ -46,21 +46,21 @@ def provider(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def registry(provider: str) -> Iterator[Registry]:
     """Where the shop's image comes from."""
-    with engine() as client, registry_with(APP, client) as made:
-        yield made
+    with engine() as client, registry_with(APP, client) as new_registry:
+        yield new_registry
 
 
 @pytest.fixture(scope="module")
 def platform(provider: str, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     # k3d's names are short: a longer one would be cut, and what is on the engine not be found by it.
-    made = Project(tmp_path_factory.mktemp("project"), name=f"rig-{os.getpid() % 100_000}", provider=provider)
-    made.write_platform(app=registry.image)
+    new_project = Project(tmp_path_factory.mktemp("project"), name=f"rig-{os.getpid() % 100_000}", provider=provider)
+    new_project.write_platform(app=registry.image)
     began = time.monotonic()
-    made.up()
-    made.cold = time.monotonic() - began
-    yield made
-    made.down()
-    assert made.on_engine() == []
+    new_project.up()
+    new_project.cold = time.monotonic() - began
+    yield new_project
+    new_project.down()
+    assert new_project.on_engine() == []
 
 
 def assert_whole(platform: Project, *, greeting: str = "first") -> None:
@@ -68,9 +68,9 @@ def assert_whole(platform: Project, *, greeting: str = "first") -> None:
     assert platform.ask(HOST, "/orders").startswith(f"{greeting} from shop-")
     assert platform.ask(HOST, "/orders", tls=True).startswith(f"{greeting} from shop-")
     assert platform.ask(HOST, f"/?fetch={IN_CLUSTER}/artefacts/greeting") == "hello from the emulator"
-    held = {one["metadata"]["name"]: one["data"] for one in platform.objects("secret", "-n", "shop")}
-    assert decoded(held["greeting"]["text"]) == greeting
-    assert {key: decoded(value) for key, value in held["database"].items()} == {
+    data = {secret["metadata"]["name"]: secret["data"] for secret in platform.objects("secret", "-n", "shop")}
+    assert decoded(data["greeting"]["text"]) == greeting
+    assert {key: decoded(value) for key, value in data["database"].items()} == {
         "user": "shop",
         "password": "open sesame",
     }
@@ -100,11 +100,11 @@ def decoded(text: str) -> str:
 
 def revisions(platform: Project) -> list[str]:
     """One Secret of helm's for each revision of each release."""
-    return [str(one["metadata"]["name"]) for one in platform.objects("secret", "-A", "-l", "owner=helm")]
+    return [str(secret["metadata"]["name"]) for secret in platform.objects("secret", "-A", "-l", "owner=helm")]
 
 
 def pods(platform: Project) -> set[str]:
-    return {str(one["metadata"]["uid"]) for one in platform.objects("pod", "-A", "-l", "app")}
+    return {str(pod["metadata"]["uid"]) for pod in platform.objects("pod", "-A", "-l", "app")}
 
 
 def test_requests_reach_pods_that_hold_what_was_seeded(platform: Project) -> None:
@@ -118,10 +118,10 @@ def test_a_second_up_changes_nothing_and_is_quick(platform: Project) -> None:
     taken = []
     for _ in range(3):
         began = time.monotonic()
-        told = platform.up()
+        ended = platform.up()
         taken.append(time.monotonic() - began)
-        assert "Nothing to do" in told
-        assert " done " not in told
+        assert "Nothing to do" in ended
+        assert " done " not in ended
     # The quickest of three: other programs of this machine are not what is measured.
     assert min(taken) <= UNCHANGED_SECONDS * slowness(platform)
     assert (platform.machines(), revisions(platform), pods(platform)) == before
@@ -130,25 +130,29 @@ def test_a_second_up_changes_nothing_and_is_quick(platform: Project) -> None:
 def test_images_are_pulled_by_the_engine_and_never_by_a_machine(platform: Project, registry: Registry) -> None:
     assert registry.asked
     events = platform.objects("events", "-A")
-    told = [
-        str(one["message"]) for one in events if one["reason"] in {"Pulled", "Pulling"} and "rig/" in one["message"]
+    messages = [
+        str(event["message"])
+        for event in events
+        if event["reason"] in {"Pulled", "Pulling"} and "rig/" in event["message"]
     ]
-    assert told
-    assert [text for text in told if "already present" not in text] == []
+    assert messages
+    assert [text for text in messages if "already present" not in text] == []
 
 
 def of_stack(platform: Project, act: "Callable[[list[Container]], None]") -> None:
     with engine() as client:
-        found = platform.containers(client)
-        assert [one.id for one in found if one.id in platform.machines()], [one.name for one in found]
-        act(found)
+        containers = platform.containers(client)
+        assert [container.id for container in containers if container.id in platform.machines()], [
+            container.name for container in containers
+        ]
+        act(containers)
 
 
 def restart_machines(platform: Project) -> None:
-    def restart(found: "list[Container]") -> None:
-        for one in found:
-            if not str(one.name).endswith("-emulator"):
-                one.restart()
+    def restart(containers: "list[Container]") -> None:
+        for container in containers:
+            if not str(container.name).endswith("-emulator"):
+                container.restart()
 
     of_stack(platform, restart)
 
@@ -157,32 +161,37 @@ def swap_addresses(platform: Project) -> None:
     """As after a reboot: everything stopped, started in another order, and every old address taken by somebody else."""
     network = platform.network
     with engine() as client:
-        found = platform.containers(client)
-        before = addresses(found, network)
-        for one in found:
-            one.stop()
+        containers = platform.containers(client)
+        before = addresses(containers, network)
+        for container in containers:
+            container.stop()
         squatters: list[Container] = []
         try:
             # The engine gives the lowest free address to whoever starts.
             while not set(before.values()) <= set(addresses(squatters, network).values()):
                 squatters.append(client.containers.run(APP, detach=True, network=network))
-            for one in reversed(found):
-                one.start()
-            after = addresses(found, network)
+            for container_ in reversed(containers):
+                container_.start()
+            after = addresses(containers, network)
         finally:
-            for one in squatters:
-                one.remove(force=True)
+            for squatter in squatters:
+                squatter.remove(force=True)
     assert not set(before.values()) & set(after.values()), (before, after)
 
 
-def addresses(found: "list[Container]", network: str) -> dict[str, str]:
-    for one in found:
-        one.reload()
-    return {str(one.name): one.attrs["NetworkSettings"]["Networks"][network]["IPAddress"] for one in found}
+def addresses(containers: "list[Container]", network: str) -> dict[str, str]:
+    for container in containers:
+        container.reload()
+    return {str(item.name): item.attrs["NetworkSettings"]["Networks"][network]["IPAddress"] for item in containers}
 
 
 def kill_the_emulator(platform: Project) -> None:
-    of_stack(platform, lambda found: next(one for one in found if str(one.name).endswith("-emulator")).kill())
+    of_stack(
+        platform,
+        lambda containers: next(
+            container for container in containers if str(container.name).endswith("-emulator")
+        ).kill(),
+    )
 
 
 def delete_pods_of_a_chart(platform: Project) -> None:
@@ -244,8 +253,8 @@ def test_what_befalls_it_is_made_good(platform: Project, harm: Callable[[Project
     assert (platform.machines(), revisions(platform)) == before
     assert survivors <= pods(platform)
     platform.up()  # waits for what crashes once more after it was ready, and is tried again later than was waited
-    told = platform.up()
-    assert "Nothing to do" in told, told
+    ended = platform.up()
+    assert "Nothing to do" in ended, ended
 
 
 def test_a_refreshed_secret_is_in_the_kubernetes_secret_within_ten_seconds(platform: Project) -> None:
@@ -253,11 +262,11 @@ def test_a_refreshed_secret_is_in_the_kubernetes_secret_within_ten_seconds(platf
     seeds.write_text(seeds.read_text().replace("{string: first}", "{string: second}"))
     platform.bootstrap("seed", "refresh", "--stack", platform.name)
     until = time.monotonic() + FOLLOWS_SECONDS
-    found = ""
-    while found != "second":
-        assert time.monotonic() < until, f"the Secret still holds {found!r}"
+    text = ""
+    while text != "second":
+        assert time.monotonic() < until, f"the Secret still holds {text!r}"
         (secret,) = platform.objects("secret", "-n", "shop", "--field-selector", "metadata.name=greeting")
-        found = decoded(secret["data"]["text"])
+        text = decoded(secret["data"]["text"])
 
 
 def test_after_down_another_up_pulls_nothing_again(platform: Project, registry: Registry) -> None:

@@ -70,7 +70,7 @@ class Home:
 
     def processes(self) -> list[str]:
         """Command lines of every process that was started for this home."""
-        found = []
+        lines = []
         for entry in Path("/proc").iterdir():
             try:
                 marks = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
@@ -79,18 +79,18 @@ class Home:
             except (OSError, UnicodeDecodeError):
                 continue
             if str(self.folder).encode() in marks or where.startswith(str(self.folder)):
-                found.append(command)
-        return found
+                lines.append(command)
+        return lines
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     folder = tmp_path / "poste de développement ☂"
     folder.mkdir()
-    made = Home(folder)
-    yield made
-    made.run("down", "quickstart")
-    assert made.processes() == []
+    new_home = Home(folder)
+    yield new_home
+    new_home.run("down", "quickstart")
+    assert new_home.processes() == []
 
 
 def statuses(events: list[dict[str, Any]]) -> dict[str, str]:
@@ -122,7 +122,7 @@ def test_up_twice_used_by_hand_and_down(home: Home) -> None:
 def used_by_hand(home: Home) -> None:
     in_stack = ("run", "--stack", "quickstart", "--")
     releases = json.loads(home.succeed(*in_stack, "helm", "list", "-A", "-o", "json"))
-    assert {(one["name"], one["status"]) for one in releases} == {
+    assert {(release["name"], release["status"]) for release in releases} == {
         ("feature-flags", "deployed"),
         ("catalog", "deployed"),
     }

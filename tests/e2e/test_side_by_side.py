@@ -19,16 +19,16 @@ UP_SECONDS = 240
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     require(NODE, EMULATOR)
-    made = Project(folder=tmp_path / "project", stack=f"rig-beside-{uuid.uuid4().hex[:8]}").write()
-    yield made
-    for home in homes(made):
-        made.run("down", "--all", **home)
+    new_project = Project(folder=tmp_path / "project", stack=f"rig-beside-{uuid.uuid4().hex[:8]}").write()
+    yield new_project
+    for home in homes(new_project):
+        new_project.run("down", "--all", **home)
 
 
 def homes(project: Project) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Two users, or two jobs in containers, that share the engine and nothing else."""
-    one, two = ({"XDG_STATE_HOME": str(project.folder / f"state-{number}")} for number in (1, 2))
-    return one, two
+    first_home, two = ({"XDG_STATE_HOME": str(project.folder / f"state-{number}")} for number in (1, 2))
+    return first_home, two
 
 
 def brought_up(project: Project, *homes_of: tuple[str, Mapping[str, str]]) -> None:
@@ -49,33 +49,36 @@ def of(project: Project, name: str) -> set[str]:
 def kubeconfig(project: Project, name: str, home: Mapping[str, str]) -> tuple[str, str]:
     """The context and the address of its API server."""
     file = project.done("kubeconfig", project.stack, "--name", name, **home).strip()
-    known = yaml.safe_load(Path(file).read_text())
-    return str(known["current-context"]), str(known["clusters"][0]["cluster"]["server"])
+    document = yaml.safe_load(Path(file).read_text())
+    return str(document["current-context"]), str(document["clusters"][0]["cluster"]["server"])
 
 
 def test_two_instances_never_meet(project: Project) -> None:
-    one, two = homes(project)
-    brought_up(project, ("a", one), ("b", two))
+    first_home, two = homes(project)
+    brought_up(project, ("a", first_home), ("b", two))
     ours, theirs = of(project, "a"), of(project, "b")
     assert len(ours) == len(theirs) == 4
     assert not ours & theirs
-    (context, server), (other_context, other_server) = kubeconfig(project, "a", one), kubeconfig(project, "b", two)
+    (context, server), (other_context, other_server) = (
+        kubeconfig(project, "a", first_home),
+        kubeconfig(project, "b", two),
+    )
     assert context != other_context
     assert server != other_server
     nodes = ("--", "kubectl", "get", "nodes", "-o", "name")
-    found = project.done("run", "--stack", project.stack, "--name", "a", *nodes, **one)
-    assert "-a-" in found
-    assert "-b-" not in found
+    ended = project.done("run", "--stack", project.stack, "--name", "a", *nodes, **first_home)
+    assert "-a-" in ended
+    assert "-b-" not in ended
 
     # Whoever has not its state folder can neither take it away nor bring it up.
     for verb in ("up", "down", "pause", "plan"):
-        told = project.run(verb, project.stack, "--name", "b", **one)
-        assert told.code == 4, told.told
-        assert "was not made by this stack" in told.told or "is not up" in told.told
-    project.done("gc", **one)
+        result = project.run(verb, project.stack, "--name", "b", **first_home)
+        assert result.code == 4, result.output
+        assert "was not made by this stack" in result.output or "is not up" in result.output
+    project.done("gc", **first_home)
     assert of(project, "b") == theirs
 
-    project.done("down", project.stack, "--name", "a", **one)
+    project.done("down", project.stack, "--name", "a", **first_home)
     assert of(project, "a") == set()
     assert of(project, "b") == theirs
     assert "unchanged" in project.done("up", project.stack, "--name", "b", "--ports", "auto", **two)
@@ -85,6 +88,6 @@ def test_two_instances_never_meet(project: Project) -> None:
     until = time.monotonic() + 60
     while of(project, "b"):
         assert time.monotonic() < until
-        project.done("gc", **one)
+        project.done("gc", **first_home)
     project.done("down", project.stack, "--name", "b", **two)
     assert project.on_engine() == set()

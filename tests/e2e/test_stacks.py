@@ -109,10 +109,10 @@ def test_the_image_of_the_quickstart_is_a_variable(processes: SystemProcesses) -
 
 @pytest.mark.parametrize("name", ["feature-flags", "catalog"])
 def test_helm_finds_no_fault_in_the_quickstart_charts(name: str, processes: SystemProcesses, tmp_path: Path) -> None:
-    wanted = release(read("quickstart", processes), name)
-    assert isinstance(wanted.chart, LocalChart)
+    helm_release = release(read("quickstart", processes), name)
+    assert isinstance(helm_release.chart, LocalChart)
     file = tmp_path / "values.json"
-    file.write_text(json.dumps(wanted.values), encoding="utf-8")
+    file.write_text(json.dumps(helm_release.values), encoding="utf-8")
     helm = str(real_programs().path("helm"))
-    lint = Command(argv=(helm, "lint", "--strict", "--values", str(file), str(wanted.chart.path)))
+    lint = Command(argv=(helm, "lint", "--strict", "--values", str(file), str(helm_release.chart.path)))
     assert processes.run(lint, CancelToken(SystemClock()).within(60, "helm lint")).returncode == 0

@@ -33,12 +33,12 @@ class Guarded:
 
     def up(self, answer: str, **releases: Mapping[str, Any]) -> Ended:
         """Bring up the guard with this answer, the releases that it guards, and one that has nothing to do with it."""
-        wanted = {
+        expected = {
             "guard": release("guard", "./charts/guard", {"values": {**self.guard, "answer": answer}, "timeout": "15s"}),
             "beside": release("beside", "./charts/guarded", {}),
             **{name: release(name, "./charts/guarded", spec) for name, spec in releases.items()},
         }
-        write_releases(self.project.folder / "repo", wanted)
+        write_releases(self.project.folder / "repo", expected)
         events = self.project.folder / "events"
         ran = subprocess.run(
             (sys.executable, "-m", "bootstrap", "up", self.project.name, "--events", str(events)),
@@ -65,7 +65,7 @@ class Guarded:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     require(MACHINES["kind"], EMULATOR)
     project = Project(tmp_path_factory.mktemp("project"), name=f"rig-webhooks-{os.getpid()}")
     project.write_stack(emulator=False, source={"root": "../repo", "path": ENTRY})
@@ -86,45 +86,45 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 
 @pytest.fixture
-def guarded(made: Guarded) -> Iterator[Guarded]:
-    yield made
-    made.nothing()
+def guarded(shared: Guarded) -> Iterator[Guarded]:
+    yield shared
+    shared.nothing()
 
 
 def test_who_is_guarded_comes_once_the_webhook_answers(guarded: Guarded) -> None:
     """Its pod is Ready before it answers: helm calls the guard installed, and whoever follows at once would fail."""
     seen = guarded.up("late", guarded={})
-    assert (seen.code, set(seen.steps.values())) == (0, {"done"}), seen.told
+    assert (seen.code, set(seen.steps.values())) == (0, {"done"}), seen.output
     waited = "waiting for webhook guard.example.com: Internal error occurred: failed calling webhook"
-    assert any(waited in one for one in seen.progress), "\n".join(seen.progress)
-    assert not any("again" in one for one in seen.progress)
+    assert any(waited in line for line in seen.progress), "\n".join(seen.progress)
+    assert not any("again" in line for line in seen.progress)
 
 
 def test_a_webhook_that_never_answers(guarded: Guarded) -> None:
     seen = guarded.up("silent", guarded={})
     assert seen.code == 1
-    assert seen.steps["release/guard/guard"] == "failed", seen.told
+    assert seen.steps["release/guard/guard"] == "failed", seen.output
     assert seen.steps["release/guarded/guarded"] == "skipped"
     assert seen.steps["release/beside/beside"] in {"done", "unchanged"}
     silent = "webhook guard.example.com does not answer when it is asked about ConfigMap guarded/guarded"
-    assert f"{silent} (release/guard/guard was not done within 75s)" in seen.told
-    assert 'failed calling webhook "guard.example.com"' in seen.told
+    assert f"{silent} (release/guard/guard was not done within 75s)" in seen.output
+    assert 'failed calling webhook "guard.example.com"' in seen.output
 
 
 def test_a_refusal_is_an_answer(guarded: Guarded) -> None:
     seen = guarded.up("refuse", guarded={})
     assert seen.code == 1
-    assert seen.steps["release/guard/guard"] == "done", seen.told
+    assert seen.steps["release/guard/guard"] == "done", seen.output
     assert seen.steps["release/guarded/guarded"] == "failed"
     assert seen.steps["release/beside/beside"] in {"done", "unchanged"}
-    assert "not on a Sunday" in seen.told
+    assert "not on a Sunday" in seen.output
 
 
 def test_a_conversion_that_is_refused(guarded: Guarded) -> None:
     seen = guarded.up("allow", guarded={"values": {"thing": "v2"}})
     assert seen.code == 1
-    assert seen.steps["release/guard/guard"] == "done", seen.told
+    assert seen.steps["release/guard/guard"] == "done", seen.output
     assert seen.steps["release/guarded/guarded"] == "failed"
     assert seen.steps["release/beside/beside"] in {"done", "unchanged"}
-    assert "no way from v2 to v1" in seen.told
-    assert "Fix:   the conversion webhook of example.com/v2, Kind=Thing refuses" in seen.told
+    assert "no way from v2 to v1" in seen.output
+    assert "Fix:   the conversion webhook of example.com/v2, Kind=Thing refuses" in seen.output

@@ -105,16 +105,18 @@ class Bench:
     def differing(self) -> dict[str, str]:
         """Every field that is not as declared, with the kind of difference."""
         return {
-            f"{change.id}: {one.path}": str(one.kind) for change in self.plan().resources for one in change.differences
+            f"{change.id}: {difference.path}": str(difference.kind)
+            for change in self.plan().resources
+            for difference in change.differences
         }
 
     def settled(self) -> None:
         """Assert that a second apply and a plan find nothing to do, and write nothing."""
         again = self.seeding().make_so(self.endpoint, Work(self.cancel, quiet))
-        told = [(str(one.id), one.differences) for one in again.resources if one.differences]
-        assert (told, again.calls.write, again.failures) == ([], 0, ()), told
-        found = self.differing()
-        assert found == {}, found
+        lines = [(str(resource.id), resource.differences) for resource in again.resources if resource.differences]
+        assert (lines, again.calls.write, again.failures) == ([], 0, ()), lines
+        still_differing = self.differing()
+        assert still_differing == {}, still_differing
 
     def empty(self) -> None:
         """Lose everything in the emulator."""

@@ -54,7 +54,7 @@ class FakeContainer:
         assert v, "its anonymous volumes are ours too"
         assert force, "it may run"
         self.engine.asked.append(f"remove {self.name}")
-        del self.engine.held[self.name]
+        del self.engine.boxes[self.name]
 
     def logs(self, *, tail: int) -> bytes:
         del tail
@@ -87,13 +87,13 @@ class FakeNetwork:
 class FakeEngine:
     """What the docker library's client is asked."""
 
-    held: dict[str, FakeContainer] = field(default_factory=dict)
+    boxes: dict[str, FakeContainer] = field(default_factory=dict)
     nets: dict[str, FakeNetwork] = field(default_factory=dict)
-    known: set[str] = field(default_factory=set)
+    known_keys: set[str] = field(default_factory=set)
     """Images."""
     asked: list[str] = field(default_factory=list)
     """All that was changed."""
-    made: int = 0
+    created: int = 0
     """Networks, each with an id of its own."""
 
     def run(
@@ -101,7 +101,7 @@ class FakeEngine:
     ) -> FakeContainer:
         container = FakeContainer(engine=self, id=f"{name} id", name=name, labels=labels, ports=ports or {})
         self.nets[network].connect(container)
-        self.held[name] = container
+        self.boxes[name] = container
         return container
 
     @property
@@ -133,14 +133,18 @@ class Containers:
     engine: FakeEngine
 
     def list(self, **given: Any) -> list[FakeContainer]:
-        wanted = (given.get("filters") or {}).get("label", "")
-        name, _, value = wanted.partition("=")
-        return [one for one in self.engine.held.values() if not name or one.labels.get(name) == value]
+        label = (given.get("filters") or {}).get("label", "")
+        name, _, value = label.partition("=")
+        return [
+            fake_container
+            for fake_container in self.engine.boxes.values()
+            if not name or fake_container.labels.get(name) == value
+        ]
 
     def get(self, name: str) -> FakeContainer:
-        if name not in self.engine.held:
+        if name not in self.engine.boxes:
             raise NotFound(name, response=_missing())
-        return self.engine.held[name]
+        return self.engine.boxes[name]
 
 
 @dataclass
@@ -148,13 +152,13 @@ class Networks:
     engine: FakeEngine
 
     def list(self, *, names: list[str]) -> list[FakeNetwork]:
-        return [one for one in self.engine.nets.values() if one.name in names]
+        return [net for net in self.engine.nets.values() if net.name in names]
 
     def create(self, name: str, *, driver: str, labels: dict[str, str], **_given: object) -> None:
         assert driver == "bridge"
         self.engine.asked.append(f"network {name}")
-        self.engine.made += 1
-        self.engine.nets[name] = FakeNetwork(self.engine, name, labels, id=f"network {self.engine.made}")
+        self.engine.created += 1
+        self.engine.nets[name] = FakeNetwork(self.engine, name, labels, id=f"network {self.engine.created}")
 
 
 @dataclass
@@ -170,7 +174,7 @@ class Images:
     engine: FakeEngine
 
     def get(self, image: str) -> str:
-        if image not in self.engine.known:
+        if image not in self.engine.known_keys:
             raise ImageNotFound(image, response=_missing())
         return image
 
@@ -185,7 +189,9 @@ class Api:
     def disconnect_container_from_network(self, container: str, network: str, *, force: bool) -> None:
         assert force, "the network that it was on is gone"
         self.engine.asked.append(f"disconnect {container} from {network}")
-        next(one for one in self.engine.held.values() if one.id == container).network = ""
+        next(
+            fake_container for fake_container in self.engine.boxes.values() if fake_container.id == container
+        ).network = ""
 
 
 class FakeStackOnDocker(StackOnDocker):

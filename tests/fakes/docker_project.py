@@ -99,8 +99,8 @@ class Project:
         return self.run("kubectl", "--kubeconfig", str(file), *arguments, stdin=stdin)
 
     def objects(self, *arguments: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.in_cluster("get", *arguments, "-o=json"))["items"]
-        return found
+        items: list[dict[str, Any]] = json.loads(self.in_cluster("get", *arguments, "-o=json"))["items"]
+        return items
 
     def ask(self, host: str, path: str = "/", *, tls: bool = False) -> str:
         """What answers to `http://HOST:PORT/PATH`, or https, on the stack's ports."""
@@ -120,27 +120,38 @@ class Project:
     def on_engine(self) -> list[str]:
         """Everything of this stack that the engine holds."""
         with engine() as client:
-            names = [one.name for one in client.containers.list(all=True, ignore_removed=True)]
-            names += [one.name for one in client.networks.list()] + [one.name for one in client.volumes.list()]
+            names = [container.name for container in client.containers.list(all=True, ignore_removed=True)]
+            names += [docker_network.name for docker_network in client.networks.list()] + [
+                volume.name for volume in client.volumes.list()
+            ]
         return [str(name) for name in names if name and self.name in name]
 
     def machines(self) -> list[str]:
         """Ids of the containers that are nodes; they change when a cluster is made anew."""
         with engine() as client:
-            found = [one for one in self.containers(client) if _ROLES.intersection(one.labels.values())]
-        assert found, f"no machine of {self.name}"
-        return [str(one.id) for one in found]
+            matching = [
+                container for container in self.containers(client) if _ROLES.intersection(container.labels.values())
+            ]
+        assert matching, f"no machine of {self.name}"
+        return [str(container.id) for container in matching]
 
     def containers(self, client: "DockerClient") -> "list[Container]":
         """All of this stack, in the order of their names."""
-        found = client.containers.list(all=True, ignore_removed=True)
-        return sorted((one for one in found if self.name in str(one.name)), key=lambda one: str(one.name))
+        matching = client.containers.list(all=True, ignore_removed=True)
+        return sorted(
+            (container for container in matching if self.name in str(container.name)),
+            key=lambda container: str(container.name),
+        )
 
     @property
     def network(self) -> str:
         """The stack's own."""
         with engine() as client:
-            return next(str(one.name) for one in client.networks.list() if self.name in str(one.name))
+            return next(
+                str(docker_network.name)
+                for docker_network in client.networks.list()
+                if self.name in str(docker_network.name)
+            )
 
 
 @contextlib.contextmanager

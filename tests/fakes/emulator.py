@@ -46,14 +46,14 @@ def fake_emulator() -> Iterator[FakeEmulator]:
             self.wfile.write(content)
 
         def do_GET(self) -> None:
-            found = self.path == "/_ministack/health"
-            self._send(200 if found else 404, json.dumps(_HEALTH if found else {}).encode())
+            is_health = self.path == "/_ministack/health"
+            self._send(200 if is_health else 404, json.dumps(_HEALTH if is_health else {}).encode())
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if target := self.headers.get("X-Amz-Target"):
-                status, told = emulator.answer(target, body)
-                self._send(status, json.dumps(told).encode())
+                status, payload = emulator.answer(target, body)
+                self._send(status, json.dumps(payload).encode())
             else:
                 self._send(200, _ACCOUNT.encode())
 

@@ -59,6 +59,6 @@ def _endpoint(driver: Driver, port: int) -> EmulatorEndpoint:
         except (NoAnswerError, RefusedError):
             return None
 
-    found = wait_until(proven, cancel.within(_SECONDS, f"{driver} answering"), interval=0.5)
-    endpoint = proven_endpoint(found, "us-east-1", ensure_incarnation(found, "us-east-1", cancel))
+    answer = wait_until(proven, cancel.within(_SECONDS, f"{driver} answering"), interval=0.5)
+    endpoint = proven_endpoint(answer, "us-east-1", ensure_incarnation(answer, "us-east-1", cancel))
     return replace(endpoint, capabilities=endpoint.capabilities - {LAMBDA_INVOKE})

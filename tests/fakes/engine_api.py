@@ -14,7 +14,7 @@ Told = dict[str, Any]
 class FakeApi:
     """The calls of docker's low-level client that are used."""
 
-    held: dict[str, Told] = field(default_factory=dict)
+    boxes: dict[str, Told] = field(default_factory=dict)
     """Containers by name."""
     nets: dict[str, Told] = field(default_factory=dict)
     vols: dict[str, Told] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class FakeApi:
 
     def container(self, name: str, *, network: str = "bridge", joined: bool = True, **labels: str) -> None:
         networks: Told = {network: {}} if joined else {}
-        self.held[name] = {
+        self.boxes[name] = {
             "Id": name,
             "Names": [f"/{name}"],
             "Labels": _written(labels),
@@ -40,7 +40,7 @@ class FakeApi:
 
     def containers(self, *, all: bool, filters: Mapping[str, str] | None) -> list[Told]:  # noqa: A002 - docker's word
         assert all, "stopped ones are ours too"
-        return _chosen(self.held, filters)
+        return _chosen(self.boxes, filters)
 
     def networks(self, *, filters: Mapping[str, str]) -> list[Told]:
         return _chosen(self.nets, filters)
@@ -49,7 +49,7 @@ class FakeApi:
         return {"Volumes": _chosen(self.vols, filters) or None}
 
     def inspect_network(self, name: str) -> Told:
-        joined = {one["Id"]: {"Name": one["Id"]} for one in self.held.values() if _is_on(one, name)}
+        joined = {entry["Id"]: {"Name": entry["Id"]} for entry in self.boxes.values() if _is_on(entry, name)}
         return {**self.nets[name], "Containers": joined}
 
     def create_volume(self, name: str, *, labels: Mapping[str, str]) -> None:
@@ -58,7 +58,7 @@ class FakeApi:
     def remove_container(self, name: str, *, v: bool, force: bool) -> None:
         assert v, "its anonymous volumes are ours too"
         assert force, "it may run"
-        self._remove(self.held, name)
+        self._remove(self.boxes, name)
 
     def remove_network(self, name: str) -> None:
         self._remove(self.nets, name)
@@ -98,8 +98,8 @@ def _written(labels: Mapping[str, str]) -> dict[str, str]:
 
 def _chosen(where: Mapping[str, Told], filters: Mapping[str, str] | None) -> list[Told]:
     name, _, value = (filters or {}).get("label", "").partition("=")
-    found = [one for one in where.values() if not name or name in (one["Labels"] or {})]
-    return [one for one in found if not value or one["Labels"][name] == value]
+    matching = [entry for entry in where.values() if not name or name in (entry["Labels"] or {})]
+    return [entry for entry in matching if not value or entry["Labels"][name] == value]
 
 
 def _is_on(container: Told, network: str) -> bool:

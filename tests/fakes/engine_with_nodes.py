@@ -21,10 +21,10 @@ _OLD, _NEW = "1.41", "1.51"
 
 def archive(name: str, identity: str, digest: str, padding: int = 0) -> bytes:
     """What `docker save` writes, as far as the nodes here read it: whose it is, and that it is whole."""
-    told = json.dumps({"name": name, "id": identity, "digest": digest}).encode()
+    index = json.dumps({"name": name, "id": identity, "digest": digest}).encode()
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        for file, data in (("image.json", told), ("layer", b"x" * padding)):
+        for file, data in (("image.json", index), ("layer", b"x" * padding)):
             info = tarfile.TarInfo(file)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
@@ -77,14 +77,14 @@ class FakeNode:
             return 1, "ctr: no space left on device"
         try:
             with tarfile.open(fileobj=io.BytesIO(given)) as tar:
-                told = json.loads(cast("io.BufferedReader", tar.extractfile("image.json")).read())
+                document = json.loads(cast("io.BufferedReader", tar.extractfile("image.json")).read())
         except (tarfile.TarError, KeyError):
             return 1, "ctr: unexpected EOF"
         if "--digests" in argv:
-            self.rows[f"{argv[argv.index('--base-name') + 1]}@{told['digest']}"] = told["digest"]
+            self.rows[f"{argv[argv.index('--base-name') + 1]}@{document['digest']}"] = document["digest"]
         else:
-            self.rows[told["name"]] = told["digest"]
-        self.rows[told["id"]] = told["digest"]
+            self.rows[document["name"]] = document["digest"]
+        self.rows[document["id"]] = document["digest"]
         return 0, "unpacking … done"
 
 
@@ -96,7 +96,7 @@ class FakeEngine:
     def __init__(self, *nodes: FakeNode, new: bool = False) -> None:
         self.api_version = _NEW if new else _OLD
         self.nodes = nodes
-        self.held: dict[str, FakeImage] = {}
+        self.stored: dict[str, FakeImage] = {}
         self.saves: list[tuple[str, dict[str, str]]] = []
         self.pulls: list[str] = []
         self.pullable: dict[str, FakeImage] = {}
@@ -121,15 +121,15 @@ class FakeEngine:
 
     def image(self, name: str, identity: str, digest: str, **more: Any) -> None:
         """Build or pull an image of this name."""
-        self.held[name] = FakeImage(id=f"sha256:{identity}", digest=f"sha256:{digest}", **more)
+        self.stored[name] = FakeImage(id=f"sha256:{identity}", digest=f"sha256:{digest}", **more)
 
     def version(self, api_version: bool = True) -> dict[str, str]:  # noqa: FBT002 - docker's own
         return {"Arch": "amd64", "Os": "linux"}
 
     def inspect_image(self, name: str) -> dict[str, Any]:
-        if name not in self.held:
+        if name not in self.stored:
             raise ImageNotFound(name)
-        image = self.held[name]
+        image = self.stored[name]
         return {"Id": image.id, "Os": "linux", "Architecture": image.architecture, "Size": image.padding}
 
     def get_(self, name: str) -> None:
@@ -142,16 +142,16 @@ class FakeEngine:
         self.pulls.append(name)
         if name not in self.pullable:
             return iter([{"error": "no such host"}])
-        self.held[name] = self.pullable[name]
+        self.stored[name] = self.pullable[name]
         return iter([])
 
     def get(self, url: str, params: Any = None, **_how: Any) -> Any:
         if params is None:
             return self.get_(url)
         name, _, what = url.partition("/images/")[2].rpartition("/")
-        image = self.held[name]
+        image = self.stored[name]
         if what == "json":
-            answer = {"Manifests": [{"Kind": "image", "ID": one} for one in image.manifests]}
+            answer = {"Manifests": [{"Kind": "image", "ID": image_id} for image_id in image.manifests]}
             return _response(json.dumps(answer).encode())
         self.saves.append((name, dict(params)))
         full = archive(_stored(name), image.id, image.digest, image.padding)
@@ -159,7 +159,7 @@ class FakeEngine:
 
     def exec_create(self, node: str, argv: Sequence[str], stdin: bool = False) -> dict[str, str]:  # noqa: FBT002 - docker's own
         key = f"exec-{len(self._execs)}"
-        self._execs[key] = next(one for one in self.nodes if one.id == node), tuple(argv)
+        self._execs[key] = next(candidate for candidate in self.nodes if candidate.id == node), tuple(argv)
         return {"Id": key}
 
     def exec_start(self, key: str, socket: bool = False) -> Any:  # noqa: FBT002 - docker's own

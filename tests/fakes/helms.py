@@ -24,9 +24,9 @@ def programs_with(helm: str) -> GivenPrograms:
     """Helm of this version, `own` being the one that is used by default, and the usual kubectl."""
     real = real_programs()
     path = real.path("helm") if helm == "own" else _from_wheel(helm)
-    told = subprocess.check_output((path, "version", "--template", "{{.Version}}"), text=True)
+    version = subprocess.check_output((path, "version", "--template", "{{.Version}}"), text=True)
     return GivenPrograms(
-        paths={"helm": path, "kubectl": real.path("kubectl")}, versions={"helm": told.strip().removeprefix("v")}
+        paths={"helm": path, "kubectl": real.path("kubectl")}, versions={"helm": version.strip().removeprefix("v")}
     )
 
 

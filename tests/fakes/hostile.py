@@ -36,23 +36,27 @@ def agreeing(seen: Seen) -> bytes:
     """An answer that lets everybody go on: an API server, a Docker engine, an emulator, whatever is asked for."""
     path = seen.path.partition("?")[0]
     if path.endswith("/namespaces/kube-system"):
-        told: Any = {"metadata": {"name": "kube-system", "uid": DECOY_UID}}
+        answer: Any = {"metadata": {"name": "kube-system", "uid": DECOY_UID}}
     elif path.endswith("/version"):
-        told = {"Version": "29.0.0", "ApiVersion": "1.47", "MinAPIVersion": "1.24", "Os": "linux", "Arch": "amd64"}
+        answer = {"Version": "29.0.0", "ApiVersion": "1.47", "MinAPIVersion": "1.24", "Os": "linux", "Arch": "amd64"}
     elif path.endswith("/_ping"):
         return _http(b"OK", "text/plain")
     elif path.endswith("/volumes"):
-        told = {"Volumes": []}
+        answer = {"Volumes": []}
     elif path.endswith(("/json", "/networks")):
-        told = []
+        answer = []
     else:
-        told = {"kind": "List", "apiVersion": "v1", "metadata": {}, "items": [], "resources": []}
-    return _http(json.dumps(told).encode(), "application/json")
+        answer = {"kind": "List", "apiVersion": "v1", "metadata": {}, "items": [], "resources": []}
+    return _http(json.dumps(answer).encode(), "application/json")
 
 
 def writes(decoy: Decoy) -> list[str]:
     """All that the decoy was asked which could have changed anything."""
-    return [f"{one.method} {one.path}" for one in decoy.seen if one.method not in READS and not one.harmless]
+    return [
+        f"{request.method} {request.path}"
+        for request in decoy.seen
+        if request.method not in READS and not request.harmless
+    ]
 
 
 def kubeconfig(address: str, *names: str, current: str = "decoy") -> dict[str, Any]:
@@ -116,7 +120,9 @@ class Astray:
                 "KUBERNETES_MASTER": self.decoy,
             },
             "proxies": {
-                one: self.decoy for base in ("http_proxy", "https_proxy", "all_proxy") for one in (base, base.upper())
+                variable: self.decoy
+                for base in ("http_proxy", "https_proxy", "all_proxy")
+                for variable in (base, base.upper())
             },
             "aws": {
                 "AWS_ENDPOINT_URL": self.decoy,
@@ -213,8 +219,8 @@ def cases(
     """So many, each way at least once; the same ones for the same seed."""
     chance = random.Random(seed)  # noqa: S311 - which cases, the same ones every time
     return [
-        Surroundings(number=number, files=one, variables=two, verb=three)
-        for number, (one, two, three) in enumerate(
+        Surroundings(number=number, files=first, variables=two, verb=three)
+        for number, (first, two, three) in enumerate(
             zip(
                 *(_spread(words, count, chance) for words in (files, variables, verbs)),
                 strict=True,
@@ -224,9 +230,9 @@ def cases(
 
 
 def _spread(words: Sequence[str], count: int, chance: random.Random) -> Iterator[str]:
-    told = [words[number % len(words)] for number in range(count)]
-    chance.shuffle(told)
-    yield from told
+    chosen = [words[number % len(words)] for number in range(count)]
+    chance.shuffle(chosen)
+    yield from chosen
 
 
 def _http(body: bytes, kind: str) -> bytes:

@@ -90,8 +90,8 @@ class FakeKubeApi:
         if method == "GET":
             return self._get(path, query)
         if method == "DELETE":
-            found = self.objects.pop(path, None)
-            return (404, {"message": "not found"}) if found is None else (200, found)
+            removed = self.objects.pop(path, None)
+            return (404, {"message": "not found"}) if removed is None else (200, removed)
         if query.get("dryRun"):
             return 200, _merged(self.objects.get(path, {}), body)
         return self._patch(path, body)
@@ -112,7 +112,7 @@ class FakeKubeApi:
             return 200, self.objects[path]
         if path.rpartition("/")[2] not in {plural for kinds in self.kinds.values() for _, plural, _ in kinds}:
             return 404, {"message": f"{path} not found"}
-        return 200, {"items": [one for where, one in self.objects.items() if _within(where, path, one, query)]}
+        return 200, {"items": [item for where, item in self.objects.items() if _within(where, path, item, query)]}
 
     def _groups(self) -> Iterator[dict[str, Any]]:
         """Aggregated discovery, one group version each."""
@@ -136,8 +136,8 @@ def _within(where: str, collection: str, live: dict[str, Any], query: Mapping[st
     if parent != collection and ("/namespaces/" in collection or parent.rpartition("/")[2] != plural):
         return False
     labels = live["metadata"].get("labels") or {}
-    wanted = [pair.partition("=") for pair in query.get("labelSelector", "").split(",") if pair]
-    return all(labels.get(key) == value if equals else key in labels for key, equals, value in wanted)
+    pairs = [pair.partition("=") for pair in query.get("labelSelector", "").split(",") if pair]
+    return all(labels.get(key) == value if equals else key in labels for key, equals, value in pairs)
 
 
 def _merged(under: Any, over: Any) -> Any:

@@ -37,7 +37,7 @@ class Ended:
     """How a command ended."""
 
     code: int
-    told: str
+    output: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,32 +103,36 @@ class Project:
             check=False,
             timeout=300,
         )
-        return Ended(code=ended.returncode, told=ended.stdout + ended.stderr)
+        return Ended(code=ended.returncode, output=ended.stdout + ended.stderr)
 
     def done(self, *arguments: str, **more: str) -> str:
         """What a command told that ended well."""
         ended = self.run(*arguments, **more)
-        assert ended.code == 0, ended.told
-        return ended.told
+        assert ended.code == 0, ended.output
+        return ended.output
 
     def on_engine(self, mark: str = "") -> set[str]:
         """Ids of everything whose name or labels hold the stack's name, or this."""
         client = connect(os.environ, seconds=60)
         try:
-            found = [
+            resources = [
                 *client.api.containers(all=True),
                 *client.api.networks(),
                 *(client.api.volumes()["Volumes"] or ()),
             ]
         finally:
             client.close()
-        return {str(one.get("Id") or one["Name"]) for one in found if (mark or self.stack) in str(one)}
+        return {
+            str(resource.get("Id") or resource["Name"])
+            for resource in resources
+            if (mark or self.stack) in str(resource)
+        }
 
     def processes(self) -> list[str]:
         """The command line of everything that runs with this user's state folder in its environment."""
         mark = f"XDG_STATE_HOME={self.folder / 'state'}".encode()
-        told = (_told(process) for process in Path("/proc").glob("[0-9]*"))
-        return [arguments for arguments, environment in told if arguments and mark in environment]
+        told_processes = (_told(process) for process in Path("/proc").glob("[0-9]*"))
+        return [arguments for arguments, environment in told_processes if arguments and mark in environment]
 
 
 def _told(process: Path) -> tuple[str, bytes]:

@@ -15,7 +15,7 @@ def quiet(_text: str) -> None:
 
 def descendants(pid: int) -> set[int]:
     """The process and all below it."""
-    found = {pid}
+    pids = {pid}
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -27,6 +27,6 @@ def descendants(pid: int) -> set[int]:
     waiting = [pid]
     while waiting:
         below = children.get(waiting.pop(), [])
-        found.update(below)
+        pids.update(below)
         waiting.extend(below)
-    return found
+    return pids

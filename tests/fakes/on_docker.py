@@ -101,9 +101,11 @@ def k3d_cluster(folder: Path) -> MachineCluster:
 def left_on_engine(docker: StackOnDocker) -> list[str]:
     """Names of the stack's containers, networks and volumes that are still there."""
     with docker.open() as client:
-        containers = [str(one.name) for one in client.containers.list(all=True) if docker.name in str(one.name)]
-        networks = [str(one.name) for one in client.networks.list() if one.name == docker.name]
-        volumes = [str(one.name) for one in client.volumes.list() if docker.name in str(one.name)]
+        containers = [
+            str(container.name) for container in client.containers.list(all=True) if docker.name in str(container.name)
+        ]
+        networks = [str(network.name) for network in client.networks.list() if network.name == docker.name]
+        volumes = [str(volume.name) for volume in client.volumes.list() if docker.name in str(volume.name)]
     return [*containers, *networks, *volumes]
 
 

@@ -45,7 +45,7 @@ class World:
     gone: set[ObjectRef] = field(default_factory=set)
     charts: set[str] = field(default_factory=set)
     """Ids of the releases whose chart is in the cache."""
-    held: str = ""
+    values_hash: str = ""
     """A hash of what only the cluster holds of any release's values."""
     foreign: dict[str, str] = field(default_factory=dict)
     """By release, an object that it would take over."""
@@ -257,9 +257,9 @@ class FakeLeftovers:
     def remove(self, work: Work, *, keep_data: bool) -> Sequence[str]:
         del work
         self.world.write("leftovers, data kept" if keep_data else "leftovers")
-        found = tuple(self.world.marks)
+        marks = tuple(self.world.marks)
         self.world.marks.clear()
-        return found
+        return marks
 
 
 @dataclass
@@ -272,11 +272,11 @@ class FakeSeeds:
         return SeedsObserved(changes=self.world.seed_changes, detail=f"{self.world.seed_changes} to create")
 
     def apply(self, endpoint: EmulatorEndpoint, work: Work) -> SeedsObserved:
-        found = self.observe(endpoint, work.cancel)
-        if found.changes:
+        observed = self.observe(endpoint, work.cancel)
+        if observed.changes:
             self.world.write("seed")
             self.world.seed_changes = 0
-        return found
+        return observed
 
     def check(self) -> None:
         """The fixtures are right."""
@@ -303,7 +303,7 @@ class FakeCharts:
         del cancel, kube, definitions
         if "prepare" in self.world.failures and self.world.charts:
             raise self.world.failures["prepare"]
-        return {one.id: self._prepared(one) for one in releases}
+        return {release.id: self._prepared(release) for release in releases}
 
     def _prepared(self, release: Release) -> PreparedRelease:
         if release.id not in self.world.charts:
@@ -325,17 +325,21 @@ class FakeCharts:
         assert kube == KUBE
         return dict(self.world.releases)
 
-    def held(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+    def values_hashes(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
         del cancel
         assert kube == KUBE
-        return {one.id: self.world.held for one in releases}
+        return {release.id: self.world.values_hash for release in releases}
 
     def taken_over(
         self, prepared: Sequence[PreparedRelease], upgraded: Collection[str], kube: KubeContext, cancel: CancelToken
     ) -> Sequence[Note]:
         del kube, cancel
         word = {True: "upgrade", False: "install"}
-        ids = [one.release.id for one in prepared if one.release.id in self.world.foreign]
+        ids = [
+            prepared_release.release.id
+            for prepared_release in prepared
+            if prepared_release.release.id in self.world.foreign
+        ]
         return [Note(text=f"{word[name in upgraded]} of {name} takes over {self.world.foreign[name]}") for name in ids]
 
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> int:
@@ -355,7 +359,7 @@ class FakeCharts:
             status="deployed",
             revision=1,
             fingerprint=prepared.fingerprint,
-            held=self.world.held if release.values_from else "",
+            values_hash=self.world.values_hash if release.values_from else "",
             owner=release.id,
         )
         return "revision 1"
@@ -402,7 +406,7 @@ class FakeObjects:
         del work, may_replace
         assert kube == KUBE
         self.world.write(f"apply {kustomization.id}")
-        refs = tuple(ref_of(one) for one in kustomization.objects)
+        refs = tuple(ref_of(item) for item in kustomization.objects)
         self.world.inventory[kustomization.id] = InventoryEntry(fingerprint=fingerprint, objects=refs)
         self.world.gone -= set(refs)
         return f"{len(refs)} objects"
@@ -428,7 +432,7 @@ class FakeImages:
         work.cancel.check()
         work.say(f"pulling {len(images)}")
         self.world.write(f"fetch {' '.join(images)}")
-        return [one for one in images if one in self.unknown]
+        return [image for image in images if image in self.unknown]
 
     def taken(self, cancel: CancelToken) -> bool:
         cancel.check()
@@ -438,7 +442,7 @@ class FakeImages:
     def ensure(self, images: Sequence[str], work: Work) -> Brought:
         work.cancel.check()
         self.world.write(f"load {' '.join(images)} on a cluster that is {self.world.cluster}")
-        left = tuple(one for one in images if one in self.unknown)
-        loaded = tuple(one for one in images if one not in {*left, *self.there})
+        left = tuple(image for image in images if image in self.unknown)
+        loaded = tuple(image for image in images if image not in {*left, *self.there})
         self.there |= {*loaded}
         return Brought(loaded=loaded, left=left)

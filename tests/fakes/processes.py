@@ -32,9 +32,9 @@ class FakeProcesses:
         cancel.check()
         self.commands.append(command)
         line = " ".join((Path(command.argv[0]).name, *command.argv[1:]))
-        known = max((start for start in self.answers if line.startswith(start)), key=len, default=None)
-        assert known is not None, f"unexpected command: {line}"
-        answer = self.answers[known]
+        prefix = max((start for start in self.answers if line.startswith(start)), key=len, default=None)
+        assert prefix is not None, f"unexpected command: {line}"
+        answer = self.answers[prefix]
         finished = answer if isinstance(answer, Finished) else answer(command)
         if check and finished.returncode:
             raise CommandFailedError(command, finished)

@@ -54,8 +54,8 @@ def install(namespace: str, name: str) -> InstallRelease:
     return InstallRelease(prepared=PreparedRelease(release=release))
 
 
-def step(one: StepId, action: Action, reason: str, *needs: StepId) -> Step:
-    return Step(id=one, action=action, needs=needs, reason=reason, timeout=timedelta(minutes=5))
+def step(step_id: StepId, action: Action, reason: str, *needs: StepId) -> Step:
+    return Step(id=step_id, action=action, needs=needs, reason=reason, timeout=timedelta(minutes=5))
 
 
 PLAN = Plan(
@@ -86,16 +86,16 @@ def broken() -> BootstrapError:
     )
 
 
-def started(one: StepId, seconds: float, reason: str) -> StepStarted:
-    return StepStarted(at=at(seconds), step=one, reason=reason)
+def started(step_id: StepId, seconds: float, reason: str) -> StepStarted:
+    return StepStarted(at=at(seconds), step=step_id, reason=reason)
 
 
-def said(one: StepId, seconds: float, text: str) -> StepProgress:
-    return StepProgress(at=at(seconds), step=one, text=text)
+def said(step_id: StepId, seconds: float, text: str) -> StepProgress:
+    return StepProgress(at=at(seconds), step=step_id, text=text)
 
 
-def ended(one: StepId, seconds: float, outcome: Outcome, took: float = 0.0) -> StepFinished:
-    return StepFinished(at=at(seconds), step=one, outcome=outcome, seconds=took)
+def ended(step_id: StepId, seconds: float, outcome: Outcome, took: float = 0.0) -> StepFinished:
+    return StepFinished(at=at(seconds), step=step_id, outcome=outcome, seconds=took)
 
 
 HEADLINE = "stack dev on kwok: a real Kubernetes API, but pods are simulated"

@@ -38,15 +38,15 @@ class Registry:
             return 200, "application/json", b"{}"
         if "/manifests/" in path:
             return 200, _MANIFEST, self.manifest
-        found = self.blobs.get(path.rpartition("/")[2])
-        return (404, "text/plain", b"unknown") if found is None else (200, "application/octet-stream", found)
+        blob = self.blobs.get(path.rpartition("/")[2])
+        return (404, "text/plain", b"unknown") if blob is None else (200, "application/octet-stream", blob)
 
     def fill(self, archive: bytes) -> None:
         """Hold what `docker save` gave of one image."""
         with tarfile.open(fileobj=io.BytesIO(archive)) as saved:
             (listed,) = json.loads(_content(saved, "manifest.json"))
             config = self._blob(_CONFIG, _content(saved, listed["Config"]))
-            layers = [self._blob(_LAYER, gzip.compress(_content(saved, one), mtime=0)) for one in listed["Layers"]]
+            layers = [self._blob(_LAYER, gzip.compress(_content(saved, layer), mtime=0)) for layer in listed["Layers"]]
         whole = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": layers}
         self.manifest = json.dumps(whole).encode()
 

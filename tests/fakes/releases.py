@@ -34,18 +34,18 @@ class Ended:
     code: int
     steps: Mapping[str, str]
     progress: Sequence[str]
-    told: str
+    output: str
 
 
-def ended(code: int, events: Path, told: str) -> Ended:
+def ended(code: int, events: Path, output: str) -> Ended:
     """By the events that it wrote; the file is gone afterwards."""
-    found = [json.loads(line) for line in events.read_text().splitlines()] if events.exists() else []
+    records = [json.loads(line) for line in events.read_text().splitlines()] if events.exists() else []
     events.unlink(missing_ok=True)
     return Ended(
         code=code,
-        steps={one["step"]: one["status"] for one in found if one["type"] == "step_finished"},
-        progress=[one["text"] for one in found if one["type"] == "step_progress"],
-        told=told,
+        steps={record["step"]: record["status"] for record in records if record["type"] == "step_finished"},
+        progress=[record["text"] for record in records if record["type"] == "step_progress"],
+        output=output,
     )
 
 
@@ -75,6 +75,6 @@ def release(name: str, chart: str, spec: Mapping[str, Any]) -> Mapping[str, obje
 def _write_folder(folder: Path, objects: Mapping[str, object]) -> None:
     """For kustomize."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, one in objects.items():
-        (folder / f"{name}.json").write_text(json.dumps(one))
+    for name, manifest in objects.items():
+        (folder / f"{name}.json").write_text(json.dumps(manifest))
     (folder / "kustomization.yaml").write_text(json.dumps({"resources": [f"{name}.json" for name in objects]}))

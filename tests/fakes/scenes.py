@@ -81,10 +81,10 @@ def unscheduled(message: str, *, reason: str = "Unschedulable", spec: Manifest |
 
 
 def node(name: str = "n1", *conditions: Manifest, **allocatable: str) -> Manifest:
-    told = conditions or ({"type": "Ready", "status": "True"},)
+    given = conditions or ({"type": "Ready", "status": "True"},)
     return {
         "metadata": {"name": name, "uid": f"uid-{name}"},
-        "status": {"conditions": told, "allocatable": allocatable},
+        "status": {"conditions": given, "allocatable": allocatable},
     }
 
 
@@ -92,7 +92,7 @@ def scene_of(pods: Sequence[Manifest] = (), **more: Any) -> Scene:
     """A Deployment that is not ready, with these pods and what else there is."""
     objects = more.pop("objects", (deployment(),))
     return Scene(
-        objects={ref_of(one): one for one in objects},
+        objects={ref_of(item): item for item in objects},
         pods=pods,
         replica_sets=more.pop("replica_sets", (replica_set(),)),
         nodes=more.pop("nodes", (node(),)),

@@ -92,13 +92,13 @@ def open_tunnel() -> int:
 
 
 def destinations(tunnel: int) -> list[str]:
-    found: list[str] = []
+    lines: list[str] = []
     while True:
         try:
             packet = os.read(tunnel, 65536)
         except BlockingIOError:
-            return found
-        found.append(socket.inet_ntoa(packet[16:20]) if packet[0] >> 4 == 4 else packet.hex())
+            return lines
+        lines.append(socket.inet_ntoa(packet[16:20]) if packet[0] >> 4 == 4 else packet.hex())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ def pinned() -> dict[str, str]:
     return dict(_PIN.findall((ROOT / "constraints.txt").read_text()))
 
 
-def wanted() -> list[Requirement]:
+def requirements() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"].values()
     asked = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
@@ -25,7 +25,7 @@ def test_every_requirement_is_pinned_within_its_range() -> None:
     pins = pinned()
     wrong = [
         str(requirement)
-        for requirement in wanted()
+        for requirement in requirements()
         if not requirement.specifier.contains(pins.get(requirement.name.lower().replace("_", "-"), "0"))
     ]
     assert wrong == [], "run: task lock"

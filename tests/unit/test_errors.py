@@ -10,17 +10,17 @@ from bootstrap.errors import ExitCode, of_the_machine
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 def test_a_disk_that_takes_nothing_is_no_bug(number: int) -> None:
-    told = of_the_machine(OSError(number, os.strerror(number), "/state/file"))
-    assert told is not None
-    assert (told.what, told.exit_code) == (f"{os.strerror(number)}: /state/file", ExitCode.STEP_FAILED)
-    assert told.fix is not None
-    assert told.fix.endswith("then run the same command again")
+    error = of_the_machine(OSError(number, os.strerror(number), "/state/file"))
+    assert error is not None
+    assert (error.what, error.exit_code) == (f"{os.strerror(number)}: /state/file", ExitCode.STEP_FAILED)
+    assert error.fix is not None
+    assert error.fix.endswith("then run the same command again")
 
 
 def test_the_disk_is_told_where_no_file_is_named() -> None:
-    told = of_the_machine(OSError(errno.ENOSPC, "No space left on device"))
-    assert told is not None
-    assert told.what == "No space left on device"
+    error = of_the_machine(OSError(errno.ENOSPC, "No space left on device"))
+    assert error is not None
+    assert error.what == "No space left on device"
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EBADF, "bad"), OSError("no number"), ValueError("x")])

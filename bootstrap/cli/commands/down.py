@@ -118,8 +118,8 @@ def _all_down(
     _refuse_one(stack, dry_run=dry_run)
     codes: list[int] = []
     results = []
-    for held in _all_of_project(stack.overrides.name):
-        find = functools.partial(_open_held, held)
+    for held_stack in _all_of_project(stack.overrides.name):
+        find = functools.partial(_open_held, held_stack)
         try:
             result = _down(stack, replace(tell, more=bool(codes)), flags, find=find, keep_data=keep_data)
         except CancelledError:
@@ -151,15 +151,19 @@ def _all_of_project(name: str) -> "tuple[HeldStack, ...]":
     from bootstrap.state.stacks import held_stacks, of_project  # noqa: PLC0415
 
     of_it = of_project(held_stacks(state_folder(os.environ)), Path.cwd())
-    return tuple(held for held in of_it if not name or (held.stack is not None and held.stack.instance == name))
+    return tuple(
+        held_stack
+        for held_stack in of_it
+        if not name or (held_stack.stack is not None and held_stack.stack.instance == name)
+    )
 
 
 def _open_held(
-    held: "HeldStack", options: StackOptions, *, cancel: "CancelToken", settings: "Settings | None" = None
+    held_stack: "HeldStack", options: StackOptions, *, cancel: "CancelToken", settings: "Settings | None" = None
 ) -> "Session":
     from bootstrap.cli.session import open_remembered  # noqa: PLC0415 - `--help` imports no adapter
 
     del options
-    session = open_remembered(held.state, cancel, settings=settings)
+    session = open_remembered(held_stack.state, cancel, settings=settings)
     assert session is not None  # noqa: S101 - it was found by what it remembers
     return session

@@ -32,6 +32,6 @@ def command(*, subject: str | None, stack: StackOptions, output: str, quiet: boo
     with look_at_living(stack, quiet=quiet) as look:
         planning = plan_up(look.session, PlanOptions(tolerant=True), look.cancel)
         stories = KubeStories(look.session.processes)
-        told = explain(subject, planning, stories, stories.find, look.cancel)
-    show(explain_json(told) if output == "json" else explain_text(told))
+        stories_shown = explain(subject, planning, stories, stories.find, look.cancel)
+    show(explain_json(stories_shown) if output == "json" else explain_text(stories_shown))
     return 0

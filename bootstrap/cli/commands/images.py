@@ -33,8 +33,8 @@ def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: boo
     prepared = {each.release.id: each for each in rendered.releases}
     pairs = tuple(images_in(rendered.units, prepared))
     if output == "json":
-        found = [{"step": step, "release": _release(step), "image": image} for step, image in pairs]
-        show(json.dumps({"version": 1, "images": found}, indent=2) + "\n")
+        rows = [{"step": step, "release": _release(step), "image": image} for step, image in pairs]
+        show(json.dumps({"version": 1, "images": rows}, indent=2) + "\n")
     else:
         width = max((len(step) for step, _ in pairs), default=0)
         show("".join(f"{step:<{width}}  {image}\n" for step, image in pairs))

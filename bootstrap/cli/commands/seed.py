@@ -60,9 +60,9 @@ def plan(*, seed: SeedOptions, output: str, adopt: bool, tell_changes: bool) -> 
     from bootstrap.console.results.seeds import plan_text  # noqa: PLC0415
 
     with opened_seeds(seed, writes=False) as opened:
-        found = opened.seeding.plan(opened.endpoint, opened.cancel, chosen(seed, adopt=adopt))
-    show(shown_json(found.to_json()) if output == "json" else plan_text(found))
-    return ExitCode.WOULD_CHANGE if tell_changes and found.differs else ExitCode.OK
+        seed_plan = opened.seeding.plan(opened.endpoint, opened.cancel, chosen(seed, adopt=adopt))
+    show(shown_json(seed_plan.to_json()) if output == "json" else plan_text(seed_plan))
+    return ExitCode.WOULD_CHANGE if tell_changes and seed_plan.differs else ExitCode.OK
 
 
 @command.command("lint")
@@ -184,13 +184,13 @@ def export(*, seed: SeedOptions, output: str, force: bool) -> int:
 
     options = chosen(seed)
     with endpoint_of(seed) as (endpoint, cancel):
-        found = exported(endpoint, all_services(), options.covers, cancel, options.asks)
-    missing = sorted(options.only - set(found.resources))
+        seed_export = exported(endpoint, all_services(), options.covers, cancel, options.asks)
+    missing = sorted(options.only - set(seed_export.resources))
     if missing:
         raise UsageError(f"{missing[0]} is not in the emulator", fix="bootstrap seed export without --only")
-    files = found.write(seed.paths[0] if seed.paths else Path(), overwrite=force)
-    lines = [f"{len(found.resources)} resources in {len(files)} files", *found.notes, ""]
-    show(shown_json(found.to_json()) if output == "json" else "\n".join(lines))
+    files = seed_export.write(seed.paths[0] if seed.paths else Path(), overwrite=force)
+    lines = [f"{len(seed_export.resources)} resources in {len(files)} files", *seed_export.notes, ""]
+    show(shown_json(seed_export.to_json()) if output == "json" else "\n".join(lines))
     return ExitCode.OK
 
 

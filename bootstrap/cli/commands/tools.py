@@ -29,8 +29,8 @@ def list_programs(*, output: str, tools: tuple[str, ...]) -> int:
     from bootstrap.console.results.doctor import programs_json, programs_text  # noqa: PLC0415
 
     settings = settings_of(StackOptions(reference=None, overrides=Overrides(), tools=tools))
-    found = make_toolchain(settings, Work(new_token())).resolve_all()
-    show(programs_json(found) if output == "json" else programs_text(found))
+    programs = make_toolchain(settings, Work(new_token())).resolve_all()
+    show(programs_json(programs) if output == "json" else programs_text(programs))
     return ExitCode.OK
 
 

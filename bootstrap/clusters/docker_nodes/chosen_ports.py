@@ -36,9 +36,9 @@ def choose_ports(
     Raises:
         RefusedError: all of the next ones are taken.
     """
-    held = remembered_ports(declared, state)
-    if held != declared or state.cluster.exists():
-        return held
+    remembered = remembered_ports(declared, state)
+    if remembered != declared or state.cluster.exists():
+        return remembered
     place = _FIRST_APART + zlib.crc32(state.folder.name.encode()) % _APART
     http = _first_free(place if apart else declared.http, free, but=0)
     https = _first_free(http if apart else declared.https, free, but=http)
@@ -48,7 +48,7 @@ def choose_ports(
 
 
 def _first_free(first: int, free: Callable[[int], bool], *, but: int) -> int:
-    found = next((port for port in range(first, first + _TRIED) if port != but and free(port)), None)
-    if found is None:
+    candidate = next((port for port in range(first, first + _TRIED) if port != but and free(port)), None)
+    if candidate is None:
         raise RefusedError(f"none of the ports {first} to {first + _TRIED - 1} is free on 127.0.0.1")
-    return found
+    return candidate

@@ -176,15 +176,15 @@ class MachineCluster:
         """
         if self._docker.network(client) is None:
             record = self._readable()
-            if record is not None and {one.id for one in machines} <= {*record.nodes}:
+            if record is not None and {machine.id for machine in machines} <= {*record.nodes}:
                 return ""
             return f"its machines are there, but not on a network {self._docker.name} of this stack"
-        strangers = [str(one.name) for one in machines if not self._may_be_ours(one)]
+        strangers = [str(container.name) for container in machines if not self._may_be_ours(container)]
         return f"{', '.join(strangers)} is on another network" if strangers else ""
 
     def _unverified(self, machines: "Sequence[Container]") -> str:
         """Why nothing proves that this is the cluster which was created; empty: it is, or it is unfinished."""
-        if any(self._docker.has_lost_network(one) for one in machines):
+        if any(self._docker.has_lost_network(container) for container in machines):
             return f"its network {self._docker.name} was removed"
         try:
             record = self._file.read()
@@ -192,7 +192,7 @@ class MachineCluster:
             return error.what
         if record is None:
             return "" if self._file.unfinished else f"its record {self._file.path} is gone"
-        others = [str(one.name) for one in machines if one.id not in record.nodes]
+        others = [str(machine.name) for machine in machines if machine.id not in record.nodes]
         return f"its record {self._file.path} does not name {_shortly(others)}" if others and record.nodes else ""
 
     def _to_adopt(self, why: str) -> ClusterObserved:
@@ -210,7 +210,7 @@ class MachineCluster:
         if record is None:
             return ()
         with self._docker.open() as client:
-            here = {one.id for one in self._machines(client)}
+            here = {machine.id for machine in self._machines(client)}
         return _named(name for node, name in record.nodes.items() if node not in here)
 
     def _incomplete(self, removed: Sequence[str]) -> RefusedError:
@@ -234,7 +234,7 @@ class MachineCluster:
         record = self._readable()
         if record is None:
             return seen
-        here = {one.id for one in machines}
+        here = {machine.id for machine in machines}
         reasons = [f"{name} was removed" for name in _named(n for i, n in record.nodes.items() if i not in here)]
         changed = self._changes(record)
         reasons += [str(change) for change in changed]
@@ -277,7 +277,7 @@ class MachineCluster:
             return _broken(f"its {unfinished} was interrupted")
         if self._readable() is None:
             return _broken("it is not known yet")
-        stopped = [str(one.name) for one in machines if one.status != "running"]
+        stopped = [str(container.name) for container in machines if container.status != "running"]
         if len(stopped) == len(machines):
             return ClusterObserved(state=TargetState.STOPPED, detail="its containers do not run")
         if stopped:
@@ -303,8 +303,8 @@ class MachineCluster:
         return ClusterObserved(state=TargetState.RUNNING, kube=kube)
 
     def _silent(self, api: KubeApi, machines: "Sequence[Container]", cancel: CancelToken) -> Mapping[str, str]:
-        known = {str(one["metadata"]["name"]) for one in _items(api, "/api/v1/nodes", cancel)}
-        started = {name: time for name, time in _started(machines).items() if name in known}
+        names = {str(item["metadata"]["name"]) for item in _items(api, "/api/v1/nodes", cancel)}
+        started = {name: time for name, time in _started(machines).items() if name in names}
         return silent(_items(api, _LEASES, cancel), started)
 
     def _stale(self, api: KubeApi, machines: "Sequence[Container]", cancel: CancelToken) -> Sequence[str]:
@@ -335,11 +335,11 @@ class MachineCluster:
             for machine in machines:
                 if machine.status == "paused":
                     machine.unpause()
-            stopped = [one for one in machines if one.status not in {"running", "paused"}]
+            stopped = [container for container in machines if container.status not in {"running", "paused"}]
             if len(stopped) == len(machines):
                 refuse_all_taken(self._tool, self._ports, self._processes, work.cancel)
             if stopped:
-                work.say(f"starting {_shortly([str(one.name) for one in stopped])}")
+                work.say(f"starting {_shortly([str(container.name) for container in stopped])}")
             if not stopped or self._tool.start(work.cancel):
                 return
             for machine in stopped:
@@ -352,7 +352,7 @@ class MachineCluster:
         if record is None or not record.host:
             return ()
         nodes = nodes_of(self._tool, client)
-        return [str(one.name) for one in nodes if not host_record(one, self._tool.host, cancel)]
+        return [str(node.name) for node in nodes if not host_record(node, self._tool.host, cancel)]
 
     def _restore_host(self, work: Work) -> None:
         with self._docker.open() as client:
@@ -366,8 +366,8 @@ class MachineCluster:
         if self._tool.host is None:
             return ""
         with self._docker.open() as client:
-            found = (host_record(one, self._tool.host, cancel) for one in nodes_of(self._tool, client))
-            return next((one for one in found if one), "")
+            records = (host_record(node, self._tool.host, cancel) for node in nodes_of(self._tool, client))
+            return next((record for record in records if record), "")
 
     def _proven(self, work: Work) -> KubeContext:
         """Wait until the cluster is whole, then take down, or compare, who it is."""
@@ -409,11 +409,11 @@ class MachineCluster:
     def _wait_heard(self, api: KubeApi, work: Work) -> None:
         """Until every machine has told of itself since it was started; one that stays silent is started again."""
         until = work.cancel.clock.monotonic() + _SILENT_SECONDS
-        told: Mapping[str, str] = {}
+        messages: Mapping[str, str] = {}
         while quiet := self._look_for_silent(api, work.cancel):
-            if quiet != told:
+            if quiet != messages:
                 work.say("; ".join(f"{machine} {why}" for machine, why in quiet.items()))
-                told = quiet
+                messages = quiet
             if any("for" in why for why in quiet.values()) or work.cancel.clock.monotonic() > until:
                 self._restart(quiet, work)
                 until = work.cancel.clock.monotonic() + _SILENT_SECONDS
@@ -426,15 +426,15 @@ class MachineCluster:
         """
         with self._docker.open() as client:
             machines = self._machines(client)
-        until, told = work.cancel.clock.monotonic() + _SETTLE_SECONDS, ""
+        until, message = work.cancel.clock.monotonic() + _SETTLE_SECONDS, ""
         while True:
             old = self._stale(api, machines, work.cancel)
             unready = [*old, *(name for name in _unready(_items(api, "/api/v1/pods", work.cancel)) if name not in old)]
             if not unready or (not old and work.cancel.clock.monotonic() > until):
                 return
-            if (text := f"waiting for {_shortly(unready)}") != told:
+            if (text := f"waiting for {_shortly(unready)}") != message:
                 work.say(text)
-                told = text
+                message = text
             work.cancel.sleep(0.5)
 
     def _look_for_silent(self, api: KubeApi, cancel: CancelToken) -> Mapping[str, str]:
@@ -455,9 +455,9 @@ class MachineCluster:
 
     def _write_kubeconfig(self, cancel: CancelToken) -> None:
         """Asked for each time: the engine may have given the API server another port."""
-        told = self._tool.kubeconfig(cancel)
-        if not self._state.kubeconfig.exists() or self._state.kubeconfig.read_bytes() != told:
-            write_whole(self._state.kubeconfig, told)
+        kubeconfig = self._tool.kubeconfig(cancel)
+        if not self._state.kubeconfig.exists() or self._state.kubeconfig.read_bytes() != kubeconfig:
+            write_whole(self._state.kubeconfig, kubeconfig)
 
     def _remove_machines(self, client: "DockerClient", work: Work) -> None:
         half_made = self._file.unfinished == CREATION
@@ -484,7 +484,7 @@ class MachineCluster:
         """Remember the nodes that are there and, once it was created or adopted, what it was created from."""
         record = None if created else self._readable()
         with self._docker.open() as client:
-            nodes = {str(one.id): str(one.name) for one in self._machines(client)}
+            nodes = {str(machine.id): str(machine.name) for machine in self._machines(client)}
         self._file.write(
             ClusterRecord(
                 fields=self._tool.fields() if record is None else record.fields,
@@ -515,7 +515,7 @@ def _items(api: KubeApi, path: str, cancel: CancelToken) -> Sequence[Mapping[str
 
 
 def _started(machines: "Sequence[Container]") -> dict[str, datetime]:
-    return {str(one.name): moment(one.attrs["State"]["StartedAt"]) for one in machines}
+    return {str(machine.name): moment(machine.attrs["State"]["StartedAt"]) for machine in machines}
 
 
 def _unready(pods: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -523,9 +523,15 @@ def _unready(pods: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
         for pod in pods
-        if any(one.get("restartCount") for one in pod.get("status", {}).get("containerStatuses") or ())
+        if any(
+            container_status.get("restartCount")
+            for container_status in pod.get("status", {}).get("containerStatuses") or ()
+        )
         and pod["status"].get("phase") not in {"Succeeded", "Failed"}
-        and not any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions") or ())
+        and not any(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for condition in pod["status"].get("conditions") or ()
+        )
     ]
 
 

@@ -20,13 +20,13 @@ _NO_MATCH = 1
 
 def machines_of(tool: ClusterTool, client: "DockerClient") -> "Sequence[Container]":
     """All of the cluster, by name."""
-    found = client.containers.list(all=True, filters={"label": tool.label}, ignore_removed=True)
-    return sorted(found, key=lambda one: str(one.name))
+    containers = client.containers.list(all=True, filters={"label": tool.label}, ignore_removed=True)
+    return sorted(containers, key=lambda container: str(container.name))
 
 
 def nodes_of(tool: ClusterTool, client: "DockerClient") -> "Sequence[Container]":
     """Those in which pods run."""
-    return [one for one in machines_of(tool, client) if _ROLES.intersection(one.labels.values())]
+    return [machine for machine in machines_of(tool, client) if _ROLES.intersection(machine.labels.values())]
 
 
 def host_record(node: "Container", name: str | None, cancel: CancelToken) -> str:
@@ -35,10 +35,10 @@ def host_record(node: "Container", name: str | None, cancel: CancelToken) -> str
     Raises:
         StepFailedError: the node cannot tell.
     """
-    code, told = execute(node, ("grep", "-wF", str(name), "/etc/hosts"), cancel)
+    code, output = execute(node, ("grep", "-wF", str(name), "/etc/hosts"), cancel)
     if code not in {0, _NO_MATCH}:
-        raise StepFailedError(f"cannot read /etc/hosts of {node.name}", evidence=told.decode().splitlines())
-    words = told.split() if code == 0 else ()
+        raise StepFailedError(f"cannot read /etc/hosts of {node.name}", evidence=output.decode().splitlines())
+    words = output.split() if code == 0 else ()
     return words[0].decode() if words else ""
 
 
@@ -48,6 +48,6 @@ def add_host_record(node: "Container", address: str, name: str | None, cancel: C
     Raises:
         StepFailedError: it cannot be written.
     """
-    code, told = execute(node, ("sh", "-c", 'echo "$0 $1" >>/etc/hosts', address, str(name)), cancel)
+    code, output = execute(node, ("sh", "-c", 'echo "$0 $1" >>/etc/hosts', address, str(name)), cancel)
     if code != 0:
-        raise StepFailedError(f"cannot write /etc/hosts of {node.name}", evidence=told.decode().splitlines())
+        raise StepFailedError(f"cannot write /etc/hosts of {node.name}", evidence=output.decode().splitlines())

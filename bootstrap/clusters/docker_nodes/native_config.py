@@ -20,12 +20,12 @@ def read_native(file: Path, kind: str, program: str) -> Mapping[str, Any]:
     from bootstrap.yamltext.kubernetes import load_all  # noqa: PLC0415 - only where there is a file
 
     try:
-        found = next(iter(load_all(file.read_text())), None)
+        configuration = next(iter(load_all(file.read_text())), None)
     except (OSError, ValueError) as error:
         raise _invalid(file, f"cannot be read: {error}") from error
-    if not isinstance(found, dict) or found.get("kind") != kind:
+    if not isinstance(configuration, dict) or configuration.get("kind") != kind:
         raise _invalid(file, f"is no {program} configuration (kind: {kind})")
-    return found
+    return configuration
 
 
 def not_accepted(file: Path, program: str, words: bytes) -> InvalidError:

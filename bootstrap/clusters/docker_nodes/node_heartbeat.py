@@ -18,17 +18,17 @@ def silent(leases: Iterable[Manifest], started: Mapping[str, datetime]) -> dict[
 
     The cluster's own latest lease is the time now: the clock of the engine's machine may differ from ours.
     """
-    renewed = {(one["metadata"]["namespace"], one["metadata"]["name"]): _time(one) for one in leases}
+    renewed = {(lease["metadata"]["namespace"], lease["metadata"]["name"]): _time(lease) for lease in leases}
     times = [time for time in renewed.values() if time is not None]
     now = max(times, default=None)
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for machine, since in started.items():
         last = renewed.get(("kube-node-lease", machine))
         if last is None or last < since:
-            found[machine] = "has not told of itself since it was started"
+            reasons[machine] = "has not told of itself since it was started"
         elif now is not None and now - last > SILENCE:
-            found[machine] = f"has not told of itself for {(now - last).seconds} s"
-    return found
+            reasons[machine] = f"has not told of itself for {(now - last).seconds} s"
+    return reasons
 
 
 def stale(pods: Iterable[Manifest], started: Mapping[str, datetime]) -> list[str]:
@@ -45,9 +45,9 @@ def stale(pods: Iterable[Manifest], started: Mapping[str, datetime]) -> list[str
 
 def _runs_since_before(pod: Manifest, since: datetime) -> bool:
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    begun = (((one.get("state") or {}).get("running") or {}).get("startedAt") for one in statuses)
+    begun = (((status.get("state") or {}).get("running") or {}).get("startedAt") for status in statuses)
     # Kubernetes tells whole seconds.
-    return any(moment(str(one)) < since.replace(microsecond=0) for one in begun if one is not None)
+    return any(moment(str(start)) < since.replace(microsecond=0) for start in begun if start is not None)
 
 
 def moment(text: str) -> datetime:
@@ -57,5 +57,5 @@ def moment(text: str) -> datetime:
 
 
 def _time(lease: Manifest) -> datetime | None:
-    told = (lease.get("spec") or {}).get("renewTime")
-    return None if told is None else moment(str(told))
+    renewed = (lease.get("spec") or {}).get("renewTime")
+    return None if renewed is None else moment(str(renewed))

@@ -36,14 +36,14 @@ class ExistingProvider:
             return ClusterObserved(state=TargetState.ABSENT)
         kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=self._spec.uid or "", simulated=False)
         try:
-            found = self._uid(kube, cancel)
+            uid = self._uid(kube, cancel)
         except ApiUnreachableError as error:
             return ClusterObserved(state=TargetState.BROKEN, detail=error.what)
         except BootstrapError as error:
             cancel.check()
             return ClusterObserved(state=TargetState.BROKEN, detail=error.what)
-        if found != self._spec.uid:
-            detail = f"the kube-system of {self._spec.context} has uid {found}, not {self._spec.uid}"
+        if uid != self._spec.uid:
+            detail = f"the kube-system of {self._spec.context} has uid {uid}, not {self._spec.uid}"
             return ClusterObserved(state=TargetState.FOREIGN, detail=detail)
         return ClusterObserved(state=TargetState.RUNNING, kube=kube)
 
@@ -55,7 +55,7 @@ class ExistingProvider:
         asked = self._state.cluster / "asked"
         write_whole(asked, content)
         try:
-            found = self._uid(KubeContext(kubeconfig=asked, uid="", simulated=False), work.cancel)
+            uid = self._uid(KubeContext(kubeconfig=asked, uid="", simulated=False), work.cancel)
         except RefusedError as error:
             # It speaks of our copy, which is gone in a moment.
             why = error.what.removeprefix(f"{asked}: ")
@@ -63,10 +63,10 @@ class ExistingProvider:
             raise RefusedError(what, evidence=error.evidence, command=error.command, fix=error.fix) from error
         finally:
             asked.unlink()
-        self._refuse_other(found)
+        self._refuse_other(uid)
         # Only what was proven is kept: nothing ever reads a copy that leads elsewhere.
         write_whole(self._state.kubeconfig, content)
-        return KubeContext(kubeconfig=self._state.kubeconfig, uid=found, simulated=False)
+        return KubeContext(kubeconfig=self._state.kubeconfig, uid=uid, simulated=False)
 
     def start(self, work: Work) -> KubeContext:
         """See `ClusterProvider.start`: it is for others to start."""
@@ -99,15 +99,15 @@ class ExistingProvider:
         within = cancel.within(_LOOK_SECONDS, f"the API server of {self._spec.context}")
         return cluster_uid(self._clusters.api(kube, within), within)
 
-    def _refuse_other(self, found: str) -> None:
+    def _refuse_other(self, uid: str) -> None:
         if self._spec.uid is None:
             raise RefusedError(
                 f"cluster.uid does not say which cluster {self._spec.context} is",
-                evidence=[f"uid: {found}"],
-                fix=f"if that is the one you mean, write under cluster: uid: {found}",
+                evidence=[f"uid: {uid}"],
+                fix=f"if that is the one you mean, write under cluster: uid: {uid}",
             )
-        if found != self._spec.uid:
+        if uid != self._spec.uid:
             raise RefusedError(
-                f"{self._spec.context} is another cluster: its kube-system has uid {found}, not {self._spec.uid}",
-                fix=f"if that is the one you mean, write under cluster: uid: {found}",
+                f"{self._spec.context} is another cluster: its kube-system has uid {uid}, not {self._spec.uid}",
+                fix=f"if that is the one you mean, write under cluster: uid: {uid}",
             )

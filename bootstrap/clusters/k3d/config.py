@@ -91,7 +91,7 @@ def _needs_load_balancer(ports: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _mounts(spec: ClusterSpec) -> list[dict[str, Any]]:
-    return [{"volume": f"{one.here}:{one.inside}{':ro' if one.read_only else ''}"} for one in spec.mounts]
+    return [{"volume": f"{mount.here}:{mount.inside}{':ro' if mount.read_only else ''}"} for mount in spec.mounts]
 
 
 def _gates(spec: ClusterSpec, *, has_agents: bool) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def _options(given: Mapping[str, Any], spec: ClusterSpec, counts: Mapping[str, i
     k3s, direct = options.get("k3s") or {}, not _needs_load_balancer(given.get("ports") or ())
     fast = spec.profile is Profile.FAST
     first = fast_arguments(servers=counts["servers"], has_agents=has_agents) if fast else ()
-    arguments = [{"arg": f"--disable={one}", "nodeFilters": ["server:*"]} for one in _LEFT_OUT]
+    arguments = [{"arg": f"--disable={addon}", "nodeFilters": ["server:*"]} for addon in _LEFT_OUT]
     arguments += _gates(spec, has_agents=has_agents)
     # One load balancer less to pull and to run: this machine reaches the only server itself.
     return {

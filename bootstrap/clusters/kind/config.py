@@ -45,23 +45,23 @@ def kind_config(spec: ClusterSpec, name: str) -> dict[str, Any]:
         InvalidError: the user's file is no kind configuration.
     """
     given = _own(spec)
-    wanted: list[dict[str, Any]] = [dict(node) for node in given.get("nodes") or ()]
-    if not wanted:
-        wanted = [{"role": "control-plane"}, *({"role": "worker"} for _ in range(spec.workers))]
-    for node in wanted:
+    nodes: list[dict[str, Any]] = [dict(node) for node in given.get("nodes") or ()]
+    if not nodes:
+        nodes = [{"role": "control-plane"}, *({"role": "worker"} for _ in range(spec.workers))]
+    for node in nodes:
         node["image"] = node.get("image") or image_of(spec)
         if spec.mounts:
             node["extraMounts"] = [*(node.get("extraMounts") or ()), *_mounts(spec)]
-    first = next((node for node in wanted if node.get("role", "control-plane") == "control-plane"), wanted[0])
+    first = next((node for node in nodes if node.get("role", "control-plane") == "control-plane"), nodes[0])
     first["extraPortMappings"] = [*(first.get("extraPortMappings") or ()), *_ports(spec)]
     networking = {**(given.get("networking") or {}), "apiServerAddress": "127.0.0.1"}
     head = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4"}
     gates = {**(given.get("featureGates") or {}), **spec.feature_gates}
     more: dict[str, Any] = {"featureGates": gates} if gates else {}
-    patches = [*_fast(spec, wanted), *(given.get("kubeadmConfigPatches") or ())]
+    patches = [*_fast(spec, nodes), *(given.get("kubeadmConfigPatches") or ())]
     if patches:
         more["kubeadmConfigPatches"] = patches
-    return {**given, **head, "name": name, **more, "networking": networking, "nodes": wanted}
+    return {**given, **head, "name": name, **more, "networking": networking, "nodes": nodes}
 
 
 def _own(spec: ClusterSpec) -> Mapping[str, Any]:
@@ -89,8 +89,8 @@ def _fast(spec: ClusterSpec, nodes: Sequence[Mapping[str, Any]]) -> Sequence[str
 
 def _mounts(spec: ClusterSpec) -> list[dict[str, Any]]:
     return [
-        {"hostPath": str(one.here), "containerPath": one.inside, **({"readOnly": True} if one.read_only else {})}
-        for one in spec.mounts
+        {"hostPath": str(mount.here), "containerPath": mount.inside, **({"readOnly": True} if mount.read_only else {})}
+        for mount in spec.mounts
     ]
 
 

@@ -31,14 +31,14 @@ Find: TypeAlias = Callable[[str], Iterable[tuple[str, ProcessIdentity]]]
 
 def marked_processes(folder: str) -> list[tuple[str, ProcessIdentity]]:
     """Every process of this machine that was started as a component of the cluster in this folder."""
-    found = []
+    problems = []
     for process in Path("/proc").glob("[0-9]*"):
         component = _component(process, folder)
         started = started_at(int(process.name)) if component else None
         # Read again: the pid may have been given away in between.
         if component and started and _component(process, folder) == component:
-            found.append((component, ProcessIdentity(pid=int(process.name), started=started, program=component)))
-    return found
+            problems.append((component, ProcessIdentity(pid=int(process.name), started=started, program=component)))
+    return problems
 
 
 def _component(process: Path, folder: str) -> str:

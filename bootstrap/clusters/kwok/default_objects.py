@@ -125,8 +125,8 @@ def missing(api: Api, workers: int) -> str:
 
 def identity(api: Api) -> str | None:
     """UID of the kube-system namespace; None: it is not there yet."""
-    found = api.get("/api/v1/namespaces/kube-system")
-    return None if found is None else str(found["metadata"]["uid"])
+    namespace = api.get("/api/v1/namespaces/kube-system")
+    return None if namespace is None else str(namespace["metadata"]["uid"])
 
 
 def _is_ready(node: dict[str, Any]) -> bool:

@@ -66,6 +66,6 @@ def _workers(spec: ClusterSpec, nodes: set[str]) -> tuple[Change, ...]:
     return (Change(field="cluster.workers", old=str(max(len(nodes) - 1, 0)), new=str(spec.workers)),)
 
 
-def is_version(version: str, wanted: str) -> bool:
+def is_version(version: str, constraint: str) -> bool:
     """Whether 1.34.4 is what 1.34, or 1.34.4, asks for."""
-    return f"{version}.".startswith(f"{wanted.removeprefix('v')}.")
+    return f"{version}.".startswith(f"{constraint.removeprefix('v')}.")

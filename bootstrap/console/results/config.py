@@ -8,17 +8,17 @@ from bootstrap.model.stack import DeclaredValue
 
 def values_text(values: Sequence[DeclaredValue], *, origins: bool) -> str:
     """`path: value`, a line each; with `origins` also what gave it."""
-    lines = [f"{one.path}: {_text(one.value)}" for one in values]
+    lines = [f"{value.path}: {_text(value.value)}" for value in values]
     if not origins:
         return "".join(f"{line}\n" for line in lines)
     width = max((len(line) for line in lines), default=0)
-    return "".join(f"{line:<{width}}  # {one.origin}\n" for line, one in zip(lines, values, strict=True))
+    return "".join(f"{line:<{width}}  # {value.origin}\n" for line, value in zip(lines, values, strict=True))
 
 
 def values_json(values: Sequence[DeclaredValue]) -> str:
     """`{"version": 1, "values": [{"path", "value", "origin"}]}`."""
-    found = [{"path": one.path, "value": one.value, "origin": one.origin} for one in values]
-    return json.dumps({"version": 1, "values": found}, indent=2, default=str) + "\n"
+    entries = [{"path": value.path, "value": value.value, "origin": value.origin} for value in values]
+    return json.dumps({"version": 1, "values": entries}, indent=2, default=str) + "\n"
 
 
 def _text(value: object) -> str:

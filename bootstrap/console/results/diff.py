@@ -11,12 +11,12 @@ from bootstrap.model.kube import Manifest
 
 def differences_text(unit: str, differences: Sequence[ObjectDifference]) -> str:
     """One diff per object, headed by whose it is; what the API server would refuse is said."""
-    return "".join(_text(unit, one) for one in differences)
+    return "".join(_text(unit, difference) for difference in differences)
 
 
 def differences_json(by_unit: Sequence[tuple[str, Sequence[ObjectDifference]]]) -> str:
     """`{"version": 1, "differences": [{"unit", "object", "before", "after", "refused"}]}`; Secrets are masked."""
-    found = [
+    rows = [
         {
             "unit": unit,
             "object": str(difference.ref),
@@ -27,14 +27,16 @@ def differences_json(by_unit: Sequence[tuple[str, Sequence[ObjectDifference]]]) 
         for unit, each in by_unit
         for difference in each
     ]
-    return json.dumps({"version": VERSION, "differences": found}, indent=2, default=str) + "\n"
+    return json.dumps({"version": VERSION, "differences": rows}, indent=2, default=str) + "\n"
 
 
-def _text(unit: str, one: ObjectDifference) -> str:
-    name = f"{unit}: {one.ref}"
-    before = [] if one.before is None else _lines(one.before)
-    lines = list(difflib.unified_diff(before, _lines(one.after), f"live {name}", f"declared {name}", lineterm=""))
-    note = [f"# the API server would refuse this now: {one.refused}"] if one.refused else []
+def _text(unit: str, difference: ObjectDifference) -> str:
+    name = f"{unit}: {difference.ref}"
+    before = [] if difference.before is None else _lines(difference.before)
+    lines = list(
+        difflib.unified_diff(before, _lines(difference.after), f"live {name}", f"declared {name}", lineterm="")
+    )
+    note = [f"# the API server would refuse this now: {difference.refused}"] if difference.refused else []
     return "".join(f"{line}\n" for line in (*note, *lines))
 
 

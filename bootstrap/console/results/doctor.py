@@ -47,26 +47,31 @@ class Located(Protocol):
 
 def checks_text(checks: Sequence[Checked]) -> str:
     """A line per check, and how to mend what must be mended below it."""
-    width = max((len(one.subject) for one in checks), default=0)
+    width = max((len(check.subject) for check in checks), default=0)
     lines = []
-    for one in checks:
-        lines.append(f"{_MARKS[one.level]} {one.subject:<{width}}  {one.text}")
-        if one.fix is not None and one.level != "fine":
-            lines.append(f"  {'':<{width}}  Fix: {one.fix}")
-    bad = sum(one.level == "finding" for one in checks)
+    for checked in checks:
+        lines.append(f"{_MARKS[checked.level]} {checked.subject:<{width}}  {checked.text}")
+        if checked.fix is not None and checked.level != "fine":
+            lines.append(f"  {'':<{width}}  Fix: {checked.fix}")
+    bad = sum(check.level == "finding" for check in checks)
     lines.append(f"{bad} to mend" if bad else "nothing to mend")
     return "\n".join((*lines, ""))
 
 
 def checks_json(checks: Sequence[Checked]) -> str:
     """`{"version": 1, "checks": [{"subject", "level", "text", "fix"}]}`."""
-    found = [{"subject": one.subject, "level": str(one.level), "text": one.text, "fix": one.fix} for one in checks]
-    return json.dumps({"version": 1, "checks": found}, indent=2) + "\n"
+    entries = [
+        {"subject": check.subject, "level": str(check.level), "text": check.text, "fix": check.fix} for check in checks
+    ]
+    return json.dumps({"version": 1, "checks": entries}, indent=2) + "\n"
 
 
 def programs_text(programs: Sequence[Located]) -> str:
     """A line per program: its version, its path, and why it is the one."""
-    rows = [(one.name, getattr(one, "version", "-"), str(getattr(one, "path", "-")), one.why) for one in programs]
+    rows = [
+        (program.name, getattr(program, "version", "-"), str(getattr(program, "path", "-")), program.why)
+        for program in programs
+    ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     return "".join(
         f"{name:<{widths[0]}}  {version:<{widths[1]}}  {path:<{widths[2]}}  {why}\n"
@@ -76,9 +81,14 @@ def programs_text(programs: Sequence[Located]) -> str:
 
 def programs_json(programs: Sequence[Located]) -> str:
     """`{"version": 1, "programs": [{"name", "version", "path", "why"}]}`; null: it is not here."""
-    found = []
-    for one in programs:
-        path = getattr(one, "path", None)
-        row = {"name": one.name, "version": getattr(one, "version", None), "path": path and str(path), "why": one.why}
-        found.append(row)
-    return json.dumps({"version": 1, "programs": found}, indent=2) + "\n"
+    rows = []
+    for program in programs:
+        path = getattr(program, "path", None)
+        row = {
+            "name": program.name,
+            "version": getattr(program, "version", None),
+            "path": path and str(path),
+            "why": program.why,
+        }
+        rows.append(row)
+    return json.dumps({"version": 1, "programs": rows}, indent=2) + "\n"

@@ -17,5 +17,5 @@ def notes_text(notes: Sequence[Note]) -> str:
 
 def notes_json(notes: Sequence[Note]) -> str:
     """`{"version": 1, "notes": [{"text", "place"}]}`."""
-    found = [{"text": note.text, "place": place_record(note.place)} for note in notes]
-    return json.dumps({"version": 1, "notes": found}, indent=2) + "\n"
+    entries = [{"text": note.text, "place": place_record(note.place)} for note in notes]
+    return json.dumps({"version": 1, "notes": entries}, indent=2) + "\n"

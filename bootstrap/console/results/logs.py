@@ -15,7 +15,7 @@ def logs_text(logs: Sequence[Path]) -> str:
 
 def logs_json(logs: Sequence[Path]) -> str:
     """`{"version": 1, "logs": [{"name", "file", "written", "bytes"}]}`, the one written last first."""
-    found = [
+    rows = [
         {
             "name": file.stem,
             "file": str(file),
@@ -24,4 +24,4 @@ def logs_json(logs: Sequence[Path]) -> str:
         }
         for file in logs
     ]
-    return json.dumps({"version": VERSION, "logs": found}, indent=2) + "\n"
+    return json.dumps({"version": VERSION, "logs": rows}, indent=2) + "\n"

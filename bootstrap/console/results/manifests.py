@@ -24,7 +24,7 @@ def rendered_yaml(rendered: Rendered, *, flux: bool = False) -> str:
 
     dumper = _dumper()
     parts = [(f"Kustomization {name}", objects) for name, objects in rendered.plain(flux=flux)]
-    parts += [(one.release.id, _objects(one)) for one in rendered.releases]
+    parts += [(prepared.release.id, _objects(prepared)) for prepared in rendered.releases]
     return "".join(
         f"---\n# {name}\n{yaml.dump(manifest, Dumper=dumper, sort_keys=False, width=1000)}"
         for name, objects in parts
@@ -47,11 +47,11 @@ def _dumper() -> "type[yaml.SafeDumper]":
 def rendered_json(rendered: Rendered, *, flux: bool = False) -> str:
     """`{"version": 1, "kustomizations": [{"kustomization", "objects"}], "releases": [{"release", "objects"}]}`."""
     plain = [{"kustomization": name, "objects": list(objects)} for name, objects in rendered.plain(flux=flux)]
-    releases = [{"release": one.release.id, "objects": _objects(one)} for one in rendered.releases]
+    releases = [{"release": release.release.id, "objects": _objects(release)} for release in rendered.releases]
     return json.dumps({"version": 1, "kustomizations": plain, "releases": releases}, indent=2) + "\n"
 
 
 def _objects(prepared: PreparedRelease) -> list[Manifest]:
     """CRDs of the chart's crds/ folder first, as they are applied, then what its templates give."""
     rendered = list(prepared.manifests or ())
-    return [*(one for one in prepared.crds if one not in rendered), *rendered]
+    return [*(crd for crd in prepared.crds if crd not in rendered), *rendered]

@@ -37,14 +37,14 @@ def plan_json(plan: Plan, configuration: Mapping[str, Any] | None = None) -> str
     And `configuration`, where one is given.
     """
     notes = [{"text": note.text, "place": None if note.place is None else str(note.place)} for note in plan.notes]
-    found = {
+    document = {
         "version": VERSION,
         "steps": [step_record(step) for step in plan.steps],
         "changes": plan.changes,
         "notes": notes,
         **({} if configuration is None else {"configuration": configuration}),
     }
-    return json.dumps(found, indent=2) + "\n"
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _given(configuration: Mapping[str, Any] | None) -> Iterator[str]:

@@ -62,20 +62,22 @@ def _warning(warning: ScriptWarning) -> Iterator[str]:
 
 
 def _resources(resources: tuple[ResourceChange, ...], *, verbose: bool) -> Iterator[str]:
-    for one in resources:
-        if one.action is Action.UNCHANGED and not verbose:
+    for resource in resources:
+        if resource.action is Action.UNCHANGED and not verbose:
             continue
-        yield f"{_MARKS[one.action]} {one.id}: {one.action} ({one.reason})"
-        yield from (f"    {_field(field)}" for field in one.differences if one.action is not Action.CREATE or verbose)
+        yield f"{_MARKS[resource.action]} {resource.id}: {resource.action} ({resource.reason})"
+        yield from (
+            f"    {_field(field)}" for field in resource.differences if resource.action is not Action.CREATE or verbose
+        )
 
 
-def _field(one: Difference) -> str:
-    if one.kind in {DifferenceKind.EXTRA, DifferenceKind.ORPHANED}:
-        return f"{one.path}: {_shown(one.old, secret=one.secret)} ({one.kind})"
-    if one.old == one.new:
-        return f"{one.path}: again"
-    old, new = _shown(one.old, secret=one.secret), _shown(one.new, secret=one.secret)
-    return f"{one.path}: {old} → {new}" + (" (drifted)" if one.kind is DifferenceKind.DRIFTED else "")
+def _field(difference: Difference) -> str:
+    if difference.kind in {DifferenceKind.EXTRA, DifferenceKind.ORPHANED}:
+        return f"{difference.path}: {_shown(difference.old, secret=difference.secret)} ({difference.kind})"
+    if difference.old == difference.new:
+        return f"{difference.path}: again"
+    old, new = _shown(difference.old, secret=difference.secret), _shown(difference.new, secret=difference.secret)
+    return f"{difference.path}: {old} → {new}" + (" (drifted)" if difference.kind is DifferenceKind.DRIFTED else "")
 
 
 def _shown(value: Value, *, secret: bool) -> str:

@@ -26,7 +26,7 @@ def status_text(report: StatusReport) -> str:
 
 def status_json(report: StatusReport) -> str:
     """`{"version": 1, "stack", "name", "headline", "up", "health", "declared", "parts": […], …}`."""
-    found = {
+    document = {
         "version": VERSION,
         "stack": report.stack,
         "name": report.instance,
@@ -53,7 +53,7 @@ def status_json(report: StatusReport) -> str:
             for url in report.urls
         ],
     }
-    return json.dumps(found, indent=2) + "\n"
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _with(report: StatusReport, health: Health) -> list[PartStatus]:

@@ -48,14 +48,14 @@ class _Parser:
         self.position = position
 
     def parts(self) -> tuple[Part, ...]:
-        found: list[Part] = []
+        pieces: list[Part] = []
         while self.position < len(self.text):
             if self._at("${"):
                 self.position += 2
-                found.append(self.call())
+                pieces.append(self.call())
             else:
-                found.append(self._plain())
-        return tuple(found)
+                pieces.append(self._plain())
+        return tuple(pieces)
 
     def call(self) -> Call:
         """What follows `${`."""
@@ -80,18 +80,18 @@ class _Parser:
         return self._closed(Call(name=name), "missing closing brace")
 
     def _plain(self) -> str:
-        found: list[str] = []
+        words: list[str] = []
         while self.position < len(self.text) and not self._at("${"):
             dollar = self.text.find("$", self.position)
             end = len(self.text) if dollar < 0 else dollar
-            found.append(self.text[self.position : end])
+            words.append(self.text[self.position : end])
             self.position = end
             if self._at("$$"):
-                found.append("$")
+                words.append("$")
                 self.position += 2
             elif self._at("$") and not self._at("${"):
-                found.append(self._take(1))
-        return "".join(found)
+                words.append(self._take(1))
+        return "".join(words)
 
     def _after_colon(self, name: str) -> Call:
         following = self.text[self.position + 1 : self.position + 2]
@@ -132,17 +132,17 @@ class _Parser:
         if self._at("${"):
             self.position += 2
             return self.call()
-        found: list[str] = []
+        characters: list[str] = []
         while self.position < len(self.text) and not self._at("${"):
             if escapes and self.text[self.position : self.position + 2] in {"$$", "\\/", "\\\\"}:
-                found.append(self._take(2)[1])
+                characters.append(self._take(2)[1])
             elif accept(self.text[self.position]):
-                found.append(self._take(1))
+                characters.append(self._take(1))
             else:
                 break
-        if not found:
+        if not characters:
             raise SubstitutionError("unable to parse substitution within function")
-        return "".join(found)
+        return "".join(characters)
 
     def _name(self, otherwise: str = "unable to parse variable name") -> str:
         start = self.position

@@ -14,8 +14,8 @@ def trim(value: str, operator: str, pattern: str) -> str:
     if expression is None:
         return value
     lengths = range(1, len(value) + 1) if operator == "#" else range(len(value), 0, -1)
-    found = next((length for length in lengths if expression.fullmatch(value, 0, length)), 0)
-    return value[found:]
+    longest = next((length for length in lengths if expression.fullmatch(value, 0, length)), 0)
+    return value[longest:]
 
 
 def _expression(pattern: str) -> re.Pattern[str] | None:

@@ -53,9 +53,9 @@ def substitute_given(text: str, variables: Mapping[str, str]) -> str:
     text = _with_images(text, variables)
     done: list[str] = []
     position = 0
-    for found in re.finditer(r"(\$*)\$\{#?(\w+)", text):
-        start = found.end(1)
-        if found.group(2) not in variables or len(found.group(1)) % 2 or start < position:
+    for match in re.finditer(r"(\$*)\$\{#?(\w+)", text):
+        start = match.end(1)
+        if match.group(2) not in variables or len(match.group(1)) % 2 or start < position:
             continue
         call, end = parse_call(text, start)
         done += (text[position:start], evaluation.of(call))

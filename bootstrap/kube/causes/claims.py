@@ -49,13 +49,13 @@ def _judged(claim: Manifest, scene: Scene, *, used: bool) -> tuple[str, str, lis
     """Text, fix, evidence, and whether it is for good."""
     events = scene.events_of({**claim, "kind": "PersistentVolumeClaim"})
     asked = mapping_in(claim, "spec").get("storageClassName")
-    classes = {str(mapping_in(one, "metadata").get("name")): one for one in scene.storage_classes or ()}
-    known = scene.storage_classes is not None
-    if known and not asked and (asked == "" or not _default(scene)):
+    classes = {str(mapping_in(item, "metadata").get("name")): item for item in scene.storage_classes or ()}
+    is_complete = scene.storage_classes is not None
+    if is_complete and not asked and (asked == "" or not _default(scene)):
         none = "names no storage class, and the cluster has no default one" if asked is None else "asks for no class"
         words = [message_of(event) for event in reasons(events, "FailedBinding")][:1]
         return f"{none}; no volume fits it", _choose(classes, scene), words, True
-    if known and asked and asked not in classes:
+    if is_complete and asked and asked not in classes:
         words = [message_of(event) for event in reasons(events, "ProvisioningFailed")][:1]
         return f"names the storage class {asked}, which does not exist", _choose(classes, scene), words, True
     name = str(asked or _default(scene) or "")
@@ -84,8 +84,8 @@ def _provisioned(
 
 
 def _default(scene: Scene) -> str | None:
-    for one in scene.storage_classes or ():
-        metadata = mapping_in(one, "metadata")
+    for item in scene.storage_classes or ():
+        metadata = mapping_in(item, "metadata")
         if mapping_in(metadata, "annotations").get(_DEFAULT) == "true":
             return str(metadata.get("name"))
     return None

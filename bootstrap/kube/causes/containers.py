@@ -66,12 +66,12 @@ def has_just_restarted(scene: Scene) -> bool:
 
 def logs_to_read(scene: Scene) -> frozenset[LogKey]:
     """The runs that ended badly, whose last lines say why."""
-    found: set[LogKey] = set()
+    keys: set[LogKey] = set()
     for ref, live in scene.objects.items():
         for pod in scene.pods_of(ref, live) if live is not None and not scene.simulated else ():
             for part in ("initContainerStatuses", "containerStatuses"):
-                found.update(key for status in mappings_in(pod, "status", part) if (key := _log_key(pod, status)))
-    return frozenset(found)
+                keys.update(key for status in mappings_in(pod, "status", part) if (key := _log_key(pod, status)))
+    return frozenset(keys)
 
 
 def _log_key(pod: Manifest, status: Manifest) -> LogKey | None:
@@ -112,8 +112,8 @@ def _bad_end(status: Manifest, *, init: bool) -> Manifest:
     return {} if over or status.get("ready") else ended
 
 
-def _refused(pod: Manifest, status: Manifest, of: ObjectRef, kind: CauseKind, told: Manifest) -> Cause | None:
-    message = message_of(told)
+def _refused(pod: Manifest, status: Manifest, of: ObjectRef, kind: CauseKind, state: Manifest) -> Cause | None:
+    message = message_of(state)
     if kind is CauseKind.CONFIGURATION and _names_what_is_missing(message):
         return None  # told by `missing`, which knows who makes it
     name = status.get("name")
@@ -210,7 +210,7 @@ def _killed_by_probe(pod: Manifest, name: str, scene: Scene) -> str:
 
 def _spec_of(pod: Manifest, name: str) -> Manifest:
     parts = (*mappings_in(pod, "spec", "initContainers"), *mappings_in(pod, "spec", "containers"))
-    return next((one for one in parts if one.get("name") == name), {})
+    return next((part for part in parts if part.get("name") == name), {})
 
 
 def _started(status: Manifest) -> Any:  # noqa: ANN401 - JSON

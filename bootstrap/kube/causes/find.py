@@ -19,14 +19,14 @@ def find_causes(scene: Scene) -> tuple[Cause, ...]:
 
     Several pods that fare alike give one cause.
     """
-    found: dict[tuple[CauseKind, ObjectRef, str], Cause] = {}
+    causes_by_key: dict[tuple[CauseKind, ObjectRef, str], Cause] = {}
     for ref, live in scene.objects.items():
         for cause in _of_object(ref, live, scene):
             # The name of a pod is all that tells replicas apart.
             key = (cause.kind, cause.of, cause.text.replace(cause.object.name, ""))
-            if key not in found or (cause.terminal and not found[key].terminal):
-                found[key] = cause
-    return tuple(sorted(found.values(), key=lambda cause: (not cause.terminal, _RANK[cause.kind])))
+            if key not in causes_by_key or (cause.terminal and not causes_by_key[key].terminal):
+                causes_by_key[key] = cause
+    return tuple(sorted(causes_by_key.values(), key=lambda cause: (not cause.terminal, _RANK[cause.kind])))
 
 
 def _of_object(ref: ObjectRef, live: Manifest | None, scene: Scene) -> Iterator[Cause]:

@@ -65,14 +65,14 @@ def image_cause(pod: Manifest, container: Manifest, of: ObjectRef, scene: Scene)
         return _absent(pod, image, message, of)
     if reason not in PULL_REASONS:
         return None
-    told = _registry_words(pod, image, message, scene)
-    kind, text, fix = _judged(told)
+    answer = _registry_words(pod, image, message, scene)
+    kind, text, fix = _judged(answer)
     return Cause(
         kind=kind,
         of=of,
         object=pod_ref(pod),
         text=f"image {image} {text}",
-        evidence=(told,) if told else (),
+        evidence=(answer,) if answer else (),
         fix=fix.format(image=image),
         terminal=not _is_pulling_again(pod, image, scene),
     )
@@ -134,5 +134,5 @@ def _absent(pod: Manifest, image: str, message: str, of: ObjectRef) -> Cause:
 
 
 def _image_in(message: str) -> str:
-    found = re.search(r'image "([^"]+)"', message)
-    return found[1] if found else ""
+    match = re.search(r'image "([^"]+)"', message)
+    return match[1] if match else ""

@@ -68,20 +68,20 @@ def missing_cause(lack: Lack, where: ObjectRef, of: ObjectRef, scene: Scene) -> 
 
 def needed_objects(scene: Scene) -> frozenset[NamedObject]:
     """What to look for, to know whether it is there by now: all that pods and their makers say they lack."""
-    found: set[NamedObject] = set()
+    objects: set[NamedObject] = set()
     for ref, live in scene.objects.items():
         for pod in scene.pods_of(ref, live) if live is not None else ():
             namespace = pod_ref(pod).namespace
-            found.update((lack.kind, namespace, lack.name) for lack in lacks_of(pod, scene))
-    return frozenset(found)
+            objects.update((lack.kind, namespace, lack.name) for lack in lacks_of(pod, scene))
+    return frozenset(objects)
 
 
 def _words(pod: Manifest, scene: Scene) -> Iterable[str]:
     statuses = (*mappings_in(pod, "status", "initContainerStatuses"), *mappings_in(pod, "status", "containerStatuses"))
     waiting = [mapping_in(each, "state", "waiting") for each in statuses]
-    yield from (message_of(one) for one in waiting if one.get("reason") == "CreateContainerConfigError")
+    yield from (message_of(item) for item in waiting if item.get("reason") == "CreateContainerConfigError")
     # Volumes are mounted before the first container starts; later mount failures are old ones.
-    if any(one.get("reason") in {"ContainerCreating", "PodInitializing"} for one in waiting):
+    if any(item.get("reason") in {"ContainerCreating", "PodInitializing"} for item in waiting):
         yield from {message_of(event): None for event in reasons(scene.events_of(pod), "FailedMount")}
 
 

@@ -22,13 +22,19 @@ def terminating_cause(namespace: Manifest, of: ObjectRef, scene: Scene) -> Cause
     """What holds a namespace that is being deleted: the finalizers on what is in it, and whose they are."""
     ref = core_ref("Namespace", namespace)
     since = lasted(mapping_in(namespace, "metadata").get("deletionTimestamp"), scene.now)
-    remaining = [one for one in (condition_of(namespace, kind) for kind in _REMAINING) if one]
-    words = [message_of(one) for one in remaining if one.get("status") == "True"]
-    held = re.findall(r"([\w./-]+/[\w.-]+|foregroundDeletion|orphan) in \d+ resource instances", " ".join(words))
+    remaining = [condition for condition in (condition_of(namespace, kind) for kind in _REMAINING) if condition]
+    words = [message_of(condition) for condition in remaining if condition.get("status") == "True"]
+    finalizers_named = re.findall(
+        r"([\w./-]+/[\w.-]+|foregroundDeletion|orphan) in \d+ resource instances", " ".join(words)
+    )
     # The core group has no name: `configmaps. has 1 resource instances`.
     kinds = [kind.rstrip(".") for kind in re.findall(r"([\w-]+\.[\w.-]*) has \d+ resource instances", " ".join(words))]
-    by = f", held by the finalizer {', '.join(held)} of {', '.join(kinds)}" if held and kinds else ""
-    owner = held[0].partition("/")[0] if held and "/" in held[0] else ""
+    by = (
+        f", held by the finalizer {', '.join(finalizers_named)} of {', '.join(kinds)}"
+        if finalizers_named and kinds
+        else ""
+    )
+    owner = finalizers_named[0].partition("/")[0] if finalizers_named and "/" in finalizers_named[0] else ""
     run = f"let the controller of {owner} run again, which removes it; " if owner else ""
     what = ",".join(kinds) or "all"
     return Cause(
@@ -47,8 +53,8 @@ def object_causes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Caus
     metadata = mapping_in(live, "metadata")
     if metadata.get("deletionTimestamp"):
         finalizers = ", ".join(map(str, metadata.get("finalizers") or ()))
-        held = f", held by the finalizer {finalizers}" if finalizers else ""
-        yield Cause(kind=CauseKind.OBJECT_TERMINATING, of=ref, object=ref, text=f"{ref} is being deleted{held}")
+        holder_text = f", held by the finalizer {finalizers}" if finalizers else ""
+        yield Cause(kind=CauseKind.OBJECT_TERMINATING, of=ref, object=ref, text=f"{ref} is being deleted{holder_text}")
     elif ref.kind == "Job":
         yield from _job(ref, live, scene)
     elif (ref.group, ref.kind) == ("", "Service"):
@@ -60,7 +66,7 @@ def object_causes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Caus
 def warning_causes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Cause]:
     """The newest warnings about an object and its pods: for what has no cause of its own."""
     about = [live, *scene.pods_of(ref, live)]
-    for event in (event for one in about for event in scene.events_of(one)):
+    for event in (event for item in about for event in scene.events_of(item)):
         if event.get("type") == "Warning":
             involved = mapping_in(event, "involvedObject")
             text = f"{involved.get('kind')} {involved.get('name')}: {event.get('reason')}: {message_of(event)}"

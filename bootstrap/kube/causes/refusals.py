@@ -23,8 +23,8 @@ def refusal_causes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Cau
         return
     words = re.sub(r"^(Error creating|create (Pod|Claim) .*? failed error): ", "", message)
     for pattern, kind in _ABSENT:
-        if found := re.search(pattern, words):
-            lack = Lack(kind=kind, name=found[1], words=words)
+        if match := re.search(pattern, words):
+            lack = Lack(kind=kind, name=match[1], words=words)
             yield missing_cause(lack, ref, ref, scene)
             return
     kind, text, fix = _judged(words, ref, scene)
@@ -34,8 +34,8 @@ def refusal_causes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Cau
 
 def _refusal(ref: ObjectRef, live: Manifest, scene: Scene) -> str:
     if ref.kind == "Deployment":
-        failures = [condition_of(one, "ReplicaFailure") for one in scene.replica_sets_of(live)]
-        return next((message_of(one) for one in failures if one.get("status") == "True"), "")
+        failures = [condition_of(replica_set, "ReplicaFailure") for replica_set in scene.replica_sets_of(live)]
+        return next((message_of(condition) for condition in failures if condition.get("status") == "True"), "")
     failure = condition_of(live, "ReplicaFailure")
     if failure.get("status") == "True":
         return message_of(failure)
@@ -62,8 +62,8 @@ def _judged(words: str, ref: ObjectRef, scene: Scene) -> tuple[CauseKind, str, s
     what = f"the pods of {ref} are refused"
     names = {"kubectl": scene.kubectl, "namespace": ref.namespace, "kind": ref.kind.lower(), "name": ref.name}
     for kind, pattern, text, fix in _RULES:
-        if found := re.search(pattern, words):
-            return kind, what + text.format(*found.groups()), fix.format(*found.groups(), **names)
+        if match := re.search(pattern, words):
+            return kind, what + text.format(*match.groups()), fix.format(*match.groups(), **names)
     raise AssertionError("the last rule holds for all")
 
 

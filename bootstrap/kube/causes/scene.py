@@ -57,7 +57,11 @@ class Scene:
         """The pods that an object makes now; those of a Deployment's earlier revisions are not."""
         if ref.kind == "Pod":
             return [live]
-        owners = {_uid(live)} if ref.kind != "Deployment" else {_uid(one) for one in self.replica_sets_of(live)}
+        owners = (
+            {_uid(live)}
+            if ref.kind != "Deployment"
+            else {_uid(replica_set) for replica_set in self.replica_sets_of(live)}
+        )
         return [pod for pod in self.pods if owners & _owners(pod)]
 
     def replica_sets_of(self, deployment: Manifest) -> list[Manifest]:
@@ -67,16 +71,16 @@ class Scene:
 
     def namespace(self, name: str | None) -> Manifest | None:
         """A namespace, where it was read."""
-        return next((one for one in self.namespaces if mapping_in(one, "metadata").get("name") == name), None)
+        return next((item for item in self.namespaces if mapping_in(item, "metadata").get("name") == name), None)
 
     def claim(self, namespace: str | None, name: str) -> Manifest | None:
         """A volume claim, where it is there."""
-        found = (one for one in self.claims if _name(one) == name and _namespace(one) == namespace)
-        return next(found, None)
+        matching = (item for item in self.claims if _name(item) == name and _namespace(item) == namespace)
+        return next(matching, None)
 
     def node(self, name: str) -> Manifest | None:
         """A node."""
-        return next((one for one in self.nodes if _name(one) == name), None)
+        return next((item for item in self.nodes if _name(item) == name), None)
 
     def log(self, namespace: str, pod: str, container: str) -> tuple[str, ...]:
         """The last lines of the container's newest run that was read."""
@@ -100,8 +104,10 @@ def core_ref(kind: str, manifest: Manifest) -> ObjectRef:
 
 def condition_of(manifest: Manifest, kind: str) -> Mapping[str, Any]:
     """A condition of an object's status; an empty one where it has none."""
-    found = (one for one in mappings_in(manifest, "status", "conditions") if one.get("type") == kind)
-    return next(found, {})
+    matching = (
+        condition for condition in mappings_in(manifest, "status", "conditions") if condition.get("type") == kind
+    )
+    return next(matching, {})
 
 
 def message_of(event: Mapping[str, Any]) -> str:
@@ -117,8 +123,8 @@ def reasons(events: Iterable[Manifest], *names: str) -> Iterator[Manifest]:
 def time_of(event: Manifest) -> str:
     """When an event was seen last; comparable text."""
     series = mapping_in(event, "series").get("lastObservedTime")
-    told = series or event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp")
-    return str(told or mapping_in(event, "metadata").get("creationTimestamp") or "")
+    moment_text = series or event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp")
+    return str(moment_text or mapping_in(event, "metadata").get("creationTimestamp") or "")
 
 
 def moment(text: object) -> datetime | None:
@@ -164,11 +170,11 @@ def _name(manifest: Manifest) -> str:
 
 
 def _namespace(manifest: Manifest) -> str | None:
-    found = mapping_in(manifest, "metadata").get("namespace")
-    return None if found is None else str(found)
+    namespace = mapping_in(manifest, "metadata").get("namespace")
+    return None if namespace is None else str(namespace)
 
 
 def _revision(replica_set: Manifest) -> tuple[int, str]:
     metadata = mapping_in(replica_set, "metadata")
-    told = str(mapping_in(metadata, "annotations").get(_REVISION) or "0")
-    return (int(told) if told.isdigit() else 0, str(metadata.get("creationTimestamp") or ""))
+    revision = str(mapping_in(metadata, "annotations").get(_REVISION) or "0")
+    return (int(revision) if revision.isdigit() else 0, str(metadata.get("creationTimestamp") or ""))

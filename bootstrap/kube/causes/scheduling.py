@@ -38,13 +38,13 @@ def scheduling_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Ca
     if absent := re.search(r'persistentvolumeclaim "([^"]+)" not found', message):
         yield missing_cause(Lack(kind="PersistentVolumeClaim", name=absent[1], words=message), ref, of, scene)
         return
-    told = _reasons(message)
+    reasons = _reasons(message)
     yield Cause(
         kind=CauseKind.UNSCHEDULABLE,
         of=of,
         object=ref,
-        text=f"no node can run Pod {ref.namespace}/{ref.name}: {'; '.join(told) or message}",
-        evidence=(message, *_room(told, pod, scene)),
+        text=f"no node can run Pod {ref.namespace}/{ref.name}: {'; '.join(reasons) or message}",
+        evidence=(message, *_room(reasons, pod, scene)),
         fix=_fix(message, scene),
         terminal=_is_final(message, scene),
     )
@@ -65,14 +65,14 @@ def causes_of_node(node: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Caus
     ref = core_ref("Node", node)
     look = f"look at it: {scene.kubectl} describe node {ref.name}"
     for kind, word in _PRESSURES.items():
-        told = condition_of(node, kind)
-        if told.get("status") == "True":
+        condition = condition_of(node, kind)
+        if condition.get("status") == "True":
             room = "docker system prune" if word == "disk" else "end what uses it up"
             yield Cause(
                 kind=CauseKind.NODE_PRESSURE,
                 of=of,
                 object=ref,
-                text=f"node {ref.name} has {word} pressure: {message_of(told)}",
+                text=f"node {ref.name} has {word} pressure: {message_of(condition)}",
                 fix=f"make room ({room}); {look}",
                 terminal=True,
             )
@@ -86,17 +86,21 @@ def causes_of_node(node: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Caus
 
 def _reasons(message: str) -> list[str]:
     """`0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had …` as its parts, without the talk of preemption."""
-    told = re.sub(r"^\d+/\d+ nodes are available:?\s*", "", message)
-    told = re.split(r"\.?\s*(?:preemption:|no new claims to deallocate)", told)[0].rstrip(". ")
-    return [part.strip() for part in re.split(r",\s+(?=\d)", told) if part.strip()]
+    reasons = re.sub(r"^\d+/\d+ nodes are available:?\s*", "", message)
+    reasons = re.split(r"\.?\s*(?:preemption:|no new claims to deallocate)", reasons)[0].rstrip(". ")
+    return [part.strip() for part in re.split(r",\s+(?=\d)", reasons) if part.strip()]
 
 
-def _room(told: list[str], pod: Manifest, scene: Scene) -> Iterator[str]:
+def _room(reasons: list[str], pod: Manifest, scene: Scene) -> Iterator[str]:
     """What each node can give of what is short, and what the pod asks."""
-    short = {found[1] for part in told if (found := re.search(r"Insufficient (\S+)", part))}
+    short = {match[1] for part in reasons if (match := re.search(r"Insufficient (\S+)", part))}
     containers = mappings_in(pod, "spec", "containers")
     for resource in sorted(short):
-        asked = [str(one) for each in containers if (one := mapping_in(each, "resources", "requests").get(resource))]
+        asked = [
+            str(requests)
+            for each in containers
+            if (requests := mapping_in(each, "resources", "requests").get(resource))
+        ]
         room = [
             f"{core_ref('Node', node).name} {mapping_in(node, 'status', 'allocatable').get(resource, 0)}"
             for node in scene.nodes
@@ -112,6 +116,6 @@ def _is_final(message: str, scene: Scene) -> bool:
 
 def _fix(message: str, scene: Scene) -> str:
     for pattern, fix in _FIXES:
-        if found := re.search(pattern, message):
-            return fix.format(*(each.rstrip(".,") for each in found.groups())).replace("kubectl", scene.kubectl)
+        if match := re.search(pattern, message):
+            return fix.format(*(each.rstrip(".,") for each in match.groups())).replace("kubectl", scene.kubectl)
     return f"look at the nodes: {scene.kubectl} describe nodes"

@@ -67,8 +67,8 @@ def unled_programs(texts: Mapping[Path, str]) -> Iterator[Problem]:
 
 def local_ports(texts: Iterable[str]) -> frozenset[int]:
     """Ports of this machine that are named somewhere."""
-    found = {int(match["port"]) for text in texts for match in _PORT.finditer(text)}
-    return frozenset(port for port in found if 0 < port < 1 << 16)
+    ports = {int(match["port"]) for text in texts for match in _PORT.finditer(text)}
+    return frozenset(port for port in ports if 0 < port < 1 << 16)
 
 
 def profiles(texts: Iterable[str]) -> frozenset[str]:

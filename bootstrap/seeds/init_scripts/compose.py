@@ -47,24 +47,26 @@ def read_compose(file: Path, environment: Mapping[str, str]) -> ScriptSource:
     Raises:
         InvalidError: it has no service that is an emulator, or that service has no init scripts.
     """
-    known = {**_env_file(file.parent / ".env"), **environment}
-    found = [
-        (document, name, _filled(service, known))
+    interpolated = {**_env_file(file.parent / ".env"), **environment}
+    services = [
+        (document, name, _filled(service, interpolated))
         for document in read_documents(file)
         if isinstance(document.value, dict)
         for name, service in (document.value.get("services") or {}).items()
         if isinstance(service, dict)
     ]
-    emulators = [one for one in found if _is_emulator(one[2])]
+    emulators = [service_found for service_found in services if _is_emulator(service_found[2])]
     if not emulators:
-        text = f"none of its services is an AWS emulator ({', '.join(name for _, name, _ in found) or 'it has none'})"
+        text = (
+            f"none of its services is an AWS emulator ({', '.join(name for _, name, _ in services) or 'it has none'})"
+        )
         raise InvalidError([Problem(place=Place(file=str(file)), text=text)])
     document, name, service = emulators[0]
     mounts = dict(_mounts(service, file.parent))
     scripts = tuple(dict.fromkeys(script for target, path in mounts.items() for script in _scripts(target, path)))
     if not scripts:
         raise InvalidError([_without_scripts(document, name, mounts)])
-    variables = _variables(service, file.parent, known)
+    variables = _variables(service, file.parent, interpolated)
     return ScriptSource(
         scripts=tuple(sorted(scripts, key=lambda script: script.id.name)),
         mounts={target: path for target, path in mounts.items() if not target.startswith(_NOT_DATA)},
@@ -115,20 +117,22 @@ def _volumes(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield target.rstrip("/"), source
 
 
-def _variables(service: Mapping[str, Any], folder: Path, known: Mapping[str, str]) -> dict[str, str]:
+def _variables(service: Mapping[str, Any], folder: Path, known_variables: Mapping[str, str]) -> dict[str, str]:
     files = service.get("env_file") or ()
     names = (
-        [files] if isinstance(files, str) else [one.get("path", "") if isinstance(one, dict) else one for one in files]
+        [files]
+        if isinstance(files, str)
+        else [file.get("path", "") if isinstance(file, dict) else file for file in files]
     )
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for name in names:
-        found |= _env_file(folder / str(name))
+        variables |= _env_file(folder / str(name))
     given = service.get("environment") or {}
-    pairs = given.items() if isinstance(given, dict) else (str(one).partition("=")[::2] for one in given)
+    pairs = given.items() if isinstance(given, dict) else (str(pair).partition("=")[::2] for pair in given)
     for name, value in pairs:
-        text = known.get(str(name), "") if value in (None, "") else str(value)
-        found[str(name)] = {"True": "true", "False": "false"}.get(text, text) if isinstance(value, bool) else text
-    return found
+        text = known_variables.get(str(name), "") if value in (None, "") else str(value)
+        variables[str(name)] = {"True": "true", "False": "false"}.get(text, text) if isinstance(value, bool) else text
+    return variables
 
 
 def _env_file(file: Path) -> dict[str, str]:
@@ -139,22 +143,22 @@ def _env_file(file: Path) -> dict[str, str]:
     return {name.removeprefix("export ").strip(): value.strip().strip("\"'") for name, value in pairs}
 
 
-def _filled(value: Any, known: Mapping[str, str]) -> Any:  # noqa: ANN401 - YAML
+def _filled(value: Any, variables: Mapping[str, str]) -> Any:  # noqa: ANN401 - YAML
     match value:
         case str():
-            return _VARIABLE.sub(lambda match: _value(match, known), value)
+            return _VARIABLE.sub(lambda match: _value(match, variables), value)
         case dict():
-            return {key: _filled(inner, known) for key, inner in value.items()}
+            return {key: _filled(inner, variables) for key, inner in value.items()}
         case list():
-            return [_filled(inner, known) for inner in value]
+            return [_filled(inner, variables) for inner in value]
         case _:
             return value
 
 
-def _value(match: re.Match[str], known: Mapping[str, str]) -> str:
+def _value(match: re.Match[str], variables: Mapping[str, str]) -> str:
     if match[0] == "$$":
         return "$"
-    value = known.get(match["braced"] or match["plain"], "")
+    value = variables.get(match["braced"] or match["plain"], "")
     if match["kind"] == "-":
         return value or match["rest"]
     return (match["rest"] if value else "") if match["kind"] == "+" else value

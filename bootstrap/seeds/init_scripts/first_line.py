@@ -86,8 +86,8 @@ def _without_first_line(file: Path, first: str, rest: list[str], path: str) -> I
 def _first_line_problem(program: str, argument: str, path: str) -> str:
     """What is wrong with `#!PROGRAM ARGUMENT`; empty if nothing is."""
     name = Path(program).name
-    found = shutil.which(name, path=path) if name else None
-    better = f"write: #!{found}" if found else f"install {name}, or write: #!/usr/bin/env bash"
+    location = shutil.which(name, path=path) if name else None
+    better = f"write: #!{location}" if location else f"install {name}, or write: #!/usr/bin/env bash"
     if not program:
         return "`#!` names no program (write: #!/usr/bin/env bash)"
     if not program.startswith("/"):

@@ -85,16 +85,16 @@ def chosen(scripts: Iterable[Script], names: Iterable[str]) -> frozenset[Resourc
     Raises:
         UsageError: one names none of them.
     """
-    known = list(scripts)
-    found = set()
+    all_scripts = list(scripts)
+    resource_ids = set()
     for name in names:
-        matching = [script.id for script in known if name in {str(script.id), script.id.name, script.file.name}]
-        matching += [script.id for script in known if Path(name).exists() and script.file.samefile(name)]
+        matching = [script.id for script in all_scripts if name in {str(script.id), script.id.name, script.file.name}]
+        matching += [script.id for script in all_scripts if Path(name).exists() and script.file.samefile(name)]
         if not matching:
-            declared = ", ".join(script.id.name for script in known) or "none"
+            declared = ", ".join(script.id.name for script in all_scripts) or "none"
             raise UsageError(f"no init script is named {name}", fix=f"init scripts are: {declared}")
-        found.update(matching)
-    return frozenset(found)
+        resource_ids.update(matching)
+    return frozenset(resource_ids)
 
 
 def texts_of(script: Script) -> Mapping[Path, str]:

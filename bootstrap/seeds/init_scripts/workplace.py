@@ -146,12 +146,12 @@ class Workplace:
 
     def _container_paths(self, scripts: Iterable[Script]) -> dict[str, str]:
         """Paths of a container, and what stands for each here; those inside others come first."""
-        found: dict[str, str] = {}
+        replacements: dict[str, str] = {}
         for script in scripts:
             copied = self._copied(script.folder)
-            found |= {name: str(copied) for name in CONTAINER_FOLDERS} | {_CONTAINER_PARENT: str(copied.parent)}
-        found |= {target.rstrip("/"): str(self._mounted(target)) for target in self.mounts}
-        return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
+            replacements |= {name: str(copied) for name in CONTAINER_FOLDERS} | {_CONTAINER_PARENT: str(copied.parent)}
+        replacements |= {target.rstrip("/"): str(self._mounted(target)) for target in self.mounts}
+        return dict(sorted(replacements.items(), key=lambda pair: -len(pair[0])))
 
     def _copy_readable(self, script: Script) -> None:
         for entry in entries_of(script):
@@ -186,18 +186,18 @@ class Workplace:
         for name in ("sitecustomize.py", "emulator_hosts.py"):
             write_whole(self.folder / "python" / name, (_GUARD / name).read_bytes())
         address = urlsplit(self.endpoint.url)
-        told = {"url": self.endpoint.url, "host": address.hostname, "port": address.port or 80}
-        write_whole(self.folder / "python" / "emulator.json", json.dumps(told).encode())
+        endpoint_values = {"url": self.endpoint.url, "host": address.hostname, "port": address.port or 80}
+        write_whole(self.folder / "python" / "emulator.json", json.dumps(endpoint_values).encode())
 
 
 def _real_programs(path: str) -> dict[str, str]:
     """Where the programs are that we stand in front of."""
-    found = {
+    programs = {
         name: shutil.which(name, path=os.pathsep.join((path, str(Path(sys.executable).parent))))
         for name in NAMES
         if name != "awslocal"
     }
-    return {name: program for name, program in found.items() if program is not None}
+    return {name: program for name, program in programs.items() if program is not None}
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -178,7 +178,11 @@ class Written:
 
 def tag_changes(differences: Iterable[Difference]) -> tuple[dict[str, str], list[str]]:
     """The tags to set and those to remove."""
-    tags = [(one.path.removeprefix("tags."), one.new) for one in differences if one.path.startswith("tags.")]
+    tags = [
+        (difference.path.removeprefix("tags."), difference.new)
+        for difference in differences
+        if difference.path.startswith("tags.")
+    ]
     return {key: str(new) for key, new in tags if new is not None}, [key for key, new in tags if new is None]
 
 

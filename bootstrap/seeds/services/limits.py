@@ -53,9 +53,11 @@ def tag_problems(tags: Mapping[str, Value], path: ValuePath = ("tags",)) -> Iter
 def bucket_name_problem(name: str) -> str | None:
     """General purpose bucket naming rules (S3 user guide)."""
     if name.startswith(_BUCKET_PREFIXES):
-        return f"a bucket's name may not begin with {next(one for one in _BUCKET_PREFIXES if name.startswith(one))}"
+        return f"a bucket's name may not begin with {next(filter(name.startswith, _BUCKET_PREFIXES))}"
     if name.endswith(_BUCKET_SUFFIXES):
-        return f"a bucket's name may not end with {next(one for one in _BUCKET_SUFFIXES if name.endswith(one))}"
+        return (
+            f"a bucket's name may not end with {next(suffix for suffix in _BUCKET_SUFFIXES if name.endswith(suffix))}"
+        )
     try:
         ipaddress.IPv4Address(name)
     except ValueError:
@@ -118,7 +120,7 @@ def display_name_problem(name: str) -> str | None:
 
 def table_problems(definition: Mapping[str, Value]) -> Iterator[str]:
     """Secondary indexes: quotas, and what a local one needs (DynamoDB developer guide)."""
-    keys = {one["KeyType"]: one["AttributeName"] for one in definition.get("KeySchema", ())}
+    keys = {key["KeyType"]: key["AttributeName"] for key in definition.get("KeySchema", ())}
     for kind, most in (("GlobalSecondaryIndexes", _GLOBAL_INDEXES), ("LocalSecondaryIndexes", _LOCAL_INDEXES)):
         count = len(definition.get(kind) or ())
         if count > most:

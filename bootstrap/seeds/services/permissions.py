@@ -43,7 +43,7 @@ def dismiss_from_queue(target: Target, queue_arn: str, source_arn: str) -> None:
         policy = _queue_policy(target, queue_arn)
         if policy is None or _sid(source_arn) not in _sids(policy):
             return
-        kept = [one for one in _statements(policy) if one.get("Sid") != _sid(source_arn)]
+        kept = [statement for statement in _statements(policy) if statement.get("Sid") != _sid(source_arn)]
         _put_queue_policy(target, queue_arn, {**policy, "Statement": kept} if kept else None)
 
 
@@ -76,8 +76,8 @@ def function_policy(target: Target, function_arn: str) -> Mapping[str, Value]:
     """The function's resource policy; empty for none."""
     if not target.has("lambda"):
         return {}
-    found = target.find("lambda", "GetPolicy", _NO_POLICY, FunctionName=function_arn)
-    policy = policy_value(found["Policy"]) if found else None
+    response = target.find("lambda", "GetPolicy", _NO_POLICY, FunctionName=function_arn)
+    policy = policy_value(response["Policy"]) if response else None
     return policy if isinstance(policy, dict) else {}
 
 
@@ -91,12 +91,12 @@ def _sid(source_arn: str, by: str = SID) -> str:
 
 
 def _statements(policy: Mapping[str, Value] | None) -> list[Mapping[str, Value]]:
-    found = (policy or {}).get("Statement", [])
-    return list(found) if isinstance(found, list) else [found]
+    statements = (policy or {}).get("Statement", [])
+    return list(statements) if isinstance(statements, list) else [statements]
 
 
 def _sids(policy: Mapping[str, Value]) -> set[str]:
-    return {str(one.get("Sid", "")) for one in _statements(policy)}
+    return {str(statement.get("Sid", "")) for statement in _statements(policy)}
 
 
 def _is_foreign(policy: Mapping[str, Value]) -> bool:
@@ -124,10 +124,10 @@ def _queue_policy(target: Target, queue_arn: str) -> Mapping[str, Value] | None:
     if not target.has("sqs"):
         return None
     url = _queue_url(target, queue_arn)
-    found = target.find("sqs", "GetQueueAttributes", *_NO_QUEUE, QueueUrl=url, AttributeNames=["Policy"])
-    if found is None:
+    response = target.find("sqs", "GetQueueAttributes", *_NO_QUEUE, QueueUrl=url, AttributeNames=["Policy"])
+    if response is None:
         return None
-    policy = policy_value(found.get("Attributes", {}).get("Policy"))
+    policy = policy_value(response.get("Attributes", {}).get("Policy"))
     return policy if isinstance(policy, dict) else {}
 
 

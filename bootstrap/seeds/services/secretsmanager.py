@@ -93,17 +93,20 @@ class SecretsManager(Service):
 
     def observe(self, target: Target, looks: Sequence[Look]) -> Mapping[str, Observed]:
         """Two bulk reads, and one per resource policy."""
-        wanted = {look.name: look for look in looks}
-        listed = [secret for secret in _listed(target) if secret["Name"] in wanted]
+        by_name = {look.name: look for look in looks}
+        listed = [secret for secret in _listed(target) if secret["Name"] in by_name]
         readable = [secret["Name"] for secret in listed if not secret.get("DeletedDate")]
         values = self._values(target, readable)
         policies = dict(
             target.each(
                 lambda name: (name, self._policy(target, name)),
-                [name for name in readable if wanted[name].wants("policy")],
+                [name for name in readable if by_name[name].wants("policy")],
             )
         )
-        return {one["Name"]: _observed(one, values.get(one["Name"]), policies.get(one["Name"])) for one in listed}
+        return {
+            secret["Name"]: _observed(secret, values.get(secret["Name"]), policies.get(secret["Name"]))
+            for secret in listed
+        }
 
     def _values(self, target: Target, names: Sequence[str]) -> dict[str, Answer]:
         batches = [list(names[start : start + _BATCH]) for start in range(0, len(names), _BATCH)]
@@ -119,8 +122,8 @@ class SecretsManager(Service):
         answer = target.find(self.name, "BatchGetSecretValue", *refused, SecretIdList=names)
         if answer is not None:
             return list(answer.get("SecretValues", ()))
-        found = (target.find(self.name, "GetSecretValue", _ABSENT, SecretId=name) for name in names)
-        return [value for value in found if value is not None]
+        responses = (target.find(self.name, "GetSecretValue", _ABSENT, SecretId=name) for name in names)
+        return [value for value in responses if value is not None]
 
     def _policy(self, target: Target, name: str) -> Value:
         answer = target.find(self.name, "GetResourcePolicy", _ABSENT, SecretId=name) or {}
@@ -157,7 +160,7 @@ class SecretsManager(Service):
         """One call, and one for a policy."""
         fields = desired.fields
         tags = {path.removeprefix("tags."): value for path, value in fields.items() if path.startswith("tags.")}
-        made = target.call(
+        response = target.call(
             self.name,
             "CreateSecret",
             Name=desired.id.name,
@@ -168,7 +171,7 @@ class SecretsManager(Service):
         )
         if "policy" in fields:
             self._put_policy(target, desired.id.name, fields["policy"])
-        return Written(attributes={"arn": made["ARN"]})
+        return Written(attributes={"arn": response["ARN"]})
 
     def update(
         self,
@@ -179,7 +182,7 @@ class SecretsManager(Service):
     ) -> Written:
         """One call for value and description, others as needed."""
         name = desired.id.name
-        changed = {one.path: one.new for one in differences}
+        changed = {difference.path: difference.new for difference in differences}
         if _DELETION in changed:
             target.call(self.name, "RestoreSecret", SecretId=name)
         sent = {
@@ -233,7 +236,7 @@ class SecretsManager(Service):
             "policy": observed.fields.get("policy"),
             "aws": {"KmsKeyId": key} if key else None,
         }
-        given = {name: one for name, one in about.items() if one}
+        given = {name: value for name, value in about.items() if value}
         return Exported(body={**body, **given}, files=files, secret_files=frozenset(files), notes=notes)
 
 
@@ -351,12 +354,12 @@ def _generators(value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, Any]]:
 def _generated(spec: Mapping[str, Value], path: ValuePath, fixture: Fixture, scope: Scope) -> str:
     """The remembered value; else the one in the emulator; else, where writing is allowed, a new one."""
     key = "/".join(map(str, path))
-    known = scope.generated.known(fixture.id, key)
-    if known is not None:
-        return known
-    found = _standing(path, scope.observed)
-    if found is not None:
-        return scope.generated.keep(fixture.id, key, found) if scope.writes else found
+    generated = scope.generated.value_of(fixture.id, key)
+    if generated is not None:
+        return generated
+    current = _standing(path, scope.observed)
+    if current is not None:
+        return scope.generated.keep(fixture.id, key, current) if scope.writes else current
     return scope.generated.keep(fixture.id, key, generate(**spec)) if scope.writes else KNOWN_LATER
 
 

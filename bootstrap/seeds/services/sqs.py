@@ -149,10 +149,10 @@ class Sqs(Service):
     def observe(self, target: Target, looks: Sequence[Look]) -> Mapping[str, Observed]:
         """One listing, and two reads for each queue."""
         urls = queue_urls(target)
-        found = target.each(
+        results = target.each(
             lambda look: _observed(target, look.name, urls[look.name]), [look for look in looks if look.name in urls]
         )
-        return {one.id.name: one for one in found if one is not None}
+        return {observed.id.name: observed for observed in results if observed is not None}
 
     def desire(self, fixture: Fixture, body: Mapping[str, Value], scope: Scope) -> Desired:
         """Fields: fifo, policy, deadLetterQueue, attributes.*, tags.*, messages."""
@@ -169,7 +169,7 @@ class Sqs(Service):
             fields["deadLetterQueue"] = {"arn": arn, "maxReceiveCount": dead.get("maxReceiveCount", 3)}
         messages = body.get("messages", [])
         fields["messages"] = digest(messages) if messages else None
-        fields["messages.sent"] = [digest(one) for one in messages] or None
+        fields["messages.sent"] = [digest(message) for message in messages] or None
         return Desired(
             id=fixture.id,
             fields=fields,
@@ -187,14 +187,14 @@ class Sqs(Service):
         attributes = _sent({path: value for path, value in fields.items() if value is not None})
         if fields["fifo"]:
             attributes["FifoQueue"] = "true"
-        made = target.call(
+        response = target.call(
             "sqs",
             "CreateQueue",
             QueueName=desired.id.name,
             tags=target.tagged({**tags, **sending}),
             **({"Attributes": attributes} if attributes else {}),
         )
-        url = made["QueueUrl"]
+        url = response["QueueUrl"]
         if desired.spec:
             _send(target, url, desired.spec, fields["messages"])
         return Written(attributes={"url": url})
@@ -204,7 +204,7 @@ class Sqs(Service):
     ) -> Written:
         """One call for all attributes, others as needed."""
         url = observed.attributes["url"]
-        changed = {one.path: one.new for one in differences}
+        changed = {difference.path: difference.new for difference in differences}
         attributes = _sent(changed)
         if attributes:
             if desired.fields.get("policy") is not None:
@@ -244,9 +244,9 @@ class Sqs(Service):
             "tags": {key: text for key, text in observed.tags.items() if key not in {labels.OWNER, labels.MESSAGES}},
             "aws": {"Attributes": attributes} if attributes else None,
         }
-        held = f"{observed.spec} messages are not exported"
+        note = f"{observed.spec} messages are not exported"
         return Exported(
-            body={key: value for key, value in body.items() if value}, notes=() if observed.spec == "0" else (held,)
+            body={key: value for key, value in body.items() if value}, notes=() if observed.spec == "0" else (note,)
         )
 
 
@@ -351,7 +351,7 @@ def _sent(fields: Mapping[str, Value]) -> dict[str, str]:
 
 def _bring_messages(target: Target, url: str, desired: Desired, differences: Sequence[Difference]) -> None:
     """Send what was not sent yet; after an interruption, and on refresh, empty the queue and send everything."""
-    by_path = {one.path: one for one in differences}
+    by_path = {difference.path: difference for difference in differences}
     change = by_path["messages"]
     if change.old in (INTERRUPTED, change.new):
         target.call("sqs", "PurgeQueue", QueueUrl=url)
@@ -400,11 +400,11 @@ def _refuse_failed(answer: Answer) -> None:
 
 def _deduplication(message: Mapping[str, Value], again: bool) -> str:  # noqa: FBT001 - as `_send` says
     """Unless it is the first time, an id of its own: within five minutes a known one would be taken for a duplicate."""
-    made = uuid.uuid4().hex
+    token = uuid.uuid4().hex
     if "deduplication" not in message:
-        return made
+        return token
     given = str(message["deduplication"])
-    return f"{given[: _LONGEST_ID - len(made) - 1]}-{made}" if again else given
+    return f"{given[: _LONGEST_ID - len(token) - 1]}-{token}" if again else given
 
 
 def _entry(number: int, message: Value) -> dict[str, Any]:

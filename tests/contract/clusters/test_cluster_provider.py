@@ -29,9 +29,9 @@ MARKS = {"kwok": pytest.mark.e2e, "kind": pytest.mark.docker, "k3d": pytest.mark
 
 @pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in PROVIDERS])
 def provider(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ClusterProvider]:
-    made = PROVIDERS[request.param](tmp_path)
-    yield made
-    made.delete(Work(token(), ignore))
+    provider_built = PROVIDERS[request.param](tmp_path)
+    yield provider_built
+    provider_built.delete(Work(token(), ignore))
 
 
 def token() -> CancelToken:
@@ -50,8 +50,8 @@ def test_its_life(provider: ClusterProvider) -> None:
     assert said
     assert kube.uid
 
-    found = provider.observe(token())
-    assert (found.state, found.kube) == (TargetState.RUNNING, kube)
+    observed = provider.observe(token())
+    assert (observed.state, observed.kube) == (TargetState.RUNNING, kube)
     assert provider.up(Work(token(), ignore)) == kube
 
     provider.delete(Work(token(), ignore))

@@ -20,10 +20,10 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    made = Embedded(tmp_path_factory.mktemp("theirs"))
-    made.up()
-    yield made
-    made.delete()
+    embedded = Embedded(tmp_path_factory.mktemp("theirs"))
+    embedded.up()
+    yield embedded
+    embedded.delete()
 
 
 def token() -> CancelToken:
@@ -49,19 +49,19 @@ def uid_of(theirs: Embedded) -> str:
 
 def test_its_life(theirs: Embedded, tmp_path: Path) -> None:
     before = theirs.state.kubeconfig.read_bytes()
-    one = provider(theirs, tmp_path, uid_of(theirs))
+    existing = provider(theirs, tmp_path, uid_of(theirs))
     said: list[str] = []
-    assert one.observe(token()).state is TargetState.ABSENT
-    kube = one.up(Work(token(), said.append))
+    assert existing.observe(token()).state is TargetState.ABSENT
+    kube = existing.up(Work(token(), said.append))
     assert said
     assert (kube.uid, kube.simulated) == (uid_of(theirs), False)
     assert kube.kubeconfig.stat().st_mode & 0o777 == 0o600
-    assert one.observe(token()).kube == kube
-    assert one.up(Work(token(), ignore)) == kube
+    assert existing.observe(token()).kube == kube
+    assert existing.up(Work(token(), ignore)) == kube
 
-    one.delete(Work(token(), ignore))
-    one.delete(Work(token(), ignore))
-    assert one.observe(token()).state is TargetState.ABSENT
+    existing.delete(Work(token(), ignore))
+    existing.delete(Work(token(), ignore))
+    assert existing.observe(token()).state is TargetState.ABSENT
     assert list(tmp_path.iterdir()) == []
     assert theirs.observe()[0] is TargetState.RUNNING
     assert theirs.state.kubeconfig.read_bytes() == before
@@ -82,14 +82,14 @@ def test_another_cluster_is_refused_and_nothing_is_kept(theirs: Embedded, tmp_pa
 
 def test_a_cluster_that_became_another_is_told(theirs: Embedded, tmp_path: Path) -> None:
     provider(theirs, tmp_path, uid_of(theirs)).up(Work(token(), ignore))
-    found = provider(theirs, tmp_path, "another").observe(token())
-    assert (found.state, found.kube) == (TargetState.FOREIGN, None)
+    observed = provider(theirs, tmp_path, "another").observe(token())
+    assert (observed.state, observed.kube) == (TargetState.FOREIGN, None)
 
 
 def test_one_that_does_not_answer(theirs: Embedded, tmp_path: Path) -> None:
-    one = provider(theirs, tmp_path, uid_of(theirs))
-    kube = one.up(Work(token(), ignore))
+    existing = provider(theirs, tmp_path, uid_of(theirs))
+    kube = existing.up(Work(token(), ignore))
     kube.kubeconfig.write_text(
         kube.kubeconfig.read_text().replace('"server": "https://', '"server": "https://127.0.0.1:1/')
     )
-    assert one.observe(token()).state is TargetState.BROKEN
+    assert existing.observe(token()).state is TargetState.BROKEN

@@ -20,10 +20,10 @@ HOST = "host.k3d.internal"
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     skip_without(K3S_IMAGE)
-    made = tmp_path / f"test-{uuid.uuid4().hex[:8]}"
-    yield made
-    k3d_cluster(made).delete(Work(token(), ignore))
-    assert left_on_engine(docker_of(made)) == []
+    path = tmp_path / f"test-{uuid.uuid4().hex[:8]}"
+    yield path
+    k3d_cluster(path).delete(Work(token(), ignore))
+    assert left_on_engine(docker_of(path)) == []
 
 
 def token(seconds: float = 300.0) -> CancelToken:
@@ -49,12 +49,12 @@ def test_a_restarted_node_knows_its_host_again(folder: Path) -> None:
         (node,) = client.containers.list(filters={"network": docker.name})
         node.restart()
     assert record(docker) == ""
-    found = k3d_cluster(folder).observe(token())
-    assert (found.state, found.detail.endswith(f"lost {HOST}")) == (TargetState.BROKEN, True)
-    told: list[str] = []
-    assert k3d_cluster(folder).up(Work(token(120), told.append)) == kube
+    observed = k3d_cluster(folder).observe(token())
+    assert (observed.state, observed.detail.endswith(f"lost {HOST}")) == (TargetState.BROKEN, True)
+    messages: list[str] = []
+    assert k3d_cluster(folder).up(Work(token(120), messages.append)) == kube
     assert record(docker) == before
-    assert [text for text in told if text.endswith(f"of {HOST} again")]
+    assert [text for text in messages if text.endswith(f"of {HOST} again")]
 
     docker.stop_all(Work(token(), ignore))
     assert k3d_cluster(folder).observe(token()).state is TargetState.STOPPED

@@ -34,11 +34,11 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    made = tmp_path / f"test-{uuid.uuid4().hex[:8]}"
+    path = tmp_path / f"test-{uuid.uuid4().hex[:8]}"
     skip_without(NODE_IMAGE)
-    yield made
-    kind_cluster(made).delete(Work(token(), ignore))
-    assert left_on_engine(docker_of(made)) == []
+    yield path
+    kind_cluster(path).delete(Work(token(), ignore))
+    assert left_on_engine(docker_of(path)) == []
 
 
 def token(seconds: float = 300.0) -> CancelToken:
@@ -51,17 +51,19 @@ def ignore(_text: str) -> None:
 
 def restart_machines(docker: StackOnDocker) -> None:
     with docker.open() as client:
-        for one in client.containers.list(filters={"network": docker.name}):
-            one.restart()
+        for container in client.containers.list(filters={"network": docker.name}):
+            container.restart()
 
 
 def swap_addresses(docker: StackOnDocker) -> None:
     """As after a reboot: all stopped, started in another order, and every old address taken by somebody else."""
     with docker.open() as client:
-        machines = sorted(client.containers.list(filters={"network": docker.name}), key=lambda one: str(one.name))
+        machines = sorted(
+            client.containers.list(filters={"network": docker.name}), key=lambda machine: str(machine.name)
+        )
         before = set(addresses(docker).values())
-        for one in machines:
-            one.stop()
+        for container in machines:
+            container.stop()
         squatters = []
         try:
             # The engine gives the lowest free address to whoever starts.
@@ -69,18 +71,18 @@ def swap_addresses(docker: StackOnDocker) -> None:
                 squatters.append(
                     client.containers.run(NODE_IMAGE, "infinity", entrypoint="sleep", detach=True, network=docker.name)
                 )
-            for one in reversed(machines):
-                one.start()
+            for stopped in reversed(machines):
+                stopped.start()
         finally:
-            for one in squatters:
-                one.remove(force=True)
+            for squatter in squatters:
+                squatter.remove(force=True)
     assert not before & set(addresses(docker).values())
 
 
 def addresses(docker: StackOnDocker) -> dict[str, str]:
     with docker.open() as client:
-        found = client.containers.list(filters={"network": docker.name})
-        networks = {str(one.name): one.attrs["NetworkSettings"]["Networks"] for one in found}
+        containers = client.containers.list(filters={"network": docker.name})
+        networks = {str(container.name): container.attrs["NetworkSettings"]["Networks"] for container in containers}
     return {name: joined[docker.name]["IPAddress"] for name, joined in networks.items()}
 
 
@@ -88,7 +90,7 @@ def test_restarts_are_survived_and_nothing_is_made_anew(folder: Path) -> None:
     kube = kind_cluster(folder, workers=1).up(Work(token(), ignore))
     docker = docker_of(folder)
     with docker.open() as client:
-        before = {one.id for one in client.containers.list(filters={"network": docker.name})}
+        before = {container.id for container in client.containers.list(filters={"network": docker.name})}
     harms: tuple[Callable[[StackOnDocker], None], ...] = (restart_machines, swap_addresses)
     for harm in harms:
         harm(docker)
@@ -98,7 +100,7 @@ def test_restarts_are_survived_and_nothing_is_made_anew(folder: Path) -> None:
     assert kind_cluster(folder, workers=1).observe(token()).state is TargetState.STOPPED
     assert kind_cluster(folder, workers=1).up(Work(token(180), ignore)) == kube
     with docker.open() as client:
-        assert {one.id for one in client.containers.list(filters={"network": docker.name})} == before
+        assert {container.id for container in client.containers.list(filters={"network": docker.name})} == before
 
 
 def test_a_dead_kubelet_is_found_and_its_machine_restarted(folder: Path) -> None:
@@ -108,10 +110,10 @@ def test_a_dead_kubelet_is_found_and_its_machine_restarted(folder: Path) -> None
         (machine,) = client.containers.list(filters={"network": docker.name})
         assert machine.exec_run(["systemctl", "stop", "kubelet"]).exit_code == 0
     until = time.monotonic() + 70
-    while (found := kind_cluster(folder).observe(token())).state is TargetState.RUNNING and time.monotonic() < until:
+    while (observed := kind_cluster(folder).observe(token())).state is TargetState.RUNNING and time.monotonic() < until:
         time.sleep(1)
-    assert found.state is TargetState.BROKEN
-    assert "has not told of itself for" in found.detail
+    assert observed.state is TargetState.BROKEN
+    assert "has not told of itself for" in observed.detail
     assert kind_cluster(folder).up(Work(token(120), ignore)) == kube
 
 
@@ -153,12 +155,12 @@ def test_a_cluster_of_the_same_name_that_is_not_ours(folder: Path) -> None:
 def test_one_that_somebody_made_with_kind_alone(folder: Path) -> None:
     name = docker_of(folder).name
     config = folder.parent / "theirs"
-    made = ["kind", "create", "cluster", "--name", name, "--image", NODE_IMAGE, "--kubeconfig", str(config)]
+    command = ["kind", "create", "cluster", "--name", name, "--image", NODE_IMAGE, "--kubeconfig", str(config)]
     networks = {**os.environ, "KIND_EXPERIMENTAL_DOCKER_NETWORK": f"{name}-theirs"}
-    subprocess.run(made, check=True, capture_output=True, env=networks)
+    subprocess.run(command, check=True, capture_output=True, env=networks)
     try:
-        found = kind_cluster(folder).observe(token())
-        assert (found.state, "not on a network" in found.detail) == (TargetState.FOREIGN, True)
+        observed = kind_cluster(folder).observe(token())
+        assert (observed.state, "not on a network" in observed.detail) == (TargetState.FOREIGN, True)
         with pytest.raises(RefusedError, match="there is a kind cluster of this name"):
             kind_cluster(folder).up(Work(token(), ignore))
         with pytest.raises(RefusedError, match="is not ours"):

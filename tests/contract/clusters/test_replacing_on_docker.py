@@ -38,8 +38,8 @@ def work() -> Work:
 def nodes(folder: Path) -> set[str]:
     docker = docker_of(folder)
     with docker.open() as client:
-        found = client.containers.list(all=True, ignore_removed=True)
-        return {str(one.id) for one in found if docker.name in str(one.name)}
+        all_containers = client.containers.list(all=True, ignore_removed=True)
+        return {str(container.id) for container in all_containers if docker.name in str(container.name)}
 
 
 def test_a_changed_field_leaves_what_runs_untouched(folder: Path) -> None:

@@ -38,10 +38,10 @@ def make(driver: Driver, state: StatePaths, cancel: CancelToken) -> Iterator[Mak
     port = free_port()
     assert port is not None
 
-    def made(**changed: object) -> ProcessEmulator:
+    def build(**changed: object) -> ProcessEmulator:
         spec = EmulatorSpec(**{"driver": driver, "port": port, **changed})  # type: ignore[arg-type]  # fields of the spec
         clock = SystemClock()
         return ProcessEmulator("test", spec, state, driver_of(spec), SystemProcesses(clock), clock)
 
-    yield made
-    made().delete(Work(cancel, quiet))
+    yield build
+    build().delete(Work(cancel, quiet))

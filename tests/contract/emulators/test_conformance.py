@@ -28,26 +28,26 @@ Read = Callable[[Bench], Any]
 
 @pytest.fixture(scope="module", params=EVERYWHERE, ids=str)
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
-    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as found:
-        yield found
+    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as endpoint_:
+        yield endpoint_
 
 
 @pytest.fixture
 def bench(endpoint: EmulatorEndpoint, tmp_path: Path) -> Bench:
     """An emulator that holds all of it."""
-    made = Bench(endpoint=endpoint, folder=tmp_path, environment={"CONF_SET": "from the environment"})
-    made.empty()
-    shutil.copytree(SHIPPED, made.fixtures)
-    made.apply()
-    return made
+    new_bench = Bench(endpoint=endpoint, folder=tmp_path, environment={"CONF_SET": "from the environment"})
+    new_bench.empty()
+    shutil.copytree(SHIPPED, new_bench.fixtures)
+    new_bench.apply()
+    return new_bench
 
 
 def s3(operation: str, bucket: str, *keys: str) -> Read:
     def read(bench: Bench) -> Any:
-        found = getattr(bench.client("s3"), operation)(Bucket=bucket)
+        answer = getattr(bench.client("s3"), operation)(Bucket=bucket)
         for key in keys:
-            found = found[key]
-        return {key: value for key, value in found.items() if key != "ResponseMetadata"} if not keys else found
+            answer = answer[key]
+        return {key: value for key, value in answer.items() if key != "ResponseMetadata"} if not keys else answer
 
     return read
 
@@ -55,7 +55,7 @@ def s3(operation: str, bucket: str, *keys: str) -> Read:
 def objects(bench: Bench) -> dict[str, bytes]:
     client = bench.client("s3")
     listed = client.list_objects_v2(Bucket="conf-plain")["Contents"]
-    return {one["Key"]: client.get_object(Bucket="conf-plain", Key=one["Key"])["Body"].read() for one in listed}
+    return {entry["Key"]: client.get_object(Bucket="conf-plain", Key=entry["Key"])["Body"].read() for entry in listed}
 
 
 def page(bench: Bench) -> dict[str, Any]:
@@ -67,26 +67,26 @@ def page(bench: Bench) -> dict[str, Any]:
 
 def secret(name: str) -> Read:
     def read(bench: Bench) -> Any:
-        found = bench.client("secretsmanager").get_secret_value(SecretId=name)
-        return found.get("SecretString") or found["SecretBinary"]
+        secret_value = bench.client("secretsmanager").get_secret_value(SecretId=name)
+        return secret_value.get("SecretString") or secret_value["SecretBinary"]
 
     return read
 
 
 def table(name: str, *keys: str) -> Read:
     def read(bench: Bench) -> Any:
-        found: Any = bench.client("dynamodb").describe_table(TableName=name)["Table"]
+        value: Any = bench.client("dynamodb").describe_table(TableName=name)["Table"]
         for key in keys:
-            found = found[key]
-        return found
+            value = value[key]
+        return value
 
     return read
 
 
 def items(name: str) -> Read:
     def read(bench: Bench) -> Any:
-        found = bench.client("dynamodb").scan(TableName=name)["Items"]
-        return sorted(found, key=lambda item: json.dumps(item, sort_keys=True, default=repr))
+        scanned = bench.client("dynamodb").scan(TableName=name)["Items"]
+        return sorted(scanned, key=lambda item: json.dumps(item, sort_keys=True, default=repr))
 
     return read
 
@@ -95,32 +95,38 @@ def queue(name: str, *attributes: str) -> Read:
     def read(bench: Bench) -> Any:
         client = bench.client("sqs")
         url = client.get_queue_url(QueueName=name)["QueueUrl"]
-        found = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return {key: found.get(key) for key in attributes}
+        shown = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return {key: shown.get(key) for key in attributes}
 
     return read
 
 
 def topic_arn(bench: Bench, name: str) -> str:
-    found = (one["TopicArn"] for one in bench.client("sns").list_topics()["Topics"])
-    return str(next(arn for arn in found if arn.endswith(f":{name}")))
+    topic_arns = (topic["TopicArn"] for topic in bench.client("sns").list_topics()["Topics"])
+    return str(next(arn for arn in topic_arns if arn.endswith(f":{name}")))
 
 
 def subscriptions(bench: Bench) -> dict[str, dict[str, Any]]:
     client = bench.client("sns")
-    made: dict[str, dict[str, Any]] = {}
-    for one in client.list_subscriptions_by_topic(TopicArn=topic_arn(bench, "conf-events"))["Subscriptions"]:
-        name = one["Endpoint"].rpartition(":")[2] if one["Protocol"] in {"sqs", "lambda"} else one["Endpoint"]
-        made[name] = {}
-        if one["SubscriptionArn"].startswith("arn:"):
-            made[name] = client.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"]
-    return made
+    by_endpoint: dict[str, dict[str, Any]] = {}
+    for subscription in client.list_subscriptions_by_topic(TopicArn=topic_arn(bench, "conf-events"))["Subscriptions"]:
+        name = (
+            subscription["Endpoint"].rpartition(":")[2]
+            if subscription["Protocol"] in {"sqs", "lambda"}
+            else subscription["Endpoint"]
+        )
+        by_endpoint[name] = {}
+        if subscription["SubscriptionArn"].startswith("arn:"):
+            by_endpoint[name] = client.get_subscription_attributes(SubscriptionArn=subscription["SubscriptionArn"])[
+                "Attributes"
+            ]
+    return by_endpoint
 
 
 def subscribed(bench: Bench) -> Any:
-    found = subscriptions(bench)["conf-received"]
-    dead = json.loads(found["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-    return (found["RawMessageDelivery"].lower(), json.loads(found["FilterPolicy"]), dead)
+    subscription = subscriptions(bench)["conf-received"]
+    dead = json.loads(subscription["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
+    return (subscription["RawMessageDelivery"].lower(), json.loads(subscription["FilterPolicy"]), dead)
 
 
 def function(name: str) -> dict[str, Any]:
@@ -128,19 +134,19 @@ def function(name: str) -> dict[str, Any]:
 
 
 def configuration(bench: Bench) -> dict[str, Any]:
-    found = bench.client("lambda").get_function_configuration(**function("conf-echo"))
+    function_configuration = bench.client("lambda").get_function_configuration(**function("conf-echo"))
     kept = ("Runtime", "Handler", "MemorySize", "Timeout", "Description", "Architectures", "EphemeralStorage")
-    return {name: found[name] for name in kept}
+    return {name: function_configuration[name] for name in kept}
 
 
 def feeding(bench: Bench) -> dict[str, tuple[Any, ...]]:
-    found = bench.client("lambda").list_event_source_mappings(**function("conf-echo"))["EventSourceMappings"]
+    mappings = bench.client("lambda").list_event_source_mappings(**function("conf-echo"))["EventSourceMappings"]
     about = ("BatchSize", "State")
-    return {one["EventSourceArn"].split(":")[2]: tuple(one[name] for name in about) for one in found}
+    return {mapping["EventSourceArn"].split(":")[2]: tuple(mapping[name] for name in about) for mapping in mappings}
 
 
 def aliases(bench: Bench) -> list[str]:
-    return sorted(one["Name"] for one in bench.client("lambda").list_aliases(**function("conf-echo"))["Aliases"])
+    return sorted(alias["Name"] for alias in bench.client("lambda").list_aliases(**function("conf-echo"))["Aliases"])
 
 
 ROWS: Mapping[str, tuple[Read, Any]] = {
@@ -149,7 +155,7 @@ ROWS: Mapping[str, tuple[Read, Any]] = {
     "s3 tags": (
         lambda bench: (
             {
-                one["Key"]: one.get("Value", "") for one in s3("get_bucket_tagging", "conf-plain", "TagSet")(bench)
+                tag["Key"]: tag.get("Value", "") for tag in s3("get_bucket_tagging", "conf-plain", "TagSet")(bench)
             }.items()
             >= {"Key1": "Value1", "with space": "a=b+c", "empty": ""}.items()
         ),
@@ -284,9 +290,9 @@ ROWS: Mapping[str, tuple[Read, Any]] = {
     ),
     "table indexes": (
         lambda bench: sorted(
-            one["IndexName"]
+            item["IndexName"]
             for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
-            for one in table("conf-orders", kind)(bench)
+            for item in table("conf-orders", kind)(bench)
         ),
         ["byStatus", "keysOnly", "local"],
     ),
@@ -506,7 +512,7 @@ def disturb(bench: Bench) -> set[str]:
     arn = topic_arn(bench, "conf-events")
     topics.set_topic_attributes(TopicArn=arn, AttributeName="DisplayName", AttributeValue="Other")
     listed = topics.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
-    (gone,) = [one["SubscriptionArn"] for one in listed if one["Endpoint"].endswith(":conf-open")]
+    (gone,) = [entry["SubscriptionArn"] for entry in listed if entry["Endpoint"].endswith(":conf-open")]
     topics.unsubscribe(SubscriptionArn=gone)
     functions.delete_alias(FunctionName="conf-echo", Name="two")
     changed = {"lambda/conf-echo: aliases.two drifted"}
@@ -535,11 +541,13 @@ def disturb(bench: Bench) -> set[str]:
 
 
 def test_what_is_changed_by_hand_is_shown_field_by_field_and_repaired(bench: Bench) -> None:
-    wanted = disturb(bench)
+    disturbed = disturb(bench)
     shown = {f"{path} {kind}" for path, kind in bench.differing().items()}
     # A field of a thing that is gone is told with it, and an alias of changed code is not where it should be.
-    more = {one for one in shown - wanted if not one.startswith(("sns/conf-events: subscriptions/queue/conf-open.",))}
-    assert wanted <= shown
+    more = {
+        path for path in shown - disturbed if not path.startswith(("sns/conf-events: subscriptions/queue/conf-open.",))
+    }
+    assert disturbed <= shown
     assert more <= {"lambda/conf-echo: aliases.live drifted"}
     bench.refresh()
     assert read_all(bench) == expected(bench)
@@ -569,16 +577,18 @@ def test_what_is_no_longer_declared_is_pruned_and_nothing_else(bench: Bench) -> 
     left = bench.seeding().prune(bench.endpoint, Work(bench.cancel)).failures
     names = {"conf-echo", "conf-file", "conf-packed", "conf-zip"} if bench.driver in RUNS_NO_FUNCTIONS else set()
     assert {failure.id.name for failure in left} == names
-    assert {one["Name"] for one in bench.client("s3").list_buckets()["Buckets"]} == {
+    assert {bucket["Name"] for bucket in bench.client("s3").list_buckets()["Buckets"]} == {
         "bootstrap-marker",
         "conf-plain",
         "theirs",
     }
     assert set(objects(bench)) == {"plain.txt", "theirs.txt"}
-    assert {one["Artist"]["S"] for one in items("MusicCollection")(bench)} == {"Acme Band", "theirs"}
+    assert {item["Artist"]["S"] for item in items("MusicCollection")(bench)} == {"Acme Band", "theirs"}
     assert set(subscriptions(bench)) == {"conf-received", *PENDING.get(bench.driver, ())}
     assert bench.client("secretsmanager").list_secrets()["SecretList"] == []
-    assert {one["FunctionName"] for one in bench.client("lambda").list_functions()["Functions"]} == names
+    assert {
+        listed_function["FunctionName"] for listed_function in bench.client("lambda").list_functions()["Functions"]
+    } == names
 
 
 def test_what_is_exported_makes_the_same_again(bench: Bench) -> None:

@@ -87,14 +87,14 @@ def make(docker: StackOnDocker, state: StatePaths, cancel: CancelToken) -> Itera
     port = free_port()
     assert port is not None
 
-    def made(recipe: EmulatorDriver | None = None, **changed: object) -> ContainerEmulator:
+    def build(recipe: EmulatorDriver | None = None, **changed: object) -> ContainerEmulator:
         declared = {"driver": Driver.MINISTACK, "port": port, "image": IMAGE, **changed}
         spec = EmulatorSpec(**declared)  # type: ignore[arg-type]  # fields of the spec
         processes = SystemProcesses(SystemClock())
         return ContainerEmulator("rig-emulator", spec, state, recipe or driver_of(spec), docker, processes)
 
-    yield made
-    made().delete(Work(cancel, quiet))
+    yield build
+    build().delete(Work(cancel, quiet))
 
 
 def container_of(docker: StackOnDocker, client: "DockerClient") -> "Container":
@@ -103,9 +103,13 @@ def container_of(docker: StackOnDocker, client: "DockerClient") -> "Container":
 
 def left(docker: StackOnDocker, client: "DockerClient") -> list[str]:
     """Everything of the stack that the engine holds."""
-    found = client.containers.list(all=True, ignore_removed=True, filters={"name": docker.name})
-    names = [one.name for one in found] + [one.name for one in client.networks.list(names=[docker.name])]
-    return [str(name) for name in [*names, *(one.name for one in client.volumes.list(filters={"name": docker.name}))]]
+    containers = client.containers.list(all=True, ignore_removed=True, filters={"name": docker.name})
+    names = [container.name for container in containers] + [
+        network.name for network in client.networks.list(names=[docker.name])
+    ]
+    return [
+        str(name) for name in [*names, *(volume.name for volume in client.volumes.list(filters={"name": docker.name}))]
+    ]
 
 
 def s3(endpoint: EmulatorEndpoint) -> Any:  # boto3's clients have no type of their own
@@ -132,10 +136,10 @@ def test_up_twice_is_one_emulator(
 ) -> None:
     assert make().observe(cancel).state is TargetState.ABSENT
     first = make().up(Work(cancel, quiet))
-    found = container_of(docker, client)
+    emulator_container = container_of(docker, client)
     assert first.incarnation
     assert make().up(Work(cancel, quiet)) == first
-    assert container_of(docker, client).id == found.id
+    assert container_of(docker, client).id == emulator_container.id
     observed = make().observe(cancel)
     assert (observed.state, observed.endpoint) == (TargetState.RUNNING, first)
 
@@ -168,10 +172,10 @@ def test_a_url_that_it_makes_up_fits_whoever_asked_for_it(
     assert sqs.create_queue(QueueName="orders")["QueueUrl"].startswith(f"{endpoint.url}/")
     # As a pod does, which finds it on the stack's network by its name, at the port of the Service.
     inside = "http://bootstrap-rig-emulator-emulator:4566"
-    code, told = container_of(docker, client).exec_run(["python3", "-c", ASKS, inside])
-    assert code == 0, told
-    assert isinstance(told, bytes)
-    assert told.decode().startswith(f"{inside}/")
+    code, output = container_of(docker, client).exec_run(["python3", "-c", ASKS, inside])
+    assert code == 0, output
+    assert isinstance(output, bytes)
+    assert output.decode().startswith(f"{inside}/")
 
 
 def test_one_that_can_listen_where_it_is_published_has_the_same_port_inside(
@@ -306,7 +310,7 @@ def test_a_network_that_a_killed_run_asked_for_too_is_taken_away(
     """Nothing can join either of two by name; the engine makes the second without a word."""
     first, second = (client.networks.create(docker.name, labels=docker.labels()) for _ in range(2))
     assert make().up(Work(cancel, quiet)).incarnation
-    assert [one.id for one in client.networks.list(names=[docker.name])] == [first.id]
+    assert [network.id for network in client.networks.list(names=[docker.name])] == [first.id]
     client.networks.create(docker.name, labels=docker.labels())
     make().delete(Work(cancel, quiet))
     assert left(docker, client) == []

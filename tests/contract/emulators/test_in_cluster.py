@@ -55,22 +55,24 @@ class Setting:
         """As each run makes it; `inside=False`: one that only looks."""
         kube = self.api.context(self.folder)
         inside = EmulatorRelease(release=release("localstack", chart="localstack"), kube=kube)
-        known = changed.pop("inside", True)
+        known_inside = changed.pop("inside", True)
         spec = EmulatorSpec(**{"port": self.port, **changed})  # type: ignore[arg-type]  # fields of the spec
         kubectl = script(self.folder / "kubectl", f'PYTHONPATH="{PACKAGE_ROOT}" exec {sys.executable} {KUBECTL} "$@"')
         programs = GivenPrograms(paths={"kubectl": kubectl})
-        return ChartEmulator(spec, self.state, programs, SystemProcesses(SystemClock()), inside if known else None)
+        return ChartEmulator(
+            spec, self.state, programs, SystemProcesses(SystemClock()), inside if known_inside else None
+        )
 
     def serve(self, *emulators: FakeEmulator) -> None:
         """Have the Service lead to pods with these emulators."""
         endpoints = [
             {
                 "conditions": {"ready": True},
-                "targetRef": {"kind": "Pod", "name": f"localstack-{one.port}", "uid": str(one.port)},
+                "targetRef": {"kind": "Pod", "name": f"localstack-{running.port}", "uid": str(running.port)},
             }
-            for one in emulators
+            for running in emulators
         ]
-        ports = [{"name": "edge", "port": one.port} for one in emulators]
+        ports = [{"name": "edge", "port": running.port} for running in emulators]
         labels = {"kubernetes.io/service-name": "localstack"}
         self.api.put(SLICE, {"metadata": {"labels": labels}, "endpoints": endpoints, "ports": ports})
 
@@ -87,9 +89,9 @@ class Setting:
         return wait_until(asked, self.cancel.within(20, "an answer"), interval=0.05)
 
     def process(self, which: str) -> ProcessIdentity:
-        found = read_identity(getattr(ForwardFolder(self.state.emulator), which))
-        assert found is not None
-        return found
+        record = read_identity(getattr(ForwardFolder(self.state.emulator), which))
+        assert record is not None
+        return record
 
 
 @pytest.fixture
@@ -100,16 +102,16 @@ def setting(tmp_path: Path, cancel: CancelToken) -> Iterator[Setting]:
         annotations = {"meta.helm.sh/release-name": "localstack"}
         ports = [{"name": "other", "port": 4510}, {"name": "edge", "port": 4566}]
         api.put(SERVICE, {"metadata": {"annotations": annotations}, "spec": {"ports": ports}})
-        made = Setting(api, tmp_path, port, cancel)
-        made.state.folder.mkdir()
-        yield made
-        made.make(port=0).delete(Work(cancel, quiet))
+        new_setting = Setting(api, tmp_path, port, cancel)
+        new_setting.state.folder.mkdir()
+        yield new_setting
+        new_setting.make(port=0).delete(Work(cancel, quiet))
 
 
 @pytest.fixture
 def emulator() -> Iterator[FakeEmulator]:
-    with fake_emulator() as one:
-        yield one
+    with fake_emulator() as running_emulator:
+        yield running_emulator
 
 
 def gone(identity: ProcessIdentity, cancel: CancelToken) -> None:
@@ -269,7 +271,7 @@ def test_delete_leaves_no_process_no_socket_and_no_file(
     setting.make().up(Work(cancel, quiet))
     processes = [setting.process("keeper"), setting.process("kubectl")]
     setting.make(inside=False).delete(Work(cancel, quiet))
-    assert not any(SystemProcesses(SystemClock()).alive(one) for one in processes)
+    assert not any(SystemProcesses(SystemClock()).alive(process) for process in processes)
     assert free_port(setting.port) == setting.port
     assert not setting.state.emulator.exists()
     setting.make(inside=False).delete(Work(cancel, quiet))
@@ -282,20 +284,20 @@ def test_it_ends_by_itself_when_the_stacks_folder_is_removed(
     setting.make().up(Work(cancel, quiet))
     processes = [setting.process("keeper"), setting.process("kubectl")]
     shutil.rmtree(setting.state.folder)
-    for one in processes:
-        gone(one, cancel)
+    for process in processes:
+        gone(process, cancel)
     setting.state.folder.mkdir()
 
 
 @pytest.mark.parametrize(
-    ("services", "told"),
+    ("services", "message"),
     [
         ({}, "its Services: none"),
         ({"aws": "localstack", "dns": "localstack", "theirs": "other"}, "its Services: aws, dns"),
     ],
 )
 def test_a_release_without_such_a_service_is_told(
-    setting: Setting, cancel: CancelToken, services: dict[str, str], told: str
+    setting: Setting, cancel: CancelToken, services: dict[str, str], message: str
 ) -> None:
     del setting.api.objects[SERVICE]
     for name, owner in services.items():
@@ -305,7 +307,7 @@ def test_a_release_without_such_a_service_is_told(
     with pytest.raises(StepFailedError) as failed:
         setting.make().up(Work(cancel, quiet))
     assert failed.value.what == "release apps/localstack has no Service localstack"
-    assert failed.value.evidence == (told,)
+    assert failed.value.evidence == (message,)
 
 
 def test_its_only_service_is_meant_whatever_its_name(

@@ -353,9 +353,9 @@ def test_two_that_find_the_same_port_free_both_come_up(driver: Driver, tmp_path:
     ]
     try:
         with ThreadPoolExecutor() as pool:
-            found = list(pool.map(lambda one: one.up(Work(cancel, quiet)), both))
-        assert len({endpoint.url for endpoint in found}) == 2
-        assert any(endpoint.url.endswith(f":{first}") for endpoint in found)
+            endpoints = list(pool.map(lambda emulator: emulator.up(Work(cancel, quiet)), both))
+        assert len({endpoint.url for endpoint in endpoints}) == 2
+        assert any(endpoint.url.endswith(f":{first}") for endpoint in endpoints)
     finally:
-        for one in both:
-            one.delete(Work(cancel, quiet))
+        for process_emulator in both:
+            process_emulator.delete(Work(cancel, quiet))

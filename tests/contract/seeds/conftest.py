@@ -12,8 +12,8 @@ from fakes.bench import EVERYWHERE, Bench, running
 
 @pytest.fixture(scope="session", params=EVERYWHERE, ids=str)
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
-    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as found:
-        yield found
+    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as endpoint_:
+        yield endpoint_
 
 
 LACKS = {
@@ -32,6 +32,6 @@ def bench(request: pytest.FixtureRequest, endpoint: EmulatorEndpoint, tmp_path: 
     for name, why in LACKS.get(Driver(endpoint.driver), {}).items():
         if name in {request.path.stem, request.node.originalname}:
             pytest.skip(f"{endpoint.driver}: {why}")
-    made = Bench(endpoint=endpoint, folder=tmp_path)
-    made.empty()
-    return made
+    new_bench = Bench(endpoint=endpoint, folder=tmp_path)
+    new_bench.empty()
+    return new_bench

@@ -41,7 +41,7 @@ s3:
 """
 
 
-def made(bench: Bench) -> None:
+def create_buckets(bench: Bench) -> None:
     (bench.fixtures / "site" / "css").mkdir(parents=True)
     (bench.fixtures / "site" / "index.html").write_text("<h1>hi</h1>")
     (bench.fixtures / "site" / "css" / "a.css").write_text("a {}")
@@ -57,7 +57,7 @@ def test_what_creation_was_given_is_compared_and_changes_where_it_can(bench: Ben
     s3 = bench.client("s3")
     rules = s3.get_bucket_ownership_controls(Bucket="artefacts")["OwnershipControls"]["Rules"]
     assert rules == [{"ObjectOwnership": "BucketOwnerPreferred"}]
-    grantees = [one["Grantee"]["Type"] for one in s3.get_bucket_acl(Bucket="artefacts")["Grants"]]
+    grantees = [grant["Grantee"]["Type"] for grant in s3.get_bucket_acl(Bucket="artefacts")["Grants"]]
     assert "Group" in grantees
     bench.settled()
     with pytest.raises(StepFailedError, match="nothing was written"):
@@ -65,7 +65,7 @@ def test_what_creation_was_given_is_compared_and_changes_where_it_can(bench: Ben
 
 
 def test_every_setting_reads_back(bench: Bench) -> None:
-    made(bench)
+    create_buckets(bench)
     s3 = bench.client("s3")
     name = {"Bucket": "artefacts"}
     assert s3.get_bucket_location(Bucket="elsewhere")["LocationConstraint"] == "eu-west-1"
@@ -95,7 +95,10 @@ def test_every_setting_reads_back(bench: Bench) -> None:
     (notification,) = s3.get_bucket_notification_configuration(**name)["QueueConfigurations"]
     assert notification["QueueArn"].endswith(":incoming")
     assert notification["Events"] == ["s3:ObjectCreated:*"]
-    rules = {one["Name"].lower(): one["Value"] for one in notification["Filter"]["Key"]["FilterRules"]}
+    rules = {
+        filter_rule["Name"].lower(): filter_rule["Value"]
+        for filter_rule in notification["Filter"]["Key"]["FilterRules"]
+    }
     assert rules == {"prefix": "in/", "suffix": ".csv"}
     owners = s3.get_bucket_ownership_controls(**name)["OwnershipControls"]["Rules"]
     assert owners == [{"ObjectOwnership": "BucketOwnerEnforced"}]
@@ -103,7 +106,7 @@ def test_every_setting_reads_back(bench: Bench) -> None:
 
 
 def test_every_object_reads_back(bench: Bench) -> None:
-    made(bench)
+    create_buckets(bench)
     s3 = bench.client("s3")
 
     def body(key: str) -> bytes:
@@ -124,7 +127,7 @@ def test_every_object_reads_back(bench: Bench) -> None:
 
 
 def test_what_somebody_changed_is_shown_and_repaired(bench: Bench) -> None:
-    made(bench)
+    create_buckets(bench)
     s3 = bench.client("s3")
     s3.put_object(Bucket="artefacts", Key="plain.txt", Body=b"changed")
     s3.put_object(Bucket="artefacts", Key="foreign.txt", Body=b"extra")
@@ -170,7 +173,7 @@ def test_an_object_no_longer_declared_waits_for_prune(bench: Bench) -> None:
     assert s3.head_object(Bucket="artefacts", Key="b")
     assert bench.differing() == {"s3/artefacts: objects/b": "orphaned"}
     bench.prune()
-    assert [one["Key"] for one in s3.list_objects_v2(Bucket="artefacts")["Contents"]] == ["a"]
+    assert [content["Key"] for content in s3.list_objects_v2(Bucket="artefacts")["Contents"]] == ["a"]
     bench.settled()
 
 
@@ -179,11 +182,11 @@ def test_a_bucket_of_somebody_else_is_never_touched(bench: Bench) -> None:
     s3.create_bucket(Bucket="artefacts")
     s3.create_bucket(Bucket="others")
     result = bench.apply("s3: {artefacts: {versioning: true}}")
-    assert [str(one.action) for one in result.resources] == ["foreign"]
+    assert [str(resource.action) for resource in result.resources] == ["foreign"]
     assert "Status" not in s3.get_bucket_versioning(Bucket="artefacts")
     bench.write("s3: {mine: {}}")
     bench.prune()
-    assert {one["Name"] for one in s3.list_buckets()["Buckets"]} >= {"artefacts", "others"}
+    assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} >= {"artefacts", "others"}
 
 
 def test_a_bucket_with_versions_can_be_pruned(bench: Bench) -> None:
@@ -191,4 +194,4 @@ def test_a_bucket_with_versions_can_be_pruned(bench: Bench) -> None:
     bench.client("s3").put_object(Bucket="artefacts", Key="a", Body=b"again")
     bench.write("s3: {keep-me: {}}")
     bench.prune()
-    assert "artefacts" not in {one["Name"] for one in bench.client("s3").list_buckets()["Buckets"]}
+    assert "artefacts" not in {bucket["Name"] for bucket in bench.client("s3").list_buckets()["Buckets"]}

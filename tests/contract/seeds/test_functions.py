@@ -40,27 +40,27 @@ ECHO = "def handler(event, context):\n    return {'got': event}\n"
 
 @pytest.fixture(scope="module", params=AS_PROCESS, ids=str)
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
-    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as found:
-        yield found
+    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as endpoint_:
+        yield endpoint_
 
 
 @pytest.fixture
 def bench(endpoint: EmulatorEndpoint, tmp_path: Path) -> Bench:
-    made = Bench(endpoint=endpoint, folder=tmp_path)
-    made.empty()
+    new_bench = Bench(endpoint=endpoint, folder=tmp_path)
+    new_bench.empty()
     for name, code in (("echo", ECHO), ("writer", WRITER)):
-        folder = made.fixtures / "functions" / name
+        folder = new_bench.fixtures / "functions" / name
         folder.mkdir(parents=True)
         (folder / "app.py").write_text(code)
-    return made
+    return new_bench
 
 
 def runs(bench: Bench) -> bool:
     return "lambda-invoke" in bench.endpoint.capabilities
 
 
-def eventually(found: Callable[[], T | None], what: str) -> T:
-    return wait_until(found, CancelToken(SystemClock()).within(20, what), interval=0.1)
+def eventually(probe: Callable[[], T | None], what: str) -> T:
+    return wait_until(probe, CancelToken(SystemClock()).within(20, what), interval=0.1)
 
 
 def configuration(bench: Bench, name: str) -> dict[str, Any]:
@@ -101,17 +101,17 @@ def test_every_part_of_a_function(bench: Bench) -> None:
     with_layer(bench)
     bench.apply(EVERYTHING)
     functions = bench.client("lambda")
-    found = configuration(bench, "echo")
+    observed = configuration(bench, "echo")
     zipped = packed(bench.fixtures / "functions" / "echo")
-    assert found["CodeSha256"] == base64.b64encode(hashlib.sha256(zipped).digest()).decode()
-    assert (found["Runtime"], found["Handler"]) == ("python3.12", "app.handler")
-    assert (found["MemorySize"], found["Timeout"], found["Description"]) == (256, 20, "says it again")
+    assert observed["CodeSha256"] == base64.b64encode(hashlib.sha256(zipped).digest()).decode()
+    assert (observed["Runtime"], observed["Handler"]) == ("python3.12", "app.handler")
+    assert (observed["MemorySize"], observed["Timeout"], observed["Description"]) == (256, 20, "says it again")
     url = bench.client("sqs").get_queue_url(QueueName="jobs")["QueueUrl"]
-    assert found["Environment"]["Variables"]["QUEUE"] == url
-    assert found["Architectures"] == ["arm64"]
-    assert found["EphemeralStorage"] == {"Size": 600}
-    assert found["TracingConfig"] == {"Mode": "Active"}
-    assert [layer["Arn"].split(":")[-2:] for layer in found["Layers"]] == [["echo-words", "1"]]
+    assert observed["Environment"]["Variables"]["QUEUE"] == url
+    assert observed["Architectures"] == ["arm64"]
+    assert observed["EphemeralStorage"] == {"Size": 600}
+    assert observed["TracingConfig"] == {"Mode": "Active"}
+    assert [layer["Arn"].split(":")[-2:] for layer in observed["Layers"]] == [["echo-words", "1"]]
     tags = functions.get_function(FunctionName="echo")["Tags"]
     assert tags == {"team": "sales", "bootstrap.dev/owner": "test-0123"}
     assert functions.get_alias(FunctionName="echo", Name="live")["FunctionVersion"] == "1"
@@ -129,10 +129,10 @@ def test_drift_of_a_function_is_told_by_field_and_repaired(bench: Bench) -> None
     functions.get_waiter("function_updated_v2").wait(FunctionName="echo")
     functions.update_function_configuration(FunctionName="echo", Timeout=99, Environment={"Variables": {"X": "1"}})
     functions.delete_function_url_config(FunctionName="echo")
-    found = bench.differing()
+    differing = bench.differing()
     for path in ("code", "timeout", "environment.QUEUE", "functionUrl", "aliases.live"):
-        assert found[f"lambda/echo: {path}"] == "drifted", path
-    assert found["lambda/echo: environment.X"] == "extra"
+        assert differing[f"lambda/echo: {path}"] == "drifted", path
+    assert differing["lambda/echo: environment.X"] == "extra"
     bench.refresh()
     assert configuration(bench, "echo")["Timeout"] == 20
     assert "X" not in configuration(bench, "echo")["Environment"]["Variables"]
@@ -157,10 +157,10 @@ def test_what_is_no_longer_declared_goes_back_to_the_default(bench: Bench) -> No
     bench.apply(
         "sqs: {jobs: {}}\nlambda: {echo: {source: ./functions/echo, runtime: python3.12, handler: app.handler}}"
     )
-    found = configuration(bench, "echo")
-    assert (found["MemorySize"], found["Timeout"], found.get("Description", "")) == (128, 3, "")
-    assert not (found.get("Environment") or {}).get("Variables")
-    assert not found.get("Layers")
+    observed = configuration(bench, "echo")
+    assert (observed["MemorySize"], observed["Timeout"], observed.get("Description", "")) == (128, 3, "")
+    assert not (observed.get("Environment") or {}).get("Variables")
+    assert not observed.get("Layers")
     bench.prune()
     assert bench.client("lambda").list_aliases(FunctionName="echo")["Aliases"] == []
     bench.settled()
@@ -225,14 +225,17 @@ def test_every_event_source(bench: Bench) -> None:
     bench.apply(EVERY_SOURCE)
     functions = bench.client("lambda")
     mappings = functions.list_event_source_mappings(FunctionName="writer")["EventSourceMappings"]
-    assert {one["EventSourceArn"].split(":")[2]: one["BatchSize"] for one in mappings} == {"sqs": 5, "dynamodb": 7}
+    assert {mapping["EventSourceArn"].split(":")[2]: mapping["BatchSize"] for mapping in mappings} == {
+        "sqs": 5,
+        "dynamodb": 7,
+    }
     listed = bench.client("sns").list_subscriptions()["Subscriptions"]
-    assert [one["Endpoint"] for one in listed] == [configuration(bench, "writer")["FunctionArn"]]
+    assert [subscription["Endpoint"] for subscription in listed] == [configuration(bench, "writer")["FunctionArn"]]
     notified = bench.client("s3").get_bucket_notification_configuration(Bucket="files")["LambdaFunctionConfigurations"]
     rules = {rule["Name"].lower(): rule["Value"] for rule in notified[0]["Filter"]["Key"]["FilterRules"]}
     assert rules == {"prefix": "in/", "suffix": ".json"}
     policy = json.loads(functions.get_policy(FunctionName="writer")["Policy"])
-    assert sorted(one["Principal"]["Service"] for one in policy["Statement"]) == [
+    assert sorted(statement["Principal"]["Service"] for statement in policy["Statement"]) == [
         "s3.amazonaws.com",
         "sns.amazonaws.com",
     ]
@@ -255,8 +258,8 @@ def test_events_run_the_function(bench: Bench) -> None:
     def all_there() -> str | None:
         items = bench.client("dynamodb").scan(TableName="written")["Items"]
         text = json.dumps(items)
-        wanted = ("from the queue", "from the topic", "in/a.json", "from the stream")
-        return text if all(one in text for one in wanted) else None
+        expected = ("from the queue", "from the topic", "in/a.json", "from the stream")
+        return text if all(word in text for word in expected) else None
 
     eventually(all_there, "an item from each source")
 
@@ -264,18 +267,18 @@ def test_events_run_the_function(bench: Bench) -> None:
 def test_drift_of_event_sources_is_repaired(bench: Bench) -> None:
     bench.apply(EVERY_SOURCE)
     functions = bench.client("lambda")
-    for one in functions.list_event_source_mappings(FunctionName="writer")["EventSourceMappings"]:
-        if ":sqs:" in one["EventSourceArn"]:
-            functions.delete_event_source_mapping(UUID=one["UUID"])
+    for event_source_mapping in functions.list_event_source_mappings(FunctionName="writer")["EventSourceMappings"]:
+        if ":sqs:" in event_source_mapping["EventSourceArn"]:
+            functions.delete_event_source_mapping(UUID=event_source_mapping["UUID"])
         else:
-            functions.update_event_source_mapping(UUID=one["UUID"], BatchSize=9)
+            functions.update_event_source_mapping(UUID=event_source_mapping["UUID"], BatchSize=9)
     bench.client("sns").unsubscribe(
         SubscriptionArn=bench.client("sns").list_subscriptions()["Subscriptions"][0]["SubscriptionArn"]
     )
     bench.client("s3").put_bucket_notification_configuration(Bucket="files", NotificationConfiguration={})
-    found = bench.differing()
+    differing = bench.differing()
     for path in ("queue/jobs", "stream/orders.BatchSize", "topic/news", "bucket/files?in/*.json"):
-        assert found[f"lambda/writer: events/{path}"] == "drifted", path
+        assert differing[f"lambda/writer: events/{path}"] == "drifted", path
     bench.refresh()
     bench.settled()
 
@@ -331,12 +334,18 @@ def test_a_bucket_and_functions_share_its_notifications(bench: Bench) -> None:
     both = EVERY_SOURCE.replace("s3: {files: {}}", "s3: {files: {notifications: [{queue: jobs, prefix: out/}]}}")
     bench.apply(both)
     bench.settled()
-    found = bench.client("s3").get_bucket_notification_configuration(Bucket="files")
-    assert (len(found["QueueConfigurations"]), len(found["LambdaFunctionConfigurations"])) == (1, 1)
+    bucket_notification_configuration = bench.client("s3").get_bucket_notification_configuration(Bucket="files")
+    assert (
+        len(bucket_notification_configuration["QueueConfigurations"]),
+        len(bucket_notification_configuration["LambdaFunctionConfigurations"]),
+    ) == (1, 1)
     bench.apply(both.replace("prefix: out/", "prefix: gone/"))
     bench.settled()
-    found = bench.client("s3").get_bucket_notification_configuration(Bucket="files")
-    assert (len(found["QueueConfigurations"]), len(found["LambdaFunctionConfigurations"])) == (1, 1)
+    bucket_notification_configuration = bench.client("s3").get_bucket_notification_configuration(Bucket="files")
+    assert (
+        len(bucket_notification_configuration["QueueConfigurations"]),
+        len(bucket_notification_configuration["LambdaFunctionConfigurations"]),
+    ) == (1, 1)
 
 
 def test_export_gives_a_fixture_with_its_code(bench: Bench) -> None:

@@ -65,12 +65,12 @@ def test_the_next_apply_converges(bench: Bench, moment: int) -> None:
     bench.apply()
     bench.settled()
     plan = bench.plan()
-    assert {str(one.action) for one in plan.resources} == {"unchanged"}
+    assert {str(resource.action) for resource in plan.resources} == {"unchanged"}
     client = bench.client("dynamodb")
     assert len(client.scan(TableName="orders")["Items"]) == 600
-    names = [one["Name"] for one in bench.client("secretsmanager").list_secrets()["SecretList"]]
+    names = [secret["Name"] for secret in bench.client("secretsmanager").list_secrets()["SecretList"]]
     assert sorted(names) == ["api", "other"]
     sqs = bench.client("sqs")
     url = sqs.get_queue_url(QueueName="jobs")["QueueUrl"]
     received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-    assert sorted(one["Body"] for one in received) == ["one", "two"]
+    assert sorted(message["Body"] for message in received) == ["one", "two"]

@@ -22,15 +22,15 @@ OWNER = ("bootstrap.dev/owner", "test-0123")
 
 @pytest.fixture(scope="module", params=AS_PROCESS, ids=str)
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
-    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as found:
-        yield found
+    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as endpoint_:
+        yield endpoint_
 
 
 @pytest.fixture
 def bench(endpoint: EmulatorEndpoint, tmp_path: Path) -> Bench:
-    made = Bench(endpoint=endpoint, folder=tmp_path)
-    made.empty()
-    return made
+    new_bench = Bench(endpoint=endpoint, folder=tmp_path)
+    new_bench.empty()
+    return new_bench
 
 
 def queue_url(bench: Bench, name: str) -> str:
@@ -38,8 +38,8 @@ def queue_url(bench: Bench, name: str) -> str:
 
 
 def attributes(bench: Bench, name: str) -> dict[str, str]:
-    found = bench.client("sqs").get_queue_attributes(QueueUrl=queue_url(bench, name), AttributeNames=["All"])
-    return dict(found["Attributes"])
+    answer = bench.client("sqs").get_queue_attributes(QueueUrl=queue_url(bench, name), AttributeNames=["All"])
+    return dict(answer["Attributes"])
 
 
 def drained(bench: Bench, name: str) -> list[str]:
@@ -58,15 +58,15 @@ def drained(bench: Bench, name: str) -> list[str]:
 
 def topic_arn(bench: Bench, name: str) -> str:
     topics = bench.client("sns").list_topics()["Topics"]
-    return next(str(one["TopicArn"]) for one in topics if one["TopicArn"].endswith(f":{name}"))
+    return next(str(topic["TopicArn"]) for topic in topics if topic["TopicArn"].endswith(f":{name}"))
 
 
 def subscriptions(bench: Bench, name: str) -> dict[str, dict[str, str]]:
     sns = bench.client("sns")
     listed = sns.list_subscriptions_by_topic(TopicArn=topic_arn(bench, name))["Subscriptions"]
     return {
-        one["Endpoint"]: dict(sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"])
-        for one in listed
+        entry["Endpoint"]: dict(sns.get_subscription_attributes(SubscriptionArn=entry["SubscriptionArn"])["Attributes"])
+        for entry in listed
     }
 
 
@@ -99,19 +99,19 @@ sqs:
 
 def test_every_attribute_of_a_queue(bench: Bench) -> None:
     bench.apply(EVERY_QUEUE_ATTRIBUTE)
-    found = attributes(bench, "orders.fifo")
-    assert found["FifoQueue"] == "true"
-    assert found["VisibilityTimeout"] == "31"
-    assert found["DelaySeconds"] == "2"
-    assert found["MaximumMessageSize"] == "2048"
-    assert found["MessageRetentionPeriod"] == "86400"
-    assert found["ReceiveMessageWaitTimeSeconds"] == "3"
-    assert found["KmsMasterKeyId"] == "alias/aws/sqs"
-    assert found["KmsDataKeyReusePeriodSeconds"] == "600"
-    assert found["DeduplicationScope"] == "messageGroup"
-    assert json.loads(found["Policy"])["Statement"][0]["Action"] == "sqs:SendMessage"
+    shown = attributes(bench, "orders.fifo")
+    assert shown["FifoQueue"] == "true"
+    assert shown["VisibilityTimeout"] == "31"
+    assert shown["DelaySeconds"] == "2"
+    assert shown["MaximumMessageSize"] == "2048"
+    assert shown["MessageRetentionPeriod"] == "86400"
+    assert shown["ReceiveMessageWaitTimeSeconds"] == "3"
+    assert shown["KmsMasterKeyId"] == "alias/aws/sqs"
+    assert shown["KmsDataKeyReusePeriodSeconds"] == "600"
+    assert shown["DeduplicationScope"] == "messageGroup"
+    assert json.loads(shown["Policy"])["Statement"][0]["Action"] == "sqs:SendMessage"
     dead = attributes(bench, "dead.fifo")["QueueArn"]
-    assert json.loads(found["RedrivePolicy"]) == {"deadLetterTargetArn": dead, "maxReceiveCount": 7}
+    assert json.loads(shown["RedrivePolicy"]) == {"deadLetterTargetArn": dead, "maxReceiveCount": 7}
     tags = bench.client("sqs").list_queue_tags(QueueUrl=queue_url(bench, "orders.fifo"))["Tags"]
     assert tags == {"team": "sales", OWNER[0]: OWNER[1]}
     bench.settled()
@@ -122,10 +122,10 @@ def test_drift_of_a_queue_is_told_by_field_and_repaired(bench: Bench) -> None:
     sqs, url = bench.client("sqs"), queue_url(bench, "orders.fifo")
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "60", "RedrivePolicy": ""})
     sqs.tag_queue(QueueUrl=url, Tags={"team": "marketing"})
-    found = bench.differing()
+    differing = bench.differing()
     if bench.driver is Driver.MOTO:
-        found.pop("sqs/orders.fifo: policy", None)  # moto forgets it when other attributes are set
-    assert found == {
+        differing.pop("sqs/orders.fifo: policy", None)  # moto forgets it when other attributes are set
+    assert differing == {
         "sqs/orders.fifo: attributes.VisibilityTimeout": "drifted",
         "sqs/orders.fifo: deadLetterQueue": "drifted",
         "sqs/orders.fifo: tags.team": "drifted",
@@ -140,16 +140,16 @@ def test_what_is_no_longer_declared_goes_back_to_the_default(bench: Bench) -> No
         'sqs: {orders: {tags: {team: sales}, policy: {Statement: []}, aws: {Attributes: {VisibilityTimeout: "60"}}}}'
     )
     bench.apply("sqs: {orders: {}}")
-    found = attributes(bench, "orders")
-    assert found["VisibilityTimeout"] == "30"
-    assert not found.get("Policy")
+    shown = attributes(bench, "orders")
+    assert shown["VisibilityTimeout"] == "30"
+    assert not shown.get("Policy")
     bench.settled()
 
 
 def test_standard_to_fifo_is_another_queue(bench: Bench) -> None:
     bench.apply("sqs: {orders: {}, jobs.fifo: {}}")
     bench.apply("sqs: {jobs.fifo: {}}")
-    assert [str(one.id) for one in bench.plan().resources if one.action == "orphaned"] == ["sqs/orders"]
+    assert [str(resource.id) for resource in bench.plan().resources if resource.action == "orphaned"] == ["sqs/orders"]
     bench.prune()
     urls = bench.client("sqs").list_queues()["QueueUrls"]
     assert [url.rpartition("/")[2] for url in urls] == ["jobs.fifo"]
@@ -240,14 +240,14 @@ sns:
 
 def test_every_attribute_of_a_topic(bench: Bench) -> None:
     bench.apply(EVERY_TOPIC_ATTRIBUTE)
-    found = bench.client("sns").get_topic_attributes(TopicArn=topic_arn(bench, "events.fifo"))["Attributes"]
-    assert found["FifoTopic"] == "true"
-    assert found["DisplayName"] == "Events"
-    assert found["KmsMasterKeyId"] == "alias/aws/sns"
-    assert found["ContentBasedDeduplication"] == "true"
-    assert json.loads(found["Policy"])["Statement"][0]["Action"] == "sns:Publish"
+    shown = bench.client("sns").get_topic_attributes(TopicArn=topic_arn(bench, "events.fifo"))["Attributes"]
+    assert shown["FifoTopic"] == "true"
+    assert shown["DisplayName"] == "Events"
+    assert shown["KmsMasterKeyId"] == "alias/aws/sns"
+    assert shown["ContentBasedDeduplication"] == "true"
+    assert json.loads(shown["Policy"])["Statement"][0]["Action"] == "sns:Publish"
     if bench.driver is Driver.MINISTACK:
-        assert (found["SignatureVersion"], found["TracingConfig"]) == ("2", "Active")
+        assert (shown["SignatureVersion"], shown["TracingConfig"]) == ("2", "Active")
     tags = bench.client("sns").list_tags_for_resource(ResourceArn=topic_arn(bench, "events.fifo"))["Tags"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "sales", OWNER[0]: OWNER[1]}
     news = bench.client("sns").get_topic_attributes(TopicArn=topic_arn(bench, "news"))["Attributes"]
@@ -257,15 +257,15 @@ def test_every_attribute_of_a_topic(bench: Bench) -> None:
 
 def test_a_subscription_with_all_its_settings(bench: Bench) -> None:
     bench.apply(EVERY_TOPIC_ATTRIBUTE)
-    found = subscriptions(bench, "news")
+    shown = subscriptions(bench, "news")
     plain = attributes(bench, "plain")["QueueArn"]
-    assert set(found) == {plain, "http://127.0.0.1:9/hook"}
-    assert found[plain]["RawMessageDelivery"] == "true"
-    assert found[plain]["FilterPolicyScope"] == "MessageBody"
-    assert json.loads(found[plain]["FilterPolicy"]) == {"kind": ["order", {"prefix": "re"}]}
-    assert json.loads(found[plain]["RedrivePolicy"]) == {"deadLetterTargetArn": attributes(bench, "dead")["QueueArn"]}
+    assert set(shown) == {plain, "http://127.0.0.1:9/hook"}
+    assert shown[plain]["RawMessageDelivery"] == "true"
+    assert shown[plain]["FilterPolicyScope"] == "MessageBody"
+    assert json.loads(shown[plain]["FilterPolicy"]) == {"kind": ["order", {"prefix": "re"}]}
+    assert json.loads(shown[plain]["RedrivePolicy"]) == {"deadLetterTargetArn": attributes(bench, "dead")["QueueArn"]}
     statement = json.loads(attributes(bench, "plain")["Policy"])["Statement"]
-    assert [one["Condition"]["ArnEquals"]["aws:SourceArn"] for one in statement] == [topic_arn(bench, "news")]
+    assert [entry["Condition"]["ArnEquals"]["aws:SourceArn"] for entry in statement] == [topic_arn(bench, "news")]
 
 
 def test_only_what_the_filter_lets_through_arrives(bench: Bench) -> None:
@@ -295,7 +295,7 @@ def test_a_declared_queue_policy_is_left_alone(bench: Bench) -> None:
         sns: {news: {subscriptions: [{queue: orders}]}}
         """
     )
-    assert [one["Sid"] for one in json.loads(attributes(bench, "orders")["Policy"])["Statement"]] == ["mine"]
+    assert [entry["Sid"] for entry in json.loads(attributes(bench, "orders")["Policy"])["Statement"]] == ["mine"]
     bench.settled()
 
 
@@ -310,11 +310,11 @@ def test_drift_of_a_topic_is_told_by_field_and_repaired(bench: Bench) -> None:
     gone = next(iter(subscriptions(bench, "events.fifo").values()))["SubscriptionArn"]
     sns.unsubscribe(SubscriptionArn=gone)
     sns.subscribe(TopicArn=news, Protocol="sqs", Endpoint=attributes(bench, "dead")["QueueArn"])
-    found = bench.differing()
-    assert found["sns/news: subscriptions/queue/plain.rawDelivery"] == "drifted"
-    assert found["sns/news: subscriptions/queue/dead"] == "extra"
-    assert found["sns/events.fifo: attributes.DisplayName"] == "drifted"
-    assert found["sns/events.fifo: subscriptions/queue/in.fifo"] == "drifted"
+    differing = bench.differing()
+    assert differing["sns/news: subscriptions/queue/plain.rawDelivery"] == "drifted"
+    assert differing["sns/news: subscriptions/queue/dead"] == "extra"
+    assert differing["sns/events.fifo: attributes.DisplayName"] == "drifted"
+    assert differing["sns/events.fifo: subscriptions/queue/in.fifo"] == "drifted"
     bench.refresh()
     assert set(subscriptions(bench, "news")) == {attributes(bench, "plain")["QueueArn"], "http://127.0.0.1:9/hook"}
     assert set(subscriptions(bench, "events.fifo")) == {attributes(bench, "in.fifo")["QueueArn"]}
@@ -336,8 +336,10 @@ def test_a_changed_filter_is_changed_in_place(bench: Bench) -> None:
     before = subscriptions(bench, "news")
     bench.apply("sqs: {a: {}}\nsns: {news: {subscriptions: [{queue: a}]}}")
     after = subscriptions(bench, "news")
-    assert [one["SubscriptionArn"] for one in after.values()] == [one["SubscriptionArn"] for one in before.values()]
-    assert [one.get("FilterPolicy", "{}") for one in after.values()] == ["{}"]
+    assert [subscription["SubscriptionArn"] for subscription in after.values()] == [
+        subscription["SubscriptionArn"] for subscription in before.values()
+    ]
+    assert [subscription.get("FilterPolicy", "{}") for subscription in after.values()] == ["{}"]
     bench.settled()
 
 
@@ -358,10 +360,10 @@ def test_export_makes_the_same_again(bench: Bench) -> None:
 
 def exported(bench: Bench) -> dict[str, dict[str, object]]:
     target = Target(bench.endpoint, bench.owner, bench.cancel)
-    found: dict[str, dict[str, object]] = {}
+    bodies: dict[str, dict[str, object]] = {}
     for service in (Sqs(), Sns()):
         looks = [Look(name=name, all=True) for name in service.names(target)]
         seen = service.observe(target, looks)
-        found[service.name] = {name: service.export(target, one).body for name, one in sorted(seen.items())}
+        bodies[service.name] = {name: service.export(target, observed).body for name, observed in sorted(seen.items())}
     target.close()
-    return found
+    return bodies

@@ -46,8 +46,8 @@ def item_row(attribute: Mapping[str, Any], expected: Mapping[str, Any]) -> Row:
 
 
 def described_secret(bench: Bench) -> dict[str, Any]:
-    (found,) = bench.client("secretsmanager").list_secrets()["SecretList"]
-    return dict(found)
+    (secret,) = bench.client("secretsmanager").list_secrets()["SecretList"]
+    return dict(secret)
 
 
 ROWS: dict[str, Row] = {
@@ -109,7 +109,8 @@ ROWS: dict[str, Row] = {
     "s3 object md5": (
         lambda bench: bench.client("s3").put_object(Bucket=BUCKET, Key="ü b", Body=b"hi"),
         lambda bench: [
-            (one["Key"], one["ETag"]) for one in bench.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+            (content["Key"], content["ETag"])
+            for content in bench.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
         ],
         [("ü b", '"49f68a5c8493ec2c0bf489821c21fc3b"')],
     ),
@@ -135,8 +136,10 @@ ROWS: dict[str, Row] = {
     "secretsmanager values in bulk": (
         lambda bench: bench.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretBinary=b"\xff\x00"),
         lambda bench: [
-            one["SecretBinary"]
-            for one in bench.client("secretsmanager").batch_get_secret_value(SecretIdList=[SECRET])["SecretValues"]
+            secret_value["SecretBinary"]
+            for secret_value in bench.client("secretsmanager").batch_get_secret_value(SecretIdList=[SECRET])[
+                "SecretValues"
+            ]
         ],
         [b"\xff\x00"],
     ),
@@ -211,8 +214,8 @@ def test_who_pays_is_told_again_by_localstack_alone(bench: Bench) -> None:
     s3 = bench.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_request_payment(Bucket=BUCKET, RequestPaymentConfiguration={"Payer": "Requester"})
-    told = s3.get_bucket_request_payment(Bucket=BUCKET)
-    assert ("Payer" in told) is (bench.driver is Driver.LOCALSTACK)
+    answer = s3.get_bucket_request_payment(Bucket=BUCKET)
+    assert ("Payer" in answer) is (bench.driver is Driver.LOCALSTACK)
 
 
 def test_moto_does_not_tell_a_table_class(bench: Bench) -> None:

@@ -117,22 +117,22 @@ def make_table(bench: Bench, name: str, rows: dict[str, Any]) -> None:
 
 def make_queue(bench: Bench, name: str, about: dict[str, Any]) -> str:
     client = bench.client("sqs")
-    wanted = {"VisibilityTimeout": about["timeout"]} if about["timeout"] else {}
+    attributes = {"VisibilityTimeout": about["timeout"]} if about["timeout"] else {}
     if about["dead"]:
         url = client.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
         arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        wanted["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "4"})
-    url = client.create_queue(QueueName=name, Attributes=wanted, tags=about["tags"])["QueueUrl"]
+        attributes["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "4"})
+    url = client.create_queue(QueueName=name, Attributes=attributes, tags=about["tags"])["QueueUrl"]
     return str(client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"])
 
 
 def make_topic(bench: Bench, name: str, about: dict[str, Any], queue: str) -> None:
     client = bench.client("sns")
     arn = client.create_topic(Name=name)["TopicArn"]
-    wanted = {"RawMessageDelivery": "true"} if about["raw"] else {}
+    attributes = {"RawMessageDelivery": "true"} if about["raw"] else {}
     if about["filter"]:
-        wanted["FilterPolicy"] = json.dumps(about["filter"])
-    client.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue, Attributes=wanted)
+        attributes["FilterPolicy"] = json.dumps(about["filter"])
+    client.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue, Attributes=attributes)
 
 
 def make_function(bench: Bench, name: str, about: dict[str, Any]) -> None:
@@ -205,7 +205,7 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def test_the_order_of_making_does_not_show(bench: Bench) -> None:
-    def made(*, backwards: bool) -> dict[str, bytes]:
+    def create(*, backwards: bool) -> dict[str, bytes]:
         bench.empty()
         order = ["b", "a", "c"] if backwards else ["c", "a", "b"]
         for name in order:
@@ -214,8 +214,10 @@ def test_the_order_of_making_does_not_show(bench: Bench) -> None:
         arn = bench.client("sns").create_topic(Name="t", Tags=[{"Key": key, "Value": key} for key in order])["TopicArn"]
         for name in order:
             queue = bench.client("sqs").get_queue_url(QueueName=f"q-{name}")["QueueUrl"]
-            found = bench.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
-            bench.client("sns").subscribe(TopicArn=arn, Protocol="sqs", Endpoint=found["QueueArn"])
+            queue_arn = bench.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])[
+                "Attributes"
+            ]
+            bench.client("sns").subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue_arn["QueueArn"])
         return exported(bench)
 
-    assert made(backwards=True) == made(backwards=False)
+    assert create(backwards=True) == create(backwards=False)

@@ -25,27 +25,27 @@ LOCALSTACK_PORT = 4566
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
-    with running(Driver.MINISTACK, tmp_path_factory.mktemp("ministack")) as found:
-        yield found
+    with running(Driver.MINISTACK, tmp_path_factory.mktemp("ministack")) as endpoint_:
+        yield endpoint_
 
 
 @pytest.fixture
 def bench(endpoint: EmulatorEndpoint, tmp_path: Path) -> Bench:
-    made = Bench(endpoint=endpoint, folder=tmp_path)
-    made.empty()
-    (made.fixtures / "ready.d").mkdir(parents=True)
-    made.write("")
-    return made
+    new_bench = Bench(endpoint=endpoint, folder=tmp_path)
+    new_bench.empty()
+    (new_bench.fixtures / "ready.d").mkdir(parents=True)
+    new_bench.write("")
+    return new_bench
 
 
 @pytest.fixture
 def decoys() -> Iterator[list[Decoy]]:
     """Two listeners that must hear nothing; one of them where everybody expects LocalStack, if nobody else is there."""
-    found = [Decoy(LOCALSTACK_PORT if is_free(LOCALSTACK_PORT) else 0), Decoy()]
-    yield found
-    for decoy in found:
+    new_decoys = [Decoy(LOCALSTACK_PORT if is_free(LOCALSTACK_PORT) else 0), Decoy()]
+    yield new_decoys
+    for decoy in new_decoys:
         decoy.stop()
-    assert [decoy.seen for decoy in found] == [[], []]
+    assert [decoy.seen for decoy in new_decoys] == [[], []]
 
 
 @pytest.fixture(params=[guard for guard in Guard if guard is not Guard.SANDBOX], ids=str)
@@ -178,7 +178,7 @@ def test_without_a_guard_such_a_program_is_refused_with_its_line(
         bench.apply()
     what = "nc could reach other addresses than the emulator, and this system cannot prevent that"
     assert [str(problem) for problem in refused.value.problems] == [f"{file}:3: {what}"]
-    assert [one["Name"] for one in bench.client("s3").list_buckets()["Buckets"]] == []
+    assert [bucket["Name"] for bucket in bench.client("s3").list_buckets()["Buckets"]] == []
 
 
 @pytest.mark.parametrize(

@@ -25,17 +25,17 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
-    with running(Driver.MINISTACK, tmp_path_factory.mktemp("ministack")) as found:
-        yield found
+    with running(Driver.MINISTACK, tmp_path_factory.mktemp("ministack")) as endpoint_:
+        yield endpoint_
 
 
 @pytest.fixture
 def bench(endpoint: EmulatorEndpoint, tmp_path: Path) -> Bench:
-    made = Bench(endpoint=endpoint, folder=tmp_path)
-    made.empty()
-    (made.fixtures / "ready.d").mkdir(parents=True)
-    made.write("")
-    return made
+    new_bench = Bench(endpoint=endpoint, folder=tmp_path)
+    new_bench.empty()
+    (new_bench.fixtures / "ready.d").mkdir(parents=True)
+    new_bench.write("")
+    return new_bench
 
 
 def script(bench: Bench, name: str, text: str) -> Path:
@@ -275,10 +275,10 @@ def seed(bench: Bench, *arguments: str, expected: int = ExitCode.OK) -> None:
 def test_a_single_failure_is_told_whole_in_text_and_in_json(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     script(bench, "10.sh", "#!/bin/bash\necho 'the reason' >&2\nexit 3\n")
     seed(bench, "apply", str(bench.fixtures), expected=ExitCode.STEP_FAILED)
-    told = capsys.readouterr().err
-    assert "\n  the reason\n" in told
-    assert "\nFix:   " in told
-    assert "/logs/10.sh.log" in told
+    printed = capsys.readouterr().err
+    assert "\n  the reason\n" in printed
+    assert "\nFix:   " in printed
+    assert "/logs/10.sh.log" in printed
     seed(bench, "apply", str(bench.fixtures), "--output", "json", expected=ExitCode.STEP_FAILED)
     [failure] = json.loads(capsys.readouterr().out)["failures"]
     assert failure["evidence"] == ["the reason"]
@@ -293,9 +293,9 @@ def test_rerun_and_only_take_scripts_by_name(bench: Bench, capsys: pytest.Captur
     seed(bench, "apply", str(bench.fixtures), "--only", "ready.d/10.sh")
     assert "1 created" in capsys.readouterr().out
     seed(bench, "apply", str(bench.fixtures))
-    told = capsys.readouterr().out
-    assert "warning: ready.d/20.sh is done, but commands in it failed:" in told
-    assert "20.sh:2: ended with code 1: false" in told
+    printed = capsys.readouterr().out
+    assert "warning: ready.d/20.sh is done, but commands in it failed:" in printed
+    assert "20.sh:2: ended with code 1: false" in printed
     for name in ("10.sh", "ready.d/10.sh", str(file)):
         seed(bench, "apply", str(bench.fixtures), "--rerun", name, "--output", "json")
         assert json.loads(capsys.readouterr().out)["changed"] == 1

@@ -90,9 +90,9 @@ def test_a_script_that_fails_imports_nothing(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "ready.d/10.sh").write_text("#!/bin/bash\necho the reason\nexit 3\n")
     (tmp_path / "ready.d/20.sh").write_text("#!/bin/bash\n")
     assert run(["seed", "import", "."]) == ExitCode.STEP_FAILED
-    told = capsys.readouterr().err
-    assert "10.sh failed with exit code 3; not run: ready.d/20.sh" in told
-    assert "\n  the reason\n" in told
+    printed = capsys.readouterr().err
+    assert "10.sh failed with exit code 3; not run: ready.d/20.sh" in printed
+    assert "\n  the reason\n" in printed
     assert not (tmp_path / "seeds").exists()
 
 

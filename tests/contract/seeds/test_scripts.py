@@ -17,17 +17,17 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
-    with running(Driver.MINISTACK, tmp_path_factory.mktemp("ministack")) as found:
-        yield found
+    with running(Driver.MINISTACK, tmp_path_factory.mktemp("ministack")) as endpoint_:
+        yield endpoint_
 
 
 @pytest.fixture
 def bench(endpoint: EmulatorEndpoint, tmp_path: Path) -> Bench:
-    made = Bench(endpoint=endpoint, folder=tmp_path)
-    made.empty()
-    (made.fixtures / "ready.d").mkdir(parents=True)
-    made.write("sqs: {declared: {}}")
-    return made
+    new_bench = Bench(endpoint=endpoint, folder=tmp_path)
+    new_bench.empty()
+    (new_bench.fixtures / "ready.d").mkdir(parents=True)
+    new_bench.write("sqs: {declared: {}}")
+    return new_bench
 
 
 def script(bench: Bench, name: str, text: str) -> Path:
@@ -52,7 +52,7 @@ def test_scripts_run_in_lexical_order_after_the_fixtures(bench: Bench) -> None:
     script(bench, "20-last.py", CREATES)
     script(bench, "10-first.sh", "set -e\nawslocal sqs create-queue --queue-name from-shell >/dev/null\n")
     script(bench, "notes.txt", "no script")
-    assert {str(one.id): str(one.action) for one in bench.plan().resources} == {
+    assert {str(resource.id): str(resource.action) for resource in bench.plan().resources} == {
         "sqs/declared": "create",
         "ready.d/10-first.sh": "create",
         "ready.d/20-last.py": "create",
@@ -68,8 +68,8 @@ def test_a_script_runs_once_per_content_and_incarnation(bench: Bench) -> None:
     bench.settled()
     assert queues(bench) == ["declared", "from-python-1"]
     script(bench, "10-create.py", CREATES + "# changed\n")
-    told = {str(one.id): one.reason for one in bench.plan().resources}
-    assert told["ready.d/10-create.py"] == "its content, or a file that it can read, changed"
+    reasons = {str(resource.id): resource.reason for resource in bench.plan().resources}
+    assert reasons["ready.d/10-create.py"] == "its content, or a file that it can read, changed"
     bench.apply()
     assert queues(bench) == ["declared", "from-python-1", "from-python-2"]
     bench.empty()

@@ -108,11 +108,11 @@ def test_a_lost_state_folder_does_not_change_a_generated_value(bench: Bench) -> 
 
 def test_no_value_is_ever_shown(bench: Bench) -> None:
     bench.write("secretsmanager: {api: {string: hush-hush}}")
-    told = [json.dumps(bench.plan().to_json()), json.dumps(bench.apply().to_json())]
+    printed = [json.dumps(bench.plan().to_json()), json.dumps(bench.apply().to_json())]
     bench.client("secretsmanager").put_secret_value(SecretId="api", SecretString="somebody-else")
-    told.append(json.dumps(bench.plan().to_json()))
+    printed.append(json.dumps(bench.plan().to_json()))
     assert bench.differing() == {"secretsmanager/api: value": "drifted"}
-    for text in told:
+    for text in printed:
         assert "hush-hush" not in text
         assert "somebody-else" not in text
     bench.refresh()

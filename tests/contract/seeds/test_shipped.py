@@ -22,20 +22,20 @@ SHIPPED = Path(__file__).parents[3] / "localstack-init"
 
 @pytest.fixture(scope="module", params=AS_PROCESS, ids=str)
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
-    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as found:
-        yield found
+    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as endpoint_:
+        yield endpoint_
 
 
 @pytest.fixture
 def bench(endpoint: EmulatorEndpoint, tmp_path: Path) -> Bench:
-    made = Bench(endpoint=endpoint, folder=tmp_path)
-    made.empty()
-    shutil.copytree(SHIPPED, made.fixtures)
-    return made
+    new_bench = Bench(endpoint=endpoint, folder=tmp_path)
+    new_bench.empty()
+    shutil.copytree(SHIPPED, new_bench.fixtures)
+    return new_bench
 
 
-def eventually(found: Callable[[], T | None], what: str) -> T:
-    return wait_until(found, CancelToken(SystemClock()).within(30, what), interval=0.1)
+def eventually(probe: Callable[[], T | None], what: str) -> T:
+    return wait_until(probe, CancelToken(SystemClock()).within(30, what), interval=0.1)
 
 
 def received(bench: Bench, queue: str) -> list[dict[str, object]]:
@@ -52,13 +52,13 @@ def test_it_applies_and_settles(bench: Bench) -> None:
     grafana = json.loads(secrets.get_secret_value(SecretId="platform/grafana")["SecretString"])
     assert (grafana["user"], len(grafana["password"])) == ("admin", 20)
     assert len(secrets.get_secret_value(SecretId="platform/api-key")["SecretString"]) == 40
-    found = bench.client("dynamodb").query(
+    answer = bench.client("dynamodb").query(
         TableName="orders",
         IndexName="by-customer",
         KeyConditionExpression="customer = :who",
         ExpressionAttributeValues={":who": {"S": "ada"}},
     )
-    assert found["Count"] == 10
+    assert answer["Count"] == 10
 
 
 def test_an_order_goes_all_the_way(bench: Bench) -> None:
@@ -80,10 +80,10 @@ def test_an_order_goes_all_the_way(bench: Bench) -> None:
         "N": "12.5"
     }
     both = eventually(
-        lambda: found if len(found := received(bench, "orders")) == 2 else None, "both orders in queue orders"
+        lambda: messages if len(messages := received(bench, "orders")) == 2 else None, "both orders in queue orders"
     )
-    assert {one["id"] for one in both} == {"small", "large"}
-    assert [one["id"] for one in received(bench, "large-orders")] == ["large"]
+    assert {message["id"] for message in both} == {"small", "large"}
+    assert [message["id"] for message in received(bench, "large-orders")] == ["large"]
 
 
 def test_refresh_takes_foreign_orders_away_and_keeps_the_secrets(bench: Bench) -> None:
@@ -97,7 +97,7 @@ def test_refresh_takes_foreign_orders_away_and_keeps_the_secrets(bench: Bench) -
     table = bench.client("dynamodb").scan(TableName="orders", Select="COUNT")
     assert table["Count"] == 60
     assert bench.client("dynamodb").get_item(TableName="orders", Key={"id": {"S": "2026-0001"}})["Item"]
-    keys = [one["Key"] for one in bench.client("s3").list_objects_v2(Bucket="platform-artefacts")["Contents"]]
+    keys = [content["Key"] for content in bench.client("s3").list_objects_v2(Bucket="platform-artefacts")["Contents"]]
     assert keys == ["README.txt", "catalogue/prices.json", "schemas/order.json"]
     assert secrets.get_secret_value(SecretId="platform/database")["SecretString"] == before
     bench.settled()

@@ -56,7 +56,9 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
     body: dict[str, Any] = {
         "keys": {"partition": "id"},
         "tags": draw(tags),
-        "items": [{**draw(st.dictionaries(names.filter("id".__ne__), plain, max_size=3)), "id": one} for one in ids],
+        "items": [
+            {**draw(st.dictionaries(names.filter("id".__ne__), plain, max_size=3)), "id": item_id} for item_id in ids
+        ],
     }
     if draw(st.booleans()):
         body["ttl"] = "expires"

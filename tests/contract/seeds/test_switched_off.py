@@ -26,15 +26,15 @@ DECLARED = {
 
 @pytest.fixture(scope="module", params=["s3,sqs,sns", "sqs,sns", "sns", "secretsmanager", "dynamodb,dynamodbstreams"])
 def endpoint(request: pytest.FixtureRequest) -> Iterator[EmulatorEndpoint]:
-    with container(Driver.LOCALSTACK, SERVICES=request.param) as found:
-        yield found
+    with container(Driver.LOCALSTACK, SERVICES=request.param) as endpoint_:
+        yield endpoint_
 
 
 @pytest.fixture
 def bench(endpoint: EmulatorEndpoint, tmp_path: Path) -> Bench:
-    made = Bench(endpoint=endpoint, folder=tmp_path)
-    made.empty()
-    return made
+    new_bench = Bench(endpoint=endpoint, folder=tmp_path)
+    new_bench.empty()
+    return new_bench
 
 
 def declared(bench: Bench) -> str:

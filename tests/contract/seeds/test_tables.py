@@ -21,8 +21,8 @@ def table(bench: Bench, name: str = "orders") -> dict[str, Any]:
 
 
 def items(bench: Bench, name: str = "orders") -> dict[str, Any]:
-    found = bench.client("dynamodb").scan(TableName=name)["Items"]
-    return {one["id"]["S"]: one for one in found}
+    scanned = bench.client("dynamodb").scan(TableName=name)["Items"]
+    return {item["id"]["S"]: item for item in scanned}
 
 
 EVERYTHING = """
@@ -55,28 +55,31 @@ dynamodb:
 def test_every_setting_reads_back(bench: Bench) -> None:
     bench.apply(EVERYTHING)
     client = bench.client("dynamodb")
-    found = table(bench)
-    assert found["KeySchema"] == [
+    described = table(bench)
+    assert described["KeySchema"] == [
         {"AttributeName": "customer", "KeyType": "HASH"},
         {"AttributeName": "number", "KeyType": "RANGE"},
     ]
-    types = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
+    types = {
+        attribute_definition["AttributeName"]: attribute_definition["AttributeType"]
+        for attribute_definition in described["AttributeDefinitions"]
+    }
     assert types == {"customer": "S", "number": "N", "status": "S", "date": "S"}
-    (index,) = found["GlobalSecondaryIndexes"]
+    (index,) = described["GlobalSecondaryIndexes"]
     assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["total"]}
-    (local,) = found["LocalSecondaryIndexes"]
+    (local,) = described["LocalSecondaryIndexes"]
     assert (local["IndexName"], local["Projection"]["ProjectionType"]) == ("byDate", "KEYS_ONLY")
-    assert found["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-    assert found["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-    assert found["DeletionProtectionEnabled"] is True
-    assert found["SSEDescription"]["SSEType"] == "KMS"
+    assert described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert described["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert described["DeletionProtectionEnabled"] is True
+    assert described["SSEDescription"]["SSEType"] == "KMS"
     if bench.driver is Driver.MINISTACK:  # moto takes the class and does not tell it again
-        assert found["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
+        assert described["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
     lifetime = client.describe_time_to_live(TableName="orders")["TimeToLiveDescription"]
     assert lifetime == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
-    tags = client.list_tags_of_resource(ResourceArn=found["TableArn"])["Tags"]
+    tags = client.list_tags_of_resource(ResourceArn=described["TableArn"])["Tags"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "sales", "bootstrap.dev/owner": bench.owner}
-    policy = client.get_resource_policy(ResourceArn=found["TableArn"])["Policy"]
+    policy = client.get_resource_policy(ResourceArn=described["TableArn"])["Policy"]
     assert json.loads(policy) == {"Version": "2012-10-17", "Statement": []}
     capacity = table(bench, "provisioned")["ProvisionedThroughput"]
     assert (capacity["ReadCapacityUnits"], capacity["WriteCapacityUnits"]) == (5, 6)
@@ -105,23 +108,23 @@ def test_items_read_back_exactly(bench: Bench) -> None:
               - {file: typed.jsonl, format: dynamodb}
         """
     )
-    found = items(bench)
-    assert set(found) == {"i1", "i2", "l1", "l2", "j1", "j2", "c1", "c2", "t1"}
-    assert found["i1"]["big"] == {"N": "12345678901234567890.123456789012345678"}
-    assert found["i1"]["small"] == {"N": "1.1"}
-    assert (found["i1"]["none"], found["i1"]["yes"]) == ({"NULL": True}, {"BOOL": True})
-    assert found["i2"]["raw"] == {"B": bytes([0, 1, 2])}
-    assert (sorted(found["i2"]["names"]["SS"]), found["i2"]["empty"]) == (["a", "b"], {"S": ""})
-    assert found["i2"]["blobs"] == {"BS": [bytes([0, 1])]}
-    assert (found["l1"]["n"], sorted(found["l2"]["set"]["NS"])) == ({"N": "0.1"}, ["1", "3"])
-    assert found["j2"]["deep"] == {"M": {"list": {"L": [{"N": "1"}, {"NULL": True}, {"BOOL": False}]}}}
-    assert (found["c1"]["n"], found["c1"]["on"], sorted(found["c1"]["tags"]["SS"])) == (
+    shown = items(bench)
+    assert set(shown) == {"i1", "i2", "l1", "l2", "j1", "j2", "c1", "c2", "t1"}
+    assert shown["i1"]["big"] == {"N": "12345678901234567890.123456789012345678"}
+    assert shown["i1"]["small"] == {"N": "1.1"}
+    assert (shown["i1"]["none"], shown["i1"]["yes"]) == ({"NULL": True}, {"BOOL": True})
+    assert shown["i2"]["raw"] == {"B": bytes([0, 1, 2])}
+    assert (sorted(shown["i2"]["names"]["SS"]), shown["i2"]["empty"]) == (["a", "b"], {"S": ""})
+    assert shown["i2"]["blobs"] == {"BS": [bytes([0, 1])]}
+    assert (shown["l1"]["n"], sorted(shown["l2"]["set"]["NS"])) == ({"N": "0.1"}, ["1", "3"])
+    assert shown["j2"]["deep"] == {"M": {"list": {"L": [{"N": "1"}, {"NULL": True}, {"BOOL": False}]}}}
+    assert (shown["c1"]["n"], shown["c1"]["on"], sorted(shown["c1"]["tags"]["SS"])) == (
         {"N": "2.5"},
         {"BOOL": True},
         ["a", "b"],
     )
-    assert found["c2"] == {"id": {"S": "c2"}, "note": {"S": "x"}}
-    assert found["t1"]["bin"] == {"B": bytes([0, 1])}
+    assert shown["c2"] == {"id": {"S": "c2"}, "note": {"S": "x"}}
+    assert shown["t1"]["bin"] == {"B": bytes([0, 1])}
     bench.settled()
 
 
@@ -188,10 +191,13 @@ def test_indexes_and_capacity_change_in_place(bench: Bench) -> None:
             globalIndexes: {idx2: {keys: {partition: z}}, idx3: {keys: {partition: w}}}
         """
     )
-    found = table(bench)
-    indexes = {one["IndexName"]: one["KeySchema"][0]["AttributeName"] for one in found["GlobalSecondaryIndexes"]}
+    described = table(bench)
+    indexes = {
+        global_secondary_index["IndexName"]: global_secondary_index["KeySchema"][0]["AttributeName"]
+        for global_secondary_index in described["GlobalSecondaryIndexes"]
+    }
     assert indexes == {"idx2": "z", "idx3": "w"}
-    assert found["ProvisionedThroughput"]["ReadCapacityUnits"] == 3
+    assert described["ProvisionedThroughput"]["ReadCapacityUnits"] == 3
     assert set(items(bench)) == {"a"}
     bench.settled()
 
@@ -229,7 +235,7 @@ def test_an_item_set_that_changes_loses_nothing(bench: Bench) -> None:
 def test_a_protected_table_of_ours_can_be_pruned(bench: Bench) -> None:
     bench.apply("dynamodb: {orders: {keys: {partition: id}, deletionProtection: true}, other: {keys: {partition: id}}}")
     bench.write("dynamodb: {other: {keys: {partition: id}}}")
-    assert [str(one.id) for one in bench.prune().resources if one.applies] == ["dynamodb/orders"]
+    assert [str(resource.id) for resource in bench.prune().resources if resource.applies] == ["dynamodb/orders"]
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         table(bench)
 
@@ -248,8 +254,8 @@ def test_every_wrong_item_is_told_before_anything_is_written(bench: Bench) -> No
     for verb in (bench.apply, bench.plan, bench.refresh, bench.prune):
         with pytest.raises(InvalidError) as caught:
             verb()
-        told = sorted(str(problem).removeprefix(f"{bench.fixtures}/") for problem in caught.value.problems)
-        assert told == [
+        problems = sorted(str(problem).removeprefix(f"{bench.fixtures}/") for problem in caught.value.problems)
+        assert problems == [
             "fixtures.yaml:4: secretsmanager.api.env: the environment variable NOT_SET is not set "
             "(give it a default: {name: NOT_SET, default: …})",
             "more.csv:2: has the same key as " + str(bench.fixtures / "rows.jsonl") + ":1: b",
@@ -274,7 +280,7 @@ def test_reset_empties_nothing_where_an_item_is_wrong(bench: Bench) -> None:
     (bench.fixtures / "rows.jsonl").write_text('{"id": 3}\n')
     with pytest.raises(InvalidError):
         bench.seeding().reset(bench.endpoint, Work(bench.cancel, quiet), _never)
-    assert [one["Name"] for one in bench.client("s3").list_buckets()["Buckets"]] == ["theirs"]
+    assert [bucket["Name"] for bucket in bench.client("s3").list_buckets()["Buckets"]] == ["theirs"]
 
 
 def test_items_that_are_no_longer_declared_are_pruned_and_the_applications_stay(bench: Bench) -> None:

@@ -52,9 +52,9 @@ def test_plan_apply_and_rest(bench: Bench, capsys: pytest.CaptureFixture[str]) -
 def test_only_and_service_narrow_what_is_done(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     bench.write(FIXTURES)
     seed(bench, "apply", "--only", "s3/artefacts", "--output", "json")
-    assert [one["id"] for one in result(capsys)["resources"]] == ["s3/artefacts"]
+    assert [resource["id"] for resource in result(capsys)["resources"]] == ["s3/artefacts"]
     seed(bench, "apply", "--service", "dynamodb", "--output", "json")
-    assert [one["id"] for one in result(capsys)["resources"]] == ["dynamodb/orders"]
+    assert [resource["id"] for resource in result(capsys)["resources"]] == ["dynamodb/orders"]
     seed(bench, "apply", "--only", "s3/artifacts", expected=ExitCode.USAGE)
     seed(bench, "apply", "--service", "s4", expected=ExitCode.USAGE)
 
@@ -76,7 +76,7 @@ def test_reset_empties_and_keeps_generated_secrets(bench: Bench) -> None:
     before = bench.client("secretsmanager").get_secret_value(SecretId="api")["SecretString"]
     bench.client("s3").create_bucket(Bucket="foreign")
     seed(bench, "reset")
-    buckets = {one["Name"] for one in bench.client("s3").list_buckets()["Buckets"]}
+    buckets = {bucket["Name"] for bucket in bench.client("s3").list_buckets()["Buckets"]}
     assert "foreign" not in buckets
     assert "artefacts" in buckets
     assert bench.client("secretsmanager").get_secret_value(SecretId="api")["SecretString"] == before
@@ -86,8 +86,8 @@ def test_a_dry_run_writes_nothing(bench: Bench, capsys: pytest.CaptureFixture[st
     bench.write(FIXTURES)
     for verb in ("apply", "refresh", "prune", "reset"):
         seed(bench, verb, "--dry-run", "--output", "json")
-        told = result(capsys)
-        assert (told["dryRun"], told["calls"]["write"]) == (True, 0)
+        printed = result(capsys)
+        assert (printed["dryRun"], printed["calls"]["write"]) == (True, 0)
     assert bench.client("dynamodb").list_tables()["TableNames"] == []
 
 
@@ -124,7 +124,7 @@ def test_prune_narrows_to_what_is_no_longer_declared(bench: Bench, capsys: pytes
     seed(bench, "prune", "--only", "s3/nowhere", expected=ExitCode.USAGE)
     capsys.readouterr()
     seed(bench, "prune", "--only", "s3/artefacts", "--output", "json")
-    assert [one["id"] for one in result(capsys)["resources"]] == ["s3/artefacts"]
+    assert [resource["id"] for resource in result(capsys)["resources"]] == ["s3/artefacts"]
     assert bench.client("dynamodb").list_tables()["TableNames"] == ["orders"]
 
 
@@ -136,13 +136,13 @@ def test_a_dry_run_tells_which_secrets_would_be_rotated(bench: Bench, capsys: py
     before = bench.client("secretsmanager").get_secret_value(SecretId="api")["SecretString"]
     capsys.readouterr()
     seed(bench, "refresh", "--rotate", "--dry-run", "--output", "json")
-    told = result(capsys)
-    assert {one["id"]: one["action"] for one in told["resources"]} == {
+    printed = result(capsys)
+    assert {resource["id"]: resource["action"] for resource in printed["resources"]} == {
         "secretsmanager/api": "update",
         "secretsmanager/part": "update",
         "secretsmanager/given": "unchanged",
     }
-    assert before not in json.dumps(told)
+    assert before not in json.dumps(printed)
     assert bench.client("secretsmanager").get_secret_value(SecretId="api")["SecretString"] == before
     seed(bench, "plan", "--exit-code")
     seed(bench, "refresh", "--rotate")
@@ -159,16 +159,16 @@ def test_refresh_says_what_it_does_again(bench: Bench, capsys: pytest.CaptureFix
 
 
 def test_the_incarnation_is_that_of_the_data(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
-    def told(verb: str, *flags: str) -> str:
+    def output_of(verb: str, *flags: str) -> str:
         seed(bench, verb, *flags, "--output", "json")
         return str(result(capsys)["incarnation"])
 
     bench.write("s3: {artefacts: {}}")
-    assert told("apply", "--dry-run") == ""
-    first = told("apply")
+    assert output_of("apply", "--dry-run") == ""
+    first = output_of("apply")
     assert first
-    assert told("apply") == first
-    assert told("reset") != first
+    assert output_of("apply") == first
+    assert output_of("reset") != first
 
 
 def test_the_users_environment_leads_nowhere(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

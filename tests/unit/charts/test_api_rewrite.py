@@ -11,7 +11,7 @@ SET = '(fromJson `{"policy/v1": 1}`)'
 
 
 @pytest.mark.parametrize(
-    ("template", "told"),
+    ("template", "expected"),
     [
         ('{{ .Capabilities.APIVersions.Has "policy/v1" }}', '{{ hasKey (dict "policy/v1" "") "policy/v1" }}'),
         ('{{ $.Capabilities.APIVersions.Has "old/v1" }}', '{{ hasKey (dict) "old/v1" }}'),
@@ -28,8 +28,8 @@ SET = '(fromJson `{"policy/v1": 1}`)'
         ("{{ .Capabilities.KubeVersion }}", "{{ .Capabilities.KubeVersion }}"),
     ],
 )
-def test_every_way_to_ask(template: str, told: str) -> None:
-    assert rewritten(template, HERE) == told
+def test_every_way_to_ask(template: str, expected: str) -> None:
+    assert rewritten(template, HERE) == expected
 
 
 def test_subcharts_are_told_too_packed_ones_as_well() -> None:
@@ -40,9 +40,9 @@ def test_subcharts_are_told_too_packed_ones_as_well() -> None:
         "charts/b.tgz": below.packed(),
         "charts/open/templates/a": asking,
     }
-    told = seeing(ChartFiles(name="c", version="1", files=files), HERE)
-    assert told.files["charts/open/templates/a"] == b'{{ hasKey (dict) "old/v1" }}'
-    assert read_archive(told.files["charts/b.tgz"], "").files["templates/a"] == b'{{ hasKey (dict) "old/v1" }}'
+    seen = seeing(ChartFiles(name="c", version="1", files=files), HERE)
+    assert seen.files["charts/open/templates/a"] == b'{{ hasKey (dict) "old/v1" }}'
+    assert read_archive(seen.files["charts/b.tgz"], "").files["templates/a"] == b'{{ hasKey (dict) "old/v1" }}'
 
 
 def test_a_chart_that_does_not_ask_is_left_as_it_is() -> None:

@@ -43,13 +43,13 @@ def test_ignore(rules: str, path: str, folder: bool, ignored: bool) -> None:
 
 
 def test_digest_counts_names_and_contents_only(tmp_path: Path) -> None:
-    one = read_folder(chart(tmp_path / "one", templates__a_yaml="a: 1"))
+    folder_chart = read_folder(chart(tmp_path / "one", templates__a_yaml="a: 1"))
     same = read_folder(chart(tmp_path / "two", templates__a_yaml="a: 1"))
     other = read_folder(chart(tmp_path / "three", templates__a_yaml="a: 2"))
     renamed = read_folder(chart(tmp_path / "four", templates__b_yaml="a: 1"))
-    assert one.digest == same.digest
-    assert one.packed() == same.packed()
-    assert len({one.digest, other.digest, renamed.digest}) == 3
+    assert folder_chart.digest == same.digest
+    assert folder_chart.packed() == same.packed()
+    assert len({folder_chart.digest, other.digest, renamed.digest}) == 3
 
 
 def test_what_is_ignored_does_not_count(tmp_path: Path) -> None:
@@ -70,11 +70,11 @@ def test_packed_and_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [("name: app\n", "lacks name or version"), ("a: [", "did not find|expected")],
 )
-def test_no_chart(text: str, told: str, tmp_path: Path) -> None:
-    with pytest.raises(InvalidError, match=told):
+def test_no_chart(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match=message):
         read_folder(chart(tmp_path / "one", chart=text))
 
 
@@ -98,7 +98,7 @@ def test_lacking_dependencies(tmp_path: Path) -> None:
 
 def test_requirements_of_old_charts(tmp_path: Path) -> None:
     folder = chart(tmp_path / "one", requirements_yaml="dependencies: [{name: lib, version: '1', repository: r}]")
-    assert [one.name for one in read_folder(folder).lacking] == ["lib"]
+    assert [dependency.name for dependency in read_folder(folder).lacking] == ["lib"]
 
 
 def test_what_templates_ask_for(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_what_only_templates_know_is_anything(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "found"),
+    ("template", "expected"),
     [
         ('{{ $old := lookup "v1" "Secret" .Release.Namespace "x" }}', {"v1 Secret"}),
         ('{{- if (lookup "apps/v1" "Deployment" "" "") }}', {"apps/v1 Deployment"}),
@@ -131,5 +131,5 @@ def test_what_only_templates_know_is_anything(tmp_path: Path) -> None:
         ("a: lookup", set()),
     ],
 )
-def test_what_templates_look_up_in_the_cluster(template: str, found: set[str]) -> None:
-    assert lookups({"templates/a.yaml": template.encode()}) == found
+def test_what_templates_look_up_in_the_cluster(template: str, expected: set[str]) -> None:
+    assert lookups({"templates/a.yaml": template.encode()}) == expected

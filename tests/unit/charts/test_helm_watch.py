@@ -72,10 +72,10 @@ def test_a_hook_that_cannot_start_ends_helm_and_says_why(
 ) -> None:
     watch = HelmWatch(prepared(JOB), target, upgrade=False)
     put_pod(kube_api, kube_api.put(HOOK_PATH, JOB)["metadata"]["uid"], NOT_FOUND)
-    with pytest.raises(NotReadyError) as told:
+    with pytest.raises(NotReadyError) as raised:
         watch.beside(until_stopped)
     cause = "image registry.test/none:1 is not found in its registry"
-    assert told.value.what == f"release apps/app cannot become ready: Job apps/migrate: {cause}"
+    assert raised.value.what == f"release apps/app cannot become ready: Job apps/migrate: {cause}"
     assert said[-1] == cause
     assert 15 < target.work.cancel.clock.monotonic() < 20
     assert not target.work.cancel.cancelled

@@ -92,7 +92,7 @@ class Stage:
 
     def _template(self, command: Command) -> Finished:
         self.templates.append(template_of(command))
-        return ok("\n---\n".join(json.dumps(one) for one in self.rendered))
+        return ok("\n---\n".join(json.dumps(manifest) for manifest in self.rendered))
 
     @property
     def charts(self) -> HelmCharts:
@@ -115,7 +115,7 @@ class Stage:
         return self.charts.install(self.prepared(token, **changes), self.kube, Work(token, self.said.append))
 
     def upgrades(self) -> list[Command]:
-        return [one for one in self.processes.commands if one.argv[1] == "upgrade"]
+        return [command for command in self.processes.commands if command.argv[1] == "upgrade"]
 
     def revision(self, number: int, status: str, *, ours: bool = True) -> None:
         labels = {"owner": "helm", "name": "app", "status": status, "version": str(number)}
@@ -126,10 +126,10 @@ class Stage:
     def _upgrade(self, command: Command) -> Finished:
         outcome = self.outcomes.pop(0) if self.outcomes else ok(json.dumps({"manifest": json.dumps(SETTINGS)}))
         words = command.argv
-        told = dict(pair.split("=", 1) for pair in words[words.index("--labels") + 1].split(","))
+        parts = dict(pair.split("=", 1) for pair in words[words.index("--labels") + 1].split(","))
         number = 1 + sum("sh.helm.release" in path for path in self.api.objects)
         status = "failed" if outcome.returncode else "deployed"
-        labels = {"owner": "helm", "name": "app", "status": status, "version": str(number), **told}
+        labels = {"owner": "helm", "name": "app", "status": status, "version": str(number), **parts}
         self.api.put(record(number), {"metadata": {"labels": labels}})
         if not outcome.returncode:
             self.api.put("/api/v1/namespaces/web/configmaps/c", SETTINGS)
@@ -195,13 +195,13 @@ def test_forced_releases_replace_what_cannot_be_changed(
 
 def test_post_renderer_is_a_program_for_helm_3_and_a_plugin_for_helm_4(stage: Stage, token: CancelToken) -> None:
     stage.processes.answers = {**stage.processes.answers, "kubectl kustomize": ok(json.dumps(SETTINGS))}
-    found = []
+    lines = []
     for version in ("3.17.3", "4.1.4"):
         stage.helm_version = version
         stage.install(token, common_metadata={"labels": {"a": version}})
         words = stage.upgrades()[-1].argv
-        found.append(words[words.index("--post-renderer") + 1].rpartition("/")[2])
-    assert found == ["render.sh", "bootstrap-kustomize"]
+        lines.append(words[words.index("--post-renderer") + 1].rpartition("/")[2])
+    assert lines == ["render.sh", "bootstrap-kustomize"]
 
 
 def test_what_is_applied_but_never_was_ready_is_only_waited_for(stage: Stage, token: CancelToken) -> None:
@@ -248,7 +248,9 @@ def test_release_of_someone_else_is_refused(stage: Stage, token: CancelToken) ->
 
 def test_a_release_of_another_stack_on_the_same_cluster_is_that_stacks(stage: Stage, token: CancelToken) -> None:
     stage.install(token)
-    (labels,) = [one["metadata"]["labels"] for path, one in stage.api.objects.items() if "sh.helm.release" in path]
+    (labels,) = [
+        secret["metadata"]["labels"] for path, secret in stage.api.objects.items() if "sh.helm.release" in path
+    ]
     assert labels["bootstrap.dev/owner"] == "state"
     labels["bootstrap.dev/owner"] = "theirs"
     observed = stage.charts.observe(stage.kube, token)["web/app"]
@@ -297,11 +299,11 @@ def test_another_cluster_is_never_written_to(stage: Stage, token: CancelToken) -
 )
 def test_failures_say_what_to_do(stage: Stage, token: CancelToken, words: str, fix: str) -> None:
     stage.outcomes = [failed(1, f"Error: UPGRADE FAILED: {words}")]
-    with pytest.raises(StepFailedError, match="helm could not install release web/app") as told:
+    with pytest.raises(StepFailedError, match="helm could not install release web/app") as raised:
         stage.install(token)
-    assert fix in (told.value.fix or "")
-    assert words in told.value.evidence[0]
-    assert (told.value.command or "").startswith("/bin/helm upgrade --install app")
+    assert fix in (raised.value.fix or "")
+    assert words in raised.value.evidence[0]
+    assert (raised.value.command or "").startswith("/bin/helm upgrade --install app")
 
 
 def test_its_namespace_is_there_before_helm_and_what_helm_notes_stays_with_the_stack(
@@ -326,7 +328,7 @@ def test_failed_upgrade_rolls_back_if_asked(stage: Stage, token: CancelToken) ->
     stage.outcomes = [failed(1, "Error: no")]
     with pytest.raises(StepFailedError):
         stage.install(token, rollback=True)
-    assert [one.argv[1] for one in stage.processes.commands][-1] == "rollback"
+    assert [command.argv[1] for command in stage.processes.commands][-1] == "rollback"
 
 
 @pytest.mark.parametrize("new", [True, False])
@@ -337,10 +339,10 @@ def test_its_webhooks_are_tried_in_the_namespace_where_they_will_be_called(
     probe = Probe(webhook="w", manifest=SETTINGS, namespace="later", new_namespace=new)
     prepared = replace(stage.prepared(token), probes=(probe,))
     stage.charts.install(prepared, stage.kube, Work(token, stage.said.append))
-    made = stage.api.objects.get("/api/v1/namespaces/later")
-    assert (made is not None) is new
-    if made is not None:
-        assert made["metadata"]["labels"] == {"bootstrap.dev/owner": "state"}
+    namespace = stage.api.objects.get("/api/v1/namespaces/later")
+    assert (namespace is not None) is new
+    if namespace is not None:
+        assert namespace["metadata"]["labels"] == {"bootstrap.dev/owner": "state"}
 
 
 def test_webhook_that_cannot_be_called_yet_is_no_failure(stage: Stage, token: CancelToken) -> None:
@@ -352,9 +354,9 @@ def test_webhook_that_cannot_be_called_yet_is_no_failure(stage: Stage, token: Ca
 
 def test_webhook_that_never_answers_ends(stage: Stage, token: CancelToken) -> None:
     stage.outcomes = [failed(1, 'Error: failed calling webhook "w": no endpoints') for _ in range(60)]
-    with pytest.raises(StepFailedError) as told:
+    with pytest.raises(StepFailedError) as raised:
         stage.install(token)
-    assert "webhook w does not answer" in (told.value.fix or "")
+    assert "webhook w does not answer" in (raised.value.fix or "")
     assert 60 <= token.clock.monotonic() < 70
 
 
@@ -364,9 +366,9 @@ def test_deadline_of_helm_is_told_with_its_command(stage: Stage, token: CancelTo
 
     answers: dict[str, Finished | Callable[[Command], Finished]] = {**stage.processes.answers, "helm upgrade": hang}
     stage.processes.answers = answers
-    with pytest.raises(DeadlineError, match="helm for release flux/app") as told:
+    with pytest.raises(DeadlineError, match="helm for release flux/app") as raised:
         stage.install(token)
-    assert (told.value.command or "").startswith("/bin/helm upgrade")
+    assert (raised.value.command or "").startswith("/bin/helm upgrade")
 
 
 def test_tests_of_the_chart(stage: Stage, token: CancelToken) -> None:
@@ -443,7 +445,7 @@ def test_rendered_once(stage: Stage, token: CancelToken) -> None:
     stage.prepared(token)
     stage.prepared(token)
     stage.prepared(token, values={"a": 2})
-    assert sum(one.argv[1] == "template" for one in stage.processes.commands) == 2
+    assert sum(command.argv[1] == "template" for command in stage.processes.commands) == 2
 
 
 def test_chart_that_looks_for_a_definition_is_rendered_as_if_it_were_there(stage: Stage, token: CancelToken) -> None:
@@ -463,12 +465,12 @@ def test_fingerprint_tells_what_changed(stage: Stage, token: CancelToken, change
     stage.processes.answers = {**stage.processes.answers, "kubectl kustomize": ok(json.dumps(SETTINGS))}
     before = (stage.prepared(token).fingerprint or "").split(".")
     after = (stage.prepared(token, **changes).fingerprint or "").split(".")
-    assert [one != other for one, other in zip(before, after, strict=True)] == [number == part for number in range(3)]
+    assert [old != other for old, other in zip(before, after, strict=True)] == [number == part for number in range(3)]
 
 
 def test_schema_violation_is_told_before_anything_is_made(stage: Stage, token: CancelToken) -> None:
-    told = failed(1, "Error: values don't meet the specifications of the schema(s) in the following chart(s):")
-    answers: dict[str, Finished | Callable[[Command], Finished]] = {**stage.processes.answers, "helm template": told}
+    refused = failed(1, "Error: values don't meet the specifications of the schema(s) in the following chart(s):")
+    answers: dict[str, Finished | Callable[[Command], Finished]] = {**stage.processes.answers, "helm template": refused}
     stage.processes.answers = answers
     failure = stage.prepared(token).failure
     assert failure is not None
@@ -514,11 +516,11 @@ def test_values_that_only_the_cluster_holds_are_installed_anew_when_they_change(
     stage.api.put(where, {"data": {"v": b64encode(b"a: 2").decode()}})
     stage.install(token, values_from=(source,))
     release = replace(stage.release, values_from=(source,))
-    installed = stage.charts.observe(stage.kube, token)["web/app"].held
-    assert installed == stage.charts.held([release], stage.kube, token)["flux/app"] != ""
+    installed = stage.charts.observe(stage.kube, token)["web/app"].values_hash
+    assert installed == stage.charts.values_hashes([release], stage.kube, token)["flux/app"] != ""
     assert stage.install(token, values_from=(source,)) == "ready, app 1.0.0"
     stage.api.put(where, {"data": {"v": b64encode(b"a: 3").decode()}})
-    assert stage.charts.held([release], stage.kube, token)["flux/app"] != installed
+    assert stage.charts.values_hashes([release], stage.kube, token)["flux/app"] != installed
     assert stage.install(token, values_from=(source,)) == "upgraded, app 1.0.0"
     assert len(stage.upgrades()) == 2
 
@@ -550,17 +552,17 @@ def test_a_chart_that_asks_for_an_api_is_rendered_once_where_a_folder_of_definit
     (asking / "templates").mkdir(parents=True)
     (asking / "Chart.yaml").write_text("name: asking\nversion: 1.0.0\n")
     (asking / "templates" / "a.yaml").write_text('{{ .Capabilities.APIVersions.Has "example.dev/v1/Widget" }}')
-    told: dict[str, str] = {}
+    answers: dict[str, str] = {}
 
     def template(command: Command) -> Finished:
-        told[command.argv[2]] = template_of(command)
+        answers[command.argv[2]] = template_of(command)
         return ok(f"# Source: app/crds/widgets.yaml\n{WIDGET}")
 
     stage.processes.answers = {**stage.processes.answers, "helm template": template}
     second = replace(stage.release, name="asking", release_name="asking", chart=LocalChart(path=asking))
     stage.charts.prepare([stage.release, second], token)
     yes = '{{ hasKey (dict "example.dev/v1/Widget" "") "example.dev/v1/Widget" }}'
-    assert told == {"app": "", "asking": yes}
+    assert answers == {"app": "", "asking": yes}
     assert len(stage.processes.commands) == 2
 
 
@@ -606,14 +608,14 @@ def test_once_the_cluster_runs_templates_are_told_what_it_says_that_it_serves(st
     stage.api.kinds["/apis/live.dev/v1"] = (("Thing", "things", True),)
     stage.api.version = "v1.33.9+k3s1"
     stage.charts.prepare([stage.release], token, kube=stage.kube)
-    told = '{{ hasKey (dict "live.dev/v1/Thing" "") "live.dev/v1/Thing" }}{{ hasKey (dict) "policy/v1" }}'
-    assert stage.templates == [told]
+    asked = '{{ hasKey (dict "live.dev/v1/Thing" "") "live.dev/v1/Thing" }}{{ hasKey (dict) "policy/v1" }}'
+    assert stage.templates == [asked]
     [command] = stage.processes.commands
     assert command.argv[command.argv.index("--kube-version") + 1] == "v1.33.9+k3s1"
 
 
 @pytest.mark.parametrize(
-    ("path", "text", "found"),
+    ("path", "text", "expected"),
     [
         ("crds/a.yaml", WIDGET, {"example.dev/v1", "example.dev/v1/Widget"}),
         ("charts/sub/crds/deep/a.yml", WIDGET, {"example.dev/v1", "example.dev/v1/Widget"}),
@@ -632,8 +634,8 @@ def test_once_the_cluster_runs_templates_are_told_what_it_says_that_it_serves(st
         ("crds/a.yaml", json.dumps({"kind": "CustomResourceDefinition"}), set()),
     ],
 )
-def test_what_folders_of_definitions_tell_at_once(path: str, text: str, found: set[str]) -> None:
-    assert folder_apis({path: text.encode()}) == found
+def test_what_folders_of_definitions_tell_at_once(path: str, text: str, expected: set[str]) -> None:
+    assert folder_apis({path: text.encode()}) == expected
 
 
 @pytest.mark.parametrize(("changes", "given"), [({}, True), ({"disable_take_ownership": True}, False)])
@@ -641,7 +643,7 @@ def test_what_is_there_is_taken_over_unless_the_release_forbids_it(
     stage: Stage, token: CancelToken, changes: dict[str, Any], *, given: bool
 ) -> None:
     stage.install(token, **changes)
-    [command] = [one for one in stage.processes.commands if "upgrade" in one.argv]
+    [command] = [candidate for candidate in stage.processes.commands if "upgrade" in candidate.argv]
     assert ("--take-ownership" in command.argv) is given
 
 
@@ -684,4 +686,4 @@ def test_with_consent_it_is_deleted_and_helm_runs_once_more(stage: Stage, token:
     prepared = stage.prepared(token)
     stage.charts.install(prepared, stage.kube, Work(token), may_replace=True)
     assert f"DELETE {path}" in stage.api.requests
-    assert sum("upgrade" in one.argv for one in stage.processes.commands) == 2
+    assert sum("upgrade" in command.argv for command in stage.processes.commands) == 2

@@ -23,12 +23,12 @@ def test_written_and_read_again(ref: RepositoryChart | OciChart | GitChart, tmp_
 
 
 def test_same_charts_same_text(tmp_path: Path) -> None:
-    one, two = ChartLock(), ChartLock()
+    first, two = ChartLock(), ChartLock()
     for ref in REFS:
-        one = one.having(ref, LOCKED)
+        first = first.having(ref, LOCKED)
     for ref in reversed(REFS):
         two = two.having(ref, LOCKED)
-    write_lock(tmp_path / "one", one)
+    write_lock(tmp_path / "one", first)
     write_lock(tmp_path / "two", two)
     assert (tmp_path / "one").read_text() == (tmp_path / "two").read_text()
 

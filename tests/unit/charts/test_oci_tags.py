@@ -72,8 +72,8 @@ def tags(folder: Path, registry: Registry, **settings: object) -> OciTags:
     host = f"127.0.0.1:{registry.server_port}"
     file = folder / "config.json"
     file.write_text(json.dumps({key: {host: value} for key, value in settings.items()}))
-    told = ok(json.dumps({"Username": "me", "Secret": "secret"}))
-    return OciTags([folder / "missing.json", file], FakeProcesses({"docker-credential-pass get": told}))
+    answer = ok(json.dumps({"Username": "me", "Secret": "secret"}))
+    return OciTags([folder / "missing.json", file], FakeProcesses({"docker-credential-pass get": answer}))
 
 
 def test_a_tag_means_the_digest_of_its_manifest(tmp_path: Path, registry: Registry, token: CancelToken) -> None:

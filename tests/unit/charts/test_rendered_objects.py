@@ -45,7 +45,7 @@ data:
 
 
 def names(manifests: Sequence[Manifest]) -> list[str]:
-    return [ref_of(one).name for one in manifests]
+    return [ref_of(manifest).name for manifest in manifests]
 
 
 def test_split() -> None:

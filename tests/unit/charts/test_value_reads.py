@@ -31,8 +31,8 @@ def reads(template: str) -> Reads:
     ],
 )
 def test_reads(template: str, path: str, *, read: bool) -> None:
-    known = path.split(".") if not path.startswith("grafana.ini") else ["grafana.ini", *path.split(".")[2:]]
-    assert reads(template).cover(tuple(known)) is read
+    keys = path.split(".") if not path.startswith("grafana.ini") else ["grafana.ini", *path.split(".")[2:]]
+    assert reads(template).cover(tuple(keys)) is read
 
 
 def test_subcharts_may_be_handed_the_values_of_the_chart() -> None:

@@ -11,12 +11,12 @@ DECLARED = HostPorts(http=8080, https=8443)
 
 def test_instances_begin_apart_and_stay_where_they_are(tmp_path: Path) -> None:
     states = [StatePaths(folder=tmp_path / f"dev-pr-{number}-0123456789") for number in range(3)]
-    found = [choose_ports(DECLARED, state, apart=True, free=lambda _port: True) for state in states]
-    assert len({port for one in found for port in (one.http, one.https)}) == 6
-    assert all(10_000 <= one.http < one.https < 20_000 for one in found)
-    first = found[0].http
-    held = choose_ports(DECLARED, states[0], apart=True, free=lambda port: port != first)
-    assert held == found[0] == remembered_ports(DECLARED, states[0])
+    chosen = [choose_ports(DECLARED, state, apart=True, free=lambda _port: True) for state in states]
+    assert len({port for host_ports in chosen for port in (host_ports.http, host_ports.https)}) == 6
+    assert all(10_000 <= host_ports.http < host_ports.https < 20_000 for host_ports in chosen)
+    first = chosen[0].http
+    ports = choose_ports(DECLARED, states[0], apart=True, free=lambda port: port != first)
+    assert ports == chosen[0] == remembered_ports(DECLARED, states[0])
 
 
 def test_free_ones_are_the_declared_ones(tmp_path: Path) -> None:
@@ -34,8 +34,8 @@ def test_taken_ones_are_passed_and_the_choice_is_remembered(tmp_path: Path) -> N
 
 def test_two_are_never_the_same(tmp_path: Path) -> None:
     close = HostPorts(http=8080, https=8081)
-    found = choose_ports(close, StatePaths(folder=tmp_path), free=lambda port: port > 8080)
-    assert found == HostPorts(http=8081, https=8082)
+    chosen = choose_ports(close, StatePaths(folder=tmp_path), free=lambda port: port > 8080)
+    assert chosen == HostPorts(http=8081, https=8082)
 
 
 def test_other_declared_ones_count(tmp_path: Path) -> None:

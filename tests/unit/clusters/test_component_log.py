@@ -6,7 +6,7 @@ from bootstrap.clusters.kwok import component_log
 from bootstrap.clusters.kwok.component_log import disk_note, telling_lines
 
 
-def told(folder: Path, text: str) -> tuple[str, ...]:
+def error_lines(folder: Path, text: str) -> tuple[str, ...]:
     log = folder / "log"
     log.write_text(text)
     return telling_lines(log)
@@ -14,11 +14,11 @@ def told(folder: Path, text: str) -> tuple[str, ...]:
 
 def test_lines_that_speak_of_a_failure_go_before_the_last_ones(tmp_path: Path) -> None:
     text = "I1123 fine\nE1123 10:00 broke\nI1123 fine again\n\n"
-    assert told(tmp_path, text) == ("E1123 10:00 broke",)
+    assert error_lines(tmp_path, text) == ("E1123 10:00 broke",)
 
 
 def test_where_none_speaks_of_it_the_last_lines_do(tmp_path: Path) -> None:
-    assert told(tmp_path, "".join(f"line {number}\n" for number in range(9))) == (
+    assert error_lines(tmp_path, "".join(f"line {number}\n" for number in range(9))) == (
         "line 5",
         "line 6",
         "line 7",
@@ -28,15 +28,15 @@ def test_where_none_speaks_of_it_the_last_lines_do(tmp_path: Path) -> None:
 
 def test_json_is_told_in_words(tmp_path: Path) -> None:
     text = '{"level":"fatal","ts":"now","msg":"failed to create WAL","error":"no space left on device"}\n'
-    assert told(tmp_path, text) == ("fatal: failed to create WAL: no space left on device",)
+    assert error_lines(tmp_path, text) == ("fatal: failed to create WAL: no space left on device",)
 
 
 def test_json_without_a_message_stays_as_it_is(tmp_path: Path) -> None:
-    assert told(tmp_path, '{"error": 1}\n[1]\n') == ('{"error": 1}', "[1]")
+    assert error_lines(tmp_path, '{"error": 1}\n[1]\n') == ('{"error": 1}', "[1]")
 
 
 def test_a_long_line_is_shortened(tmp_path: Path) -> None:
-    (line,) = told(tmp_path, "x" * 1000)
+    (line,) = error_lines(tmp_path, "x" * 1000)
     assert line == "x" * 300 + "…"
 
 

@@ -87,12 +87,12 @@ class Room:
     def untouched(self) -> bool:
         """Whether nothing was removed, and no program was started that creates or deletes."""
         changing = [command for command in self.processes.commands if {"create", "delete"} & {*command.argv}]
-        return not changing and not [one for one in self.engine.asked if one.startswith("remove")]
+        return not changing and not [request for request in self.engine.asked if request.startswith("remove")]
 
 
 @pytest.fixture(params=TOOLS, ids=str)
 def room(request: pytest.FixtureRequest, tmp_path: Path) -> Room:
-    return Room(tmp_path / "stack", request.param, FakeEngine(known={"node:1", "node:2"}), FakeProcesses())
+    return Room(tmp_path / "stack", request.param, FakeEngine(known_keys={"node:1", "node:2"}), FakeProcesses())
 
 
 @pytest.fixture(autouse=True)
@@ -202,7 +202,7 @@ def test_a_removed_network_is_refused_until_it_is_adopted(room: Room) -> None:
     seen = room.cluster().observe(room.token())
     assert (seen.state, seen.detail) == (TargetState.UNVERIFIED, f"its network {room.docker.name} was removed")
     room.cluster(adopt=True)._take_over(room.work())
-    assert [one.partition(" ")[0] for one in room.engine.asked] == [
+    assert [request.partition(" ")[0] for request in room.engine.asked] == [
         "network",
         *(["disconnect", "connect"] * len(NODES)),
     ]
@@ -212,7 +212,7 @@ def test_a_removed_network_is_refused_until_it_is_adopted(room: Room) -> None:
 def test_a_removed_node_is_told_and_never_created_again(room: Room) -> None:
     room.create()
     name = f"{room.docker.name}-worker"
-    del room.engine.held[name]
+    del room.engine.boxes[name]
     seen = room.cluster().observe(room.token())
     assert seen.replacement is not None
     assert seen.replacement.reasons == (f"{name} was removed",)
@@ -227,7 +227,7 @@ def test_a_removed_node_is_told_and_never_created_again(room: Room) -> None:
 
 def test_all_nodes_removed_start_says_so(room: Room) -> None:
     room.create()
-    room.engine.held.clear()
+    room.engine.boxes.clear()
     assert room.cluster().observe(room.token()).state is TargetState.ABSENT
     with pytest.raises(RefusedError, match=r"there is no cluster to start: .* was removed") as refused:
         room.cluster().start(room.work())
@@ -247,7 +247,7 @@ def test_what_a_killed_run_left_is_told_and_finished_by_up_alone(room: Room, wha
     room.processes.answers = {room.provider.value: failed(1, "stops here")}
     with pytest.raises(CommandFailedError):
         room.cluster().up(room.work())
-    assert not room.engine.held
+    assert not room.engine.boxes
 
 
 @pytest.mark.parametrize("missing", ["image", "port", "disk", "configuration"])
@@ -270,7 +270,7 @@ def test_nothing_goes_before_all_that_the_new_one_needs_is_here(
     with pytest.raises(Exception, match=r"cannot be pulled|18099 of|are free in|no image is known"):
         room.cluster(spec).replace(room.work())
     assert room.untouched
-    assert {*room.engine.held} == {f"{room.docker.name}-{role}" for role in NODES}
+    assert {*room.engine.boxes} == {f"{room.docker.name}-{role}" for role in NODES}
 
 
 WORDS = {
@@ -286,7 +286,7 @@ def test_a_configuration_that_the_program_does_not_accept_deletes_nothing(room: 
     room.processes.answers = {checks[room.provider]: failed(1, WORDS[room.provider])}
     with pytest.raises(InvalidError, match=r"does not accept it: .*nodez"):
         room.cluster(spec).replace(room.work())
-    assert {*room.engine.held} == {f"{room.docker.name}-{role}" for role in NODES}
+    assert {*room.engine.boxes} == {f"{room.docker.name}-{role}" for role in NODES}
 
 
 def test_one_that_it_accepts_is_gone_on_with(room: Room) -> None:
@@ -304,16 +304,16 @@ def test_one_that_it_accepts_is_gone_on_with(room: Room) -> None:
     room.processes.answers = accepted[room.provider]
     with pytest.raises(StepFailedError, match="could not be created again"):
         room.cluster(spec).replace(room.work())
-    assert not room.engine.held
+    assert not room.engine.boxes
 
 
 def test_its_own_ports_are_not_in_the_way(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     room.create()
-    monkeypatch.setattr("bootstrap.clusters.docker_nodes.ports.is_free", lambda _port: bool(not room.engine.held))
+    monkeypatch.setattr("bootstrap.clusters.docker_nodes.ports.is_free", lambda _port: bool(not room.engine.boxes))
     room.processes.answers = {room.provider.value: failed(1, "stops here")}
     with pytest.raises(StepFailedError, match="the cluster is gone, and could not be created again") as gone:
         room.cluster(dataclasses.replace(BASE, image="node:2")).replace(room.work())
     assert "kept: its network, the emulator and its data" in gone.value.evidence[-1]
     assert "bootstrap up" in str(gone.value.fix)
-    assert not room.engine.held
+    assert not room.engine.boxes
     assert room.record.unfinished == "creation"

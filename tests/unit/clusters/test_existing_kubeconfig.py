@@ -30,24 +30,24 @@ users:
 def file(tmp_path: Path) -> Path:
     (tmp_path / "ca.crt").write_text("authority")
     (tmp_path / "me.crt").write_text("certificate")
-    made = tmp_path / "config"
-    made.write_text(TEXT)
-    return made
+    path = tmp_path / "config"
+    path.write_text(TEXT)
+    return path
 
 
 def test_one_context_and_nothing_of_the_others(file: Path) -> None:
-    made = only_context([file], "shared")
-    assert made["current-context"] == "shared"
-    assert made["contexts"] == [
+    document = only_context([file], "shared")
+    assert document["current-context"] == "shared"
+    assert document["contexts"] == [
         {"name": "shared", "context": {"cluster": "shared", "user": "shared", "namespace": "mine"}}
     ]
-    assert "decoy" not in str(made)
-    assert "secret" not in str(made)
+    assert "decoy" not in str(document)
+    assert "secret" not in str(document)
 
 
 def test_files_come_inside_and_plugins_are_found_from_anywhere(file: Path) -> None:
-    made = only_context([file], "shared")
-    cluster, user = made["clusters"][0]["cluster"], made["users"][0]["user"]
+    document = only_context([file], "shared")
+    cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
     assert base64.b64decode(cluster["certificate-authority-data"]) == b"authority"
     assert base64.b64decode(user["client-certificate-data"]) == b"certificate"
     assert user["client-key-data"] == "a2V5"

@@ -37,8 +37,8 @@ def test_kind_of_one_machine() -> None:
 
 def test_kind_with_workers_leads_the_ports_into_the_control_plane() -> None:
     machines = kind_config(ClusterSpec(image="i", workers=2), "a")["nodes"]
-    assert [one["role"] for one in machines] == ["control-plane", "worker", "worker"]
-    assert ["extraPortMappings" in one for one in machines] == [True, False, False]
+    assert [machine["role"] for machine in machines] == ["control-plane", "worker", "worker"]
+    assert ["extraPortMappings" in machine for machine in machines] == [True, False, False]
 
 
 def test_the_users_own_kind_configuration_is_kept(tmp_path: Path) -> None:
@@ -53,11 +53,11 @@ nodes:
   - {role: worker, extraMounts: [{hostPath: /a, containerPath: /b}]}
   - {role: control-plane, image: own:1, extraPortMappings: [{containerPort: 1, hostPort: 2}]}
 """)
-    made = kind_config(ClusterSpec(image="ours:1", config=own), "ours")
-    assert made["featureGates"] == {"Some": True}
-    assert made["name"] == "ours"
-    assert made["networking"] == {"apiServerAddress": "127.0.0.1", "podSubnet": "10.1.0.0/16"}
-    worker, plane = made["nodes"]
+    document = kind_config(ClusterSpec(image="ours:1", config=own), "ours")
+    assert document["featureGates"] == {"Some": True}
+    assert document["name"] == "ours"
+    assert document["networking"] == {"apiServerAddress": "127.0.0.1", "podSubnet": "10.1.0.0/16"}
+    worker, plane = document["nodes"]
     assert (worker["image"], worker["extraMounts"]) == ("ours:1", [{"hostPath": "/a", "containerPath": "/b"}])
     assert (plane["image"], plane["extraPortMappings"]) == ("own:1", [{"containerPort": 1, "hostPort": 2}, HTTP, HTTPS])
 
@@ -74,38 +74,41 @@ def test_feature_gates_and_mounts_of_kind(tmp_path: Path) -> None:
     own.write_text(
         "kind: Cluster\nfeatureGates: {Theirs: true, Both: true}\nnodes: [{role: control-plane, image: own}]\n"
     )
-    made = kind_config(replace(FULL, config=own, kubernetes="1.2"), "a")
-    assert made["featureGates"] == {"Theirs": True, "Both": False, "Ours": True}
-    assert made["nodes"][0]["extraMounts"] == [
+    document = kind_config(replace(FULL, config=own, kubernetes="1.2"), "a")
+    assert document["featureGates"] == {"Theirs": True, "Both": False, "Ours": True}
+    assert document["nodes"][0]["extraMounts"] == [
         {"hostPath": "/data", "containerPath": "/inside"},
         {"hostPath": "/etc/here", "containerPath": "/etc/there", "readOnly": True},
     ]
-    assert [len(one["extraMounts"]) for one in kind_config(replace(FULL, image="i", workers=1), "a")["nodes"]] == [2, 2]
+    assert [len(node["extraMounts"]) for node in kind_config(replace(FULL, image="i", workers=1), "a")["nodes"]] == [
+        2,
+        2,
+    ]
 
 
 def test_feature_gates_and_mounts_of_k3d() -> None:
-    made = k3d_config(replace(FULL, image="i", workers=1), "a", "net")
-    assert made["volumes"] == [{"volume": "/data:/inside"}, {"volume": "/etc/here:/etc/there:ro"}]
-    given = [one for one in made["options"]["k3s"]["extraArgs"] if "feature-gates" in one["arg"]]
+    document = k3d_config(replace(FULL, image="i", workers=1), "a", "net")
+    assert document["volumes"] == [{"volume": "/data:/inside"}, {"volume": "/etc/here:/etc/there:ro"}]
+    given = [argument for argument in document["options"]["k3s"]["extraArgs"] if "feature-gates" in argument["arg"]]
     assert given[0] == {
         "arg": "--kube-apiserver-arg=feature-gates=Both=false,Ours=true",
         "nodeFilters": ["server:*"],
     }
-    assert [one["nodeFilters"] for one in given[3:]] == [["server:*", "agent:*"], ["server:*", "agent:*"]]
+    assert [argument["nodeFilters"] for argument in given[3:]] == [["server:*", "agent:*"], ["server:*", "agent:*"]]
     alone = k3d_config(replace(FULL, image="i"), "a", "net")["options"]["k3s"]["extraArgs"]
-    assert {tuple(one["nodeFilters"]) for one in alone} == {("server:*",)}
+    assert {tuple(argument["nodeFilters"]) for argument in alone} == {("server:*",)}
 
 
 def test_k3d_without_its_bundled_parts() -> None:
-    made = k3d_config(ClusterSpec(workers=1, image="k3s:1", profile=Profile.STOCK), "a", "net")
-    assert (made["servers"], made["agents"], made["image"], made["network"]) == (1, 1, "k3s:1", "net")
-    assert [one["arg"] for one in made["options"]["k3s"]["extraArgs"]] == [
+    document = k3d_config(ClusterSpec(workers=1, image="k3s:1", profile=Profile.STOCK), "a", "net")
+    assert (document["servers"], document["agents"], document["image"], document["network"]) == (1, 1, "k3s:1", "net")
+    assert [argument["arg"] for argument in document["options"]["k3s"]["extraArgs"]] == [
         "--disable=traefik",
         "--disable=metrics-server",
     ]
-    assert made["ports"][0] == {"port": "127.0.0.1:8080:30080", "nodeFilters": ["server:0:direct"]}
-    assert made["kubeAPI"] == {"hostIP": "127.0.0.1"}
-    assert made["options"]["kubeconfig"] == {"updateDefaultKubeconfig": False, "switchCurrentContext": False}
+    assert document["ports"][0] == {"port": "127.0.0.1:8080:30080", "nodeFilters": ["server:0:direct"]}
+    assert document["kubeAPI"] == {"hostIP": "127.0.0.1"}
+    assert document["options"]["kubeconfig"] == {"updateDefaultKubeconfig": False, "switchCurrentContext": False}
 
 
 def test_the_users_own_k3d_configuration_is_kept(tmp_path: Path) -> None:
@@ -119,28 +122,32 @@ kubeAPI: {hostIP: 0.0.0.0, hostPort: "6445"}
 volumes: [{volume: "/a:/b"}]
 options: {k3s: {extraArgs: [{arg: --tls-san=x, nodeFilters: ["server:*"]}]}, k3d: {disableLoadbalancer: false}}
 """)
-    made = k3d_config(ClusterSpec(workers=1, image="i", config=own), "ours", "net")
-    assert (made["metadata"], made["agents"], made["volumes"]) == ({"name": "ours"}, 3, [{"volume": "/a:/b"}])
-    assert made["kubeAPI"] == {"hostIP": "127.0.0.1", "hostPort": "6445"}
-    arguments = [one["arg"] for one in made["options"]["k3s"]["extraArgs"]]
+    document = k3d_config(ClusterSpec(workers=1, image="i", config=own), "ours", "net")
+    assert (document["metadata"], document["agents"], document["volumes"]) == (
+        {"name": "ours"},
+        3,
+        [{"volume": "/a:/b"}],
+    )
+    assert document["kubeAPI"] == {"hostIP": "127.0.0.1", "hostPort": "6445"}
+    arguments = [argument["arg"] for argument in document["options"]["k3s"]["extraArgs"]]
     assert arguments.index("--kubelet-arg=sync-frequency=5s") < arguments.index("--tls-san=x")
-    assert made["options"]["k3d"]["disableLoadbalancer"] is False
+    assert document["options"]["k3d"]["disableLoadbalancer"] is False
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [("kind: Simple\n", "is no kind configuration"), ("[", "cannot be read"), (None, "cannot be read")],
 )
-def test_a_file_that_is_no_configuration(tmp_path: Path, text: str | None, told: str) -> None:
+def test_a_file_that_is_no_configuration(tmp_path: Path, text: str | None, message: str) -> None:
     file = tmp_path / "kind.yaml"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(InvalidError, match=told):
+    with pytest.raises(InvalidError, match=message):
         kind_config(ClusterSpec(image="i", config=file), "a")
 
 
-def _patches(made: dict[str, Any]) -> list[dict[str, Any]]:
-    return [yaml.safe_load(patch) for patch in made.get("kubeadmConfigPatches") or ()]
+def _patches(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [yaml.safe_load(patch) for patch in document.get("kubeadmConfigPatches") or ()]
 
 
 def test_the_fast_profile_of_kind() -> None:
@@ -168,8 +175,8 @@ def test_the_users_own_patches_come_after_the_profile(tmp_path: Path) -> None:
 
 def test_the_fast_profile_of_k3d(tmp_path: Path) -> None:
     def arguments(spec: ClusterSpec) -> dict[str, list[str]]:
-        made = k3d_config(spec, "a", "net")["options"]["k3s"]["extraArgs"]
-        return {one["arg"]: one["nodeFilters"] for one in made if "disable" not in one["arg"]}
+        extra_args = k3d_config(spec, "a", "net")["options"]["k3s"]["extraArgs"]
+        return {argument["arg"]: argument["nodeFilters"] for argument in extra_args if "disable" not in argument["arg"]}
 
     assert arguments(ClusterSpec(image="i", workers=1)) == {
         "--kube-controller-manager-arg=leader-elect=false": ["server:*"],

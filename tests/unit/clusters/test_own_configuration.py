@@ -25,14 +25,14 @@ def _k3d(folder: Path, text: str) -> dict[str, Any]:
     return k3d.k3d_config(_spec(folder, text), "ours", "net")
 
 
-@pytest.mark.parametrize(("family", "wanted"), [("dual", True), ("ipv6", True), ("ipv4", False)])
-def test_a_family_of_addresses_for_kind(tmp_path: Path, family: str, wanted: bool) -> None:
-    assert kind.wants_ipv6(_spec(tmp_path, f"kind: Cluster\nnetworking: {{ipFamily: {family}}}\n")) is wanted
+@pytest.mark.parametrize(("family", "expected"), [("dual", True), ("ipv6", True), ("ipv4", False)])
+def test_a_family_of_addresses_for_kind(tmp_path: Path, family: str, expected: bool) -> None:
+    assert kind.wants_ipv6(_spec(tmp_path, f"kind: Cluster\nnetworking: {{ipFamily: {family}}}\n")) is expected
     assert not kind.wants_ipv6(ClusterSpec())
 
 
 @pytest.mark.parametrize(
-    ("argument", "wanted"),
+    ("argument", "expected"),
     [
         ("--cluster-cidr=10.42.0.0/16,fd42::/56", True),
         ("--service-cidr=fd43::/112", True),
@@ -40,9 +40,9 @@ def test_a_family_of_addresses_for_kind(tmp_path: Path, family: str, wanted: boo
         ("--tls-san=a:b", False),
     ],
 )
-def test_a_family_of_addresses_for_k3d(tmp_path: Path, argument: str, wanted: bool) -> None:
+def test_a_family_of_addresses_for_k3d(tmp_path: Path, argument: str, expected: bool) -> None:
     text = f"kind: Simple\noptions: {{k3s: {{extraArgs: [{{arg: '{argument}', nodeFilters: ['server:*']}}]}}}}\n"
-    assert k3d.wants_ipv6(_spec(tmp_path, text)) is wanted
+    assert k3d.wants_ipv6(_spec(tmp_path, text)) is expected
 
 
 def test_ports_that_a_kind_file_asks_for(tmp_path: Path) -> None:
@@ -82,10 +82,10 @@ def test_a_port_that_somebody_has_is_told_with_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "told"), [([8080], "by cluster.ports and by own.yaml"), ([9000, 9000], "twice by own.yaml")]
+    ("own", "message"), [([8080], "by cluster.ports and by own.yaml"), ([9000, 9000], "twice by own.yaml")]
 )
-def test_a_port_that_is_asked_for_twice(own: list[int], told: str) -> None:
-    with pytest.raises(RefusedError, match=told):
+def test_a_port_that_is_asked_for_twice(own: list[int], message: str) -> None:
+    with pytest.raises(RefusedError, match=message):
         refuse_asked_twice((8080, 8443), own, Path("own.yaml"))
     refuse_asked_twice((8080, 8443), [9000], Path("own.yaml"))
 
@@ -100,11 +100,15 @@ agents: 1
 ports: [{{port: 8081:80, nodeFilters: [loadbalancer]}}]
 options: {{k3s: {{extraArgs: [{{arg: --disable=traefik, nodeFilters: ["server:*"]}}]}}}}
 """
-    made = _k3d(tmp_path, text)
-    assert "name" not in made
-    assert (made["apiVersion"], made["metadata"], made["agents"]) == ("k3d.io/v1alpha5", {"name": "ours"}, 1)
-    assert made["ports"][0] == {"port": "8081:80", "nodeFilters": ["loadbalancer"]}
-    assert made["options"]["k3d"]["disableLoadbalancer"] is False
+    document = _k3d(tmp_path, text)
+    assert "name" not in document
+    assert (document["apiVersion"], document["metadata"], document["agents"]) == (
+        "k3d.io/v1alpha5",
+        {"name": "ours"},
+        1,
+    )
+    assert document["ports"][0] == {"port": "8081:80", "nodeFilters": ["loadbalancer"]}
+    assert document["options"]["k3d"]["disableLoadbalancer"] is False
 
 
 def test_the_format_of_k3d_4(tmp_path: Path) -> None:
@@ -117,19 +121,19 @@ labels: [{label: a=b, nodeFilters: ["agent[1]"]}]
 registries: {create: true, use: [x]}
 options: {k3s: {extraServerArgs: [--tls-san=x], extraAgentArgs: [--y]}, runtime: {gpuRequest: all}}
 """
-    made = _k3d(tmp_path, text)
-    assert made["volumes"] == [{"volume": "/a:/b", "nodeFilters": ["server:0", "agent:*"]}]
-    assert made["options"]["runtime"] == {
+    document = _k3d(tmp_path, text)
+    assert document["volumes"] == [{"volume": "/a:/b", "nodeFilters": ["server:0", "agent:*"]}]
+    assert document["options"]["runtime"] == {
         "gpuRequest": "all",
         "labels": [{"label": "a=b", "nodeFilters": ["agent:1"]}],
     }
-    assert made["options"]["k3s"]["extraArgs"][:2] == [
+    assert document["options"]["k3s"]["extraArgs"][:2] == [
         {"arg": "--tls-san=x", "nodeFilters": ["server:*"]},
         {"arg": "--y", "nodeFilters": ["agent:*"]},
     ]
-    assert {"extraServerArgs", "extraAgentArgs"}.isdisjoint(made["options"]["k3s"])
-    assert made["registries"]["create"]["hostPort"] == "random"
-    assert "labels" not in made
+    assert {"extraServerArgs", "extraAgentArgs"}.isdisjoint(document["options"]["k3s"])
+    assert document["registries"]["create"]["hostPort"] == "random"
+    assert "labels" not in document
 
 
 def test_a_format_that_nobody_knows(tmp_path: Path) -> None:
@@ -139,5 +143,5 @@ def test_a_format_that_nobody_knows(tmp_path: Path) -> None:
 
 
 def test_direct_ports_need_no_load_balancer(tmp_path: Path) -> None:
-    made = _k3d(tmp_path, 'kind: Simple\nports: [{port: "8081:80", nodeFilters: ["server:0:direct"]}]\n')
-    assert made["options"]["k3d"]["disableLoadbalancer"] is True
+    document = _k3d(tmp_path, 'kind: Simple\nports: [{port: "8081:80", nodeFilters: ["server:0:direct"]}]\n')
+    assert document["options"]["k3d"]["disableLoadbalancer"] is True

@@ -257,8 +257,8 @@ def test_a_folder_that_cannot_be_written_is_told(room: Room) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "wanted", "fits"),
+    ("version", "constraint", "fits"),
     [("1.34.4", "1.34", True), ("1.34.4", "v1.34.4", True), ("1.34.4", "1.3", False), ("1.34.4", "1.34.5", False)],
 )
-def test_a_version_fits_what_asks_for_it(version: str, wanted: str, *, fits: bool) -> None:
-    assert is_version(version, wanted) is fits
+def test_a_version_fits_what_asks_for_it(version: str, constraint: str, *, fits: bool) -> None:
+    assert is_version(version, constraint) is fits

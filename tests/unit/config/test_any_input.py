@@ -33,8 +33,8 @@ def values(kind: Kind) -> st.SearchStrategy[Any]:
     """Values that mostly have the shape of the table, and seldom are right."""
     match kind:
         case Section(fields=fields):
-            known = {name: values(field.kind) for name, field in fields.items()}
-            return st.fixed_dictionaries({}, optional={**known, "odd": SCALARS}) | SCALARS
+            strategies = {name: values(field.kind) for name, field in fields.items()}
+            return st.fixed_dictionaries({}, optional={**strategies, "odd": SCALARS}) | SCALARS
         case Listed(of=of):
             return st.lists(values(of), max_size=2) | SCALARS
         case TextMap():
@@ -61,10 +61,10 @@ def test_the_table_and_the_schema_agree(value: dict[str, Any]) -> None:
 def test_a_stack_loads_or_says_why(tmp_path: Path, value: dict[str, Any], sets: list[tuple[str, str, Any]]) -> None:
     file = tmp_path / "any.yaml"
     file.write_text(json.dumps(value))
-    flags = Overrides(sets=tuple(f"{section}.{key}={json.dumps(one)}" for section, key, one in sets))
+    flags = Overrides(sets=tuple(f"{section}.{key}={json.dumps(content)}" for section, key, content in sets))
     with contextlib.suppress(InvalidError):
-        found = load_stack(str(file), flags, cwd=tmp_path, environment={})
-        assert all(one.origin for one in found.values)
+        loaded = load_stack(str(file), flags, cwd=tmp_path, environment={})
+        assert all(shown_value.origin for shown_value in loaded.values)
 
 
 @pytest.mark.parametrize("size", [0, 100, 10_000])

@@ -22,9 +22,9 @@ def stack(provider: Provider = Provider.AUTO, emulator: EmulatorSpec | None = No
 def resolved(
     given: Stack, *, docker: bool = False, lives_on: Provider | None = None
 ) -> tuple[Provider, Placement, Driver]:
-    found = resolve_auto(given, docker_answers=docker, lives_on=lives_on)
-    assert found.emulator is not None
-    return found.cluster.provider, found.emulator.placement, found.emulator.driver
+    chosen_stack = resolve_auto(given, docker_answers=docker, lives_on=lives_on)
+    assert chosen_stack.emulator is not None
+    return chosen_stack.cluster.provider, chosen_stack.emulator.placement, chosen_stack.emulator.driver
 
 
 def test_kind_where_docker_answers_else_kwok() -> None:
@@ -33,10 +33,10 @@ def test_kind_where_docker_answers_else_kwok() -> None:
 
 
 def test_an_engine_without_the_program_docker_is_of_no_use_to_kind() -> None:
-    found = resolve_auto(stack(), docker_answers=True, docker_program=False, lives_on=None)
-    assert found.cluster.provider is Provider.KWOK
-    found = resolve_auto(stack(Provider.K3D), docker_answers=True, docker_program=False, lives_on=Provider.K3D)
-    assert found.cluster.provider is Provider.K3D
+    chosen_stack = resolve_auto(stack(), docker_answers=True, docker_program=False, lives_on=None)
+    assert chosen_stack.cluster.provider is Provider.KWOK
+    chosen_stack = resolve_auto(stack(Provider.K3D), docker_answers=True, docker_program=False, lives_on=Provider.K3D)
+    assert chosen_stack.cluster.provider is Provider.K3D
 
 
 def test_whoever_named_an_engine_is_not_given_another_provider() -> None:
@@ -44,8 +44,8 @@ def test_whoever_named_an_engine_is_not_given_another_provider() -> None:
     with pytest.raises(RefusedError, match="DOCKER_HOST=x leads to no engine") as caught:
         resolve_auto(stack(), docker_answers=False, lives_on=None, named_engine=named)
     assert caught.value.fix == "correct it, or: unset DOCKER_HOST; or without Docker: --provider kwok"
-    found = resolve_auto(stack(Provider.KWOK), docker_answers=False, lives_on=None, named_engine=named)
-    assert found.cluster.provider is Provider.KWOK
+    chosen_stack = resolve_auto(stack(Provider.KWOK), docker_answers=False, lives_on=None, named_engine=named)
+    assert chosen_stack.cluster.provider is Provider.KWOK
 
 
 def test_a_stack_stays_where_it_lives() -> None:
@@ -122,9 +122,9 @@ def test_the_docker_socket_is_for_localstack_in_a_container_alone() -> None:
 def test_an_emulator_that_was_a_release_stays_one_where_nothing_else_is_said(
     emulator: EmulatorSpec, provider: Provider, placement: Placement
 ) -> None:
-    found = resolve_auto(stack(provider, emulator), docker_answers=True, lives_on=None, lived_in=Placement.CHART)
-    assert found.emulator is not None
-    assert found.emulator.placement is placement
+    chosen_stack = resolve_auto(stack(provider, emulator), docker_answers=True, lives_on=None, lived_in=Placement.CHART)
+    assert chosen_stack.emulator is not None
+    assert chosen_stack.emulator.placement is placement
 
 
 @pytest.mark.parametrize(

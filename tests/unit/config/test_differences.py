@@ -79,9 +79,9 @@ def test_a_flag_that_was_given_once_is_told_from_a_file_that_changed(project: Pa
     for sets, lacking in ((("cluster.workers=2",), True), ((), False)):
         before = brought_up(project, *sets)
         stack = loaded.stack if sets else Stack(name="dev", file=None, project=project)
-        found = differences(before, stack, loaded.values if sets else ())
-        assert found
-        assert all(difference.for_lack_of_a_flag for difference in found) is lacking
+        value_differences = differences(before, stack, loaded.values if sets else ())
+        assert value_differences
+        assert all(difference.for_lack_of_a_flag for difference in value_differences) is lacking
 
 
 def test_of_a_stack_that_an_older_version_remembered_nothing_is_known(project: Path) -> None:

@@ -21,25 +21,25 @@ def write(folder: Path, text: str) -> None:
 
 
 def test_defaults(tmp_path: Path) -> None:
-    found = settings(tmp_path)
-    assert (found.jobs, found.timeout, found.progress, found.mirror) == (8, timedelta(minutes=30), "auto", None)
-    assert found.tools == {}
-    assert {one.origin for one in found.values} == {"default"}
+    loaded = settings(tmp_path)
+    assert (loaded.jobs, loaded.timeout, loaded.progress, loaded.mirror) == (8, timedelta(minutes=30), "auto", None)
+    assert loaded.tools == {}
+    assert {value.origin for value in loaded.values} == {"default"}
 
 
 def test_the_nearest_source_wins(tmp_path: Path) -> None:
     write(tmp_path, "jobs: 2\ntimeout: 10m\nprogress: plain\ntools: {helm: helm-here, kind: /opt/kind}\n")
     flags = SettingFlags(timeout="90s", tools=("kind=bin/kind",))
     environment = {"BOOTSTRAP_TIMEOUT": "20m", "BOOTSTRAP_PROGRESS": "json", "BOOTSTRAP_TOOL_KUBE_APISERVER": "/k #1"}
-    found = settings(tmp_path, flags, BOOTSTRAP_MIRROR="http://127.0.0.1:1", **environment)
-    assert (found.jobs, found.timeout, found.progress) == (2, timedelta(seconds=90), "json")
-    assert found.mirror == "http://127.0.0.1:1"
-    assert found.tools == {
+    loaded = settings(tmp_path, flags, BOOTSTRAP_MIRROR="http://127.0.0.1:1", **environment)
+    assert (loaded.jobs, loaded.timeout, loaded.progress) == (2, timedelta(seconds=90), "json")
+    assert loaded.mirror == "http://127.0.0.1:1"
+    assert loaded.tools == {
         "helm": tmp_path / "bootstrap" / "helm-here",
         "kind": tmp_path / "bin" / "kind",
         "kube-apiserver": Path("/k #1"),
     }
-    assert [(one.path, one.origin) for one in found.values] == [
+    assert [(value.path, value.origin) for value in loaded.values] == [
         ("jobs", "bootstrap/config.yaml:1"),
         ("timeout", "--timeout"),
         ("progress", "BOOTSTRAP_PROGRESS"),

@@ -100,8 +100,8 @@ def test_an_endpoint_is_an_address() -> None:
 def test_the_nearest_source_wins_and_is_known() -> None:
     flags = Overrides(sets=("cluster.kubernetes=1.30", "cluster.workers=3"), provider="k3d", variables=("a=1",))
     environment = {"BOOTSTRAP_SET_cluster__workers": "2", "BOOTSTRAP_SET_cluster__ports__http": "9000"}
-    found = loaded("valid-full.yaml", flags, **environment)
-    origins = {one.path: (one.value, one.origin) for one in found.values}
+    full = loaded("valid-full.yaml", flags, **environment)
+    origins = {value.path: (value.value, value.origin) for value in full.values}
     assert origins["cluster.provider"] == ("k3d", "--provider")
     assert origins["cluster.kubernetes"] == ("1.30", "--set")
     assert origins["cluster.workers"] == (3, "--set")
@@ -109,12 +109,12 @@ def test_the_nearest_source_wins_and_is_known() -> None:
     assert origins["cluster.ports.https"] == (8444, "valid-full.yaml:8")
     assert origins["variables.a"] == ("1", "--var")
     assert origins["variables.app_image"] == ("app:1", "valid-full.yaml:26")
-    assert found.stack.variables == {"app_image": "app:1", "a": "1"}
-    assert found.stack.cluster.ports == HostPorts(http=9000, https=8444)
+    assert full.stack.variables == {"app_image": "app:1", "a": "1"}
+    assert full.stack.cluster.ports == HostPorts(http=9000, https=8444)
 
 
 def test_defaults_are_shown_as_such_and_only_where_they_mean_something() -> None:
-    shown = [(one.path, one.origin) for one in loaded("valid-no-emulator.yaml").values]
+    shown = [(value.path, value.origin) for value in loaded("valid-no-emulator.yaml").values]
     assert shown == [
         ("apiVersion", "valid-no-emulator.yaml:1"),
         ("kind", "valid-no-emulator.yaml:2"),
@@ -147,7 +147,10 @@ def test_defaults_are_shown_as_such_and_only_where_they_mean_something() -> None
     ],
 )
 def test_set_reads_values_as_the_field_wants_them(written: str, path: str, value: object) -> None:
-    shown = {one.path: one.value for one in loaded("valid-full.yaml", Overrides(sets=(written,))).values}
+    shown = {
+        shown_value.path: shown_value.value
+        for shown_value in loaded("valid-full.yaml", Overrides(sets=(written,))).values
+    }
     assert shown[path] == value
 
 
@@ -165,10 +168,10 @@ def test_problems_of_every_source_are_told_at_once() -> None:
     flags = Overrides(sets=("cluster.provder=x", "emulator.placement=chart"), provider="kwok", variables=("a-b=1",))
     with pytest.raises(InvalidError) as caught:
         loaded("invalid-unknown-key.yaml", flags, BOOTSTRAP_SET_zzz="1", BOOTSTRAP_SET_seeds="[nowhere]")
-    known = "(known: apiVersion, kind, metadata, cluster, emulator, seeds, source, images, variables, mirrors)"
+    hint = "(known: apiVersion, kind, metadata, cluster, emulator, seeds, source, images, variables, mirrors)"
     assert str(caught.value).splitlines() == [
         "invalid-unknown-key.yaml:4: cluster.provder: unknown key (did you mean provider?)",
-        f"BOOTSTRAP_SET_zzz: zzz: unknown key {known}",
+        f"BOOTSTRAP_SET_zzz: zzz: unknown key {hint}",
         "--var: variables.a-b: is not a variable's name (letters, digits and _)",
         f'BOOTSTRAP_SET_seeds: seeds[0]: "nowhere" does not exist (looked for {STACKS}/nowhere)',
         "--set: emulator.placement: chart cannot be used on kwok, whose pods are simulated: "
@@ -219,9 +222,9 @@ def test_chart_mirrors_come_from_the_environment_too() -> None:
 def test_relative_paths_start_where_they_are_written(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     flags = Overrides(sets=("seeds=[mine]",))
-    found = load_stack(str(STACKS / "valid-full.yaml"), flags, cwd=tmp_path, environment={})
-    assert found.stack.seeds == (tmp_path / "mine",)
-    assert found.stack.source == SourceSpec(root=STACKS, path="flux", substitute={"cluster_name": "full"})
+    loaded_stack = load_stack(str(STACKS / "valid-full.yaml"), flags, cwd=tmp_path, environment={})
+    assert loaded_stack.stack.seeds == (tmp_path / "mine",)
+    assert loaded_stack.stack.source == SourceSpec(root=STACKS, path="flux", substitute={"cluster_name": "full"})
 
 
 def test_a_name_is_searched_upwards(tmp_path: Path) -> None:
@@ -230,9 +233,9 @@ def test_a_name_is_searched_upwards(tmp_path: Path) -> None:
     stacks.mkdir()
     below.mkdir(parents=True)
     (stacks / "dev.yaml").write_text((STACKS / "valid-minimal.yaml").read_text())
-    found = load_stack(None, Overrides(), cwd=below, environment={})
-    assert found.stack == Stack(name="dev", file=stacks / "dev.yaml", project=tmp_path)
-    assert found.values[0].origin == "../../stacks/dev.yaml:1"
+    loaded_stack = load_stack(None, Overrides(), cwd=below, environment={})
+    assert loaded_stack.stack == Stack(name="dev", file=stacks / "dev.yaml", project=tmp_path)
+    assert loaded_stack.values[0].origin == "../../stacks/dev.yaml:1"
 
 
 def test_a_name_that_is_not_there_says_the_nearest(tmp_path: Path) -> None:
@@ -260,16 +263,18 @@ def test_a_foreign_repository_needs_no_stack_file(tmp_path: Path) -> None:
     alone = load_stack(None, Overrides(repo=entry), cwd=tmp_path, environment={}).stack
     assert (alone.name, alone.source) == ("dev", SourceSpec(root=entry, path="."))
     (tmp_path / "My Fleet" / ".git").mkdir()
-    found = load_stack(None, Overrides(repo=Path("My Fleet/clusters/dev")), cwd=tmp_path, environment={}).stack
+    resolved = load_stack(None, Overrides(repo=Path("My Fleet/clusters/dev")), cwd=tmp_path, environment={}).stack
     root = tmp_path / "My Fleet"
-    assert found == Stack(name="my-fleet", file=None, project=root, source=SourceSpec(root=root, path="clusters/dev"))
+    assert resolved == Stack(
+        name="my-fleet", file=None, project=root, source=SourceSpec(root=root, path="clusters/dev")
+    )
 
 
 def test_root_says_what_the_paths_of_a_repository_are_relative_to(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     flags = Overrides(repo=Path("a/b"), root=Path("a"))
-    found = load_stack(None, flags, cwd=tmp_path, environment={}).stack
-    assert found.source == SourceSpec(root=tmp_path / "a", path="b")
+    resolved = load_stack(None, flags, cwd=tmp_path, environment={}).stack
+    assert resolved.source == SourceSpec(root=tmp_path / "a", path="b")
     with pytest.raises(UsageError, match="--repo a: does not lie in --root a/b"):
         load_stack(None, Overrides(repo=Path("a"), root=Path("a/b")), cwd=tmp_path, environment={})
     with pytest.raises(UsageError, match="--repo none: is not a folder"):

@@ -23,7 +23,7 @@ def documented() -> dict[str, set[str]]:
         for section in sections
     }
     every = fields.pop("Every record")
-    return {name: found | every for name, found in fields.items()}
+    return {name: field_types | every for name, field_types in fields.items()}
 
 
 def produced() -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ def produced() -> list[dict[str, Any]]:
 
 
 def test_the_types_are_those_of_the_document() -> None:
-    assert {one["type"] for one in produced()} == set(documented())
+    assert {record["type"] for record in produced()} == set(documented())
 
 
 @pytest.mark.parametrize("record", produced(), ids=lambda record: record["type"])

@@ -83,10 +83,10 @@ def test_one_problem_and_a_headline_of_its_own() -> None:
 
 
 def test_failures_name_their_step_and_what_they_skipped() -> None:
-    one, two, three = (StepId(f"release/a/{name}") for name in ("one", "two", "three"))
+    first, two, three = (StepId(f"release/a/{name}") for name in ("one", "two", "three"))
     same = BootstrapError("the registry does not answer", fix="look at the network")
-    skipped = {one: [StepId(f"release/b/{number}") for number in range(4)], three: [StepId("seeds")]}
-    failed = {one: same, two: same, three: BootstrapError("release/a/three: helm failed")}
+    skipped = {first: [StepId(f"release/b/{number}") for number in range(4)], three: [StepId("seeds")]}
+    failed = {first: same, two: same, three: BootstrapError("release/a/three: helm failed")}
     assert failures_text(failed, skipped, log="/up.log") == (
         "Error: release/a/one, release/a/two: the registry does not answer\n"
         "  4 steps skipped because of this: release/b/0, release/b/1, release/b/2, …\n"

@@ -94,14 +94,14 @@ def test_plain(events: Sequence[Event], shown: str) -> None:
 
 
 def test_plain_tells_all_that_steps_say_when_asked_to() -> None:
-    told = replay(FAILED, lambda sink: PlainRenderer(sink, verbosity=1))
-    assert "00:02   …   cluster: starting kube-apiserver\n" in told
-    assert told.count("1 of 2 pods Ready") == 2
+    lines = replay(FAILED, lambda sink: PlainRenderer(sink, verbosity=1))
+    assert "00:02   …   cluster: starting kube-apiserver\n" in lines
+    assert lines.count("1 of 2 pods Ready") == 2
 
 
 def test_plain_shows_the_plan_when_asked_for_everything() -> None:
-    told = replay(FAILED, lambda sink: PlainRenderer(sink, verbosity=2))
-    assert "      plan  release/apps/n8n: values changed (needs release/traefik, release/apps/redis)\n" in told
+    lines = replay(FAILED, lambda sink: PlainRenderer(sink, verbosity=2))
+    assert "      plan  release/apps/n8n: values changed (needs release/traefik, release/apps/redis)\n" in lines
 
 
 @pytest.mark.parametrize(("events", "shown"), [(FAILED, QUIET_FAILED), (UNCHANGED, ""), (CANCELLED, "")])
@@ -112,12 +112,12 @@ def test_quiet(events: Sequence[Event], shown: str) -> None:
 def records(events: Sequence[Event]) -> list[dict[str, object]]:
     shown = replay(events, lambda sink: JsonRenderer(sink, secrets=secrets()))
     assert shown.isascii()
-    return [json.loads(one) for one in shown.splitlines()]
+    return [json.loads(line_) for line_ in shown.splitlines()]
 
 
 def test_json_begins_with_the_version_and_has_one_record_for_each_event() -> None:
-    found = records(FAILED)
-    assert found[0] == {
+    replayed = records(FAILED)
+    assert replayed[0] == {
         "type": "run_started",
         "version": 1,
         "at": "2026-01-02T10:15:00.000Z",
@@ -125,7 +125,7 @@ def test_json_begins_with_the_version_and_has_one_record_for_each_event() -> Non
         "stack": "dev",
         "headline": "stack dev on kwok: a real Kubernetes API, but pods are simulated",
     }
-    assert [one["type"] for one in found] == [
+    assert [record["type"] for record in replayed] == [
         "run_started",
         "planned",
         "noted",
@@ -165,20 +165,20 @@ def test_json_of_the_plan_and_a_note() -> None:
 
 
 def test_json_of_steps() -> None:
-    found = records(FAILED)
-    assert found[3] == {
+    replayed = records(FAILED)
+    assert replayed[3] == {
         "type": "step_started",
         "at": "2026-01-02T10:15:01.000Z",
         "step": "cluster",
         "reason": "not found",
     }
-    assert found[4] == {
+    assert replayed[4] == {
         "type": "step_progress",
         "at": "2026-01-02T10:15:02.000Z",
         "step": "cluster",
         "text": "starting kube-apiserver",
     }
-    assert found[5] == {
+    assert replayed[5] == {
         "type": "step_finished",
         "at": "2026-01-02T10:15:42.000Z",
         "step": "cluster",
@@ -287,22 +287,22 @@ def test_live_gives_the_terminal_back_when_a_run_breaks_off(monkeypatch: pytest.
 
 
 def test_a_fan_out_tells_each_and_closes_each() -> None:
-    told: list[str] = []
+    lines: list[str] = []
 
     class Recorder:
         def __init__(self, name: str) -> None:
             self._name = name
 
         def __call__(self, event: Event) -> None:
-            told.append(f"{self._name} {type(event).__name__}")
+            lines.append(f"{self._name} {type(event).__name__}")
 
         def close(self) -> None:
-            told.append(f"{self._name} closed")
+            lines.append(f"{self._name} closed")
 
     both = FanOut((Recorder("a"), Recorder("b")))
     both(UNCHANGED[0])
     both.close()
-    assert told == ["a RunStarted", "b RunStarted", "b closed", "a closed"]
+    assert lines == ["a RunStarted", "b RunStarted", "b closed", "a closed"]
 
 
 @pytest.mark.parametrize(
@@ -326,10 +326,10 @@ def test_which_renderer_is_chosen(
     progress: str, verbosity: int, terminal: bool, environment: dict[str, str], chosen: type[Renderer]
 ) -> None:
     stream = Terminal() if terminal else io.StringIO()
-    found = choose_renderer(
+    renderer = choose_renderer(
         progress, verbosity=verbosity, color=True, stderr=stream, environment=environment, clock=FakeClock()
     )
-    assert type(found) is chosen
+    assert type(renderer) is chosen
 
 
 @pytest.mark.parametrize(

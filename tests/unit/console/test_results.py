@@ -74,16 +74,16 @@ def test_a_plan_that_changes_nothing() -> None:
 
 
 def test_the_plan_as_json() -> None:
-    found = json.loads(plan_json(PLAN))
-    assert "configuration" not in found
-    assert (found["version"], found["changes"]) == (1, 5)
-    assert found["steps"][1] == {
+    document = json.loads(plan_json(PLAN))
+    assert "configuration" not in document
+    assert (document["version"], document["changes"]) == (1, 5)
+    assert document["steps"][1] == {
         "id": "seeds",
         "action": "apply_seeds",
         "needs": ["cluster"],
         "reason": "12 to create",
     }
-    assert found["notes"] == [{"text": "interval has no meaning here", "place": "apps/n8n.yaml:7"}]
+    assert document["notes"] == [{"text": "interval has no meaning here", "place": "apps/n8n.yaml:7"}]
 
 
 @pytest.mark.parametrize(("output", "shown"), [("text", GRAPH_TEXT), ("dot", GRAPH_DOT), ("mermaid", GRAPH_MERMAID)])
@@ -166,10 +166,10 @@ def test_status_of_what_is_up() -> None:
 
 
 def test_status_as_json() -> None:
-    found = json.loads(status_json(REPORT))
-    assert (found["version"], found["stack"], found["up"]) == (1, "dev", False)
-    assert (found["health"], found["declared"], found["differences"]) == ("down", "in sync", [])
-    assert found["parts"][0] == {
+    document = json.loads(status_json(REPORT))
+    assert (document["version"], document["stack"], document["up"]) == (1, "dev", False)
+    assert (document["health"], document["declared"], document["differences"]) == ("down", "in sync", [])
+    assert document["parts"][0] == {
         "name": "cluster",
         "health": "up",
         "declared": "in sync",
@@ -178,11 +178,11 @@ def test_status_as_json() -> None:
         "evidence": [],
         "causes": [],
     }
-    (cause,) = found["parts"][2]["causes"]
+    (cause,) = document["parts"][2]["causes"]
     assert (cause["kind"], cause["of"], cause["terminal"]) == ("crash-loop", "Deployment apps/n8n", True)
-    assert found["simulated"] == ["objects/apps/stores"]
-    assert found["urls"][0] == {"name": "AWS", "url": "http://127.0.0.1:4566", "answers": True, "problem": ""}
-    assert found["urls"][2]["answers"] is False
+    assert document["simulated"] == ["objects/apps/stores"]
+    assert document["urls"][0] == {"name": "AWS", "url": "http://127.0.0.1:4566", "answers": True, "problem": ""}
+    assert document["urls"][2]["answers"] is False
 
 
 def test_a_plan_with_what_the_clusters_program_is_given() -> None:

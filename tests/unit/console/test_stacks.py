@@ -39,9 +39,9 @@ def test_stacks_are_a_table_with_why_beneath() -> None:
 
 
 def test_stacks_are_json_for_programs() -> None:
-    found = json.loads(stacks_json(STACKS))
-    assert found["version"] == 1
-    assert found["stacks"][0] == {
+    document = json.loads(stacks_json(STACKS))
+    assert document["version"] == 1
+    assert document["stacks"][0] == {
         "id": "dev-pr-1-0123456789",
         "stack": "dev",
         "name": "pr-1",
@@ -53,7 +53,7 @@ def test_stacks_are_json_for_programs() -> None:
         "seconds_left": 5400,
         "folder": "/state/dev-pr-1-0123456789",
     }
-    assert [one["seconds_left"] for one in found["stacks"]] == [5400, None, -1]
+    assert [stack["seconds_left"] for stack in document["stacks"]] == [5400, None, -1]
 
 
 def test_what_was_taken_away_is_told_with_what_was_not() -> None:

@@ -15,9 +15,9 @@ from fakes.recorded_run import FAILED, SECRET, at
 
 
 def masker(*values: str) -> Masker:
-    found = Masker()
-    found.register(*values)
-    return found
+    new_masker = Masker()
+    new_masker.register(*values)
+    return new_masker
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_a_registered_secret_is_masked_in_every_spelling(text: str) -> None:
 
 
 def test_lines_of_a_secret_are_secrets_and_longer_ones_come_first() -> None:
-    found = masker("line one\nline two\n", "line", "abc")
-    assert found.mask("line two, line one, line, abc") == "***, ***, ***, abc"
+    new_masker = masker("line one\nline two\n", "line", "abc")
+    assert new_masker.mask("line two, line one, line, abc") == "***, ***, ***, abc"
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,14 @@ def test_the_log_has_everything_and_is_private(tmp_path: Path) -> None:
         log(event)
     log.close()
     log.close()
-    told = file.read_text()
+    text = file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert "00:02   …   cluster: starting kube-apiserver\n" in told
-    assert "      plan  release/apps/n8n: values changed" in told
-    assert told.count("Command: helm upgrade --install traefik") == 2, "at the step and at the end"
-    assert SECRET not in told
-    assert "pod traefik-7d4: *** refused" in told
+    assert "00:02   …   cluster: starting kube-apiserver\n" in text
+    assert "      plan  release/apps/n8n: values changed" in text
+    assert text.count("Command: helm upgrade --install traefik") == 2, "at the step and at the end"
+    assert SECRET not in text
+    assert "pod traefik-7d4: *** refused" in text
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
@@ -152,6 +152,6 @@ def test_values_of_secrets_are_known_where_their_name_says_so() -> None:
         "data": {"password": base64.b64encode(b"correct horse").decode(), "broken-key": "%%"},
         "stringData": {"api-token": "opensesame", "username": "postgresql", "key": "short"},
     }
-    found = masker(*secret_values([secret, {"kind": "ConfigMap", "data": {"password": "not secret"}}]))
+    subject = masker(*secret_values([secret, {"kind": "ConfigMap", "data": {"password": "not secret"}}]))
     text = "correct horse opensesame postgresql short not secret"
-    assert found.mask(text) == "*** *** postgresql short not secret"
+    assert subject.mask(text) == "*** *** postgresql short not secret"

@@ -64,9 +64,9 @@ def test_values_with_what_gave_them() -> None:
         "emulator.region: us-east-1  # default\n"
     )
     assert values_text(VALUES[:1], origins=False) == "cluster.workers: 2\n"
-    found = json.loads(values_json(VALUES))
-    assert found["version"] == 1
-    assert found["values"][1] == {"path": "seeds", "value": ["ü"], "origin": "stacks/dev.yaml:4"}
+    document = json.loads(values_json(VALUES))
+    assert document["version"] == 1
+    assert document["values"][1] == {"path": "seeds", "value": ["ü"], "origin": "stacks/dev.yaml:4"}
 
 
 def test_checks() -> None:
@@ -79,8 +79,8 @@ def test_checks() -> None:
         "1 to mend\n"
     )
     assert checks_text(CHECKS[:1]).endswith("nothing to mend\n")
-    found = json.loads(checks_json(CHECKS))
-    assert found["checks"][2] == {"subject": "disk", "level": "finding", "text": "full", "fix": "make room"}
+    document = json.loads(checks_json(CHECKS))
+    assert document["checks"][2] == {"subject": "disk", "level": "finding", "text": "full", "fix": "make room"}
 
 
 def test_programs() -> None:

@@ -19,14 +19,14 @@ WELL = EngineTold(
 
 
 def looked(
-    told: EngineTold | Exception, environment: Mapping[str, str] | None = None, proc: Path = Path("/nowhere")
+    answer: EngineTold | Exception, environment: Mapping[str, str] | None = None, proc: Path = Path("/nowhere")
 ) -> dict[str, Check]:
     def ask(_environment: Mapping[str, str]) -> EngineTold:
-        if isinstance(told, Exception):
-            raise told
-        return told
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    return {one.subject: one for one in docker_probe(environment or {}, ask=ask, proc=proc, there=True)()}
+    return {check.subject: check for check in docker_probe(environment or {}, ask=ask, proc=proc, there=True)()}
 
 
 def wrapped(inner: Exception) -> Exception:
@@ -43,7 +43,7 @@ def _no_context(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_a_healthy_engine_has_nothing_to_mend() -> None:
     checks = looked(WELL)
-    assert {one.level for one in checks.values()} == {Level.FINE}
+    assert {check.level for check in checks.values()} == {Level.FINE}
     assert checks["docker"].text == "28.2.2 on Debian GNU/Linux 12"
 
 
@@ -130,15 +130,15 @@ def test_few_inotify_instances_are_a_note(tmp_path: Path) -> None:
 
 class _Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        told: dict[str, object] = {"ApiVersion": "1.45", "Version": "26.0.0", "MinAPIVersion": "1.24"}
+        answer: dict[str, object] = {"ApiVersion": "1.45", "Version": "26.0.0", "MinAPIVersion": "1.24"}
         if self.path.endswith("/info"):
-            told = {
+            answer = {
                 "MemTotal": 4 << 30,
                 "CgroupVersion": "2",
                 "DockerRootDir": "/d",
                 "OperatingSystem": "Docker Desktop",
             }
-        body = json.dumps(told).encode()
+        body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

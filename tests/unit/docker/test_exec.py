@@ -23,12 +23,12 @@ class Engine:
         self.began.append((container, argv))
         return {"Id": "exec"}
 
-    def exec_start(self, made: str) -> bytes:
-        assert made == "exec"
+    def exec_start(self, exec_id: str) -> bytes:
+        assert exec_id == "exec"
         return b"all of it"
 
-    def exec_inspect(self, made: str) -> dict[str, int | None]:
-        assert made == "exec"
+    def exec_inspect(self, exec_id: str) -> dict[str, int | None]:
+        assert exec_id == "exec"
         return {"ExitCode": self.looks.pop(0)}
 
 

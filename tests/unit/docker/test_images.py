@@ -60,9 +60,9 @@ def test_each_layer_that_is_here_is_told() -> None:
         {"status": "Pull complete", "id": "x"},
         {"status": "Digest: sha256:12"},
     ]
-    told: list[str] = []
-    pull(Engine(*lines).client(), "a:1", told.append, lambda: None)
-    assert told == ["pulling a:1", "pulling a:1: 1 of 2 layers", "pulling a:1: 2 of 2 layers"]
+    messages: list[str] = []
+    pull(Engine(*lines).client(), "a:1", messages.append, lambda: None)
+    assert messages == ["pulling a:1", "pulling a:1: 1 of 2 layers", "pulling a:1: 2 of 2 layers"]
 
 
 def test_what_cannot_be_had_is_told_in_the_engines_words() -> None:

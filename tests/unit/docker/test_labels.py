@@ -91,11 +91,11 @@ def test_every_stack_with_a_mark_is_found_once() -> None:
 def test_all_of_one_owner_goes_and_nothing_of_another() -> None:
     api = FakeApi()
     whole(api)
-    ours = {*api.held, *api.nets, *api.vols}
+    ours = {*api.boxes, *api.nets, *api.vols}
     strangers(api)
-    theirs = {*api.held, *api.nets, *api.vols} - ours
+    theirs = {*api.boxes, *api.nets, *api.vols} - ours
     assert set(removed(api)) == ours
-    assert {*api.held, *api.nets, *api.vols} == theirs
+    assert {*api.boxes, *api.nets, *api.vols} == theirs
 
 
 def test_the_mark_goes_last_so_that_a_kill_loses_nothing() -> None:
@@ -108,7 +108,7 @@ def test_kept_data_keeps_its_lease() -> None:
     api = FakeApi()
     whole(api)
     removed(api, keep_data=True)
-    assert (api.held, api.nets) == ({}, {})
+    assert (api.boxes, api.nets) == ({}, {})
     assert set(api.vols) == {f"{NAME}-emulator", f"{NAME}-lease-1"}
 
 
@@ -118,7 +118,7 @@ def test_without_its_network_a_cluster_of_the_name_proves_nothing() -> None:
     del api.nets[NAME]
     api.volume("k3d-images", k3d=engine_name(STACK, 32))
     removed(api)
-    assert set(api.held) == {f"{NAME}-control-plane", f"{NAME}-worker", f"{NAME}-emulator-lambda-1"}
+    assert set(api.boxes) == {f"{NAME}-control-plane", f"{NAME}-worker", f"{NAME}-emulator-lambda-1"}
     assert set(api.vols) == {"k3d-images"}
 
 
@@ -130,7 +130,7 @@ def test_a_strangers_container_on_the_network_is_left_and_named() -> None:
         removed(api)
     assert caught.value.fix is not None
     assert f"docker network disconnect -f {NAME} debug" in caught.value.fix
-    assert "debug" in api.held
+    assert "debug" in api.boxes
     assert set(api.vols) == {f"{NAME}-lease-1"}
     assert NAME in api.nets
 
@@ -139,7 +139,7 @@ def test_what_another_run_removes_at_the_same_time_is_waited_for() -> None:
     api = FakeApi(busy={NAME: 3, f"{NAME}-emulator": 1})
     whole(api)
     removed(api)
-    assert (api.held, api.nets, api.vols) == ({}, {}, {})
+    assert (api.boxes, api.nets, api.vols) == ({}, {}, {})
 
 
 def test_what_does_not_go_is_told_at_the_deadline() -> None:

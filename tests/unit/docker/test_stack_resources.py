@@ -24,12 +24,12 @@ def test_a_long_name_is_cut_and_still_its_own(limit: int) -> None:
 
 
 def test_labels_name_the_owner_who_stays_the_same(tmp_path: Path) -> None:
-    one = stack(tmp_path / "dev-0123456789")
-    labels = one.labels()
+    resources = stack(tmp_path / "dev-0123456789")
+    labels = resources.labels()
     assert labels[STACK_LABEL] == "dev-0123456789"
     assert stack(tmp_path / "dev-0123456789").labels() == labels
-    assert one.is_ours(labels)
-    assert not one.is_ours({**labels, OWNER_LABEL: "another"})
+    assert resources.is_ours(labels)
+    assert not resources.is_ours({**labels, OWNER_LABEL: "another"})
 
 
 def test_nothing_is_ours_before_there_is_an_owner(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ def nobody_asked(host: str) -> list[str]:
 
 
 def test_a_number_is_not_looked_up() -> None:
-    found = permitted_addresses("http://127.0.0.1:4566/", Trust.LOOPBACK, nobody_asked)
-    assert found == (Address(host="127.0.0.1", port=4566),)
+    addresses = permitted_addresses("http://127.0.0.1:4566/", Trust.LOOPBACK, nobody_asked)
+    assert addresses == (Address(host="127.0.0.1", port=4566),)
 
 
 def test_a_name_becomes_the_numbers_it_has_now() -> None:
-    found = permitted_addresses("http://localhost:4566", Trust.LOOPBACK, lambda _host: ["::1", "127.0.0.1", "::1"])
-    assert [address.url for address in found] == ["http://[::1]:4566", "http://127.0.0.1:4566"]
+    addresses = permitted_addresses("http://localhost:4566", Trust.LOOPBACK, lambda _host: ["::1", "127.0.0.1", "::1"])
+    assert [address.url for address in addresses] == ["http://[::1]:4566", "http://127.0.0.1:4566"]
 
 
 @pytest.mark.parametrize("host", ["10.1.2.3", "172.31.0.9", "192.168.1.4", "fd00::4"])

@@ -317,7 +317,7 @@ def hostile_variables(dice: random.Random, decoy: Decoy) -> dict[str, str]:
 def test_no_write_reaches_a_decoy_in_any_hostile_environment(
     decoy: Decoy, cancel: CancelToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    messages: list[str] = []
     for seed in range(ENVIRONMENTS):
         dice = random.Random(seed)  # noqa: S311  # a test's dice fall the same every time
         with monkeypatch.context() as environment:
@@ -330,7 +330,7 @@ def test_no_write_reaches_a_decoy_in_any_hostile_environment(
                 endpoint=endpoint,
             )
             with pytest.raises(RefusedError):
-                EndpointEmulator(spec, dice.choice(list(Trust)), resolve).up(Work(cancel, told.append))
+                EndpointEmulator(spec, dice.choice(list(Trust)), resolve).up(Work(cancel, messages.append))
         assert [seen for seen in decoy.seen if not seen.harmless] == [], f"seed {seed}"
     assert len(decoy.seen) > ENVIRONMENTS / 4, "the decoy was hardly asked: the test would prove nothing"
 

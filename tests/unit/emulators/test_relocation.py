@@ -209,8 +209,8 @@ def test_what_one_leaves_is_not_removed_with_what_another_left(state: StatePaths
     start_process(state)
     ContainerFolder(state.emulator).remember(4566)
     start_forward(state)
-    for count, one in enumerate(folders, start=1):
-        one.remove()
+    for count, item in enumerate(folders, start=1):
+        item.remove()
         assert [each.is_used for each in folders] == [False] * count + [True] * (3 - count)
     assert not state.emulator.exists()
 

@@ -12,7 +12,7 @@ from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease,
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.step import Keep, Plan, Step
 from bootstrap.plan import ids
-from bootstrap.plan.build import Wanted
+from bootstrap.plan.desired import Desired
 from bootstrap.system.clock import CancelToken
 from fakes.clock import FakeClock
 from fakes.ports import KUBE
@@ -25,13 +25,13 @@ CRD: Manifest = {"kind": "CustomResourceDefinition", "metadata": {"name": "widge
 def planning(state: TargetState) -> Planning:
     a = release("a")
     prepared = PreparedRelease(release=a, manifests=(config_map("mine"), HOOK, CRD))
-    wanted = Wanted(
+    desired = Desired(
         stack=stack(),
         repo=FluxRepo(kustomizations=(kustomization("apps", config_map("one")),), releases=(a,)),
         prepared={a.id: prepared},
     )
     kube = KUBE if state is TargetState.RUNNING else None
-    return Planning(plan=Plan(), wanted=wanted, observed=Observed(cluster=ClusterObserved(state=state, kube=kube)))
+    return Planning(plan=Plan(), desired=desired, observed=Observed(cluster=ClusterObserved(state=state, kube=kube)))
 
 
 def test_each_unit_is_compared_as_it_would_be_applied() -> None:
@@ -44,8 +44,8 @@ def test_each_unit_is_compared_as_it_would_be_applied() -> None:
         asked.append((objects, namespace, manager))
         return len(asked)
 
-    found = list(differences(planning(TargetState.RUNNING), compare, CancelToken(FakeClock())))
-    assert found == [("objects/flux-system/apps", 1), ("release/apps/a", 2)]
+    shown = list(differences(planning(TargetState.RUNNING), compare, CancelToken(FakeClock())))
+    assert shown == [("objects/flux-system/apps", 1), ("release/apps/a", 2)]
     (plain, _, manager), (installed, namespace, helm) = asked
     assert (plain, manager) == ((config_map("one"),), "bootstrap")
     assert (namespace, helm) == ("apps", "helm")
@@ -71,10 +71,10 @@ def test_what_nobody_can_compare_is_left_out() -> None:
     named = {"kind": "Job", "apiVersion": "batch/v1", "metadata": {"generateName": "job-"}}
     backend = {"kind": "APIService", "metadata": {"name": "v1.x"}, "spec": {"service": {"name": "x"}}}
     plan = planning(TargetState.RUNNING)
-    prepared = replace(plan.wanted.prepared["apps/a"], manifests=(named, backend, config_map("mine")))
-    plan = replace(plan, wanted=replace(plan.wanted, prepared={"apps/a": prepared}))
+    prepared = replace(plan.desired.prepared["apps/a"], manifests=(named, backend, config_map("mine")))
+    plan = replace(plan, desired=replace(plan.desired, prepared={"apps/a": prepared}))
     compared = dict(differences(plan, lambda objects, *_: objects, CancelToken(FakeClock())))
-    assert [one["metadata"]["name"] for one in compared["release/apps/a"]] == ["mine"]
+    assert [item["metadata"]["name"] for item in compared["release/apps/a"]] == ["mine"]
 
 
 def test_without_a_cluster_there_is_nothing_to_compare_with() -> None:

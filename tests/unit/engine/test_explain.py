@@ -14,7 +14,7 @@ from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease,
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.step import Keep, Plan, Step, StepId
 from bootstrap.model.story import Story
-from bootstrap.plan.build import Wanted
+from bootstrap.plan.desired import Desired
 from bootstrap.system.clock import CancelToken
 from fakes.clock import FakeClock
 from fakes.ports import KUBE
@@ -42,7 +42,7 @@ PLANNING = Planning(
     plan=Plan(
         steps=(step("cluster"), step("release/apps/web", "cluster"), step("release/apps/job", "release/apps/web"))
     ),
-    wanted=Wanted(
+    desired=Desired(
         stack=stack(),
         repo=FluxRepo(),
         prepared={
@@ -64,7 +64,7 @@ def find(kind: str, name: str, kube: KubeContext, cancel: CancelToken) -> Sequen
     return [POD] if (kind, name) == ("po", "web-1") else []
 
 
-def told(subject: str | None) -> list[str]:
+def lines_of(subject: str | None) -> list[str]:
     return [str(story.object) for story in explain(subject, PLANNING, tell, find, TOKEN)]
 
 
@@ -79,7 +79,7 @@ def told(subject: str | None) -> list[str]:
     ],
 )
 def test_what_is_meant(subject: str | None, objects: list[str]) -> None:
-    assert told(subject) == objects
+    assert lines_of(subject) == objects
 
 
 def test_an_object_is_told_with_its_step_and_who_needs_that() -> None:
@@ -89,7 +89,7 @@ def test_an_object_is_told_with_its_step_and_who_needs_that() -> None:
 
 def test_what_is_neither_a_step_nor_an_object() -> None:
     with pytest.raises(UsageError, match="Deployment/nobody is neither a step of the stack nor an object"):
-        told("Deployment/nobody")
+        lines_of("Deployment/nobody")
 
 
 def test_without_a_cluster_there_is_nothing_to_tell() -> None:

@@ -86,7 +86,7 @@ def test_charts_are_pulled_beside_what_needs_none_and_the_rest_is_planned_of_the
     assert ended["charts"] == "2 of 2 pulled"
     assert report.counts() == {"done": 8}
     assert len([event for event in setting.events if isinstance(event, StepFinished)]) == 8
-    assert [one for one in setting.world.writes if one.startswith("cluster")] == ["cluster up"]
+    assert [write for write in setting.world.writes if write.startswith("cluster")] == ["cluster up"]
 
 
 def test_charts_that_make_no_plan_end_the_run_with_their_error(setting: Setting) -> None:
@@ -94,7 +94,7 @@ def test_charts_that_make_no_plan_end_the_run_with_their_error(setting: Setting)
     setting.world.fail("prepare", "values do not fit")
     report = setting.up()
     assert (report.exit_code, report.counts()) == (1, {"done": 3, "failed": 1})
-    assert not [one for one in setting.world.writes if one.startswith("install")]
+    assert not [write for write in setting.world.writes if write.startswith("install")]
 
 
 def test_a_chart_that_cannot_be_pulled_fails_in_its_own_step(setting: Setting) -> None:
@@ -114,19 +114,19 @@ def test_a_release_that_cannot_be_rendered_fails_in_its_own_step_and_the_others_
     outcomes = {step: outcome.status.value for step, outcome in report.outcomes.items() if step.startswith("release")}
     assert outcomes == {"release/apps/a": "failed", "release/apps/b": "done", "release/apps/c": "skipped"}
     assert report.exit_code == 1
-    told = [event.note.text for event in setting.events if isinstance(event, Noted)]
-    assert "release/apps/a will fail: apps/a cannot be rendered" in told
+    texts = [event.note.text for event in setting.events if isinstance(event, Noted)]
+    assert "release/apps/a will fail: apps/a cannot be rendered" in texts
     assert "install apps/b" in setting.world.writes
 
 
 def test_a_release_whose_values_in_the_cluster_changed_is_installed_again(setting: Setting) -> None:
     source = ValuesFrom(kind="Secret", name="made-there")
     setting.world.repo = FluxRepo(kustomizations=REPO.kustomizations, releases=(release("a", values_from=(source,)),))
-    setting.world.held = "one"
+    setting.world.values_hash = "one"
     setting.up()
     assert "unchanged" in setting.up().counts()
     assert setting.world.writes.count("install apps/a") == 1
-    setting.world.held = "two"
+    setting.world.values_hash = "two"
     steps = {step.id: step.reason for step in plan_up(setting.session, PlanOptions(), setting.cancel).plan.steps}
     assert steps[StepId("release/apps/a")] == "its values in the cluster changed"
     setting.world.cluster = TargetState.STOPPED
@@ -158,7 +158,10 @@ def test_what_can_be_rendered_is_given_beside_what_cannot(setting: Setting) -> N
     )
     setting.world.fail("pull apps/c", "no such chart")
     prepared = prepare_all(setting.session, releases, (), Work(setting.cancel, lambda _text: None))
-    failed = {one.release.id: None if one.failure is None else one.failure.what for one in prepared}
+    failed = {
+        prepared_release.release.id: None if prepared_release.failure is None else prepared_release.failure.what
+        for prepared_release in prepared
+    }
     assert failed == {"apps/a": None, "apps/c": "no such chart", "apps/d": "no such chart", "apps/e": None}
     assert [error.what for error in failures_of(FluxRepo(), prepared)] == ["no such chart"]
 
@@ -271,8 +274,8 @@ def test_the_runs_deadline_begins_when_its_programs_are_here(setting: Setting) -
     session = dataclasses.replace(setting.session, settings=settings)
     report = up(session, PlanOptions(), HOW, emit=setting.events.append, cancel=setting.cancel)
     assert report.exit_code == 0
-    told = [event for event in setting.events if isinstance(event, StepStarted | StepProgress | StepFinished)]
-    assert [event.step for event in told[:3]] == ["programs"] * 3
+    events = [event for event in setting.events if isinstance(event, StepStarted | StepProgress | StepFinished)]
+    assert [event.step for event in events[:3]] == ["programs"] * 3
     last = setting.events[-1]
     assert isinstance(last, RunFinished)
     assert last.seconds >= 3600

@@ -22,13 +22,13 @@ FOR_EVER = dataclasses.replace(HOW, term=Term(length=None))
 
 @pytest.fixture
 def setting(tmp_path: Path) -> Setting:
-    made = Setting(tmp_path)
-    made.world.marked = True
-    return made
+    new_setting = Setting(tmp_path)
+    new_setting.world.marked = True
+    return new_setting
 
 
 def details(setting: Setting) -> dict[str, str]:
-    return {one.step: one.outcome.detail for one in setting.events if isinstance(one, StepFinished)}
+    return {event.step: event.outcome.detail for event in setting.events if isinstance(event, StepFinished)}
 
 
 def test_a_time_is_told_on_the_engine_before_it_is_remembered_here(setting: Setting) -> None:
@@ -43,9 +43,9 @@ def test_a_time_is_told_on_the_engine_before_it_is_remembered_here(setting: Sett
 
     setting.world.writes = Watching()
     setting.up(how=TWO_HOURS)
-    held = read_lease(setting.session.state)
-    assert held is not None
-    assert (held.expires, setting.world.writes[0], seen[0]) == (until, lease, None)
+    current_lease = read_lease(setting.session.state)
+    assert current_lease is not None
+    assert (current_lease.expires, setting.world.writes[0], seen[0]) == (until, lease, None)
     last = setting.events[-1]
     assert isinstance(last, RunFinished)
     assert any(line.startswith("Wanted until ") for line in last.summary)
@@ -72,9 +72,9 @@ def test_brought_up_after_its_end_its_time_begins_again(setting: Setting) -> Non
     setting.up(how=TWO_HOURS)
     setting.clock.advance(3 * 3600)
     setting.up()
-    held = read_lease(setting.session.state)
-    assert held is not None
-    assert held.expires - setting.clock.now() == timedelta(hours=2)
+    lease = read_lease(setting.session.state)
+    assert lease is not None
+    assert lease.expires - setting.clock.now() == timedelta(hours=2)
 
 
 def test_what_is_past_its_time_goes_before_anything_is_planned_and_is_told(setting: Setting) -> None:
@@ -85,17 +85,17 @@ def test_what_is_past_its_time_goes_before_anything_is_planned_and_is_told(setti
 
     setting.world.collect = collect
     setting.up()
-    told = [one.note.text for one in setting.events if isinstance(one, Noted)]
-    assert told == ["took away other-1: its time was over 5 min ago"]
+    texts = [event.note.text for event in setting.events if isinstance(event, Noted)]
+    assert texts == ["took away other-1: its time was over 5 min ago"]
 
 
 def test_a_stack_is_remembered_even_when_its_plan_cannot_be_made(setting: Setting) -> None:
     setting.world.repo = FluxRepo(problems=(Problem(place=Place(file="a.yaml"), text="is odd"),))
     with pytest.raises(InvalidError):
         setting.up(how=TWO_HOURS)
-    found = remembered(setting.session.state)
-    assert found is not None
-    assert found.name == "test"
+    stack = remembered(setting.session.state)
+    assert stack is not None
+    assert stack.name == "test"
     assert read_lease(setting.session.state) is not None
     assert not setting.session.state.provider.exists()
 
@@ -117,7 +117,7 @@ def test_kept_data_is_what_the_next_up_finds(setting: Setting) -> None:
     (state.folder / "owner").touch()
     setting.down(keep_data=True)
     assert setting.world.writes[-2:] == ["emulator delete, data kept", "leftovers, data kept"]
-    left = {one.name for one in state.folder.iterdir()}
+    left = {path.name for path in state.folder.iterdir()}
     assert left == {"emulator", "seeds", "owner", "provider", "stack.json", "lease.json", "lock"}
     assert details(setting)["emulator"] == "removed, kept: its data in memory"
     assert details(setting)["state"].startswith("kept: what finds the emulator's data, generated secrets in ")

@@ -49,7 +49,7 @@ def performer(cluster: FakeCluster, images: FakeImages, *, makes_cluster: bool =
     return Performer(ports, seen, lambda _keep: "", makes_cluster=makes_cluster)
 
 
-def run_both(cluster: SlowCluster, images: FakeImages, told: Callable[[str], None]) -> Outcome:
+def run_both(cluster: SlowCluster, images: FakeImages, say_line: Callable[[str], None]) -> Outcome:
     """The outcome of loading while the cluster is made, which ends once an early load was tried."""
     perform = performer(cluster, images)
 
@@ -62,7 +62,7 @@ def run_both(cluster: SlowCluster, images: FakeImages, told: Callable[[str], Non
     making = threading.Thread(target=make)
     making.start()
     try:
-        return perform(IMAGES, Work(token(), told))
+        return perform(IMAGES, Work(token(), say_line))
     finally:
         cluster.may_end.set()
         making.join()
@@ -90,11 +90,11 @@ def test_they_are_loaded_while_the_cluster_is_made_and_seen_there_once_it_is() -
 
 
 def test_an_early_load_that_fails_is_made_good_once_the_cluster_is_there() -> None:
-    cluster, told = SlowCluster(World()), list[str]()
+    cluster, messages = SlowCluster(World()), list[str]()
     cluster.world.fail(f"{LOAD} absent", "the machine is restarting")
-    outcome = run_both(cluster, EndsTheCluster(cluster.world, cluster), told.append)
+    outcome = run_both(cluster, EndsTheCluster(cluster.world, cluster), messages.append)
     assert outcome.status is Status.DONE
-    assert "again once the cluster is ready: the machine is restarting" in told
+    assert "again once the cluster is ready: the machine is restarting" in messages
     assert cluster.world.writes == ["fetch a:1 b:2", f"{LOAD} running"]
 
 

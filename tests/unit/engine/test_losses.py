@@ -49,9 +49,9 @@ class Counting:
 
 
 def counted(observed: Observed, counting: Counting) -> tuple[object, object]:
-    found = with_losses(observed, counting.losses, CancelToken(FakeClock()))
-    emulator = found.emulator
-    return found.cluster.replacement, None if emulator is None else emulator.replacement
+    counted = with_losses(observed, counting.losses, CancelToken(FakeClock()))
+    emulator = counted.emulator
+    return counted.cluster.replacement, None if emulator is None else emulator.replacement
 
 
 def test_both_are_counted() -> None:

@@ -54,8 +54,8 @@ def statuses(report: Report) -> dict[str, str]:
 
 def test_one_job_performs_in_listed_order_with_start_and_end_told() -> None:
     report, events = go([step("a"), step("b", "a"), step("c")], done, jobs=1)
-    told = [(type(event).__name__, event.step) for event in events if isinstance(event, StepStarted | StepFinished)]
-    assert told == [(kind, name) for name in "abc" for kind in ("StepStarted", "StepFinished")]
+    names = [(type(event).__name__, event.step) for event in events if isinstance(event, StepStarted | StepFinished)]
+    assert names == [(kind, name) for name in "abc" for kind in ("StepStarted", "StepFinished")]
     assert report.exit_code is ExitCode.OK
     assert report.counts() == {"done": 3}
 
@@ -257,7 +257,7 @@ def test_whatever_happens_every_step_has_one_outcome_after_its_needs(
 
     def perform(action: Action, work: Work) -> Outcome:
         name = owner(action)
-        needs = next(one.needs for one in steps if one.id == name)
+        needs = next(planned_step.needs for planned_step in steps if planned_step.id == name)
         assert ended.issuperset(needs)
         if name == f"s{cancelling}":
             token.cancel("interrupted")
@@ -273,23 +273,23 @@ def test_whatever_happens_every_step_has_one_outcome_after_its_needs(
             ended.add(event.step)
 
     report = run_plan(Plan(steps=tuple(steps)), perform, emit, jobs=jobs, cancel=token, fail_fast=fail_fast)
-    assert sorted(event.step for event in finished) == sorted(one.id for one in steps)
-    assert list(report.outcomes) == [one.id for one in steps]
+    assert sorted(event.step for event in finished) == sorted(planned_step.id for planned_step in steps)
+    assert list(report.outcomes) == [planned_step.id for planned_step in steps]
     assert not any(
         outcome.status is Status.FAILED and isinstance(outcome.error, run_module.BugError)
         for outcome in report.outcomes.values()
     )
-    assert not any(wrong(one, report) for one in steps)
+    assert not any(wrong(planned_step, report) for planned_step in steps)
 
 
-def wrong(one: Step, report: Report) -> bool:
+def wrong(planned_step: Step, report: Report) -> bool:
     """Whether a step ran without its needs, or was skipped because of one that did not fail."""
-    outcome = report.outcomes[one.id]
+    outcome = report.outcomes[planned_step.id]
     if outcome.status is Status.SKIPPED:
         return report.outcomes[StepId(outcome.detail)].status is not Status.FAILED
     ran = outcome.status in {Status.DONE, Status.UNCHANGED, Status.FAILED}
     fine = {Status.DONE, Status.UNCHANGED}
-    return ran and not all(report.outcomes[need].status in fine for need in one.needs)
+    return ran and not all(report.outcomes[need].status in fine for need in planned_step.needs)
 
 
 @st.composite
@@ -302,7 +302,7 @@ def plans(draw: st.DrawFn) -> Plan:
         st.lists(
             st.tuples(st.integers(0, count - 1), st.integers(0, count - 1), kinds),
             max_size=25,
-            unique_by=lambda one: one[:2],
+            unique_by=lambda item: item[:2],
         )
     )
     edges = [
@@ -339,7 +339,7 @@ def test_no_step_starts_before_every_strict_need_has_ended_well(
             assert not [name for name in through(plan, event.step) if name not in ended]
 
     report = run_plan(plan, perform, emit, jobs=jobs, cancel=CancelToken(FakeClock()))
-    assert set(report.outcomes) == {one.id for one in plan.steps}
+    assert set(report.outcomes) == {planned.id for planned in plan.steps}
 
 
 def through(plan: Plan, name: StepId) -> set[StepId]:
@@ -362,8 +362,8 @@ def test_a_follower_in_listed_order_waits_for_what_its_skipped_neighbour_waited_
     graph, _ = build_graph(
         [StepId(name) for name in ("cluster", "pull", "first", "second")],
         [
-            Edge(step=StepId(one), needs=StepId(need), kind=kind, reason="so")
-            for one, need, kind in (
+            Edge(step=StepId(name), needs=StepId(need), kind=kind, reason="so")
+            for name, need, kind in (
                 ("first", "cluster", EdgeKind.STRUCTURE),
                 ("second", "cluster", EdgeKind.STRUCTURE),
                 ("first", "pull", EdgeKind.STRUCTURE),

@@ -36,9 +36,9 @@ def bring_up(setting: Setting, session: Session, options: PlanOptions = PlanOpti
 
 
 def remembered(setting: Setting) -> RememberedStack:
-    found = read_remembered(setting.session.state)
-    assert found is not None
-    return found
+    remembered = read_remembered(setting.session.state)
+    assert remembered is not None
+    return remembered
 
 
 def made_once(setting: Setting) -> None:

@@ -109,9 +109,9 @@ def test_what_is_not_as_declared_is_told_with_its_reason(session: Session, world
     bring_up(session)
     world.seed_changes = 2
     del world.releases["apps/a"]
-    found = {part.name: (part.health.value, part.detail) for part in look(session).parts}
-    assert found["seeds"] == ("not ready", "2 to create")
-    assert found["release/apps/a"] == ("down", "not found")
+    states = {part.name: (part.health.value, part.detail) for part in look(session).parts}
+    assert states["seeds"] == ("not ready", "2 to create")
+    assert states["release/apps/a"] == ("down", "not found")
 
 
 def test_a_stopped_cluster_is_told(session: Session, world: World) -> None:
@@ -125,10 +125,10 @@ def test_the_environment_leads_to_this_platform_alone(session: Session, world: W
         existing_kubeconfig(session)
     bring_up(session)
     session.state.kubeconfig.write_text("")
-    found = platform_environment(session, CancelToken(session.clock))
-    assert found["KUBECONFIG"] == str(session.state.kubeconfig)
-    assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
-    assert found["AWS_CONFIG_FILE"] == "/dev/null"
+    variables = platform_environment(session, CancelToken(session.clock))
+    assert variables["KUBECONFIG"] == str(session.state.kubeconfig)
+    assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+    assert variables["AWS_CONFIG_FILE"] == "/dev/null"
     world.emulator = TargetState.STOPPED
     with pytest.raises(RefusedError, match="the emulator does not run: stopped"):
         platform_environment(session, CancelToken(session.clock))

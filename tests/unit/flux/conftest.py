@@ -22,12 +22,12 @@ Read = Callable[..., FluxRepo]
 def write(tmp_path: Path) -> Write:
     """Write a file of a repository in the temporary folder."""
 
-    def one(path: str, text: str) -> None:
+    def call(path: str, text: str) -> None:
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
-    return one
+    return call
 
 
 @pytest.fixture
@@ -39,11 +39,11 @@ def collector() -> Collector:
 def read(tmp_path: Path, collector: Collector) -> Read:
     """Read the repository in the temporary folder with the canned kustomize."""
 
-    def one(path: str = ".", *, strict: bool = True, **more: object) -> FluxRepo:
+    def call(path: str = ".", *, strict: bool = True, **more: object) -> FluxRepo:
         source = SourceSpec(root=tmp_path, path=path, strict_substitution=strict)
         return read_repo(source, build=collector, **more)  # type: ignore[arg-type]
 
-    return one
+    return call
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def read_for_real() -> Read:
             )
         return done.stdout
 
-    def one(situation: str, path: str = "clusters/dev", *, strict: bool = True, **more: object) -> FluxRepo:
+    def call(situation: str, path: str = "clusters/dev", *, strict: bool = True, **more: object) -> FluxRepo:
         source = SourceSpec(root=REPOS / situation, path=path, strict_substitution=strict)
         return read_repo(source, build=kustomize, **more)  # type: ignore[arg-type]
 
-    return one
+    return call

@@ -55,13 +55,13 @@ def make(root: Path, copy: str, *, ref: SourceRef = MADE) -> tuple[list[str] | N
     sources = Sources(root, None, store, findings)
     sources.choose_own([REPO])
     artifacts = Artifacts(root, root.parent / "made", store, sources)
-    made = artifacts.root_of(ref, findings)
-    assert artifacts.root_of(ref, findings) == made
-    if made is None:
+    folder = artifacts.root_of(ref, findings)
+    assert artifacts.root_of(ref, findings) == folder
+    if folder is None:
         return None, findings
-    assert made.is_relative_to(root.parent)
-    files = sorted(file for file in made.rglob("*") if file.is_file())
-    return [f"{file.relative_to(made)} <- {file.read_text()}" for file in files], findings
+    assert folder.is_relative_to(root.parent)
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return [f"{file.relative_to(folder)} <- {file.read_text()}" for file in files], findings
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_files_are_copied_as_cp_would(root: Path, copy: str, expected: list[str]
     ],
 )
 def test_what_is_not_made_of_this_repository_s_files_alone_is_not_made(root: Path, copy: str) -> None:
-    made, findings = make(root, copy)
-    assert made is None
+    files, findings = make(root, copy)
+    assert files is None
     assert [note.text for note in findings.notes()] == [
         "ArtifactGenerator f/g: spec.artifacts[1].copy[0] is not supported: only files of this repository are copied"
     ]

@@ -44,8 +44,8 @@ def release(name: str, *needs: str) -> Release:
     )
 
 
-def told(repo: FluxRepo) -> list[str]:
-    return [f"{one}{'' if one.strict else ' loosely'}" for one in dependencies(repo)]
+def lines_of(repo: FluxRepo) -> list[str]:
+    return [f"{dependency}{'' if dependency.strict else ' loosely'}" for dependency in dependencies(repo)]
 
 
 def test_what_depends_on_a_kustomization_waits_for_all_it_brings() -> None:
@@ -56,7 +56,7 @@ def test_what_depends_on_a_kustomization_waits_for_all_it_brings() -> None:
             kustomization("store", parent="f/infra"),
         )
     )
-    assert sorted(told(repo)) == [
+    assert sorted(lines_of(repo)) == [
         "objects/f/apps needs objects/f/infra (Kustomization f/apps dependsOn f/infra)",
         "objects/f/apps needs objects/f/store (Kustomization f/apps dependsOn f/infra) loosely",
         "objects/f/apps needs release/f/db (Kustomization f/apps dependsOn f/infra) loosely",
@@ -78,15 +78,17 @@ def test_what_flux_waits_for_is_strict(ready: dict[str, object]) -> None:
             kustomization("store", parent="f/infra"),
         )
     )
-    found = {one.needs: one.strict for one in dependencies(repo) if one.unit == "objects/f/apps"}
-    assert found == {"objects/f/infra": True, "release/f/db": True, "objects/f/store": True}
+    strict_by_need = {
+        dependency.needs: dependency.strict for dependency in dependencies(repo) if dependency.unit == "objects/f/apps"
+    }
+    assert strict_by_need == {"objects/f/infra": True, "release/f/db": True, "objects/f/store": True}
 
 
 def test_a_child_may_depend_on_its_parent_s_objects() -> None:
     repo = FluxRepo(
         kustomizations=(kustomization("top"), kustomization("a", parent="f/top", needs=["top"]), kustomization("b")),
     )
-    assert told(repo) == ["objects/f/a needs objects/f/top (Kustomization f/a is in f/top)"]
+    assert lines_of(repo) == ["objects/f/a needs objects/f/top (Kustomization f/a is in f/top)"]
     assert find_cycle(dependencies(repo)) == ()
 
 
@@ -94,7 +96,7 @@ def test_a_parent_that_waits_for_a_child_which_depends_on_it_waits_for_ever() ->
     repo = FluxRepo(
         kustomizations=(kustomization("top", wait=True), kustomization("a", parent="f/top", needs=["top"])),
     )
-    assert [str(one) for one in find_cycle(dependencies(repo))] == [
+    assert [str(dependency) for dependency in find_cycle(dependencies(repo))] == [
         "objects/f/a needs objects/f/a (Kustomization f/a dependsOn f/top)"
     ]
 
@@ -104,12 +106,12 @@ def test_a_name_that_is_nowhere_makes_no_dependency() -> None:
         kustomizations=(kustomization("a", needs=["nowhere"]), kustomization("b", checks=["HelmRelease nowhere"])),
         releases=(release("web", "nowhere"),),
     )
-    assert told(repo) == []
+    assert lines_of(repo) == []
 
 
 def test_a_kustomization_that_checks_itself_ends() -> None:
     repo = FluxRepo(kustomizations=(kustomization("a", checks=["Kustomization a"]), kustomization("b", needs=["a"])))
-    assert told(repo) == ["objects/f/b needs objects/f/a (Kustomization f/b dependsOn f/a)"]
+    assert lines_of(repo) == ["objects/f/b needs objects/f/a (Kustomization f/b dependsOn f/a)"]
 
 
 def test_kustomizations_that_check_each_other_end() -> None:
@@ -120,7 +122,7 @@ def test_kustomizations_that_check_each_other_end() -> None:
             kustomization("c", needs=["a"]),
         )
     )
-    assert {one.needs for one in dependencies(repo)} == {"objects/f/a", "objects/f/b"}
+    assert {dependency.needs for dependency in dependencies(repo)} == {"objects/f/a", "objects/f/b"}
 
 
 def test_a_strict_reason_goes_before_a_loose_one() -> None:
@@ -131,8 +133,8 @@ def test_a_strict_reason_goes_before_a_loose_one() -> None:
         ),
         releases=(release("web", "db"), release("db")),
     )
-    found = {(one.unit, one.needs): one for one in dependencies(repo)}
-    assert found["release/f/web", "release/f/db"].reason == "HelmRelease f/web dependsOn f/db"
+    by_ends = {(dependency.unit, dependency.needs): dependency for dependency in dependencies(repo)}
+    assert by_ends["release/f/web", "release/f/db"].reason == "HelmRelease f/web dependsOn f/db"
 
 
 def edge(unit: str, needs: str) -> Dependency:
@@ -141,7 +143,7 @@ def edge(unit: str, needs: str) -> Dependency:
 
 def test_a_circle_is_given_alone_without_the_way_to_it() -> None:
     edges = [edge("a", "b"), edge("b", "c"), edge("b", "x"), edge("c", "d"), edge("d", "b")]
-    assert [f"{one.unit}{one.needs}" for one in find_cycle(edges)] == ["bc", "cd", "db"]
+    assert [f"{dependency.unit}{dependency.needs}" for dependency in find_cycle(edges)] == ["bc", "cd", "db"]
 
 
 def test_a_diamond_is_no_circle() -> None:
@@ -160,21 +162,23 @@ def test_a_circle_is_found_exactly_when_no_order_exists(seed: int) -> None:
     edges = [edge(str(chance.randrange(12)), str(chance.randrange(12))) for _ in range(chance.randrange(4, 20))]
     left = list(edges)
     while True:
-        waiting = {one.unit for one in left}
-        rest = [one for one in left if one.needs in waiting]
+        waiting = {dependency.unit for dependency in left}
+        rest = [dependency for dependency in left if dependency.needs in waiting]
         if len(rest) == len(left):
             break
         left = rest
     cycle = find_cycle(edges)
     assert bool(cycle) == bool(left)
-    assert all(one.needs == after.unit for one, after in zip(cycle, (*cycle[1:], *cycle[:1]), strict=True))
+    assert all(
+        dependency.needs == after.unit for dependency, after in zip(cycle, (*cycle[1:], *cycle[:1]), strict=True)
+    )
 
 
 def test_the_entry_may_depend_on_what_it_holds_itself() -> None:
     """Whoever brings the entry into the cluster brings that too; below the entry it would be a circle."""
     children = (kustomization("controllers", parent="f/cluster"), kustomization("apps", parent="f/cluster"))
     entry = FluxRepo(kustomizations=(kustomization("cluster", needs=["controllers"]), *children))
-    assert find_cycle(one for one in dependencies(entry) if one.strict) == ()
+    assert find_cycle(dependency for dependency in dependencies(entry) if dependency.strict) == ()
     below = kustomization("cluster", parent="f/top", needs=["controllers"])
     repo = FluxRepo(kustomizations=(kustomization("top"), below, *children))
-    assert find_cycle(one for one in dependencies(repo) if one.strict)
+    assert find_cycle(dependency for dependency in dependencies(repo) if dependency.strict)

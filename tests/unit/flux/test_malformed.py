@@ -10,7 +10,7 @@ GOOD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: fine, namespace: n}\n"
 
 
 @pytest.mark.parametrize(
-    ("document", "line", "told"),
+    ("document", "line", "message"),
     [
         (
             "apiVersion: v1\nkind: HelmRelease\nmetgadata:\n  name: zookeeper\n",
@@ -29,12 +29,12 @@ GOOD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: fine, namespace: n}\n"
         ("apiVersion: v1\nkind: ConfigMap\ndata:\n\ta: b\n", 4, "is not YAML: "),
     ],
 )
-def test_each_mistake_has_its_line_and_its_words(tmp_path: Path, document: str, line: int, told: str) -> None:
+def test_each_mistake_has_its_line_and_its_words(tmp_path: Path, document: str, line: int, message: str) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(f"{GOOD}---\n{document}")
     [wrong] = malformed([file], every_file=False)
     assert wrong.line == 4 + line
-    assert told in wrong.text
+    assert message in wrong.text
     assert str(wrong.problem(tmp_path)).startswith(f"a.yaml:{wrong.line}: ")
     assert without(file, [wrong]) == f"{GOOD}---\n"
 

@@ -19,8 +19,8 @@ def config(name: str, more: str = "") -> str:
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n{more}"
 
 
-def of(root: Path, wanted: ObjectRef, path: str | None = None, folder: str = ".") -> str:
-    return str(Places(root).of(wanted, folder, path))
+def of(root: Path, object_ref: ObjectRef, path: str | None = None, folder: str = ".") -> str:
+    return str(Places(root).of(object_ref, folder, path))
 
 
 @pytest.mark.parametrize(

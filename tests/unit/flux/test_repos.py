@@ -21,13 +21,13 @@ Read = Callable[..., FluxRepo]
 def tree(repo: FluxRepo) -> list[str]:
     """Kustomizations below their parents, each with what it holds."""
     return [
-        f"{one.id} in {one.parent}: {', '.join([*(str(ref_of(item)) for item in one.objects), *one.releases])}"
-        for one in repo.kustomizations
+        f"{part.id} in {part.parent}: {', '.join([*(str(ref_of(item)) for item in part.objects), *part.releases])}"
+        for part in repo.kustomizations
     ]
 
 
-def held(repo: FluxRepo, kind: str, name: str) -> dict[str, Any]:
-    objects = (item for one in repo.kustomizations for item in one.objects)
+def object_named(repo: FluxRepo, kind: str, name: str) -> dict[str, Any]:
+    objects = (item for kustomization in repo.kustomizations for item in kustomization.objects)
     return dict(next(item for item in objects if ref_of(item).kind == kind and ref_of(item).name == name))
 
 
@@ -55,7 +55,7 @@ def test_kustomizations_inside_kustomizations(read_for_real: Read) -> None:
         "flux-system/infra in flux-system/dev: ",
         "flux-system/store in flux-system/infra: store/redis",
     ]
-    by_name = {one.name: one for one in repo.kustomizations}
+    by_name = {kustomization.name: kustomization for kustomization in repo.kustomizations}
     assert by_name["apps"].depends_on == ("flux-system/infra",)
     assert by_name["web"].depends_on == ("flux-system/store",)
     assert [str(check) for check in by_name["web"].health_checks] == ["Deployment web/web"]
@@ -74,22 +74,22 @@ def test_a_stage_patches_kustomizations_which_patch_what_they_build(read_for_rea
         "flux-system/charts in flux-system/dev: base/web",
         "flux-system/tools in flux-system/dev: ",
     ]
-    deployment = held(repo, "Deployment", "dev-web-x")
+    deployment = object_named(repo, "Deployment", "dev-web-x")
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "mirror/web:9"
     assert deployment["metadata"]["labels"] == {"stage": "dev"}
     assert deployment["metadata"]["annotations"] == {"owner": "us"}
-    assert held(repo, "ConfigMap", "dev-settings-x")["data"] == {"level": "debug"}
+    assert object_named(repo, "ConfigMap", "dev-settings-x")["data"] == {"level": "debug"}
     assert repo.releases[0].values == {"replicas": 1, "name": "web"}
-    assert [one.name for one in repo.kustomizations if one.suspended] == ["tools"]
+    assert [kustomization.name for kustomization in repo.kustomizations if kustomization.suspended] == ["tools"]
 
 
 def test_components_and_missing_ones_that_may_be_missing(read_for_real: Read) -> None:
-    assert held(read_for_real("components"), "ConfigMap", "settings")["data"] == {"level": "debug"}
+    assert object_named(read_for_real("components"), "ConfigMap", "settings")["data"] == {"level": "debug"}
 
 
 def test_variables_from_objects_of_another_kustomization(read_for_real: Read) -> None:
     repo = read_for_real("substitute-from", strict=False)
-    assert held(repo, "ConfigMap", "settings")["data"] == {
+    assert object_named(repo, "ConfigMap", "settings")["data"] == {
         "host": "web.example.com",
         "level": "debug",
         "region": "eu",
@@ -100,9 +100,9 @@ def test_variables_from_objects_of_another_kustomization(read_for_real: Read) ->
         "escaped": "${domain}",
         "hash": "$2a$10$abcdefghijk",
     }
-    assert held(repo, "Deployment", "web")["spec"]["replicas"] == 3
-    assert held(repo, "ConfigMap", "script")["data"] == {"run.sh": "echo ${domain}"}
-    assert held(repo, "ConfigMap", "plain")["data"] == {"run.sh": "echo ${HOME} $$"}
+    assert object_named(repo, "Deployment", "web")["spec"]["replicas"] == 3
+    assert object_named(repo, "ConfigMap", "script")["data"] == {"run.sh": "echo ${domain}"}
+    assert object_named(repo, "ConfigMap", "plain")["data"] == {"run.sh": "echo ${HOME} $$"}
     assert notes(repo) == [
         "clusters/dev/apps.yaml:2: Kustomization flux-system/apps:"
         " ${nothing} has no value in what apps holds: nothing is put there"
@@ -111,9 +111,9 @@ def test_variables_from_objects_of_another_kustomization(read_for_real: Read) ->
 
 def test_the_stack_s_variables_win(read_for_real: Read) -> None:
     repo = read_for_real("substitute-from", strict=False, variables={"domain": "other.example", "level": "trace"})
-    data = held(repo, "ConfigMap", "settings")["data"]
+    data = object_named(repo, "ConfigMap", "settings")["data"]
     assert (data["host"], data["level"]) == ("web.other.example", "trace")
-    assert held(repo, "ConfigMap", "plain")["data"] == {"run.sh": "echo ${HOME} $$"}
+    assert object_named(repo, "ConfigMap", "plain")["data"] == {"run.sh": "echo ${HOME} $$"}
 
 
 def test_a_folder_without_a_kustomization_file(read_for_real: Read) -> None:
@@ -126,7 +126,7 @@ def test_a_folder_without_a_kustomization_file(read_for_real: Read) -> None:
 
 def test_values_from_objects_of_the_repository(read_for_real: Read) -> None:
     repo = read_for_real("helm-values-from", ".")
-    web, known = repo.releases
+    web, other = repo.releases
     assert web.values == {
         "image": {"tag": "2", "name": "web", "pull": "Always"},
         "keep": "first",
@@ -135,14 +135,14 @@ def test_values_from_objects_of_the_repository(read_for_real: Read) -> None:
         "auth": {"user": "me", "password": "p,w"},
     }
     assert web.inline_values["auth"] == {"user": "me", "password": "inline"}
-    assert [(one.name, one.content is None) for one in web.values_from] == [
+    assert [(values_from.name, values_from.content is None) for values_from in web.values_from] == [
         ("first", False),
         ("second", False),
         ("second", False),
         ("absent", True),
     ]
-    assert known.values == {"image": {"tag": "1", "name": "web"}, "keep": "first", "list": [1, 2]}
-    assert known.values_from == ()
+    assert other.values == {"image": {"tag": "1", "name": "web"}, "keep": "first", "list": [1, 2]}
+    assert other.values_from == ()
 
 
 def test_what_is_suspended_is_not_built(read_for_real: Read) -> None:
@@ -152,7 +152,7 @@ def test_what_is_suspended_is_not_built(read_for_real: Read) -> None:
         "flux-system/apps in flux-system/dev: ",
         "flux-system/web in flux-system/dev: web/web",
     ]
-    assert [one.suspended for one in repo.releases] == [True]
+    assert [release.suspended for release in repo.releases] == [True]
     assert notes(repo) == [
         "clusters/dev/web.yaml:2: flux-system/web:"
         " depends on flux-system/apps, which is suspended: Flux would wait until it is resumed"
@@ -195,7 +195,7 @@ def test_what_has_no_effect_is_noted_once_per_field(read_for_real: Read) -> None
 def test_older_api_versions(read_for_real: Read) -> None:
     repo = read_for_real("v1beta-apis")
     old, newer = repo.releases
-    assert held(repo, "ConfigMap", "settings")["data"] == {"level": "debug", "more": "yes"}
+    assert object_named(repo, "ConfigMap", "settings")["data"] == {"level": "debug", "more": "yes"}
     assert (old.crds, old.upgrade_crds, newer.crds, newer.upgrade_crds) == ("Skip", "CreateReplace", "Create", "Skip")
     assert old.values_files == ("values-dev.yaml",)
     assert old.chart == RepositoryChart(url="https://charts.example.com", name="podinfo", version=">=1.0.0")
@@ -208,7 +208,7 @@ def test_older_api_versions(read_for_real: Read) -> None:
 
 def test_names_that_helm_could_not_take(read_for_real: Read) -> None:
     repo = read_for_real("name-shortening", ".")
-    assert [(one.release_name, one.target_namespace) for one in repo.releases] == [
+    assert [(release.release_name, release.target_namespace) for release in repo.releases] == [
         ("a-release-with-a-name-that-is-well-over--218d0cd1b743", "web"),
         ("other-short", "other"),
         ("mine", "other"),
@@ -240,7 +240,7 @@ def test_a_cluster_that_flux_bootstrap_wrote(read_for_real: Read) -> None:
         "flux-system/apps in flux-system/flux-system: ConfigMap web/settings",
         "flux-system/other in flux-system/flux-system: ",
     ]
-    assert held(repo, "ConfigMap", "stage")["data"] == {"stage": "dev"}
+    assert object_named(repo, "ConfigMap", "stage")["data"] == {"stage": "dev"}
     assert notes(repo) == [
         "clusters/dev/apps.yaml:23: spec.sourceRef: Kustomization flux-system/other: its files are not read: they come"
         " from GitRepository flux-system/other (https://git.example.com/them/other), which is not this repository",
@@ -255,7 +255,7 @@ def test_kustomizations_that_build_from_an_artifact(read_for_real: Read) -> None
         "flux-system/dev in None: ",
         "flux-system/apps in flux-system/dev: ConfigMap web/settings, ConfigMap web/shared",
     ]
-    assert held(repo, "ConfigMap", "settings")["data"] == {"level": "debug"}
+    assert object_named(repo, "ConfigMap", "settings")["data"] == {"level": "debug"}
 
 
 def test_an_encrypted_file_is_named_where_sops_is_missing(read_for_real: Read) -> None:
@@ -277,7 +277,7 @@ def leave_encrypted(content: bytes, form: str) -> bytes:
 
 def test_encrypted_files_can_be_left_as_they_are(read_for_real: Read) -> None:
     repo = read_for_real("encrypted", decrypt=leave_encrypted)
-    login = held(repo, "Secret", "login")
+    login = object_named(repo, "Secret", "login")
     assert "sops" not in login
     assert login["stringData"]["password"].startswith("ENC[")
     assert notes(repo) == [
@@ -289,8 +289,8 @@ def test_encrypted_files_can_be_left_as_they_are(read_for_real: Read) -> None:
 def test_all_problems_are_told_at_once(read_for_real: Read) -> None:
     with pytest.raises(InvalidError) as raised:
         read_for_real("broken")
-    told = [str(problem) for problem in raised.value.problems]
-    assert told[:3] + told[4:] == [
+    problems = [str(problem) for problem in raised.value.problems]
+    assert problems[:3] + problems[4:] == [
         "clusters/dev/apps.yaml:27: spec.wait: Kustomization flux-system/bad: must be true or false",
         'clusters/dev/apps.yaml:26: spec.timeout: Kustomization flux-system/bad: "5 min" is not a duration (write 5m)',
         "clusters/dev/apps.yaml:8: spec.path: Kustomization flux-system/apps: there is no folder absent",
@@ -301,8 +301,8 @@ def test_all_problems_are_told_at_once(read_for_real: Read) -> None:
         "clusters/dev/release.yaml:27: spec.chart.spec.sourceRef: HelmRelease web/lost:"
         " HelmRepository web/unknown is not in the repository",
     ]
-    assert told[3].startswith("bad: kustomize cannot build this folder: accumulating resources")
-    assert "open bad/absent.yaml: no such file or directory" in told[3]
+    assert problems[3].startswith("bad: kustomize cannot build this folder: accumulating resources")
+    assert "open bad/absent.yaml: no such file or directory" in problems[3]
 
 
 @pytest.mark.parametrize("situation", ["patches-stage", "no-kustomization-file", "artifact-generator", "broken"])

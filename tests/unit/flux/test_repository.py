@@ -63,12 +63,12 @@ def problems(raised: pytest.ExceptionInfo[InvalidError]) -> list[str]:
 
 
 def objects(repo: FluxRepo) -> list[str]:
-    return [str(ref_of(item)) for one in repo.kustomizations for item in one.objects]
+    return [str(ref_of(item)) for part in repo.kustomizations for item in part.objects]
 
 
 def data_of(repo: FluxRepo, name: str) -> dict[str, Any]:
-    found = (item for one in repo.kustomizations for item in one.objects if ref_of(item).name == name)
-    return dict(next(found)["data"])
+    items = (item for part in repo.kustomizations for item in part.objects if ref_of(item).name == name)
+    return dict(next(items)["data"])
 
 
 def noted(repo: FluxRepo) -> list[str]:
@@ -84,7 +84,7 @@ def test_an_entry_that_is_not_there(tmp_path: Path, read: Read) -> None:
 def test_an_empty_entry_is_an_empty_repository(write: Write, read: Read) -> None:
     write("README.md", "nothing\n")
     repo = read()
-    assert (objects(repo), repo.releases, [one.id for one in repo.kustomizations]) == ([], (), ["flux-system/entry"])
+    assert (objects(repo), repo.releases, [part.id for part in repo.kustomizations]) == ([], (), ["flux-system/entry"])
 
 
 def test_a_path_cannot_leave_the_root(write: Write, read: Read, collector: Collector) -> None:
@@ -285,7 +285,7 @@ def test_a_mention_of_the_switch_switches_nothing_off(write: Write, read: Read) 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (config("a", "data: {w: '${v'}"), "ConfigMap f/a: Flux refuses a ${…} in it: missing closing brace"),
         (config("a", "data:\n  w: ${b}"), "ConfigMap f/a: is no YAML any more once its variables are replaced: "),
@@ -297,12 +297,12 @@ def test_a_mention_of_the_switch_switches_nothing_off(write: Write, read: Read) 
         ("a: {b\n", "a: is no YAML any more"),
     ],
 )
-def test_what_substitution_breaks(write: Write, read: Read, text: str, told: str) -> None:
+def test_what_substitution_breaks(write: Write, read: Read, text: str, message: str) -> None:
     write("in/a.yaml", kustomization("a", "./a", "postBuild: {substitute: {v: x, b: '}{', empty: ''}}"))
     write("a/a.yaml", text)
     with pytest.raises(InvalidError) as raised:
         read("in")
-    assert told in problems(raised)[0]
+    assert message in problems(raised)[0]
 
 
 def test_common_metadata_goes_over_an_object_s_own(write: Write, read: Read) -> None:
@@ -330,7 +330,7 @@ def test_sources_that_are_this_repository(write: Write, read: Read) -> None:
     for name in "abc":
         write(f"{name}/{name}.yaml", config(name))
     repo = read("in", origin="git@git.example.com:us/it.git")
-    assert {one.name: len(one.objects) for one in repo.kustomizations if one.parent} == {
+    assert {part.name: len(part.objects) for part in repo.kustomizations if part.parent} == {
         "a": 1,
         "b": 1,
         "c": 1,
@@ -353,7 +353,7 @@ def test_the_entry_as_its_own_kustomization_declares_it(write: Write, read: Read
     write("in/self.yaml", kustomization("self", "in/", "targetNamespace: t\ntimeout: 7m"))
     write("in/a.yaml", config("a"))
     repo = read("in")
-    assert [(one.id, one.parent, one.timeout) for one in repo.kustomizations] == [
+    assert [(part.id, part.parent, part.timeout) for part in repo.kustomizations] == [
         ("f/self", None, timedelta(minutes=7))
     ]
     assert [settings.get("namespace") for settings in collector.settings] == [None, "t"]
@@ -372,7 +372,7 @@ def test_a_kustomization_that_two_parents_bring_is_built_once(write: Write, read
     write("in/b.yaml", kustomization("b", "./a"))
     write("a/c.yaml", kustomization("c", "./c"))
     write("c/c.yaml", config("c"))
-    assert [(one.name, one.parent) for one in read("in").kustomizations] == [
+    assert [(part.name, part.parent) for part in read("in").kustomizations] == [
         ("in", None),
         ("a", "flux-system/in"),
         ("c", "f/a"),
@@ -384,12 +384,12 @@ def test_a_release_that_is_declared_twice_counts_once(write: Write, read: Read) 
     write("a.yaml", "---\n".join((CHARTS, release(CHART))))
     write("b/b.yaml", release(CHART))
     repo = read()
-    assert [one.id for one in repo.releases] == ["f/web"]
+    assert [helm_release.id for helm_release in repo.releases] == ["f/web"]
     assert noted(repo) == ["HelmRelease f/web: is declared more than once: the first one counts"]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (release("values: {}\n"), "HelmRelease f/web: names no chart: it needs spec.chart or spec.chartRef"),
         (release(CHART, version="v3"), "HelmRelease f/web: version v3 is not known"),
@@ -428,16 +428,16 @@ def test_a_release_that_is_declared_twice_counts_once(write: Write, read: Read) 
         ),
     ],
 )
-def test_what_is_wrong_with_an_object(write: Write, read: Read, text: str, told: str) -> None:
+def test_what_is_wrong_with_an_object(write: Write, read: Read, text: str, message: str) -> None:
     write("in/a.yaml", f"{CHARTS}---\n{text}")
     with pytest.raises(InvalidError) as raised:
         read("in")
-    assert told in "\n".join(problems(raised))
+    assert message in "\n".join(problems(raised))
     assert all(problem.place.file == "in/a.yaml" for problem in raised.value.problems)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (
             release(CHART + "upgrade: {remediation: {strategy: uninstall}}"),
@@ -461,9 +461,9 @@ def test_what_is_wrong_with_an_object(write: Write, read: Read, text: str, told:
         ),
     ],
 )
-def test_what_is_noted_of_an_object(write: Write, read: Read, text: str, told: str) -> None:
+def test_what_is_noted_of_an_object(write: Write, read: Read, text: str, message: str) -> None:
     write("a.yaml", f"{CHARTS}---\n{text}")
-    assert noted(read()) == [told]
+    assert noted(read()) == [message]
 
 
 def test_an_optional_key_that_is_missing(write: Write, read: Read) -> None:
@@ -505,20 +505,37 @@ upgrade:
             )
         ),
     )
-    one = read().releases[0]
-    assert (one.timeout, one.upgrade_timeout) == (timedelta(minutes=10), timedelta(minutes=2))
-    assert (one.max_history, one.target_namespace, one.release_name) == (0, "t", "t-web")
-    assert (one.run_tests, one.ignore_test_failures, one.create_namespace) == (True, True, True)
-    assert (one.crds, one.upgrade_crds, one.disable_wait, one.upgrade_disable_wait) == (
+    helm_release = read().releases[0]
+    assert (helm_release.timeout, helm_release.upgrade_timeout) == (timedelta(minutes=10), timedelta(minutes=2))
+    assert (helm_release.max_history, helm_release.target_namespace, helm_release.release_name) == (0, "t", "t-web")
+    assert (helm_release.run_tests, helm_release.ignore_test_failures, helm_release.create_namespace) == (
+        True,
+        True,
+        True,
+    )
+    assert (
+        helm_release.crds,
+        helm_release.upgrade_crds,
+        helm_release.disable_wait,
+        helm_release.upgrade_disable_wait,
+    ) == (
         "CreateReplace",
         "Skip",
         True,
         False,
     )
-    assert (one.retries, one.upgrade_retries, one.rollback) == (3, -1, True)
-    assert (one.disable_wait_for_jobs, one.disable_hooks, one.disable_openapi_validation) == (True, True, True)
-    assert (one.disable_schema_validation, one.force, one.cleanup_on_fail) == (True, True, True)
-    assert one.common_metadata == {"labels": {"a": "b"}}
+    assert (helm_release.retries, helm_release.upgrade_retries, helm_release.rollback) == (3, -1, True)
+    assert (
+        helm_release.disable_wait_for_jobs,
+        helm_release.disable_hooks,
+        helm_release.disable_openapi_validation,
+    ) == (True, True, True)
+    assert (helm_release.disable_schema_validation, helm_release.force, helm_release.cleanup_on_fail) == (
+        True,
+        True,
+        True,
+    )
+    assert helm_release.common_metadata == {"labels": {"a": "b"}}
 
 
 @pytest.mark.parametrize(
@@ -571,7 +588,12 @@ def test_another_branch_of_this_repository_is_not_the_tree_on_disk(write: Write,
     write("a/a.yaml", config("a"))
     write("b/b.yaml", config("b"))
     repo = read("in", origin="git@git.example.com:us/it.git")
-    assert {one.name: len(one.objects) for one in repo.kustomizations if one.parent} == {"a": 1, "b": 1, "c": 0, "d": 1}
+    assert {part.name: len(part.objects) for part in repo.kustomizations if part.parent} == {
+        "a": 1,
+        "b": 1,
+        "c": 0,
+        "d": 1,
+    }
     assert [note for note in noted(repo) if "Kustomization" in note] == [
         "Kustomization f/c: its files are not read: they come from GitRepository f/tenant"
         " (https://git.example.com/us/it.git), which is not this repository",
@@ -590,7 +612,7 @@ def test_a_folder_of_another_branch_is_no_problem_where_the_own_source_is_not_de
     write("in/b.yaml", kustomization("b", "./b").replace("name: here", "name: tenant"))
     write("a/a.yaml", config("a"))
     repo = read("in", origin="git@git.example.com:us/it.git")
-    assert [len(one.objects) for one in repo.kustomizations] == [0, 1, 0]
+    assert [len(part.objects) for part in repo.kustomizations] == [0, 1, 0]
     assert (
         "Kustomization f/b: its files are not read: GitRepository f/tenant names a version of this repository"
         " that is not on disk"
@@ -612,8 +634,8 @@ def test_who_only_looks_gets_what_can_be_read_beside_what_is_wrong(write: Write,
         "Secret f/s: is encrypted with SOPS and cannot be decrypted: the program sops is not installed;"
         " install it and give it the key",
     ]
-    assert [one.id for one in repo.kustomizations] == ["flux-system/in", "f/a", "f/b", "f/c"]
-    assert [(one.id, type(one.chart)) for one in repo.releases] == [("f/web", UnknownChart)]
+    assert [part.id for part in repo.kustomizations] == ["flux-system/in", "f/a", "f/b", "f/c"]
+    assert [(helm_release.id, type(helm_release.chart)) for helm_release in repo.releases] == [("f/web", UnknownChart)]
     with pytest.raises(InvalidError) as error:
         read("in")
     assert error.value.problems == repo.problems
@@ -656,8 +678,8 @@ def test_encrypted_files_inside_a_secret_are_decrypted(write: Write, read: Read)
     }
     write("in/a.yaml", kustomization("a", "./a", "decryption: {provider: sops}"))
     write("a/a.yaml", encrypted(f"data: {json.dumps(entries)}"))
-    found = read("in", decrypt=lambda _content, form: f"plain {form}".encode()).kustomizations[1].objects[0]["data"]
-    changed = {key: base64.b64decode(value) for key, value in found.items() if value != entries[key]}
+    data = read("in", decrypt=lambda _content, form: f"plain {form}".encode()).kustomizations[1].objects[0]["data"]
+    changed = {key: base64.b64decode(value) for key, value in data.items() if value != entries[key]}
     assert changed == {"a.yaml": b"plain yaml", "b": b"plain binary"}
 
 
@@ -721,7 +743,7 @@ def test_what_cannot_be_decrypted_is_one_problem_and_its_ciphertext_goes_nowhere
     repo = read("in", tolerant=True)
     [problem] = repo.problems
     assert problem.text.startswith("Secret f/s, Secret f/t: are encrypted with SOPS and cannot be decrypted: ")
-    [settings] = [one for one in repo.kustomizations[1].objects if one["kind"] == "ConfigMap"]
+    [settings] = [item for item in repo.kustomizations[1].objects if item["kind"] == "ConfigMap"]
     assert settings["data"] == {"url": "http://encrypted.example.org"}
     assert "ENC[" not in json.dumps(repo.kustomizations[1].objects)
 
@@ -755,7 +777,7 @@ def test_without_variables_nothing_is_replaced_unless_the_strategy_is_always(wri
     for name in "ab":
         write(f"{name}/c.yaml", config(name).rstrip() + "\ndata: {p: 'x${v:=d}'}\n")
     repo = read("in")
-    assert [one.objects[0]["data"]["p"] for one in repo.kustomizations[1:]] == ["x${v:=d}", "xd"]
+    assert [part.objects[0]["data"]["p"] for part in repo.kustomizations[1:]] == ["x${v:=d}", "xd"]
 
 
 def test_an_object_without_a_namespace_is_refused_as_flux_refuses_it(write: Write, read: Read) -> None:
@@ -804,7 +826,7 @@ def test_the_source_with_the_remote_s_address_is_the_tree(write: Write, read: Re
     write("in/b.yaml", kustomization("b", "./b").replace("name: here", "name: house"))
     write("b/b.yaml", config("b"))
     repo = read("in", origin="git@git.example.com:us/it.git")
-    assert {one.name: len(one.objects) for one in repo.kustomizations} == {"in": 0, "controllers": 0, "b": 1}
+    assert {part.name: len(part.objects) for part in repo.kustomizations} == {"in": 0, "controllers": 0, "b": 1}
     assert any("which is not this repository" in note for note in noted(repo))
 
 
@@ -814,7 +836,7 @@ def test_files_that_the_source_leaves_out_are_not_there(write: Write, read: Read
     write("a/good.yaml", config("good"))
     write("a/drafts/bad.yaml", config("bad"))
     write("a/web.values.yaml", "replicaCount: 2\n")
-    assert [one["metadata"]["name"] for one in read("in").kustomizations[1].objects] == ["good"]
+    assert [item["metadata"]["name"] for item in read("in").kustomizations[1].objects] == ["good"]
 
 
 def test_spec_ignore_of_the_own_source_holds(write: Write, read: Read) -> None:
@@ -826,7 +848,7 @@ def test_spec_ignore_of_the_own_source_holds(write: Write, read: Read) -> None:
     )
     write("a/good.yaml", config("good"))
     write("a/bad.yaml", config("bad"))
-    assert [one["metadata"]["name"] for one in read("in").kustomizations[1].objects] == ["good"]
+    assert [item["metadata"]["name"] for item in read("in").kustomizations[1].objects] == ["good"]
 
 
 def test_a_chart_in_the_tree_is_without_what_the_source_leaves_out(write: Write, read: Read) -> None:

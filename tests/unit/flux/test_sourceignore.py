@@ -55,8 +55,8 @@ def test_a_file_in_a_folder_holds_below_it_and_spec_ignore_has_the_last_word(tmp
 
 def test_the_artifact_is_laid_out_only_where_something_is_left_out(tmp_path: Path) -> None:
     root = tree(tmp_path / "root", **{"apps__a.yaml": "a", "apps__logo.png": "", ".gitignore": "x"})
-    made = artifact(root, source_ignore(root, None), tmp_path / "out")
-    assert made is not None
-    assert (made / "apps" / "a.yaml").read_text() == "a"
-    assert not (made / "apps" / "logo.png").exists()
+    folder = artifact(root, source_ignore(root, None), tmp_path / "out")
+    assert folder is not None
+    assert (folder / "apps" / "a.yaml").read_text() == "a"
+    assert not (folder / "apps" / "logo.png").exists()
     assert artifact(root, source_ignore(root, "nothing"), tmp_path / "none") is None

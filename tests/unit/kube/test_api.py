@@ -110,17 +110,17 @@ def test_credential_plugin_that_fails(answer: Any, token: CancelToken, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "cannot read the kubeconfig"),
         ("[]", "is not a kubeconfig"),
         ("current-context: x", "no entry 'x' in contexts"),
     ],
 )
-def test_broken_kubeconfig(text: str, told: str, token: CancelToken, tmp_path: Path) -> None:
+def test_broken_kubeconfig(text: str, message: str, token: CancelToken, tmp_path: Path) -> None:
     file = tmp_path / "kubeconfig"
     file.write_text(text)
-    with pytest.raises(RefusedError, match=told):
+    with pytest.raises(RefusedError, match=message):
         read_server(file, FakeProcesses(), token)
 
 

@@ -66,7 +66,7 @@ def test_applied_in_order_labelled_and_noted(
 ) -> None:
     kube = kube_api.context(tmp_path)
     assert objects.apply(part(SETTINGS, NAMESPACE), "print", kube, Work(token, quiet)) == "2 objects"
-    applied = [one for one in kube_api.requests if "bootstrap-system" not in one]
+    applied = [request for request in kube_api.requests if "bootstrap-system" not in request]
     assert applied == ["PATCH /api/v1/namespaces/web", f"PATCH {SETTINGS_PATH}"]
     assert kube_api.objects[SETTINGS_PATH]["metadata"]["labels"] == {"bootstrap.dev/owner": "mine"}
     assert objects.inventory(kube, token) == {
@@ -143,8 +143,8 @@ def test_missing(kube_api: FakeKubeApi, objects: KubeObjects, token: CancelToken
     kube_api.put(SETTINGS_PATH, SETTINGS)
     many = [replace(SETTINGS_REF, name=f"c{number}") for number in range(5)]
     unknown = ObjectRef(api_version="example.dev/v1", kind="Widget", namespace="web", name="w")
-    wanted = [SETTINGS_REF, *many, unknown]
-    assert objects.look(wanted, kube_api.context(tmp_path), token).missing == {*many, unknown}
+    refs = [SETTINGS_REF, *many, unknown]
+    assert objects.look(refs, kube_api.context(tmp_path), token).missing == {*many, unknown}
 
 
 def test_what_is_not_ready_is_seen_where_pods_run(
@@ -214,8 +214,8 @@ def test_what_is_simulated_is_shown_not_waited_for(
         "spec": {"service": {"name": "s"}},
     }
     kube = kube_api.context(tmp_path, simulated=True)
-    told = objects.apply(part(balancer, backend, wait=True), "print", kube, Work(token, quiet))
-    assert told == "1 objects, 2 simulated"
+    applied = objects.apply(part(balancer, backend, wait=True), "print", kube, Work(token, quiet))
+    assert applied == "1 objects, 2 simulated"
 
 
 def test_kind_that_nobody_defines_is_waited_for_then_named(

@@ -79,4 +79,4 @@ def test_deleting_what_hangs_keeps_it_in_the_inventory(
     objects = KubeObjects(FakeProcesses(), "mine")
     with pytest.raises(DeadlineError, match="Namespace web does not go"):
         objects.delete("flux/apps", (NAMESPACE,), kube, Work(token, lambda _text: None))
-    assert not [one for one in kube_api.requests if "configmaps" in one]
+    assert not [request for request in kube_api.requests if "configmaps" in request]

@@ -41,8 +41,8 @@ def test_each_object_is_judged_where_it_lives(kube_api: FakeKubeApi, token: Canc
         ref("Widget", "w", "example.dev/v1"),
     ]
     health = KubeHealth(FakeProcesses())
-    found = health(asked, "web", kube_api.context(tmp_path), token)
-    assert {one.name: told for one, told in found.items()} == {
+    states = health(asked, "web", kube_api.context(tmp_path), token)
+    assert {object_ref.name: state for object_ref, state in states.items()} == {
         "c": (Health.UP, ""),
         "gone": (Health.DOWN, "not there"),
         "lb": (Health.NOT_READY, "no load balancer address yet"),
@@ -60,8 +60,8 @@ def test_what_failed_for_good_is_down(kube_api: FakeKubeApi, token: CancelToken,
         "spec": {},
         "status": {"conditions": [{"type": "Failed", "status": "True", "message": "too often"}]},
     }
-    found = KubeHealth(FakeProcesses())([ref("Job", "j", "batch/v1")], "web", kube_api.context(tmp_path), token)
-    ((health, text),) = found.values()
+    states = KubeHealth(FakeProcesses())([ref("Job", "j", "batch/v1")], "web", kube_api.context(tmp_path), token)
+    ((health, text),) = states.values()
     assert health is Health.DOWN
     assert "too often" in text
 
@@ -78,9 +78,9 @@ def test_only_what_would_change_is_told_and_nothing_is_written(
     labelled = {**SETTINGS["metadata"], "labels": {"bootstrap.dev/owner": "mine"}, "resourceVersion": "7"}
     kube_api.objects[PATH] = {**SETTINGS, "metadata": labelled}
     assert differences([SETTINGS], "default", "bootstrap", kube, token) == ()
-    (found,) = differences([{**SETTINGS, "data": {"a": "c"}}], "default", "bootstrap", kube, token)
-    assert found.before is not None
-    assert (found.before["data"], found.after["data"], found.refused) == ({"a": "b"}, {"a": "c"}, "")
+    (difference,) = differences([{**SETTINGS, "data": {"a": "c"}}], "default", "bootstrap", kube, token)
+    assert difference.before is not None
+    assert (difference.before["data"], difference.after["data"], difference.refused) == ({"a": "b"}, {"a": "c"}, "")
     assert kube_api.objects[PATH]["data"] == {"a": "b"}
 
 
@@ -100,5 +100,5 @@ def test_what_the_api_server_refuses_is_said(
     kube_api: FakeKubeApi, differences: KubeDifferences, token: CancelToken, tmp_path: Path
 ) -> None:
     kube_api.fault = lambda method, _path: (422, {"message": "data is wrong"}) if method == "PATCH" else None
-    (found,) = differences([SETTINGS], "web", "helm", kube_api.context(tmp_path), token)
-    assert found.refused == "data is wrong"
+    (difference,) = differences([SETTINGS], "web", "helm", kube_api.context(tmp_path), token)
+    assert difference.refused == "data is wrong"

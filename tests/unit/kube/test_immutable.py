@@ -13,7 +13,7 @@ JOB = 'Job.batch "schema" is invalid: spec.template: Invalid value: {"a": "b"}: 
 
 
 @pytest.mark.parametrize(
-    ("words", "found"),
+    ("words", "expected"),
     [
         (STATEFUL, [("StatefulSet", "db", "spec")]),
         (f"Error: UPGRADE FAILED: {JOB}", [("Job", "schema", "spec.template")]),
@@ -31,8 +31,8 @@ JOB = 'Job.batch "schema" is invalid: spec.template: Invalid value: {"a": "b"}: 
         ("connection refused", []),
     ],
 )
-def test_what_cannot_change(words: str, found: list[tuple[str, str, str]]) -> None:
-    assert [(each.kind, each.name, each.field) for each in immutable_objects(words)] == found
+def test_what_cannot_change(words: str, expected: list[tuple[str, str, str]]) -> None:
+    assert [(each.kind, each.name, each.field) for each in immutable_objects(words)] == expected
 
 
 def test_the_refusal_names_the_field_what_is_lost_and_the_way_on() -> None:

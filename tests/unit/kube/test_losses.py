@@ -18,8 +18,8 @@ class Lists:
 
     def get(self, path: str, cancel: CancelToken) -> Mapping[str, Any] | None:
         cancel.check()
-        found = self.lists.get(path.rpartition("/")[2])
-        return None if found is None else {"items": found}
+        items = self.lists.get(path.rpartition("/")[2])
+        return None if items is None else {"items": items}
 
 
 def named(name: str, namespace: str | None = None, **fields: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ def live(api_version: str, kind: str, **fields: Any) -> dict[str, Any]:
     return {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x", "generation": 2}, **fields}
 
 
-def conditions(*told: tuple[str, str, str, str]) -> list[dict[str, str]]:
-    return [{"type": kind, "status": status, "reason": reason, "message": text} for kind, status, reason, text in told]
+def conditions(*rows: tuple[str, str, str, str]) -> list[dict[str, str]]:
+    return [{"type": kind, "status": status, "reason": reason, "message": text} for kind, status, reason, text in rows]
 
 
 SEEN = {"observedGeneration": 2}
@@ -54,7 +54,7 @@ CURRENT = [
 ]
 
 
-@pytest.mark.parametrize("manifest", CURRENT, ids=lambda one: one["kind"])
+@pytest.mark.parametrize("manifest", CURRENT, ids=lambda manifest: manifest["kind"])
 def test_current(manifest: dict[str, Any]) -> None:
     assert judge(manifest).readiness is Readiness.CURRENT
 
@@ -132,7 +132,9 @@ IN_PROGRESS = [
 ]
 
 
-@pytest.mark.parametrize(("manifest", "reason"), IN_PROGRESS, ids=lambda one: one if isinstance(one, str) else None)
+@pytest.mark.parametrize(
+    ("manifest", "reason"), IN_PROGRESS, ids=lambda value: value if isinstance(value, str) else None
+)
 def test_in_progress(manifest: dict[str, Any], reason: str) -> None:
     judgement = judge(manifest)
     assert (judgement.readiness, judgement.reason) == (Readiness.IN_PROGRESS, reason)
@@ -172,7 +174,7 @@ FAILED = [
 ]
 
 
-@pytest.mark.parametrize(("manifest", "reason"), FAILED, ids=lambda one: one if isinstance(one, str) else None)
+@pytest.mark.parametrize(("manifest", "reason"), FAILED, ids=lambda value: value if isinstance(value, str) else None)
 def test_failed(manifest: dict[str, Any], reason: str) -> None:
     judgement = judge(manifest)
     assert (judgement.readiness, judgement.reason) == (Readiness.FAILED, reason)

@@ -22,8 +22,8 @@ def decrypted(folder: Path, content: bytes) -> bytes:
 def test_what_is_encrypted_goes_through_standard_input_alone(tmp_path: Path) -> None:
     script(tmp_path / "sops", f'echo "$@" > {tmp_path}/argv; tr a-z A-Z')
     assert decrypted(tmp_path, b"secret: x") == b"SECRET: X"
-    told = (tmp_path / "argv").read_text()
-    assert told == "decrypt --ignore-mac --input-type yaml --output-type yaml /dev/stdin\n"
+    text = (tmp_path / "argv").read_text()
+    assert text == "decrypt --ignore-mac --input-type yaml --output-type yaml /dev/stdin\n"
 
 
 def test_a_missing_key_is_told_in_sops_own_words(tmp_path: Path) -> None:

@@ -68,8 +68,8 @@ def test_the_file_is_as_it_was_before(theirs: Path, token: CancelToken, tmp_path
 
 def test_a_current_context_that_is_gone_is_none(theirs: Path, token: CancelToken, tmp_path: Path) -> None:
     state = merged(tmp_path, theirs)
-    found = yaml.safe_load(theirs.read_text())
-    theirs.write_text(yaml.safe_dump({**found, "current-context": "bootstrap-dev"}))
+    document = yaml.safe_load(theirs.read_text())
+    theirs.write_text(yaml.safe_dump({**document, "current-context": "bootstrap-dev"}))
     removed(state, token)
     assert yaml.safe_load(theirs.read_text()) == {**THEIRS, "current-context": ""}
 
@@ -88,7 +88,10 @@ def test_every_file_and_no_other_stack_is_meant(theirs: Path, token: CancelToken
     merged(tmp_path, second)
     other = merged(tmp_path, theirs, "bootstrap-other")
     assert len(removed(state, token)) == 2
-    assert [one["name"] for one in yaml.safe_load(theirs.read_text())["contexts"]] == ["other", "bootstrap-other"]
+    assert [context["name"] for context in yaml.safe_load(theirs.read_text())["contexts"]] == [
+        "other",
+        "bootstrap-other",
+    ]
     assert yaml.safe_load(second.read_text())["contexts"] == []
     second.unlink()
     removed(other, token)

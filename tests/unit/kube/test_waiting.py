@@ -44,9 +44,9 @@ def test_deadline_names_what_was_not_ready_and_why(
     put_pod_of_deployment(kube_api, "d", restarted, lastState={"terminated": {"exitCode": 3, "reason": "Error"}})
     with pytest.raises(
         DeadlineError, match="Kustomization flux/apps is not ready: waiting for Deployment web/d"
-    ) as told:
+    ) as raised:
         objects.apply(part(DEPLOYMENT, wait=True), "print", kube_api.context(tmp_path), Work(token, quiet))
-    assert told.value.evidence == (
+    assert raised.value.evidence == (
         "Deployment web/d: not seen by its controller yet",
         "container c ends with exit code 3",
     )
@@ -58,12 +58,12 @@ def test_what_does_not_go_away_by_itself_ends_the_wait_long_before_its_deadline(
     put_pod_of_deployment(kube_api, "d", {"waiting": {"reason": "ImagePullBackOff", "message": "typo: not found"}})
     objects = KubeObjects(FakeProcesses(), "stack", Patience(loaded=lambda: False))
     said: list[str] = []
-    with pytest.raises(StepFailedError) as told:
+    with pytest.raises(StepFailedError) as raised:
         objects.apply(part(DEPLOYMENT, wait=True), "print", kube_api.context(tmp_path), Work(token, said.append))
     cause = "image example/typo:1 is not found in its registry"
-    assert told.value.what == f"Kustomization flux/apps cannot become ready: Deployment web/d: {cause}"
-    assert told.value.evidence == ("typo: not found",)
-    assert "bootstrap load example/typo:1; then run: bootstrap up" in str(told.value.fix)
+    assert raised.value.what == f"Kustomization flux/apps cannot become ready: Deployment web/d: {cause}"
+    assert raised.value.evidence == ("typo: not found",)
+    assert "bootstrap load example/typo:1; then run: bootstrap up" in str(raised.value.fix)
     assert said[-1] == cause
     assert 15 < token.clock.monotonic() < 20
 
@@ -87,9 +87,11 @@ def test_a_secret_that_the_plan_makes_is_waited_for_and_named(
     put_pod_of_deployment(kube_api, "d", state)
     objects = KubeObjects(FakeProcesses(), "stack", Patience(loaded=lambda: False))
     said: list[str] = []
-    known = replace(part(DEPLOYMENT, wait=True), expected={("Secret", "web", "db"): "ExternalSecret db (objects/x/y)"})
+    waiting_part = replace(
+        part(DEPLOYMENT, wait=True), expected={("Secret", "web", "db"): "ExternalSecret db (objects/x/y)"}
+    )
     with pytest.raises(DeadlineError):
-        objects.apply(known, "print", kube_api.context(tmp_path), Work(token, said.append))
+        objects.apply(waiting_part, "print", kube_api.context(tmp_path), Work(token, said.append))
     assert said[-1] == "Secret web/db is not there yet: ExternalSecret db (objects/x/y) makes it"
 
 
@@ -125,10 +127,10 @@ def test_a_namespace_whose_finalizers_nobody_removes_is_told_with_their_owner(
     )
     objects = KubeObjects(FakeProcesses(), "stack", Patience(loaded=lambda: False))
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "going"}}
-    with pytest.raises(StepFailedError, match="is being deleted") as told:
+    with pytest.raises(StepFailedError, match="is being deleted") as raised:
         objects.apply(part(namespace), "print", kube_api.context(tmp_path), Work(token, quiet))
-    assert told.value.evidence == (words,)
-    assert "let the controller of example.com run again" in str(told.value.fix)
+    assert raised.value.evidence == (words,)
+    assert "let the controller of example.com run again" in str(raised.value.fix)
 
 
 def test_what_is_ready_only_for_a_moment_at_each_start_is_not_ready(kube_api: FakeKubeApi, tmp_path: Path) -> None:
@@ -164,8 +166,8 @@ def put_pod_of_deployment(api: FakeKubeApi, name: str, state: dict[str, Any], **
         if live["kind"] != "Deployment":
             return
         owner = {"ownerReferences": [{"uid": live["metadata"]["uid"]}]}
-        made = api.put(f"/apis/apps/v1/namespaces/web/replicasets/{name}-5f", {"metadata": owner})
-        owner = {"ownerReferences": [{"uid": made["metadata"]["uid"]}]}
+        answer = api.put(f"/apis/apps/v1/namespaces/web/replicasets/{name}-5f", {"metadata": owner})
+        owner = {"ownerReferences": [{"uid": answer["metadata"]["uid"]}]}
         status = {"name": "c", "image": "example/typo:1", "state": state, **more}
         api.put(
             f"/api/v1/namespaces/web/pods/{name}-5f-1", {"metadata": owner, "status": {"containerStatuses": [status]}}

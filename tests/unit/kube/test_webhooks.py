@@ -87,9 +87,9 @@ PROBE = Probe(
 SILENT = 'Internal error occurred: failed calling webhook "check.example.dev": connection refused'
 
 
-def answers(kube_api: FakeKubeApi, token: CancelToken, folder: Path, *told: tuple[int, str]) -> list[str]:
+def answers(kube_api: FakeKubeApi, token: CancelToken, folder: Path, *responses: tuple[int, str]) -> list[str]:
     """Wait while dry runs end like this, one after the other, and then well; what was said."""
-    left, said = list(told), list[str]()
+    left, said = list(responses), list[str]()
 
     def fault(method: str, _path: str) -> tuple[int, dict[str, Any]] | None:
         if method != "PATCH" or not left:
@@ -113,7 +113,7 @@ def test_a_webhook_that_does_not_answer_yet_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    "told",
+    "response",
     [
         (400, 'admission webhook "check.example.dev" denied the request: no'),
         (404, 'namespaces "web" not found'),
@@ -121,9 +121,9 @@ def test_a_webhook_that_does_not_answer_yet_is_waited_for(
     ],
 )
 def test_a_rejection_is_an_answer(
-    told: tuple[int, str], kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path
+    response: tuple[int, str], kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path
 ) -> None:
-    assert answers(kube_api, token, tmp_path, told) == []
+    assert answers(kube_api, token, tmp_path, response) == []
     assert len(kube_api.requests) == 1
 
 

@@ -20,7 +20,8 @@ from bootstrap.model.observed import (
 from bootstrap.model.release import FluxRepo, Release
 from bootstrap.model.stack import Provider
 from bootstrap.model.step import LoadImages, Plan
-from bootstrap.plan.build import Wanted, build_plan
+from bootstrap.plan.build import build_plan
+from bootstrap.plan.desired import Desired
 from bootstrap.plan.units import cut, fingerprint
 from fakes.ports import ENDPOINT, KUBE
 from fakes.repo import config_map, custom, kustomization, release, stack
@@ -47,12 +48,12 @@ def notes(plan: Plan) -> list[str]:
     return [note.text for note in plan.notes]
 
 
-def prepared(one: Release, print_: str = "c1.v1.s1") -> PreparedRelease:
-    return PreparedRelease(release=one, chart_digest="sha256:1", fingerprint=print_, manifests=())
+def prepared(helm_release: Release, print_: str = "c1.v1.s1") -> PreparedRelease:
+    return PreparedRelease(release=helm_release, chart_digest="sha256:1", fingerprint=print_, manifests=())
 
 
-def with_images(one: PreparedRelease, *images: str) -> PreparedRelease:
-    return dataclasses.replace(one, manifests=tuple(pod(image) for image in images))
+def with_images(prepared_release: PreparedRelease, *images: str) -> PreparedRelease:
+    return dataclasses.replace(prepared_release, manifests=tuple(pod(image) for image in images))
 
 
 def pod(image: str) -> Manifest:
@@ -61,19 +62,19 @@ def pod(image: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "apps"}, "spec": spec}
 
 
-def deployed(one: Release, print_: str | None = "c1.v1.s1", status: str = "deployed") -> ReleaseObserved:
+def deployed(helm_release: Release, print_: str | None = "c1.v1.s1", status: str = "deployed") -> ReleaseObserved:
     return ReleaseObserved(
-        namespace=one.target_namespace,
-        release_name=one.release_name,
+        namespace=helm_release.target_namespace,
+        release_name=helm_release.release_name,
         status=status,
         revision=1,
         fingerprint=print_,
-        owner=one.id if print_ else None,
+        owner=helm_release.id if print_ else None,
     )
 
 
 def test_a_stack_without_anything_else_is_one_step() -> None:
-    assert lines(build_plan(Wanted(stack=stack()), NOTHING)) == ["cluster: EnsureCluster (not found)"]
+    assert lines(build_plan(Desired(stack=stack()), NOTHING)) == ["cluster: EnsureCluster (not found)"]
 
 
 def test_a_cold_stack_starts_everything_independent_at_once() -> None:
@@ -85,13 +86,13 @@ def test_a_cold_stack_starts_everything_independent_at_once() -> None:
         ),
         releases=(a, b),
     )
-    wanted = Wanted(
+    desired = Desired(
         stack=stack(emulator=True, seeds=True),
         repo=repo,
         prepared={a.id: dataclasses.replace(prepared(a), crds=(crd,)), b.id: prepared(b)},
         inferred=[("objects/flux-system/apps+custom", "release/apps/a", "Widget w is of a kind it defines")],
     )
-    assert lines(build_plan(wanted, NOTHING)) == [
+    assert lines(build_plan(desired, NOTHING)) == [
         "cluster: EnsureCluster (not found)",
         "emulator: EnsureEmulator (not found)",
         "seeds: ApplySeeds after emulator (not known before the emulator runs)",
@@ -107,16 +108,16 @@ def test_a_cold_stack_starts_everything_independent_at_once() -> None:
 def test_a_second_plan_keeps_everything() -> None:
     a = release("a")
     repo = FluxRepo(kustomizations=(kustomization("apps", config_map("one")),), releases=(a,))
-    wanted = Wanted(stack=stack(emulator=True, seeds=True), repo=repo, prepared={a.id: prepared(a)})
-    parts = cut(wanted.stack, repo).parts
+    desired = Desired(stack=stack(emulator=True, seeds=True), repo=repo, prepared={a.id: prepared(a)})
+    parts = cut(desired.stack, repo).parts
     inventory = {part.id: InventoryEntry(fingerprint=fingerprint(part)) for part in parts}
-    plan = build_plan(wanted, dataclasses.replace(SEEDED, releases={"apps/a": deployed(a)}, inventory=inventory))
+    plan = build_plan(desired, dataclasses.replace(SEEDED, releases={"apps/a": deployed(a)}, inventory=inventory))
     assert {step.reason for step in plan.steps} == {"unchanged"}
     assert plan.changes == 0
 
 
 @pytest.mark.parametrize(
-    ("found", "reason"),
+    ("installed", "reason"),
     [
         (deployed(release("a"), "c1.v2.s1"), "values changed"),
         (deployed(release("a"), "c0.v0.s1"), "chart and values changed"),
@@ -124,18 +125,18 @@ def test_a_second_plan_keeps_everything() -> None:
         (deployed(release("a"), None), "installed by someone else"),
     ],
 )
-def test_a_release_says_why_it_is_installed_again(found: ReleaseObserved, reason: str) -> None:
+def test_a_release_says_why_it_is_installed_again(installed: ReleaseObserved, reason: str) -> None:
     a = release("a")
-    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=(a,)), prepared={a.id: prepared(a)})
-    plan = build_plan(wanted, dataclasses.replace(EMPTY, releases={"apps/a": found}))
+    desired = Desired(stack=stack(), repo=FluxRepo(releases=(a,)), prepared={a.id: prepared(a)})
+    plan = build_plan(desired, dataclasses.replace(EMPTY, releases={"apps/a": installed}))
     assert lines(plan)[-1] == f"release/apps/a: InstallRelease after cluster ({reason})"
 
 
 def test_a_chart_that_is_not_pulled_keeps_the_listed_order_around_it() -> None:
     a, b, c, d = (release(name) for name in "abcd")
     repo = FluxRepo(kustomizations=(kustomization("apps", custom("Widget", "w")),), releases=(a, b, c, d))
-    known = {one.id: prepared(one) for one in (a, b, d)}
-    assert lines(build_plan(Wanted(stack=stack(), repo=repo, prepared=known), NOTHING)) == [
+    prepared_releases = {helm_release.id: prepared(helm_release) for helm_release in (a, b, d)}
+    assert lines(build_plan(Desired(stack=stack(), repo=repo, prepared=prepared_releases), NOTHING)) == [
         "cluster: EnsureCluster (not found)",
         "pull/apps/c: PullChart (not in the cache)",
         "release/apps/a: InstallRelease after cluster (not found)",
@@ -148,36 +149,43 @@ def test_a_chart_that_is_not_pulled_keeps_the_listed_order_around_it() -> None:
 
 def test_images_of_what_is_applied_are_one_step_that_nothing_waits_for() -> None:
     a, b, same = release("a"), release("b"), release("same")
-    known = {one.id: with_images(prepared(one), f"{one.name}:1", "shared:2") for one in (a, b, same)}
+    prepared_releases = {
+        helm_release.id: with_images(prepared(helm_release), f"{helm_release.name}:1", "shared:2")
+        for helm_release in (a, b, same)
+    }
     part = kustomization("apps", pod("shared:2"), pod("own:3"))
     repo = FluxRepo(kustomizations=(part,), releases=(a, b, same))
-    wanted = Wanted(stack=stack(emulator=True), repo=repo, prepared=known, preload=True)
+    desired = Desired(stack=stack(emulator=True), repo=repo, prepared=prepared_releases, preload=True)
     observed = dataclasses.replace(EMPTY, releases={"apps/same": deployed(same)})
-    plan = build_plan(wanted, observed)
-    (step,) = [one for one in plan.steps if one.id == "images"]
+    plan = build_plan(desired, observed)
+    (step,) = [planned for planned in plan.steps if planned.id == "images"]
     assert (step.action, step.needs) == (LoadImages(images=("shared:2", "own:3", "a:1", "b:1")), ())
     assert step.reason == "4 images in what is applied"
-    assert not [one for one in plan.steps if "images" in one.needs]
-    assert [one.id for one in build_plan(wanted, NOTHING).steps][:3] == ["cluster", "emulator", "images"]
-    assert "images" not in {one.id for one in build_plan(dataclasses.replace(wanted, preload=False), NOTHING).steps}
+    assert not [planned for planned in plan.steps if "images" in planned.needs]
+    assert [planned.id for planned in build_plan(desired, NOTHING).steps][:3] == ["cluster", "emulator", "images"]
+    assert "images" not in {
+        planned.id for planned in build_plan(dataclasses.replace(desired, preload=False), NOTHING).steps
+    }
 
 
 def test_where_nothing_is_applied_no_image_is_looked_for() -> None:
     a = release("a")
-    known = {a.id: with_images(prepared(a), "a:1")}
-    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=(a,)), prepared=known, preload=True)
-    plan = build_plan(wanted, dataclasses.replace(EMPTY, releases={"apps/a": deployed(a)}))
-    assert [one.id for one in plan.steps] == ["cluster", "release/apps/a"]
+    prepared_releases = {a.id: with_images(prepared(a), "a:1")}
+    desired = Desired(stack=stack(), repo=FluxRepo(releases=(a,)), prepared=prepared_releases, preload=True)
+    plan = build_plan(desired, dataclasses.replace(EMPTY, releases={"apps/a": deployed(a)}))
+    assert [planned.id for planned in plan.steps] == ["cluster", "release/apps/a"]
 
 
 def test_the_emulator_takes_the_place_of_its_release() -> None:
     localstack = release("localstack", chart="localstack", needs=["a"])
     a, user = release("a"), release("user", needs=["localstack"])
     every = (a, localstack, user)
-    wanted = Wanted(
-        stack=stack(emulator=True), repo=FluxRepo(releases=every), prepared={one.id: prepared(one) for one in every}
+    desired = Desired(
+        stack=stack(emulator=True),
+        repo=FluxRepo(releases=every),
+        prepared={helm_release.id: prepared(helm_release) for helm_release in every},
     )
-    assert lines(build_plan(wanted, NOTHING)) == [
+    assert lines(build_plan(desired, NOTHING)) == [
         "cluster: EnsureCluster (not found)",
         "emulator: EnsureEmulator (not found)",
         "release/apps/a: InstallRelease after cluster (not found)",
@@ -196,8 +204,8 @@ def test_kustomizations_wait_for_all_that_they_depend_on_brings() -> None:
         ),
         releases=(inner,),
     )
-    wanted = Wanted(stack=stack(), repo=repo, prepared={inner.id: prepared(inner)})
-    assert lines(build_plan(wanted, EMPTY))[1:] == [
+    desired = Desired(stack=stack(), repo=repo, prepared={inner.id: prepared(inner)})
+    assert lines(build_plan(desired, EMPTY))[1:] == [
         "objects/flux-system/parent: ApplyObjects after cluster (not found)",
         "objects/flux-system/child: ApplyObjects after objects/flux-system/parent (not found)",
         "release/apps/inner: InstallRelease after objects/flux-system/child (not found)",
@@ -208,7 +216,7 @@ def test_kustomizations_wait_for_all_that_they_depend_on_brings() -> None:
 def test_a_circle_in_the_repository_is_refused_with_each_reason() -> None:
     repo = FluxRepo(releases=(release("a", needs=["b"]), release("b", needs=["a"])))
     with pytest.raises(InvalidError) as raised:
-        build_plan(Wanted(stack=stack(), repo=repo), NOTHING)
+        build_plan(Desired(stack=stack(), repo=repo), NOTHING)
     assert str(raised.value) == (
         "release/apps/b: depends on itself: release/apps/b needs release/apps/a (HelmRelease apps/b dependsOn apps/a); "
         "release/apps/a needs release/apps/b (HelmRelease apps/a dependsOn apps/b)"
@@ -217,14 +225,14 @@ def test_a_circle_in_the_repository_is_refused_with_each_reason() -> None:
 
 def test_the_written_order_wins_over_the_inferred_one_and_says_so() -> None:
     a, b = release("a", needs=["b"]), release("b")
-    known = {one.id: prepared(one) for one in (a, b)}
-    wanted = Wanted(
+    prepared_releases = {helm_release.id: prepared(helm_release) for helm_release in (a, b)}
+    desired = Desired(
         stack=stack(),
         repo=FluxRepo(releases=(a, b)),
-        prepared=known,
+        prepared=prepared_releases,
         inferred=[("release/apps/b", "release/apps/a", "uses its Secret")],
     )
-    plan = build_plan(wanted, NOTHING)
+    plan = build_plan(desired, NOTHING)
     assert [step.id for step in plan.steps] == ["cluster", "release/apps/b", "release/apps/a"]
     assert notes(plan) == [
         "the written order wins over what was found in the manifests: "
@@ -242,7 +250,7 @@ def test_what_is_suspended_is_left_with_a_note_together_with_what_it_would_bring
         ),
         releases=(a, b),
     )
-    plan = build_plan(Wanted(stack=stack(), repo=repo), NOTHING)
+    plan = build_plan(Desired(stack=stack(), repo=repo), NOTHING)
     assert lines(plan) == ["cluster: EnsureCluster (not found)"]
     assert notes(plan) == [
         "flux-system/rest is suspended: left as it is",
@@ -255,7 +263,7 @@ def test_what_is_suspended_is_left_with_a_note_together_with_what_it_would_bring
 def test_a_dependency_that_is_nowhere_is_noted() -> None:
     a = release("a", needs=["ghost"])
     repo = FluxRepo(kustomizations=(kustomization("apps", config_map("c"), needs=["nobody"]),), releases=(a,))
-    assert notes(build_plan(Wanted(stack=stack(), repo=repo, prepared={a.id: prepared(a)}), NOTHING)) == [
+    assert notes(build_plan(Desired(stack=stack(), repo=repo, prepared={a.id: prepared(a)}), NOTHING)) == [
         "Kustomization flux-system/apps depends on flux-system/nobody, which is not there: Flux would wait for ever",
         "HelmRelease apps/a depends on apps/ghost, which is not there: Flux would wait for ever",
     ]
@@ -263,7 +271,7 @@ def test_a_dependency_that_is_nowhere_is_noted() -> None:
 
 def test_a_misspelt_dependency_gets_the_nearest_name_and_is_loud() -> None:
     releases = (release("postgres"), release("web", needs=["postgress"]))
-    plan = build_plan(Wanted(stack=stack(), repo=FluxRepo(releases=releases)), NOTHING)
+    plan = build_plan(Desired(stack=stack(), repo=FluxRepo(releases=releases)), NOTHING)
     [note] = [note for note in plan.notes if note.loud]
     assert note.text.endswith(
         "depends on apps/postgress, which is not there: Flux would wait for ever; did you mean apps/postgres?"
@@ -272,13 +280,13 @@ def test_a_misspelt_dependency_gets_the_nearest_name_and_is_loud() -> None:
 
 def test_objects_that_changed_or_are_gone_are_applied_again() -> None:
     part = kustomization("apps", config_map("one"), config_map("two"))
-    wanted = Wanted(stack=stack(), repo=FluxRepo(kustomizations=(part,)))
-    refs = tuple(ref_of(one) for one in part.objects)
+    desired = Desired(stack=stack(), repo=FluxRepo(kustomizations=(part,)))
+    refs = tuple(ref_of(item) for item in part.objects)
     changed = dataclasses.replace(EMPTY, inventory={part.id: InventoryEntry(fingerprint="old", objects=refs)})
-    assert lines(build_plan(wanted, changed))[1].endswith("(manifests changed)")
+    assert lines(build_plan(desired, changed))[1].endswith("(manifests changed)")
     same = InventoryEntry(fingerprint=fingerprint(part), objects=refs)
     gone = dataclasses.replace(EMPTY, inventory={part.id: same}, objects=ObjectsSeen(missing=frozenset(refs[:1])))
-    assert lines(build_plan(wanted, gone))[1].endswith("(gone: ConfigMap apps/one)")
+    assert lines(build_plan(desired, gone))[1].endswith("(gone: ConfigMap apps/one)")
 
 
 def test_what_is_as_declared_but_not_ready_is_waited_for_again() -> None:
@@ -286,18 +294,20 @@ def test_what_is_as_declared_but_not_ready_is_waited_for_again() -> None:
     waiting, other = kustomization("waiting", config_map("one"), wait=True), kustomization("other", config_map("two"))
     parts = (waiting, other)
     repo = FluxRepo(kustomizations=parts, releases=(a, careless))
-    wanted = Wanted(stack=stack(), repo=repo, prepared={one.id: prepared(one) for one in (a, careless)})
-    refs = {ref_of(one): "0/1 replicas available" for part in parts for one in part.objects}
+    desired = Desired(
+        stack=stack(), repo=repo, prepared={helm_release.id: prepared(helm_release) for helm_release in (a, careless)}
+    )
+    refs = {ref_of(item): "0/1 replicas available" for part in parts for item in part.objects}
     observed = dataclasses.replace(
         EMPTY,
         releases={
-            f"apps/{one.name}": dataclasses.replace(deployed(one), unready="Deployment apps/x: 0/1")
-            for one in (a, careless)
+            f"apps/{helm_release.name}": dataclasses.replace(deployed(helm_release), unready="Deployment apps/x: 0/1")
+            for helm_release in (a, careless)
         },
         inventory={part.id: InventoryEntry(fingerprint=fingerprint(part), objects=tuple(refs)) for part in parts},
         objects=ObjectsSeen(unready=refs),
     )
-    assert lines(build_plan(wanted, observed))[1:] == [
+    assert lines(build_plan(desired, observed))[1:] == [
         "objects/flux-system/waiting: ApplyObjects after cluster "
         "(not ready: ConfigMap apps/one: 0/1 replicas available)",
         "objects/flux-system/other: Keep after cluster (unchanged)",
@@ -309,17 +319,17 @@ def test_what_is_as_declared_but_not_ready_is_waited_for_again() -> None:
 def test_what_left_the_repository_is_named_and_pruned_only_when_asked() -> None:
     left = release("left")
     part = kustomization("apps", config_map("stays"))
-    refs = tuple(ref_of(one) for one in (config_map("stays"), config_map("goes")))
+    refs = tuple(ref_of(item) for item in (config_map("stays"), config_map("goes")))
     observed = dataclasses.replace(
         EMPTY,
         releases={"apps/left": deployed(left), "other/theirs": deployed(release("theirs"), None)},
         inventory={part.id: InventoryEntry(fingerprint=fingerprint(part), objects=refs)},
     )
-    wanted = Wanted(stack=stack(), repo=FluxRepo(kustomizations=(part,)))
-    plan = build_plan(wanted, observed)
+    desired = Desired(stack=stack(), repo=FluxRepo(kustomizations=(part,)))
+    plan = build_plan(desired, observed)
     assert plan.changes == 0
     assert notes(plan) == ["release apps/left is no longer in the repository; remove it with: bootstrap up --prune"]
-    assert lines(build_plan(dataclasses.replace(wanted, prune=True), observed))[2:] == [
+    assert lines(build_plan(dataclasses.replace(desired, prune=True), observed))[2:] == [
         "prune/apps/left: UninstallRelease (no longer in the repository)",
         "prune-objects/flux-system/apps: DeleteObjects (no longer in the repository)",
     ]
@@ -329,7 +339,7 @@ def test_a_stopped_stack_is_started_and_looked_at_again() -> None:
     a = release("a")
     repo = FluxRepo(kustomizations=(kustomization("apps", config_map("one")),), releases=(a,))
     stopped = Observed(cluster=ClusterObserved(state=TargetState.STOPPED, detail="its programs do not run"))
-    plan = build_plan(Wanted(stack=stack(), repo=repo, prepared={a.id: prepared(a)}), stopped)
+    plan = build_plan(Desired(stack=stack(), repo=repo, prepared={a.id: prepared(a)}), stopped)
     assert [step.reason for step in plan.steps] == [
         "stopped: its programs do not run",
         "not known before the cluster runs",
@@ -340,10 +350,10 @@ def test_a_stopped_stack_is_started_and_looked_at_again() -> None:
 def test_a_foreign_target_is_refused() -> None:
     foreign = Observed(cluster=ClusterObserved(state=TargetState.FOREIGN, detail="on another network"))
     with pytest.raises(RefusedError, match="the cluster of stack test is not ours: on another network"):
-        build_plan(Wanted(stack=stack()), foreign)
+        build_plan(Desired(stack=stack()), foreign)
     emulator = dataclasses.replace(NOTHING, emulator=EmulatorObserved(state=TargetState.FOREIGN, detail="no label"))
     with pytest.raises(RefusedError, match="the emulator of stack test is not ours: no label"):
-        build_plan(Wanted(stack=stack(emulator=True)), emulator)
+        build_plan(Desired(stack=stack(emulator=True)), emulator)
 
 
 @pytest.mark.parametrize(
@@ -359,8 +369,8 @@ def test_a_foreign_target_is_refused() -> None:
 def test_the_emulator_is_reached_by_the_name_its_chart_would_give_it(
     fields: dict[str, str], values: dict[str, str], address: str
 ) -> None:
-    one = release("localstack", chart="localstack", values=values, **fields)
-    part = cut(stack(emulator=True), FluxRepo(releases=(one,))).parts[0]
+    helm_release = release("localstack", chart="localstack", values=values, **fields)
+    part = cut(stack(emulator=True), FluxRepo(releases=(helm_release,))).parts[0]
     home, service = part.objects
     assert f"{service['metadata']['name']}.{service['metadata']['namespace']}" == address
     assert home["metadata"]["name"] == service["metadata"]["namespace"]

@@ -9,8 +9,9 @@ from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, LocalChart, Release
 from bootstrap.model.stack import BuiltImage, ClusterSpec, ImageSpec, Provider, Stack
-from bootstrap.plan.build import Wanted, build_plan
+from bootstrap.plan.build import build_plan
 from bootstrap.plan.built_images import image_name, names_in, renderer_stage, replaced, with_built_images
+from bootstrap.plan.desired import Desired
 
 REFERENCES = {"web": "web:bootstrap-1"}
 BUILT = BuiltImage(
@@ -64,7 +65,7 @@ def _steps(
 ) -> dict[str, str]:
     part = Kustomization(namespace="a", name="b", objects=(_deployment(image or BUILT.reference, "redis:7"),))
     stack = Stack(name="s", file=None, project=Path("/p"), emulator=None, cluster=ClusterSpec(provider=provider))
-    wanted = Wanted(
+    desired = Desired(
         stack=stack,
         repo=FluxRepo(kustomizations=(part,)),
         built=(BUILT,),
@@ -72,7 +73,7 @@ def _steps(
         preload=provider is Provider.KIND,
     )
     observed = Observed(cluster=ClusterObserved(state=TargetState.ABSENT), built=built)
-    plan = build_plan(wanted, observed)
+    plan = build_plan(desired, observed)
     return {step.id: f"{type(step.action).__name__}: {step.reason} {list(step.needs)}" for step in plan.steps}
 
 
@@ -102,7 +103,7 @@ def test_a_release_that_is_not_known_yet_waits_too() -> None:
     )
     stack = Stack(name="s", file=None, project=Path("/p"), emulator=None, cluster=ClusterSpec(provider=Provider.KIND))
     prepared = {release.id: PreparedRelease(release=release)}
-    wanted = Wanted(stack=stack, repo=FluxRepo(releases=(release,)), prepared=prepared, built=(BUILT,))
-    plan = build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.RUNNING, kube=KUBE)))
+    desired = Desired(stack=stack, repo=FluxRepo(releases=(release,)), prepared=prepared, built=(BUILT,))
+    plan = build_plan(desired, Observed(cluster=ClusterObserved(state=TargetState.RUNNING, kube=KUBE)))
     (step,) = [step for step in plan.steps if step.id == "release/a/r"]
     assert "build/web" in step.needs

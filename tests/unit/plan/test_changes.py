@@ -14,11 +14,11 @@ DOCS = Path(__file__).parents[3] / "docs" / "clusters.md"
 
 def fields_of(section: str) -> set[str]:
     """Every field of a section of the stack file, as it is written."""
-    found = set()
+    names = set()
     for name, field in STACK.fields[section].kind.fields.items():  # type: ignore[union-attr] # both are sections
         below = getattr(field.kind, "fields", None)
-        found |= {f"{section}.{name}.{one}" for one in below} if below else {f"{section}.{name}"}
-    return found
+        names |= {f"{section}.{name}.{key}" for key in below} if below else {f"{section}.{name}"}
+    return names
 
 
 @pytest.mark.parametrize(("section", "table"), [("cluster", CLUSTER), ("emulator", EMULATOR)])

@@ -8,8 +8,9 @@ from bootstrap.errors import UsageError
 from bootstrap.model.observed import ClusterObserved, EmulatorObserved, Observed, TargetState
 from bootstrap.model.replacement import EVERYTHING, Change, Consent, Replacement
 from bootstrap.model.step import Plan, Replace
-from bootstrap.plan.build import Wanted, build_plan
+from bootstrap.plan.build import build_plan
 from bootstrap.plan.consent import makes_cluster, unconsented
+from bootstrap.plan.desired import Desired
 from fakes.ports import ENDPOINT, KUBE
 from fakes.repo import config_map, kustomization, stack
 
@@ -23,9 +24,9 @@ UP = Observed(
 
 def planned(*allowed: str, observed: Observed = UP, emulator: bool = True) -> Plan:
     parts = (kustomization("apps", config_map("one")),)
-    repo = dataclasses.replace(Wanted(stack=stack()).repo, kustomizations=parts)
-    wanted = Wanted(stack=stack(emulator=emulator), repo=repo, consent=Consent(steps=frozenset(allowed)))
-    return build_plan(wanted, observed)
+    repo = dataclasses.replace(Desired(stack=stack()).repo, kustomizations=parts)
+    desired = Desired(stack=stack(emulator=emulator), repo=repo, consent=Consent(steps=frozenset(allowed)))
+    return build_plan(desired, observed)
 
 
 def lines(plan: Plan) -> list[str]:

@@ -21,7 +21,8 @@ from bootstrap.model.observed import (
 from bootstrap.model.release import FluxRepo, Kustomization, Release
 from bootstrap.model.stack import Placement, Provider, Stack
 from bootstrap.model.step import DeleteObjects, EnsureEmulator, Plan
-from bootstrap.plan.build import Wanted, build_plan
+from bootstrap.plan.build import build_plan
+from bootstrap.plan.desired import Desired
 from bootstrap.plan.emulator import EMULATOR_PART, emulator_part
 from bootstrap.plan.select import select, targets
 from bootstrap.plan.units import cut, fingerprint
@@ -56,11 +57,12 @@ UP = Observed(
 def planned(
     observed: Observed, on: Stack = INSIDE, releases: Sequence[Release] = EVERY, *parts: Kustomization, **more: Any
 ) -> Plan:
-    known = {
-        one.id: PreparedRelease(release=one, chart_digest="1", fingerprint="c.v.s", manifests=()) for one in releases
+    prepared_releases = {
+        helm_release.id: PreparedRelease(release=helm_release, chart_digest="1", fingerprint="c.v.s", manifests=())
+        for helm_release in releases
     }
     repo = FluxRepo(kustomizations=parts, releases=tuple(releases))
-    return build_plan(Wanted(stack=on, repo=repo, prepared=known, **{"inferred": READS, **more}), observed)
+    return build_plan(Desired(stack=on, repo=repo, prepared=prepared_releases, **{"inferred": READS, **more}), observed)
 
 
 def lines(plan: Plan) -> list[str]:
@@ -116,12 +118,12 @@ def test_it_is_kept_when_it_runs_with_its_data() -> None:
 def test_it_says_why_it_is_looked_for_again_and_is_seeded_again(
     changed: dict[str, Any], reason: str, seeds: str
 ) -> None:
-    told = {
+    rows = {
         str(step.id): (type(step.action).__name__, step.reason)
         for step in planned(dataclasses.replace(UP, **changed)).steps
     }
-    assert told["emulator"] == ("EnsureEmulator", reason)
-    assert told["seeds"] == ("ApplySeeds", seeds)
+    assert rows["emulator"] == ("EnsureEmulator", reason)
+    assert rows["seeds"] == ("ApplySeeds", seeds)
 
 
 def test_repair_brings_its_release_along_and_no_other_that_it_does_not_need() -> None:
@@ -137,22 +139,25 @@ def test_repair_brings_its_release_along_and_no_other_that_it_does_not_need() ->
 
 def test_an_emulator_that_was_outside_leaves_its_name_to_the_release() -> None:
     part = emulator_part(at("http://10.1.2.3:4566"), LOCALSTACK)
-    refs = tuple(ref_of(one) for one in part.objects)
+    refs = tuple(ref_of(item) for item in part.objects)
     moved = dataclasses.replace(
         UP, releases={}, inventory={EMULATOR_PART: InventoryEntry(fingerprint=fingerprint(part), objects=refs)}
     )
     plan = planned(moved, prune=True)
     assert "replaced/apps/localstack: DeleteObjects after  (the emulator is a release now)" in lines(plan)
     removed = next(step.action for step in plan.steps if isinstance(step.action, DeleteObjects))
-    assert [one.kind for one in removed.objects] == ["Service", "EndpointSlice"]  # its namespace is the release's now
+    assert [object_ref.kind for object_ref in removed.objects] == [
+        "Service",
+        "EndpointSlice",
+    ]  # its namespace is the release's now
     needs = {step.id: step.needs for step in plan.steps}
-    assert "replaced/apps/localstack" in needs[next(one for one in needs if one == "release/apps/localstack")]
+    assert "replaced/apps/localstack" in needs[next(need for need in needs if need == "release/apps/localstack")]
 
 
 def test_an_emulator_that_was_a_release_leaves_its_name_to_the_one_outside() -> None:
-    told = lines(planned(UP, OUTSIDE))
-    assert "replaced/apps/localstack: Replace after  (the emulator takes its place)" in told
-    part = next(line for line in told if line.startswith(f"objects/{EMULATOR_PART}"))
+    shown = lines(planned(UP, OUTSIDE))
+    assert "replaced/apps/localstack: Replace after  (the emulator takes its place)" in shown
+    part = next(line for line in shown if line.startswith(f"objects/{EMULATOR_PART}"))
     assert "replaced/apps/localstack" in part
 
 
@@ -166,7 +171,7 @@ def test_one_that_is_no_longer_declared_goes() -> None:
 
 def test_objects_that_moved_to_another_kustomization_are_not_pruned() -> None:
     moved = (config_map("one"),)
-    refs = tuple(ref_of(one) for one in moved)
+    refs = tuple(ref_of(item) for item in moved)
     observed = dataclasses.replace(UP, inventory={"flux-system/old": InventoryEntry(fingerprint="1", objects=refs)})
     kept = planned(observed, INSIDE, EVERY, kustomization("new", *moved), prune=True)
     assert not [step for step in kept.steps if isinstance(step.action, DeleteObjects)]
@@ -265,4 +270,4 @@ def test_a_namespace_that_the_repository_declares_is_not_ours_to_apply() -> None
     declaring = FluxRepo(kustomizations=(kustomization("apps", home),))
     for repo, kinds in ((declaring, ["Service"]), (FluxRepo(), ["Namespace", "Service"])):
         [part] = [part for part in cut(OUTSIDE, repo).parts if part.id == EMULATOR_PART]
-        assert [one["kind"] for one in part.objects if one["kind"] != "EndpointSlice"] == kinds
+        assert [item["kind"] for item in part.objects if item["kind"] != "EndpointSlice"] == kinds

@@ -4,7 +4,9 @@ from bootstrap.plan.pods import images_of
 
 
 def workload(kind: str, *images: str, first: str | None = None) -> dict[str, Any]:
-    spec: dict[str, Any] = {"containers": [{"name": f"c{number}", "image": one} for number, one in enumerate(images)]}
+    spec: dict[str, Any] = {
+        "containers": [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
+    }
     if first:
         spec["initContainers"] = [{"name": "first", "image": first}]
     return {"apiVersion": "apps/v1", "kind": kind, "spec": {"template": {"spec": spec}}}
@@ -22,6 +24,6 @@ def test_what_makes_no_pods_has_none() -> None:
 def test_what_only_a_chart_test_runs_is_left_out() -> None:
     probe = {**workload("Job", "curl:1"), "metadata": {"annotations": {"helm.sh/hook": "test, test-success"}}}
     setup = {**workload("Job", "setup:1"), "metadata": {"annotations": {"helm.sh/hook": "pre-install,test"}}}
-    for one in (probe, setup):
-        one["apiVersion"] = "batch/v1"
+    for pod in (probe, setup):
+        pod["apiVersion"] = "batch/v1"
     assert images_of([probe, setup]) == ("setup:1",)

@@ -57,6 +57,6 @@ def test_what_is_suspended_or_replaced_is_not_listed_and_plain_workloads_are() -
     emulator = release("localstack", chart="localstack")
     releases = (release("web"), resting, emulator)
     repo = FluxRepo(kustomizations=(kustomization("apps", deployment("plain:1")),), releases=releases)
-    prepared = {one.id: PreparedRelease(release=one, manifests=(deployment(f"{one.name}:1"),)) for one in releases}
+    prepared = {item.id: PreparedRelease(release=item, manifests=(deployment(f"{item.name}:1"),)) for item in releases}
     listed = list(images_in(cut(stack(emulator=True, placement=Placement.CONTAINER), repo), prepared))
     assert listed == [("objects/flux-system/apps", "plain:1"), ("release/apps/web", "web:1")]

@@ -29,7 +29,7 @@ def deployment(name: str, **pod: Any) -> Manifest:
 
 
 def release(name: str, *manifests: Manifest, crds: Sequence[Manifest] = (), **fields: Any) -> PreparedRelease:
-    one = Release(
+    helm_release = Release(
         **{
             "namespace": "flux",
             "name": name,
@@ -39,7 +39,7 @@ def release(name: str, *manifests: Manifest, crds: Sequence[Manifest] = (), **fi
             **fields,
         }
     )
-    return PreparedRelease(release=one, manifests=manifests, crds=tuple(crds))
+    return PreparedRelease(release=helm_release, manifests=manifests, crds=tuple(crds))
 
 
 def part(name: str, *objects: Manifest) -> Kustomization:
@@ -49,13 +49,13 @@ def part(name: str, *objects: Manifest) -> Kustomization:
 def edges(
     *units: PreparedRelease | Kustomization, simulated: bool = False, secrets: Collection[str] | None = None
 ) -> list[str]:
-    found = infer(
-        [one for one in units if isinstance(one, PreparedRelease)],
-        [one for one in units if isinstance(one, Kustomization)],
+    inferred = infer(
+        [unit for unit in units if isinstance(unit, PreparedRelease)],
+        [unit for unit in units if isinstance(unit, Kustomization)],
         simulated=simulated,
         secrets=secrets,
     )
-    return [f"{unit} needs {needed} ({reason})" for unit, needed, reason in found]
+    return [f"{unit} needs {needed} ({reason})" for unit, needed, reason in inferred]
 
 
 MONITOR = crd("ServiceMonitor", "monitoring.coreos.com")
@@ -295,8 +295,8 @@ def test_each_webhook_of_a_release_is_tried_with_the_first_object_of_another() -
     policy = release("policy", hook(), on_pods, SERVED, INGRESS)
     labels = {"template": {"metadata": {"labels": {"a": "b"}}, "spec": {"serviceAccountName": "s", "containers": []}}}
     workload = {**manifest("apps/v1", "Deployment", "d"), "spec": labels}
-    found = probes([policy, release("app", INGRESS), release("second", INGRESS)], [part("own", workload)])
-    [first] = found["flux/policy"]
+    found_probes = probes([policy, release("app", INGRESS), release("second", INGRESS)], [part("own", workload)])
+    [first] = found_probes["flux/policy"]
     assert first == Probe(webhook="check.example.dev", manifest=INGRESS, namespace="app")
     pods = release("pods", on_pods, SERVED)
     [second] = probes([pods], [part("own", workload)])["flux/pods"]

@@ -10,8 +10,8 @@ from bootstrap.model.kube import Manifest
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo, OciChart
 from bootstrap.model.stack import Provider
-from bootstrap.plan.build import Wanted
 from bootstrap.plan.deprecated import known_dead
+from bootstrap.plan.desired import Desired
 from bootstrap.plan.images import images_of
 from bootstrap.plan.infer import infer
 from bootstrap.plan.lint import lint, unknown_value
@@ -55,8 +55,8 @@ SERVICE: Manifest = {
 
 def noted(*objects: Manifest, provider: Provider = Provider.KWOK) -> list[str]:
     repo = FluxRepo(kustomizations=(kustomization("apps", *objects),))
-    wanted = Wanted(stack=stack(emulator=True, provider=provider), repo=repo)
-    return [note.text.partition(": ")[2] for note in lint(wanted, known_dead(), UNITS)]
+    desired = Desired(stack=stack(emulator=True, provider=provider), repo=repo)
+    return [note.text.partition(": ")[2] for note in lint(desired, known_dead(), UNITS)]
 
 
 def test_a_storage_class_that_the_cluster_does_not_have() -> None:
@@ -68,8 +68,8 @@ def test_a_storage_class_that_the_cluster_does_not_have() -> None:
         "PersistentVolumeClaim apps/disk asks for storage class standard; k3d has local-path",
     ]
     assert noted(claim("any"), provider=Provider.EXISTING) == []
-    made = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "fast"}}
-    assert noted(claim("fast"), made) == []
+    manifest = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "fast"}}
+    assert noted(claim("fast"), manifest) == []
     template = {"kind": "StatefulSet", "metadata": {"name": "db"}, "spec": {"volumeClaimTemplates": [claim("fast")]}}
     assert noted(template) == ["StatefulSet db asks for storage class fast; kwok has standard"]
 
@@ -114,10 +114,10 @@ def test_endpoints_that_lead_elsewhere(address: str) -> None:
     ],
 )
 def test_images_that_are_dead(image: str, words: str) -> None:
-    (told,) = noted(pod(image))
-    assert told.startswith(f"{image}: ")
-    assert words in told
-    assert "; instead: " in told
+    (note,) = noted(pod(image))
+    assert note.startswith(f"{image}: ")
+    assert words in note
+    assert "; instead: " in note
 
 
 @pytest.mark.parametrize("image", ["localstack/localstack:4.14.0", "postgres:16", "ghcr.io/me/bitnami/x:1"])
@@ -130,16 +130,16 @@ def test_charts_that_are_dead_and_what_they_render() -> None:
     dying = dataclasses.replace(dying, chart=OciChart(url="oci://ghcr.io/weaveworks/charts/weave-gitops"))
     bitnami = release("pg", chart="postgresql")
     prepared = PreparedRelease(release=bitnami, manifests=(pod("bitnami/postgresql:16"),))
-    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=(dying, bitnami)), prepared={bitnami.id: prepared})
+    desired = Desired(stack=stack(), repo=FluxRepo(releases=(dying, bitnami)), prepared={bitnami.id: prepared})
     units = {"release/apps/wego", "release/apps/pg"}
-    texts = [note.text for note in lint(wanted, known_dead(), units)]
+    texts = [note.text for note in lint(desired, known_dead(), units)]
     assert [text.partition(":")[0] for text in texts] == ["release/apps/pg", "release/apps/wego"]
     assert "Headlamp" in texts[1]
 
 
 def test_only_the_units_that_are_asked_about_are_looked_into() -> None:
-    wanted = Wanted(stack=stack(), repo=FluxRepo(kustomizations=(kustomization("apps", claim("fast")),)))
-    assert lint(wanted, known_dead(), frozenset({"objects/flux-system/other"})) == ()
+    desired = Desired(stack=stack(), repo=FluxRepo(kustomizations=(kustomization("apps", claim("fast")),)))
+    assert lint(desired, known_dead(), frozenset({"objects/flux-system/other"})) == ()
 
 
 def test_a_value_that_is_not_read() -> None:
@@ -244,11 +244,11 @@ def mutilated(value: object) -> Iterator[object]:
 
 @pytest.mark.parametrize("manifest", WHOLE, ids=lambda manifest: str(manifest["kind"]))
 def test_objects_that_no_api_server_would_take_break_nothing(manifest: Manifest) -> None:
-    others = tuple(one for one in WHOLE if one is not manifest)
+    others = tuple(other for other in WHOLE if other is not manifest)
     for odd in mutilated(manifest):
         if not isinstance(odd, dict) or not is_object(odd):
             continue  # the repository's reader refuses it
         repo = FluxRepo(kustomizations=(kustomization("apps", odd, *others),))
-        wanted = Wanted(stack=stack(emulator=True), repo=repo)
-        lint(wanted, known_dead(), UNITS)
-        infer((), cut(wanted.stack, repo).parts, simulated=False, secrets={"a"})
+        desired = Desired(stack=stack(emulator=True), repo=repo)
+        lint(desired, known_dead(), UNITS)
+        infer((), cut(desired.stack, repo).parts, simulated=False, secrets={"a"})

@@ -58,5 +58,5 @@ def test_edges_lead_around_a_removed_step_and_stay_listed_where_one_of_them_was(
         steps=(step("a"), step("b", "a"), step("c", "b"), step("d", "b", "a")),
         edges=(edge("b", "a"), edge("c", "b", LISTED), edge("d", "b"), edge("d", "a", LISTED)),
     )
-    left = [(found.step, found.needs, found.kind) for found in without(plan, {StepId("b")})]
+    left = [(edge_.step, edge_.needs, edge_.kind) for edge_ in without(plan, {StepId("b")})]
     assert left == [("c", "a", LISTED), ("d", "a", STRICT)]

@@ -8,7 +8,8 @@ from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease,
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import ClusterSpec, EmulatorSpec, Placement, Provider
 from bootstrap.model.step import EdgeKind, Plan, PullCharts
-from bootstrap.plan.build import Wanted, build_plan
+from bootstrap.plan.build import build_plan
+from bootstrap.plan.desired import Desired
 from bootstrap.plan.select import before_charts, select, targets
 from fakes.repo import release, stack
 
@@ -16,9 +17,12 @@ from fakes.repo import release, stack
 @pytest.fixture
 def plan() -> Plan:
     releases = (release("a"), release("b", needs=["a"]), release("c", needs=["b"]), release("d"))
-    known = {one.id: PreparedRelease(release=one, chart_digest="1", manifests=()) for one in releases}
-    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=releases), prepared=known)
-    return build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
+    prepared_releases = {
+        helm_release.id: PreparedRelease(release=helm_release, chart_digest="1", manifests=())
+        for helm_release in releases
+    }
+    desired = Desired(stack=stack(), repo=FluxRepo(releases=releases), prepared=prepared_releases)
+    return build_plan(desired, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
 
 
 def needs(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -48,8 +52,8 @@ def test_skip_leaves_one_out_and_keeps_the_order_around_it(plan: Plan) -> None:
 def test_only_does_not_bring_what_is_merely_listed_before() -> None:
     """The manifests of b and c are not known, so that they keep listed order; neither asks for the other."""
     releases = (release("a"), release("b"), release("c", needs=["a"]))
-    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=releases))
-    plan = build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
+    desired = Desired(stack=stack(), repo=FluxRepo(releases=releases))
+    plan = build_plan(desired, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
     chosen = select(plan, only=["release/c"])
     assert [step for step in needs(chosen) if step.startswith("release/")] == ["release/apps/a", "release/apps/c"]
     assert "release/apps/a" in needs(chosen)["release/apps/c"]
@@ -57,8 +61,8 @@ def test_only_does_not_bring_what_is_merely_listed_before() -> None:
 
 def test_listed_order_leads_around_a_step_that_is_left_out() -> None:
     releases = (release("a"), release("b"), release("c"))
-    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=releases))
-    plan = build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
+    desired = Desired(stack=stack(), repo=FluxRepo(releases=releases))
+    plan = build_plan(desired, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
     chosen = select(plan, skip=["release/b"])
     assert "release/apps/a" in needs(chosen)["release/apps/c"]
     [kind] = [edge.kind for edge in chosen.edges if (edge.step, edge.needs) == ("release/apps/c", "release/apps/a")]
@@ -73,8 +77,8 @@ def test_a_typing_error_gets_the_nearest_name(plan: Plan) -> None:
 def test_before_charts_is_what_needs_none() -> None:
     lacking = (release("a"), release("b"))
     whole = replace(stack(emulator=True, seeds=True), cluster=ClusterSpec(provider=Provider.KIND))
-    wanted = Wanted(stack=whole, repo=FluxRepo(releases=lacking))
-    plan = build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
+    desired = Desired(stack=whole, repo=FluxRepo(releases=lacking))
+    plan = build_plan(desired, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
     early = before_charts(plan, lacking)
     assert needs(early) == {"cluster": (), "emulator": (), "seeds": ("emulator",), "charts": ()}
     assert early.steps[-1].action == PullCharts(releases=lacking)
@@ -85,9 +89,11 @@ def test_names_that_mean_nothing_or_too_much_are_told(plan: Plan) -> None:
     with pytest.raises(UsageError, match="no step is called x"):
         select(plan, only=["x"])
     twice = (release("same"), release("same", namespace="other"))
-    known = {one.id: PreparedRelease(release=one, chart_digest="1", manifests=()) for one in twice}
-    wanted = Wanted(stack=stack(), repo=FluxRepo(releases=twice), prepared=known)
-    double = build_plan(wanted, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
+    prepared_releases = {
+        helm_release.id: PreparedRelease(release=helm_release, chart_digest="1", manifests=()) for helm_release in twice
+    }
+    desired = Desired(stack=stack(), repo=FluxRepo(releases=twice), prepared=prepared_releases)
+    double = build_plan(desired, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
     with pytest.raises(UsageError, match="same could be release/apps/same or release/other/same"):
         select(double, only=["same"])
 

@@ -81,7 +81,7 @@ def test_someone_elses_cluster_loses_only_what_we_put_there() -> None:
     ]
     deletion = plan.steps[2].action
     assert isinstance(deletion, DeleteObjects)
-    assert [one.kind for one in deletion.objects] == ["ConfigMap", "Namespace"]
+    assert [ref.kind for ref in deletion.objects] == ["ConfigMap", "Namespace"]
 
 
 def test_what_is_foreign_stays() -> None:

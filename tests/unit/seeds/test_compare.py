@@ -18,12 +18,13 @@ def said(
     applied: dict[str, Any] | None = None,
     **more: frozenset[str],
 ) -> tuple[str, list[str]]:
-    wanted = Desired(id=ID, fields=desired, **more)
-    found = None if observed is None else Observed(id=ID, fields=observed)
+    declared = Desired(id=ID, fields=desired, **more)
+    current = None if observed is None else Observed(id=ID, fields=observed)
     remembered = Applied(fields={path: digest(value) for path, value in (applied or {}).items()}, notes=applied or {})
-    told = list(differences(wanted, found, remembered, ("objects/",)))
-    return str(action_for(wanted, found, told)[0]), [
-        f"{one.path} {one.kind} {one.old} {one.new} {one in for_apply([one])}" for one in told
+    differing = list(differences(declared, current, remembered, ("objects/",)))
+    return str(action_for(declared, current, differing)[0]), [
+        f"{difference.path} {difference.kind} {difference.old} {difference.new} {difference in for_apply([difference])}"
+        for difference in differing
     ]
 
 
@@ -63,26 +64,26 @@ def test_what_the_emulator_cannot_tell_is_remembered() -> None:
 
 
 def test_secrets_are_masked_in_json() -> None:
-    wanted = Desired(id=ID, fields={"value": "hush"}, secret=frozenset({"value"}))
-    (one,) = differences(wanted, Observed(id=ID, fields={"value": "old"}), Applied())
-    assert one.to_json() == {"path": "value", "kind": "changed", "old": "***", "new": "***"}
+    declared = Desired(id=ID, fields={"value": "hush"}, secret=frozenset({"value"}))
+    (difference,) = differences(declared, Observed(id=ID, fields={"value": "old"}), Applied())
+    assert difference.to_json() == {"path": "value", "kind": "changed", "old": "***", "new": "***"}
 
 
 def test_what_the_emulator_makes_of_a_value_counts_as_declared() -> None:
-    wanted = Desired(id=ID, fields={"x": {"a": 1}, "y": 2}, verbatim=frozenset({"x", "z"}))
-    found = Observed(id=ID, fields={"x": {"a": 1, "filled": 0}, "y": 3})
-    remembered = Applied(fields={path: digest(value) for path, value in wanted.fields.items()})
-    told = told_otherwise(wanted, found, remembered)
-    assert told == {"x": digest({"a": 1, "filled": 0})}
-    remembered = replace(remembered, told=told)
-    assert [one.path for one in differences(wanted, found, remembered)] == ["y"]
+    declared = Desired(id=ID, fields={"x": {"a": 1}, "y": 2}, verbatim=frozenset({"x", "z"}))
+    observed = Observed(id=ID, fields={"x": {"a": 1, "filled": 0}, "y": 3})
+    remembered = Applied(fields={path: digest(value) for path, value in declared.fields.items()})
+    otherwise = told_otherwise(declared, observed, remembered)
+    assert otherwise == {"x": digest({"a": 1, "filled": 0})}
+    remembered = replace(remembered, reported=otherwise)
+    assert [difference.path for difference in differences(declared, observed, remembered)] == ["y"]
     by_hand = Observed(id=ID, fields={"x": {"a": 1, "filled": 1}, "y": 2})
-    assert [one.path for one in differences(wanted, by_hand, remembered)] == ["x"]
-    declared_anew = Desired(id=ID, fields={"x": {"a": 2}, "y": 2}, verbatim=wanted.verbatim)
-    assert [one.path for one in differences(declared_anew, found, remembered)] == ["x", "y"]
+    assert [difference.path for difference in differences(declared, by_hand, remembered)] == ["x"]
+    declared_anew = Desired(id=ID, fields={"x": {"a": 2}, "y": 2}, verbatim=declared.verbatim)
+    assert [difference.path for difference in differences(declared_anew, observed, remembered)] == ["x", "y"]
 
 
 def test_an_absent_resource_is_made_whatever_was_told_of_it() -> None:
-    wanted = Desired(id=ID, fields={"x": 1}, verbatim=frozenset({"x"}))
-    remembered = Applied(fields={"x": digest(1)}, told={"x": digest(None)})
-    assert [one.path for one in differences(wanted, None, remembered)] == ["x"]
+    declared = Desired(id=ID, fields={"x": 1}, verbatim=frozenset({"x"}))
+    remembered = Applied(fields={"x": digest(1)}, reported={"x": digest(None)})
+    assert [difference.path for difference in differences(declared, None, remembered)] == ["x"]

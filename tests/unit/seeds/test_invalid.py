@@ -15,8 +15,8 @@ AT_LEAST = 60
 
 def expected(file: Path) -> list[str]:
     lines = file.read_text().splitlines()
-    told = lines[: next(number for number, line in enumerate(lines) if not line.startswith("# "))]
-    return [f"{file.name}{line.removeprefix('# ')}" for line in told]
+    comments = lines[: next(number for number, line in enumerate(lines) if not line.startswith("# "))]
+    return [f"{file.name}{line.removeprefix('# ')}" for line in comments]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem.removeprefix("invalid-"))

@@ -30,7 +30,7 @@ def read(file: Source) -> list[Any]:
         {"people": [{"PutRequest": {"Item": ADA}}, {"PutRequest": {"Item": BOB}}]},
         {"RequestItems": {"others": [], "people": [{"PutRequest": {"Item": ADA}}, {"PutRequest": {"Item": BOB}}]}},
         {"Items": [ADA, BOB], "Count": 2, "ScannedCount": 2, "ConsumedCapacity": None},
-        {"TransactItems": [{"Put": {"TableName": "people", "Item": one}} for one in (ADA, BOB)]},
+        {"TransactItems": [{"Put": {"TableName": "people", "Item": item}} for item in (ADA, BOB)]},
         [ADA, BOB],
     ],
     ids=["batch", "batch request", "scan", "transaction", "array"],
@@ -42,7 +42,7 @@ def test_a_form_that_holds_items_is_recognised(tmp_path: Path, root: object, ind
 
 
 def test_an_export_to_s3_is_read_compressed_or_not(tmp_path: Path) -> None:
-    lines = "".join(json.dumps({"Item": one}) + "\n" for one in (ADA, BOB))
+    lines = "".join(json.dumps({"Item": item}) + "\n" for item in (ADA, BOB))
     assert read(source(tmp_path, lines, kind="dynamodb")) == [ADA, BOB]
     assert read(source(tmp_path, gzip.compress(lines.encode()), "rows.json.gz", "dynamodb")) == [ADA, BOB]
 

@@ -74,7 +74,7 @@ def test_lines_rows_and_elements_know_their_line(tmp_path: Path) -> None:
 def test_an_array_is_read_in_pieces(tmp_path_factory: pytest.TempPathFactory, elements: list[dict[str, int]]) -> None:
     read_back = read(source(tmp_path_factory.mktemp("array"), "a.json", json.dumps(elements, indent=1)))
     assert [item for _, item in read_back] == [
-        {key: to_attribute(one) for key, one in item.items()} for item in elements
+        {key: to_attribute(value) for key, value in item.items()} for item in elements
     ]
 
 
@@ -95,35 +95,35 @@ def test_what_cannot_be_read_is_told_with_its_line(tmp_path: Path, name: str, te
 
 
 def sums_of(items: dict[str, int]) -> Sums:
-    made = Sums()
+    sums = Sums()
     for key, value in items.items():
         item = {"id": {"S": key}, "n": {"N": str(value)}}
-        made.add(key_text(item, ("id",)), item)
-    return made
+        sums.add(key_text(item, ("id",)), item)
+    return sums
 
 
 sets = st.dictionaries(st.text(max_size=5), st.integers(0, 9), max_size=40)
 
 
 @given(sets, sets)
-def test_sums_are_equal_exactly_for_equal_sets(one: dict[str, int], other: dict[str, int]) -> None:
-    backwards = dict(reversed(one.items()))
-    assert sums_of(one).total() == sums_of(backwards).total()
-    assert (sums_of(one).differing(sums_of(other)) == []) is (one == other)
+def test_sums_are_equal_exactly_for_equal_sets(first: dict[str, int], other: dict[str, int]) -> None:
+    backwards = dict(reversed(first.items()))
+    assert sums_of(first).total() == sums_of(backwards).total()
+    assert (sums_of(first).differing(sums_of(other)) == []) is (first == other)
 
 
 def test_groups_hold_every_bucket_once() -> None:
-    one, other = sums_of({str(number): 1 for number in range(3000)}), sums_of({})
-    differing = one.differing(other)
-    assert sorted(bucket for group in groups(differing, one, other) for bucket in group) == differing
+    sums, other = sums_of({str(number): 1 for number in range(3000)}), sums_of({})
+    differing = sums.differing(other)
+    assert sorted(bucket for group in groups(differing, sums, other) for bucket in group) == differing
 
 
 @given(st.sets(st.text(max_size=4)), st.sets(st.text(max_size=4)))
-def test_hashes_of_keys_tell_what_is_among_them(one: set[str], other: set[str]) -> None:
-    both = Keys.of(map(key_hash, one)) | Keys.of(map(key_hash, other))
-    assert all(key in both for key in one | other)
+def test_hashes_of_keys_tell_what_is_among_them(first: set[str], other: set[str]) -> None:
+    both = Keys.of(map(key_hash, first)) | Keys.of(map(key_hash, other))
+    assert all(key in both for key in first | other)
     assert "longer than any" not in both
-    assert Keys.of(map(key_hash, one | other)) == both
+    assert Keys.of(map(key_hash, first | other)) == both
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_hashes_of_keys_tell_what_is_among_them(one: set[str], other: set[str]) 
 def test_reading_goes_on_after_what_is_wrong(tmp_path: Path, name: str, content: bytes, said: list[str]) -> None:
     file = tmp_path / name
     file.write_bytes(content)
-    found = Source(file=file, shown=name, format=file.suffix[1:], types={}, separator="|").entries()
-    wrong = [str(one) for _, one in found if isinstance(one, ItemError)]
-    assert [one[: len(text)] for one, text in zip(wrong, said, strict=True)] == said
+    entries = Source(file=file, shown=name, format=file.suffix[1:], types={}, separator="|").entries()
+    wrong = [str(entry) for _, entry in entries if isinstance(entry, ItemError)]
+    assert [message[: len(text)] for message, text in zip(wrong, said, strict=True)] == said
 
 
 def test_a_large_file_is_read_in_little_memory(tmp_path: Path) -> None:

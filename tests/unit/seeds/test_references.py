@@ -12,11 +12,11 @@ A, B, C = (ResourceId("sqs", name) for name in "abc")
 
 
 def filled(value: object, **variables: str) -> tuple[object, list[tuple[ValuePath, str]]]:
-    told: list[tuple[ValuePath, str]] = []
-    return substitute(value, variables, (), lambda path, text: told.append((path, text))), told
+    asked: list[tuple[ValuePath, str]] = []
+    return substitute(value, variables, (), lambda path, text: asked.append((path, text))), asked
 
 
-def known(resource: ResourceId, attribute: str) -> str:
+def attribute_of(resource: ResourceId, attribute: str) -> str:
     return f"<{resource} {attribute}>"
 
 
@@ -34,31 +34,31 @@ def known(resource: ResourceId, attribute: str) -> str:
     ],
 )
 def test_expressions(written: object, expected: object) -> None:
-    value, told = filled(written, who="me")
-    assert resolve(value, known) == expected
-    assert told == []
+    value, asked = filled(written, who="me")
+    assert resolve(value, attribute_of) == expected
+    assert asked == []
 
 
 def test_what_a_variable_brings_is_not_read_again() -> None:
     value, _ = filled("${who}", who="${ref:sqs/a.arn} ${other}")
-    assert resolve(value, known) == "${ref:sqs/a.arn} ${other}"
+    assert resolve(value, attribute_of) == "${ref:sqs/a.arn} ${other}"
 
 
 @given(st.text())
 def test_any_text_survives_being_escaped(text: str) -> None:
-    value, told = filled(text.replace("${", "$${"))
-    assert resolve(value, known) == text
-    assert told == []
+    value, asked = filled(text.replace("${", "$${"))
+    assert resolve(value, attribute_of) == text
+    assert asked == []
 
 
 def test_an_unknown_variable_is_told_where_it_stands() -> None:
-    _, told = filled({"a": ["x", "${wo}"]}, who="me")
-    assert told == [(("a", 1), "no variable is named wo (did you mean who?)")]
+    _, asked = filled({"a": ["x", "${wo}"]}, who="me")
+    assert asked == [(("a", 1), "no variable is named wo (did you mean who?)")]
 
 
 def test_a_reference_inside_a_policy_is_soft() -> None:
-    found = list(needs_in({"policy": {"Resource": "${ref:sqs/a.arn}"}, "x": "${ref:sqs/b.url}"}))
-    assert found == [
+    needs = list(needs_in({"policy": {"Resource": "${ref:sqs/a.arn}"}, "x": "${ref:sqs/b.url}"}))
+    assert needs == [
         Need(target=A, attribute="arn", path=("policy", "Resource"), soft=True),
         Need(target=B, attribute="url", path=("x",)),
     ]

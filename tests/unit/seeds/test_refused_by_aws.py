@@ -144,9 +144,9 @@ def problems(folder: Path, text: str) -> list[str]:
 @pytest.mark.parametrize("rule", REFUSED)
 def test_what_aws_refuses_is_refused_with_its_place(tmp_path: Path, rule: str) -> None:
     text, expected = REFUSED[rule]
-    (found,) = problems(tmp_path, text)
-    assert expected in found
-    assert found.startswith(f"{tmp_path / 'all.yaml'}:")
+    (problem,) = problems(tmp_path, text)
+    assert expected in problem
+    assert problem.startswith(f"{tmp_path / 'all.yaml'}:")
 
 
 @pytest.mark.parametrize(

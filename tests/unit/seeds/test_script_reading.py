@@ -133,19 +133,19 @@ def test_files_that_a_script_starts_are_read_with_it(tmp_path: Path) -> None:
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    [script] = [one for one in scripts_of(tmp_path) if one.file.name == "10.sh"]
+    [script] = [candidate for candidate in scripts_of(tmp_path) if candidate.file.name == "10.sh"]
     read = {str(file.relative_to(tmp_path)) for file in texts_of(script)}
     assert read == {"10.sh", "lib/one.bash", "two.py", "three.env", "four.bash", "five.py"}
 
 
-def told(tmp_path: Path, content: bytes, name: str = "10.sh") -> str:
+def problem_of(tmp_path: Path, content: bytes, name: str = "10.sh") -> str:
     file = tmp_path / name
     file.write_bytes(content)
     try:
-        found = interpreter_of(file, "/usr/bin:/bin")
+        interpreter = interpreter_of(file, "/usr/bin:/bin")
     except InvalidError as error:
         return str(error).replace(f"{tmp_path}/", "")
-    return f"{' '.join(found.argv)}|{found.note.replace(f'{tmp_path}/', '')}"
+    return f"{' '.join(interpreter.argv)}|{interpreter.note.replace(f'{tmp_path}/', '')}"
 
 
 @pytest.mark.parametrize(
@@ -166,19 +166,19 @@ def told(tmp_path: Path, content: bytes, name: str = "10.sh") -> str:
     ],
 )
 def test_the_first_line_decides_or_is_told_in_words(tmp_path: Path, content: bytes, expected: str) -> None:
-    assert told(tmp_path, content).startswith(expected)
+    assert problem_of(tmp_path, content).startswith(expected)
 
 
 def test_a_script_without_a_first_line_is_run_by_bash_and_says_so(tmp_path: Path) -> None:
     bash = shutil.which("bash", path="/usr/bin:/bin")
-    assert told(tmp_path, b"echo\n") == f"{bash}|10.sh:1: there is no `#!` line; it is run by {bash}"
-    late = told(tmp_path, b"\n#!/bin/sh\n")
+    assert problem_of(tmp_path, b"echo\n") == f"{bash}|10.sh:1: there is no `#!` line; it is run by {bash}"
+    late = problem_of(tmp_path, b"\n#!/bin/sh\n")
     assert "10.sh:2: `#!` counts only as the very beginning of the file" in late
-    assert "'# !/bin/sh' is not a `#!` line" in told(tmp_path, b"# !/bin/sh\n")
+    assert "'# !/bin/sh' is not a `#!` line" in problem_of(tmp_path, b"# !/bin/sh\n")
 
 
 def test_python_needs_no_first_line_and_reads_any_line_end(tmp_path: Path) -> None:
-    assert told(tmp_path, b"print()\r\n", "10.py") == f"{sys.executable}|"
+    assert problem_of(tmp_path, b"print()\r\n", "10.py") == f"{sys.executable}|"
 
 
 def test_a_link_to_nothing_is_told(tmp_path: Path) -> None:

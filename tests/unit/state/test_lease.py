@@ -17,7 +17,7 @@ OVER = Lease(expires=NOON, length=2 * HOUR)
 
 
 @pytest.mark.parametrize(
-    ("held", "term", "expected"),
+    ("lease", "term", "expected"),
     [
         (None, None, None),
         (HELD, None, HELD),
@@ -29,8 +29,8 @@ OVER = Lease(expires=NOON, length=2 * HOUR)
         (OVER, Term(length=None), None),
     ],
 )
-def test_what_a_run_makes_of_it(held: Lease | None, term: Term | None, expected: Lease | None) -> None:
-    assert renewed(held, term, NOON) == expected
+def test_what_a_run_makes_of_it(lease: Lease | None, term: Term | None, expected: Lease | None) -> None:
+    assert renewed(lease, term, NOON) == expected
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:

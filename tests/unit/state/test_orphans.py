@@ -15,9 +15,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    made = tmp_path / "state" / "bootstrap"
-    (made / "kept-1" / "cluster" / "tmp").mkdir(parents=True)
-    return made
+    path = tmp_path / "state" / "bootstrap"
+    (path / "kept-1" / "cluster" / "tmp").mkdir(parents=True)
+    return path
 
 
 @pytest.fixture
@@ -33,21 +33,21 @@ def at_home(root: Path) -> Iterator[dict[str, int]]:
         "elsewhere": root.parent / "gone-3",
     }
     with ExitStack() as stack:
-        found = {}
+        pids = {}
         for name, home in homes.items():
             command = (sys.executable, "-c", "print(flush=True); input()")
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
             child = stack.enter_context(subprocess.Popen(command, env={"HOME": str(home)}, **pipes))  # type: ignore[call-overload]
             stack.callback(child.kill)
             child.stdout.readline()
-            found[name] = child.pid
-        yield found
+            pids[name] = child.pid
+        yield pids
 
 
 def test_only_those_without_a_state_folder_are_found(root: Path, at_home: dict[str, int]) -> None:
-    assert {one.pid for one in orphans(root)} == {at_home["gone"]}
+    assert {orphan.pid for orphan in orphans(root)} == {at_home["gone"]}
     link = root.parent.parent / "link"
-    assert {one.pid for one in orphans(link)} == {at_home["gone"], at_home["by a link"]}
-    (found,) = orphans(root)
-    assert found.program.startswith("python")
-    assert found.started
+    assert {orphan.pid for orphan in orphans(link)} == {at_home["gone"], at_home["by a link"]}
+    (process_identity,) = orphans(root)
+    assert process_identity.program.startswith("python")
+    assert process_identity.started

@@ -41,12 +41,12 @@ def test_two_checkouts_and_two_names_never_meet(tmp_path: Path) -> None:
 def test_instances_never_meet_whatever_their_names_read_like(tmp_path: Path) -> None:
     named = [("a", "b-c"), ("a-b", "c"), ("a-b-c", ""), ("a", "b"), ("a", ""), ("a", "x" * 63), ("a", "x" * 62)]
     stacks = [Stack(name=name, instance=instance, file=None, project=tmp_path) for name, instance in named]
-    known = [identity(one) for one in stacks]
-    assert len(set(known)) == len(named)
-    assert known[0].startswith("a-b-c-")
-    assert max(len(one) for one in known) == 63
+    identities = [identity(declared) for declared in stacks]
+    assert len(set(identities)) == len(named)
+    assert identities[0].startswith("a-b-c-")
+    assert max(len(name) for name in identities) == 63
     elsewhere = Stack(name="a", instance="b", file=None, project=tmp_path / "other")
-    assert identity(elsewhere) not in known
+    assert identity(elsewhere) not in identities
 
 
 def test_a_link_to_a_project_is_the_project(tmp_path: Path) -> None:
@@ -77,5 +77,5 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 def test_no_folder_above_the_stacks_own_is_open_to_others(tmp_path: Path) -> None:
     paths = StatePaths(folder=tmp_path / "state" / "bootstrap" / "dev")
     create_state(paths)
-    made = (paths.folder, paths.logs, paths.folder.parent, paths.folder.parent.parent)
-    assert {folder.stat().st_mode & 0o777 for folder in made} == {0o700}
+    folders = (paths.folder, paths.logs, paths.folder.parent, paths.folder.parent.parent)
+    assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}

@@ -37,13 +37,13 @@ FULL = Stack(
 )
 
 
-def held(root: Path, name: str, *, project: Path | None = None, expires: datetime | None = None) -> HeldStack:
+def stack_in(root: Path, name: str, *, project: Path | None = None, expires: datetime | None = None) -> HeldStack:
     state = StatePaths(folder=root / name)
     stack = dataclasses.replace(FULL, name=name, instance="", project=project or root)
     remember(stack, state)
     write_lease(state, None if expires is None else Lease(expires=expires, length=HOUR))
     (state.folder / "owner").write_text(f"nonce of {name}\n")
-    return next(one for one in held_stacks(root) if one.identity == name)
+    return next(held_stack for held_stack in held_stacks(root) if held_stack.identity == name)
 
 
 def test_a_stack_is_remembered_whole_but_for_its_variables(tmp_path: Path) -> None:
@@ -68,13 +68,13 @@ def test_what_is_the_same_is_not_written_again(tmp_path: Path) -> None:
 def test_another_versions_memory_is_taken_as_far_as_it_goes(tmp_path: Path) -> None:
     state = StatePaths(folder=tmp_path)
     remember(FULL, state)
-    found = json.loads(state.remembered.read_text())
-    found["cluster"]["unheard"] = 1
-    found["more"] = True
-    state.remembered.write_text(json.dumps(found))
+    document = json.loads(state.remembered.read_text())
+    document["cluster"]["unheard"] = 1
+    document["more"] = True
+    state.remembered.write_text(json.dumps(document))
     assert remembered(state) == dataclasses.replace(FULL, variables={})
-    del found["cluster"]["provider"]
-    state.remembered.write_text(json.dumps(found))
+    del document["cluster"]["provider"]
+    state.remembered.write_text(json.dumps(document))
     assert remembered(state) is None
     state.remembered.write_text("{")
     assert remembered(state) is None
@@ -82,13 +82,13 @@ def test_another_versions_memory_is_taken_as_far_as_it_goes(tmp_path: Path) -> N
 
 def test_every_folder_but_those_of_fixtures_alone_is_a_stack(tmp_path: Path) -> None:
     assert held_stacks(tmp_path / "nowhere") == ()
-    made = held(tmp_path, "a", expires=NOON)
+    stack = stack_in(tmp_path, "a", expires=NOON)
     (tmp_path / "seeds-x-0123456789").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "lease.json").write_text("{")
     first, second = held_stacks(tmp_path)
-    assert first == made
+    assert first == stack
     assert (first.owner, first.lease) == ("nonce of a", Lease(expires=NOON, length=HOUR))
     assert (second.stack, second.lease, second.owner, second.is_empty) == (None, None, "", True)
 
@@ -96,11 +96,11 @@ def test_every_folder_but_those_of_fixtures_alone_is_a_stack(tmp_path: Path) -> 
 def test_a_project_is_the_nearest_that_has_stacks(tmp_path: Path) -> None:
     inner = tmp_path / "project" / "inner"
     (inner / "deep").mkdir(parents=True)
-    one, two = held(tmp_path, "a", project=tmp_path / "project"), held(tmp_path, "b", project=inner)
-    three = held(tmp_path, "c", project=inner)
-    assert of_project([one, two, three], inner / "deep") == (two, three)
-    assert of_project([one, two, three], inner.parent) == (one,)
-    assert of_project([one, two, three], tmp_path) == ()
+    first, two = stack_in(tmp_path, "a", project=tmp_path / "project"), stack_in(tmp_path, "b", project=inner)
+    three = stack_in(tmp_path, "c", project=inner)
+    assert of_project([first, two, three], inner / "deep") == (two, three)
+    assert of_project([first, two, three], inner.parent) == (first,)
+    assert of_project([first, two, three], tmp_path) == ()
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,11 @@ def test_a_project_is_the_nearest_that_has_stacks(tmp_path: Path) -> None:
 def test_it_is_over_when_neither_its_state_nor_its_mark_denies_it(
     tmp_path: Path, expires: datetime | None, marked: dict[str, datetime | None], over: bool
 ) -> None:
-    assert is_over(held(tmp_path, "a", expires=expires), marked, NOON) is over
+    assert is_over(stack_in(tmp_path, "a", expires=expires), marked, NOON) is over
 
 
 def test_only_its_own_mark_that_is_over_speaks_for_a_stack_of_elsewhere(tmp_path: Path) -> None:
-    here = [held(tmp_path, "a", expires=NOON)]
+    here = [stack_in(tmp_path, "a", expires=NOON)]
     marked = {"nonce of a": NOON, "over": NOON, "not yet": NOON + HOUR, "unsaid": None}
     assert abandoned(here, marked, NOON) == ("over",)
 
@@ -131,13 +131,13 @@ def test_only_its_own_mark_that_is_over_speaks_for_a_stack_of_elsewhere(tmp_path
 def test_a_folder_in_which_nothing_was_made_is_discarded(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "dev-1"
     (folder / "logs").mkdir(parents=True)
-    (one,) = held_stacks(tmp_path / "state")
-    with hold(one.state.lock, "another run"), pytest.raises(RefusedError, match="another run"):
-        discard(one, "gc")
+    (stack,) = held_stacks(tmp_path / "state")
+    with hold(stack.state.lock, "another run"), pytest.raises(RefusedError, match="another run"):
+        discard(stack, "gc")
     assert folder.exists()
     (folder / "provider").touch()
-    discard(one, "gc")
+    discard(stack, "gc")
     assert folder.exists()
     (folder / "provider").unlink()
-    discard(one, "gc")
+    discard(stack, "gc")
     assert not folder.parent.exists()

@@ -94,6 +94,6 @@ def test_the_last_lines_of_a_log(state: StatePaths) -> None:
 
 
 def test_every_folder_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:
-    made = private_folder(tmp_path / "a" / "b")
-    assert [folder.stat().st_mode & 0o777 for folder in (made, made.parent)] == [0o700, 0o700]
-    assert private_folder(made) == made
+    path = private_folder(tmp_path / "a" / "b")
+    assert [folder.stat().st_mode & 0o777 for folder in (path, path.parent)] == [0o700, 0o700]
+    assert private_folder(path) == path

@@ -40,8 +40,8 @@ def test_an_extra_of_a_clone_is_named_by_its_folder(tmp_path: Path) -> None:
 def test_elsewhere_an_extra_is_named_by_what_it_asks_for() -> None:
     packages = requirements_of("embedded")
     assert {package.partition("=")[0].rstrip(">") for package in packages} == {"cryptography", "ministack"}
-    told = Installation(prefix=Path("/env"), python=PYTHON).extra_command("embedded")
-    assert told == f"/env/bin/python -m pip install {shlex.join(packages)}"
+    command = Installation(prefix=Path("/env"), python=PYTHON).extra_command("embedded")
+    assert command == f"/env/bin/python -m pip install {shlex.join(packages)}"
 
 
 def test_this_copy_knows_its_python() -> None:

@@ -55,7 +55,7 @@ def patient(tmp_path: Path) -> Patient:
 
 def test_a_fresh_machine_has_no_finding_what_is_missing_is_brought(patient: Patient) -> None:
     checks = patient.checks()
-    assert [found for found in findings(tuple(checks.values())) if found.subject != "disk"] == []
+    assert [finding for finding in findings(tuple(checks.values())) if finding.subject != "disk"] == []
     assert checks["helm"].level is Level.NOTE
     assert checks["helm"].fix == "bring it now: bootstrap tools fetch helm"
     assert "or built with go when it is needed" in checks["helm"].text

@@ -44,9 +44,9 @@ class Desk:
         return Toolchain(settings, self.processes, Work(CancelToken(FakeClock())))
 
     def cached(self, folder: Path) -> Path:
-        made = program(folder / "made").parent
+        bin_folder = program(folder / "made").parent
         store = Store(root=self.cache / "programs", platform=LINUX)
-        return store.keep(PROGRAMS["helm"], Origin(version="4.1.4", source="built", path="helm"), made)
+        return store.keep(PROGRAMS["helm"], Origin(version="4.1.4", source="built", path="helm"), bin_folder)
 
     @property
     def asked(self) -> list[str]:
@@ -60,8 +60,10 @@ def desk(tmp_path: Path) -> Desk:
 
 def test_the_user_s_word_is_before_path(tmp_path: Path, desk: Desk) -> None:
     mine, other = program(tmp_path / "mine"), program(tmp_path / "bin")
-    found = desk.toolchain(other.parent, given=mine).find("helm")
-    assert found == Found(name="helm", version="4.1.4", path=mine, where=Where.GIVEN, why="named by --tool or settings")
+    program_found = desk.toolchain(other.parent, given=mine).find("helm")
+    assert program_found == Found(
+        name="helm", version="4.1.4", path=mine, where=Where.GIVEN, why="named by --tool or settings"
+    )
 
 
 def test_the_flag_is_before_the_environment(tmp_path: Path, desk: Desk) -> None:
@@ -72,13 +74,13 @@ def test_the_flag_is_before_the_environment(tmp_path: Path, desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [("v3.10.0", "is 3.10.0; accepted is >=3.17, <5"), ("hello", "tells no version; accepted is >=3.17, <5")],
 )
-def test_a_word_that_will_not_do_is_refused_not_replaced(tmp_path: Path, answer: str, told: str) -> None:
+def test_a_word_that_will_not_do_is_refused_not_replaced(tmp_path: Path, answer: str, message: str) -> None:
     desk = Desk(tmp_path, version=answer)
     toolchain = desk.toolchain(program(tmp_path / "bin").parent, given=program(tmp_path / "mine"))
-    with pytest.raises(RefusedError, match=told):
+    with pytest.raises(RefusedError, match=message):
         toolchain.find("helm")
 
 
@@ -89,18 +91,18 @@ def test_a_word_that_is_no_program_is_refused(tmp_path: Path, desk: Desk) -> Non
 
 def test_an_accepted_one_on_path_is_before_the_cache(tmp_path: Path, desk: Desk) -> None:
     desk.cached(tmp_path)
-    found = desk.toolchain(program(tmp_path / "bin").parent).find("helm")
-    assert isinstance(found, Found)
-    assert (found.where, found.why) == (Where.PATH, "on PATH, within >=3.17, <5")
+    program_found = desk.toolchain(program(tmp_path / "bin").parent).find("helm")
+    assert isinstance(program_found, Found)
+    assert (program_found.where, program_found.why) == (Where.PATH, "on PATH, within >=3.17, <5")
 
 
 def test_an_old_one_on_path_is_passed_over_and_told(tmp_path: Path) -> None:
     desk = Desk(tmp_path, version="v3.2.1")
     old, cached = program(tmp_path / "bin"), desk.cached(tmp_path)
-    found = desk.toolchain(old.parent).find("helm")
-    assert isinstance(found, Found)
-    assert (found.path, found.where) == (cached, Where.CACHE)
-    assert found.why == f"built; {old} is not taken: 3.2.1, not >=3.17, <5"
+    program_found = desk.toolchain(old.parent).find("helm")
+    assert isinstance(program_found, Found)
+    assert (program_found.path, program_found.where) == (cached, Where.CACHE)
+    assert program_found.why == f"built; {old} is not taken: 3.2.1, not >=3.17, <5"
 
 
 def test_a_later_one_on_path_is_taken_when_the_first_fails(tmp_path: Path) -> None:
@@ -109,10 +111,10 @@ def test_a_later_one_on_path_is_taken_when_the_first_fails(tmp_path: Path) -> No
     desk.processes.answers = {
         "helm version": lambda command: failed(1) if command.argv[0] == str(broken) else ok("v4.0.0")
     }
-    found = desk.toolchain(broken.parent, good.parent).find("helm")
-    assert isinstance(found, Found)
-    assert (found.path, found.version) == (good, "4.0.0")
-    assert f"{broken} is not taken: tells no version" in found.why
+    program_found = desk.toolchain(broken.parent, good.parent).find("helm")
+    assert isinstance(program_found, Found)
+    assert (program_found.path, program_found.version) == (good, "4.0.0")
+    assert f"{broken} is not taken: tells no version" in program_found.why
 
 
 def test_what_is_nowhere_is_missing_and_nothing_is_asked(desk: Desk) -> None:
@@ -169,9 +171,9 @@ def test_an_unknown_name_is_a_usage_error(tmp_path: Path, desk: Desk) -> None:
 
 
 def test_resolve_all_tells_of_every_program_and_fetches_none(desk: Desk) -> None:
-    told = desk.toolchain().resolve_all()
-    assert [entry.name for entry in told] == list(PROGRAMS)
-    assert all(isinstance(entry, Missing) for entry in told)
+    resolved = desk.toolchain().resolve_all()
+    assert [entry.name for entry in resolved] == list(PROGRAMS)
+    assert all(isinstance(entry, Missing) for entry in resolved)
     assert desk.asked == []
 
 

@@ -11,11 +11,11 @@ from fakes.processes import ok
 
 
 def test_long_work_tells_how_long_it_has_taken() -> None:
-    told, enough = list[float](), threading.Event()
+    times, enough = list[float](), threading.Event()
 
     def tell(seconds: float) -> None:
-        told.append(seconds)
-        if len(told) == 3:
+        times.append(seconds)
+        if len(times) == 3:
             enough.set()
 
     def work() -> Finished:
@@ -23,7 +23,7 @@ def test_long_work_tells_how_long_it_has_taken() -> None:
         return ok()
 
     _watch(work, CancelToken(FakeClock()), tell)
-    assert told[:3] == [5, 10, 15]
+    assert times[:3] == [5, 10, 15]
 
 
 def test_the_error_of_the_work_is_raised() -> None:
@@ -35,12 +35,12 @@ def test_the_error_of_the_work_is_raised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("log", "told"),
+    ("log", "message"),
     [
         ("", "linking what Go's cache has"),
         ("go: downloading a v1\ngo: downloading b v2\na\n", "2 modules downloaded, 1 packages compiled"),
     ],
 )
-def test_go_s_own_lines_tell_how_far_it_is(tmp_path: Path, log: str, told: str) -> None:
+def test_go_s_own_lines_tell_how_far_it_is(tmp_path: Path, log: str, message: str) -> None:
     (tmp_path / "log").write_text(log)
-    assert _so_far(tmp_path / "log") == told
+    assert _so_far(tmp_path / "log") == message

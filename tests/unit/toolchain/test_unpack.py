@@ -10,20 +10,20 @@ from bootstrap.toolchain.unpack import take_member, take_tree
 
 
 def tarball(file: Path, **members: bytes) -> Path:
-    with tarfile.open(file, "w:gz") as made:
+    with tarfile.open(file, "w:gz") as archive:
         for name, content in members.items():
             entry = tarfile.TarInfo(name.replace("__", "/"))
             entry.size = len(content)
-            made.addfile(entry, io.BytesIO(content))
+            archive.addfile(entry, io.BytesIO(content))
     return file
 
 
 def wheel(file: Path, members: dict[str, bytes], mode: int = 0o644) -> Path:
-    with zipfile.ZipFile(file, "w") as made:
+    with zipfile.ZipFile(file, "w") as archive:
         for name, content in members.items():
             entry = zipfile.ZipInfo(name)
             entry.external_attr = mode << 16
-            made.writestr(entry, content)
+            archive.writestr(entry, content)
     return file
 
 
@@ -58,10 +58,10 @@ def test_a_missing_member_is_one_clear_error(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_folder_is_no_member(tmp_path: Path) -> None:
-    with tarfile.open(tmp_path / "archive", "w:gz") as made:
+    with tarfile.open(tmp_path / "archive", "w:gz") as archive:
         entry = tarfile.TarInfo("helm")
         entry.type = tarfile.DIRTYPE
-        made.addfile(entry)
+        archive.addfile(entry)
     with pytest.raises(RefusedError, match="archive does not hold helm"):
         take_member(tmp_path / "archive", "helm", tmp_path / "helm")
 

@@ -6,7 +6,7 @@ HELM = Accepted(at_least="3.17", below="5")
 
 
 @pytest.mark.parametrize(
-    ("version", "held"),
+    ("version", "accepted"),
     [
         ("3.17.0", True),
         ("3.16.9", False),
@@ -21,8 +21,8 @@ HELM = Accepted(at_least="3.17", below="5")
         ("", False),
     ],
 )
-def test_numbers_decide_not_text(version: str, held: bool) -> None:
-    assert HELM.holds(version) is held
+def test_numbers_decide_not_text(version: str, accepted: bool) -> None:
+    assert HELM.holds(version) is accepted
 
 
 def test_it_reads_as_a_range() -> None:

@@ -17,9 +17,9 @@ def test_equals_kubernetes_yaml(case: dict[str, Any]) -> None:
         with pytest.raises(YamlError):
             load(case["text"])
     else:
-        found = load(case["text"])
-        assert found == case["gives"]
-        assert json.dumps(found, default=str).count("true") == json.dumps(case["gives"]).count("true")
+        value = load(case["text"])
+        assert value == case["gives"]
+        assert json.dumps(value, default=str).count("true") == json.dumps(case["gives"]).count("true")
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ def test_equals_kubernetes_yaml(case: dict[str, Any]) -> None:
     [("on", True), ("y", True), ("22:22", "22:22"), ("2024-01-01", "2024-01-01"), ("1e3", 1000), ("=", "=")],
 )
 def test_the_ones_that_pyyaml_reads_otherwise(text: str, expected: object) -> None:
-    found = load(f"key: {text}")["key"]
-    assert found == expected
-    assert type(found) is type(expected)
+    value = load(f"key: {text}")["key"]
+    assert value == expected
+    assert type(value) is type(expected)
 
 
 def test_empty_documents_are_left_out() -> None:

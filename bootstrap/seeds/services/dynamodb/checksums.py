@@ -79,16 +79,16 @@ def bucket_of(key: str) -> int:
     return key_hash(key) % BUCKETS
 
 
-def groups(buckets: Iterable[int], one: Sums, other: Sums) -> Iterator[frozenset[int]]:
+def groups(buckets: Iterable[int], sums: Sums, other: Sums) -> Iterator[frozenset[int]]:
     """Buckets in groups of so few items that a group can be held."""
-    held: list[int] = []
+    group: list[int] = []
     size = 0
     for bucket in buckets:
-        more = one.counts[bucket] + other.counts[bucket]
-        if held and size + more > _TOGETHER:
-            yield frozenset(held)
-            held, size = [], 0
-        held.append(bucket)
+        more = sums.counts[bucket] + other.counts[bucket]
+        if group and size + more > _TOGETHER:
+            yield frozenset(group)
+            group, size = [], 0
+        group.append(bucket)
         size += more
-    if held:
-        yield frozenset(held)
+    if group:
+        yield frozenset(group)

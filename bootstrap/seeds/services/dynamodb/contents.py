@@ -54,11 +54,11 @@ class Contents:
     """Whether the fixture says anything of items; if not, those that are there are nobody's affair."""
 
     @staticmethod
-    def of(fixture: Fixture, body: Mapping[str, Value], made: Definition) -> "Contents":
+    def of(fixture: Fixture, body: Mapping[str, Value], definition: Definition) -> "Contents":
         """What a body with its references resolved declares."""
-        keys = key_types(made)
+        keys = key_types(definition)
         inline = tuple(
-            canonical(to_item(_exact(fixture, number, one))) for number, one in enumerate(body.get("items", ()))
+            canonical(to_item(_exact(fixture, number, item))) for number, item in enumerate(body.get("items", ()))
         )
         declared = "items" in body or "itemFiles" in body
         return Contents(
@@ -66,7 +66,7 @@ class Contents:
             inline=inline,
             files=tuple(sources(fixture, keys)),
             keys=keys,
-            indexes=index_keys(made),
+            indexes=index_keys(definition),
             declared=declared,
         )
 
@@ -81,28 +81,28 @@ class Contents:
             InvalidError: every item that DynamoDB cannot hold, and every key that comes twice, with file and line.
         """
         content = digest([self.fingerprint(), dict(self.keys)])
-        found = _summaries.get(content)
-        if found is None:
-            found = self._summarised()
+        cached = _summaries.get(content)
+        if cached is None:
+            cached = self._summarised()
             while len(_summaries) >= _HELD_SUMMARIES:
                 _summaries.pop(next(iter(_summaries)), None)
-            _summaries[content] = found
-        return found
+            _summaries[content] = cached
+        return cached
 
     def _summarised(self) -> Summary:
         sums = Sums()
         hashes = array("Q")
         problems: list[Problem] = []
-        for place, found in self._entries():
-            wrong = found.text if isinstance(found, ItemError) else self.key_problem(found, self.keys, self.indexes)
+        for place, entry in self._entries():
+            wrong = entry.text if isinstance(entry, ItemError) else self.key_problem(entry, self.keys, self.indexes)
             if wrong is not None:
                 problems.append(Problem(place=place, text=wrong))
                 if len(problems) == _MOST_PROBLEMS:
                     problems.append(Problem(place=place, text="the items after it were not read"))
                     break
-            elif not isinstance(found, ItemError):
-                key = self.key_of(found, self.keys)
-                sums.add(key, found)
+            elif not isinstance(entry, ItemError):
+                key = self.key_of(entry, self.keys)
+                sums.add(key, entry)
                 hashes.append(key_hash(key))
         keys = Keys.of(hashes)
         if len(keys.hashes) != len(hashes):
@@ -114,10 +114,10 @@ class Contents:
     def _twins(self, hashes: Container[int]) -> Iterator[Problem]:
         """A key that comes twice is an error, since which one stays would be chance."""
         first: dict[str, Place] = {}
-        for place, found in self._entries():
-            if isinstance(found, ItemError) or self.key_problem(found, self.keys, self.indexes):
+        for place, entry in self._entries():
+            if isinstance(entry, ItemError) or self.key_problem(entry, self.keys, self.indexes):
                 continue
-            key = self.key_of(found, self.keys)
+            key = self.key_of(entry, self.keys)
             if key in first:
                 yield Problem(place=place, text=f"has the same key as {first[key]}: {_shown_key(key)}")
             elif key_hash(key) in hashes:
@@ -129,10 +129,10 @@ class Contents:
         Raises:
             InvalidError: a file has changed since, and is wrong now.
         """
-        for place, found in self._entries():
-            if isinstance(found, ItemError):
-                raise InvalidError([Problem(place=place, text=found.text)])
-            yield self.key_of(found, self.keys), found
+        for place, entry in self._entries():
+            if isinstance(entry, ItemError):
+                raise InvalidError([Problem(place=place, text=entry.text)])
+            yield self.key_of(entry, self.keys), entry
 
     def _entries(self) -> Iterator[tuple[Place, Item | ItemError]]:
         for number, item in enumerate(self.inline):
@@ -149,26 +149,26 @@ class Contents:
         return _notes(summary.sums)
 
     def differences(
-        self, target: Target, table: str, known: Value, *, most: int, applied: bool
+        self, target: Target, table: str, total: Value, *, most: int, applied: bool
     ) -> Iterator[Difference]:
         """Item by item and attribute by attribute; at most `most`, and how many more.
 
         `known` is the total that the marker remembers of what is declared: with it the files need not be read.
         """
         there = _scanned_sums(target, table, tuple(self.keys))
-        if known is not None and known == there.total():
+        if total is not None and total == there.total():
             return
         summary = self.summary()
         ours = remembered(target, table)
-        told = 0
+        count = 0
         for key, old, new in self._unlike(target, table, summary.sums, there):
-            for one in _item_differences(key, old, new, applied=applied, ours=key in ours):
-                told += 1
-                if told <= most:
-                    yield one
-        if told > most:
+            for difference in _item_differences(key, old, new, applied=applied, ours=key in ours):
+                count += 1
+                if count <= most:
+                    yield difference
+        if count > most:
             kind = DifferenceKind.DRIFTED if applied else DifferenceKind.CHANGED
-            yield Difference(path="items/…", old=f"{told - most} more", new="as declared", kind=kind)
+            yield Difference(path="items/…", old=f"{count - most} more", new="as declared", kind=kind)
 
     def repair(self, target: Target, table: str, kinds: Collection[DifferenceKind]) -> dict[str, Value]:
         """Make differences of these kinds go away: put what is missing or different, delete what is not declared."""
@@ -195,16 +195,16 @@ class Contents:
         return _notes(summary.sums) if puts or not self.declared else {}
 
     def _unlike(
-        self, target: Target, table: str, wanted: Sums, there: Sums
+        self, target: Target, table: str, expected: Sums, there: Sums
     ) -> Iterator[tuple[str, Item | None, Item | None]]:
         """Key, item found, item declared, where those are not equal."""
-        for group in groups(wanted.differing(there), wanted, there):
+        for group in groups(expected.differing(there), expected, there):
             old = {key: item for key, item in _scanned(target, table, tuple(self.keys)) if bucket_of(key) in group}
             for key, item in self.pairs():
                 if bucket_of(key) in group:
-                    found = old.pop(key, None)
-                    if found != item:
-                        yield key, found, item
+                    previous = old.pop(key, None)
+                    if previous != item:
+                        yield key, previous, item
             for key, item in old.items():
                 yield key, item, None
 
@@ -214,9 +214,9 @@ class Contents:
         for name, kind in keys.items():
             if name not in item:
                 return f"the key attribute {name} is missing"
-            found = next(iter(item[name]))
-            if found != kind:
-                return f"the key attribute {name} must be of type {kind}, not {found}"
+            attribute_type = next(iter(item[name]))
+            if attribute_type != kind:
+                return f"the key attribute {name} must be of type {kind}, not {attribute_type}"
             if item[name][kind] == "":
                 return f"the key attribute {name} must not be empty"
         return next(index_key_problems(item, indexes), None)
@@ -257,9 +257,9 @@ class ExactNumber(float):
 
     def __new__(cls, value: float, text: str | None) -> Self:
         """`value` as `text` writes it."""
-        made = super().__new__(cls, value)
-        made.text = text or repr(value)
-        return made
+        instance = super().__new__(cls, value)
+        instance.text = text or repr(value)
+        return instance
 
 
 def _scanned(target: Target, table: str, keys: Sequence[str]) -> Iterator[tuple[str, Item]]:
@@ -267,8 +267,8 @@ def _scanned(target: Target, table: str, keys: Sequence[str]) -> Iterator[tuple[
     while True:
         request = {"TableName": table, "Limit": _PAGE, **({"ExclusiveStartKey": start} if start else {})}
         page = target.raw("Scan", json.dumps(request).encode())
-        for found in page["Items"]:
-            item = canonical(found)
+        for element in page["Items"]:
+            item = canonical(element)
             yield key_text(item, keys), item
         start = page.get("LastEvaluatedKey")
         if not start:
@@ -287,14 +287,14 @@ def _notes(sums: Sums) -> dict[str, Value]:
 
 
 def _chunks(requests: Iterable[dict[str, Value]]) -> Iterator[list[dict[str, Value]]]:
-    held: list[dict[str, Value]] = []
+    batch: list[dict[str, Value]] = []
     for request in requests:
-        held.append(request)
-        if len(held) == _BATCH:
-            yield held
-            held = []
-    if held:
-        yield held
+        batch.append(request)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _send(target: Target, table: str, batch: Sequence[dict[str, Value]]) -> None:
@@ -317,7 +317,7 @@ def _undeclared(ours: bool) -> DifferenceKind:  # noqa: FBT001 - the answer to `
 
 def _repeated(hashes: "array[int]") -> frozenset[int]:
     ordered = sorted(hashes)
-    return frozenset(one for one, other in itertools.pairwise(ordered) if one == other)
+    return frozenset(bucket for bucket, other in itertools.pairwise(ordered) if bucket == other)
 
 
 def _item_differences(

@@ -19,8 +19,11 @@ IndexKeys = Mapping[str, tuple[str, tuple[str, ...]]]
 
 def index_keys(definition: Mapping[str, Value]) -> IndexKeys:
     """The key attributes of all indexes of a table's definition that are no keys of the table."""
-    types = {one["AttributeName"]: one["AttributeType"] for one in definition["AttributeDefinitions"]}
-    own = {one["AttributeName"] for one in definition["KeySchema"]}
+    types = {
+        attribute_definition["AttributeName"]: attribute_definition["AttributeType"]
+        for attribute_definition in definition["AttributeDefinitions"]
+    }
+    own = {key["AttributeName"] for key in definition["KeySchema"]}
     users: dict[str, list[str]] = {}
     for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
         for index in definition.get(kind) or ():

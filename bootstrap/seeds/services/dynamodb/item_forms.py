@@ -36,7 +36,7 @@ class Entry:
 
 def is_typed(value: object) -> bool:
     """Whether it is an item in DynamoDB's JSON: every value names its type, and holds what is of that type."""
-    return isinstance(value, dict) and bool(value) and all(_is_attribute(one) for one in value.values())
+    return isinstance(value, dict) and bool(value) and all(_is_attribute(item) for item in value.values())
 
 
 def unwrapped(value: Any, keys: Collection[str]) -> Any:  # noqa: ANN401 - JSON
@@ -142,7 +142,9 @@ def _is_batch(value: Mapping[str, Any]) -> bool:
     requests = [request for given in value.values() if isinstance(given, list) for request in given]
     kinds = ({"PutRequest"}, {"DeleteRequest"})
     listed = all(isinstance(given, list) for given in value.values())
-    return bool(requests) and listed and all(isinstance(one, dict) and set(one) in kinds for one in requests)
+    return (
+        bool(requests) and listed and all(isinstance(request, dict) and set(request) in kinds for request in requests)
+    )
 
 
 def _unreadable(value: object) -> str | None:
@@ -171,18 +173,18 @@ def _is_attribute(value: object) -> bool:
     return isinstance(inner, _SCALARS.get(kind, ()))
 
 
-def _member(text: str, start: int, wanted: str) -> int:
+def _member(text: str, start: int, expected: str) -> int:
     """Where the value of a member of the object at `start` begins."""
     place = _skip(text, start + 1)
     while text[place] != "}":
         key, place = _decoder.raw_decode(text, place)
         place = _skip(text, _skip(text, place) + 1)
-        if key == wanted:
+        if key == expected:
             return place
         _, place = _decoder.raw_decode(text, place)
         place = _skip(text, place)
         place = _skip(text, place + 1) if text[place] == "," else place
-    raise KeyError(wanted)
+    raise KeyError(expected)
 
 
 def _elements(text: str, start: int) -> Iterator[tuple[int, Any]]:

@@ -83,10 +83,10 @@ class Source:
         Raises:
             ItemError: what is wrong, with `file:line`.
         """
-        for place, found in self.entries():
-            if isinstance(found, ItemError):
-                raise found
-            yield place, found
+        for place, entry in self.entries():
+            if isinstance(entry, ItemError):
+                raise entry
+            yield place, entry
 
     def entries(self) -> Iterator[tuple[Place, Item | ItemError]]:
         """As `items`, but what is wrong with one is given in its place, and reading goes on where it can."""
@@ -255,18 +255,18 @@ class Source:
 def sources(fixture: Fixture, key_types: Mapping[str, str]) -> list[Source]:
     """The files of items that a fixture names; key attributes have their declared types in CSV, too."""
     given = fixture.body.get("itemFiles", [])
-    return [_source(fixture, one, key_types) for one in (given if isinstance(given, list) else [given])]
+    return [_source(fixture, item, key_types) for item in (given if isinstance(given, list) else [given])]
 
 
 def _source(fixture: Fixture, given: Value, key_types: Mapping[str, str]) -> Source:
     spec: dict[str, Any] = {"file": given} if isinstance(given, str) else given
     file = fixture.file(spec["file"])
-    found = spec.get("format") or _format_of(file)
+    format_name = spec.get("format") or _format_of(file)
     types: dict[str, str] = {name: kind for name, kind in key_types.items() if kind != "S"} | spec.get("types", {})
     return Source(
         file=file,
         shown=str(file),
-        format=found,
+        format=format_name,
         types=types,
         separator=spec.get("separator", "|"),
         table=fixture.id.name,
@@ -285,9 +285,9 @@ def source_problems(fixture: Fixture) -> Iterator[tuple[ValuePath, str]]:
     """Files that are not there, or whose format cannot be told."""
     given = fixture.body.get("itemFiles", [])
     many = isinstance(given, list)
-    for number, one in enumerate(given if many else [given]):
+    for number, item in enumerate(given if many else [given]):
         path: ValuePath = ("itemFiles", number) if many else ("itemFiles",)
-        spec = {"file": one} if isinstance(one, str) else one
+        spec = {"file": item} if isinstance(item, str) else item
         if not fixture.file(spec["file"]).is_file():
             yield path, f"there is no file {spec['file']}"
         elif "format" not in spec and not _format_of(fixture.file(spec["file"])):
@@ -333,11 +333,11 @@ def _scalar_attribute(value: object, path: str) -> dict[str, Any]:
 
 
 def _set(members: list[Any], path: str) -> dict[str, Any]:
-    kinds = {next(iter(to_attribute(one, path))) for one in members}
+    kinds = {next(iter(to_attribute(member, path))) for member in members}
     if len(kinds) != 1 or not kinds <= {"S", "N", "B"}:
         raise ItemError(f"{path}: a set holds texts, numbers or binary values, of one kind, and at least one")
     kind = kinds.pop()
-    return {f"{kind}S": sorted({to_attribute(one, path)[kind] for one in members})}
+    return {f"{kind}S": sorted({to_attribute(member, path)[kind] for member in members})}
 
 
 def _scalar(kind: str, text: str, path: str) -> str:
@@ -375,13 +375,13 @@ def _canonical(value: Mapping[str, Any]) -> dict[str, Any]:
             case "N":
                 return {"N": number_text(inner)}
             case "NS":
-                return {"NS": sorted(number_text(one) for one in inner)}
+                return {"NS": sorted(number_text(number) for number in inner)}
             case "SS" | "BS":
                 return {kind: sorted(inner)}
             case "L":
-                return {"L": [_canonical(one) for one in inner]}
+                return {"L": [_canonical(element) for element in inner]}
             case "M":
-                return {"M": {name: _canonical(one) for name, one in inner.items()}}
+                return {"M": {name: _canonical(element) for name, element in inner.items()}}
             case _:
                 break
     return dict(value)
@@ -392,11 +392,11 @@ def to_plain(value: Mapping[str, Any]) -> Value:
     kind, inner = next(iter(value.items()))
     match kind:
         case "L":
-            return [to_plain(one) for one in inner]
+            return [to_plain(element) for element in inner]
         case "M":
-            return {name: to_plain(one) for name, one in inner.items()}
+            return {name: to_plain(element) for name, element in inner.items()}
         case "SS" | "NS" | "BS":
-            return {"$set": [to_plain({kind[0]: one}) for one in inner]}
+            return {"$set": [to_plain({kind[0]: element}) for element in inner]}
         case _:
             scalars = {"B": {"$binary": inner}, "NULL": None}
             return _plain_number(inner) if kind == "N" else scalars.get(kind, inner)

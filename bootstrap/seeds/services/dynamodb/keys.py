@@ -30,9 +30,9 @@ class Keys:
 
     def __contains__(self, key: str) -> bool:
         """Whether the key is one of them."""
-        found = key_hash(key)
-        place = bisect_left(self.hashes, found)
-        return place < len(self.hashes) and self.hashes[place] == found
+        hashed = key_hash(key)
+        place = bisect_left(self.hashes, hashed)
+        return place < len(self.hashes) and self.hashes[place] == hashed
 
     def __or__(self, other: "Keys") -> "Keys":
         """Those of both."""
@@ -41,10 +41,10 @@ class Keys:
 
 def remembered(target: Target, table: str) -> Keys:
     """The keys of the items that we put there."""
-    found = array("Q", kept_beside(target, _name(table)) or b"")
+    hashes = array("Q", kept_beside(target, _name(table)) or b"")
     if sys.byteorder == "big":
-        found.byteswap()
-    return Keys(found)
+        hashes.byteswap()
+    return Keys(hashes)
 
 
 def remember(target: Target, table: str, keys: Keys, before: Keys) -> None:

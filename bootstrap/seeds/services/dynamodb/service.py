@@ -72,8 +72,8 @@ class DynamoDB(Service):
 
     def observe(self, target: Target, looks: Sequence[Look]) -> Mapping[str, Observed]:
         """Definition and tags of each table; more where it is declared."""
-        found = target.each(lambda look: self._observe(target, look), looks)
-        return {one.id.name: one for one in found if one is not None}
+        results = target.each(lambda look: self._observe(target, look), looks)
+        return {observed.id.name: observed for observed in results if observed is not None}
 
     def _observe(self, target: Target, look: Look) -> Observed | None:
         answer = target.find(self.name, "DescribeTable", *_ABSENT, TableName=look.name)
@@ -85,8 +85,8 @@ class DynamoDB(Service):
         lifetime = None
         if look.wants("ttl") or "TimeToLiveSpecification" in look.body.get("aws", {}):
             lifetime = target.call(self.name, "DescribeTimeToLive", TableName=look.name)["TimeToLiveDescription"]
-        made = table_words.described(table, lifetime)
-        fields = {**table_words.fields(made), **tag_fields(tags)}
+        definition = table_words.described(table, lifetime)
+        fields = {**table_words.fields(definition), **tag_fields(tags)}
         if look.wants("policy"):
             policy = target.find(self.name, "GetResourcePolicy", *_NO_POLICY, *_NO_POLICIES, ResourceArn=arn) or {}
             fields["policy"] = policy_value(policy.get("Policy"))
@@ -94,26 +94,26 @@ class DynamoDB(Service):
         if table.get("LatestStreamArn"):
             attributes["streamArn"] = table["LatestStreamArn"]
         return Observed(
-            id=_id(look.name), fields=fields, tags=tags, attributes=attributes, spec=(made, table["ItemCount"])
+            id=_id(look.name), fields=fields, tags=tags, attributes=attributes, spec=(definition, table["ItemCount"])
         )
 
     def desire(self, fixture: Fixture, body: Mapping[str, Value], scope: Scope) -> Desired:  # noqa: ARG002 - all is declared
         """Fields as `dynamodb_table.fields`, and `items`: what the sources are."""
-        made = table_words.definition(body)
-        contents = Contents.of(fixture, body, made)
-        fields = {**table_words.fields(made), **tag_fields(body.get("tags", {}))}
+        definition = table_words.definition(body)
+        contents = Contents.of(fixture, body, definition)
+        fields = {**table_words.fields(definition), **tag_fields(body.get("tags", {}))}
         if "policy" in body:
             fields["policy"] = policy_value(body["policy"])
         if contents.declared:
             fields["items"] = contents.fingerprint()
-        told = {f"aws.{name}" for name in made if f"aws.{name}" in fields}
+        defaults = {f"aws.{name}" for name in definition if f"aws.{name}" in fields}
         return Desired(
             id=fixture.id,
             fields=fields,
             fixed=frozenset({"keys", "localIndexes"}),
-            ledger=frozenset({"items", *told}),
-            verbatim=frozenset(told),
-            spec=(made, contents),
+            ledger=frozenset({"items", *defaults}),
+            verbatim=frozenset(defaults),
+            spec=(definition, contents),
         )
 
     def verify(self, desired: Desired) -> None:
@@ -134,20 +134,24 @@ class DynamoDB(Service):
             return
         applied = contents.declared and notes.get("items") == desired.fields["items"]
         if thorough or (applied and max(there, declared) <= _SMALL):
-            known = notes.get("items.total") if applied else None
-            found = contents.differences(target, desired.id.name, known, most=_SHOWN, applied=applied)
-            yield from (one for one in found if thorough or one.kind is not DifferenceKind.EXTRA)
+            total = notes.get("items.total") if applied else None
+            differences_found = contents.differences(target, desired.id.name, total, most=_SHOWN, applied=applied)
+            yield from (
+                difference
+                for difference in differences_found
+                if thorough or difference.kind is not DifferenceKind.EXTRA
+            )
         elif applied and there < declared:
             yield Difference(path="items.count", old=there, new=declared, kind=DifferenceKind.DRIFTED)
 
     def create(self, target: Target, desired: Desired) -> Written:
         """The table with its tags, then what CreateTable does not take, then its items."""
-        made: Definition = dict(desired.spec[0])
-        lifetime = made.pop("TimeToLiveSpecification", None)
+        definition: Definition = dict(desired.spec[0])
+        lifetime = definition.pop("TimeToLiveSpecification", None)
         tags = {path.removeprefix("tags."): value for path, value in desired.fields.items() if path.startswith("tags.")}
         name = desired.id.name
         tag_list = [{"Key": key, "Value": value} for key, value in target.tagged(tags).items()]
-        answer = target.call(self.name, "CreateTable", TableName=name, Tags=tag_list, **made)["TableDescription"]
+        answer = target.call(self.name, "CreateTable", TableName=name, Tags=tag_list, **definition)["TableDescription"]
         self._settle(target, name, answer)
         if lifetime:
             target.call(self.name, "UpdateTimeToLive", TableName=name, TimeToLiveSpecification=lifetime)
@@ -165,7 +169,7 @@ class DynamoDB(Service):
     ) -> Written:
         """One UpdateTable for each thing that AWS changes one at a time, then items."""
         name, arn = desired.id.name, observed.attributes["arn"]
-        changed = {one.path: one.new for one in differences}
+        changed = {difference.path: difference.new for difference in differences}
         for update in _updates(changed, desired.spec[0], observed):
             answer = target.call(self.name, "UpdateTable", TableName=name, **update)["TableDescription"]
             self._settle(target, name, answer)
@@ -224,8 +228,8 @@ class DynamoDB(Service):
     def export(self, target: Target, observed: Observed) -> Exported:
         """The definition in our words, items as JSON Lines in DynamoDB's types."""
         name = observed.id.name
-        made: Definition = observed.spec[0]
-        body = table_words.exported(made)
+        definition: Definition = observed.spec[0]
+        body = table_words.exported(definition)
         tags = {key: value for key, value in observed.tags.items() if key != labels.OWNER}
         extra = {"policy": observed.fields.get("policy"), "tags": tags}
         body |= {key: value for key, value in extra.items() if value}
@@ -239,17 +243,17 @@ class DynamoDB(Service):
 
 def _put_items(target: Target, desired: Desired, differences: Sequence[Difference]) -> dict[str, Value]:
     contents: Contents = desired.spec[1]
-    kinds = {one.kind for one in differences if one.path.startswith("items")}
+    kinds = {difference.kind for difference in differences if difference.path.startswith("items")}
     return contents.repair(target, desired.id.name, kinds) if kinds else {}
 
 
-def _updates(changed: Mapping[str, Value], made: Definition, observed: Observed) -> Iterator[dict[str, Value]]:
+def _updates(changed: Mapping[str, Value], definition: Definition, observed: Observed) -> Iterator[dict[str, Value]]:
     """UpdateTable's parameters, one thing at a time."""
     if "billing" in changed or "capacity" in changed:
-        provisioned = made["BillingMode"] == "PROVISIONED"
+        provisioned = definition["BillingMode"] == "PROVISIONED"
         yield {
-            "BillingMode": made["BillingMode"],
-            **({"ProvisionedThroughput": made["ProvisionedThroughput"]} if provisioned else {}),
+            "BillingMode": definition["BillingMode"],
+            **({"ProvisionedThroughput": definition["ProvisionedThroughput"]} if provisioned else {}),
         }
     if "stream" in changed:
         if observed.fields.get("stream"):
@@ -261,30 +265,32 @@ def _updates(changed: Mapping[str, Value], made: Definition, observed: Observed)
     for path in changed:
         if path.startswith("aws.") and changed[path] is not None:
             yield {path.removeprefix("aws."): changed[path]}
-    yield from _index_updates(changed, made, observed)
+    yield from _index_updates(changed, definition, observed)
 
 
-def _index_updates(changed: Mapping[str, Value], made: Definition, observed: Observed) -> Iterator[dict[str, Value]]:
-    wanted = {one["IndexName"]: one for one in made.get("GlobalSecondaryIndexes", ())}
+def _index_updates(
+    changed: Mapping[str, Value], definition: Definition, observed: Observed
+) -> Iterator[dict[str, Value]]:
+    indexes = {index["IndexName"]: index for index in definition.get("GlobalSecondaryIndexes", ())}
     for path in changed:
         name = path.removeprefix("globalIndexes.")
         if name == path:
             continue
         old, new = observed.fields.get(path), changed[path]
         if old and new and {**old, "capacity": None} == {**new, "capacity": None}:
-            update = {"IndexName": name, "ProvisionedThroughput": wanted[name]["ProvisionedThroughput"]}
+            update = {"IndexName": name, "ProvisionedThroughput": indexes[name]["ProvisionedThroughput"]}
             yield {"GlobalSecondaryIndexUpdates": [{"Update": update}]}
             continue
         if old:
             yield {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]}
         if new:
-            definitions = made["AttributeDefinitions"]
-            yield {"AttributeDefinitions": definitions, "GlobalSecondaryIndexUpdates": [{"Create": wanted[name]}]}
+            definitions = definition["AttributeDefinitions"]
+            yield {"AttributeDefinitions": definitions, "GlobalSecondaryIndexUpdates": [{"Create": indexes[name]}]}
 
 
 def _active(table: Answer) -> bool:
     indexes = table.get("GlobalSecondaryIndexes") or ()
-    states = (table.get("TableStatus", "ACTIVE"), *(one.get("IndexStatus", "ACTIVE") for one in indexes))
+    states = (table.get("TableStatus", "ACTIVE"), *(index.get("IndexStatus", "ACTIVE") for index in indexes))
     return all(state == "ACTIVE" for state in states)
 
 

@@ -84,9 +84,9 @@ def _type_conflicts(body: Mapping[str, Value]) -> Iterator[tuple[ValuePath, str]
         spec = {"name": key} if isinstance(key, str) else key
         name = str(spec["name"])
         kind = spec.get("type", first.get(name, ("S", ""))[0])
-        known, place = first.setdefault(name, (kind, ".".join(map(str, path))))
-        if known != kind:
-            yield path, f"{name} is of type {kind} here and of type {known} in {place}"
+        earlier, place = first.setdefault(name, (kind, ".".join(map(str, path))))
+        if earlier != kind:
+            yield path, f"{name} is of type {kind} here and of type {earlier} in {place}"
 
 
 def _declared_keys(body: Mapping[str, Value]) -> Iterator[tuple[ValuePath, Value]]:
@@ -103,73 +103,87 @@ def definition(body: Mapping[str, Value]) -> Definition:
     """A body as CreateTable's parameters."""
     types: dict[str, str] = {}
     aws = dict(body.get("aws", {}))
-    made = {**_structure(body, types), **_settings(body)}
-    theirs = {one["AttributeName"]: one["AttributeType"] for one in aws.pop("AttributeDefinitions", ())}
-    made["BillingMode"] = "PROVISIONED" if "ProvisionedThroughput" in {**made, **aws} else "PAY_PER_REQUEST"
+    table_definition = {**_structure(body, types), **_settings(body)}
+    theirs = {
+        attribute["AttributeName"]: attribute["AttributeType"] for attribute in aws.pop("AttributeDefinitions", ())
+    }
+    table_definition["BillingMode"] = (
+        "PROVISIONED" if "ProvisionedThroughput" in {**table_definition, **aws} else "PAY_PER_REQUEST"
+    )
     if "billing" in body:
-        made["BillingMode"] = body["billing"]
+        table_definition["BillingMode"] = body["billing"]
     attributes = types | theirs
-    made["AttributeDefinitions"] = [{"AttributeName": name, "AttributeType": kind} for name, kind in attributes.items()]
-    made |= aws
-    if made["BillingMode"] == "PROVISIONED":
-        for index in made.get("GlobalSecondaryIndexes", ()):
-            index.setdefault("ProvisionedThroughput", made.get("ProvisionedThroughput"))
-    return made
+    table_definition["AttributeDefinitions"] = [
+        {"AttributeName": name, "AttributeType": kind} for name, kind in attributes.items()
+    ]
+    table_definition |= aws
+    if table_definition["BillingMode"] == "PROVISIONED":
+        for index in table_definition.get("GlobalSecondaryIndexes", ()):
+            index.setdefault("ProvisionedThroughput", table_definition.get("ProvisionedThroughput"))
+    return table_definition
 
 
 def _structure(body: Mapping[str, Value], types: dict[str, str]) -> Definition:
     """Keys and indexes; notes the types of their attributes."""
-    made: Definition = {}
+    structure: Definition = {}
     if "keys" in body:
-        made["KeySchema"] = _key_schema(body["keys"], types)
+        structure["KeySchema"] = _key_schema(body["keys"], types)
     if "globalIndexes" in body:
-        made["GlobalSecondaryIndexes"] = [_global(name, one, types) for name, one in body["globalIndexes"].items()]
-    if "localIndexes" in body:
-        partition = (made.get("KeySchema") or body["aws"]["KeySchema"])[0]
-        made["LocalSecondaryIndexes"] = [
-            _local(name, one, partition, types) for name, one in body["localIndexes"].items()
+        structure["GlobalSecondaryIndexes"] = [
+            _global(name, index, types) for name, index in body["globalIndexes"].items()
         ]
-    return made
+    if "localIndexes" in body:
+        partition = (structure.get("KeySchema") or body["aws"]["KeySchema"])[0]
+        structure["LocalSecondaryIndexes"] = [
+            _local(name, index, partition, types) for name, index in body["localIndexes"].items()
+        ]
+    return structure
 
 
 def _settings(body: Mapping[str, Value]) -> Definition:
-    made: Definition = {}
+    settings: Definition = {}
     if "capacity" in body:
-        made["ProvisionedThroughput"] = _throughput(body["capacity"])
+        settings["ProvisionedThroughput"] = _throughput(body["capacity"])
     if "stream" in body:
-        made["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": body["stream"]}
+        settings["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": body["stream"]}
     if "ttl" in body:
-        made["TimeToLiveSpecification"] = {"Enabled": True, "AttributeName": body["ttl"]}
+        settings["TimeToLiveSpecification"] = {"Enabled": True, "AttributeName": body["ttl"]}
     if "deletionProtection" in body:
-        made["DeletionProtectionEnabled"] = body["deletionProtection"]
-    return made
+        settings["DeletionProtectionEnabled"] = body["deletionProtection"]
+    return settings
 
 
-def fields(made: Definition) -> dict[FieldPath, Value]:
+def fields(table_definition: Definition) -> dict[FieldPath, Value]:
     """What can be compared of a definition, or of DescribeTable's answer brought to its form."""
-    types = {one["AttributeName"]: one["AttributeType"] for one in made["AttributeDefinitions"]}
-    found: dict[FieldPath, Value] = {"keys": _typed_keys(made["KeySchema"], types), "billing": made["BillingMode"]}
-    if made["BillingMode"] == "PROVISIONED":
-        found["capacity"] = _capacity(made.get("ProvisionedThroughput"))
-    for index in made.get("GlobalSecondaryIndexes") or ():
-        found[f"globalIndexes.{index['IndexName']}"] = _index(
-            index, types, provisioned=made["BillingMode"] == "PROVISIONED"
+    types = {
+        attribute["AttributeName"]: attribute["AttributeType"] for attribute in table_definition["AttributeDefinitions"]
+    }
+    values: dict[FieldPath, Value] = {
+        "keys": _typed_keys(table_definition["KeySchema"], types),
+        "billing": table_definition["BillingMode"],
+    }
+    if table_definition["BillingMode"] == "PROVISIONED":
+        values["capacity"] = _capacity(table_definition.get("ProvisionedThroughput"))
+    for index in table_definition.get("GlobalSecondaryIndexes") or ():
+        values[f"globalIndexes.{index['IndexName']}"] = _index(
+            index, types, provisioned=table_definition["BillingMode"] == "PROVISIONED"
         )
     local = {
-        index["IndexName"]: _index(index, types, provisioned=False) for index in made.get("LocalSecondaryIndexes") or ()
+        index["IndexName"]: _index(index, types, provisioned=False)
+        for index in table_definition.get("LocalSecondaryIndexes") or ()
     }
     if local:
-        found["localIndexes"] = local
-    stream = made.get("StreamSpecification") or {}
+        values["localIndexes"] = local
+    stream = table_definition.get("StreamSpecification") or {}
     if stream:
-        found["stream"] = stream.get("StreamViewType") if stream.get("StreamEnabled") else None
-    lifetime = made.get("TimeToLiveSpecification") or {}
+        values["stream"] = stream.get("StreamViewType") if stream.get("StreamEnabled") else None
+    lifetime = table_definition.get("TimeToLiveSpecification") or {}
     if lifetime:
-        found["ttl"] = lifetime.get("AttributeName") if lifetime.get("Enabled") else None
-    if "DeletionProtectionEnabled" in made:
-        found["deletionProtection"] = made["DeletionProtectionEnabled"]
-    known = {*_OURS.values(), "AttributeDefinitions"}
-    return found | {f"aws.{name}": value for name, value in made.items() if name not in known}
+        values["ttl"] = lifetime.get("AttributeName") if lifetime.get("Enabled") else None
+    if "DeletionProtectionEnabled" in table_definition:
+        values["deletionProtection"] = table_definition["DeletionProtectionEnabled"]
+    names = {*_OURS.values(), "AttributeDefinitions"}
+    return values | {f"aws.{name}": value for name, value in table_definition.items() if name not in names}
 
 
 def described(table: Mapping[str, Value], lifetime: Mapping[str, Value] | None) -> Definition:
@@ -181,66 +195,74 @@ def described(table: Mapping[str, Value], lifetime: Mapping[str, Value] | None) 
         "LocalSecondaryIndexes",
         "ProvisionedThroughput",
     )
-    made = {name: table[name] for name in kept if table.get(name)}
-    made["BillingMode"] = table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
-    made["StreamSpecification"] = table.get("StreamSpecification") or {"StreamEnabled": False}
-    made["DeletionProtectionEnabled"] = table.get("DeletionProtectionEnabled", False)
+    table_definition = {name: table[name] for name in kept if table.get(name)}
+    table_definition["BillingMode"] = table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+    table_definition["StreamSpecification"] = table.get("StreamSpecification") or {"StreamEnabled": False}
+    table_definition["DeletionProtectionEnabled"] = table.get("DeletionProtectionEnabled", False)
     if lifetime is not None:
         on = lifetime.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
-        made["TimeToLiveSpecification"] = {"Enabled": on, "AttributeName": lifetime.get("AttributeName")}
+        table_definition["TimeToLiveSpecification"] = {"Enabled": on, "AttributeName": lifetime.get("AttributeName")}
     if table.get("TableClassSummary"):
-        made["TableClass"] = table["TableClassSummary"]["TableClass"]
+        table_definition["TableClass"] = table["TableClassSummary"]["TableClass"]
     if table.get("SSEDescription"):
         sse = table["SSEDescription"]
         key = {"SSEType": sse.get("SSEType"), "KMSMasterKeyId": sse.get("KMSMasterKeyArn")}
-        told = {name: value for name, value in key.items() if value}
-        made["SSESpecification"] = {"Enabled": sse["Status"] == "ENABLED", **told}
+        declared = {name: value for name, value in key.items() if value}
+        table_definition["SSESpecification"] = {"Enabled": sse["Status"] == "ENABLED", **declared}
     if table.get("OnDemandThroughput"):
-        made["OnDemandThroughput"] = table["OnDemandThroughput"]
-    return made
+        table_definition["OnDemandThroughput"] = table["OnDemandThroughput"]
+    return table_definition
 
 
-def key_names(made: Definition) -> tuple[str, ...]:
+def key_names(table_definition: Definition) -> tuple[str, ...]:
     """The attributes of the primary key, partition first."""
-    return tuple(one["AttributeName"] for one in made["KeySchema"])
+    return tuple(attribute["AttributeName"] for attribute in table_definition["KeySchema"])
 
 
-def key_types(made: Definition) -> dict[str, str]:
+def key_types(table_definition: Definition) -> dict[str, str]:
     """Their types."""
-    types = {one["AttributeName"]: one["AttributeType"] for one in made["AttributeDefinitions"]}
-    return {name: types.get(name, "S") for name in key_names(made)}
+    types = {
+        attribute["AttributeName"]: attribute["AttributeType"] for attribute in table_definition["AttributeDefinitions"]
+    }
+    return {name: types.get(name, "S") for name in key_names(table_definition)}
 
 
-def exported(made: Definition) -> dict[str, Value]:
+def exported(table_definition: Definition) -> dict[str, Value]:
     """A definition as DescribeTable told it, in our words."""
-    types = {one["AttributeName"]: one["AttributeType"] for one in made["AttributeDefinitions"]}
-    body: dict[str, Value] = {"keys": _exported_keys(made["KeySchema"], types)}
-    provisioned = made["BillingMode"] == "PROVISIONED"
-    for index in sorted(made.get("GlobalSecondaryIndexes", ()), key=lambda one: str(one["IndexName"])):
-        one = {"keys": _exported_keys(index["KeySchema"], types), "projection": _exported_projection(index)}
+    types = {
+        attribute["AttributeName"]: attribute["AttributeType"] for attribute in table_definition["AttributeDefinitions"]
+    }
+    body: dict[str, Value] = {"keys": _exported_keys(table_definition["KeySchema"], types)}
+    provisioned = table_definition["BillingMode"] == "PROVISIONED"
+    for index in sorted(table_definition.get("GlobalSecondaryIndexes", ()), key=lambda entry: str(entry["IndexName"])):
+        declared_index = {"keys": _exported_keys(index["KeySchema"], types), "projection": _exported_projection(index)}
         if provisioned:
-            one["capacity"] = _capacity(index.get("ProvisionedThroughput"))
-        body.setdefault("globalIndexes", {})[index["IndexName"]] = one
-    for index in sorted(made.get("LocalSecondaryIndexes", ()), key=lambda one: str(one["IndexName"])):
+            declared_index["capacity"] = _capacity(index.get("ProvisionedThroughput"))
+        body.setdefault("globalIndexes", {})[index["IndexName"]] = declared_index
+    for index in sorted(table_definition.get("LocalSecondaryIndexes", ()), key=lambda entry: str(entry["IndexName"])):
         keys = _exported_keys(index["KeySchema"], types)
-        one = {"sort": keys["sort"], "projection": _exported_projection(index)}
-        body.setdefault("localIndexes", {})[index["IndexName"]] = one
+        declared_index = {"sort": keys["sort"], "projection": _exported_projection(index)}
+        body.setdefault("localIndexes", {})[index["IndexName"]] = declared_index
     if provisioned:
-        body |= {"billing": "PROVISIONED", "capacity": _capacity(made.get("ProvisionedThroughput"))}
-    found = fields(made)
-    body |= {key: found[key] for key in ("stream", "ttl", "deletionProtection") if found.get(key)}
-    told = {name: accepted("dynamodb", "CreateTable", name, made[name]) for name in sorted(TOLD) if name in made}
-    aws = {name: value for name, value in told.items() if value and value != "STANDARD"}
+        body |= {"billing": "PROVISIONED", "capacity": _capacity(table_definition.get("ProvisionedThroughput"))}
+    values = fields(table_definition)
+    body |= {key: values[key] for key in ("stream", "ttl", "deletionProtection") if values.get(key)}
+    accepted_values = {
+        name: accepted("dynamodb", "CreateTable", name, table_definition[name])
+        for name in sorted(TOLD)
+        if name in table_definition
+    }
+    aws = {name: value for name, value in accepted_values.items() if value and value != "STANDARD"}
     return {**body, "aws": aws} if aws else body
 
 
 def _exported_keys(schema: Sequence[Mapping[str, str]], types: Mapping[str, str]) -> dict[str, Value]:
     roles = {"HASH": "partition", "RANGE": "sort"}
-    made: dict[str, Value] = {}
-    for one in schema:
-        name = one["AttributeName"]
-        made[roles[one["KeyType"]]] = name if types.get(name) == "S" else {"name": name, "type": types.get(name)}
-    return made
+    keys: dict[str, Value] = {}
+    for element in schema:
+        name = element["AttributeName"]
+        keys[roles[element["KeyType"]]] = name if types.get(name) == "S" else {"name": name, "type": types.get(name)}
+    return keys
 
 
 def _exported_projection(index: Mapping[str, Value]) -> Value:
@@ -249,11 +271,11 @@ def _exported_projection(index: Mapping[str, Value]) -> Value:
 
 
 def _key_schema(keys: Mapping[str, Value], types: dict[str, str]) -> list[dict[str, str]]:
-    made = []
+    elements = []
     for role, kind in (("partition", "HASH"), ("sort", "RANGE")):
         if role in keys:
-            made.append({"AttributeName": _name(keys[role], types), "KeyType": kind})
-    return made
+            elements.append({"AttributeName": _name(keys[role], types), "KeyType": kind})
+    return elements
 
 
 def _name(key: Value, types: dict[str, str]) -> str:
@@ -265,12 +287,12 @@ def _name(key: Value, types: dict[str, str]) -> str:
 
 
 def _global(name: str, given: Mapping[str, Value], types: dict[str, str]) -> Value:
-    made = {
+    index = {
         "IndexName": name,
         "KeySchema": _key_schema(given["keys"], types),
         "Projection": _projection(given.get("projection", "ALL")),
     }
-    return {**made, "ProvisionedThroughput": _throughput(given["capacity"])} if "capacity" in given else made
+    return {**index, "ProvisionedThroughput": _throughput(given["capacity"])} if "capacity" in given else index
 
 
 def _local(name: str, given: Mapping[str, Value], partition: Value, types: dict[str, str]) -> Value:
@@ -294,13 +316,13 @@ def _capacity(given: Mapping[str, int] | None) -> Value:
 
 def _typed_keys(schema: Sequence[Mapping[str, str]], types: Mapping[str, str]) -> list[str]:
     """`["customer:S", "order:N"]`, partition first."""
-    ordered = sorted(schema, key=lambda one: one["KeyType"])
-    return [f"{one['AttributeName']}:{types.get(one['AttributeName'], 'S')}" for one in ordered]
+    ordered = sorted(schema, key=lambda element: element["KeyType"])
+    return [f"{element['AttributeName']}:{types.get(element['AttributeName'], 'S')}" for element in ordered]
 
 
 def _index(index: Mapping[str, Value], types: Mapping[str, str], *, provisioned: bool) -> Value:
     projection = index["Projection"]
     shown = projection.get("ProjectionType", "ALL")
     attributes = sorted(projection.get("NonKeyAttributes", ()))
-    made = {"keys": _typed_keys(index["KeySchema"], types), "projection": attributes if shown == "INCLUDE" else shown}
-    return {**made, "capacity": _capacity(index.get("ProvisionedThroughput"))} if provisioned else made
+    field = {"keys": _typed_keys(index["KeySchema"], types), "projection": attributes if shown == "INCLUDE" else shown}
+    return {**field, "capacity": _capacity(index.get("ProvisionedThroughput"))} if provisioned else field

@@ -51,10 +51,10 @@ def declared_layer(fixture: Fixture, text: str) -> Layer:
     return Layer(text=text, name=f"{fixture.id.name}-{file.stem}", content=packed(file))
 
 
-def layer_field(target: Target, function: str, found: Sequence[Answer], declared: Sequence[str]) -> list[str]:
+def layer_field(target: Target, function: str, layers: Sequence[Answer], declared: Sequence[str]) -> list[str]:
     """The function's layers, each in the form in which it is declared."""
     arns = {text for text in declared if text.startswith("arn:")}
-    own = [one["Arn"] for one in found]
+    own = [layer["Arn"] for layer in layers]
     return [arn if arn in arns or f":layer:{function}-" not in arn else _published(target, arn) for arn in own]
 
 
@@ -66,15 +66,15 @@ def publish_layer(target: Target, layer: Layer) -> str:
     for version in listed.get("LayerVersions", ())[:1]:
         if _published(target, version["LayerVersionArn"]) == layer.field:
             return str(version["LayerVersionArn"])
-    made = target.call("lambda", "PublishLayerVersion", LayerName=layer.name, Content={"ZipFile": layer.content})
-    return str(made["LayerVersionArn"])
+    response = target.call("lambda", "PublishLayerVersion", LayerName=layer.name, Content={"ZipFile": layer.content})
+    return str(response["LayerVersionArn"])
 
 
 def _published(target: Target, arn: str) -> str:
     layer, _, number = arn.rpartition(":")
     name = layer.rpartition(":")[2]
-    found = target.find("lambda", "GetLayerVersion", *_ABSENT, LayerName=name, VersionNumber=int(number)) or {}
-    return f"{name}@{found.get('Content', {}).get('CodeSha256', '')}"
+    response = target.find("lambda", "GetLayerVersion", *_ABSENT, LayerName=name, VersionNumber=int(number)) or {}
+    return f"{name}@{response.get('Content', {}).get('CodeSha256', '')}"
 
 
 def declared_alias(name: str, about: Mapping[str, Value]) -> Alias:
@@ -88,12 +88,12 @@ def aliases_of(target: Target, function: str, configuration: Answer) -> list[Ali
     pages = target.pages("lambda", "ListAliases", FunctionName=function)
     return [
         Alias(
-            name=one["Name"],
-            version=CURRENT if same(one["FunctionVersion"]) else one["FunctionVersion"],
-            description=one.get("Description", ""),
+            name=alias["Name"],
+            version=CURRENT if same(alias["FunctionVersion"]) else alias["FunctionVersion"],
+            description=alias.get("Description", ""),
         )
         for page in pages
-        for one in page["Aliases"]
+        for alias in page["Aliases"]
     ]
 
 
@@ -119,18 +119,18 @@ def function_url(target: Target, function: str) -> Answer | None:
     return target.find("lambda", "GetFunctionUrlConfig", *_ABSENT, FunctionName=function)
 
 
-def url_fields(found: Answer) -> Value:
+def url_fields(url_config: Answer) -> Value:
     """As it is compared; emulators write the mode in their own case."""
-    mode = str(found.get("InvokeMode", "BUFFERED")).upper()
-    return {"AuthType": found["AuthType"], "Cors": found.get("Cors") or None, "InvokeMode": mode}
+    mode = str(url_config.get("InvokeMode", "BUFFERED")).upper()
+    return {"AuthType": url_config["AuthType"], "Cors": url_config.get("Cors") or None, "InvokeMode": mode}
 
 
-def put_url(target: Target, function: str, wanted: Value, *, there: bool) -> str | None:
+def put_url(target: Target, function: str, url: Value, *, there: bool) -> str | None:
     """Make, change or delete it; the URL."""
-    if wanted is None:
+    if url is None:
         if there:
             target.find("lambda", "DeleteFunctionUrlConfig", *_ABSENT, FunctionName=function)
         return None
     operation = "UpdateFunctionUrlConfig" if there else "CreateFunctionUrlConfig"
-    sent = {name: value for name, value in wanted.items() if value is not None}
+    sent = {name: value for name, value in url.items() if value is not None}
     return str(target.call("lambda", operation, FunctionName=function, **sent)["FunctionUrl"])

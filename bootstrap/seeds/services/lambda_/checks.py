@@ -63,17 +63,17 @@ def file_problems(fixture: Fixture) -> Iterator[Problem]:
 def event_problems(fixture: Fixture) -> Iterator[Problem]:
     """Keys that do not fit the source, and sources given twice."""
     seen: dict[str, int] = {}
-    for number, one in enumerate(fixture.body.get("events", ())):
+    for number, event in enumerate(fixture.body.get("events", ())):
         path: ValuePath = ("events", number)
-        kind = events.kind_of_source(one)
-        for key in one:
+        kind = events.kind_of_source(event)
+        for key in event:
             if key != kind and key not in events.ALLOWED[kind]:
                 yield fixture.problem((*path, key), f"is not for a {kind}")
-        for inside, text in mapping_problems(kind, one):
+        for inside, text in mapping_problems(kind, event):
             yield fixture.problem((*path, *inside), text)
-        for inside, text in filter_policy_problems(one.get("filterPolicy", {}), "MessageAttributes"):
+        for inside, text in filter_policy_problems(event.get("filterPolicy", {}), "MessageAttributes"):
             yield fixture.problem((*path, "filterPolicy", *inside), text)
-        identity = digest([one[kind], one.get("prefix"), one.get("suffix")]) + kind
+        identity = digest([event[kind], event.get("prefix"), event.get("suffix")]) + kind
         first = seen.setdefault(identity, number)
         if first != number:
-            yield fixture.problem((*path, kind), f"{one[kind]} is given twice (first in events[{first}])")
+            yield fixture.problem((*path, kind), f"{event[kind]} is given twice (first in events[{first}])")

@@ -68,13 +68,13 @@ def is_configuration(path: str) -> bool:
 
 def told_parameters(name: str, fields: Mapping[str, Value]) -> dict[str, Value]:
     """AWS's own parameters as they may be given, without what every function has without being asked."""
-    told = {key: accepted("lambda", "CreateFunction", key, fields.get(f"aws.{key}")) for key in AWS_DEFAULTS}
-    logging = dict(told["LoggingConfig"] or {})
+    accepteds = {key: accepted("lambda", "CreateFunction", key, fields.get(f"aws.{key}")) for key in AWS_DEFAULTS}
+    logging = dict(accepteds["LoggingConfig"] or {})
     for key, usual in {"LogGroup": f"/aws/lambda/{name}", **_LOG_LEVELS}.items():
         if logging.get(key) == usual:
             del logging[key]
-    told["LoggingConfig"] = logging
-    return {key: value for key, value in told.items() if value and value != AWS_DEFAULTS[key]}
+    accepteds["LoggingConfig"] = logging
+    return {key: value for key, value in accepteds.items() if value and value != AWS_DEFAULTS[key]}
 
 
 def back_to_default(paths: Iterable[str]) -> dict[str, Any]:

@@ -116,11 +116,11 @@ def kind_of_source(given: Mapping[str, Value]) -> str:
 
 def needs(events: Sequence[Mapping[str, Value]]) -> Iterator[Need]:
     """The fixtures that feed the function."""
-    for number, one in enumerate(events):
-        kind = kind_of_source(one)
+    for number, event in enumerate(events):
+        kind = kind_of_source(event)
         service, attribute = SOURCES[kind]
-        if not one[kind].startswith("arn:") and "${ref:" not in one[kind]:
-            yield Need(target=ResourceId(service, one[kind]), attribute=attribute, path=("events", number, kind))
+        if not event[kind].startswith("arn:") and "${ref:" not in event[kind]:
+            yield Need(target=ResourceId(service, event[kind]), attribute=attribute, path=("events", number, kind))
 
 
 def declared(given: Mapping[str, Value], scope: Scope) -> EventSource:
@@ -128,20 +128,20 @@ def declared(given: Mapping[str, Value], scope: Scope) -> EventSource:
     kind = kind_of_source(given)
     name = given[kind]
     service, attribute = SOURCES[kind]
-    known = name.startswith("arn:") or name == KNOWN_LATER
-    source = name if known else scope.resolve(ResourceId(service, name), attribute)
+    is_complete = name.startswith("arn:") or name == KNOWN_LATER
+    source = name if is_complete else scope.resolve(ResourceId(service, name), attribute)
     if kind == "bucket":
         events: dict[str, Value] = {"Events": sorted(given.get("events", [_CREATED]))}
         rules = {rule: given.get(rule, "") for rule in ("prefix", "suffix")}
         return EventSource(kind=kind, key=_bucket_key(source, rules), source=source, settings=events)
-    short = _short(kind, source) if known else name
+    short = _short(kind, source) if is_complete else name
     fed: dict[str, Value] = {"FilterPolicy": given.get("filterPolicy") or None}
     settings = _mapping_settings(kind, given) if kind in MAPPED else fed
     return EventSource(kind=kind, key=f"{kind}/{short}", source=source, settings=settings)
 
 
 def _mapping_settings(kind: str, given: Mapping[str, Value]) -> dict[str, Value]:
-    filters = [{"Pattern": policy_value(policy_text(one))} for one in given.get("filters", ())]
+    filters = [{"Pattern": policy_value(policy_text(pattern))} for pattern in given.get("filters", ())]
     return {
         "BatchSize": given.get("batchSize", BATCH_SIZE[kind]),
         "MaximumBatchingWindowInSeconds": given.get("batchingWindow", 0),
@@ -153,13 +153,13 @@ def _mapping_settings(kind: str, given: Mapping[str, Value]) -> dict[str, Value]
     }
 
 
-def found(target: Target, function: str, buckets: Iterable[str]) -> list[EventSource]:
+def observed_sources(target: Target, function: str, buckets: Iterable[str]) -> list[EventSource]:
     """Everything that feeds the function now; buckets are asked one by one."""
     arn = _function_arn(target, function)
     sources = [
-        _found_mapping(one)
+        _found_mapping(event_source_mapping)
         for page in target.pages("lambda", "ListEventSourceMappings", FunctionName=function)
-        for one in page["EventSourceMappings"]
+        for event_source_mapping in page["EventSourceMappings"]
     ]
     admitted = _sources_of_policy(function_policy(target, function))
     for topic in (source for source in admitted if source.startswith("arn:aws:sns:")):
@@ -167,7 +167,7 @@ def found(target: Target, function: str, buckets: Iterable[str]) -> list[EventSo
     asked = {*buckets, *(source.rpartition(":")[2] for source in admitted if source.startswith("arn:aws:s3:"))}
     for bucket in sorted(asked):
         sources.extend(_found_notifications(target, bucket, arn))
-    return [one for one in sources if one.kind in MAPPED or _arn_of(one) in admitted]
+    return [source for source in sources if source.kind in MAPPED or _arn_of(source) in admitted]
 
 
 def connect(target: Target, function: str, source: EventSource) -> None:
@@ -242,7 +242,9 @@ def _short(kind: str, arn: str) -> str:
 
 def _sources_of_policy(policy: Mapping[str, Value]) -> set[str]:
     # A topic that names the function itself is the topic's affair; so is one that scripts subscribed.
-    conditions = [one.get("Condition", {}) for one in policy.get("Statement", ()) if not _of_topic(one)]
+    conditions = [
+        statement.get("Condition", {}) for statement in policy.get("Statement", ()) if not _of_topic(statement)
+    ]
     return {
         str(arn)
         for condition in conditions
@@ -259,27 +261,31 @@ def _of_topic(statement: Mapping[str, Value]) -> bool:
     return service == "sns.amazonaws.com" and not ours
 
 
-def _found_mapping(one: Answer) -> EventSource:
-    arn = one["EventSourceArn"]
+def _found_mapping(mapping: Answer) -> EventSource:
+    arn = mapping["EventSourceArn"]
     kind = "stream" if ":dynamodb:" in arn else "queue"
-    filters = [{"Pattern": policy_value(each["Pattern"])} for each in one.get("FilterCriteria", {}).get("Filters", ())]
+    filters = [
+        {"Pattern": policy_value(each["Pattern"])} for each in mapping.get("FilterCriteria", {}).get("Filters", ())
+    ]
     settings = {
-        "BatchSize": one.get("BatchSize"),
-        "MaximumBatchingWindowInSeconds": one.get("MaximumBatchingWindowInSeconds", 0),
-        "Enabled": one.get("State") not in {"Disabled", "Disabling"},
+        "BatchSize": mapping.get("BatchSize"),
+        "MaximumBatchingWindowInSeconds": mapping.get("MaximumBatchingWindowInSeconds", 0),
+        "Enabled": mapping.get("State") not in {"Disabled", "Disabling"},
         "Filters": filters or None,
-        "FunctionResponseTypes": one.get("FunctionResponseTypes") or None,
-        **({"StartingPosition": one.get("StartingPosition")} if kind == "stream" else {}),
-        **{name: one[name] for name in _SETTINGS if one.get(name) is not None},
+        "FunctionResponseTypes": mapping.get("FunctionResponseTypes") or None,
+        **({"StartingPosition": mapping.get("StartingPosition")} if kind == "stream" else {}),
+        **{name: mapping[name] for name in _SETTINGS if mapping.get(name) is not None},
     }
-    return EventSource(kind=kind, key=f"{kind}/{_short(kind, arn)}", source=arn, settings=settings, handle=one["UUID"])
+    return EventSource(
+        kind=kind, key=f"{kind}/{_short(kind, arn)}", source=arn, settings=settings, handle=mapping["UUID"]
+    )
 
 
 def _found_subscriptions(target: Target, topic: str, function_arn: str) -> Iterator[EventSource]:
     listed = target.find("sns", "ListSubscriptionsByTopic", *_ABSENT, TopicArn=topic) or {}
-    for one in listed.get("Subscriptions", ()):
-        if one["Endpoint"] == function_arn:
-            handle = one["SubscriptionArn"]
+    for subscription in listed.get("Subscriptions", ()):
+        if subscription["Endpoint"] == function_arn:
+            handle = subscription["SubscriptionArn"]
             about = target.call("sns", "GetSubscriptionAttributes", SubscriptionArn=handle)["Attributes"]
             settings = {"FilterPolicy": policy_value(about.get("FilterPolicy")) or None}
             key = f"topic/{topic.rpartition(':')[2]}"
@@ -287,16 +293,16 @@ def _found_subscriptions(target: Target, topic: str, function_arn: str) -> Itera
 
 
 def _found_notifications(target: Target, bucket: str, function_arn: str) -> Iterator[EventSource]:
-    for one in of_functions(target, bucket):
-        if one["LambdaFunctionArn"] == function_arn:
-            rules = one.get("Filter", {}).get("Key", {}).get("FilterRules", ())
+    for entry in of_functions(target, bucket):
+        if entry["LambdaFunctionArn"] == function_arn:
+            rules = entry.get("Filter", {}).get("Key", {}).get("FilterRules", ())
             named = {rule["Name"].lower(): rule["Value"] for rule in rules}
             yield EventSource(
                 kind="bucket",
                 key=_bucket_key(bucket, named),
                 source=bucket,
-                settings={"Events": sorted(one["Events"])},
-                handle=one["Id"],
+                settings={"Events": sorted(entry["Events"])},
+                handle=entry["Id"],
             )
 
 
@@ -320,7 +326,9 @@ def _sent(settings: Mapping[str, Value]) -> dict[str, Value]:
     """A mapping's settings as AWS takes them."""
     sent = {name: value for name, value in settings.items() if value is not None and name != "Filters"}
     if settings.get("Filters"):
-        sent["FilterCriteria"] = {"Filters": [{"Pattern": policy_text(one["Pattern"])} for one in settings["Filters"]]}
+        sent["FilterCriteria"] = {
+            "Filters": [{"Pattern": policy_text(pattern["Pattern"])} for pattern in settings["Filters"]]
+        }
     return sent
 
 
@@ -342,15 +350,15 @@ def exported(source: EventSource) -> dict[str, Value]:
 
 def _exported_mapping(source: EventSource) -> dict[str, Value]:
     settings = source.settings
-    told = {
+    accepted_values = {
         key: accepted("lambda", "CreateEventSourceMapping", key, settings[key]) for key in _SETTINGS if key in settings
     }
     return {
         "batchSize": None if settings["BatchSize"] == BATCH_SIZE[source.kind] else settings["BatchSize"],
         "batchingWindow": settings["MaximumBatchingWindowInSeconds"] or None,
         "startingPosition": settings.get("StartingPosition"),
-        "filters": [one["Pattern"] for one in settings["Filters"] or ()],
+        "filters": [pattern["Pattern"] for pattern in settings["Filters"] or ()],
         "reportFailures": True if settings["FunctionResponseTypes"] else None,
         "enabled": None if settings["Enabled"] else False,
-        "aws": {key: value for key, value in told.items() if value not in (*_UNSET.get(key, ()), None, {})},
+        "aws": {key: value for key, value in accepted_values.items() if value not in (*_UNSET.get(key, ()), None, {})},
     }

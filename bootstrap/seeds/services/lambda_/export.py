@@ -35,16 +35,16 @@ def exported_code(target: Target, name: str, image: Value) -> ExportedCode:
     """
     if image:
         return ExportedCode(body={"image": image}, layers=(), files={}, notes=())
-    found = target.call("lambda", "GetFunction", FunctionName=name)
+    response = target.call("lambda", "GetFunction", FunctionName=name)
     source = f"lambda/{name}.zip"
-    content = _downloaded(target, found.get("Code", {}).get("Location", ""))
+    content = _downloaded(target, response.get("Code", {}).get("Location", ""))
     files: dict[str, bytes] = {}
     notes = []
     if content is None:
         notes.append(f"{target.endpoint.driver} does not give the code back: put it in place of {source}")
     files[source] = content or noted(f"The code of {name} was not given back: put it here.\n")
     layers = []
-    for arn, layer in _layers(target, found["Configuration"]):
+    for arn, layer in _layers(target, response["Configuration"]):
         if layer is None:
             notes.append(f"layer {arn} is not exported: {target.endpoint.driver} does not give it back")
         else:
@@ -55,29 +55,32 @@ def exported_code(target: Target, name: str, image: Value) -> ExportedCode:
 
 
 def _layers(target: Target, configuration: Answer) -> Iterator[tuple[str, bytes | None]]:
-    for one in configuration.get("Layers") or ():
-        layer, _, number = one["Arn"].rpartition(":")
+    for attached in configuration.get("Layers") or ():
+        layer, _, number = attached["Arn"].rpartition(":")
         name = layer.rpartition(":")[2]
         about = {"LayerName": name, "VersionNumber": int(number)}
-        found = target.find("lambda", "GetLayerVersion", *_ABSENT, **about) or {}
-        yield one["Arn"], _downloaded(target, found.get("Content", {}).get("Location", ""))
+        response = target.find("lambda", "GetLayerVersion", *_ABSENT, **about) or {}
+        yield attached["Arn"], _downloaded(target, response.get("Content", {}).get("Location", ""))
 
 
 def exported_names(fields: Mapping[str, Value]) -> dict[str, Value]:
     """Aliases, all of what the function is now: older versions cannot be made again; and its URL."""
-    found = {
+    exported_fields = {
         path.removeprefix("aliases."): {"description": state["description"]} if state["description"] else {}
         for path, state in sorted(fields.items())
         if path.startswith("aliases.")
     }
     url = fields.get("functionUrl")
-    return {"aliases": found if any(found.values()) else list(found), "functionUrl": _exported_url(url)}
+    return {
+        "aliases": exported_fields if any(exported_fields.values()) else list(exported_fields),
+        "functionUrl": _exported_url(url),
+    }
 
 
-def _exported_url(found: Mapping[str, Value] | None) -> Value:
-    if found is None:
+def _exported_url(url_config: Mapping[str, Value] | None) -> Value:
+    if url_config is None:
         return None
-    given = {"auth": found["AuthType"], "cors": found["Cors"], "invokeMode": found["InvokeMode"]}
+    given = {"auth": url_config["AuthType"], "cors": url_config["Cors"], "invokeMode": url_config["InvokeMode"]}
     usual = {"auth": "NONE", "cors": None, "invokeMode": "BUFFERED"}
     return {key: value for key, value in given.items() if value != usual[key]} or True
 

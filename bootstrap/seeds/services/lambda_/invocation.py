@@ -49,9 +49,9 @@ def observed_permissions(target: Target, function: str) -> dict[FieldPath, Value
     statements = function_policy(target, function).get("Statement", [])
     listed = statements if isinstance(statements, list) else [statements]
     return {
-        f"{PREFIX}{one['Sid']}": _parameters(one)
-        for one in listed
-        if one.get("Sid") and not str(one["Sid"]).startswith(SID)
+        f"{PREFIX}{entry['Sid']}": _parameters(entry)
+        for entry in listed
+        if entry.get("Sid") and not str(entry["Sid"]).startswith(SID)
     }
 
 
@@ -110,7 +110,9 @@ def _destinations(given: Value) -> Value:
     """Without the halves that name no destination, which emulators fill in."""
     if not isinstance(given, dict):
         return None
-    return {name: one for name, one in given.items() if isinstance(one, dict) and one.get("Destination")} or None
+    return {
+        name: entry for name, entry in given.items() if isinstance(entry, dict) and entry.get("Destination")
+    } or None
 
 
 def _parameters(statement: Mapping[str, Any]) -> dict[str, Value]:

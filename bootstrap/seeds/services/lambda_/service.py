@@ -149,13 +149,13 @@ class Lambda(Service):
     def names(self, target: Target) -> Iterable[str]:
         """All functions."""
         pages = target.pages("lambda", "ListFunctions")
-        return [one["FunctionName"] for page in pages for one in page["Functions"]]
+        return [function["FunctionName"] for page in pages for function in page["Functions"]]
 
     def observe(self, target: Target, looks: Sequence[Look]) -> Mapping[str, Observed]:
         """One read for each function, and one or two for each part that is declared."""
         there = set(self.names(target))
-        found = target.each(lambda look: self._observed(target, look), [look for look in looks if look.name in there])
-        return {one.id.name: one for one in found if one is not None}
+        results = target.each(lambda look: self._observed(target, look), [look for look in looks if look.name in there])
+        return {observed.id.name: observed for observed in results if observed is not None}
 
     def _observed(self, target: Target, look: Look) -> Observed | None:
         answer = target.find("lambda", "GetFunction", *_ABSENT, FunctionName=look.name)
@@ -173,18 +173,18 @@ class Lambda(Service):
             fields["functionUrl"] = url_fields(url) if url else None
             attributes["url"] = url["FunctionUrl"] if url else ""
         if look.wants("aliases"):
-            fields |= {f"aliases.{one.name}": one.state for one in aliases_of(target, look.name, configuration)}
+            fields |= {f"aliases.{alias.name}": alias.state for alias in aliases_of(target, look.name, configuration)}
         sources: list[events.EventSource] = []
         if look.wants("events", events.PREFIX):
-            sources = events.found(target, look.name, _buckets(look.body))
-            for one in sources:
-                fields |= one.fields()
+            sources = events.observed_sources(target, look.name, _buckets(look.body))
+            for source in sources:
+                fields |= source.fields()
         return Observed(
             id=ResourceId("lambda", look.name),
             fields=fields,
             attributes=attributes,
             tags=tags,
-            spec=_Found({one.key: one for one in sources}, failure(configuration)),
+            spec=_Found({event_source.key: event_source for event_source in sources}, failure(configuration)),
         )
 
     def desire(self, fixture: Fixture, body: Mapping[str, Value], scope: Scope) -> Desired:
@@ -196,15 +196,15 @@ class Lambda(Service):
             **{f"environment.{name}": value for name, value in body.get("environment", {}).items()},
             **{f"aws.{name}": value for name, value in body.get("aws", {}).items()},
             **tag_fields(body.get("tags", {})),
-            **{f"aliases.{one.name}": one.state for one in _aliases(body)},
+            **{f"aliases.{alias.name}": alias.state for alias in _aliases(body)},
             **permission_fields(body),
         }
         if "layers" in body:
-            fields["layers"] = [one.field for one in package.layers]
+            fields["layers"] = [layer.field for layer in package.layers]
         if "functionUrl" in body:
             fields["functionUrl"] = _wanted_url(body["functionUrl"])
-        for one in package.sources.values():
-            fields |= one.fields()
+        for source in package.sources.values():
+            fields |= source.fields()
         ledger = set()
         if body.get("smoke") and scope.target.can(LAMBDA_INVOKE):
             # Run again whenever what it proves has changed.
@@ -240,8 +240,10 @@ class Lambda(Service):
             if path.startswith("environment.") and path not in desired.fields:
                 yield Difference(path=path, old=observed.fields[path], kind=DifferenceKind.EXTRA, secret=True)
         package: _Package = desired.spec
-        found = there.sources or {one.key: one for one in events.found(target, desired.id.name, ())}
-        for key in found:
+        sources = there.sources or {
+            source.key: source for source in events.observed_sources(target, desired.id.name, ())
+        }
+        for key in sources:
             if key not in package.sources:
                 yield Difference(path=events.PREFIX + key, old=True, kind=DifferenceKind.EXTRA)
 
@@ -259,7 +261,7 @@ class Lambda(Service):
         package: _Package = desired.spec
         tags = {path.removeprefix("tags."): text for path, text in desired.fields.items() if path.startswith("tags.")}
         role = package.body.get("role") or default_role(target)
-        made = target.call(
+        response = target.call(
             "lambda",
             "CreateFunction",
             FunctionName=desired.id.name,
@@ -274,14 +276,14 @@ class Lambda(Service):
         _point_aliases(target, desired.id.name, package)
         self._put_invocation(target, desired, desired.fields, ())
         prove(target, desired)
-        return Written(attributes={"arn": made["FunctionArn"], **({"url": url} if url else {})})
+        return Written(attributes={"arn": response["FunctionArn"], **({"url": url} if url else {})})
 
     def update(
         self, target: Target, desired: Desired, observed: Observed, differences: Sequence[Difference]
     ) -> Written:
         """Code, configuration, then what hangs on it, only where it differs."""
         name, package = desired.id.name, desired.spec
-        changed = {one.path: one.new for one in differences}
+        changed = {difference.path: difference.new for difference in differences}
         if {"code", "image", "state", "aws.Architectures"} & changed.keys():
             update_function(target, "UpdateFunctionCode", name, **package.code(), **machine(changed))
         if any(is_configuration(path) for path in changed):
@@ -316,7 +318,7 @@ class Lambda(Service):
 
     def delete(self, target: Target, observed: Observed) -> None:
         """With everything that feeds it."""
-        for source in events.found(target, observed.id.name, ()):
+        for source in events.observed_sources(target, observed.id.name, ()):
             events.disconnect(target, observed.id.name, source)
         delete_function(target, observed.id.name)
 
@@ -335,7 +337,7 @@ class Lambda(Service):
             for path, value in fields.items()
             if path.startswith("environment.")
         }
-        told = told_parameters(name, fields) | {
+        accepteds = told_parameters(name, fields) | {
             key: fields[f"aws.{key}"] for key in sorted(LATER) if fields.get(f"aws.{key}") is not None
         }
         permissions = {path.removeprefix(PREFIX): given for path, given in fields.items() if path.startswith(PREFIX)}
@@ -343,7 +345,7 @@ class Lambda(Service):
         body |= {
             "environment": environment,
             "tags": {key: text for key, text in observed.tags.items() if key != labels.OWNER},
-            "aws": told,
+            "aws": accepteds,
             "permissions": dict(sorted(permissions.items())),
             "events": [events.exported(source) for _, source in sorted(_sources(observed).items())],
             "layers": list(code.layers),
@@ -392,9 +394,11 @@ class _Package:
         self._target = scope.target
         self.code_hash = code_hash(self._content) if self._content is not None else self._hash_elsewhere()
         self.layers: list[Layer] = [declared_layer(fixture, text) for text in body.get("layers", ())]
-        given = [(events.declared(one, scope), one) for one in body.get("events", ())]
+        given = [(events.declared(event, scope), event) for event in body.get("events", ())]
         self.sources: dict[str, events.EventSource] = {source.key: source for source, _ in given}
-        self.verbatim = {f"{events.PREFIX}{source.key}.{name}" for source, one in given for name in one.get("aws", {})}
+        self.verbatim = {
+            f"{events.PREFIX}{source.key}.{name}" for source, event in given for name in event.get("aws", {})
+        }
         """The fields of event sources that are written in AWS's own words."""
 
     def fields(self) -> dict[str, Value]:
@@ -419,12 +423,12 @@ class _Package:
         place = self.body["s3"]
         version = {"VersionId": place["version"]} if "version" in place else {}
         absent = ("NoSuchBucket", "NoSuchKey", "404")
-        found = self._target.find("s3", "GetObject", *absent, Bucket=place["bucket"], Key=place["key"], **version)
-        return code_hash(found["Body"].read()) if found else KNOWN_LATER
+        response = self._target.find("s3", "GetObject", *absent, Bucket=place["bucket"], Key=place["key"], **version)
+        return code_hash(response["Body"].read()) if response else KNOWN_LATER
 
 
 def _buckets(body: Mapping[str, Value]) -> list[str]:
-    return [one["bucket"] for one in body.get("events", ()) if "bucket" in one and "${" not in one["bucket"]]
+    return [event["bucket"] for event in body.get("events", ()) if "bucket" in event and "${" not in event["bucket"]]
 
 
 def _aliases(body: Mapping[str, Value]) -> list[Alias]:
@@ -468,22 +472,24 @@ def _update_tags(target: Target, arn: str, differences: Sequence[Difference]) ->
 
 def _update_events(target: Target, desired: Desired, observed: Observed, paths: Sequence[str]) -> None:
     there = _sources(observed)
-    name, wanted = desired.id.name, desired.spec.sources
-    for key, source in wanted.items():
+    name, sources = desired.id.name, desired.spec.sources
+    for key, source in sources.items():
         path = events.PREFIX + key
-        if not any(one == path or one.startswith(f"{path}.") for one in paths):
+        if not any(prefix == path or prefix.startswith(f"{path}.") for prefix in paths):
             continue
         if key in there:
             events.change(target, name, source, there[key])
         else:
             events.connect(target, name, source)
     gone = [path.removeprefix(events.PREFIX) for path in paths if path.startswith(events.PREFIX)]
-    undeclared = [key for key in gone if key not in wanted]
+    undeclared = [key for key in gone if key not in sources]
     if undeclared:
-        found = there or {one.key: one for one in events.found(target, name, ())}
+        event_sources = there or {
+            event_source.key: event_source for event_source in events.observed_sources(target, name, ())
+        }
         for key in undeclared:
-            if key in found:
-                events.disconnect(target, name, found[key])
+            if key in event_sources:
+                events.disconnect(target, name, event_sources[key])
 
 
 def _point_aliases(target: Target, name: str, package: _Package) -> None:

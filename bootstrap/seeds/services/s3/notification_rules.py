@@ -41,7 +41,7 @@ def aws_rule_of(entry: Mapping[str, Value]) -> Rule:
     """The rule that an entry of AWS's NotificationConfiguration means."""
     receiver = next((str(entry[name]) for name in entry if name.endswith("Arn")), "")
     filters = entry.get("Filter", {}).get("Key", {}).get("FilterRules", ())
-    named = {str(one.get("Name", "")).lower(): str(one.get("Value", "")) for one in filters}
+    named = {str(entry.get("Name", "")).lower(): str(entry.get("Value", "")) for entry in filters}
     return Rule(
         receiver=receiver,
         events=tuple(entry.get("Events", ())),
@@ -60,17 +60,17 @@ def overlaps(rules: Sequence[Rule]) -> Iterator[tuple[int, int, str]]:
                 break
 
 
-def _one_begins(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
+def _one_begins(first: str, other: str) -> bool:
+    return first.startswith(other) or other.startswith(first)
 
 
-def _one_ends(one: str, other: str) -> bool:
-    return one.endswith(other) or other.endswith(one)
+def _one_ends(first: str, other: str) -> bool:
+    return first.endswith(other) or other.endswith(first)
 
 
-def _same_event(one: str, other: str) -> bool:
+def _same_event(first: str, other: str) -> bool:
     """Whether some event is of both kinds."""
-    return one == other or _holds(one, other) or _holds(other, one)
+    return first == other or _holds(first, other) or _holds(other, first)
 
 
 def _holds(wide: str, narrow: str) -> bool:

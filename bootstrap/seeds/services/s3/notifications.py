@@ -19,13 +19,13 @@ _WRITING = threading.Lock()
 
 def of_functions(target: Target, bucket: str) -> list[Mapping[str, Value]]:
     """The entries that functions' fixtures made."""
-    return [one for one in _document(target, bucket).get(_FUNCTIONS, ()) if _is_ours(one)]
+    return [entry for entry in _document(target, bucket).get(_FUNCTIONS, ()) if _is_ours(entry)]
 
 
 def of_bucket(document: Mapping[str, Value]) -> dict[str, Value]:
     """The document without them."""
     kept = {name: value for name, value in document.items() if name != _FUNCTIONS}
-    functions = [one for one in document.get(_FUNCTIONS, ()) if not _is_ours(one)]
+    functions = [entry for entry in document.get(_FUNCTIONS, ()) if not _is_ours(entry)]
     return {**kept, **({_FUNCTIONS: functions} if functions else {})}
 
 
@@ -38,19 +38,19 @@ def put_of_bucket(target: Target, bucket: str, document: Mapping[str, Value]) ->
 def put_of_function(target: Target, bucket: str, added: Sequence[Mapping[str, Value]], *, without: str) -> None:
     """Add entries of a function, and take the one with the id `without` away."""
     with _WRITING:
-        kept = [one for one in of_functions(target, bucket) if one.get("Id") != without]
+        kept = [entry for entry in of_functions(target, bucket) if entry.get("Id") != without]
         _put(target, bucket, of_bucket(_document(target, bucket)), [*kept, *added])
 
 
 def _put(target: Target, bucket: str, document: Mapping[str, Value], functions: Sequence[Mapping[str, Value]]) -> None:
     entries = [*document.get(_FUNCTIONS, ()), *functions]
-    wanted = {**document, **({_FUNCTIONS: entries} if entries else {})}
+    configuration = {**document, **({_FUNCTIONS: entries} if entries else {})}
     target.find(
         "s3",
         "PutBucketNotificationConfiguration",
-        *([] if wanted else ["NoSuchBucket"]),
+        *([] if configuration else ["NoSuchBucket"]),
         Bucket=bucket,
-        NotificationConfiguration=wanted,
+        NotificationConfiguration=configuration,
         SkipDestinationValidation=True,
     )
 

@@ -84,15 +84,15 @@ class DeclaredObject:
     def fields(self) -> dict[FieldPath, Value]:
         """`objects/KEY` is the content's MD5; what else is declared follows after `#`."""
         path = PREFIX + self.key
-        made: dict[FieldPath, Value] = {path: self.md5}
+        values: dict[FieldPath, Value] = {path: self.md5}
         if "contentType" in self.about:
-            made[f"{path}#contentType"] = self.about["contentType"]
+            values[f"{path}#contentType"] = self.about["contentType"]
         if self.about.get("metadata"):
-            made[f"{path}#metadata"] = {key.lower(): value for key, value in self.about["metadata"].items()}
+            values[f"{path}#metadata"] = {key.lower(): value for key, value in self.about["metadata"].items()}
         if self.about.get("tags"):
-            made[f"{path}#tags"] = dict(self.about["tags"])
-        made |= {f"{path}#{name}": value for name, value in self.about.get("aws", {}).items()}
-        return made
+            values[f"{path}#tags"] = dict(self.about["tags"])
+        values |= {f"{path}#{name}": value for name, value in self.about.get("aws", {}).items()}
+        return values
 
     def verbatim(self) -> Iterator[FieldPath]:
         """Fields in AWS's own words."""
@@ -122,15 +122,15 @@ class DeclaredObject:
 
 def declared_objects(fixture: Fixture, body: Mapping[str, Value]) -> dict[str, DeclaredObject]:
     """Objects of trees, and over them those that are named one by one."""
-    made: dict[str, DeclaredObject] = {}
+    objects: dict[str, DeclaredObject] = {}
     for prefix, given in body.get("trees", {}).items():
         about = {"folder": given} if isinstance(given, str) else given
         for key, file in tree_files(fixture.file(about["folder"]), prefix):
-            made[key] = _made(key, file, about)
+            objects[key] = _made(key, file, about)
     for key, given in body.get("objects", {}).items():
         about = {"text": given} if isinstance(given, str) else given
-        made[key] = _made(key, _content(fixture, about), about)
-    return made
+        objects[key] = _made(key, _content(fixture, about), about)
+    return objects
 
 
 def tree_files(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
@@ -159,9 +159,9 @@ def object_problems(fixture: Fixture) -> Iterator[tuple[ValuePath, str]]:
 def listed(target: Target, bucket: str) -> dict[str, str]:
     """MD5 (ETag) of every object by key."""
     return {
-        one["Key"]: str(one["ETag"]).strip('"')
+        content["Key"]: str(content["ETag"]).strip('"')
         for page in target.pages("s3", "ListObjectsV2", Bucket=bucket)
-        for one in page.get("Contents", ())
+        for content in page.get("Contents", ())
     }
 
 
@@ -169,30 +169,30 @@ def described(target: Target, bucket: str, key: str, *, tags: bool) -> dict[Fiel
     """The fields of an object beside its content."""
     head = target.call("s3", "HeadObject", Bucket=bucket, Key=key)
     path = PREFIX + key
-    made: dict[FieldPath, Value] = {
+    values: dict[FieldPath, Value] = {
         f"{path}#contentType": head.get("ContentType"),
         f"{path}#metadata": head.get("Metadata") or None,
         **{f"{path}#{name}": head[name] for name in HEADERS if name in head},
     }
     if tags:
-        found = target.call("s3", "GetObjectTagging", Bucket=bucket, Key=key)["TagSet"]
-        made[f"{path}#tags"] = {tag["Key"]: tag.get("Value", "") for tag in found} or None
-    return made
+        tag_set = target.call("s3", "GetObjectTagging", Bucket=bucket, Key=key)["TagSet"]
+        values[f"{path}#tags"] = {tag["Key"]: tag.get("Value", "") for tag in tag_set} or None
+    return values
 
 
 def keys_to_describe(body: Mapping[str, Value], applied: frozenset[FieldPath], there: Iterable[str]) -> dict[str, bool]:
     """Objects of which more than the content matters; whether their tags do."""
-    found: dict[str, bool] = {}
+    tagged: dict[str, bool] = {}
     for path in applied:
         key, mark, what = path.removeprefix(PREFIX).rpartition("#")
         if path.startswith(PREFIX) and mark:
-            found[key] = found.get(key, False) or what == "tags"
-    trees = [(key, one) for key, one in body.get("trees", {}).items() if isinstance(one, dict)]
-    in_trees = [(key, one) for prefix, one in trees for key in there if key.startswith(prefix)]
+            tagged[key] = tagged.get(key, False) or what == "tags"
+    trees = [(key, tree) for key, tree in body.get("trees", {}).items() if isinstance(tree, dict)]
+    in_trees = [(key, tree) for prefix, tree in trees for key in there if key.startswith(prefix)]
     for key, given in (*in_trees, *body.get("objects", {}).items()):
         if isinstance(given, dict) and set(_ABOUT) & set(given):
-            found[key] = found.get(key, False) or "tags" in given
-    return found
+            tagged[key] = tagged.get(key, False) or "tags" in given
+    return tagged
 
 
 def delete_objects(target: Target, bucket: str, keys: Sequence[str]) -> None:
@@ -205,7 +205,7 @@ def empty_bucket(target: Target, bucket: str) -> None:
     """Delete every version of everything."""
     for page in target.pages("s3", "ListObjectVersions", Bucket=bucket):
         gone = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        _delete_batch(target, bucket, [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in gone])
+        _delete_batch(target, bucket, [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in gone])
     delete_objects(target, bucket, list(listed(target, bucket)))
 
 

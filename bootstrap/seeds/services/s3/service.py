@@ -134,11 +134,11 @@ class S3(Service):
         there = set(self.names(target))
         jobs = [look for look in looks if look.name in there]
         tags = dict(
-            zip([one.name for one in jobs], target.each(lambda one: _tags(target, one.name), jobs), strict=True)
+            zip([job.name for job in jobs], target.each(lambda job: _tags(target, job.name), jobs), strict=True)
         )
         reads = [(look, part) for look in jobs for part in PARTS if _reads(look, part.field, part.member)]
-        values = target.each(lambda one: one[1].read(target, one[0].name), reads)
-        fields: dict[str, dict[str, Value]] = {name: tag_fields(found) for name, found in tags.items()}
+        values = target.each(lambda read: read[1].read(target, read[0].name), reads)
+        fields: dict[str, dict[str, Value]] = {name: tag_fields(tag_values) for name, tag_values in tags.items()}
         for (look, part), value in zip(reads, values, strict=True):
             fields[look.name][part.field] = _told_notifications(value, look) if part.field == "notifications" else value
             if part.field in UNREADABLE and value is None:
@@ -149,25 +149,25 @@ class S3(Service):
             name: Observed(
                 id=ResourceId(self.name, name),
                 fields=fields[name],
-                tags=found,
+                tags=tag_values,
                 attributes=self.predict(name, target),
             )
-            for name, found in tags.items()
+            for name, tag_values in tags.items()
         }
 
     def _observe_objects(self, target: Target, looks: Sequence[Look], fields: dict[str, dict[str, Value]]) -> None:
         listing = [look for look in looks if look.wants("objects", "trees", PREFIX)]
-        found = target.each(lambda look: s3_objects.listed(target, look.name), listing)
+        results = target.each(lambda look: s3_objects.listed(target, look.name), listing)
         heads: list[tuple[str, str, bool]] = []
-        for look, objects in zip(listing, found, strict=True):
+        for look, objects in zip(listing, results, strict=True):
             fields[look.name] |= {PREFIX + key: md5 for key, md5 in objects.items()}
-            wanted = (
+            requested = (
                 dict.fromkeys(objects, True)
                 if look.all
                 else s3_objects.keys_to_describe(look.body, look.applied, objects)
             )
-            heads.extend((look.name, key, tags) for key, tags in wanted.items() if key in objects)
-        described = target.each(lambda one: s3_objects.described(target, one[0], one[1], tags=one[2]), heads)
+            heads.extend((look.name, key, tags) for key, tags in requested.items() if key in objects)
+        described = target.each(lambda head: s3_objects.described(target, head[0], head[1], tags=head[2]), heads)
         for (bucket, _, _), about in zip(heads, described, strict=True):
             fields[bucket] |= about
 
@@ -181,19 +181,19 @@ class S3(Service):
         """Fields: region, tags.*, settings in AWS's form, objects/KEY."""
         objects = declared_objects(fixture, body)
         fields: dict[str, Value] = {**tag_fields(body.get("tags", {})), **dict(part_fields(body))}
-        made = {name: value for name, value in body.get("aws", {}).items() if _creates(name)}
-        kept = {f"aws.{name}": value for name, value in made.items() if name not in _TOLD_AS_PART}
-        fields |= kept | _ownership(made, fields)
+        creation = {name: value for name, value in body.get("aws", {}).items() if _creates(name)}
+        kept = {f"aws.{name}": value for name, value in creation.items() if name not in _TOLD_AS_PART}
+        fields |= kept | _ownership(creation, fields)
         if "region" in body:
             fields["region"] = body["region"]
         if "notifications" in body:
             fields["notifications"] = _notifications(body["notifications"], scope)
         elif "notifications" in fields:
             fields["notifications"] = _sorted_notifications(fields["notifications"])
-        for one in objects.values():
-            fields |= one.fields()
-        unreadable = {path for one in objects.values() for path in one.unreadable()}
-        verbatim = {path for one in objects.values() for path in one.verbatim()}
+        for item in objects.values():
+            fields |= item.fields()
+        unreadable = {path for declared_object in objects.values() for path in declared_object.unreadable()}
+        verbatim = {path for declared_object in objects.values() for path in declared_object.verbatim()}
         # moto takes the spaces around a tag's value away.
         verbatim |= {f"tags.{key}" for key, text in body.get("tags", {}).items() if text != text.strip()}
         return Desired(
@@ -202,7 +202,7 @@ class S3(Service):
             fixed=frozenset({"region", *kept}) - _ACCESS,
             ledger=UNREADABLE | unreadable | kept.keys(),
             verbatim=frozenset({*(part.field for part in PARTS), *verbatim}),
-            spec=(objects, made),
+            spec=(objects, creation),
         )
 
     def inspect(
@@ -234,24 +234,32 @@ class S3(Service):
         )
         tags = {path.removeprefix("tags."): value for path, value in desired.fields.items() if path.startswith("tags.")}
         _put_tags(target, desired.id.name, target.tagged(tags))
-        made = {f"aws.{name}" for name in desired.spec[1]}
-        rest = [path for path in desired.fields if not path.startswith("tags.") and path not in made]
+        given = {f"aws.{name}" for name in desired.spec[1]}
+        rest = [path for path in desired.fields if not path.startswith("tags.") and path not in given]
         return self._put(target, desired, {path: desired.fields[path] for path in rest})
 
     def update(
         self, target: Target, desired: Desired, observed: Observed, differences: Sequence[Difference]
     ) -> Written:
         """Only what differs."""
-        tags = {one.path.removeprefix("tags."): one.new for one in differences if one.path.startswith("tags.")}
+        tags = {
+            difference.path.removeprefix("tags."): difference.new
+            for difference in differences
+            if difference.path.startswith("tags.")
+        }
         if tags:
             merged = {**observed.tags, **tags}
             _put_tags(target, desired.id.name, {key: value for key, value in merged.items() if value is not None})
         quiet = {DifferenceKind.EXTRA, DifferenceKind.ORPHANED}
-        gone = [key for one in differences if one.kind in quiet and (key := _key(one.path)) not in desired.spec[0]]
-        if any(one.path == PREFIX for one in differences):
+        gone = [
+            key
+            for difference in differences
+            if difference.kind in quiet and (key := _key(difference.path)) not in desired.spec[0]
+        ]
+        if any(difference.path == PREFIX for difference in differences):
             gone = sorted(set(s3_objects.listed(target, desired.id.name)) - set(desired.spec[0]))
         s3_objects.delete_objects(target, desired.id.name, [key for key in dict.fromkeys(gone) if key])
-        changed = {one.path: one.new for one in differences if one.kind not in quiet}
+        changed = {difference.path: difference.new for difference in differences if difference.kind not in quiet}
         return self._put(target, desired, changed)
 
     def _put(self, target: Target, desired: Desired, changed: Mapping[str, Value]) -> Written:
@@ -309,9 +317,9 @@ def _notification_problems(fixture: Fixture) -> Iterator[Problem]:
         for place, event in enumerate(given.get("events", ())):
             if event in _EVENTS or "${" in event:
                 continue
-            known = tuple(getattr(service_model("s3").shape_for("Event"), "enum", ()))
-            if event not in known:
-                near = nearest(event, (*_EVENTS, *known))
+            names = tuple(getattr(service_model("s3").shape_for("Event"), "enum", ()))
+            if event not in names:
+                near = nearest(event, (*_EVENTS, *names))
                 hint = f"did you mean {near}?" if near else "created, removed, or one of AWS's: s3:ObjectCreated:Put, …"
                 yield fixture.problem((*path, "events", place), f"{event!r} is not an event ({hint})")
         for receiver in ("queue", "topic"):
@@ -359,11 +367,11 @@ def _creates(member: str) -> bool:
     return all(part.member != member for part in PARTS)
 
 
-def _ownership(made: Mapping[str, Value], fields: Mapping[str, Value]) -> dict[str, Value]:
+def _ownership(creation: Mapping[str, Value], fields: Mapping[str, Value]) -> dict[str, Value]:
     """CreateBucket's ObjectOwnership as the setting it becomes, so that a change is seen and made."""
-    if "ObjectOwnership" not in made or "aws.OwnershipControls" in fields:
+    if "ObjectOwnership" not in creation or "aws.OwnershipControls" in fields:
         return {}
-    return {"aws.OwnershipControls": {"Rules": [{"ObjectOwnership": made["ObjectOwnership"]}]}}
+    return {"aws.OwnershipControls": {"Rules": [{"ObjectOwnership": creation["ObjectOwnership"]}]}}
 
 
 def _tags(target: Target, bucket: str) -> dict[str, str]:
@@ -377,18 +385,18 @@ def _put_tags(target: Target, bucket: str, tags: Mapping[str, str]) -> None:
 
 
 def _notifications(given: Sequence[Mapping[str, Value]], scope: Scope) -> Value:
-    made: dict[str, list[Value]] = {}
-    for one in given:
-        receiver = next(name for name in _RECEIVERS if name in one)
+    notifications: dict[str, list[Value]] = {}
+    for notification in given:
+        receiver = next(name for name in _RECEIVERS if name in notification)
         service, member, arn_key = _RECEIVERS[receiver]
-        arn = one[receiver]
+        arn = notification[receiver]
         if not _is_arn(arn):
             arn = scope.resolve(ResourceId(service, arn), "arn")
-        rules = [{"Name": key, "Value": one[key]} for key in ("prefix", "suffix") if key in one]
-        events = [_EVENTS.get(event, event) for event in one.get("events", ["created"])]
+        rules = [{"Name": key, "Value": notification[key]} for key in ("prefix", "suffix") if key in notification]
+        events = [_EVENTS.get(event, event) for event in notification.get("events", ["created"])]
         filtered = {"Filter": {"Key": {"FilterRules": rules}}} if rules else {}
-        made.setdefault(member, []).append({arn_key: arn, "Events": sorted(events), **filtered})
-    return _sorted_notifications(made)
+        notifications.setdefault(member, []).append({arn_key: arn, "Events": sorted(events), **filtered})
+    return _sorted_notifications(notifications)
 
 
 def _sorted_notifications(value: Value) -> Value:
@@ -396,43 +404,46 @@ def _sorted_notifications(value: Value) -> Value:
     if not isinstance(value, dict):
         return value
     return {
-        member: sorted((_notification(one) for one in given), key=_without_id) if isinstance(given, list) else given
+        member: sorted((_notification(entry) for entry in given), key=_without_id) if isinstance(given, list) else given
         for member, given in value.items()
     }
 
 
 def _told_notifications(value: Value, look: Look) -> Value:
     """As they are declared: with the ids that the fixture gives, and without those that the emulator makes."""
-    found = _sorted_notifications(value)
-    if not isinstance(found, dict) or look.all:
-        return found
+    notifications = _sorted_notifications(value)
+    if not isinstance(notifications, dict) or look.all:
+        return notifications
     declared = look.body.get("aws", {}).get("NotificationConfiguration", {}).values()
-    given = {one.get("Id") for entries in declared if isinstance(entries, list) for one in entries}
+    given = {entry.get("Id") for entries in declared if isinstance(entries, list) for entry in entries}
     return {
-        member: [one if one.get("Id") in given else {key: one[key] for key in one if key != "Id"} for one in entries]
+        member: [
+            entry if entry.get("Id") in given else {key: entry[key] for key in entry if key != "Id"}
+            for entry in entries
+        ]
         if isinstance(entries, list)
         else entries
-        for member, entries in found.items()
+        for member, entries in notifications.items()
     }
 
 
-def _without_id(one: Mapping[str, Value]) -> str:
-    return digest({key: value for key, value in one.items() if key != "Id"})
+def _without_id(notification: Mapping[str, Value]) -> str:
+    return digest({key: value for key, value in notification.items() if key != "Id"})
 
 
-def _notification(one: Mapping[str, Value]) -> Value:
-    made = {key: value for key, value in one.items() if key != "Filter"}
-    made["Events"] = sorted(one["Events"])
-    rules = one.get("Filter", {}).get("Key", {}).get("FilterRules", ())
+def _notification(notification: Mapping[str, Value]) -> Value:
+    fields = {key: value for key, value in notification.items() if key != "Filter"}
+    fields["Events"] = sorted(notification["Events"])
+    rules = notification.get("Filter", {}).get("Key", {}).get("FilterRules", ())
     if rules:
         named = [{"Name": rule["Name"].lower(), "Value": rule["Value"]} for rule in rules]
-        made["Filter"] = {"Key": {"FilterRules": sorted(named, key=str)}}
-    return made
+        fields["Filter"] = {"Key": {"FilterRules": sorted(named, key=str)}}
+    return fields
 
 
 def _found_objects(target: Target, observed: Observed) -> list[str]:
-    known = [path.removeprefix(PREFIX) for path in observed.fields if path.startswith(PREFIX) and not _is_about(path)]
-    return known or list(s3_objects.listed(target, observed.id.name))
+    paths = [path.removeprefix(PREFIX) for path in observed.fields if path.startswith(PREFIX) and not _is_about(path)]
+    return paths or list(s3_objects.listed(target, observed.id.name))
 
 
 def _is_about(path: str) -> bool:
@@ -447,8 +458,8 @@ def _key(path: str) -> str:
 
 def _exported_aws(observed: Observed) -> dict[str, Value]:
     by_hand = {"versioning", "policy"}
-    found = {part.member: observed.fields.get(part.field) for part in PARTS if part.field not in by_hand}
-    aws = {member: value for member, value in found.items() if value and not _is_default(member, value)}
+    values = {part.member: observed.fields.get(part.field) for part in PARTS if part.field not in by_hand}
+    aws = {member: value for member, value in values.items() if value and not _is_default(member, value)}
     return {"aws": aws} if aws else {}
 
 

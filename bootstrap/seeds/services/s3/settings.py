@@ -244,18 +244,18 @@ def _lifecycle(given: Value) -> Value:
 
 
 def _lifecycle_rule(rule: Mapping[str, Value], number: int) -> Value:
-    made: dict[str, Value] = {
+    values: dict[str, Value] = {
         "ID": rule.get("id", f"rule-{number}"),
         "Status": "Enabled" if rule.get("enabled", True) else "Disabled",
         "Filter": {"Prefix": rule.get("prefix", "")},
     }
     if "expireDays" in rule:
-        made["Expiration"] = {"Days": rule["expireDays"]}
+        values["Expiration"] = {"Days": rule["expireDays"]}
     if "expireNoncurrentDays" in rule:
-        made["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule["expireNoncurrentDays"]}
+        values["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule["expireNoncurrentDays"]}
     if "abortUploadDays" in rule:
-        made["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": rule["abortUploadDays"]}
-    return made
+        values["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": rule["abortUploadDays"]}
+    return values
 
 
 def _encryption(given: Value) -> Value:

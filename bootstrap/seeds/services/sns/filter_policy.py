@@ -109,7 +109,7 @@ def _leaves(policy: Mapping[str, Value]) -> Iterator[list[Any]]:
         if isinstance(value, dict):
             yield from _leaves(value)
         elif isinstance(value, list) and key == _OR:
-            for one in value:
-                yield from _leaves(one) if isinstance(one, dict) else ()
+            for entry in value:
+                yield from _leaves(entry) if isinstance(entry, dict) else ()
         elif isinstance(value, list):
             yield value

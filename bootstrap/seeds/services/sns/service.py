@@ -93,12 +93,12 @@ class Sns(Service):
 
     def needs(self, fixture: Fixture) -> Iterator[Need]:
         """Queues and functions that subscribe, and dead-letter queues."""
-        for number, one in enumerate(fixture.body.get("subscriptions", ())):
+        for number, subscription in enumerate(fixture.body.get("subscriptions", ())):
             for kind, service in (("queue", "sqs"), ("function", "lambda")):
-                if kind in one and not is_arn(one[kind]):
-                    target = ResourceId(service, one[kind])
+                if kind in subscription and not is_arn(subscription[kind]):
+                    target = ResourceId(service, subscription[kind])
                     yield Need(target=target, attribute="arn", path=("subscriptions", number, kind))
-            dead = dead_queue(one)
+            dead = dead_queue(subscription)
             if dead and not is_arn(dead):
                 path = ("subscriptions", number, "deadLetterQueue")
                 yield Need(target=ResourceId("sqs", dead), attribute="arn", path=path)
@@ -115,20 +115,22 @@ class Sns(Service):
     def observe(self, target: Target, looks: Sequence[Look]) -> Mapping[str, Observed]:
         """Two listings, two reads for each topic, one or two for each subscription."""
         there = set(self.names(target))
-        wanted = [look for look in looks if look.name in there]
-        about = target.each(lambda look: _about(target, look.name), wanted)
+        present = [look for look in looks if look.name in there]
+        about = target.each(lambda look: _about(target, look.name), present)
         listed: dict[str, list[Mapping[str, str]]] = {}
-        for page in target.pages("sns", "ListSubscriptions") if wanted else ():
-            for one in page["Subscriptions"]:
-                listed.setdefault(one["TopicArn"], []).append(one)
-        arns = [one.attributes["arn"] for one in about]
-        flat = [(arn, one) for arn in arns for one in listed.get(arn, ())]
+        for page in target.pages("sns", "ListSubscriptions") if present else ():
+            for entry in page["Subscriptions"]:
+                listed.setdefault(entry["TopicArn"], []).append(entry)
+        arns = [item.attributes["arn"] for item in about]
+        flat = [(arn, attributes) for arn in arns for attributes in listed.get(arn, ())]
         read = target.each(lambda pair: (pair[0], *read_subscription(target, *pair)), flat)
-        found = {}
-        for one in about:
-            mine = [(subscription, permitted) for arn, subscription, permitted in read if arn == one.attributes["arn"]]
-            found[one.id.name] = _with_subscriptions(one, mine)
-        return found
+        by_topic = {}
+        for topic in about:
+            mine = [
+                (subscription, permitted) for arn, subscription, permitted in read if arn == topic.attributes["arn"]
+            ]
+            by_topic[topic.id.name] = _with_subscriptions(topic, mine)
+        return by_topic
 
     def desire(self, fixture: Fixture, body: Mapping[str, Value], scope: Scope) -> Desired:
         """Fields: fifo, policy, attributes.*, tags.*, subscriptions/*."""
@@ -142,21 +144,21 @@ class Sns(Service):
             fields[f"aws.{_PROTECTION}"] = policy_value(body["aws"][_PROTECTION])
         if "policy" in body:
             fields["policy"] = policy_value(body["policy"])
-        pending = {one.key for one in subscriptions_of(scope.observed) if one.pending}
-        subscriptions = [declared(one, scope) for one in body.get("subscriptions", ())]
-        for one in subscriptions:
-            full = one.fields(permitted=True)
-            fields |= {PREFIX + one.key: True} | ({} if one.key in pending else full)
+        pending = {subscription.key for subscription in subscriptions_of(scope.observed) if subscription.pending}
+        subscriptions = [declared(subscription, scope) for subscription in body.get("subscriptions", ())]
+        for item in subscriptions:
+            full = item.fields(permitted=True)
+            fields |= {PREFIX + item.key: True} | ({} if item.key in pending else full)
         return Desired(
             id=fixture.id,
             fields=fields,
-            spec={one.key: one for one in subscriptions},
+            spec={subscription.key: subscription for subscription in subscriptions},
             fixed=frozenset({"fifo"}),
             ledger=frozenset({f"aws.{_PROTECTION}"}),
             verbatim=frozenset(
                 (
                     *(path for path in fields if path.startswith("attributes.")),
-                    *(path for one in subscriptions for path in one.verbatim()),
+                    *(path for subscription in subscriptions for path in subscription.verbatim()),
                 )
             ),
         )
@@ -174,10 +176,10 @@ class Sns(Service):
         if not thorough:
             return
         topic = observed.attributes["arn"]
-        for one in subscriptions_of(observed):
-            by_function = _of_function(target, one, topic)
-            if one.key not in desired.spec and not by_function:
-                yield Difference(path=PREFIX + one.key, old=True, kind=DifferenceKind.EXTRA)
+        for subscription in subscriptions_of(observed):
+            by_function = _of_function(target, subscription, topic)
+            if subscription.key not in desired.spec and not by_function:
+                yield Difference(path=PREFIX + subscription.key, old=True, kind=DifferenceKind.EXTRA)
 
     def create(self, target: Target, desired: Desired) -> Written:
         """One call; then the subscriptions."""
@@ -190,7 +192,7 @@ class Sns(Service):
         if "policy" in fields:
             sent["Policy"] = policy_text(fields["policy"])
         protection = fields.get(f"aws.{_PROTECTION}")
-        made = target.call(
+        response = target.call(
             "sns",
             "CreateTopic",
             Name=desired.id.name,
@@ -198,16 +200,16 @@ class Sns(Service):
             **({"Attributes": sent} if sent else {}),
             **({_PROTECTION: policy_text(protection)} if protection else {}),
         )
-        for one in desired.spec.values():
-            subscribe(target, made["TopicArn"], one)
-        return Written(attributes={"arn": made["TopicArn"]})
+        for item in desired.spec.values():
+            subscribe(target, response["TopicArn"], item)
+        return Written(attributes={"arn": response["TopicArn"]})
 
     def update(
         self, target: Target, desired: Desired, observed: Observed, differences: Sequence[Difference]
     ) -> Written:
         """One call for each attribute and each setting of a subscription."""
         topic = observed.attributes["arn"]
-        changed = {one.path: one.new for one in differences}
+        changed = {difference.path: difference.new for difference in differences}
         sent = _sent({path: value for path, value in changed.items() if path.startswith("attributes.")})
         if "policy" in changed:
             sent["Policy"] = policy_text(changed["policy"] or _default_policy(topic))
@@ -226,8 +228,8 @@ class Sns(Service):
 
     def delete(self, target: Target, observed: Observed) -> None:
         """With its subscriptions, which AWS would leave behind."""
-        for one in subscriptions_of(observed):
-            unsubscribe(target, observed.attributes["arn"], one)
+        for subscription in subscriptions_of(observed):
+            unsubscribe(target, observed.attributes["arn"], subscription)
         target.find("sns", "DeleteTopic", *_ABSENT, TopicArn=observed.attributes["arn"])
 
     def export(self, target: Target, observed: Observed) -> Exported:
@@ -239,25 +241,31 @@ class Sns(Service):
             if (name := path.removeprefix("attributes.")) != path and value and value != _DEFAULTS.get(name)
         }
         policy = fields.get("policy")
-        known = [one for one in subscriptions_of(observed) if one.protocol in {"sqs", "lambda", "http", "https"}]
-        known.sort(key=lambda subscription: subscription.key)
-        owned = [one for one in known if _of_function(target, one, topic)]
+        subscriptions = [
+            subscription
+            for subscription in subscriptions_of(observed)
+            if subscription.protocol in {"sqs", "lambda", "http", "https"}
+        ]
+        subscriptions.sort(key=lambda subscription: subscription.key)
+        owned = [subscription for subscription in subscriptions if _of_function(target, subscription, topic)]
         body: dict[str, Value] = {
             "policy": None if _is_default_policy(policy) else policy,
             "tags": {key: text for key, text in observed.tags.items() if key != labels.OWNER},
             "subscriptions": [
-                exported_subscription(one) for one in sorted(known, key=lambda one: one.key) if one not in owned
+                exported_subscription(subscription)
+                for subscription in sorted(subscriptions, key=lambda subscription: subscription.key)
+                if subscription not in owned
             ],
             "aws": {"Attributes": attributes} if attributes else None,
         }
-        left = [one.key for one in subscriptions_of(observed) if one not in known]
+        left = [subscription.key for subscription in subscriptions_of(observed) if subscription not in subscriptions]
         notes = tuple(f"subscription {key} is not exported" for key in left)
         return Exported(body={key: value for key, value in body.items() if value}, notes=notes)
 
 
-def _of_function(target: Target, one: Subscription, topic: str) -> bool:
+def _of_function(target: Target, subscription: Subscription, topic: str) -> bool:
     """Whether a function's `events` made it."""
-    return one.protocol == "lambda" and function_admits(target, one.endpoint, topic, by=BY_FUNCTION)
+    return subscription.protocol == "lambda" and function_admits(target, subscription.endpoint, topic, by=BY_FUNCTION)
 
 
 def _topic_arn(name: str, target: Target) -> str:
@@ -290,16 +298,16 @@ def _about(target: Target, name: str) -> Observed:
     return Observed(id=ResourceId("sns", name), fields=fields, attributes={"name": name, "arn": arn}, tags=tags)
 
 
-def _with_subscriptions(topic: Observed, found: Sequence[tuple[Subscription, bool]]) -> Observed:
+def _with_subscriptions(topic: Observed, subscriptions: Sequence[tuple[Subscription, bool]]) -> Observed:
     fields = dict(topic.fields)
-    for one, permitted in found:
-        fields |= one.fields(permitted=permitted)
+    for subscription, permitted in subscriptions:
+        fields |= subscription.fields(permitted=permitted)
     return Observed(
         id=topic.id,
         fields=fields,
         attributes=topic.attributes,
         tags=topic.tags,
-        spec={one.key: one for one, _ in found},
+        spec={item.key: item for item, _ in subscriptions},
     )
 
 

@@ -92,12 +92,12 @@ class Subscription:
     def fields(self, *, permitted: bool) -> dict[str, Value]:
         """As fields of the topic."""
         path = PREFIX + self.key
-        found: dict[str, Value] = {path: True}
+        values: dict[str, Value] = {path: True}
         if self.protocol in {"sqs", "lambda"}:
-            found[f"{path}.permitted"] = permitted
+            values[f"{path}.permitted"] = permitted
         if self.arn and self.pending:
-            return found
-        return found | {f"{path}.{name}": value for name, value in self.settings.items()}
+            return values
+        return values | {f"{path}.{name}": value for name, value in self.settings.items()}
 
 
 def is_arn(text: str) -> bool:
@@ -108,16 +108,18 @@ def is_arn(text: str) -> bool:
 def subscription_problems(fixture: Fixture) -> Iterator[Problem]:
     """Endpoints given twice, and settings that do not fit them."""
     seen: dict[str, int] = {}
-    for number, one in enumerate(fixture.body.get("subscriptions", ())):
+    for number, subscription in enumerate(fixture.body.get("subscriptions", ())):
         path = ("subscriptions", number)
-        kind = next(name for name in ("queue", "function", "http") if name in one)
-        first = seen.setdefault(f"{kind}/{one[kind]}", number)
+        kind = next(name for name in ("queue", "function", "http") if name in subscription)
+        first = seen.setdefault(f"{kind}/{subscription[kind]}", number)
         if first != number:
-            yield fixture.problem((*path, kind), f"{one[kind]} subscribes twice (first in subscriptions[{first}])")
-        yield from _endpoint_problems(fixture, path, kind, one)
-        yield from _filter_problems(fixture, path, one)
-        yield from _attribute_problems(fixture, path, one)
-        if "filterPolicyScope" in one and "filterPolicy" not in one:
+            yield fixture.problem(
+                (*path, kind), f"{subscription[kind]} subscribes twice (first in subscriptions[{first}])"
+            )
+        yield from _endpoint_problems(fixture, path, kind, subscription)
+        yield from _filter_problems(fixture, path, subscription)
+        yield from _attribute_problems(fixture, path, subscription)
+        if "filterPolicyScope" in subscription and "filterPolicy" not in subscription:
             yield fixture.problem((*path, "filterPolicyScope"), "needs a filterPolicy")
 
 
@@ -192,8 +194,8 @@ def read_subscription(target: Target, topic: str, listed: Mapping[str, str]) -> 
     protocol, endpoint, arn = listed["Protocol"], listed["Endpoint"], listed["SubscriptionArn"]
     attributes: dict[str, str] = {}
     if arn.startswith("arn:"):
-        found = target.find("sns", "GetSubscriptionAttributes", *_ABSENT, SubscriptionArn=arn) or {}
-        attributes = found.get("Attributes", {})
+        response = target.find("sns", "GetSubscriptionAttributes", *_ABSENT, SubscriptionArn=arn) or {}
+        attributes = response.get("Attributes", {})
     kinds = {"sqs": "queue", "lambda": "function", "http": "http", "https": "http"}
     redrive = policy_value(attributes.get("RedrivePolicy")) or {}
     subscription = Subscription(
@@ -231,7 +233,7 @@ def subscribe(target: Target, topic: str, subscription: Subscription) -> str:
     """Permission first: a message must not find a subscription that it may not pass."""
     _admit(target, topic, subscription)
     attributes = _attributes(subscription.settings)
-    made = target.call(
+    response = target.call(
         "sns",
         "Subscribe",
         TopicArn=topic,
@@ -240,7 +242,7 @@ def subscribe(target: Target, topic: str, subscription: Subscription) -> str:
         Attributes={name: value for name, value in attributes.items() if value not in {"{}", "false"}},
         ReturnSubscriptionArn=True,
     )
-    return str(made["SubscriptionArn"])
+    return str(response["SubscriptionArn"])
 
 
 def _admit(target: Target, topic: str, subscription: Subscription) -> None:
@@ -263,20 +265,20 @@ def unsubscribe(target: Target, topic: str, subscription: Subscription) -> None:
 def update_subscriptions(target: Target, desired: Desired, observed: Observed, paths: Sequence[str]) -> None:
     """Make, change and take away those that `paths` are about."""
     topic = observed.attributes["arn"]
-    there = {one.key: one for one in subscriptions_of(observed)}
-    for key, one in desired.spec.items():
+    there = {subscription.key: subscription for subscription in subscriptions_of(observed)}
+    for key, entry in desired.spec.items():
         about = [path for path in paths if path == PREFIX + key or path.startswith(f"{PREFIX}{key}.")]
         if not about:
             continue
         if key not in there:
-            subscribe(target, topic, one)
+            subscribe(target, topic, entry)
         else:
             if f"{PREFIX}{key}.permitted" in about:
-                _admit(target, topic, one)
-            _set_attributes(target, there[key].arn, one, about)
-    for key, one in there.items():
+                _admit(target, topic, entry)
+            _set_attributes(target, there[key].arn, entry, about)
+    for key, existing in there.items():
         if key not in desired.spec and PREFIX + key in paths:
-            unsubscribe(target, topic, one)
+            unsubscribe(target, topic, existing)
 
 
 def _set_attributes(target: Target, arn: str, subscription: Subscription, paths: Sequence[str]) -> None:
@@ -296,14 +298,14 @@ def _set_attributes(target: Target, arn: str, subscription: Subscription, paths:
 
 def _attributes(settings: Mapping[str, Value]) -> dict[str, str]:
     dead = settings["deadLetterQueue"]
-    made = {
+    attributes = {
         "RawMessageDelivery": "true" if settings["rawDelivery"] else "false",
         "FilterPolicy": policy_text(settings["filterPolicy"] or {}),
         "RedrivePolicy": policy_text({"deadLetterTargetArn": dead} if dead else {}),
     }
     if settings["filterPolicy"]:
-        made["FilterPolicyScope"] = settings["filterPolicyScope"]
-    return made | {name: policy_text(settings[name]) for name in _THEIRS if name in settings}
+        attributes["FilterPolicyScope"] = settings["filterPolicyScope"]
+    return attributes | {name: policy_text(settings[name]) for name in _THEIRS if name in settings}
 
 
 def exported_subscription(subscription: Subscription) -> dict[str, Value]:
@@ -313,7 +315,7 @@ def exported_subscription(subscription: Subscription) -> dict[str, Value]:
     settings = subscription.settings
     dead = settings["deadLetterQueue"]
     theirs = {name: policy_text(settings[name]) for name in _THEIRS if name in settings}
-    made = {
+    attributes = {
         kind: endpoint,
         "filterPolicy": settings["filterPolicy"],
         "filterPolicyScope": settings["filterPolicyScope"]
@@ -323,4 +325,4 @@ def exported_subscription(subscription: Subscription) -> dict[str, Value]:
         "deadLetterQueue": dead.rpartition(":")[2] if dead else None,
         "aws": {"Attributes": theirs} if theirs else None,
     }
-    return {key: value for key, value in made.items() if value}
+    return {key: value for key, value in attributes.items() if value}

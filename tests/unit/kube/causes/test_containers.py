@@ -207,9 +207,9 @@ def test_only_pods_of_the_newest_revision_count() -> None:
 
 
 def test_replicas_that_fare_alike_give_one_cause() -> None:
-    one = pod("web-1-a", containerStatuses=[container(waiting("ErrImagePull", "not found"))])
+    broken_pod = pod("web-1-a", containerStatuses=[container(waiting("ErrImagePull", "not found"))])
     other = pod("web-1-b", containerStatuses=[container(waiting("ErrImagePull", "not found"))])
-    assert len(find_causes(scene_of([one, other]))) == 1
+    assert len(find_causes(scene_of([broken_pod, other]))) == 1
 
 
 def test_a_pod_that_is_ready_over_or_ending_has_no_cause() -> None:

@@ -251,11 +251,11 @@ def test_refusals_on_the_replica_set(message: str, kind: CauseKind, text: str, f
 def test_refusals_of_a_stateful_set_are_events() -> None:
     live = {**deployment("db"), "kind": "StatefulSet", "spec": {"replicas": 1}}
     words = 'pods "db-0" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1'
-    told = event("db", "FailedCreate", f"create Pod db-0 in StatefulSet db failed error: {words}")
-    cause = first(scene_of(objects=[live], events=[told]))
+    refused = event("db", "FailedCreate", f"create Pod db-0 in StatefulSet db failed error: {words}")
+    cause = first(scene_of(objects=[live], events=[refused]))
     assert (cause.kind, cause.evidence) == (CauseKind.QUOTA, (words,))
     # Once it has its pods, the event is an old one.
-    started = find_causes(scene_of([pod("db-0", owner="db", phase="Pending")], objects=[live], events=[told]))
+    started = find_causes(scene_of([pod("db-0", owner="db", phase="Pending")], objects=[live], events=[refused]))
     assert not any(cause.terminal for cause in started)
 
 
@@ -378,8 +378,8 @@ def test_simulated_pods_are_not_judged_by_their_containers() -> None:
 
 
 def test_what_has_no_cause_of_its_own_shows_its_warnings() -> None:
-    told = event("web", "FailedUpdate", "something else")
-    causes = find_causes(scene_of(events=[told]))
+    other_event = event("web", "FailedUpdate", "something else")
+    causes = find_causes(scene_of(events=[other_event]))
     assert [(cause.kind, cause.terminal) for cause in causes] == [(CauseKind.WARNING, False)]
 
 

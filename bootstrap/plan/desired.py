@@ -1,0 +1,45 @@
+"""Everything that a plan is made of, except for what was observed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bootstrap.model.observed import PreparedRelease
+from bootstrap.model.release import FluxRepo
+from bootstrap.model.replacement import NO_CONSENT, Consent
+from bootstrap.model.stack import BuiltImage, Stack
+from bootstrap.plan.units import Units, cut
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desired:
+    """The stack, its repository and its prepared releases, as declared."""
+
+    stack: Stack
+    repo: FluxRepo = field(default_factory=FluxRepo)
+    prepared: Mapping[str, PreparedRelease] = field(default_factory=dict)
+    """By release id."""
+    inferred: Sequence[tuple[str, str, str]] = ()
+    """(unit, needed unit, reason), read from the rendered manifests; units are `release/…` and `objects/…`."""
+    prune: bool = False
+    """Whether what left the repository is removed."""
+    preload: bool = False
+    """Whether images go to the machines of the cluster through this machine's engine."""
+    built: Sequence[BuiltImage] = ()
+    """Images of the stack's own."""
+    build_simulated: bool = False
+    """Whether they are built even where pods are simulated."""
+    consent: Consent = NO_CONSENT
+    """What may be deleted and created again."""
+    start_only: bool = False
+    """Whether cluster and emulator are only started as they are, never created, changed or replaced."""
+    already_cut: Units | None = None
+    """The units of the repository, from whoever has cut it; see `units`."""
+
+    @property
+    def units(self) -> Units:
+        """The units of the repository.
+
+        Raises:
+            InvalidError: the release that the emulator is to be is not there, not the only one, or suspended.
+        """
+        return self.already_cut or cut(self.stack, self.repo)
