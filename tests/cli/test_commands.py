@@ -251,3 +251,15 @@ def test_the_first_line_says_why_there_are_no_containers(cli: "Cli", monkeypatch
     monkeypatch.setattr("bootstrap.docker.engine.engine_answers", lambda _environment: True)
     monkeypatch.setenv("PATH", str(cli.folder))
     assert first_line() == f"stack dev on kwok (kind needs the program docker, which is not on PATH): {simulated}"
+
+
+def test_a_broken_stack_file_is_in_the_reports_of_ci(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.stack("cluster: {provider: kwok, workers: many}")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(cli.folder / "summary.md"))
+    ended = cli("up", "--junit", "report/junit.xml")
+    assert ended.code == 3
+    assert "::error file=stacks/dev.yaml,line=4,title=bootstrap::cluster.workers: " in ended.err
+    report = (cli.folder / "report" / "junit.xml").read_text()
+    assert 'failures="1"' in report
+    assert "stacks/dev.yaml:4: cluster.workers: " in report
