@@ -75,8 +75,10 @@ class ProcessEmulator:
             proven = self._resident.prove(record.port, identity, self._drivers(record), cancel)
         except (NoAnswerError, RefusedError, StepFailedError) as error:
             broken = EmulatorObserved(state=TargetState.BROKEN, detail=error.what, changes=changes)
+            if kept or self._is_starting(record):
+                return broken
             reasons = (f"it does not answer: {error.what}", *map(str, changes))
-            return broken if kept else replace(broken, changes=(), replacement=_losing(reasons))
+            return replace(broken, changes=(), replacement=_losing(reasons))
         incarnation = incarnation_of(proven, self._spec.region, cancel)
         running = EmulatorObserved(
             state=TargetState.RUNNING, endpoint=proven_endpoint(proven, self._spec.region, incarnation)
@@ -181,6 +183,10 @@ class ProcessEmulator:
             stopped = EmulatorObserved(state=TargetState.STOPPED, detail="ended, its data is kept")
             return replace(stopped, replacement=_losing(tuple(map(str, changes))))
         return EmulatorObserved(state=TargetState.ABSENT, detail="ended, its data is lost")
+
+    def _is_starting(self, record: Record) -> bool:
+        """Whether it may not have answered yet: the run that started it was killed or stopped, and nothing is in it."""
+        return self._clock.now().timestamp() - record.started < START_SECONDS
 
     def _changes(self, record: Record) -> tuple[Change, ...]:
         pairs = (

@@ -25,7 +25,8 @@ def test_a_folder_is_read_as_flux_would(tmp_path: Path) -> None:
 
 def test_variables_go_over_those_of_the_repository(tmp_path: Path) -> None:
     root = shutil.copytree(REPOS / "substitute-from", tmp_path / "fleet")
-    repos = [load_repo(root / "clusters/dev", root=root, substitute=given) for given in ({}, {"region": "elsewhere"})]
+    given_variables = ({"nothing": ""}, {"nothing": "", "region": "elsewhere"})
+    repos = [load_repo(root / "clusters/dev", root=root, substitute=given) for given in given_variables]
     texts = [str(repo.kustomizations) for repo in repos]
     assert ["elsewhere" in text for text in texts] == [False, True]
 

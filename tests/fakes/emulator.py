@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-_HEALTH = {"services": {}, "edition": "test", "ready_scripts": {}, "version": "9"}
+_HEALTH = {"services": {"ssm": "available", "sts": "available"}, "edition": "test", "ready_scripts": {}, "version": "9"}
 _ACCOUNT = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Account>000000000000</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"""
 

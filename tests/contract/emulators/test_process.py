@@ -328,7 +328,7 @@ def test_a_missing_extra_is_refused_with_the_command_that_brings_it(
     )
     with pytest.raises(RefusedError, match=f"emulator {driver} is not installed") as refused:
         emulator.up(Work(cancel, quiet))
-    assert refused.value.fix == f"run: {declared.process.install}"
+    assert refused.value.fix == f"run: {declared.process.install()}"
     assert not state.emulator.exists()
 
 

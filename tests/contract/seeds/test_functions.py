@@ -317,6 +317,7 @@ def test_a_wrong_smoke_answer_fails_with_both_answers_until_it_is_right(bench: B
     """
     if not runs(bench):
         assert bench.apply(text.replace("ANSWER", "2")).notes == (
+            "functions are kept as declared but do not run on moto, which does not run functions",
             "lambda/echo: smoke cannot run on moto, which does not run functions",
         )
         bench.settled()
