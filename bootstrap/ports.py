@@ -1,7 +1,7 @@
-"""What the engine needs from the rooms above it, in its own words.
+"""The interfaces through which the engine uses the packages above it.
 
-Every method may be called again after a kill at any moment and converges. Methods that take long take a token,
-whose deadline they obey, and `say`, to tell what they are waiting for.
+Every method may be called again after a kill at any moment and converges. Methods that take long are given a
+cancellation token, whose deadline they obey, and `say`, with which they report what they are waiting for.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -110,7 +110,7 @@ class ClusterProvider(Protocol):
         ...
 
     def delete(self, work: Work) -> None:
-        """Take away what `up` made, and nothing else; fine when it is half made or gone."""
+        """Delete what `up` created, and nothing else; passes if it is incomplete or gone."""
         ...
 
     def configuration(self) -> Mapping[str, Any] | None:
@@ -122,7 +122,7 @@ class ClusterProvider(Protocol):
         ...
 
     def check(self) -> None:
-        """Pass when the running cluster is whole, as far as a look that costs nothing can tell.
+        """Pass when the running cluster is whole, as far as a look that costs nothing can show.
 
         Raises:
             StepFailedError: it has lost a part of itself.
@@ -171,11 +171,11 @@ class Emulator(Protocol):
         ...
 
     def delete(self, work: Work) -> None:
-        """Take it away with its data; fine when it is gone."""
+        """Delete it with its data; passes if it is gone."""
         ...
 
     def delete_keeping(self, work: Work) -> str:
-        """Take it away; a later `up` goes on with its data. What is kept, for the reader; empty: nothing."""
+        """Delete it but keep its data for a later `up`; returns what is kept, as text: empty for nothing."""
         ...
 
 
@@ -218,11 +218,11 @@ class Charts(Protocol):
         kube: KubeContext | None = None,
         definitions: Sequence[Manifest] = (),
     ) -> Mapping[str, PreparedRelease]:
-        """By release id; rendered where the chart is in the cache or on disk. Pulls nothing.
+        """The releases by id, rendered if the chart is in the cache or on disk. Pulls nothing.
 
-        Templates are told what the cluster `kube` serves; without one, what its Kubernetes version does. Both times
-        `definitions`, which the repository itself holds, are among it. What is wrong with one of the releases is its
-        `failure`: the others are as if it were not.
+        Templates see the APIs that the cluster `kube` serves, or without one those of its Kubernetes version; in both
+        cases also `definitions`, the CRDs of the repository itself. A problem with one release is its `failure` and
+        does not affect the others.
         """
         ...
 
@@ -241,7 +241,7 @@ class Charts(Protocol):
     def taken_over(
         self, prepared: Sequence[PreparedRelease], upgraded: Collection[str], kube: KubeContext, cancel: CancelToken
     ) -> Sequence[Note]:
-        """A note for each of these releases that would take over objects which live and are not its own.
+        """A warning for each of these releases that would adopt existing objects that it does not own.
 
         `upgraded` are the ids of those that are installed already.
         """
@@ -252,9 +252,12 @@ class Charts(Protocol):
         ...
 
     def install(self, prepared: PreparedRelease, kube: KubeContext, work: Work, *, may_replace: bool = False) -> str:
-        """Install or upgrade and wait until ready; heals a pending release first. What to tell of it.
+        """Install or upgrade and wait until ready, after repairing a pending release; returns a line for the report.
 
-        An object that can only be deleted and created again is, with `may_replace`; else ReplacementNeededError.
+        With `may_replace`, an object that cannot be changed in place is deleted and created again.
+
+        Raises:
+            ReplacementNeededError: there is such an object, and `may_replace` is not given.
         """
         ...
 
@@ -291,9 +294,12 @@ class Objects(Protocol):
         *,
         may_replace: bool = False,
     ) -> str:
-        """Apply server-side, wait where asked, note it in the inventory. What to tell of it.
+        """Apply server-side, wait if it asks for that, record it in the inventory; returns a line for the report.
 
-        An object that can only be deleted and created again is, with `may_replace`; else ReplacementNeededError.
+        With `may_replace`, an object that cannot be changed in place is deleted and created again.
+
+        Raises:
+            ReplacementNeededError: there is such an object, and `may_replace` is not given.
         """
         ...
 
@@ -319,20 +325,20 @@ class ObjectHealth(Protocol):
 
 
 class Leftovers(Protocol):
-    """All that a stack has on this machine besides cluster, emulator and state, known by its mark alone."""
+    """All that a stack has on this machine besides cluster, emulator and state, recognized by its label alone."""
 
     def lease(self, lease: Lease | None, cancel: CancelToken) -> None:
-        """Let everyone who meets the mark know until when the stack is wanted; None: until it is taken away."""
+        """Record the stack's expiry beside its label; None: it does not expire."""
         ...
 
     def remove(self, work: Work, *, keep_data: bool) -> Sequence[str]:
-        """Take away everything that carries the mark, data only when it is not kept; what it was."""
+        """Remove everything that carries the label, data only if it is not kept; returns what was removed."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Brought:
-    """What became of images that are wanted on every machine; those that were there are in neither."""
+    """What became of images that every node needs; those that were there already are in neither list."""
 
     loaded: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
@@ -340,18 +346,18 @@ class Brought:
 
 
 class Images(Protocol):
-    """Container images on the machines of a cluster; several threads may ask for the same image at once."""
+    """Container images on the nodes of a cluster; several threads may ask for the same image at once."""
 
     def fetch(self, images: Sequence[str], work: Work) -> Sequence[str]:
-        """Bring to this machine's engine those that it lacks; those that it could not bring."""
+        """Pull the images that this machine's engine lacks; returns those that could not be pulled."""
         ...
 
     def taken(self, cancel: CancelToken) -> bool:
-        """Whether every machine takes images already: some do while their cluster is still being made."""
+        """Whether every node accepts images already: some do while their cluster is still being created."""
         ...
 
     def ensure(self, images: Sequence[str], work: Work) -> Brought:
-        """Bring those that are missing there through this machine's engine."""
+        """Load the images that are missing on the nodes, through this machine's engine."""
         ...
 
 
@@ -403,7 +409,7 @@ class MarkedStacks(Protocol):
         ...
 
     def remove(self, mark: Mark, work: Work) -> None:
-        """Remove what carries the mark, unless it was given a longer time meanwhile, or is gone."""
+        """Remove what carries the label, unless its lease was extended meanwhile, or it is gone."""
         ...
 
 
@@ -421,7 +427,7 @@ class ObjectCauses(Protocol):
     def __call__(
         self, objects: Sequence[ObjectRef], namespace: str, kube: KubeContext, cancel: CancelToken
     ) -> Sequence[Cause]:
-        """The most telling first; an object without a namespace is looked for in `namespace`."""
+        """The most specific cause first; an object without a namespace is looked for in `namespace`."""
         ...
 
 
@@ -461,13 +467,13 @@ class Ports:
     causes: ObjectCauses
     answers: HostAnswers
     emulator_of: Callable[[EmulatorRelease], Emulator] | None = None
-    """Where the emulator is a release: it, once that is installed. Without a release it can only be looked at."""
+    """The emulator that a release installs, once that is installed; before, it can only be observed."""
     images: Images | None = None
     """None: the cluster pulls what it needs itself."""
     builds: Builds | None = None
     """None: the stack builds no images."""
     leftovers: Leftovers | None = None
-    """None: the stack has never had anything that carries a mark."""
+    """None: the stack has never had anything that carries a label."""
     others: OtherStacks | None = None
     """None: no other stack is looked at."""
     losses: Losses | None = None

@@ -20,7 +20,7 @@ _WORD = re.compile(r"[\w.$]")
 
 
 def seeing(chart: ChartFiles, apis: Collection[str]) -> ChartFiles:
-    """The chart, whose templates and those of its subcharts are told of these `group/version[/Kind]` alone."""
+    """The chart, whose templates and those of its subcharts see these `group/version[/Kind]` alone."""
     changed: dict[str, bytes] = {}
     for path, content in chart.files.items():
         if is_packed_subchart(path):

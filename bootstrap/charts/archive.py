@@ -69,7 +69,7 @@ def read_folder(folder: Path, left_out: Collection[str] = ()) -> ChartFiles:
     """The chart in this folder, without what its .helmignore or the repository's source leaves out.
 
     Raises:
-        InvalidError: it is no chart.
+        InvalidError: it is not a chart.
     """
     ignore_file = folder / ".helmignore"
     lines = ignore_file.read_text().splitlines() if ignore_file.is_file() else ()
@@ -81,7 +81,7 @@ def read_archive(content: bytes, where: str) -> ChartFiles:
     """The chart in this archive.
 
     Raises:
-        InvalidError: it is no chart.
+        InvalidError: it is not a chart.
     """
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:

@@ -40,7 +40,7 @@ class ChartStore:
         """Keep a published archive.
 
         Raises:
-            InvalidError: it is no chart archive.
+            InvalidError: it is not a chart archive.
         """
         chart = read_archive(content, where)
         return self._keep(chart, f"sha256:{hashlib.sha256(content).hexdigest()}", content)
@@ -56,7 +56,7 @@ class ChartStore:
             record = json.loads(self._file(digest).with_suffix(".json").read_bytes())
             return _stored(record, self._file(digest)) if self._file(digest).exists() else None
         except (FileNotFoundError, KeyError, ValueError):
-            # Another version of this program wrote what it knew of the chart: it is read from the chart anew.
+            # Another version of this program wrote what it knew of the chart: it is read from the chart again.
             return None
 
     def resolve(self, ref: ChartRef, digest: str) -> None:
@@ -109,5 +109,5 @@ def _stored(record: Mapping[str, Any], file: Path) -> StoredChart:
 
 
 def reference_key(ref: ChartRef) -> str:
-    """What tells this reference from all others."""
+    """What distinguishes this reference from all others."""
     return json.dumps({"type": type(ref).__name__, **asdict(ref)}, sort_keys=True, default=str)

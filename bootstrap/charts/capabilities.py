@@ -29,9 +29,9 @@ def is_concerned(asked: Iterable[str], there: Iterable[str]) -> bool:
 
 
 def folder_apis(files: Mapping[str, bytes]) -> frozenset[str]:
-    """The `group/version` and `group/version/Kind` that definitions in crds/ add, as far as their text tells at once.
+    """The `group/version` and `group/version/Kind` that definitions in crds/ add, as far as their text shows at once.
 
-    Definitions are long, and read as a whole only where the chart is rendered: one that is written in another way than
+    Definitions are long, and read as a whole only if the chart is rendered: one that is written in another way than
     the usual one is known from then on.
     """
     return frozenset(_defined(files))

@@ -97,8 +97,8 @@ class HelmCharts:
     ) -> Mapping[str, PreparedRelease]:
         """See `Charts.prepare`.
 
-        A chart that asks which APIs there are is told what its Kubernetes version serves, or what the cluster says
-        that it serves once it runs, and all definitions that go before it: those of the repository and of all charts.
+        A chart that asks which APIs there are sees those of its Kubernetes version, or once the cluster is running
+        those that it serves, and all definitions that go before it: those of the repository and of all charts.
 
         Raises:
             InvalidError: with `locked`, a reference that the lock file does not name.

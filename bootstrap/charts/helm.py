@@ -21,7 +21,7 @@ class Dialect:
     install: tuple[str, ...]
     """Added to every install and upgrade."""
     forced: tuple[str, ...]
-    """Instead of `install` where objects that cannot be changed are to be replaced (Flux's upgrade.force)."""
+    """Instead of `install` if objects that cannot be changed may be replaced (Flux's upgrade.force)."""
     client_side: tuple[str, ...]
     """Instead of `install` where the API server chooses the name of an object: it can only be created."""
     plugin_renderer: bool

@@ -1,4 +1,4 @@
-"""What helm is told to do with a release: one place for its arguments."""
+"""The arguments with which helm is run for a release, in one place."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ _WATCHDOG_SECONDS = 5.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """The proven cluster that a release goes to, and how to tell what happens there."""
+    """The proven cluster that a release goes to, and how to report what happens there."""
 
     kube: KubeContext
     api: KubeApi
@@ -58,7 +58,7 @@ class Invocation:
     def install(
         self, prepared: PreparedRelease, chart: StoredChart, target: Target, limit: timedelta, *, upgrade: bool = False
     ) -> Command:
-        """Install, or upgrade what is there; all values given anew, its definitions left to us."""
+        """Install, or upgrade what is there; all values given again, its definitions left to us."""
         release = prepared.release
         renderer = post_renderer(release, prepared.manifests or (), dropped(prepared, target.kube))
         post, environment = self._post.flags(renderer, _file_name(release))

@@ -17,7 +17,7 @@ Look = Callable[[], tuple[Cause, ...]]
 
 
 def explained(error: CommandFailedError, release: Release, *, doing: str, look: Look = tuple) -> StepFailedError:
-    """What failed, helm's own words, what the cluster says of it, and the fix where the words tell one."""
+    """What failed, helm's own words, what the cluster reports of it, and the fix if the words name one."""
     own = own_words(error)
     words = " ".join(error.finished.lines())
     what = f"helm could not {doing} release {release.target_namespace}/{release.release_name}"
@@ -49,7 +49,7 @@ def late(error: DeadlineError, command: Command, look: Look) -> DeadlineError:
 
 
 def _causes(look: Look) -> tuple[tuple[Cause, ...], tuple[str, ...]]:
-    """What the cluster tells, or that it tells nothing."""
+    """What the cluster reports, or that it reports nothing."""
     try:
         return look(), ()
     except BootstrapError as error:

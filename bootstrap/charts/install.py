@@ -44,7 +44,7 @@ def install(
     *,
     may_replace: bool = False,
 ) -> str:
-    """Install or upgrade and wait until ready; what to tell of it.
+    """Install or upgrade and wait until ready; returns a line for the report.
 
     What is applied already, but was never seen ready, is only waited for.
 
@@ -52,7 +52,7 @@ def install(
         RefusedError: a release of this name is not ours; or an object cannot be changed, only be replaced, and that is
             not allowed (`may_replace`).
         StepFailedError: helm fails, or an object failed for good.
-        DeadlineError: it took too long; says what was waited for.
+        DeadlineError: it took too long; names what was waited for.
     """
     release = prepared.release
     history = _history(release, target)
@@ -163,7 +163,7 @@ def _immutable(
 
 
 def _ensure_namespace(name: str, target: Target) -> None:
-    """Make it with the stack's label: helm would make it without, and nobody could tell whose it is."""
+    """Create it with the stack's label: helm would create it without, and nobody could know whose it is."""
     if not settle_namespace(name, target.api, target.work, target.patience):
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         target.api.apply(labelled(namespace, target.stack), target.work.cancel)

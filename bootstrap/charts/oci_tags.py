@@ -34,7 +34,7 @@ def is_version(tag: str) -> bool:
 
 
 class OciTags:
-    """Tags of registries; asks anew each time."""
+    """Tags of registries; asks again each time."""
 
     def __init__(self, configurations: Sequence[Path], processes: Processes) -> None:
         """`configurations` are files like docker's config.json; the first that knows a registry counts."""

@@ -1,6 +1,6 @@
-"""Objects that are there already and that a release would take over, or be refused for.
+"""Existing objects that a release would adopt, or be refused for.
 
-helm-controller lets helm take over what exists (`action.Install.TakeOwnership`) unless the HelmRelease sets
+helm-controller lets helm adopt what exists (`action.Install.TakeOwnership`) unless the HelmRelease sets
 `disableTakeOwnership`; helm itself counts an object as the release's own by its label and annotations
 (`pkg/action/validate.go`).
 """

@@ -147,7 +147,7 @@ class PostRendering:
         return self._kustomize.build(folder / str(stages), cancel)
 
     def flags(self, renderer: PostRenderer, name: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
-        """What helm is told, as arguments and environment, to post render by itself."""
+        """The arguments and environment with which helm post-renders by itself."""
         if not renderer.needed:
             return (), {}
         folder = self._lay_out(renderer, f"install-{name}")

@@ -12,8 +12,8 @@ _SUPERSEDED = "superseded"
 def heal(history: tuple[Revision, ...], api: KubeApi, work: Work) -> tuple[Revision, ...]:
     """The history that helm goes on from; the helm that wrote it must have ended.
 
-    What was never deployed is installed anew, so that its install hooks run; its objects carry helm's ownership
-    marks and are taken over. A revision that helm did not finish is forgotten, and the one before counts again.
+    What was never deployed is installed again, so that its install hooks run; its objects carry helm's ownership
+    labels and are adopted. A revision that helm did not finish is forgotten, and the one before counts again.
     """
     if any(revision.status in {DEPLOYED, _SUPERSEDED} for revision in history):
         going = tuple(revision for revision in history[-1:] if revision.pending)

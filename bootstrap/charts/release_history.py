@@ -23,7 +23,7 @@ _LABEL_LENGTH = 61
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Revision:
-    """One revision of a release, as its record's labels tell."""
+    """One revision of a release, read from its record's labels."""
 
     namespace: str
     release_name: str

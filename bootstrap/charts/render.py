@@ -125,7 +125,7 @@ class Renders:
 
 
 def fingerprint(release: Release, chart: StoredChart) -> str:
-    """All that decides what is installed, as `CHART.VALUES.SETTINGS`: what changed can be told from it.
+    """All that decides what is installed, as `CHART.VALUES.SETTINGS`: it shows which of the three changed.
 
     What only the cluster holds counts by its name, not by its content. Short enough for a label.
     """

@@ -1,7 +1,7 @@
-"""The archive that `helm template` is given: the chart itself, or a copy that tells its templates what is served.
+"""The archive that `helm template` is given: the chart itself, or a copy that shows its templates what is served.
 
 Definitions in crds/ are printed as they are. One that was itself rendered from a template holds a `# Source:` line of
-its own, which would be taken for helm's and the definition for a template's: in the copy it is no such line.
+its own, which would be taken for helm's and the definition for a template's: in the copy it is not such a line.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _PACKED = b".tgz"
 
 @contextlib.contextmanager
 def archive_to_render(chart: StoredChart, apis: frozenset[str]) -> Iterator[Path]:
-    """Its file while the context lasts; `apis` are the `group/version[/Kind]` that templates are told of."""
+    """Its file while the context lasts; `apis` are the `group/version[/Kind]` that templates see."""
     content = chart.file.read_bytes()
     if not chart.asked_apis and not _may_hold_source_lines(content):
         yield chart.file

@@ -56,7 +56,7 @@ def classified(manifests: Iterable[tuple[str, Manifest]]) -> Rendered:
 
 
 def other_objects(text: str) -> tuple[Manifest, ...]:
-    """The objects of YAML text, but for definitions: they are long, and not even read."""
+    """The objects of YAML text, except for definitions: they are long, and not even read."""
     parts = (part for part in _SEPARATOR.split(text) if not _DEFINITION.search(part))
     return tuple(flattened(load_all("\n---\n".join(parts))))
 
@@ -73,7 +73,7 @@ def flattened(documents: Sequence[object]) -> Iterator[Manifest]:
 
 
 def _documents(text: str) -> Iterator[tuple[str, str]]:
-    """Each document and the file it comes from, which only the first document of a file tells."""
+    """Each document and the file it comes from, which only the first document of a file names."""
     source = ""
     for document in _SEPARATOR.split(text):
         if match := _SOURCE.search(document):

@@ -19,7 +19,7 @@ _PARTS = 3
 
 
 class RangeError(ValueError):
-    """The text is no version range."""
+    """The text is not a version range."""
 
 
 @total_ordering

@@ -63,7 +63,7 @@ class ChartSources:
         return None if chart is None else self._with_values_files(release, chart)
 
     def pull(self, release: Release, work: Work) -> StoredChart:
-        """Bring the release's chart into the cache, and into the lock file where that is to be written.
+        """Bring the release's chart into the cache, and into the lock file if that must be written.
 
         Raises:
             StepFailedError: it cannot be had, or is not what the lock file says.

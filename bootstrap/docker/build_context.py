@@ -99,7 +99,7 @@ def read_ignored(spec: ImageSpec) -> Ignored:
 
 
 def parse_ignored(lines: Sequence[str]) -> Ignored:
-    """The rules of these lines; what is no rule is skipped."""
+    """The rules of these lines; what is not a rule is skipped."""
     rules = []
     for line in lines:
         text = line.strip()

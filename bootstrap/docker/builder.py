@@ -54,7 +54,7 @@ class ImageBuilder:
             with opened_engine(self._environment) as client:
                 return frozenset(name for name in self.references if find_image(client, name) is not None)
         except RefusedError:
-            # Nothing is built there; who needs the engine is told so.
+            # Nothing is built there; whoever needs the engine reports it.
             return frozenset()
 
     def build(self, image: BuiltImage, work: Work) -> None:

@@ -1,4 +1,4 @@
-"""Examines the Docker engine: what keeps it from being used, told apart, each with its own way out."""
+"""Examines the Docker engine: each problem that keeps it from being used, with its own fix."""
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ def docker_probe(
             return (Check(subject=_SUBJECT, level=Level.NOTE, text=text, fix="install Docker for real clusters"),)
         try:
             answer = (ask or ask_engine)(environment)
-        except Exception as error:  # noqa: BLE001 - the libraries below raise anything, and all of it is told of
+        except Exception as error:  # noqa: BLE001 - the libraries below raise anything, and all of it is reported
             return (_failed(error, environment),)
         return tuple(_examined(answer, proc))
 

@@ -16,7 +16,7 @@ def execute(container: "Container", argv: Sequence[str], cancel: CancelToken) ->
     """Run it to its end; its exit code, and what it wrote.
 
     Raises:
-        docker.errors.APIError: the container does not run.
+        docker.errors.APIError: the container is not running.
         CancelledError, DeadlineError: as the token says.
     """
     api = container.client.api  # type: ignore[union-attr]  # whoever came from an engine has one

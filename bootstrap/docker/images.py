@@ -36,7 +36,7 @@ def pull(
             if layers.update(line):
                 say(f"pulling {image}: {layers}")
     except (APIError, InvalidRepository) as error:
-        # Also what is no image's name at all.
+        # Also what is not an image's name at all.
         raise _no_image(image, str(getattr(error, "explanation", None) or error), another) from error
 
 

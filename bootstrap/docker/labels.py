@@ -137,7 +137,7 @@ def is_marked(container: _Told, mark: Mark, networks: frozenset[str]) -> bool:
 
 
 def labels_of(described: _Told) -> Mapping[str, str]:
-    """The labels of what the engine tells of."""
+    """The labels of what the engine reports."""
     return described.get("Labels") or {}
 
 
@@ -150,7 +150,7 @@ def _cluster_labels(mark: Mark) -> Mapping[str, str]:
 
 
 def _data(client: "DockerClient", mark: Mark, *, proven: bool) -> list[str]:
-    """Volumes of the stack that are no leases; those of its cluster too, where its network is there to prove it."""
+    """Volumes of the stack that are not leases; those of its cluster too, if its network is there to prove it."""
     volumes = [
         volume for volume in _volumes(client, f"{OWNER_LABEL}={mark.owner}") if LEASE_LABEL not in labels_of(volume)
     ]

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class DockerLeftovers:
-    """Implements `engine.ports.Leftovers`."""
+    """Implements `ports.Leftovers`."""
 
     def __init__(self, docker: StackOnDocker) -> None:
         self._docker = docker
 
     def lease(self, lease: Lease | None, cancel: CancelToken) -> None:
-        """See `Leftovers.lease`: the network that is there has the old one for good, a volume tells the new one."""
+        """See `Leftovers.lease`: the network keeps the old lease for good, a volume holds the new one."""
         mark = self._docker.mark()
         if mark is None:
             return

@@ -32,7 +32,7 @@ class EngineImage:
     id: str
     """`sha256:…`: of its configuration, or with containerd's image store of its manifest or index."""
     digests: frozenset[str]
-    """Of all manifests that are it, as far as the engine tells."""
+    """Of all manifests that are it, as far as the engine reports."""
     platform: str
     """`linux/amd64`: the one of which the engine has the contents."""
     foreign: bool
@@ -75,7 +75,7 @@ def find_image(client: "DockerClient", image: str) -> EngineImage | None:
     except ImageNotFound:
         return None
     except APIError as error:
-        if error.status_code == HTTPStatus.BAD_REQUEST:  # not the name of an image: who pulls it is told so
+        if error.status_code == HTTPStatus.BAD_REQUEST:  # not the name of an image: reported by whoever pulls it
             return None
         raise
     system, architecture = str(inspected.get("Os") or "linux"), str(inspected.get("Architecture") or "")

@@ -87,7 +87,7 @@ class StackOnDocker:
 
     @property
     def lease(self) -> Lease | None:
-        """How long the stack is to live; None: until it is taken away."""
+        """The stack's lease; None: it does not expire."""
         return read_lease(self._state)
 
     def mark(self) -> Mark | None:
@@ -142,7 +142,7 @@ class StackOnDocker:
         Raises:
             RefusedError: there is one of its name that we did not make.
         """
-        # Asked for, by a run that was killed before it was told: the engine may be about to make it.
+        # Asked for by a run that was killed before it had the answer: the engine may be about to create it.
         began = (self._state.folder / "engine").exists() and not self._is_made().exists()
         looks = _LOOKS if began else 1
         for look in range(looks):
@@ -242,7 +242,7 @@ def refused(error: Exception) -> RefusedError:
 
 
 def _age(network: "Network") -> str:
-    """The oldest first; the engine tells moments in one form."""
+    """The oldest first; the engine writes times in one form."""
     return str(network.attrs.get("Created", ""))
 
 

@@ -54,7 +54,7 @@ _POLL_SECONDS = 0.1
 
 
 class ContainerEmulator:
-    """Implements `engine.ports.Emulator`; every step may be killed and done again."""
+    """Implements `ports.Emulator`; every step may be killed and done again."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class ContainerEmulator:
             whole = container.status == "running" or self._is_whole(container)
             self._begin(client, container, work)
             endpoint = self._incarnated(self._answering(container, work.cancel), work.cancel)
-            # One that was killed left some of its contents and some not: seeds could not tell whose those are.
+            # One that was killed left some of its contents and some not: seeds could not know whose those are.
             # One without a reset route keeps nothing over a restart: there is nothing to delete.
             return endpoint if whole else empty(endpoint, work.cancel, list)
 
@@ -269,7 +269,7 @@ class ContainerEmulator:
         return tuple(changes)
 
     def _wanted(self) -> Mapping[str, str]:
-        """What a change of makes the container anew."""
+        """The settings whose change recreates the container."""
         settings = json.dumps(self._variables(), sort_keys=True)
         return {
             "driver": self._driver.name.value,
@@ -287,7 +287,7 @@ class ContainerEmulator:
         return {**recipe.environment(recipe.port, self._spec.region), **saving, **socket}
 
     def _listening(self, port: int) -> Mapping[str, str]:
-        # The port is no part of what is compared as settings: another one is told as such.
+        # The port is not compared as a setting: a different one is reported on its own.
         return {} if self._recipe.listening is None else self._recipe.listening(port)
 
     def _inside(self, port: int) -> int:

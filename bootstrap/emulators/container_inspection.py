@@ -1,4 +1,4 @@
-"""What the engine tells of an emulator's container."""
+"""What the engine reports of an emulator's container."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ def last_lines(container: "Container") -> tuple[str, ...]:
 
 
 def explained(container: "Container", driver: EmulatorDriver) -> str:
-    """Why it ended, as far as its exit code tells."""
+    """Why it ended, as far as its exit code shows."""
     code = exit_code(container)
     exit_codes = {} if driver.image is None else driver.image.exit_codes
     if code in exit_codes:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from bootstrap.model.stack import Driver
 
 Identify: TypeAlias = Callable[[Mapping[str, Any]], str | None]
-"""The JSON of the health route → the version, `?` where it tells none; None: this is not that driver."""
+"""The JSON of the health route → the version, `?` if it holds none; None: this is not that driver."""
 
 LAMBDA_INVOKE = "lambda-invoke"
 """Functions run: when invoked, and when a queue, stream, topic or bucket feeds them."""
@@ -34,7 +34,7 @@ class ProcessRecipe:
     modules: tuple[str, ...]
     """All importable exactly when it is installed as it has to be."""
     distribution: str
-    """What pip calls it; its version is told and compared."""
+    """What pip calls it; its version is reported and compared."""
     install: Callable[[], str]
     """The command that adds it to this copy of bootstrap."""
     arguments: Callable[[Launch], tuple[str, ...]]
@@ -96,6 +96,6 @@ class EmulatorDriver:
     switched_off: str = ""
     """What it answers for a service that is switched off, `{service}` for its name."""
     restart: tuple[str, bytes] | None = None
-    """POST path and body that make it start anew, without its data; None: it cannot be asked to."""
+    """POST path and body that make it start again, without its data; None: it cannot be asked to."""
     start: tuple[str, str] | None = None
-    """GET path and key of its JSON: a text that every start makes up anew; None: it tells none."""
+    """GET path and key of its JSON: a text that every start makes up again; None: it has none."""

@@ -20,7 +20,7 @@ _NO_ROUTE = frozenset({404, 405, 501})
 
 
 class EndpointEmulator:
-    """Implements `engine.ports.Emulator` for a running emulator that the stack file, or `--endpoint`, names."""
+    """Implements `ports.Emulator` for a running emulator that the stack file, or `--endpoint`, names."""
 
     def __init__(self, spec: EmulatorSpec, trust: Trust = Trust.NAMED, resolve: Resolve | None = None) -> None:
         self._spec = spec
@@ -121,7 +121,7 @@ def empty(
 
 
 def _restarted(proven: Proven, left: Sequence[str], cancel: CancelToken) -> Proven:
-    """The emulator after it was asked to start anew, because some of its resources cannot be deleted.
+    """The emulator after it was asked to start again, because some of its resources cannot be deleted.
 
     Raises:
         StepFailedError: it cannot be asked to, or does not come back.

@@ -36,7 +36,7 @@ _RELEASE_NAME = "meta.helm.sh/release-name"
 
 
 class ChartEmulator:
-    """Implements `engine.ports.Emulator`: what it makes and takes away is the way to the emulator."""
+    """Implements `ports.Emulator`: what it creates and deletes is the port forward to the emulator."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ChartEmulator:
         self._folder = ForwardFolder(state.emulator)
         log = state.logs / "emulator-forward.log"
         self._resident = Resident("the way to the emulator", self._folder.keeper, log, processes, seconds=START_SECONDS)
-        # Only what answers can tell which one a chart runs, unless the stack says.
+        # Unless the stack declares which emulator a chart runs, only its answers show it.
         drivers = known_drivers()
         self._drivers = tuple(drivers.values()) if spec.driver is Driver.AUTO else (drivers[spec.driver],)
 
@@ -128,7 +128,7 @@ class ChartEmulator:
         return EmulatorObserved(state=TargetState.STOPPED, detail=f"nothing leads to it from {LOOPBACK}")
 
     def _wanted(self, cancel: CancelToken) -> Forward:
-        """Where to lead, but for the port here; as before, where nobody names the release."""
+        """Where to lead, except for the port here; as before if nobody names the release."""
         inside, last = self._inside, self._folder.forward()
         if inside is None and last is not None:
             return replace(last, port=0)
@@ -148,7 +148,7 @@ class ChartEmulator:
         )
 
     def _standing(self, target: Forward, cancel: CancelToken) -> Proven | None:
-        """What the last start leads to, when it leads where it should; None: it has to be started anew."""
+        """What the last start leads to, if it leads where it should; None: it has to be started again."""
         forward, keeper = self._folder.forward(), self._resident.living()
         if forward is None or keeper is None or replace(forward, port=0) != target:
             return None

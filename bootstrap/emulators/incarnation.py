@@ -67,7 +67,7 @@ def start_of(proven: Proven, cancel: CancelToken) -> str:
     """The id that the emulator made up at its start.
 
     Raises:
-        RefusedError: it tells none.
+        RefusedError: it reports none.
     """
     names = ", ".join(holder.service for holder in HOLDERS)
     fix = f"switch on one of {names} with its setting {proven.driver.services_setting}"

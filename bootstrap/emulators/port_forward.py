@@ -3,7 +3,7 @@
 Run as `python -m bootstrap.emulators.port_forward FOLDER`. `kubectl port-forward` leads to one pod, and ends with it
 or with its connection to the API server; this one starts it again, to a pod that is Ready then, and keeps the
 port meanwhile.
-It ends when it is told to, or when FOLDER no longer says that it is wanted.
+It ends on SIGTERM, or when FOLDER no longer asks for it.
 """
 
 import dataclasses
@@ -67,7 +67,7 @@ class Keeper:
         self._told = ""
 
     def keep(self, cancel: CancelToken) -> None:
-        """Until nobody wants it any more; what goes wrong is told, and tried again."""
+        """Keep it open until nobody needs it any more; failures are reported and retried."""
         while self._folder.forward() == self._forward:
             try:
                 self.look(cancel)
@@ -99,7 +99,7 @@ class Keeper:
         self._shorten_log()
 
     def end(self, cancel: CancelToken) -> None:
-        """End kubectl, also one that an earlier keeper left; the folder that tells of it may be gone."""
+        """End kubectl, also one that an earlier keeper left; the folder that names it may be gone."""
         self._lead.set(None)
         self._pod = None
         if self._child is not None:
@@ -150,7 +150,7 @@ class Keeper:
         return lines[-1] if lines else "it said nothing"
 
     def _shorten_log(self) -> None:
-        # It tells of every connection, for as long as the stack is up.
+        # It reports every connection, for as long as the stack is up.
         if self._folder.kubectl_log.exists() and self._folder.kubectl_log.stat().st_size > _LONGEST_LOG:
             with self._folder.kubectl_log.open("r+b") as stream:
                 stream.truncate()

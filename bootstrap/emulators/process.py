@@ -33,7 +33,7 @@ _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 class ProcessEmulator:
-    """Implements `engine.ports.Emulator`; every step may be killed and done again."""
+    """Implements `ports.Emulator`; every step may be killed and done again."""
 
     def __init__(
         self,

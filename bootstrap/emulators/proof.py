@@ -70,7 +70,7 @@ def prove_address(address: Address, candidates: Iterable[EmulatorDriver], cancel
 
     Raises:
         NoAnswerError: nothing answers there.
-        RefusedError: what answers is no emulator of these drivers.
+        RefusedError: what answers is not an emulator of these drivers.
     """
     recognised = recognise(address, tuple(candidates), cancel, _FIX)
     return Proven(

@@ -31,7 +31,7 @@ def recognise(address: Address, candidates: Sequence[EmulatorDriver], cancel: Ca
 
     Raises:
         NoAnswerError: nothing answers on any route.
-        RefusedError: what answers is no emulator of these drivers; says of each route why.
+        RefusedError: what answers is not an emulator of these drivers; the reason is given for each route.
         CancelledError: as the token says.
     """
     with ThreadPoolExecutor(len(candidates), thread_name_prefix="health") as pool:

@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.05
 
 
 class Lead:
-    """Where a relay leads now; it is told by one thread and asked by many."""
+    """Where a relay leads now; one thread sets it, many read it."""
 
     def __init__(self, cancel: CancelToken, hold_seconds: float) -> None:
         self._cancel = cancel
@@ -85,7 +85,7 @@ class _Passing(socketserver.BaseRequestHandler):
 
 
 def _pass(source: socket.socket, target: socket.socket) -> None:
-    """Everything from one to the other; then the other is told that nothing more comes."""
+    """Copy everything from one socket to the other, then close the other for writing."""
     try:
         while piece := source.recv(_CHUNK):
             target.sendall(piece)

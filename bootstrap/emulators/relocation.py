@@ -15,7 +15,7 @@ from bootstrap.system.work import Work
 
 
 def left_placements(state: StatePaths) -> tuple[Placement, ...]:
-    """The placements of which a stack's state folder tells something."""
+    """The placements of which a stack's state folder holds something."""
     folder = state.emulator
     present = {
         Placement.PROCESS: EmulatorFolder(folder).is_used,
@@ -26,7 +26,7 @@ def left_placements(state: StatePaths) -> tuple[Placement, ...]:
 
 
 class GoneEmulator:
-    """Implements `engine.ports.Emulator` for a stack that declares none any more: what it had is only to be removed."""
+    """Implements `ports.Emulator` for a stack that declares none any more: what it had can only be removed."""
 
     def __init__(self, former: Mapping[Placement, Emulator], state: StatePaths) -> None:
         self._former = former
@@ -71,7 +71,7 @@ class GoneEmulator:
 
 
 class MovedEmulator:
-    """Implements `engine.ports.Emulator` for one that is declared elsewhere than where it was."""
+    """Implements `ports.Emulator` for one that is declared elsewhere than where it was."""
 
     def __init__(
         self, declared: Emulator, placement: Placement, former: Mapping[Placement, Emulator], state: StatePaths

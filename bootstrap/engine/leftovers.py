@@ -9,7 +9,7 @@ from bootstrap.system.work import Work
 
 
 class AllLeftovers:
-    """Implements `engine.ports.Leftovers` by those it is made of, in their order."""
+    """Implements `ports.Leftovers` by those it is made of, in their order."""
 
     def __init__(self, parts: Sequence[Leftovers]) -> None:
         self._parts = tuple(parts)

@@ -84,7 +84,7 @@ def comparable(manifest: Manifest) -> Manifest:
 
 
 def masked(manifest: Manifest) -> Manifest:
-    """The object with a Secret's values replaced by what only tells whether they are the same."""
+    """The object with a Secret's values replaced by what only shows whether they are the same."""
     if manifest.get("kind") != "Secret":
         return manifest
     hidden = {name: dict(_hidden(manifest[name])) for name in ("data", "stringData") if manifest.get(name)}
@@ -93,6 +93,6 @@ def masked(manifest: Manifest) -> Manifest:
 
 def _hidden(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
-        # Keyed anew in every process: what is shown cannot be looked up in a table of known passwords.
+        # A new key in every process: what is shown cannot be looked up in a table of known passwords.
         digest = hashlib.blake2b(str(value).encode(), key=_KEY, digest_size=4)
         yield name, f"*** ({digest.hexdigest()})"

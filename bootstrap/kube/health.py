@@ -61,7 +61,7 @@ class KubeCauses:
     def __call__(
         self, objects: Sequence[ObjectRef], namespace: str, kube: KubeContext, cancel: CancelToken
     ) -> Sequence[Cause]:
-        """The most telling first; one without a namespace is looked for in `namespace`."""
+        """The most specific cause first; an object without a namespace is looked for in `namespace`."""
         api = self._clusters.api(kube, cancel)
         named = []
         for ref in objects:

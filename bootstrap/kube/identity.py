@@ -19,7 +19,7 @@ class _Open:
 
 
 class Clusters:
-    """One API client per kubeconfig; made anew when the file changes."""
+    """One API client per kubeconfig; recreated when the file changes."""
 
     def __init__(self, processes: Processes) -> None:
         self._processes = processes

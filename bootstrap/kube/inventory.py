@@ -42,10 +42,10 @@ class Inventory:
         return None if live is None else _entry(live)
 
     def write(self, kustomization: str, entry: InventoryEntry, cancel: CancelToken) -> None:
-        """Keep this entry; makes the namespace when it is not there.
+        """Keep this entry; creates the namespace if it is not there.
 
         Raises:
-            DeadlineError: the last stack took it away just now, and it does not go.
+            DeadlineError: the last stack deleted it just now, and it is still terminating.
         """
         token = cancel.within(_GOING_SECONDS, f"namespace {NAMESPACE}, which the last stack of this cluster left,")
         wait_until(lambda: self._home(cancel), token)

@@ -22,7 +22,7 @@ class Converter:
     def objects(self, documents: Sequence[str], cancel: CancelToken) -> tuple[Manifest, ...] | None:
         """The object of each document, in order; None when kubectl takes one of them for something else."""
         command = Command(
-            # Takes away a label that nobody has: kubectl's only local verb for any kind that prints what it read.
+            # Removes a label that nobody has: kubectl's only local verb for any kind that prints what it read.
             argv=(
                 *(str(self._programs.path("kubectl")), "label", "--local", "--filename", "-"),
                 *("bootstrap.dev/none-", "--output", "json"),

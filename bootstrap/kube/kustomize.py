@@ -43,7 +43,7 @@ class Kustomize:
 
 
 def clean_environment() -> dict[str, str]:
-    """What a program needs of ours; an empty KUBECONFIG, so that none reaches a cluster it was not told of.
+    """What a program needs of ours; an empty KUBECONFIG, so that none reaches a cluster that it was not given.
 
     Without one, the file in HOME counts: some vendors' kubectl asks the server that it names before anything else.
     """

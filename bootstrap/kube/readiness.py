@@ -156,7 +156,7 @@ def _pod(manifest: Manifest) -> Judgement:
 
 
 def waiting_reason(pod: Manifest) -> str:
-    """Why a pod's containers wait or ended badly, or why it is not scheduled; empty when nothing tells."""
+    """Why a pod's containers wait or ended badly, or why it is not scheduled; empty if nothing shows it."""
     status = _status(pod)
     for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         state = container.get("state") or {}

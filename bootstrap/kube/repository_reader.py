@@ -63,6 +63,6 @@ def read_source(  # noqa: PLR0913 - what differs between its two callers
 
 
 def _origin(root: Path, processes: Processes, cancel: CancelToken) -> str | None:
-    """The address of the repository's own remote; None where it has none, or is no Git repository."""
+    """The address of the repository's own remote; None if it has none, or is not a Git repository."""
     asked = Command(argv=("git", "-C", str(root), "config", "--get", "remote.origin.url"))
     return processes.run(asked, cancel, check=False).text().strip() or None

@@ -24,7 +24,7 @@ def merge_kubeconfig(own: Path, target: Path) -> str:
     The current context, and everything else that is there, stays.
 
     Raises:
-        InvalidError: the target is no kubeconfig; it is left as it is.
+        InvalidError: the target is not a kubeconfig; it is left as it is.
     """
     ours = yaml.safe_load(own.read_text())
     theirs = read_kubeconfig(target)
@@ -39,10 +39,10 @@ def merge_kubeconfig(own: Path, target: Path) -> str:
 
 
 def read_kubeconfig(target: Path) -> dict[str, Any]:
-    """The user's file; empty where there is none.
+    """The user's file; empty if there is none.
 
     Raises:
-        InvalidError: it is no kubeconfig.
+        InvalidError: it is not a kubeconfig.
     """
     if not target.exists():
         return {}

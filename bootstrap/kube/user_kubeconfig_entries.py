@@ -31,7 +31,7 @@ def is_merged(state: StatePaths) -> bool:
 
 
 class MergedEntries:
-    """Implements `engine.ports.Leftovers`."""
+    """Implements `ports.Leftovers`."""
 
     def __init__(self, state: StatePaths) -> None:
         self._state = state

@@ -60,7 +60,7 @@ def _wait(
     waiting: str,
     failed: Callable[[str, str], DeadlineError],
 ) -> None:
-    """Look until nothing is lacking; tell what is whenever it is something else."""
+    """Look until nothing is lacking; report what is whenever it changes."""
     last = ""
 
     def probe() -> bool | None:

@@ -102,12 +102,12 @@ class Seeding:
         return fixtures
 
     def observe(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> SeedsObserved:
-        """See `engine.ports.Seeds`."""
+        """See `ports.Seeds`."""
         plan = self.plan(endpoint, cancel, thorough=False)
         return SeedsObserved(changes=plan.changes, detail=plan.summary(), secrets=_secrets(plan.resources))
 
     def apply(self, endpoint: EmulatorEndpoint, work: Work) -> SeedsObserved:
-        """See `engine.ports.Seeds`.
+        """See `ports.Seeds`.
 
         Raises:
             StepFailedError: some resources could not be made as declared.

@@ -31,7 +31,7 @@ class ProcessIdentity:
 
     pid: int
     started: str
-    """The start time as the system tells it: clock ticks since boot and boot id on Linux, a date elsewhere."""
+    """The start time as the system reports it: clock ticks since boot and boot id on Linux, a date elsewhere."""
     program: str
     """For the reader; not part of the proof."""
 
@@ -75,7 +75,7 @@ class Finished:
         return self.stdout.decode(errors="replace")
 
     def lines(self) -> tuple[str, ...]:
-        """The lines that tell of a failure: standard error, or standard output where that is empty."""
+        """The lines that describe a failure: standard error, or standard output if that is empty."""
         output = self.stderr if self.stderr.strip() else self.stdout
         return tuple(line for line in output.decode(errors="replace").splitlines() if line.strip())
 
@@ -269,7 +269,7 @@ class _Collector:
             self.done.set()
 
     def _listen(self, heard: Callable[[str], None]) -> tuple[bytes, bytes]:
-        """As `communicate`, with each line told as it comes; standard error, where programs tell, by this thread."""
+        """As `communicate`, with each line passed on as it comes; this thread reads standard error."""
         child, collected = self._child, bytearray()
         assert child.stdout is not None  # noqa: S101 - it was started with pipes
         assert child.stderr is not None  # noqa: S101 - as above

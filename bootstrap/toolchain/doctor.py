@@ -1,4 +1,4 @@
-"""Examines the machine: what is fine, what to know, what must be mended before a stack can come up."""
+"""Examines the machine: what is fine, what to know, what must be repaired before a stack can come up."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ def examine(probes: Sequence[Probe]) -> tuple[Check, ...]:
 
 
 def findings(checks: Sequence[Check]) -> tuple[Check, ...]:
-    """Those that must be mended."""
+    """Those that must be repaired."""
     return tuple(check for check in checks if check.level is Level.FINDING)
 
 
@@ -108,7 +108,7 @@ def _disk(machine: Machine) -> Sequence[Check]:
 
 
 def _here(machine: Machine, names: Sequence[str]) -> Sequence[Found | Missing]:
-    """Programs that are named wrongly are told of by their own probe."""
+    """Programs that are named wrongly are reported by their own probe."""
     try:
         return machine.toolchain.resolve_all(names)
     except RefusedError:

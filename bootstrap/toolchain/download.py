@@ -72,7 +72,7 @@ class Downloads:
         raise CannotGiveError(f"{address} broke off {_ATTEMPTS} times, last after {size} bytes")
 
     def _transfer(self, address: str, target: Path, work: Work) -> bool:
-        """One attempt, from where the last one broke off; whether the file is whole now, as far as the server tells."""
+        """One attempt, from where the last one broke off; whether the file is whole now, as far as is known."""
         have = target.stat().st_size if target.exists() else 0
         with self._open(address, {"Range": f"bytes={have}-"} if have else {}) as response:
             if response.status == _NOT_SATISFIABLE:

@@ -69,7 +69,7 @@ class Missing:
 
 
 class Toolchain:
-    """The `Programs` port. One per run: its token ends downloads and builds, `say` tells of them."""
+    """Implements `ports.Programs`. One per run: its token ends downloads and builds, `say` reports them."""
 
     def __init__(self, settings: ToolchainSettings, processes: Processes, work: Work) -> None:
         unknown = sorted(set(settings.given) - set(PROGRAMS))

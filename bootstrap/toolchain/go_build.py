@@ -26,7 +26,7 @@ class GoBuilds:
     """Builds programs. What an interrupted build compiled stays in Go's own cache: the next one goes on from there."""
 
     go: Callable[[], tuple[Path, str]]
-    """Finds, or fetches, an accepted Go and tells its version; asked only when something is built."""
+    """Finds, or fetches, an accepted Go and its version; asked only when something is built."""
     processes: Processes
     environment: Mapping[str, str]
     logs: Path
@@ -112,7 +112,7 @@ def _silent(error: CommandFailedError, log: Path) -> str:
 
 
 def _watch(work: Callable[[], Finished], cancel: CancelToken, tell: Callable[[float], None]) -> None:
-    """Do the work in a thread, telling every few seconds how long it has taken; its error is raised here."""
+    """Do the work in a thread, reporting every few seconds how long it has taken; its error is raised here."""
     ended = threading.Event()
 
     def end(_future: Future[Finished]) -> None:

@@ -1,4 +1,4 @@
-"""The programs we drive: which versions, how they tell theirs, and where each comes from."""
+"""The programs we drive: which versions, how they print theirs, and where each comes from."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -69,7 +69,7 @@ class Program:
     default_version: str
     accepted: Accepted
     asks: tuple[str, ...]
-    """Arguments on which it tells its version."""
+    """Arguments on which it prints its version."""
     answers: str
     """A regular expression whose first group is the version, without a leading v."""
     download: Download | None

@@ -27,7 +27,7 @@ class Versions:
     _known: dict[str, list[int | str]] = field(default_factory=dict, init=False)
 
     def of(self, program: Program, path: Path, cancel: CancelToken) -> str | None:
-        """The version without a leading v; None when this file does not tell one."""
+        """The version without a leading v; None if this file does not print one."""
         if not self._known:
             self._known.update(_read(self.file))
         stat = path.stat()
@@ -38,7 +38,7 @@ class Versions:
         version = self._ask(program, path, cancel)
         if version is not None:
             self._known[str(path)] = [*mark, version]
-            # Not being able to remember costs time only; that the cache cannot be written is told by `doctor`.
+            # Not being able to remember costs time only; that the cache cannot be written is reported by `doctor`.
             with contextlib.suppress(OSError):
                 write_whole(self.file, json.dumps(self._known, indent=0, sort_keys=True).encode())
         return version

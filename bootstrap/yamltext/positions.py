@@ -40,7 +40,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
 
 
 class _Resolver(BaseResolver):
-    """Tells the type of a plain scalar."""
+    """Resolves the type of a plain scalar."""
 
 
 for _name, _pattern, _first in _RULES:
@@ -79,7 +79,7 @@ class Document:
         return node.value if isinstance(node, yaml.ScalarNode) else None
 
     def _find(self, path: ValuePath) -> tuple[yaml.Node, yaml.Node | None]:
-        """The node whose line tells the place (a mapping's key), and the value's own node if there is one."""
+        """The node whose line is the place (a mapping's key), and the value's own node if there is one."""
         telling, node = self.root, self.root
         for part in path:
             child = _child(node, part)
@@ -215,7 +215,7 @@ def _line(marked: yaml.Node | yaml.Event) -> int:
 
 
 def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """The node that tells the place of a part, and the part's own node."""
+    """The node whose line is the place of a part, and the part's own node."""
     if isinstance(node, yaml.SequenceNode):
         fits = isinstance(part, int) and 0 <= part < len(node.value)
         return (node.value[part], node.value[part]) if fits else None

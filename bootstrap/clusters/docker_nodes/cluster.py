@@ -50,7 +50,7 @@ _LEASES = "/apis/coordination.k8s.io/v1/leases"
 
 
 class MachineCluster:
-    """Implements `engine.ports.ClusterProvider` for kind and k3d."""
+    """Implements `ports.ClusterProvider` for kind and k3d."""
 
     def __init__(
         self,

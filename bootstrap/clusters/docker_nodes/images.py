@@ -31,7 +31,7 @@ _MEGABYTE = 1_000_000
 
 
 class MachineImages:
-    """Implements `engine.ports.Images` for kind and k3d."""
+    """Implements `ports.Images` for kind and k3d."""
 
     def __init__(self, tool: ClusterTool, docker: StackOnDocker) -> None:
         self._tool = tool
@@ -39,7 +39,7 @@ class MachineImages:
         self._lock = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
         self._rows: dict[str, Mapping[str, str]] = {}
-        """By container what its containerd has: a node that is made anew is another container."""
+        """By container what its containerd has: a node that is recreated is another container."""
         self._copied: set[tuple[str, str, str]] = set()
         """Container, name and the engine's ID of what this run has brought."""
 

@@ -1,4 +1,4 @@
-"""A cluster that others made: proven by its UID, and never made or taken away here."""
+"""A cluster that others created: proven by its UID, never created or deleted here."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ _LOOK_SECONDS = 15.0
 
 
 class ExistingProvider:
-    """Implements `engine.ports.ClusterProvider`."""
+    """Implements `ports.ClusterProvider`."""
 
     def __init__(
         self, spec: ClusterSpec, state: StatePaths, processes: Processes, environment: Mapping[str, str]
@@ -85,7 +85,7 @@ class ExistingProvider:
         """See `ClusterProvider.configuration`: it is made by others."""
 
     def check(self) -> None:
-        """See `ClusterProvider.check`: only the cluster could tell, and asking it costs something."""
+        """See `ClusterProvider.check`: only the cluster knows, and asking it costs something."""
 
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`: the cluster stays as it is, only the copy goes."""

@@ -22,7 +22,7 @@ def check_image(image: str, environ: Mapping[str, str]) -> None:
     """Return when the image starts without a token, or there is one.
 
     Raises:
-        RefusedError: it is later than 4.14.0, or cannot be told to be free, and the environment has no token.
+        RefusedError: it is later than 4.14.0, or not known to be free, and the environment has no token.
     """
     if environ.get(TOKEN) or _is_free(image):
         return

@@ -115,7 +115,7 @@ def _bad_end(status: Manifest, *, init: bool) -> Manifest:
 def _refused(pod: Manifest, status: Manifest, of: ObjectRef, kind: CauseKind, state: Manifest) -> Cause | None:
     message = message_of(state)
     if kind is CauseKind.CONFIGURATION and _names_what_is_missing(message):
-        return None  # told by `missing`, which knows who makes it
+        return None  # reported by `missing`, which knows who creates it
     name = status.get("name")
     command = re.search(r'exec: "?([^":]+)"?: (.*?)(?:: unknown)?$', message)
     text = f"container {name} cannot be started"

@@ -22,7 +22,7 @@ def find_causes(scene: Scene) -> tuple[Cause, ...]:
     causes_by_key: dict[tuple[CauseKind, ObjectRef, str], Cause] = {}
     for ref, live in scene.objects.items():
         for cause in _of_object(ref, live, scene):
-            # The name of a pod is all that tells replicas apart.
+            # The name of a pod is all that distinguishes replicas.
             key = (cause.kind, cause.of, cause.text.replace(cause.object.name, ""))
             if key not in causes_by_key or (cause.terminal and not causes_by_key[key].terminal):
                 causes_by_key[key] = cause
