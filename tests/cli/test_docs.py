@@ -19,7 +19,7 @@ def commands(page: Path) -> Iterator[str]:
     text = page.read_text()
     for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         for line in block.splitlines() if language in {"sh", "yaml"} else ():
-            if command := re.search(r"(?:^|run: |- |run\.py )(bootstrap .*)", line.strip()):
+            if command := re.search(r"(?:^|run: |- |run\.py )(bootstrap .*?)(?:\)\"|$)", line.strip()):
                 yield from (part.strip() for part in re.split(r"\|\|| \| |;", re.sub(r"\s+#.*", "", command[1])))
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     yield from (code for code in re.findall(r"`(bootstrap [^`]*)`", prose) if not re.search(r"[A-Z]{2,}|…|\$|=/", code))
