@@ -37,7 +37,7 @@ class Programs(Protocol):
         """Where an accepted version of `helm`, `kubectl`, `kwok`, … is; fetched or built when it is missing.
 
         Raises:
-            RefusedError: it can neither be found nor fetched nor built; says what was tried.
+            RefusedError: it can neither be found nor fetched nor built; names what was tried.
         """
         ...
 
@@ -105,7 +105,7 @@ class ClusterProvider(Protocol):
 
         Raises:
             RefusedError: what the new one needs is not at hand; nothing was deleted.
-            StepFailedError: the new one could not be created; says what is gone and what is not.
+            StepFailedError: the new one could not be created; names what is gone and what is not.
         """
         ...
 
@@ -166,7 +166,7 @@ class Emulator(Protocol):
 
         Raises:
             RefusedError: what the new one needs is not at hand; nothing was deleted.
-            StepFailedError: the new one could not be created; says what is gone and what is not.
+            StepFailedError: the new one could not be created; names what is gone and what is not.
         """
         ...
 
@@ -187,7 +187,7 @@ class Seeds(Protocol):
         ...
 
     def apply(self, endpoint: EmulatorEndpoint, work: Work) -> SeedsObserved:
-        """Make it so; what was changed. No write call where nothing differs."""
+        """Make it so; what was changed. No write call if nothing differs."""
         ...
 
     def check(self) -> None:

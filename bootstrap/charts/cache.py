@@ -103,7 +103,7 @@ def _stored(record: Mapping[str, Any], file: Path) -> StoredChart:
         asked_apis=frozenset(record["asked_apis"]),
         folder_apis=frozenset(record["folder_apis"]),
         file=file,
-        # A chart that an earlier version of this program kept says nothing of them.
+        # A chart that an earlier version of this program kept has none of them.
         lookups=frozenset(record.get("lookups") or ()),
     )
 

@@ -1,4 +1,4 @@
-"""Turns what helm says when it fails into what to do."""
+"""Turns helm's errors into what to do."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from bootstrap.system.processes import Command, CommandFailedError
 
 _NO_NEWS = ("Release ", "WARNING: ", "level=")
 _WAITED = re.compile(r"(?:pre|post)-(?:install|upgrade|rollback|delete)|timed out|deadline|BackoffLimit")
-"""What helm says where it waited for something in vain: only then does the cluster know why."""
+"""What helm prints if it waited for something in vain: only then does the cluster know why."""
 _ENDED = frozenset({CauseKind.CRASH, CauseKind.INIT_FAILED, CauseKind.JOB_FAILED})
 Look = Callable[[], tuple[Cause, ...]]
 
@@ -33,7 +33,7 @@ def explained(error: CommandFailedError, release: Release, *, doing: str, look: 
 
 
 def _fix_of_hook(cause: Cause) -> str | None:
-    """Its log is shown where there is one: by now helm may have removed its pod, which could be asked for it."""
+    """Its log is shown if there is one: by now helm may have removed its pod, which could be asked for it."""
     if cause.evidence and cause.kind in _ENDED:
         return "correct what its log says, then run: bootstrap up"
     return fix_of(cause)
@@ -57,7 +57,7 @@ def _causes(look: Look) -> tuple[tuple[Cause, ...], tuple[str, ...]]:
 
 
 def own_words(error: CommandFailedError) -> tuple[str, ...]:
-    """What helm says of the failure: its log repeats it, and its notes on the release say nothing of it."""
+    """What helm reports of the failure: its log repeats it, and its notes on the release have nothing of it."""
     return tuple(line for line in error.finished.lines() if not line.startswith(_NO_NEWS))
 
 

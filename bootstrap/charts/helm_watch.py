@@ -46,7 +46,7 @@ class HelmWatch:
         self._last = ""
 
     def beside(self, run: Callable[[CancelToken], Finished]) -> Finished:
-        """Run helm and look meanwhile, where there is something to look at.
+        """Run helm and look meanwhile, if there is something to look at.
 
         Raises:
             StepFailedError: something keeps the release that will not go away by itself.

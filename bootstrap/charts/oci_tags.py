@@ -2,7 +2,7 @@
 
 An OCIRepository may name any tag (`latest`, `main-abc1234`, `1.0.0_build.7`), and means `latest` without a `ref`
 (source-controller, `getArtifactRef`). What it means is asked as the distribution specification says: a HEAD of the
-manifest, after a token where the registry wants one. Credentials are those of the user's own helm and docker.
+manifest, after a token if the registry wants one. Credentials are those of the user's own helm and docker.
 """
 
 import base64

@@ -46,7 +46,7 @@ def foreign_objects(prepared: PreparedRelease, api: KubeApi, cancel: CancelToken
 
 
 def ownership_note(release: Release, foreign: tuple[ForeignObject, ...], *, upgrade: bool) -> Note:
-    """What the plan says of them."""
+    """What the plan shows of them."""
     shown = "; ".join(str(each) for each in foreign[:_SHOWN]) + ("; …" if len(foreign) > _SHOWN else "")
     refused = release.upgrade_disable_take_ownership if upgrade else release.disable_take_ownership
     verb = "will fail, as disableTakeOwnership forbids to take over" if refused else "takes over"

@@ -32,7 +32,7 @@ class Rendered:
 
 
 def split(text: str, convert: Convert) -> Rendered:
-    """Each object of `helm template --include-crds`; `convert` reads definitions, which are long, or says None.
+    """Each object of `helm template --include-crds`; `convert` reads definitions, which are long, or returns None.
 
     Raises:
         UnreadableTemplateError: a document is not YAML.

@@ -27,7 +27,7 @@ _FILE = "file://"
 
 
 class ChartSources:
-    """Looks charts up without the network, and pulls them where that is asked for."""
+    """Looks charts up without the network, and pulls them if that is asked for."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class ChartSources:
         """Bring the release's chart into the cache, and into the lock file if that must be written.
 
         Raises:
-            StepFailedError: it cannot be had, or is not what the lock file says.
+            StepFailedError: it cannot be had, or is not what the lock file holds.
         """
         locked = self.lock.find(release.chart)
         chart = self._pull(_pinned(release.chart, locked), work)
@@ -81,7 +81,7 @@ class ChartSources:
         return self._with_values_files(release, chart)
 
     def upgrade(self, ref: ChartRef, work: Work) -> LockedChart | None:
-        """What this reference means now, whatever the lock file says; None for a chart on disk."""
+        """What this reference means now, whatever the lock file holds; None for a chart on disk."""
         if lock_key(ref) is None:
             return None
         chart = self._pull(ref, work)

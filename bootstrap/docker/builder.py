@@ -15,15 +15,15 @@ from bootstrap.system.work import Work
 
 _OUTPUT_LINES = 4
 _PLACE = re.compile(r"^(\S+):([0-9]+)$")
-"""Where BuildKit says that the failing instruction stands."""
+"""Where BuildKit prints the line of the failing instruction."""
 _STEP = re.compile(r"^Step [0-9]+/[0-9]+ : (.+)$")
 _ADVICE = ("DEPRECATED:", "            ")
-"""What docker says of an engine's own builder each time."""
+"""What docker reports of an engine's own builder each time."""
 _GRACE_SECONDS = 5.0
 
 
 class ImageBuilder:
-    """Implements `ports.Builds`: BuildKit by docker's own command, or where it lacks that the engine's own builder."""
+    """Implements `ports.Builds`: BuildKit by docker's own command, or if it lacks that the engine's own builder."""
 
     def __init__(
         self,

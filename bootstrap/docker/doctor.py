@@ -15,9 +15,9 @@ _ROOTLESS = "docker rootless"
 _OLDEST_API = (1, 41)
 _OLDEST_NAME = "20.10"
 _MEMORY = 2 * _GIB
-"""A cluster of one machine holds 0.7 GiB; the charts, and the emulator beside it, need the rest."""
+"""A cluster of one node holds 0.7 GiB; the charts, and the emulator beside it, need the rest."""
 _DISK = 5 * _GIB
-"""A machine's image unpacked, and the images of a few charts twice: on the engine and in the machine."""
+"""A node's image unpacked, and the images of a few charts twice: on the engine and in the node."""
 _INOTIFY = {"max_user_instances": 512, "max_user_watches": 524288}
 """What kind's own documentation asks for."""
 _CGROUPS = 2
@@ -25,7 +25,7 @@ _CGROUPS = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EngineTold:
-    """What an engine says of itself."""
+    """What an engine reports of itself."""
 
     version: str
     api: tuple[int, int]

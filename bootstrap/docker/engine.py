@@ -15,7 +15,7 @@ _DEFAULT_CONTEXT = "docker context use default"
 
 
 def engine_answers(environment: Mapping[str, str]) -> bool:
-    """Whether an engine answers; at once where nothing points at one."""
+    """Whether an engine answers; at once if nothing points at one."""
     if not is_pointed_at(environment):
         return False
     from docker.errors import DockerException  # noqa: PLC0415 - loads slowly

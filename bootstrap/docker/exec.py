@@ -17,7 +17,7 @@ def execute(container: "Container", argv: Sequence[str], cancel: CancelToken) ->
 
     Raises:
         docker.errors.APIError: the container is not running.
-        CancelledError, DeadlineError: as the token says.
+        CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
     """
     api = container.client.api  # type: ignore[union-attr]  # whoever came from an engine has one
     exec_id = api.exec_create(container.id, list(argv))["Id"]

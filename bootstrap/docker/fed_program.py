@@ -40,7 +40,7 @@ class FedProgram:
 
         Raises:
             OSError: the program has ended.
-            CancelledError, DeadlineError: as the token says.
+            CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
         """
         rest = memoryview(data)
         while rest:
@@ -52,7 +52,7 @@ class FedProgram:
         """Let it come to its end: its exit code, and what it wrote.
 
         Raises:
-            CancelledError, DeadlineError: as the token says.
+            CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
         """
         # One end of a TLS connection cannot be closed alone: the program has to know the end of its input itself.
         if not isinstance(self._socket, ssl.SSLSocket):

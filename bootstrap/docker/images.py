@@ -72,7 +72,7 @@ class _Layers:
         self._known: dict[str, bool] = {}
 
     def update(self, line: Mapping[str, Any]) -> bool:
-        """Take in what the engine says; whether one more is here."""
+        """Read the engine's progress; whether one more is here."""
         layer, status = line.get("id"), str(line.get("status", ""))
         if layer is None or status.startswith("Pulling from"):
             return False

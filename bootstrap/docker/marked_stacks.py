@@ -14,7 +14,7 @@ class EngineMarks:
     environment: Mapping[str, str]
 
     def observe(self) -> Mapping[str, Mark]:
-        """See `MarkedStacks.observe`; nothing where no engine is named."""
+        """See `MarkedStacks.observe`; nothing if no engine is named."""
         from bootstrap.docker.engine import is_pointed_at  # noqa: PLC0415 - the docker library loads slowly
         from bootstrap.docker.labels import marks  # noqa: PLC0415
         from bootstrap.docker.stack_resources import opened_engine  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Makes networks on the engine, and says what stands in the way."""
+"""Makes networks on the engine, and reports what stands in the way."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -98,7 +98,7 @@ def saved(client: "DockerClient", image: EngineImage, cancel: CancelToken) -> It
     Raises:
         docker.errors.APIError: the engine cannot save it.
         requests.RequestException: it stopped in the middle.
-        CancelledError, DeadlineError: as the token says.
+        CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
     """
     platform = _chosen(image) if image.foreign and _lists_manifests(client) else {}
     response = _get(client, f"/images/{quote(asked_name(image.name), safe='/:@')}/get", platform, stream=True)

@@ -58,7 +58,7 @@ class StackOnDocker:
         """A client of the engine.
 
         Raises:
-            RefusedError: no engine answers, or it refuses; says what it said.
+            RefusedError: no engine answers, or it refuses; with its answer.
         """
         with opened_engine(self.environment) as client:
             self._prove(client)
@@ -77,7 +77,7 @@ class StackOnDocker:
         self._is_proven = True
 
     def labels(self) -> dict[str, str]:
-        """What marks everything that is made for this stack; makes the owner's nonce where there is none yet."""
+        """What marks everything that is made for this stack; makes the owner's nonce if there is none yet."""
         return {STACK_LABEL: self._state.folder.name, OWNER_LABEL: self._nonce(create=True)}
 
     def is_ours(self, labels: Mapping[str, str] | None) -> bool:
@@ -157,7 +157,7 @@ class StackOnDocker:
         return self._state.folder / "network"
 
     def adopt_network(self, client: "DockerClient") -> None:
-        """Become the owner of this stack's network whose state folder was lost; fine where there is none.
+        """Become the owner of this stack's network whose state folder was lost; fine if there is none.
 
         Raises:
             RefusedError: there is one of its name that was made for something else.
@@ -189,7 +189,7 @@ class StackOnDocker:
                 container.stop()
 
     def has_lost_network(self, container: "Container") -> bool:
-        """Whether the network that the container joined is gone, even where there is another of its name by now."""
+        """Whether the network that the container joined is gone, even if there is another of its name by now."""
         joined = str((container.attrs["NetworkSettings"]["Networks"].get(self.name) or {}).get("NetworkID") or "")
         assert container.client is not None  # noqa: S101 - one that came from an engine has it
         network = self.network(container.client)
@@ -218,7 +218,7 @@ def opened_engine(environment: Mapping[str, str]) -> Iterator["DockerClient"]:
     """A client of the engine that the environment names.
 
     Raises:
-        RefusedError: no engine answers, or it refuses; says what it said.
+        RefusedError: no engine answers, or it refuses; with its answer.
     """
     from docker.errors import DockerException  # noqa: PLC0415 - loads slowly
     from requests import RequestException  # noqa: PLC0415 - what docker lets through when the engine goes away

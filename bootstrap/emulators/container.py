@@ -97,7 +97,7 @@ class ContainerEmulator:
             return self._compared(seen, container)
 
     def gather(self, work: Work) -> None:
-        """See `Emulator.gather`: its image, and its port where one is declared."""
+        """See `Emulator.gather`: its image, and its port if one is declared."""
         self._recipe.check(self._image, self._docker.environment)
         with self._docker.open() as client:
             self._gather(client, self._container(client), work)
@@ -324,7 +324,7 @@ class ContainerEmulator:
         return "nothing of it" if self._folder.kept() is None else f"its data in the volume {self._name}"
 
     def _begin(self, client: "DockerClient", container: "Container", work: Work) -> "Container":
-        """The same container, running; on the stack's network again where that was removed."""
+        """The same container, running; on the stack's network again if that was removed."""
         if container.status == "running":
             return container
         work.say(f"starting {self._driver.name} again")

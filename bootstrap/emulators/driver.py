@@ -64,7 +64,7 @@ class ImageRecipe:
     saving: Callable[[str], Mapping[str, str]] | None = None
     """(a folder inside, which outlives the container) → what makes it keep its contents there; None: it never does."""
     passed: tuple[str, ...] = ()
-    """Variables of the user's that it is given where they are set."""
+    """Variables of the user's that it is given if they are set."""
     with_socket: Callable[[str, str], Mapping[str, str]] | None = None
     """(its network, its own name) → what it is given besides the engine's socket; None: it has no use for one."""
     by_socket: frozenset[str] = frozenset()

@@ -44,7 +44,7 @@ def exchange(address: Address, request: Request, cancel: CancelToken, *, seconds
 
     Raises:
         NoAnswerError: refused, cut off, too slow, too long, or not HTTP.
-        CancelledError: as the token says.
+        CancelledError: the token is cancelled.
     """
     token = cancel.within(seconds, f"answer of {address.url}{request.path}")
     try:

@@ -23,7 +23,7 @@ def incarnation_of(proven: Proven, region: str, cancel: CancelToken) -> str:
 
 
 def ensure_incarnation(proven: Proven, region: str, cancel: CancelToken) -> str:
-    """The id; a new one where there is none, because the contents are new or were lost.
+    """The id; a new one if there is none, because the contents are new or were lost.
 
     Raises:
         StepFailedError: the emulator does not keep it.

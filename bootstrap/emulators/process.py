@@ -88,7 +88,7 @@ class ProcessEmulator:
         return replace(running, changes=changes)
 
     def gather(self, work: Work) -> None:
-        """See `Emulator.gather`: that it is installed, and its port where one is declared."""
+        """See `Emulator.gather`: that it is installed, and its port if one is declared."""
         self._check_installed()
         record = self._folder.record()
         port, own = self._spec.port, 0 if record is None else record.port

@@ -90,7 +90,7 @@ class Forward:
     namespace: str
     service: str
     service_port: str
-    """The name of the Service's port; empty where it has none."""
+    """The name of the Service's port; empty if it has none."""
     port: int
     """On 127.0.0.1."""
     kubeconfig: str

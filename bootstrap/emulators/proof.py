@@ -53,7 +53,7 @@ def prove(
 
     Raises:
         RefusedError: it is not, or not provably, an emulator (of this driver).
-        CancelledError: as the token says.
+        CancelledError: the token is cancelled.
     """
     candidates = tuple(known_drivers().values()) if driver is None else (known_drivers()[driver],)
     reasons = []

@@ -32,7 +32,7 @@ def recognise(address: Address, candidates: Sequence[EmulatorDriver], cancel: Ca
     Raises:
         NoAnswerError: nothing answers on any route.
         RefusedError: what answers is not an emulator of these drivers; the reason is given for each route.
-        CancelledError: as the token says.
+        CancelledError: the token is cancelled.
     """
     with ThreadPoolExecutor(len(candidates), thread_name_prefix="health") as pool:
         answers = list(pool.map(lambda driver: _asked(address, driver, cancel), candidates))

@@ -92,7 +92,7 @@ class KubeApi:
 
         Raises:
             ApiUnreachableError: it does not answer, again and again.
-            CancelledError, DeadlineError: as the token says.
+            CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
         """
         for attempt in range(_RETRIES):
             last = attempt == _RETRIES - 1
@@ -216,7 +216,7 @@ class KubeApi:
 
         Raises:
             OSError: it does not answer.
-            CancelledError, DeadlineError: as the token says.
+            CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
         """
         content = None if body is None else json.dumps(body).encode()
         sent = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}

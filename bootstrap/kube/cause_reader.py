@@ -113,7 +113,7 @@ class CauseReader:
 def read_log(
     namespace: str, pod: str, container: str, api: KubeApi, cancel: CancelToken, *, previous: bool
 ) -> tuple[str, ...]:
-    """The last lines of a container's log; none where there is none (any more)."""
+    """The last lines of a container's log; none if there is none (any more)."""
     path = (
         f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/log?container={quote(container)}"
         f"&tailLines={LOG_LINES}&previous={'true' if previous else 'false'}"

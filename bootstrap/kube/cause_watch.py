@@ -18,13 +18,13 @@ _NONE: Mapping[NamedObject, str] = {}
 
 
 class NotReadyError(StepFailedError):
-    """Something will not become ready by itself; says why."""
+    """Something will not become ready by itself; names the reason."""
 
     shown_lines = 25
 
 
 class NotReadyInTimeError(DeadlineError):
-    """Something was not ready in time; says why."""
+    """Something was not ready in time; names the reason."""
 
     shown_lines = 25
 

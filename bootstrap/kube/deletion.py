@@ -1,4 +1,4 @@
-"""Waits until deleted objects are gone, and says what holds those that stay."""
+"""Waits until deleted objects are gone, and reports what holds those that stay."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

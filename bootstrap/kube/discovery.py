@@ -65,7 +65,7 @@ def group_path(api_version: str) -> str:
 
 
 def kinds_in(listed: Any) -> dict[str, Kind]:  # noqa: ANN401 - JSON
-    """The kinds in an APIResourceList; none where there is no list."""
+    """The kinds in an APIResourceList; none if there is no list."""
     resources = (listed or {}).get("resources") or ()
     return {
         entry["kind"]: Kind(plural=entry["name"], namespaced=bool(entry["namespaced"]))

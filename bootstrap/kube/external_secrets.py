@@ -17,7 +17,7 @@ _GONE = 404
 def sync_external_secrets(names: Collection[str], api: KubeApi, cancel: CancelToken) -> tuple[ObjectRef, ...]:
     """Ask the operator to read these secrets again for every ExternalSecret that does; which these are.
 
-    Nothing is asked where the operator's kinds are not there. The cluster has to be proven by the caller.
+    Nothing is asked if the operator's kinds are not there. The cluster has to be proven by the caller.
 
     Raises:
         StepFailedError: the API server does not answer, or refuses.

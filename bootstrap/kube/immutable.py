@@ -62,7 +62,7 @@ def delete_for_replacement(refs: Iterable[ObjectRef], api: KubeApi, work: Work) 
     """Delete these objects and wait until they are gone; whoever applies them next creates them.
 
     Raises:
-        DeadlineError: one does not go; says what holds it.
+        DeadlineError: one does not go; names what holds it.
     """
     going = tuple(refs)
     for ref in going:

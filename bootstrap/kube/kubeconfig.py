@@ -37,7 +37,7 @@ def read_server(kubeconfig: Path, processes: Processes, cancel: CancelToken) -> 
     """The server of the current context, with credentials: certificate, token, password or exec plugin.
 
     Raises:
-        RefusedError: the file cannot be read or asks for what is not supported; says what.
+        RefusedError: the file cannot be read or asks for what is not supported; names it.
     """
     document = _document(kubeconfig)
     context = _named(document, "contexts", str(document.get("current-context", "")), "context", kubeconfig)

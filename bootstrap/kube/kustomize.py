@@ -24,7 +24,7 @@ class Kustomize:
         """The YAML that `kustomize build` gives for this folder; files outside it may be named, as in Flux.
 
         Raises:
-            CommandFailedError: kustomize rejects the folder; says which.
+            CommandFailedError: kustomize rejects the folder; names it.
         """
         command = Command(
             argv=(

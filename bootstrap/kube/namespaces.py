@@ -23,7 +23,7 @@ def settle_namespace(name: str, api: KubeApi, work: Work, patience: Patience) ->
     """Whether the namespace is there; first wait until one that is being deleted is gone.
 
     Raises:
-        StepFailedError: finalizers hold it, and nobody removes them; says whose they are.
+        StepFailedError: finalizers hold it, and nobody removes them; names their owners.
         DeadlineError: it was not gone in time.
     """
     ref, times = namespace_ref(name), CauseTimes(patience, work.cancel.clock)

@@ -13,7 +13,7 @@ _SECONDS = 60.0
 def sops_decrypt(
     environment: Mapping[str, str], processes: Processes, cancel: CancelToken
 ) -> Callable[[bytes, str], bytes] | None:
-    """(encrypted, its format: yaml, json, dotenv, ini or binary) → decrypted; None where there is no `sops`.
+    """(encrypted, its format: yaml, json, dotenv, ini or binary) → decrypted; None if there is no `sops`.
 
     As Flux, it takes what was edited after encryption: the checksum over the whole is not looked at.
     """

@@ -56,7 +56,7 @@ class MergedEntries:
 
 
 def _taken_out(file: Path, entries: Mapping[tuple[str, str], str]) -> list[str]:
-    """Take the entries out of the file where they are unchanged; the contexts among them."""
+    """Take the entries out of the file if they are unchanged; the contexts among them."""
     if not file.exists():
         return []
     theirs = read_kubeconfig(file)

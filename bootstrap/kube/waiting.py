@@ -1,4 +1,4 @@
-"""Waits until objects are ready, and says what keeps those that are not."""
+"""Waits until objects are ready, and reports what keeps those that are not."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def wait_ready(  # noqa: PLR0913 - what there is to a wait
     itself ends the wait; what is `expected` of the rest of the plan is waited for.
 
     Raises:
-        StepFailedError: an object failed for good, or something keeps it for good; says why.
+        StepFailedError: an object failed for good, or something keeps it for good; names the reason.
         DeadlineError: the token's deadline passed; names what was not ready, and why.
     """
     watch = CauseWatch(api, work.cancel, simulated=simulated, patience=patience, expected=expected)

@@ -46,7 +46,7 @@ def wait_for_answers(probes: Iterable[Probe], api: KubeApi, work: Work) -> None:
     """Return when no dry run of these ends because its webhook cannot be called; a rejection is an answer.
 
     Raises:
-        DeadlineError: one does not answer, in time; with what the API server says.
+        DeadlineError: one does not answer, in time; with the API server's answer.
     """
     for probe in probes:
         silence = partial(_silence, probe, api, work.cancel)
@@ -90,7 +90,7 @@ def _unanswered(probe: Probe, silence: str, why: str) -> DeadlineError:
 
 
 def _silence(probe: Probe, api: KubeApi, cancel: CancelToken) -> str:
-    """What the API server says where the webhook cannot be called; empty for anything else that it may say."""
+    """What the API server answers where the webhook cannot be called; empty for anything else that it may say."""
     ref = ref_of(probe.manifest)
     try:
         target = in_namespace(ref, probe.namespace or "default", api, cancel)

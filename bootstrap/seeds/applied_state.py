@@ -28,7 +28,7 @@ class Applied:
     secret: frozenset[FieldPath] = frozenset()
     notes: Mapping[str, Value] = field(default_factory=dict)
     reported: Mapping[FieldPath, str] = field(default_factory=dict)
-    """Of fields that the emulator does not tell as they were put: the hash of what it told right afterwards."""
+    """Of fields that the emulator does not return as they were put: the hash of what it returned right afterwards."""
 
 
 class Marker:
@@ -110,7 +110,7 @@ class Marker:
         self._write()
 
     def tell(self, by_resource: Mapping[ResourceId, Mapping[FieldPath, str]]) -> None:
-        """Note what the emulator makes of fields that were just written; nothing is written where that is known."""
+        """Note what the emulator makes of fields that were just written; nothing is written if that is known."""
         with self._lock:
             before = self._version
             for resource, fields in by_resource.items():
@@ -131,7 +131,7 @@ class Marker:
         self._write()
 
     def forget_all(self, resources: Iterable[ResourceId]) -> None:
-        """The resources are gone; nothing is written where there was no marker."""
+        """The resources are gone; nothing is written if there was no marker."""
         with self._lock:
             names = {str(resource) for resource in resources}
             for name in names:
@@ -147,7 +147,7 @@ class Marker:
         return None if value is None else str(value)
 
     def do_once(self, name: str, content: str) -> None:
-        """Note that something was done with this content (an init script that ran)."""
+        """Record that this content was used (an init script that ran)."""
         with self._lock:
             self._content["once"][name] = content
             self._version += 1

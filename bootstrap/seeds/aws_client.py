@@ -44,7 +44,7 @@ _BUCKET_REGION = "x-amz-bucket-region"
 
 
 class AwsError(StepFailedError):
-    """The emulator said no."""
+    """The emulator refused."""
 
     def __init__(self, operation: str, code: str, message: str) -> None:
         super().__init__(f"{operation} failed: {message} ({code})")
@@ -109,7 +109,7 @@ class Wire:
 
         Raises:
             AwsError: the emulator refused, or does not answer.
-            CancelledError, DeadlineError: as the token says.
+            CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
         """
         model = service_model(service).operation_model(operation)
         request = _request(model, {**_tokens(model, parameters), **parameters}, body)

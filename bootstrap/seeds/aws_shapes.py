@@ -32,12 +32,12 @@ def mismatches(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[Va
             yield from _scalar(shape, value, path)
 
 
-def accepted(service: str, operation: str, name: str, value: Any) -> Any:  # noqa: ANN401 - what AWS told
-    """What was told of a parameter, as it may be given: without what only answers hold, and without what is empty."""
+def accepted(service: str, operation: str, name: str, value: Any) -> Any:  # noqa: ANN401 - what AWS returned
+    """The answer's value of a parameter, as it may be given: without what only answers hold, and what is empty."""
     return _accepted(members(service, operation)[name], value)
 
 
-def _accepted(shape: "Shape", value: Any) -> Any:  # noqa: ANN401 - what AWS told
+def _accepted(shape: "Shape", value: Any) -> Any:  # noqa: ANN401 - what AWS returned
     if shape.type_name == "structure" and isinstance(value, dict):
         shapes: Mapping[str, Shape] = getattr(shape, "members", {})
         kept = {name: _accepted(shapes[name], inner) for name, inner in value.items() if name in shapes}
@@ -69,7 +69,7 @@ def _structure(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[Va
 
 
 def _too_few(shape: "Shape", size: float, path: ValuePath, what: str) -> Iterator[tuple[ValuePath, str]]:
-    """The least that AWS takes; of the most, its models tell more than it holds to."""
+    """The least that AWS accepts; its models give higher limits for the most than it keeps to."""
     least = shape.metadata.get("min")
     if least is not None and size < least:
         yield path, f"{what} at least {least} ({shape.name})"

@@ -49,7 +49,7 @@ def told_otherwise(desired: Desired, observed: Observed, applied: Applied) -> di
 
 
 def _as_told(applied: Applied, path: FieldPath, old: Value, new: Value) -> bool:
-    """Whether the field is as we applied it, and the emulator tells it as it did right after that."""
+    """Whether the field is as we applied it, and the emulator returns it as it did right after that."""
     return applied.fields.get(path) == digest(new) and applied.reported.get(path) == digest(old)
 
 

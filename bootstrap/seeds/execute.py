@@ -91,7 +91,7 @@ def make(survey: Survey, case: Case, *, extras: bool) -> None:
 
 
 def clear(survey: Survey, case: Case) -> None:
-    """Take away what is in one resource and no longer declared; all else stays as it is, and as it is remembered."""
+    """Delete what is in one resource and no longer declared; all else stays as it is, and as it is remembered."""
     if case.observed is None:
         return
     written = survey.services[case.fixture.id.service].update(

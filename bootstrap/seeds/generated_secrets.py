@@ -33,7 +33,7 @@ class GeneratedSecrets:
         return value
 
     def forget(self, resource: ResourceId) -> None:
-        """Let the next use generate anew."""
+        """Let the next use generate them again."""
         with self._lock:
             values = self._load()
             mine = [key for key in values if key.startswith(f"{resource}#")]

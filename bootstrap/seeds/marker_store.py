@@ -35,7 +35,7 @@ class MarkerStore(Protocol):
 
 
 def marker_store(target: Target) -> MarkerStore:
-    """The first place that the emulator has; where it has none, a folder beside the stack.
+    """The first place that the emulator has; if it has none, a folder beside the stack.
 
     Raises:
         RefusedError: there is neither.

@@ -82,11 +82,11 @@ class Desired:
     fixed: frozenset[FieldPath] = frozenset()
     """Fields that AWS cannot change in place: a difference means replace."""
     ledger: frozenset[FieldPath] = frozenset()
-    """Fields that the emulator cannot tell, such as the hash of messages sent once: kept in our marker.
-    Where it does tell one, what it tells counts."""
+    """Fields that the emulator does not return, such as the hash of messages sent once: kept in our marker.
+    If it does return one, that value counts."""
     verbatim: frozenset[FieldPath] = frozenset()
-    """Fields of which an emulator may tell something else than was put, since it fills in keys or knows only some:
-    what it tells right after the write is remembered, and counts as declared."""
+    """Fields of which an emulator may return something else than was put, since it fills in keys or knows only some:
+    what it returns right after the write is remembered, and counts as declared."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

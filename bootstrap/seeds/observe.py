@@ -38,7 +38,7 @@ class Options:
     """Foreign resources of a declared name become ours."""
     allow_replace: bool = False
     rotate: bool = False
-    """Generated secrets are made anew."""
+    """Generated secrets are generated again."""
     dry_run: bool = False
     services: frozenset[str] = frozenset()
     """Only these; empty: all."""
@@ -243,14 +243,14 @@ class Survey:
         return predicted.get(attribute, KNOWN_LATER)
 
     def ours(self, observed: Observed) -> bool:
-        """By its tag; or, where it has no tag yet, because our marker says that we were making it."""
+        """By its tag; or, if it has no tag yet, because our marker says that we were making it."""
         tag = observed.tags.get(labels.OWNER)
         return tag == self.target.owner or (tag is None and self.marker.owns(observed.id))
 
     def listen(self, written: Iterable[Case]) -> None:
-        """Look again at what was just written in AWS's own words, and note where the emulator tells it otherwise.
+        """Look again at what was just written in AWS's own words, and remember where the emulator returns it otherwise.
 
-        No emulator keeps all that AWS does; what is told right after it was put is no drift.
+        No emulator keeps all that AWS does; what it returns right after the write is not drift.
         """
         cases = {case.fixture.id: case for case in written if case.desired.verbatim & set(case.desired.fields)}
         looks = {resource: self._look(case.fixture) for resource, case in cases.items()}
@@ -281,7 +281,7 @@ class Survey:
         return service.observe(self.target, looks).values() if looks else ()
 
     def rotate(self) -> None:
-        """Forget the generated secrets of everything covered, as found and, but for a dry run, in the state folder."""
+        """Forget the generated secrets of everything covered: as found and, without a dry run, in the state folder."""
         self._rotated.update(resource for resource in self.fixtures.by_id if self.options.covers(resource))
         if self.options.dry_run:
             self._generated = GeneratedSecrets(None)

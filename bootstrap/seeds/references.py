@@ -108,7 +108,7 @@ def _resolve_text(text: str, lookup: Callable[[ResourceId, str], str]) -> str:
 def in_order(
     needs: Mapping[ResourceId, Iterable[Need]],
 ) -> tuple[dict[ResourceId, frozenset[ResourceId]], list[ResourceId]]:
-    """Of each resource those it waits for, soft needs only where they make no cycle; and a hard cycle, if there is one.
+    """Of each resource those it waits for, soft needs only if they make no cycle; and a hard cycle, if there is one.
 
     The cycle is given as the resources on it, the first one again at its end; empty without one.
     """

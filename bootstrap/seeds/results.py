@@ -120,7 +120,7 @@ class ScriptWarning:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeedResult:
-    """What a verb did. `resources` tells of each what was found before and done about it."""
+    """What a verb did. `resources` has for each what was found before and done about it."""
 
     verb: str
     owner: str

@@ -65,7 +65,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """Text, a list or a record: told apart by what it is."""
+    """Text, a list or a record: distinguished by its type."""
 
     choices: "tuple[Schema, ...]"
 

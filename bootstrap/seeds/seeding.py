@@ -50,7 +50,7 @@ class Seeding:
     processes: Processes = field(default_factory=lambda: SystemProcesses(SystemClock()))
     """Runs init scripts."""
     follow: Follow | None = None
-    """Told of the secrets that were written, right after they were."""
+    """Called with the secrets that were written, right after they were."""
 
     driver: str = ""
     """Of the stack's emulator, as far as it is known before it runs."""
@@ -136,7 +136,7 @@ class Seeding:
             )
 
     def make_so(self, endpoint: EmulatorEndpoint, work: Work, options: Options = _DEFAULTS) -> SeedResult:
-        """Apply. Makes no write call where nothing differs."""
+        """Apply. Makes no write call if nothing differs."""
         return self._write(endpoint, work, options, verb="apply")
 
     def refresh(self, endpoint: EmulatorEndpoint, work: Work, options: Options = _DEFAULTS) -> SeedResult:
@@ -374,10 +374,10 @@ def _pending(survey: Survey) -> list[Script]:
 
 
 def _script_changes(survey: Survey) -> list[ResourceChange]:
-    """What is to be told of the init scripts.
+    """What must be reported of the init scripts.
 
     Raises:
-        InvalidError: one of those that are to run could not start, or would ask somebody else than the emulator.
+        InvalidError: one of those that would run could not start, or would ask another host than the emulator.
     """
     again = chosen(_scripts(survey), survey.options.rerun)
     check_scripts(_pending(survey))

@@ -89,14 +89,14 @@ class Target:
         Raises:
             RefusedError: the service is switched off.
             AwsError: the emulator refused; has AWS's code.
-            CancelledError, DeadlineError: as the token says.
+            CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
         """
         if not self.has(service):
             raise switched_off(self.endpoint, service)
         return self._wire.call(service, operation, parameters)
 
     def find(self, service: str, operation: str, *absent: str, **parameters: Any) -> Answer | None:  # noqa: ANN401 - AWS's
-        """As `call`; None where the emulator answers one of the codes `absent`."""
+        """As `call`; None if the emulator answers one of the codes `absent`."""
         try:
             return self.call(service, operation, **parameters)
         except AwsError as error:

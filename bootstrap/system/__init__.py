@@ -1,1 +1,1 @@
-"""The machine below everything: processes, clock, files, sockets, locks."""
+"""The layer below everything: processes, clock, files, sockets, locks."""

@@ -68,8 +68,8 @@ class Connections:
         """Send one request, once; `seconds` bound connecting, the wait for the answer, and each read of it.
 
         Raises:
-            OSError: the server does not answer; ConnectionRefusedError where nobody listens.
-            CancelledError, DeadlineError: as the token says.
+            OSError: the server does not answer; ConnectionRefusedError if nobody listens.
+            CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
         """
         cancel.check()
         try:

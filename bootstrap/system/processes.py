@@ -108,7 +108,7 @@ class Processes(Protocol):
         Raises:
             CommandFailedError: non-zero exit code and `check`.
             RefusedError: there is no such program.
-            CancelledError, DeadlineError: as the token says.
+            CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
         """
         ...
 
@@ -323,7 +323,7 @@ def _identity(pid: int, command: Command) -> ProcessIdentity:
 
 
 def _signal_living(pid: int, number: signal.Signals) -> None:
-    """To its group where it leads one, as all that we start does; to one that a program of ours started, alone."""
+    """To its group if it leads one, as all that we start does; to one that a program of ours started, alone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if os.getpgid(pid) == pid:
             os.killpg(pid, number)

@@ -12,7 +12,7 @@ def wait_until(probe: Callable[[], T | None], cancel: CancelToken, *, interval: 
     """Ask `probe` every `interval` seconds until it gives something; that.
 
     Raises:
-        CancelledError, DeadlineError: as the token says; it names what was waited for.
+        CancelledError, DeadlineError: the token is cancelled, or its deadline passes; it names what was waited for.
     """
     while (result := probe()) is None:
         cancel.sleep(interval)

@@ -36,7 +36,7 @@ class Downloads:
     mirror: str | None = None
     """Stands before host and path of every address: `https://mirror.example/base`."""
     unreachable: dict[str, str] = field(default_factory=dict)
-    """Hosts that did not answer, and what was said: they are asked once."""
+    """Hosts that did not answer, and their errors: they are asked once."""
 
     def address(self, url: str) -> str:
         """Where the file is asked for."""

@@ -18,7 +18,7 @@ class Download:
 
     url: str
     checksums: str | None
-    """The publisher's SHA-256 file: a bare digest, or lines of `DIGEST  NAME`. None where there is none: then only
+    """The publisher's SHA-256 file: a bare digest, or lines of `DIGEST  NAME`. None if there is none: then only
     a digest that the project's lock file knows lets the download in."""
     member: str | None = None
     """The program inside the archive (.tar.gz); None when the file is the program."""

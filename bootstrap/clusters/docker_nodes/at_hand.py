@@ -51,10 +51,10 @@ def gather(
 def refuse_all_taken(
     tool: ClusterTool, ports: HostPorts, processes: Processes, cancel: CancelToken, *, own: Collection[int] = ()
 ) -> None:
-    """Return when every port of the stack and of the user's own configuration is free, but for those in `own`.
+    """Return when every port of the stack and of the user's own configuration is free, except for those in `own`.
 
     Raises:
-        RefusedError: one is taken, or wanted twice.
+        RefusedError: one is in use, or declared twice.
     """
     ours, theirs = (ports.http, ports.https), tool.own_ports
     refuse_taken([port for port in ours if port not in own], processes, cancel)
@@ -66,7 +66,7 @@ def refuse_full(root: Path) -> None:
     """Return when the engine's disk has room for a cluster, or is not a disk of this machine.
 
     Raises:
-        RefusedError: it has not; says how much is free.
+        RefusedError: it has not; names the free space.
     """
     if not root.is_absolute() or not root.is_dir():
         return

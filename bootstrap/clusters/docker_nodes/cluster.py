@@ -164,15 +164,16 @@ class MachineCluster:
         return content
 
     def check(self) -> None:
-        """See `ClusterProvider.check`: only the engine could tell, and asking it costs something."""
+        """See `ClusterProvider.check`: only the engine knows, and asking it costs something."""
 
     def _machines(self, client: "DockerClient") -> "Sequence[Container]":
         return machines_of(self._tool, client)
 
     def _foreign(self, client: "DockerClient", machines: "Sequence[Container]") -> str:
-        """Why these machines are not ours; empty when they are. Who is not on our network, we did not make.
+        """Why these nodes are not ours; empty if they are. A node that is not on our network was not created by us.
 
-        Where that is gone, by `docker network prune` say, those are ours that were noted when they were made.
+        If the network is gone, for example by `docker network prune`, the nodes that the cluster's record names are
+        ours.
         """
         if self._docker.network(client) is None:
             record = self._readable()
@@ -347,7 +348,7 @@ class MachineCluster:
                 machine.start()
 
     def _forgetful(self, client: "DockerClient", cancel: CancelToken) -> Sequence[str]:
-        """The nodes whose /etc/hosts lacks this machine's name: an engine writes that file anew at every start."""
+        """The nodes whose /etc/hosts lacks this machine's name: an engine rewrites that file at every start."""
         record = self._readable()
         if record is None or not record.host:
             return ()
@@ -362,7 +363,7 @@ class MachineCluster:
                 add_host_record(client.containers.get(name), address, self._tool.host, work.cancel)
 
     def _host(self, cancel: CancelToken) -> str:
-        """The record that the program wrote when it made the cluster; empty: it wrote none."""
+        """The record that the program wrote when it created the cluster; empty: it wrote none."""
         if self._tool.host is None:
             return ""
         with self._docker.open() as client:
@@ -370,7 +371,7 @@ class MachineCluster:
             return next((record for record in records if record), "")
 
     def _proven(self, work: Work) -> KubeContext:
-        """Wait until the cluster is whole, then take down, or compare, who it is."""
+        """Wait until the cluster is whole, then record its identity, or compare it with the record."""
         self._write_kubeconfig(work.cancel)
         kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=self._known().uid, simulated=False)
         api = self._clusters.api(kube, work.cancel)
@@ -407,7 +408,7 @@ class MachineCluster:
         )
 
     def _wait_heard(self, api: KubeApi, work: Work) -> None:
-        """Until every machine has told of itself since it was started; one that stays silent is started again."""
+        """Wait until every node has renewed its lease since it was started; one that stays silent is started again."""
         until = work.cancel.clock.monotonic() + _SILENT_SECONDS
         messages: Mapping[str, str] = {}
         while quiet := self._look_for_silent(api, work.cancel):
@@ -420,9 +421,9 @@ class MachineCluster:
             work.cancel.sleep(0.5)
 
     def _wait_settled(self, api: KubeApi, work: Work) -> None:
-        """Until no pod is told as it was before the machines were started again, and those that ran run and are Ready.
+        """Wait until no pod's status is from before the last start of its node, and those that ran are Ready.
 
-        One that does not become Ready in time is for its release to tell of.
+        One that does not become Ready in time is reported by its release.
         """
         with self._docker.open() as client:
             machines = self._machines(client)
@@ -461,7 +462,7 @@ class MachineCluster:
 
     def _remove_machines(self, client: "DockerClient", work: Work) -> None:
         half_made = self._file.unfinished == CREATION
-        # First: what is left when we are killed here must not be taken for a cluster with all its machines.
+        # First: what is left when we are killed here must not pass for a cluster with all its nodes.
         if half_made or self._file.path.exists() or self._machines(client):
             self._file.begin(CREATION if half_made else REMOVAL)
         looks = _LOOKS if half_made else 0

@@ -33,7 +33,7 @@ def host_record(node: "Container", name: str | None, cancel: CancelToken) -> str
     """The address that the name has in the node's /etc/hosts; empty: it has none there.
 
     Raises:
-        StepFailedError: the node cannot tell.
+        StepFailedError: the node cannot be read.
     """
     code, output = execute(node, ("grep", "-wF", str(name), "/etc/hosts"), cancel)
     if code not in {0, _NO_MATCH}:

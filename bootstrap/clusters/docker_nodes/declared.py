@@ -33,7 +33,7 @@ def changes(noted: Mapping[str, Any], declared: Mapping[str, Any]) -> tuple[Chan
 
 
 def _version(noted: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[Change]:
-    """Kubernetes' version where it decides the image, else the image: one that a newer bootstrap knows is no change."""
+    """Kubernetes' version if it decides the image, else the image: one that a newer bootstrap knows changes nothing."""
     if not (noted["declares image"] or declared["declares image"]):
         yield from _differing("cluster.kubernetes", noted["cluster.kubernetes"], declared["cluster.kubernetes"])
     else:
@@ -46,7 +46,7 @@ def _others(noted: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[C
     for path, old, new in _paths(noted["cluster.config"], declared["cluster.config"]):
         yield from _differing(f"cluster.config {'.'.join(path)}".rstrip(), old, new)
     for field in ("cluster.profile", "cluster.featureGates", "cluster.mounts"):
-        # What only makes a cluster faster is no reason to recreate one without it.
+        # What only makes a cluster faster is not a reason to recreate one without it.
         if declared[field] != Profile.FAST:
             yield from _differing(field, noted[field], declared[field])
 

@@ -131,7 +131,7 @@ class MachineImages:
 
 
 def _fetched(client: "DockerClient", image: str, work: Work) -> EngineImage | None:
-    """The engine's image, pulled where it has none; None: it cannot be had."""
+    """The engine's image, pulled if it has none; None: it cannot be had."""
     try:
         pull(client, image, work.say, work.cancel.check)
     except RefusedError:

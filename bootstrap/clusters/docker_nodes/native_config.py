@@ -17,7 +17,7 @@ def read_native(file: Path, kind: str, program: str) -> Mapping[str, Any]:
     Raises:
         InvalidError: it cannot be read, or is of another kind.
     """
-    from bootstrap.yamltext.kubernetes import load_all  # noqa: PLC0415 - only where there is a file
+    from bootstrap.yamltext.kubernetes import load_all  # noqa: PLC0415 - only if there is a file
 
     try:
         configuration = next(iter(load_all(file.read_text())), None)

@@ -1,7 +1,7 @@
-"""Whether the machines of a cluster have told of themselves lately, as their leases say.
+"""Whether the nodes of a cluster have renewed their leases lately.
 
-A machine that died stays Ready for minutes, and one that was started again is Ready before its kubelet has said a
-word: the time of its last lease tells both.
+A node that died stays Ready for minutes, and one that was started again is Ready before its kubelet has reported
+anything: the time of its last lease shows both.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ SILENCE = timedelta(seconds=40)
 
 
 def silent(leases: Iterable[Manifest], started: Mapping[str, datetime]) -> dict[str, str]:
-    """The machines, of those that were `started` at these times, that have not told of themselves, and why; pure.
+    """The nodes, of those that were `started` at these times, that have not renewed their leases, and why; pure.
 
     The cluster's own latest lease is the time now: the clock of the engine's machine may differ from ours.
     """
@@ -32,9 +32,9 @@ def silent(leases: Iterable[Manifest], started: Mapping[str, datetime]) -> dict[
 
 
 def stale(pods: Iterable[Manifest], started: Mapping[str, datetime]) -> list[str]:
-    """`NAMESPACE/NAME` of the pods that are told as they were before their machine was started again; pure.
+    """`NAMESPACE/NAME` of the pods whose status is from before the last start of their node; pure.
 
-    Such a pod is Ready on paper until its kubelet has looked at it anew.
+    Such a pod is Ready on paper until its kubelet has looked at it again.
     """
     return [
         f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
@@ -46,7 +46,7 @@ def stale(pods: Iterable[Manifest], started: Mapping[str, datetime]) -> list[str
 def _runs_since_before(pod: Manifest, since: datetime) -> bool:
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
     begun = (((status.get("state") or {}).get("running") or {}).get("startedAt") for status in statuses)
-    # Kubernetes tells whole seconds.
+    # Kubernetes writes whole seconds.
     return any(moment(str(start)) < since.replace(microsecond=0) for start in begun if start is not None)
 
 

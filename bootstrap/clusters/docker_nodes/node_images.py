@@ -74,7 +74,7 @@ def copy_image(
     Raises:
         SaveFailedError: the engine cannot save it.
         StepFailedError: a node cannot import it.
-        CancelledError, DeadlineError: as the token says.
+        CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
     """
     with ExitStack() as stack:
         programs = [stack.enter_context(FedProgram(node, _import(image))) for node in nodes]
@@ -118,7 +118,7 @@ def _feed(
 
 
 def _took(program: FedProgram, piece: bytes, cancel: CancelToken) -> bool:
-    """Whether it still takes input: what ended too early tells why at its end."""
+    """Whether it still accepts input: what ended too early reports why at its end."""
     with contextlib.suppress(OSError):
         program.write(piece, cancel)
         return True

@@ -1,4 +1,4 @@
-"""Ports of this machine that a cluster is to be reached by."""
+"""Ports of this machine by which a cluster is reached."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from bootstrap.system.processes import Processes
 from bootstrap.system.sockets import holder_of, is_free
 
 HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
-"""Where the ingress controller of a stack listens on every machine."""
+"""Where the ingress controller of a stack listens on every node."""
 
 
 _OTHERS = "end that program, or use others: --ports auto, or --set cluster.ports.http=… (or .https)"

@@ -34,7 +34,7 @@ class ClusterRecord:
 
 
 class RecordFile:
-    """`machines.json` in the cluster's folder, and beside it the note that something is unfinished."""
+    """`machines.json` in the cluster's folder, and beside it the file that names an unfinished change."""
 
     def __init__(self, state: StatePaths) -> None:
         self._folder = state.cluster

@@ -10,7 +10,7 @@ from bootstrap.errors import RefusedError
 from bootstrap.system.files import private_folder
 
 _AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-"""Where programs are told of a company's own certificate authorities."""
+"""The variables that name a company's own certificate authorities to programs."""
 _INSIDE = "/etc/ssl/certs/bootstrap-{}.pem"
 """containerd reads every file of this folder."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY")

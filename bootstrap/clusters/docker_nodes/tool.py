@@ -37,7 +37,7 @@ class ClusterTool(Protocol):
 
     @property
     def images(self) -> Sequence[str]:
-        """Those of its machines."""
+        """Those of its nodes."""
         ...
 
     @property
@@ -73,7 +73,7 @@ class ClusterTool(Protocol):
         ...
 
     def former_configurations(self) -> Sequence[bytes]:
-        """Others under which a cluster is as declared: what only makes it faster is no reason to recreate it."""
+        """Others under which a cluster is as declared: what only makes it faster is not a reason to recreate it."""
         ...
 
     def accept(self, scratch: Path, cancel: CancelToken) -> None:
@@ -93,5 +93,5 @@ class ClusterTool(Protocol):
         ...
 
     def start(self, cancel: CancelToken) -> bool:
-        """Start what of it does not run; False: it cannot, the engine has to be told for each."""
+        """Start all of it that is stopped; False: the tool cannot, the engine must be asked for each node."""
         ...

@@ -24,7 +24,7 @@ _LEFT_OUT = ("traefik", "metrics-server")
 
 
 def image_of(spec: ClusterSpec) -> str:
-    """The image of the machines: the one that is declared, else k3s of the version.
+    """The image of the nodes: the one that is declared, else k3s of the version.
 
     Raises:
         InvalidError: there is none for this version.
@@ -40,10 +40,10 @@ def image_of(spec: ClusterSpec) -> str:
 
 
 def k3d_config(spec: ClusterSpec, name: str, network: str) -> dict[str, Any]:
-    """A v1alpha5 simple configuration: the user's file where there is one, with what the stack needs put in.
+    """A v1alpha5 simple configuration: the user's file if there is one, with what the stack needs put in.
 
     Raises:
-        InvalidError: the user's file is no k3d configuration.
+        InvalidError: the user's file is not a k3d configuration.
     """
     given = _own(spec)
     options = given.get("options") or {}
@@ -85,7 +85,7 @@ def own_ports(spec: ClusterSpec) -> Sequence[int]:
 
 
 def _needs_load_balancer(ports: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether k3d leads one of these through its load balancer, as it does unless told `:direct`."""
+    """Whether k3d leads one of these through its load balancer, as it does without `:direct`."""
     filters = (str(text) for entry in ports for text in entry.get("nodeFilters") or ("loadbalancer",))
     return any(not text.endswith(":direct") for text in filters)
 

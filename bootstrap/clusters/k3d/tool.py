@@ -121,7 +121,7 @@ class K3d:
         return self._run("kubeconfig", "get", self.cluster, cancel=cancel)
 
     def start(self, cancel: CancelToken) -> bool:
-        """See `ClusterTool.start`; of machines that it starts itself k3d writes the host records anew."""
+        """See `ClusterTool.start`; k3d rewrites the host records of nodes that it starts itself."""
         self._run("cluster", "start", self.cluster, cancel=cancel, changes=True)
         return True
 

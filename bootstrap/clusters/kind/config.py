@@ -20,7 +20,7 @@ IMAGES = {
 
 
 def image_of(spec: ClusterSpec) -> str:
-    """The image of the machines: the one that is declared, else kind's own for the version.
+    """The image of the nodes: the one that is declared, else kind's own for the version.
 
     Raises:
         InvalidError: there is none for this version.
@@ -36,13 +36,13 @@ def image_of(spec: ClusterSpec) -> str:
 
 
 def kind_config(spec: ClusterSpec, name: str) -> dict[str, Any]:
-    """A v1alpha4 cluster: the user's file where there is one, with what the stack needs put in.
+    """A v1alpha4 cluster: the user's file if there is one, with what the stack needs put in.
 
-    The user's nodes stay as they are, but for an image where they name none and the stack's mounts; without them there
+    The user's nodes stay as they are, except for the stack's mounts, and an image if they name none; without them there
     is one control plane and as many workers as are declared. The first control plane leads the stack's ports in.
 
     Raises:
-        InvalidError: the user's file is no kind configuration.
+        InvalidError: the user's file is not a kind configuration.
     """
     given = _own(spec)
     nodes: list[dict[str, Any]] = [dict(node) for node in given.get("nodes") or ()]

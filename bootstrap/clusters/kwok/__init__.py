@@ -1,1 +1,1 @@
-"""A real control plane as plain processes, with kwok in place of machines. Linux only."""
+"""A real control plane as plain processes, with nodes that kwok simulates. Linux only."""

@@ -56,7 +56,7 @@ class Api:
         self._request("DELETE", path, fine=_NOT_FOUND)
 
     def _request(self, method: str, path: str, manifest: dict[str, Any] | None = None, fine: int = 0) -> Answer:
-        """An answer that is no refusal, or the one that is fine.
+        """An answer that is not a refusal, or the one that is fine.
 
         Raises:
             StepFailedError: it does not answer, or refuses.

@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _VALID = timedelta(days=3650)
 _EARLIER = timedelta(days=1)
-"""Clocks are set back, and machines restored."""
+"""Clocks are set back, and hosts restored from a backup."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +41,7 @@ class Authority:
 
     @property
     def certificate(self) -> bytes:
-        """What clients are told to trust."""
+        """What clients trust."""
         return self._certificate.public_bytes(Encoding.PEM)
 
     def server(self, name: str, names: tuple[str, ...], addresses: tuple[str, ...]) -> Pair:

@@ -1,4 +1,4 @@
-"""What a component's log says of its end."""
+"""How a component ended, from its log."""
 
 import json
 import re
@@ -13,7 +13,7 @@ _TELLING = re.compile(r'^[EF]\d{4} |"level":"(?:ERROR|error|panic|fatal)"|^panic
 
 
 def telling_lines(log: Path) -> tuple[str, ...]:
-    """The last lines that speak of a failure, or the last lines where none does; each shortened."""
+    """The last lines that speak of a failure, or the last lines if none does; each shortened."""
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - _TAIL_BYTES))

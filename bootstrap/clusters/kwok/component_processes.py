@@ -69,7 +69,7 @@ class Children:
         return {Component(name): identity for name, identity in self._find(str(self._layout.folder))}
 
     def ensure(self, programs: Mapping[Component, Path], port: int) -> None:
-        """Start those that do not run, and watch all of these from now on."""
+        """Start those that are not running, and watch all of these from now on."""
         running = self.running()
         for component, program in programs.items():
             command = self._command(component, program, port)
@@ -88,7 +88,7 @@ class Children:
 
     def check_all(self) -> None:
         """Return while every component runs, whoever started it; raises as `check`."""
-        # Looking through all processes of the machine costs; those that were found tell for themselves.
+        # Looking through all processes of the machine costs; those that were found need no look.
         if not all(self._is_alive(component) for component in Component):
             self._seen = self.running()
         for component in Component:
@@ -116,7 +116,7 @@ class Children:
         return "run: bootstrap up"
 
     def last_words(self, component: Component) -> tuple[str, ...]:
-        """The lines of its log that tell the most, and a full disk."""
+        """The lines of its log that explain the most, and a full disk."""
         note = disk_note(self._layout.folder)
         return (*telling_lines(self._layout.log(component)), *((note,) if note else ()))
 

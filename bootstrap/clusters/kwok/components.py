@@ -101,7 +101,7 @@ _CONTROLLERS = (
     "--service-account-private-key-file=pki/service-accounts.key",
     "--root-ca-file=pki/ca.crt",
     "--cert-dir=tmp",
-    # A simulated machine cannot fail, only be late where this one is busy or was asleep; and pods that are called not
+    # A simulated node cannot fail, only be late where this one is busy or was asleep; and pods that are called not
     # ready for that are never ready again, since the simulation makes each ready once.
     "--node-monitor-grace-period=87600h",
 )
@@ -130,9 +130,9 @@ def egress() -> bytes:
 
 
 def stages(storage_class: str) -> bytes:
-    """What kwok does besides its own stages for machines and pods: a volume that was let go can be claimed again.
+    """What kwok does besides its own stages for nodes and pods: a volume that was let go can be claimed again.
 
-    Only kinds that every cluster has: kwok ends at once when it is told of one that is not there.
+    Only kinds that every cluster has: kwok ends at once if one that it is given is not there.
     """
     return json.dumps(
         {

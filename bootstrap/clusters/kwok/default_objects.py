@@ -1,4 +1,4 @@
-"""The objects that a cluster comes with: its machines, the default StorageClass and volumes to claim."""
+"""The objects that a cluster comes with: its nodes, the default StorageClass and volumes to claim."""
 
 import platform
 from typing import Any
@@ -21,12 +21,12 @@ _BEGUN = (
 
 
 def node_names(workers: int) -> tuple[str, ...]:
-    """The machines of a cluster with this many workers."""
+    """The nodes of a cluster with this many workers."""
     return (_FIRST, *(f"worker-{number}" for number in range(1, workers + 1)))
 
 
 def node_manifest(name: str, kubernetes: str, workers: int) -> dict[str, Any]:
-    """One machine, as a kubelet would register it."""
+    """One node, as a kubelet would register it."""
     labels = {
         "kubernetes.io/arch": "arm64" if platform.machine() in {"aarch64", "arm64"} else "amd64",
         "kubernetes.io/hostname": name,
@@ -45,7 +45,7 @@ def node_manifest(name: str, kubernetes: str, workers: int) -> dict[str, Any]:
 
 
 def taints(workers: int) -> list[dict[str, str]]:
-    """Of the control plane's machine: pods stay away from it when there are others, as on a real cluster."""
+    """Of the control plane's node: pods stay away from it if there are others, as on a real cluster."""
     return [{"key": _CONTROL_PLANE, "effect": "NoSchedule"}] if workers else []
 
 
@@ -86,7 +86,7 @@ def volume_manifest(name: str) -> dict[str, Any]:
 
 
 def furnish(api: Api, workers: int, kubernetes: str) -> None:
-    """Create what is missing, and take away the machines that are too many; pods on them are deleted."""
+    """Create what is missing, and delete the nodes that are too many; pods on them are deleted."""
     _machines(api, workers, kubernetes)
     if api.get(f"{_STORAGE_CLASSES}/{STORAGE_CLASS}") is None:
         api.create(_STORAGE_CLASSES, storage_class_manifest())
@@ -108,7 +108,7 @@ def _machines(api: Api, workers: int, kubernetes: str) -> None:
 
 
 def machines(api: Api) -> dict[str, dict[str, Any]]:
-    """The machines that we made, by name."""
+    """The nodes that we created, by name."""
     items = api.get(f"{_NODES}?labelSelector={SIMULATED}%3Dtrue")["items"]
     return {item["metadata"]["name"]: item for item in items}
 

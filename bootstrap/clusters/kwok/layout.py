@@ -26,7 +26,7 @@ class Layout:
 
     @property
     def folder(self) -> Path:
-        """All that the cluster is, but for its logs and the stack's kubeconfig; one name, whatever way leads there."""
+        """All that the cluster is, except its logs and the stack's kubeconfig; one name, whatever way leads there."""
         return self.state.cluster.resolve()
 
     @property

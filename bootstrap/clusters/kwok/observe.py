@@ -1,4 +1,4 @@
-"""What a running cluster says of itself, held against what was declared and remembered."""
+"""What a running cluster reports of itself, held against what was declared and remembered."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def broken(detail: str) -> ClusterObserved:
 
 
 def examine(layout: Layout, record: Record, spec: ClusterSpec, cancel: CancelToken) -> ClusterObserved:
-    """Ask a cluster all of whose components run; what is declared otherwise is told beside how it is."""
+    """Ask a cluster all of whose components run; what is declared otherwise is reported beside how it is."""
     try:
         return _ask(Api(record.port, layout.pki, cancel), layout, record, spec)
     except (OSError, StepFailedError) as error:

@@ -179,7 +179,7 @@ class KwokProvider:
         return ClusterObserved(state=TargetState.ABSENT)
 
     def _unverified(self, why: str) -> ClusterObserved:
-        # With --adopt, `up` is to be planned: it writes down anew what the files beside the record say.
+        # With --adopt, `up` must be planned: it rewrites the record from the files beside it.
         return (
             broken(f"to be adopted: {why}")
             if self._adopt
@@ -276,11 +276,11 @@ class KwokProvider:
             default_objects.furnish(api, self._spec.workers, record.kubernetes)
             return default_objects.missing(api, self._spec.workers)
         except StepFailedError as error:
-            # It is told at the deadline: a server that has just begun may refuse what it accepts in a moment.
+            # Reported at the deadline only: a server that has just begun may refuse what it accepts in a moment.
             return "; ".join((error.what, *error.evidence))
 
     def _wait(self, lacks: Callable[[], str], cancel: CancelToken) -> None:
-        """Until `lacks` gives nothing more; what it gave last is told at the deadline."""
+        """Wait until `lacks` gives nothing more; what it gave last is reported at the deadline."""
         lack = ""
 
         def probe() -> bool | None:
@@ -336,7 +336,7 @@ def _minor(version: str) -> str:
 
 
 def _choose_port(folder: Path) -> int:
-    # From the folder's name, so that a cluster made anew is found where the last one was.
+    # From the folder's name, so that a recreated cluster is found at the address of the last one.
     first = _FIRST_PORT + zlib.crc32(str(folder).encode()) % _PORTS
     port = first_free(first, _TRIED_PORTS)
     if port is None:

@@ -1,4 +1,4 @@
-"""Why the containers of a pod are not running: how they ended, what they were refused, what their probes say."""
+"""Why the containers of a pod are not running: how they ended, what they were refused, what their probes report."""
 
 import re
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ def has_just_restarted(scene: Scene) -> bool:
 
 
 def logs_to_read(scene: Scene) -> frozenset[LogKey]:
-    """The runs that ended badly, whose last lines say why."""
+    """The runs that ended badly, whose last lines show why."""
     keys: set[LogKey] = set()
     for ref, live in scene.objects.items():
         for pod in scene.pods_of(ref, live) if live is not None and not scene.simulated else ():

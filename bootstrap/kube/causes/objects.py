@@ -49,7 +49,7 @@ def terminating_cause(namespace: Manifest, of: ObjectRef, scene: Scene) -> Cause
 
 
 def object_causes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Cause]:
-    """What the object says of itself."""
+    """What the object reports of itself."""
     metadata = mapping_in(live, "metadata")
     if metadata.get("deletionTimestamp"):
         finalizers = ", ".join(map(str, metadata.get("finalizers") or ()))
@@ -96,7 +96,7 @@ def _service(ref: ObjectRef, live: Manifest) -> Iterator[Cause]:
 
 
 def _conditions(ref: ObjectRef, live: Manifest) -> Iterator[Cause]:
-    """Of a custom resource: what its controller says."""
+    """Of a custom resource: what its controller reports."""
     conditions = mappings_in(live, "status", "conditions")
     if not conditions:
         text = f"{ref} has no status: its controller has not looked at it yet"

@@ -17,7 +17,7 @@ _FINAL = ("forbidden", "is invalid", "denied", "not found", "Unsupported value",
 
 
 def refusal_causes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Cause]:
-    """What the API server says to the controller that makes the pods of this object; nothing once it has them."""
+    """What the API server answers to the controller that makes the pods of this object; nothing once it has them."""
     message = _refusal(ref, live, scene)
     if not message:
         return

@@ -44,7 +44,7 @@ class Scene:
     expected: Mapping[NamedObject, str] = field(default_factory=dict)
     """What will be made, and by what: `ExternalSecret shop/db`."""
     simulated: bool = False
-    """Whether pods only exist in the API: then no container says anything."""
+    """Whether pods only exist in the API: then no container reports anything."""
     kubectl: str = "kubectl"
     """How kubectl reaches this cluster, to be pasted."""
     now: datetime | None = None
@@ -103,7 +103,7 @@ def core_ref(kind: str, manifest: Manifest) -> ObjectRef:
 
 
 def condition_of(manifest: Manifest, kind: str) -> Mapping[str, Any]:
-    """A condition of an object's status; an empty one where it has none."""
+    """A condition of an object's status; an empty one if it has none."""
     matching = (
         condition for condition in mappings_in(manifest, "status", "conditions") if condition.get("type") == kind
     )
@@ -111,7 +111,7 @@ def condition_of(manifest: Manifest, kind: str) -> Mapping[str, Any]:
 
 
 def message_of(event: Mapping[str, Any]) -> str:
-    """What an event or condition says, on one line."""
+    """The text of an event or condition, on one line."""
     return " ".join(str(event.get("message") or "").split())
 
 

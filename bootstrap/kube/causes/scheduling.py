@@ -51,17 +51,17 @@ def scheduling_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Ca
 
 
 def node_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
-    """What is wrong with the pod's node; with every node, where it has none yet."""
+    """What is wrong with the pod's node; with every node, if it has none yet."""
     name = mapping_in(pod, "spec").get("nodeName")
     nodes = [scene.node(str(name))] if name else list(scene.nodes)
     unwell = [cause for node in nodes if node is not None for cause in causes_of_node(node, of, scene)]
-    # Where one node is well, the scheduler says itself why that one does not do.
+    # Where one node is well, the scheduler reports itself why that one does not do.
     if name or len({cause.object for cause in unwell}) == len(nodes):
         yield from unwell
 
 
 def causes_of_node(node: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
-    """What a node's kubelet says is wrong with it."""
+    """What a node's kubelet reports as wrong with it."""
     ref = core_ref("Node", node)
     look = f"look at it: {scene.kubectl} describe node {ref.name}"
     for kind, word in _PRESSURES.items():

@@ -1,1 +1,1 @@
-"""LocalStack's init scripts: found, read, run behind a guard, and their ends told."""
+"""LocalStack's init scripts: found, read, run behind a guard, and their results reported."""

@@ -1,7 +1,7 @@
 """The addresses that a script is written to ask, read from its text before it starts.
 
 Reading cannot see what a script makes up while it runs: the guard and the programs in front of `aws` and `curl` hold
-that. What it sees is told at once, with its line.
+that. What it sees is reported at once, with its line.
 """
 
 import re

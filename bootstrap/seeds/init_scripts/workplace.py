@@ -60,7 +60,7 @@ class Workplace:
 
     @property
     def report(self) -> Path:
-        """What failed, as bash and the programs in front tell it."""
+        """What failed, as bash and the programs in front report it."""
         return self.folder / "report"
 
     def copy_of(self, file: Path, folder: Path) -> Path:

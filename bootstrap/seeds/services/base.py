@@ -1,4 +1,4 @@
-"""What the framework asks of each AWS service; docs/seeds-architecture.md tells how to add one."""
+"""What the framework asks of each AWS service; docs/seeds-architecture.md shows how to add one."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -135,7 +135,7 @@ class Service(Protocol):
         """Differences that fields do not show: items, objects.
 
         `notes` is what `create` and `update` left in the marker. Without `thorough` a cheap check is enough;
-        with it everything is compared, and what nobody declared is told as EXTRA.
+        with it everything is compared, and what nobody declared is reported as EXTRA.
         """
         return ()
 

@@ -11,7 +11,7 @@ SID = "bootstrap-"
 """How the statements that we add begin."""
 
 BY_TOPIC = f"{SID}topic-"
-"""How the permissions begin that a topic's fixture gives to functions: whose a subscription is, is told by them."""
+"""How the permissions begin that a topic's fixture gives to functions: they show whose a subscription is."""
 BY_FUNCTION = SID
 """How those begin that a function's own fixture gives."""
 
@@ -38,7 +38,7 @@ def admit_to_queue(target: Target, queue_arn: str, source_arn: str) -> None:
 
 
 def dismiss_from_queue(target: Target, queue_arn: str, source_arn: str) -> None:
-    """Take our statement away again; fine when it, or the queue, is gone."""
+    """Delete our statement; passes if it, or the queue, is gone."""
     with _WRITING:
         policy = _queue_policy(target, queue_arn)
         if policy is None or _sid(source_arn) not in _sids(policy):
@@ -67,7 +67,7 @@ def admit_to_function(target: Target, function_arn: str, source_arn: str, *, by:
 
 
 def dismiss_from_function(target: Target, function_arn: str, source_arn: str, *, by: str) -> None:
-    """Take the permission away; fine when it, or the function, is gone."""
+    """Delete the permission; passes if it, or the function, is gone."""
     sid = _sid(source_arn, by)
     target.find("lambda", "RemovePermission", _NO_POLICY, FunctionName=function_arn, StatementId=sid)
 

@@ -7,7 +7,7 @@ from bootstrap.seeds.model import Value
 
 
 def policy_value(policy: Any) -> Value:  # noqa: ANN401 - a mapping or JSON text, ours or AWS's
-    """The policy as a value; text that is no JSON stays text; None for none."""
+    """The policy as a value; text that is not JSON stays text; None for none."""
     if not isinstance(policy, str):
         return policy
     if not policy:

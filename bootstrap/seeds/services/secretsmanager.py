@@ -114,9 +114,9 @@ class SecretsManager(Service):
         return {value["Name"]: value for values in answers for value in values}
 
     def _batch(self, target: Target, names: Sequence[str]) -> list[Answer]:
-        """One by one where the whole batch is refused.
+        """One by one if the whole batch is refused.
 
-        Moto and LocalStack do so where one secret has no value, LocalStack where one was put as bytes that are no text.
+        Moto and LocalStack do so if one secret has no value, LocalStack if one was put as bytes that are not text.
         """
         refused = (_ABSENT, "InternalError")
         answer = target.find(self.name, "BatchGetSecretValue", *refused, SecretIdList=names)

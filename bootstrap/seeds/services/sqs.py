@@ -225,7 +225,7 @@ class Sqs(Service):
         target.find("sqs", "DeleteQueue", *_ABSENT, QueueUrl=observed.attributes["url"])
 
     def volatile(self, desired: Desired, observed: Observed) -> Iterable[str]:
-        """The messages: sent again, or, where none is declared, thrown away."""
+        """The messages: sent again, or, if none is declared, thrown away."""
         return ("messages",) if desired.spec or observed.spec != "0" else ()
 
     def export(self, target: Target, observed: Observed) -> Exported:  # noqa: ARG002 - all is in what was observed

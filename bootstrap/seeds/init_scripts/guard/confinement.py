@@ -42,7 +42,7 @@ _ENGINES = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock
 def enter_namespace(*, hosts: Path, read_only: Iterable[Path], writable: Iterable[Path]) -> None:
     """Move this process into a network and mounts of its own: nothing but its own loopback can be reached.
 
-    `hosts` stands for /etc/hosts there; of the folders, the former can only be read, but for the latter inside them.
+    `hosts` stands for /etc/hosts there; of the folders, the former can only be read, except for the latter inside them.
 
     Raises:
         OSError: the system does not allow it.
@@ -132,7 +132,7 @@ def _mount(source: str | None, target: str, flags: int) -> None:
 
 
 def _protect(read_only: Sequence[Path], writable: Sequence[Path]) -> None:
-    """Folders that cannot be written, but for those inside them that can; nothing on kernels before 5.12."""
+    """Folders that cannot be written, except for those inside them that can; nothing on kernels before 5.12."""
     for folder in (*read_only, *writable):
         _mount(str(folder), str(folder), _BIND | _RECURSIVE)
     with contextlib.suppress(OSError):

@@ -75,7 +75,7 @@ class Contents:
         return digest([list(self.inline), [source.fingerprint() for source in self.files]])
 
     def summary(self) -> Summary:
-        """Read everything once, in constant memory but for eight bytes a key.
+        """Read everything once, in constant memory except for eight bytes a key.
 
         Raises:
             InvalidError: every item that DynamoDB cannot hold, and every key that comes twice, with file and line.

@@ -18,7 +18,7 @@ IndexKeys = Mapping[str, tuple[str, tuple[str, ...]]]
 
 
 def index_keys(definition: Mapping[str, Value]) -> IndexKeys:
-    """The key attributes of all indexes of a table's definition that are no keys of the table."""
+    """The key attributes of all indexes of a table's definition that are not keys of the table."""
     types = {
         attribute_definition["AttributeName"]: attribute_definition["AttributeType"]
         for attribute_definition in definition["AttributeDefinitions"]

@@ -1,4 +1,4 @@
-"""Files of items in the forms that AWS's own tools write and read, told apart by what they look like.
+"""Files of items in the forms that AWS's own tools write and read, distinguished by what they look like.
 
 | form | by |
 |---|---|
@@ -51,7 +51,7 @@ def unwrapped(value: Any, keys: Collection[str]) -> Any:  # noqa: ANN401 - JSON
 
 
 def looks_typed(value: object, keys: Collection[str]) -> bool:
-    """Whether a plain item is one in DynamoDB's JSON: its key attributes name their type, and a map is no key."""
+    """Whether a plain item is one in DynamoDB's JSON: its key attributes name their type, and a map is not a key."""
     if not isinstance(value, dict) or not keys:
         return False
     inner = unwrapped(value, keys)

@@ -50,7 +50,7 @@ _MOST_DIGITS = 38
 
 
 class ItemError(ValueError):
-    """An item that DynamoDB cannot hold; says why and, where that is known, in which line of which file."""
+    """An item that DynamoDB cannot hold; names the reason and, if that is known, in which line of which file."""
 
     def __init__(self, text: str, place: Place | None = None) -> None:
         super().__init__(text if place is None else f"{place}: {text}")
@@ -282,7 +282,7 @@ def _format_of(file: Path) -> str:
 
 
 def source_problems(fixture: Fixture) -> Iterator[tuple[ValuePath, str]]:
-    """Files that are not there, or whose format cannot be told."""
+    """Files that are not there, or whose format is not known."""
     given = fixture.body.get("itemFiles", [])
     many = isinstance(given, list)
     for number, item in enumerate(given if many else [given]):

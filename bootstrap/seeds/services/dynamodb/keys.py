@@ -1,7 +1,7 @@
 """Which items of a table are ours: the hashes of their keys, kept beside the marker.
 
 A table takes no tags on its items, and a marker that named a hundred thousand of them would be written whole for every
-change. Eight bytes a key tell ours from those of the application, which are never deleted by `prune`.
+change. Eight bytes a key distinguish ours from those of the application, which are never deleted by `prune`.
 """
 
 import sys

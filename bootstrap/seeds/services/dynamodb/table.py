@@ -56,7 +56,7 @@ _OURS = {
     "deletionProtection": "DeletionProtectionEnabled",
 }
 TOLD = frozenset({"TableClass", "SSESpecification", "OnDemandThroughput"})
-"""Parameters without a word of ours that some emulators tell again."""
+"""Parameters without a word of ours that some emulators return again."""
 
 Definition = dict[str, Value]
 """CreateTable's parameters, with TimeToLiveSpecification."""
@@ -228,7 +228,7 @@ def key_types(table_definition: Definition) -> dict[str, str]:
 
 
 def exported(table_definition: Definition) -> dict[str, Value]:
-    """A definition as DescribeTable told it, in our words."""
+    """A definition as DescribeTable returned it, in our words."""
     types = {
         attribute["AttributeName"]: attribute["AttributeType"] for attribute in table_definition["AttributeDefinitions"]
     }

@@ -38,7 +38,7 @@ def _zipped(entries: Iterable[tuple[str, int, bytes]]) -> bytes:
 
 
 def code_hash(content: bytes) -> str:
-    """As AWS tells it: CodeSha256."""
+    """As AWS returns it: CodeSha256."""
     return base64.b64encode(hashlib.sha256(content).digest()).decode()
 
 

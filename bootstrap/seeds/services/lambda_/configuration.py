@@ -41,7 +41,7 @@ _LOG_LEVELS = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
 
 
 def configuration_fields(configuration: Answer) -> dict[str, Value]:
-    """What the emulator tells of a function, as fields."""
+    """What the emulator returns of a function, as fields."""
     variables = (configuration.get("Environment") or {}).get("Variables") or {}
     return {
         "package": configuration.get("PackageType", "Zip"),
@@ -111,7 +111,7 @@ def failure(configuration: Answer) -> str | None:
 
 
 def settled(target: Target, name: str) -> None:
-    """Wait until the function can be run and changed; where the emulator runs none, until it has come to rest.
+    """Wait until the function can be run and changed; if the emulator runs none, until it has come to rest.
 
     Raises:
         StepFailedError: it cannot run, though the emulator runs functions.
@@ -135,7 +135,7 @@ def settled(target: Target, name: str) -> None:
 def update_function(target: Target, operation: str, name: str, **parameters: Any) -> None:  # noqa: ANN401 - AWS's own
     """UpdateFunctionCode or UpdateFunctionConfiguration, and wait until it is done.
 
-    LocalStack keeps what it is given for a function that does not run, and reports an error of its own then.
+    LocalStack keeps what it is given for a function that is not running, and reports an error of its own then.
     """
     try:
         target.call("lambda", operation, FunctionName=name, **parameters)

@@ -205,7 +205,7 @@ def change(target: Target, function: str, source: EventSource, there: EventSourc
         case "bucket":
             connect(target, function, source)
         case _ if there.source != source.source:
-            # The table was made anew, and with it its stream.
+            # The table was recreated, and with it its stream.
             disconnect(target, function, there)
             connect(target, function, source)
         case _:

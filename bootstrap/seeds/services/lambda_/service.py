@@ -226,7 +226,7 @@ class Lambda(Service):
         target: Target,
         desired: Desired,
         observed: Observed,
-        notes: Mapping[str, Value],  # noqa: ARG002 - the emulator tells everything
+        notes: Mapping[str, Value],  # noqa: ARG002 - the emulator returns everything
         *,
         thorough: bool,
     ) -> Iterator[Difference]:
@@ -323,7 +323,7 @@ class Lambda(Service):
         delete_function(target, observed.id.name)
 
     def export(self, target: Target, observed: Observed) -> Exported:
-        """Configuration, and the code as a zip where the emulator gives it."""
+        """Configuration, and the code as a zip if the emulator gives it."""
         fields, name = observed.fields, observed.id.name
         body: dict[str, Value] = {
             ours: fields[ours]

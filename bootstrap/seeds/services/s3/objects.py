@@ -1,4 +1,4 @@
-"""The objects of a bucket: where declared ones come from, how they are told apart, written and removed."""
+"""The objects of a bucket: where declared ones come from, how they are compared, written and removed."""
 
 import base64
 import binascii
@@ -99,7 +99,7 @@ class DeclaredObject:
         return (f"{PREFIX}{self.key}#{name}" for name in self.about.get("aws", {}))
 
     def unreadable(self) -> Iterator[FieldPath]:
-        """Fields that no answer tells."""
+        """Fields that no answer holds."""
         return (f"{PREFIX}{self.key}#{name}" for name in self.about.get("aws", {}) if name not in HEADERS)
 
     def put(self, target: Target, bucket: str) -> None:

@@ -39,7 +39,7 @@ _ACCESS = frozenset(
 )
 """CreateBucket's parameters that can be changed later; with each other only."""
 _STRANGE = ".keys"
-"""The folder of objects whose keys are no paths."""
+"""The folder of objects whose keys are not paths."""
 _LONGEST = 240
 """Bytes of a file's name that every file system takes."""
 _SHOWN = 100
@@ -210,7 +210,7 @@ class S3(Service):
         target: Target,
         desired: Desired,
         observed: Observed,
-        notes: Mapping[str, Value],  # noqa: ARG002 - objects are told by the emulator
+        notes: Mapping[str, Value],  # noqa: ARG002 - objects are returned by the emulator
         *,
         thorough: bool,
     ) -> Iterator[Difference]:

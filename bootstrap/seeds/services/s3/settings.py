@@ -29,7 +29,7 @@ class Part:
     absent: str = ""
     """The code that says there is none."""
     off: Value = None
-    """What to put where there is no call that deletes."""
+    """What to put if there is no call that deletes."""
     keys: tuple[str, ...] = ()
     """Of the answer, where it holds more than the value."""
     extra: Mapping[str, Value] | None = None
@@ -48,7 +48,7 @@ class Part:
         return policy_value(value) if self.member == "Policy" else _plain(value) or None
 
     def write(self, target: Target, bucket: str, value: Value) -> None:
-        """Put it; None takes it away."""
+        """Put it; None deletes it."""
         if self.member == "NotificationConfiguration":
             put_of_bucket(target, bucket, value or {})
             return
@@ -176,7 +176,7 @@ PARTS: tuple[Part, ...] = (
     ),
 )
 UNREADABLE = frozenset({"aws.RequestPaymentConfiguration"})
-"""Emulators take it and never tell it again."""
+"""Emulators accept it and never return it."""
 
 PART_KEYS: Mapping[str, Schema] = {
     "versioning": Flag(),

@@ -53,7 +53,7 @@ _READ_ONLY = frozenset(
     }
 )
 _PROTECTION = "DataProtectionPolicy"
-"""A parameter of CreateTopic that no attribute tells."""
+"""A parameter of CreateTopic that no attribute holds."""
 _JSON = frozenset({"DeliveryPolicy", "ArchivePolicy", "ReplayPolicy"})
 _DEFAULTS = {"TracingConfig": "PassThrough", "SignatureVersion": "1", "ContentBasedDeduplication": "false"}
 
@@ -168,7 +168,7 @@ class Sns(Service):
         target: Target,
         desired: Desired,
         observed: Observed,
-        notes: Mapping[str, Value],  # noqa: ARG002 - the emulator tells all subscriptions
+        notes: Mapping[str, Value],  # noqa: ARG002 - the emulator returns all subscriptions
         *,
         thorough: bool,
     ) -> Iterator[Difference]:

@@ -1,4 +1,4 @@
-"""The subscriptions of a topic: declared, found, made and taken away."""
+"""The subscriptions of a topic: declared, found, created and deleted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -253,7 +253,7 @@ def _admit(target: Target, topic: str, subscription: Subscription) -> None:
 
 
 def unsubscribe(target: Target, topic: str, subscription: Subscription) -> None:
-    """Take it away, and the permission with it; fine when it is gone."""
+    """Delete it, and the permission with it; passes if it is gone."""
     if not subscription.pending:
         target.find("sns", "Unsubscribe", *_ABSENT, SubscriptionArn=subscription.arn)
     if subscription.protocol == "sqs":
@@ -263,7 +263,7 @@ def unsubscribe(target: Target, topic: str, subscription: Subscription) -> None:
 
 
 def update_subscriptions(target: Target, desired: Desired, observed: Observed, paths: Sequence[str]) -> None:
-    """Make, change and take away those that `paths` are about."""
+    """Create, change and delete those that `paths` are about."""
     topic = observed.attributes["arn"]
     there = {subscription.key: subscription for subscription in subscriptions_of(observed)}
     for key, entry in desired.spec.items():
