@@ -343,8 +343,11 @@ class ContainerEmulator:
     def _gather(self, client: "DockerClient", container: "Container | None", work: Work) -> None:
         """All that a new container needs, before the old one goes."""
         pull(client, self._image, work.say, work.cancel.check, another="--set emulator.image=…")
-        port, own = self._spec.port, 0 if container is None else published_port(container)
-        if port not in {0, own} and is_taken(port, 0, work.cancel):
+        last = 0 if container is None else published_port(container)
+        # One that has ended holds its port no longer: somebody else may.
+        own = last if container is not None and container.status in {"running", "paused"} else 0
+        port = self._spec.port
+        if port not in {0, own} and is_taken(port, last, work.cancel):
             raise RefusedError(taken(port, self._processes, work.cancel), fix=FIX)
 
     def _refuse(self, seen: EmulatorObserved, cancel: CancelToken) -> None:
