@@ -87,7 +87,7 @@ class ClusterProvider(Protocol):
         What lives is never deleted.
 
         Raises:
-            RefusedError: something foreign is in the way (a cluster of this name, a taken port), or it would have
+            RefusedError: something foreign is in the way (a cluster of this name, a port in use), or it would have
                 to be replaced.
         """
         ...

@@ -34,7 +34,7 @@ def template_crds(objects: Iterable[Manifest]) -> tuple[Manifest, ...]:
 def apply(prepared: PreparedRelease, api: KubeApi, work: Work, *, installed: bool) -> int:
     """Apply them server-side, wait until they are Established; how many.
 
-    Those of templates are labelled as helm's own, so that it takes them over. Those of crds/ follow the release's
+    Those of templates are labelled as helm's own, so that it adopts them. Those of crds/ follow the release's
     policy: `Skip` leaves all as it is, `Create` makes what is missing, `CreateReplace` brings all up to date.
 
     Raises:
@@ -63,7 +63,7 @@ def apply(prepared: PreparedRelease, api: KubeApi, work: Work, *, installed: boo
             api.apply(manifest, work.cancel, manager=manager)
         except ApiRefusedError as error:
             raise _rejected(manifest, release, error) from error
-    # What is not there and is to be skipped is not waited for.
+    # What is not there and must be skipped is not waited for.
     applied = {ref_of(definition) for definition, _ in writes}
     there = [
         definition

@@ -32,7 +32,7 @@ class Dialect:
 
 _DIALECTS = {
     3: Dialect(install=(), forced=("--force",), client_side=(), plugin_renderer=False, hooks_rendered=False),
-    # Server-side apply takes fields over from other managers, as Flux does; without it, whoever touched a field
+    # Server-side apply adopts the fields of other managers, as Flux does; without it, whoever touched a field
     # (an autoscaler, a certificate injector) makes the next upgrade fail.
     4: Dialect(
         # It refuses unknown fields by itself: without the OpenAPI documents a small release costs half the CPU.
@@ -61,7 +61,7 @@ class Helm:
 
     @property
     def dialect(self) -> Dialect:
-        """How this version is spoken to; later major versions are taken for the newest known."""
+        """How this version is spoken to; later major versions are treated as the newest known."""
         return _DIALECTS.get(int(self.version.partition(".")[0]), _DIALECTS[max(_DIALECTS)])
 
     @property

@@ -55,7 +55,7 @@ class OciTags:
         except (urllib.error.URLError, OSError, ValueError) as error:
             raise StepFailedError(
                 f"cannot resolve tag {tag} of {url}",
-                evidence=(_told(error),),
+                evidence=(_text_of(error),),
                 fix=f"check url and ref.tag of the OCIRepository; for a private one: helm registry login {host}",
             ) from error
         return headers.get("docker-content-digest") or f"sha256:{hashlib.sha256(body).hexdigest()}"
@@ -126,7 +126,7 @@ def _read(file: Path) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
     return settings if isinstance(settings, dict) else {}
 
 
-def _told(error: Exception) -> str:
+def _text_of(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         return f"HTTP {error.code} {error.reason}"

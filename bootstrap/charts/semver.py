@@ -84,7 +84,7 @@ def _comparison(operator: str, numbers: str, pre: str | None) -> _Test:
     given = next((at for at, part in enumerate(written) if part in {"x", "X", "*"}), len(written))
     low = Version(_padded(written[:given]), tuple(pre.split(".")) if pre else ())
     test = _test(operator, low, given)
-    # A pre-release is taken only if the range itself names one.
+    # A pre-release is chosen only if the range itself names one.
     return test if pre else lambda version: not version.pre and test(version)
 
 

@@ -1,4 +1,4 @@
-"""Marks on a Docker engine: what carries one, until when it is wanted, and its removal."""
+"""The ownership labels on a Docker engine: what carries one, its expiry, and its removal."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ def engine_name(identity: str, limit: int = LONGEST) -> str:
 
 
 def marks(client: "DockerClient") -> tuple[Mark, ...]:
-    """Every stack that has something with a mark on the engine."""
+    """Every stack that has something with an ownership label on the engine."""
     listed = [*_networks(client, OWNER_LABEL), *_volumes(client, OWNER_LABEL), *_containers(client, OWNER_LABEL)]
     by_owner: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for labels in map(labels_of, listed):
@@ -50,7 +50,7 @@ def marks(client: "DockerClient") -> tuple[Mark, ...]:
 
 
 def expiry(labels: Iterable[Mapping[str, str]]) -> datetime | None:
-    """Until when that is wanted which carries these: the newest lease says, else the network; None: nobody said."""
+    """The expiry of what carries these: from the newest lease, else from the network; None: there is none."""
     given = {label.get(LEASE_LABEL, ""): label[EXPIRES_LABEL] for label in labels if EXPIRES_LABEL in label}
     if not given:
         return None
@@ -69,7 +69,7 @@ def leases(client: "DockerClient", mark: Mark) -> Sequence[_Told]:
 
 
 def remove_marked(client: "DockerClient", mark: Mark, work: Work, *, keep_data: bool = False) -> tuple[str, ...]:
-    """Remove what carries the mark, the mark itself last; `keep_data` leaves volumes, and with them their lease.
+    """Remove what carries the label, network and leases last; `keep_data` leaves volumes, and with them their lease.
 
     What others put on the stack's network stays, and so does the network then.
 
@@ -122,7 +122,7 @@ class _Going:
 
 
 def is_marked(container: _Told, mark: Mark, networks: frozenset[str]) -> bool:
-    """Whether the container is this stack's: by its own mark, or as a part of its cluster on its marked network."""
+    """Whether the container is this stack's: by its own label, or as a part of its cluster on its labelled network."""
     labels = labels_of(container)
     if OWNER_LABEL in labels:
         return labels[OWNER_LABEL] == mark.owner
@@ -142,7 +142,7 @@ def labels_of(described: _Told) -> Mapping[str, str]:
 
 
 def _cluster_labels(mark: Mark) -> Mapping[str, str]:
-    """What kind and k3d mark the containers of this stack's cluster with."""
+    """The labels that kind and k3d put on the containers of this stack's cluster."""
     return {
         "io.x-k8s.kind.cluster": engine_name(mark.stack),
         "k3d.cluster": engine_name(mark.stack, LONGEST_K3D),

@@ -1,4 +1,4 @@
-"""What a stack has on a Docker engine besides cluster and emulator, known by its mark alone."""
+"""What a stack has on a Docker engine besides cluster and emulator, recognized by its label alone."""
 
 import secrets
 from collections.abc import Sequence

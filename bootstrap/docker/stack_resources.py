@@ -77,7 +77,7 @@ class StackOnDocker:
         self._is_proven = True
 
     def labels(self) -> dict[str, str]:
-        """What marks everything that is made for this stack; makes the owner's nonce if there is none yet."""
+        """The labels of everything that is created for this stack; chooses its id if there is none yet."""
         return {STACK_LABEL: self._state.folder.name, OWNER_LABEL: self._nonce(create=True)}
 
     def is_ours(self, labels: Mapping[str, str] | None) -> bool:
@@ -116,7 +116,7 @@ class StackOnDocker:
         return sorted(networks, key=_age)
 
     def ensure_network(self, client: "DockerClient") -> "Network":
-        """The stack's network, made when there is none: the mark that exists before anything else does."""
+        """The stack's network, created if there is none: its label exists before anything else does."""
         # Cluster and emulator start at once, and an engine makes a second network of the same name without a word.
         with _MAKING:
             if not self._networks(client):

@@ -106,7 +106,7 @@ class ContainerEmulator:
         """See `Emulator.up`.
 
         Raises:
-            RefusedError: the image cannot start or be had, its port is taken, or its container is not ours.
+            RefusedError: the image cannot start or be had, its port is in use, or its container is not ours.
             StepFailedError: it ended, or did not answer in time; shows the end of its log.
         """
         self._recipe.check(self._image, self._docker.environment)
@@ -157,7 +157,7 @@ class ContainerEmulator:
                 work.say(f"removing the container {self._name}, with its data")
                 self._remove(client, container, work.cancel)
             self._forget_contents(client, work.cancel)
-            with _told("gone: the emulator with its data; kept: everything else of the stack"):
+            with _reporting("gone: the emulator with its data; kept: everything else of the stack"):
                 return self._incarnated(self._answering(self._made(client, work), work.cancel), work.cancel)
 
     def delete(self, work: Work) -> None:
@@ -256,10 +256,10 @@ class ContainerEmulator:
 
     def _keeps(self, container: "Container") -> bool:
         """Whether a container as it is declared now can go on with the data of this one."""
-        return self._persists() and _kind(written_spec(container)) == _kind(self._wanted())
+        return self._persists() and _kind(written_spec(container)) == _kind(self._desired())
 
     def _changes(self, container: "Container") -> tuple[Change, ...]:
-        was, now, port = written_spec(container), self._wanted(), published_port(container)
+        was, now, port = written_spec(container), self._desired(), published_port(container)
         names = [name for name in now if was.get(name) != now[name] and name != "settings"]
         changes = [_change(name, str(was.get(name, "unknown")), now[name]) for name in names]
         if self._spec.port not in {0, port}:
@@ -268,7 +268,7 @@ class ContainerEmulator:
             changes.append(Change(field="emulator", old="set up by another version of bootstrap", new="by this one"))
         return tuple(changes)
 
-    def _wanted(self) -> Mapping[str, str]:
+    def _desired(self) -> Mapping[str, str]:
         """The settings whose change recreates the container."""
         settings = json.dumps(self._variables(), sort_keys=True)
         return {
@@ -317,7 +317,7 @@ class ContainerEmulator:
         if container.status in {"running", "paused"}:
             self._stop(container)
         self._remove_keeping(client, container, work.cancel)
-        with _told(f"gone: the container {self._name}; kept: {self._kept_data()}"):
+        with _reporting(f"gone: the container {self._name}; kept: {self._kept_data()}"):
             return self._made(client, work)
 
     def _kept_data(self) -> str:
@@ -372,19 +372,19 @@ class ContainerEmulator:
         """Remove the container; note whether what it left may be gone on with."""
         kind = _kind(written_spec(container))
         whole = container.status == "exited" and exit_code(container) == 0
-        if whole and self._persists() and kind == _kind(self._wanted()):
+        if whole and self._persists() and kind == _kind(self._desired()):
             self._folder.keep(kind)
         self._remove(client, container, cancel)
 
     def _made(self, client: "DockerClient", work: Work) -> "Container":
         pull(client, self._image, work.say, work.cancel.check, another="--set emulator.image=…")
-        if self._folder.kept() != _kind(self._wanted()):
+        if self._folder.kept() != _kind(self._desired()):
             self._forget_contents(client, work.cancel)
         network = self._docker.ensure_network(client)
         port = choose_port(self._spec, self._folder.port(), self._processes, work.cancel)
         self._folder.remember(port)
         work.say(f"starting {self._driver.name} on {LOOPBACK}:{port}")
-        labels = {**self._docker.labels(), SPEC_LABEL: json.dumps(self._wanted())}
+        labels = {**self._docker.labels(), SPEC_LABEL: json.dumps(self._desired())}
         container = client.containers.create(
             self._image,
             name=self._name,
@@ -510,7 +510,7 @@ def _as_written(value: str) -> str:
 
 
 @contextlib.contextmanager
-def _told(state: str) -> Iterator[None]:
+def _reporting(state: str) -> Iterator[None]:
     """An error from here on says what is gone by then and what is not."""
     try:
         yield

@@ -32,7 +32,7 @@ START_SECONDS = 90.0
 _PORT_NAME = "edge"
 """What the LocalStack chart calls the port that all services are at."""
 _RELEASE_NAME = "meta.helm.sh/release-name"
-"""With this annotation helm marks everything that it makes."""
+"""The annotation that helm puts on everything that it creates."""
 
 
 class ChartEmulator:
@@ -83,11 +83,11 @@ class ChartEmulator:
         """See `Emulator.up`.
 
         Raises:
-            RefusedError: its release is not known, the declared port is taken, or another cluster answers.
+            RefusedError: its release is not known, the declared port is in use, or another cluster answers.
             StepFailedError: the release has no such Service, or no emulator answers there in time.
         """
         self._await_launch(work.cancel)
-        forward = self._wanted(work.cancel)
+        forward = self._desired(work.cancel)
         proven = self._standing(forward, work.cancel)
         if proven is None:
             self._end(work.cancel)
@@ -127,7 +127,7 @@ class ChartEmulator:
             return EmulatorObserved(state=TargetState.ABSENT, detail="not found")
         return EmulatorObserved(state=TargetState.STOPPED, detail=f"nothing leads to it from {LOOPBACK}")
 
-    def _wanted(self, cancel: CancelToken) -> Forward:
+    def _desired(self, cancel: CancelToken) -> Forward:
         """Where to lead, except for the port here; as before if nobody names the release."""
         inside, last = self._inside, self._folder.forward()
         if inside is None and last is not None:

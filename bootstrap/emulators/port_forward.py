@@ -64,7 +64,7 @@ class Keeper:
         self._child: ProcessIdentity | None = None
         self._pod: Pod | None = None
         self._looked = 0.0
-        self._told = ""
+        self._reported = ""
 
     def keep(self, cancel: CancelToken) -> None:
         """Keep it open until nobody needs it any more; failures are reported and retried."""
@@ -72,7 +72,7 @@ class Keeper:
             try:
                 self.look(cancel)
             except BootstrapError as error:
-                self._tell("; ".join((error.what, *error.evidence)))
+                self._report("; ".join((error.what, *error.evidence)))
             cancel.sleep(_POLL_SECONDS if self._lead.holds else _LOOK_SECONDS)
 
     def look(self, cancel: CancelToken) -> None:
@@ -125,7 +125,7 @@ class Keeper:
         port = wait_until(opened, cancel.within(_OPEN_SECONDS, "kubectl port-forward"), interval=_POLL_SECONDS / 4)
         self._pod = pods[0]
         self._lead.set(port)
-        self._tell(f"leads to pod {self._pod.name} of Service {where}")
+        self._report(f"leads to pod {self._pod.name} of Service {where}")
 
     def _command(self, pod: Pod) -> Command:
         forward = self._forward
@@ -137,7 +137,7 @@ class Keeper:
         return Command(argv=(forward.kubectl, *options, *asked), env=env, recorded=True)
 
     def _lost(self, why: str, cancel: CancelToken) -> None:
-        self._tell(why)
+        self._report(why)
         self.end(cancel)
 
     def _note(self, identity: ProcessIdentity, command: Command) -> None:
@@ -155,11 +155,11 @@ class Keeper:
             with self._folder.kubectl_log.open("r+b") as stream:
                 stream.truncate()
 
-    def _tell(self, text: str) -> None:
-        if text != self._told:
+    def _report(self, text: str) -> None:
+        if text != self._reported:
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
-            self._told = text
+            self._reported = text
 
 
 def pods_of(forward: Forward, api: KubeApi, cancel: CancelToken, *, but: Pod | None = None) -> Iterator[Pod]:

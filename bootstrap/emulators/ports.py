@@ -15,10 +15,10 @@ _POLL_SECONDS = 0.05
 
 
 def choose_port(spec: EmulatorSpec, last: int, processes: Processes, cancel: CancelToken) -> int:
-    """The declared port; or, where that is 0, the last one, else the one to try first, else any that is free.
+    """The declared port; or, if that is 0, the last one, else the one to try first, else any that is free.
 
     Raises:
-        RefusedError: the declared one is taken; names its holder.
+        RefusedError: the declared one is in use; names its holder.
     """
     candidates = (spec.port,) if spec.port else (last or spec.first_port, spec.first_port, 0)
     for port in candidates:

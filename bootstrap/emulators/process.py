@@ -99,7 +99,7 @@ class ProcessEmulator:
         """See `Emulator.up`.
 
         Raises:
-            RefusedError: the driver is not installed, or its port is taken.
+            RefusedError: the driver is not installed, or its port is in use.
             StepFailedError: it ended, or did not answer in time; shows the end of its log.
         """
         self._await_launcher(work.cancel)

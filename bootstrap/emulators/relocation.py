@@ -40,7 +40,7 @@ class GoneEmulator:
         return _moving(left, "none", cancel)
 
     def gather(self, work: Work) -> None:
-        """Nothing is to be brought."""
+        """Nothing is needed."""
 
     def up(self, work: Work) -> EmulatorEndpoint:
         """Refuse.

@@ -131,7 +131,7 @@ class KubeApi:
         return answer
 
     def apply(self, manifest: Manifest, cancel: CancelToken, *, manager: str = FIELD_MANAGER) -> None:
-        """Server-side apply, taking fields over from other managers.
+        """Server-side apply, which adopts the fields of other managers.
 
         Raises:
             ApiRefusedError: the API server rejects it.

@@ -237,7 +237,7 @@ def _labels(live: Manifest | None) -> Mapping[str, Any]:
 
 
 def labelled(manifest: Manifest, owner: str) -> Manifest:
-    """The object with the mark of the stack that applies it."""
+    """The object with the label of the stack that applies it."""
     metadata = dict(manifest.get("metadata") or {})
     metadata["labels"] = {**(metadata.get("labels") or {}), labels.OWNER: owner}
     return {**manifest, "metadata": metadata}

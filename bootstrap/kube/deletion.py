@@ -38,7 +38,7 @@ def wait_gone(refs: Sequence[ObjectRef], api: KubeApi, work: Work) -> None:
         if not reasons:
             raise
         raise DeadlineError(
-            f"{_shortly(reasons)} does not go: {error.what}",
+            f"{_briefly(reasons)} does not go: {error.what}",
             evidence=[f"{ref}: {why or 'nothing is known to hold it'}" for ref, why in reasons.items()],
             fix="let what the finalizers wait for end (its controller may be gone), then run: bootstrap down",
         ) from error
@@ -62,9 +62,9 @@ def holders(live: Manifest) -> Iterator[str]:
 
 def _waiting(left: Mapping[ObjectRef, Manifest]) -> str:
     why = next(holders(next(iter(left.values()))), "")
-    return f"waiting for {_shortly(left)} to go" + (f" ({why})" if why else "")
+    return f"waiting for {_briefly(left)} to go" + (f" ({why})" if why else "")
 
 
-def _shortly(refs: Mapping[ObjectRef, object]) -> str:
+def _briefly(refs: Mapping[ObjectRef, object]) -> str:
     first = next(iter(refs))
     return f"{first} and {len(refs) - 1} more" if len(refs) > 1 else str(first)

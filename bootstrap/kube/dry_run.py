@@ -48,7 +48,7 @@ class KubeDifferences:
             RefusedError: another cluster answers.
         """
         api = self._clusters.proven(kube, cancel)
-        # What we apply ourselves carries our mark; what helm installs carries helm's.
+        # What we apply ourselves carries our label; what helm installs carries helm's.
         applied = manifests if manager != FIELD_MANAGER else [labelled(manifest, self._owner) for manifest in manifests]
         return tuple(
             difference

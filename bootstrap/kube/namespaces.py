@@ -1,4 +1,4 @@
-"""Namespaces that are to be used: one that is being deleted can hold nothing new, and is waited for."""
+"""Namespaces that something is created in: one that is being deleted can hold nothing new, and is waited for."""
 
 from bootstrap.errors import DeadlineError
 from bootstrap.kube.api import KubeApi

@@ -209,17 +209,17 @@ def _always(_manifest: Manifest) -> Judgement:
 def _by_conditions(manifest: Manifest) -> Judgement:
     stalled = _condition(manifest, "Stalled")
     if stalled.get("status") == "True":
-        return _failed(_told(stalled))
+        return _failed(_text_of(stalled))
     reconciling = _condition(manifest, "Reconciling")
     if reconciling.get("status") == "True":
-        return _progress(_told(reconciling))
+        return _progress(_text_of(reconciling))
     ready = _condition(manifest, "Ready")
     if ready and ready.get("status") != "True":
-        return _progress(_told(ready))
+        return _progress(_text_of(ready))
     return CURRENT
 
 
-def _told(condition: Mapping[str, Any]) -> str:
+def _text_of(condition: Mapping[str, Any]) -> str:
     parts = (condition.get("reason"), condition.get("message"))
     return ": ".join(str(part) for part in parts if part) or f"{condition.get('type')} is {condition.get('status')}"
 

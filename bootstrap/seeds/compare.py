@@ -24,7 +24,7 @@ def differences(
     """What is not as declared. `contents`: prefixes of fields whose removal is left to `prune`."""
     for path, new in desired.fields.items():
         old = _old(desired, observed, applied, path)
-        if new not in (old, KNOWN_LATER) and not (observed and _as_told(applied, path, old, new)):
+        if new not in (old, KNOWN_LATER) and not (observed and _as_returned(applied, path, old, new)):
             drifted = observed is not None and applied.fields.get(path) == digest(new)
             kind = DifferenceKind.DRIFTED if drifted else DifferenceKind.CHANGED
             yield Difference(path=path, old=old, new=new, kind=kind, secret=path in desired.secret)
@@ -48,7 +48,7 @@ def told_otherwise(desired: Desired, observed: Observed, applied: Applied) -> di
     return {path: digest(old) for path, old in olds.items() if desired.fields[path] not in (old, KNOWN_LATER)}
 
 
-def _as_told(applied: Applied, path: FieldPath, old: Value, new: Value) -> bool:
+def _as_returned(applied: Applied, path: FieldPath, old: Value, new: Value) -> bool:
     """Whether the field is as we applied it, and the emulator returns it as it did right after that."""
     return applied.fields.get(path) == digest(new) and applied.reported.get(path) == digest(old)
 

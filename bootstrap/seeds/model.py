@@ -139,7 +139,7 @@ class Difference:
 
 
 class Action(StrEnum):
-    """What is to be done about one resource."""
+    """The action that one resource needs."""
 
     CREATE = "create"
     UPDATE = "update"

@@ -204,7 +204,7 @@ class Survey:
         differing = list(differences(desired, observed, applied, service.contents))
         replaced = any(difference.path in desired.fixed for difference in differing)
         if observed is not None and fixture.id in self._rotated:
-            differing.extend(_anew(desired, observed))
+            differing.extend(_generated_later(desired, observed))
         if observed is not None and not replaced:
             paths = {difference.path for difference in differing}
             inside = service.inspect(self.target, desired, observed, applied.notes, thorough=thorough)
@@ -262,7 +262,7 @@ class Survey:
         self.marker.tell({item.id: told_otherwise(cases[item.id].desired, item, applied(item.id)) for item in observed})
 
     def orphans(self) -> list[Observed]:
-        """What carries our mark and is not declared."""
+        """What carries our label and is not declared."""
         readings = [
             self.target.submit(functools.partial(self._undeclared, service))
             for name, service in self.services.items()
@@ -311,7 +311,7 @@ class Survey:
         return changed
 
 
-def _anew(desired: Desired, observed: Observed) -> Iterable[Difference]:
+def _generated_later(desired: Desired, observed: Observed) -> Iterable[Difference]:
     """What will be generated only when it is written: it is not what is there, whatever it will be."""
     for path, value in desired.fields.items():
         if value == KNOWN_LATER and observed.fields.get(path) is not None:

@@ -24,7 +24,7 @@ _WORDS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceChange:
-    """One resource: what is to be done, or was done."""
+    """One resource: the action that it needs, or that was done."""
 
     id: ResourceId
     action: Action

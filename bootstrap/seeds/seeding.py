@@ -194,7 +194,7 @@ class Seeding:
             target.close()
 
     def prune(self, endpoint: EmulatorEndpoint, work: Work, options: Options = _DEFAULTS) -> SeedResult:
-        """Delete what carries our mark and is not declared."""
+        """Delete what carries our label and is not declared."""
         with _Opened(self, endpoint, work.cancel, options, declared=False) as survey:
             orphans = survey.orphans()
             _named(survey, orphans)

@@ -29,12 +29,12 @@ def is_free(port: int) -> bool:
 
 
 def first_free(first: int, count: int) -> int | None:
-    """The first free port of `count` from `first` on; None: all are taken."""
+    """The first free port of `count` from `first` on; None: all are in use."""
     return next((port for port in range(first, first + count) if is_free(port)), None)
 
 
 def free_port(port: int = 0) -> int | None:
-    """The port, or any (0), when it can be listened on at 127.0.0.1 now; None when it is taken."""
+    """The port, or any (0), if it can be listened on at 127.0.0.1 now; None if it is in use."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do: a port whose last connections only linger is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Files over HTTP: proxies and a mirror honoured, broken transfers taken up again."""
+"""Files over HTTP: proxies and a mirror honoured, broken transfers resumed."""
 
 import hashlib
 import http.client
@@ -30,7 +30,7 @@ _Response: TypeAlias = http.client.HTTPResponse | urllib.response.addinfourl
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Downloads:
-    """Fetches files into a folder where a broken transfer waits to be taken up again."""
+    """Fetches files into a folder where a broken transfer waits to be resumed."""
 
     partial: Path
     mirror: str | None = None

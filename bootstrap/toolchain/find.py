@@ -63,7 +63,7 @@ class Missing:
 
     name: str
     why: str
-    """What was looked at and not taken."""
+    """What was looked at and not chosen."""
     fetchable: bool
     """Whether it can be brought to this machine."""
 

@@ -25,7 +25,7 @@ class Sources:
     wheels: Wheels
 
     def bring(self, program: Program, work: Work) -> Path:
-        """The program in the cache; what another run brought in the meantime is taken.
+        """The program in the cache; what another run brought in the meantime is used.
 
         Raises:
             RefusedError: no source has it (what each said is the evidence), or a file is not what it must be,

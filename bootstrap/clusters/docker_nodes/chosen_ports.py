@@ -1,4 +1,4 @@
-"""Ports that were chosen for a stack because its own were taken, and are its own from then on."""
+"""Ports that were chosen for a stack because its own were in use, and are its own from then on."""
 
 import json
 import zlib
@@ -28,13 +28,13 @@ def remembered_ports(declared: HostPorts, state: StatePaths) -> HostPorts:
 def choose_ports(
     declared: HostPorts, state: StatePaths, *, apart: bool = False, free: Callable[[int], bool] = is_free
 ) -> HostPorts:
-    """Free ports, from the declared ones upwards, noted for every later run; those of a cluster that is there stay.
+    """Free ports, from the declared ones upwards, recorded for every later run; those of an existing cluster stay.
 
     With `apart` they are looked for at a place of this state folder's own: of several that are brought up at the same
     moment, none has taken its ports yet, and all would see the declared ones free.
 
     Raises:
-        RefusedError: all of the next ones are taken.
+        RefusedError: all of the next ones are in use.
     """
     remembered = remembered_ports(declared, state)
     if remembered != declared or state.cluster.exists():

@@ -74,24 +74,24 @@ class MachineCluster:
     def observe(self, cancel: CancelToken) -> ClusterObserved:
         """See `ClusterProvider.observe`."""
         with self._docker.open() as client:
-            machines = self._machines(client)
-            if not machines:
+            containers = self._containers(client)
+            if not containers:
                 return ClusterObserved(state=TargetState.ABSENT, detail=self._gone())
-            if foreign := self._foreign(client, machines):
+            if foreign := self._foreign(client, containers):
                 return self._strangers(foreign)
-            if unverified := self._unverified(machines):
+            if unverified := self._unverified(containers):
                 return self._to_adopt(unverified)
-            if standing := self._standing(machines):
-                return self._compared(standing, machines)
+            if standing := self._standing(containers):
+                return self._compared(standing, containers)
             if forgetful := self._forgetful(client, cancel):
-                return self._compared(_broken(f"{_shortly(forgetful)} lost {self._tool.host}"), machines)
-        return self._compared(self._examined(machines, cancel), machines)
+                return self._compared(_broken(f"{_briefly(forgetful)} lost {self._tool.host}"), containers)
+        return self._compared(self._examined(containers, cancel), containers)
 
     def up(self, work: Work) -> KubeContext:
         """See `ClusterProvider.up`."""
         work.cancel.check()
         if self._adopt:
-            self._take_over(work)
+            self._adopt_cluster(work)
         seen = self.observe(work.cancel)
         self._refuse(seen)
         if seen.replacement is not None:
@@ -127,11 +127,11 @@ class MachineCluster:
         seen = self.observe(work.cancel)
         self._refuse(seen)
         with self._docker.open() as client:
-            machines = self._machines(client)
-            self._gather(client, work, own=published_ports(machines))
+            containers = self._containers(client)
+            self._gather(client, work, own=published_ports(containers))
             self._tool.accept(self._state.cluster, work.cancel)
             work.say(f"replacing it: {seen.replacement.reason if seen.replacement else seen.detail}")
-            self._remove_machines(client, work)
+            self._remove_containers(client, work)
         try:
             self._create(work)
             return self._proven(work)
@@ -149,10 +149,10 @@ class MachineCluster:
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`; what of a half-made cluster is there is found by its labels and our network."""
         with self._docker.open() as client:
-            machines = self._machines(client)
-            if machines and (foreign := self._foreign(client, machines)):
+            containers = self._containers(client)
+            if containers and (foreign := self._foreign(client, containers)):
                 raise RefusedError(f"the cluster {self._tool.cluster} is not ours: {foreign}", fix=self._removal())
-            self._remove_machines(client, work)
+            self._remove_containers(client, work)
             self._docker.remove_network(client, work.cancel)
         if self._state.cluster.exists():
             shutil.rmtree(self._state.cluster)
@@ -166,10 +166,10 @@ class MachineCluster:
     def check(self) -> None:
         """See `ClusterProvider.check`: only the engine knows, and asking it costs something."""
 
-    def _machines(self, client: "DockerClient") -> "Sequence[Container]":
+    def _containers(self, client: "DockerClient") -> "Sequence[Container]":
         return machines_of(self._tool, client)
 
-    def _foreign(self, client: "DockerClient", machines: "Sequence[Container]") -> str:
+    def _foreign(self, client: "DockerClient", containers: "Sequence[Container]") -> str:
         """Why these nodes are not ours; empty if they are. A node that is not on our network was not created by us.
 
         If the network is gone, for example by `docker network prune`, the nodes that the cluster's record names are
@@ -177,15 +177,15 @@ class MachineCluster:
         """
         if self._docker.network(client) is None:
             record = self._readable()
-            if record is not None and {machine.id for machine in machines} <= {*record.nodes}:
+            if record is not None and {container.id for container in containers} <= {*record.nodes}:
                 return ""
             return f"its machines are there, but not on a network {self._docker.name} of this stack"
-        strangers = [str(container.name) for container in machines if not self._may_be_ours(container)]
+        strangers = [str(container.name) for container in containers if not self._may_be_ours(container)]
         return f"{', '.join(strangers)} is on another network" if strangers else ""
 
-    def _unverified(self, machines: "Sequence[Container]") -> str:
+    def _unverified(self, containers: "Sequence[Container]") -> str:
         """Why nothing proves that this is the cluster which was created; empty: it is, or it is unfinished."""
-        if any(self._docker.has_lost_network(container) for container in machines):
+        if any(self._docker.has_lost_network(container) for container in containers):
             return f"its network {self._docker.name} was removed"
         try:
             record = self._file.read()
@@ -193,8 +193,8 @@ class MachineCluster:
             return error.what
         if record is None:
             return "" if self._file.unfinished else f"its record {self._file.path} is gone"
-        others = [str(machine.name) for machine in machines if machine.id not in record.nodes]
-        return f"its record {self._file.path} does not name {_shortly(others)}" if others and record.nodes else ""
+        others = [str(container.name) for container in containers if container.id not in record.nodes]
+        return f"its record {self._file.path} does not name {_briefly(others)}" if others and record.nodes else ""
 
     def _to_adopt(self, why: str) -> ClusterObserved:
         if self._adopt:
@@ -203,7 +203,7 @@ class MachineCluster:
 
     def _gone(self) -> str:
         record = self._readable()
-        return "" if record is None else f"{_shortly(_named(record.nodes.values()))} was removed"
+        return "" if record is None else f"{_briefly(_named(record.nodes.values()))} was removed"
 
     def _removed(self) -> Sequence[str]:
         """Names of the nodes that were created and are not there any more."""
@@ -211,7 +211,7 @@ class MachineCluster:
         if record is None:
             return ()
         with self._docker.open() as client:
-            here = {machine.id for machine in self._machines(client)}
+            here = {container.id for container in self._containers(client)}
         return _named(name for node, name in record.nodes.items() if node not in here)
 
     def _incomplete(self, removed: Sequence[str]) -> RefusedError:
@@ -230,12 +230,12 @@ class MachineCluster:
         if seen.state is TargetState.UNVERIFIED:
             raise RefusedError(f"the cluster cannot be proven to be the stack's: {seen.detail}", fix=self._removal())
 
-    def _compared(self, seen: ClusterObserved, machines: "Sequence[Container]") -> ClusterObserved:
+    def _compared(self, seen: ClusterObserved, containers: "Sequence[Container]") -> ClusterObserved:
         """With what is declared otherwise than it was created, and what was removed of it."""
         record = self._readable()
         if record is None:
             return seen
-        here = {machine.id for machine in machines}
+        here = {container.id for container in containers}
         reasons = [f"{name} was removed" for name in _named(n for i, n in record.nodes.items() if i not in here)]
         changed = self._changes(record)
         reasons += [str(change) for change in changed]
@@ -248,68 +248,70 @@ class MachineCluster:
             return (Change(field="cluster", old="created by an earlier bootstrap", new="another configuration"),)
         return changes(record.fields, self._tool.fields())
 
-    def _may_be_ours(self, machine: "Container") -> bool:
+    def _may_be_ours(self, container: "Container") -> bool:
         # Created but never started: the network that it was created for is not joined yet, but named.
-        return self._docker.is_on_network(machine) or machine.attrs["HostConfig"]["NetworkMode"] == self._docker.name
+        return (
+            self._docker.is_on_network(container) or container.attrs["HostConfig"]["NetworkMode"] == self._docker.name
+        )
 
     def _strangers(self, why: str) -> ClusterObserved:
-        # With --adopt, `up` is to be planned: it takes them over before anything else.
+        # With --adopt, `up` must be planned: it adopts them before anything else.
         return _broken(f"to be taken over: {why}") if self._adopt else _foreign(why)
 
-    def _take_over(self, work: Work) -> None:
+    def _adopt_cluster(self, work: Work) -> None:
         with self._docker.open() as client:
             self._docker.adopt_network(client)
-            machines = self._machines(client)
-            if not machines or not (self._foreign(client, machines) or self._unverified(machines)):
+            containers = self._containers(client)
+            if not containers or not (self._foreign(client, containers) or self._unverified(containers)):
                 return
-            work.say(f"adopting {len(machines)} nodes")
+            work.say(f"adopting {len(containers)} nodes")
             network = self._docker.ensure_network(client)
-            for machine in machines:
-                if self._docker.has_lost_network(machine):
-                    client.api.disconnect_container_from_network(str(machine.id), self._docker.name, force=True)
-                    machine.reload()
-                if not self._docker.is_on_network(machine):
-                    network.connect(machine)
+            for container in containers:
+                if self._docker.has_lost_network(container):
+                    client.api.disconnect_container_from_network(str(container.id), self._docker.name, force=True)
+                    container.reload()
+                if not self._docker.is_on_network(container):
+                    network.connect(container)
         self._note(work.cancel, created=True)
 
-    def _standing(self, machines: "Sequence[Container]") -> ClusterObserved | None:
+    def _standing(self, containers: "Sequence[Container]") -> ClusterObserved | None:
         """How it stands without asking its API server; None: as it should."""
         if unfinished := self._file.unfinished:
             return _broken(f"its {unfinished} was interrupted")
         if self._readable() is None:
             return _broken("it is not known yet")
-        stopped = [str(container.name) for container in machines if container.status != "running"]
-        if len(stopped) == len(machines):
+        stopped = [str(container.name) for container in containers if container.status != "running"]
+        if len(stopped) == len(containers):
             return ClusterObserved(state=TargetState.STOPPED, detail="its containers do not run")
         if stopped:
             return _broken(f"{', '.join(stopped)} does not run")
         return None
 
-    def _examined(self, machines: "Sequence[Container]", cancel: CancelToken) -> ClusterObserved:
+    def _examined(self, containers: "Sequence[Container]", cancel: CancelToken) -> ClusterObserved:
         record = self._readable()
         if not self._state.kubeconfig.exists() or record is None:
             return _broken("its kubeconfig is gone")
         kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=record.uid, simulated=False)
         try:
             api = self._clusters.proven(kube, cancel.within(_LOOK_SECONDS, "the cluster's API server"))
-            quiet = self._silent(api, machines, cancel)
-            old = self._stale(api, machines, cancel)
+            quiet = self._silent(api, containers, cancel)
+            old = self._stale(api, containers, cancel)
         except BootstrapError as error:
             cancel.check()
             return _broken(error.what)
         if quiet:
-            return _broken("; ".join(f"{machine} {why}" for machine, why in quiet.items()))
+            return _broken("; ".join(f"{node} {why}" for node, why in quiet.items()))
         if old:
-            return _broken(f"{_shortly(old)} not heard of since the restart of the machines")
+            return _broken(f"{_briefly(old)} not heard of since the restart of the machines")
         return ClusterObserved(state=TargetState.RUNNING, kube=kube)
 
-    def _silent(self, api: KubeApi, machines: "Sequence[Container]", cancel: CancelToken) -> Mapping[str, str]:
+    def _silent(self, api: KubeApi, containers: "Sequence[Container]", cancel: CancelToken) -> Mapping[str, str]:
         names = {str(item["metadata"]["name"]) for item in _items(api, "/api/v1/nodes", cancel)}
-        started = {name: time for name, time in _started(machines).items() if name in names}
+        started = {name: time for name, time in _started(containers).items() if name in names}
         return silent(_items(api, _LEASES, cancel), started)
 
-    def _stale(self, api: KubeApi, machines: "Sequence[Container]", cancel: CancelToken) -> Sequence[str]:
-        return stale(_items(api, "/api/v1/pods", cancel), _started(machines))
+    def _stale(self, api: KubeApi, containers: "Sequence[Container]", cancel: CancelToken) -> Sequence[str]:
+        return stale(_items(api, "/api/v1/pods", cancel), _started(containers))
 
     def _gather(self, client: "DockerClient", work: Work, *, own: Collection[int] = ()) -> None:
         gather(self._tool, self._ports, client, self._processes, work, own=own)
@@ -327,25 +329,25 @@ class MachineCluster:
         """What a killed run left of a creation or a removal is nobody's: it goes, and a whole one is created."""
         work.say(f"creating it again: {why}")
         with self._docker.open() as client:
-            self._remove_machines(client, work)
+            self._remove_containers(client, work)
         self._create(work)
 
     def _start(self, work: Work) -> None:
         with self._docker.open() as client:
-            machines = self._machines(client)
-            for machine in machines:
-                if machine.status == "paused":
-                    machine.unpause()
-            stopped = [container for container in machines if container.status not in {"running", "paused"}]
-            if len(stopped) == len(machines):
+            containers = self._containers(client)
+            for container in containers:
+                if container.status == "paused":
+                    container.unpause()
+            stopped = [container for container in containers if container.status not in {"running", "paused"}]
+            if len(stopped) == len(containers):
                 refuse_all_taken(self._tool, self._ports, self._processes, work.cancel)
             if stopped:
-                work.say(f"starting {_shortly([str(container.name) for container in stopped])}")
+                work.say(f"starting {_briefly([str(container.name) for container in stopped])}")
             if not stopped or self._tool.start(work.cancel):
                 return
-            for machine in stopped:
+            for container in stopped:
                 work.cancel.check()
-                machine.start()
+                container.start()
 
     def _forgetful(self, client: "DockerClient", cancel: CancelToken) -> Sequence[str]:
         """The nodes whose /etc/hosts lacks this machine's name: an engine rewrites that file at every start."""
@@ -413,7 +415,7 @@ class MachineCluster:
         messages: Mapping[str, str] = {}
         while quiet := self._look_for_silent(api, work.cancel):
             if quiet != messages:
-                work.say("; ".join(f"{machine} {why}" for machine, why in quiet.items()))
+                work.say("; ".join(f"{node} {why}" for node, why in quiet.items()))
                 messages = quiet
             if any("for" in why for why in quiet.values()) or work.cancel.clock.monotonic() > until:
                 self._restart(quiet, work)
@@ -426,33 +428,33 @@ class MachineCluster:
         One that does not become Ready in time is reported by its release.
         """
         with self._docker.open() as client:
-            machines = self._machines(client)
+            containers = self._containers(client)
         until, message = work.cancel.clock.monotonic() + _SETTLE_SECONDS, ""
         while True:
-            old = self._stale(api, machines, work.cancel)
+            old = self._stale(api, containers, work.cancel)
             unready = [*old, *(name for name in _unready(_items(api, "/api/v1/pods", work.cancel)) if name not in old)]
             if not unready or (not old and work.cancel.clock.monotonic() > until):
                 return
-            if (text := f"waiting for {_shortly(unready)}") != message:
+            if (text := f"waiting for {_briefly(unready)}") != message:
                 work.say(text)
                 message = text
             work.cancel.sleep(0.5)
 
     def _look_for_silent(self, api: KubeApi, cancel: CancelToken) -> Mapping[str, str]:
         with self._docker.open() as client:
-            machines = self._machines(client)
+            containers = self._containers(client)
         try:
-            return self._silent(api, machines, cancel)
+            return self._silent(api, containers, cancel)
         except (ApiUnreachableError, ApiRefusedError) as error:
             return {"its API server": error.what}
 
     def _restart(self, quiet: Mapping[str, str], work: Work) -> None:
         with self._docker.open() as client:
-            for machine in self._machines(client):
+            for container in self._containers(client):
                 work.cancel.check()
-                if machine.name in quiet:
-                    work.say(f"restarting {machine.name}")
-                    machine.restart()
+                if container.name in quiet:
+                    work.say(f"restarting {container.name}")
+                    container.restart()
 
     def _write_kubeconfig(self, cancel: CancelToken) -> None:
         """Asked for each time: the engine may have given the API server another port."""
@@ -460,17 +462,17 @@ class MachineCluster:
         if not self._state.kubeconfig.exists() or self._state.kubeconfig.read_bytes() != kubeconfig:
             write_whole(self._state.kubeconfig, kubeconfig)
 
-    def _remove_machines(self, client: "DockerClient", work: Work) -> None:
+    def _remove_containers(self, client: "DockerClient", work: Work) -> None:
         half_made = self._file.unfinished == CREATION
         # First: what is left when we are killed here must not pass for a cluster with all its nodes.
-        if half_made or self._file.path.exists() or self._machines(client):
+        if half_made or self._file.path.exists() or self._containers(client):
             self._file.begin(CREATION if half_made else REMOVAL)
         looks = _LOOKS if half_made else 0
-        while (machines := self._machines(client)) or looks:
-            for machine in machines:
-                work.say(f"removing {machine.name}")
-                remove_patiently(partial(machine.remove, v=True, force=True), work.cancel)
-            if not machines:
+        while (containers := self._containers(client)) or looks:
+            for container in containers:
+                work.say(f"removing {container.name}")
+                remove_patiently(partial(container.remove, v=True, force=True), work.cancel)
+            if not containers:
                 looks -= 1
             work.cancel.sleep(_LOOK_AGAIN_SECONDS if half_made else 0.0)
         for volume in client.volumes.list(filters={"label": self._tool.label}):
@@ -485,7 +487,7 @@ class MachineCluster:
         """Remember the nodes that are there and, once it was created or adopted, what it was created from."""
         record = None if created else self._readable()
         with self._docker.open() as client:
-            nodes = {str(machine.id): str(machine.name) for machine in self._machines(client)}
+            nodes = {str(container.id): str(container.name) for container in self._containers(client)}
         self._file.write(
             ClusterRecord(
                 fields=self._tool.fields() if record is None else record.fields,
@@ -515,8 +517,8 @@ def _items(api: KubeApi, path: str, cancel: CancelToken) -> Sequence[Mapping[str
     return (api.get(path, cancel) or {}).get("items") or ()
 
 
-def _started(machines: "Sequence[Container]") -> dict[str, datetime]:
-    return {str(machine.name): moment(machine.attrs["State"]["StartedAt"]) for machine in machines}
+def _started(containers: "Sequence[Container]") -> dict[str, datetime]:
+    return {str(container.name): moment(container.attrs["State"]["StartedAt"]) for container in containers}
 
 
 def _unready(pods: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -536,7 +538,7 @@ def _unready(pods: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _shortly(names: Sequence[str]) -> str:
+def _briefly(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 

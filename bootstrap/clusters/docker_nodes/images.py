@@ -55,7 +55,7 @@ class MachineImages:
         return [image for image, is_here in zip(images, here, strict=True) if not is_here]
 
     def taken(self, cancel: CancelToken) -> bool:
-        """See `Images.taken`: all that are to be there run, and their containerd answers."""
+        """See `Images.taken`: all nodes that the cluster needs are running, and their containerd answers."""
         cancel.check()
         with self._docker.open() as client:
             nodes = nodes_of(self._tool, client)

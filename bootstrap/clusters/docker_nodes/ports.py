@@ -19,7 +19,7 @@ def refuse_taken(ports: Iterable[int], processes: Processes, cancel: CancelToken
     """Return when every port of 127.0.0.1 is free; `file`: where they are declared, if not in the stack.
 
     Raises:
-        RefusedError: one is taken; names its holder, before anything is created.
+        RefusedError: one is in use; names its holder, before anything is created.
     """
     for port in ports:
         if not is_free(port):

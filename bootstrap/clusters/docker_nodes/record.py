@@ -76,7 +76,7 @@ class RecordFile:
         self._unfinished.unlink(missing_ok=True)
 
     def begin(self, what: str) -> None:
-        """Note that the creation or removal has begun, so that what is left of it is not taken for a cluster."""
+        """Record that the creation or removal has begun, so that what is left of it does not pass for a cluster."""
         private_folder(self._folder)
         write_whole(self._unfinished, f"{what}\n".encode())
         self.path.unlink(missing_ok=True)

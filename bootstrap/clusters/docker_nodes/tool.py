@@ -47,7 +47,7 @@ class ClusterTool(Protocol):
 
     @property
     def quickens_names(self) -> bool:
-        """Whether the name service of a fresh cluster is to be asked more often whether it is ready."""
+        """Whether the name service of a new cluster needs a more frequent readiness probe."""
         ...
 
     @property

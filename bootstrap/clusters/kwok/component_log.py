@@ -9,7 +9,7 @@ _TAIL_BYTES = 64 << 10
 _LINES = 4
 _WIDTH = 300
 _SCARCE = 64 << 20
-_TELLING = re.compile(r'^[EF]\d{4} |"level":"(?:ERROR|error|panic|fatal)"|^panic:|^fatal|^Error:|error:')
+_FAILURE = re.compile(r'^[EF]\d{4} |"level":"(?:ERROR|error|panic|fatal)"|^panic:|^fatal|^Error:|error:')
 
 
 def telling_lines(log: Path) -> tuple[str, ...]:
@@ -21,7 +21,7 @@ def telling_lines(log: Path) -> tuple[str, ...]:
     except FileNotFoundError:
         return ()
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if _TELLING.search(line)] or lines
+    telling = [line for line in lines if _FAILURE.search(line)] or lines
     return tuple(_short(_plain(line)) for line in telling[-_LINES:])
 
 

@@ -8,7 +8,7 @@ SERVICE_RANGE = "127.96.0.0/16"
 KUBERNETES_SERVICE = "127.96.0.1"
 """The first address of the range: Service `default/kubernetes`."""
 _POD_RANGE = "198.18.0.1/16"
-_MACHINE_ADDRESS = "198.19.0.1"
+_NODE_ADDRESS = "198.19.0.1"
 """Both of the range for benchmarks (RFC 2544), routed nowhere; the API refuses loopback addresses in endpoints."""
 
 _WITHOUT = (
@@ -112,7 +112,7 @@ _KWOK = (
     "--config=stages.json",
     "--manage-all-nodes",
     f"--cidr={_POD_RANGE}",
-    f"--node-ip={_MACHINE_ADDRESS}",
+    f"--node-ip={_NODE_ADDRESS}",
     "--v=WARN",
 )
 

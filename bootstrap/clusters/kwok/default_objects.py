@@ -87,7 +87,7 @@ def volume_manifest(name: str) -> dict[str, Any]:
 
 def furnish(api: Api, workers: int, kubernetes: str) -> None:
     """Create what is missing, and delete the nodes that are too many; pods on them are deleted."""
-    _machines(api, workers, kubernetes)
+    _ensure_nodes(api, workers, kubernetes)
     if api.get(f"{_STORAGE_CLASSES}/{STORAGE_CLASS}") is None:
         api.create(_STORAGE_CLASSES, storage_class_manifest())
     there = _names(api.get(_PERSISTENT_VOLUMES))
@@ -96,7 +96,7 @@ def furnish(api: Api, workers: int, kubernetes: str) -> None:
             api.create(_PERSISTENT_VOLUMES, volume_manifest(name))
 
 
-def _machines(api: Api, workers: int, kubernetes: str) -> None:
+def _ensure_nodes(api: Api, workers: int, kubernetes: str) -> None:
     there = machines(api)
     for name in node_names(workers):
         if name not in there:

@@ -48,7 +48,7 @@ _CLOSING_SECONDS = 2.0
 _INTERVAL = 0.05
 _FIRST_PORT = 20_000
 _PORTS = 10_000
-"""Below those that Linux gives to outgoing connections, so that ours is not taken while the cluster is stopped."""
+"""Below those that Linux gives to outgoing connections, so that ours stays free while the cluster is stopped."""
 _TRIED_PORTS = 200
 
 
@@ -317,7 +317,7 @@ class KwokProvider:
         self._layout.going.unlink()
 
     def _remove_files(self) -> None:
-        # First: what is left when we are killed here must not be taken for a cluster with data.
+        # First: what is left when we are killed here must not pass for a cluster with data.
         if self._layout.folder.exists():
             self._layout.going.touch()
         self._layout.record.unlink(missing_ok=True)

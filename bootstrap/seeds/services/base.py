@@ -150,7 +150,7 @@ class Service(Protocol):
     def update(
         self, target: Target, desired: Desired, observed: Observed, differences: Sequence[Difference]
     ) -> "Written":
-        """Make the differences go away, and touch nothing else. EXTRA ones are to be deleted."""
+        """Make the differences go away, and touch nothing else. EXTRA ones must be deleted."""
         ...
 
     def delete(self, target: Target, observed: Observed) -> None:

@@ -188,7 +188,7 @@ def test_a_lost_damaged_or_foreign_record_is_refused_until_it_is_adopted(room: R
     assert room.untouched
     adopting = room.cluster(adopt=True)
     assert adopting.observe(room.token()).state is TargetState.BROKEN
-    adopting._take_over(room.work())
+    adopting._adopt_cluster(room.work())
     record = room.record.read()
     assert record is not None
     assert [*record.nodes.values()] == [f"{room.docker.name}-{role}" for role in NODES]
@@ -201,7 +201,7 @@ def test_a_removed_network_is_refused_until_it_is_adopted(room: Room) -> None:
     room.engine.nets.clear()
     seen = room.cluster().observe(room.token())
     assert (seen.state, seen.detail) == (TargetState.UNVERIFIED, f"its network {room.docker.name} was removed")
-    room.cluster(adopt=True)._take_over(room.work())
+    room.cluster(adopt=True)._adopt_cluster(room.work())
     assert [request.partition(" ")[0] for request in room.engine.asked] == [
         "network",
         *(["disconnect", "connect"] * len(NODES)),

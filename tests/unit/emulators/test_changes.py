@@ -50,7 +50,7 @@ class Container:
         self.docker = FakeStackOnDocker(self.state, {"DOCKER_HOST": "unix:///nowhere"})
         self.docker.engine = self.engine
         self.docker.ensure_network(self.engine)  # type: ignore[arg-type] # stands for the library's client
-        written = json.dumps(dict(self.make(BASE)._wanted()))
+        written = json.dumps(dict(self.make(BASE)._desired()))
         labels = {**self.docker.labels(), SPEC_LABEL: written}
         name = self.docker.name
         self.engine.run(f"{name}-emulator", network=name, labels=labels, ports={"4566/tcp": PORT})

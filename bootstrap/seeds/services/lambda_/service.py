@@ -202,7 +202,7 @@ class Lambda(Service):
         if "layers" in body:
             fields["layers"] = [layer.field for layer in package.layers]
         if "functionUrl" in body:
-            fields["functionUrl"] = _wanted_url(body["functionUrl"])
+            fields["functionUrl"] = _desired_url(body["functionUrl"])
         for source in package.sources.values():
             fields |= source.fields()
         ledger = set()
@@ -437,7 +437,7 @@ def _aliases(body: Mapping[str, Value]) -> list[Alias]:
     return [declared_alias(name, about or {}) for name, about in named.items()]
 
 
-def _wanted_url(given: Value) -> Value:
+def _desired_url(given: Value) -> Value:
     if given is False:
         return None
     about = {} if given is True else given

@@ -33,7 +33,7 @@ _GONE = ("NoSuchBucket", "404")
 _RECEIVERS = {"queue": ("sqs", "QueueConfigurations", "QueueArn"), "topic": ("sns", "TopicConfigurations", "TopicArn")}
 _RECEIVERS["function"] = ("lambda", "LambdaFunctionConfigurations", "LambdaFunctionArn")
 _EVENTS = {"created": "s3:ObjectCreated:*", "removed": "s3:ObjectRemoved:*"}
-_TOLD_AS_PART = frozenset({"ObjectOwnership"})
+_RETURNED_AS_PART = frozenset({"ObjectOwnership"})
 _ACCESS = frozenset(
     f"aws.{name}" for name in ("ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
 )
@@ -140,7 +140,9 @@ class S3(Service):
         values = target.each(lambda read: read[1].read(target, read[0].name), reads)
         fields: dict[str, dict[str, Value]] = {name: tag_fields(tag_values) for name, tag_values in tags.items()}
         for (look, part), value in zip(reads, values, strict=True):
-            fields[look.name][part.field] = _told_notifications(value, look) if part.field == "notifications" else value
+            fields[look.name][part.field] = (
+                _returned_notifications(value, look) if part.field == "notifications" else value
+            )
             if part.field in UNREADABLE and value is None:
                 del fields[look.name][part.field]
         self._observe_objects(target, jobs, fields)
@@ -182,7 +184,7 @@ class S3(Service):
         objects = declared_objects(fixture, body)
         fields: dict[str, Value] = {**tag_fields(body.get("tags", {})), **dict(part_fields(body))}
         creation = {name: value for name, value in body.get("aws", {}).items() if _creates(name)}
-        kept = {f"aws.{name}": value for name, value in creation.items() if name not in _TOLD_AS_PART}
+        kept = {f"aws.{name}": value for name, value in creation.items() if name not in _RETURNED_AS_PART}
         fields |= kept | _ownership(creation, fields)
         if "region" in body:
             fields["region"] = body["region"]
@@ -409,7 +411,7 @@ def _sorted_notifications(value: Value) -> Value:
     }
 
 
-def _told_notifications(value: Value, look: Look) -> Value:
+def _returned_notifications(value: Value, look: Look) -> Value:
     """As they are declared: with the ids that the fixture gives, and without those that the emulator makes."""
     notifications = _sorted_notifications(value)
     if not isinstance(notifications, dict) or look.all:
