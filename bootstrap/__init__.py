@@ -1,1 +1,1 @@
-"""A complete local platform with one command, taken away with another."""
+"""Creates a complete local platform with one command, and deletes it with another."""

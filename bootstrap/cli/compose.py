@@ -289,7 +289,7 @@ def _wants_ipv6(spec: ClusterSpec) -> bool:
 
 
 def _kube_version(spec: ClusterSpec) -> str:
-    """What charts are told before the cluster can be asked: a minor alone means its embedded, else its first patch."""
+    """The version that charts get before there is a cluster; a minor alone means its embedded, else its first patch."""
     embedded = PROGRAMS["kube-apiserver"].default_version
     if embedded.startswith(f"{spec.kubernetes}."):
         return embedded

@@ -12,35 +12,35 @@ from bootstrap.errors import BootstrapError, CancelledError, ExitCode, SeveralEr
 
 _EXIT_CODES = """\b
 Exit codes: 0 ok · 1 a step failed · 2 usage · 3 invalid files or an impossible combination ·
-4 program or target missing or refused · 5 the run's timeout · 10 would change (--exit-code) ·
+4 a program or target is missing or refused · 5 the run timed out · 10 would change (--exit-code) ·
 70 bug · 130 interrupted"""
 
-# Kept here so that `--help` imports no command: (module, what the list says).
+# Kept here so that `--help` imports no command: the verb and its line in the list.
 COMMANDS = {
-    "up": "Bring the platform up, or change nothing when it is as declared.",
-    "plan": "Show what up would do, each step with its reason.",
-    "status": "Show what is up, what is not, and why.",
-    "explain": "Print the whole story of a step or an object that is not ready.",
-    "down": "Take away what up made, and nothing else.",
-    "gc": "Take away what is past its --ttl.",
-    "repair": "Bring cluster, emulator and AWS data back after restarts.",
+    "up": "Bring the platform up; change nothing if it is already as declared.",
+    "plan": "Print what up would do, each step with its reason.",
+    "status": "Print what is up, what is not, and why.",
+    "explain": "Print causes, conditions, events and logs of what is not ready.",
+    "down": "Delete what up created, and nothing else.",
+    "gc": "Delete stacks that have expired (up --ttl).",
+    "repair": "Bring cluster, emulator and AWS data back after a restart.",
     "pause": "Stop the containers of a stack on kind or k3d.",
-    "resume": "Start them again, and wait until all that ran in them runs.",
-    "load": "Copy images to the machines of a kind or k3d cluster.",
-    "seed": "Plan, apply, refresh, reset, prune or export the AWS data alone.",
+    "resume": "Start the containers of a paused stack, and wait until it is ready.",
+    "load": "Copy images to the nodes of a kind or k3d cluster.",
+    "seed": "Plan, apply, reset, export or import only the AWS data.",
     "run": "Run a command with the platform's environment.",
     "env": "Print the platform's environment for a shell.",
     "kubeconfig": "Print the path of the stack's kubeconfig, or merge it.",
-    "logs": "Show the logs of the last run, or of a long-lived program.",
+    "logs": "Print the log of the last run, or of a long-running program.",
     "render": "Print the objects of each release as they will be installed.",
     "images": "Print the images that each release will pull.",
-    "diff": "Show what up would change in the running cluster.",
-    "lint": "Say what will not work as meant; needs no cluster.",
-    "lock": "Write down which version and digest each chart means.",
-    "graph": "Print every edge between steps with its reason.",
-    "config": "Show the stack as it is understood, and where each value comes from.",
-    "doctor": "Examine this machine: programs, limits, folders.",
-    "tools": "List or fetch the programs that are driven.",
+    "diff": "Print what up would change in the running cluster.",
+    "lint": "Report problems in the repository and the stack, without a cluster.",
+    "lock": "Pin the version and digest of each chart in bootstrap.lock.",
+    "graph": "Print the dependencies between steps, each with its reason.",
+    "config": "Print the effective values of stack and settings, and their origins.",
+    "doctor": "Check this machine: programs, folders, memory, limits.",
+    "tools": "List or download the programs that bootstrap runs, such as helm.",
     "completion": "Print the completion script for a shell.",
     "version": "Print the version.",
 }
@@ -100,13 +100,13 @@ def _version(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
 )
 def bootstrap() -> None:
-    """A complete local platform with one command, taken away with another.
+    """Create a complete local platform with one command, delete it with another.
 
     \b
       bootstrap up                 cluster, AWS emulator with data, charts: stack dev
-      bootstrap up quickstart      the smallest whole one
-      bootstrap plan --var a=b     what would be done, and why
-      bootstrap down               take it away again
+      bootstrap up quickstart      the smallest complete stack
+      bootstrap plan --var a=b     what up would do, and why
+      bootstrap down               delete it
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
@@ -116,7 +116,7 @@ def main() -> NoReturn:
 
 
 def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return per way to end
-    """Run one command line; the exit code. Errors are told on standard error."""
+    """Run one command line; the exit code. Errors are printed on standard error."""
     try:
         code = bootstrap.main(arguments, prog_name="bootstrap", standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -149,13 +149,13 @@ def _unforeseen(error: Exception, arguments: list[str]) -> ExitCode:
 
 
 def tell_error(error: BootstrapError, arguments: list[str]) -> None:
-    """Tell what ended the command, as the last record where JSON lines were asked for."""
+    """Print what ended the command; with JSON lines as the last record."""
     from bootstrap.console.choose import wants_json  # noqa: PLC0415
     from bootstrap.console.color import is_colored  # noqa: PLC0415
     from bootstrap.console.errors import error_text  # noqa: PLC0415
     from bootstrap.console.json_lines import error_record, line  # noqa: PLC0415
     from bootstrap.console.stream import write_text  # noqa: PLC0415
-    from bootstrap.system.clock import SystemClock  # noqa: PLC0415 - only when there is something to tell
+    from bootstrap.system.clock import SystemClock  # noqa: PLC0415 - only when there is an error to print
 
     for failure in error.errors if isinstance(error, SeveralError) else (error,):
         if wants_json(arguments, os.environ):

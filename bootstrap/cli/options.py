@@ -28,25 +28,25 @@ _Decorate = Callable[[_Command], _Command]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StackOptions:
-    """Which stack, and what the command line says about it."""
+    """The stack of a command, and the overrides of the command line."""
 
     reference: str | None
     overrides: Overrides
     anywhere: bool = False
-    """Whether a stack of another project may be meant: `--stack`."""
+    """Whether the stack may belong to another project: `--stack`."""
     tools: tuple[str, ...] = ()
     locked: bool = False
     """Whether only charts of the lock file are used."""
     choose_ports: bool = False
     """Whether free ports are chosen where those of the stack are in use."""
     preload: bool = True
-    """Whether images go to the nodes of a kind or k3d cluster through this machine's engine."""
+    """Whether images are pulled by this machine's engine and copied to the nodes of a kind or k3d cluster."""
     lock_writing: LockWriting = LockWriting.NEVER
     """When a pulled chart is written into the lock file."""
     adopt: bool = False
-    """Whether a cluster of the stack's name that we did not make is adopted."""
+    """Whether a cluster of the stack's name that bootstrap did not create is adopted."""
     patience: timedelta | None = None
-    """How long a cause that does not go away by itself is waited for; None: as usual."""
+    """How long a run waits for a cause that cannot heal by itself; None: 15s."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,17 +63,19 @@ class TellOptions:
     junit: Path | None = None
 
 
-STACK_OPTION = click.option("--stack", metavar="NAME", help="This stack, of whatever project, from any folder.")
+STACK_OPTION = click.option("--stack", metavar="NAME", help="Use this stack, of any project, from any folder.")
 name_option = click.option(
     "--name",
     "instance",
     metavar="N",
     envvar="BOOTSTRAP_NAME",
-    help="One of several instances (BOOTSTRAP_NAME).",
+    help="Use this instance (BOOTSTRAP_NAME).",
 )
-"""For commands that take their stack otherwise than `stack_options`."""
-tool_option = click.option("--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program.")
-locked_option = click.option("--locked", is_flag=True, help="Use only charts of bootstrap.lock.")
+"""For commands that choose their stack with other options than `declared_options`."""
+tool_option = click.option(
+    "--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program, such as helm=/opt/helm."
+)
+locked_option = click.option("--locked", is_flag=True, help="Refuse charts that bootstrap.lock lacks.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print only the result and errors.")
 output_option = click.option(
     "-o",
@@ -81,7 +83,7 @@ output_option = click.option(
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="Form of the result.",
+    help="Print the result in this form.",
 )
 allow_replace_option = click.option(
     "--allow-replace",
@@ -90,36 +92,44 @@ allow_replace_option = click.option(
     multiple=True,
     is_flag=False,
     flag_value=EVERYTHING,
-    help="Delete and create again what cannot change in place: everything, or this step.",
+    help="Delete and recreate what cannot change in place: everything, or only STEP.",
 )
-"""Consent, for this run alone."""
+"""Consent, for this run only."""
 _DECLARATION: tuple[_Decorate, ...] = (
     click.option("--repo", type=click.Path(path_type=Path), help="Use a Flux repository without a stack file."),
-    click.option("--root", type=click.Path(path_type=Path), help="What the paths in --repo are relative to."),
-    click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a field of the stack."),
+    click.option(
+        "--root",
+        type=click.Path(path_type=Path),
+        help="Resolve the paths in --repo from here (default: its Git work tree).",
+    ),
+    click.option(
+        "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a field of the stack; repeatable."
+    ),
     click.option("--provider", metavar="NAME", help="Short for --set cluster.provider=NAME."),
-    click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the stack."),
+    click.option(
+        "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the stack; repeatable."
+    ),
 )
 _ARGUMENT = click.argument("reference", metavar="[STACK]", required=False)
 
 
 def declared_options(command: _Command) -> _Command:
-    """STACK and the flags that change what its file says, as one argument `stack`."""
+    """STACK and the flags that override its file, as one argument `stack`."""
     return _decorated(_with_stack(command), (_ARGUMENT, name_option, *_DECLARATION))
 
 
 def living_options(command: _Command) -> _Command:
-    """As `declared_options`, for verbs that act on what is there: with `--stack NAME` from any folder."""
+    """As `declared_options`, for verbs that act on an existing stack: with `--stack NAME` from any folder."""
     return _decorated(_with_stack(command), (_ARGUMENT, STACK_OPTION, name_option, *_DECLARATION))
 
 
 def bare_stack_options(command: _Command) -> _Command:
-    """`--stack` and `--name` alone, as one argument `stack`: for verbs whose arguments are something else."""
+    """Only `--stack` and `--name`, as one argument `stack`: for verbs whose arguments are something else."""
     return _decorated(_with_stack(command), (STACK_OPTION, name_option))
 
 
 def paused_stack_options(command: _Command) -> _Command:
-    """STACK, `--stack` and `--name` alone, as one argument `stack`."""
+    """Only STACK, `--stack` and `--name`, as one argument `stack`."""
     return _decorated(_with_stack(command), (_ARGUMENT, STACK_OPTION, name_option))
 
 
@@ -148,19 +158,24 @@ def run_options(command: _Command) -> _Command:
     return _decorated(
         wrapped,
         (
-            click.option("--jobs", type=int, metavar="N", help="Steps at once (default 8; BOOTSTRAP_JOBS)."),
+            click.option("--jobs", type=int, metavar="N", help="Run N steps at once (default 8; BOOTSTRAP_JOBS)."),
             timeout_option,
-            click.option("--progress", type=progress, envvar="BOOTSTRAP_PROGRESS", help="How progress is shown."),
-            click.option("-v", "--verbose", count=True, help="Print more (twice: everything)."),
+            click.option(
+                "--progress",
+                type=progress,
+                envvar="BOOTSTRAP_PROGRESS",
+                help="Form of progress on standard error (default auto; BOOTSTRAP_PROGRESS).",
+            ),
+            click.option("-v", "--verbose", count=True, help="Print more detail (-vv: everything)."),
             click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
-            click.option("--no-color", is_flag=True, help="No colour (also NO_COLOR)."),
+            click.option("--no-color", is_flag=True, help="Print without colour (also NO_COLOR)."),
             click.option("--events", type=click.Path(path_type=Path), help="Write events as JSON lines to this file."),
             click.option("--junit", type=click.Path(path_type=Path), help="Write a JUnit report to this file."),
         ),
     )
 
 
-timeout_option = click.option("--timeout", metavar="TIME", help="Of the whole run (default 30m).")
+timeout_option = click.option("--timeout", metavar="TIME", help="End the run after TIME (default 30m).")
 
 
 def _decorated(command: _Command, options: tuple[_Decorate, ...]) -> _Command:
@@ -178,7 +193,7 @@ def _with_stack(command: _Command) -> _Command:
 
 
 def _stack_of(given: dict[str, Any]) -> StackOptions:
-    """What the options say of the stack, taken out of them."""
+    """The options of the stack, removed from the given ones."""
     reference, named = given.pop("reference", None), given.pop("stack", None)
     if reference is not None and named is not None:
         raise UsageError(f"{reference} and --stack {named} name two stacks", fix="name one")
@@ -200,7 +215,7 @@ def _stack_of(given: dict[str, Any]) -> StackOptions:
 
 
 def term_of(text: str | None) -> Term | None:
-    """What --ttl says; None: nothing.
+    """The term of --ttl; None: not given.
 
     Raises:
         UsageError: it is not a length of time.
@@ -211,7 +226,7 @@ def term_of(text: str | None) -> Term | None:
 
 
 def patience_of(text: str | None) -> timedelta | None:
-    """What --patience gives; None: nothing.
+    """The length of --patience; None: not given.
 
     Raises:
         UsageError: it is not a length of time.
@@ -234,7 +249,7 @@ def seconds_of(flag: str, text: str, fix: str) -> int:
 
 
 def settings_of(stack: StackOptions, flags: SettingFlags | None = None) -> "Settings":
-    """The settings that hold for this command line."""
+    """The settings of this command line."""
     from bootstrap.config.settings import load_settings  # noqa: PLC0415 - reads YAML
 
     given = flags or SettingFlags()
@@ -243,14 +258,14 @@ def settings_of(stack: StackOptions, flags: SettingFlags | None = None) -> "Sett
 
 
 def typed() -> str:
-    """The command line as it was typed, for the journal and for whoever meets its lock; values of --var left out."""
+    """The command line as it was typed, for the journal and the lock file; without the values of --var."""
     return shlex.join(["bootstrap", *(f"{head}{name}=…" if name else head for head, name in _words(sys.argv[1:]))])
 
 
 def pasteable(options: StackOptions, environment: Mapping[str, str]) -> str:
     """The command line of an `up` like this one, ready to paste.
 
-    The value of a variable, which may be a secret, is left to the shell that it is pasted into.
+    Values of variables may be secrets: the shell that it is pasted into fills them in.
     """
     overrides = options.overrides
     named = [("--name", overrides.name), ("--repo", overrides.repo), ("--root", overrides.root)]
@@ -272,7 +287,7 @@ def pasteable(options: StackOptions, environment: Mapping[str, str]) -> str:
 
 
 def _given_by(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables of the environment that speak of the stack, as assignments before a command."""
+    """The environment variables that override the stack, as assignments before a command."""
     names = sorted(
         name for name in environment if name.startswith("BOOTSTRAP_SET_") or name == "BOOTSTRAP_CHART_MIRROR"
     )
@@ -285,7 +300,7 @@ def _given_by(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _words(arguments: list[str]) -> list[tuple[str, str]]:
-    """Each word, or of a variable what stands before its name and the name."""
+    """(word, "") for each word; for a variable (the text before its name, its name)."""
     words: list[tuple[str, str]] = []
     before = ""
     for word in arguments:

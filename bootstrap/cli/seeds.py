@@ -54,17 +54,23 @@ class OpenedSeeds:
 
 
 _Decorate = Callable[[_Command], _Command]
-_ENDPOINT = click.option("--endpoint", metavar="URL", help="A running emulator; without --stack, no stack is needed.")
+_ENDPOINT = click.option(
+    "--endpoint", metavar="URL", help="Use this running emulator; without --stack, no stack is needed."
+)
 _WHERE: tuple[_Decorate, ...] = (
     click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path)),
-    click.option("--stack", metavar="NAME", help="The stack whose seeds and emulator are meant (default dev)."),
+    click.option("--stack", metavar="NAME", help="Use seeds and emulator of this stack (default dev)."),
     name_option,
     _ENDPOINT,
 )
-_VARIABLES = click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable.")
+_VARIABLES = click.option(
+    "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the seeds; repeatable."
+)
 _WHICH: tuple[_Decorate, ...] = (
-    click.option("--service", "services", multiple=True, metavar="NAME", help="Only this service, such as sqs."),
-    click.option("--only", multiple=True, metavar="ID", help="Only this resource, such as sqs/orders."),
+    click.option(
+        "--service", "services", multiple=True, metavar="NAME", help="Use only this service, such as sqs; repeatable."
+    ),
+    click.option("--only", multiple=True, metavar="ID", help="Use only this resource, such as sqs/orders; repeatable."),
     output_option,
     quiet_option,
 )

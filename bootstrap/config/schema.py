@@ -35,7 +35,7 @@ _METADATA = Section(
     fields={
         "name": Field(
             kind=Text(pattern=NAME, what="a stack's name", example="lower case letters, digits and -, such as dev"),
-            says="Names the stack on this machine; without it the file's name does.",
+            says="Name of the stack on this machine; default: the name of the file.",
         )
     }
 )
@@ -62,10 +62,10 @@ _CLUSTER_SECTION = Section(
             default=_CLUSTER.kubernetes,
         ),
         "workers": Field(
-            kind=Whole(least=0, most=50), says="Machines besides the control plane.", default=_CLUSTER.workers
+            kind=Whole(least=0, most=50), says="Nodes besides the control plane.", default=_CLUSTER.workers
         ),
         "ports": Field(kind=_HOST_PORTS, says="Ports of this machine that lead to the ingress controller."),
-        "image": Field(kind=Text(), says="Image of the machines of a kind or k3d cluster."),
+        "image": Field(kind=Text(), says="Image of the nodes of a kind or k3d cluster."),
         "config": Field(kind=Text(), says="A native kind or k3d configuration file that is merged in."),
         "profile": Field(
             kind=Choice(words=tuple(Profile)),
@@ -78,7 +78,7 @@ _CLUSTER_SECTION = Section(
         ),
         "mounts": Field(
             kind=Listed(of=_MOUNT),
-            says="Folders of this machine inside every machine of a kind or k3d cluster; relative to this file.",
+            says="Folders of this machine inside every node of a kind or k3d cluster; relative to this file.",
             default=[],
         ),
         "context": Field(kind=Text(), says="Provider existing: the context in your kubeconfig."),

@@ -14,12 +14,12 @@ Cli = Callable[..., Any]
 HELP = """\
 Usage: bootstrap [OPTIONS] COMMAND [ARGS]...
 
-  A complete local platform with one command, taken away with another.
+  Create a complete local platform with one command, delete it with another.
 
     bootstrap up                 cluster, AWS emulator with data, charts: stack dev
-    bootstrap up quickstart      the smallest whole one
-    bootstrap plan --var a=b     what would be done, and why
-    bootstrap down               take it away again
+    bootstrap up quickstart      the smallest complete stack
+    bootstrap plan --var a=b     what up would do, and why
+    bootstrap down               delete it
 """
 
 

@@ -10,10 +10,10 @@ from bootstrap.errors import ExitCode
 @declared_options
 @tool_option
 @output_option
-@click.option("--show-origin", is_flag=True, help="Print where each value comes from.")
+@click.option("--show-origin", is_flag=True, help="Print the origin of each value too.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of stack files instead, for editors.")
 def command(*, stack: StackOptions, output: str, show_origin: bool, schema: bool) -> int:
-    """Show the stack and the settings as they are understood.
+    """Print the effective values of the stack and the settings: defaults, files, environment and flags merged.
 
     \b
       bootstrap config --show-origin

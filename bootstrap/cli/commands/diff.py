@@ -11,15 +11,15 @@ from bootstrap.errors import ExitCode
 @chart_options
 @output_option
 @quiet_option
-@click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 when something differs.")
+@click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 if something differs.")
 def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool, tell_changes: bool) -> int:
     """Print what up would change in the running cluster, object by object; change nothing.
 
-    The API server is asked by a dry run, so its defaults are not differences. Values of Secrets are masked.
+    A dry run on the API server compares the objects, so its defaults are not differences. Values of Secrets are masked.
 
     \b
       bootstrap diff
-      bootstrap diff --exit-code       ends with 10 when something differs
+      bootstrap diff --exit-code       ends with 10 if something differs
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415

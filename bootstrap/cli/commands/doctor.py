@@ -11,10 +11,10 @@ from bootstrap.errors import ExitCode
 @output_option
 @tool_option
 def command(*, output: str, tools: tuple[str, ...]) -> int:
-    """Examine this machine: every program, where it comes from and why; folders, memory, limits.
+    """Check this machine: each program with its path and why it was chosen; folders, memory and limits.
 
     \b
-      bootstrap doctor            ends with 4 when something must be mended
+      bootstrap doctor            ends with 4 if something must be repaired
       bootstrap doctor --output json
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.machine import examine_machine  # noqa: PLC0415

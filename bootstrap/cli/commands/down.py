@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 @run_options
 @output_option
 @click.option("--keep-data", is_flag=True, help="Keep the emulator's data and generated secrets for the next up.")
-@click.option("--all", "whole_project", is_flag=True, help="Every stack of this project (with --name, of that name).")
-@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
+@click.option(
+    "--all", "whole_project", is_flag=True, help="Delete every stack of this project (with --name: every instance N)."
+)
+@click.option("--dry-run", is_flag=True, help="Only print what would be deleted.")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
     stack: StackOptions,
@@ -40,14 +42,14 @@ def command(  # noqa: PLR0913 - one parameter per flag
     whole_project: bool,
     dry_run: bool,
 ) -> int:
-    """Remove what up made, and nothing else; as it was made, even when its file is gone.
+    """Delete what up created, and nothing else. The stack file may have changed, or be missing.
 
     \b
       bootstrap down                  stack dev of this project
-      bootstrap down ci --name 4711   one of several
-      bootstrap down --keep-data      the next up finds the AWS data as it is
+      bootstrap down ci --name 4711   one of several instances
+      bootstrap down --keep-data      the next up starts with the AWS data of now
       bootstrap down --all            every stack of this project
-      bootstrap down --dry-run        what would be removed
+      bootstrap down --dry-run        print what would be deleted
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     if whole_project:
         return _all_down(stack, tell, flags, output=output, keep_data=keep_data, dry_run=dry_run)

@@ -19,10 +19,10 @@ from bootstrap.errors import ExitCode
     type=click.Choice(["shell", "dotenv", "json"]),
     default="shell",
     show_default=True,
-    help="Form of the result.",
+    help="Print the result in this form.",
 )
 def command(*, stack: StackOptions, quiet: bool, output: str) -> int:
-    """Print the variables that lead kubectl, helm, boto3 and the aws CLI to this platform.
+    """Print the variables with which kubectl, helm, boto3 and the aws CLI use this platform.
 
     \b
       eval "$(bootstrap env)"

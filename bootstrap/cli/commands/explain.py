@@ -11,13 +11,13 @@ from bootstrap.cli.options import StackOptions, bare_stack_options, output_optio
 @output_option
 @quiet_option
 def command(*, subject: str | None, stack: StackOptions, output: str, quiet: bool) -> int:
-    """Print all that is known of one object: causes, conditions, events, the last logs, and who needs it.
+    """Print causes, conditions, events, the last log lines and the dependents of a step or an object.
 
-    Without an argument: of everything that is not ready.
+    Without an argument, print them for everything that is not ready.
 
     \b
       bootstrap explain
-      bootstrap explain release/shop/web      those of its objects that are not ready
+      bootstrap explain release/shop/web      its objects that are not ready
       bootstrap explain Deployment/web
       bootstrap explain pod/web-7d4b9-x2x8q --output json
     """  # noqa: D301 - \b is click's mark for lines that stay as they are

@@ -7,14 +7,14 @@ from bootstrap.errors import ExitCode
 
 
 @click.command("gc")
-@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be deleted.")
 @output_option
 @quiet_option
 def command(*, dry_run: bool, output: str, quiet: bool) -> int:
-    """Remove what has expired (--ttl): stacks of yours, and what the labels on the engine say so of.
+    """Delete stacks that have expired (up --ttl): your own, and those of anybody on the same Docker engine.
 
-    Processes of stacks of yours whose state folder was removed by hand go too. What has no expiry, or is somebody
-    else's and has time left, is never touched. Ends with 1 when something that should go is still there.
+    Processes of your stacks whose state folder was deleted by hand are stopped too. Stacks without an expiry, and
+    stacks that have not expired, are never touched. Ends with 1 if something could not be deleted.
 
     \b
       bootstrap gc --dry-run

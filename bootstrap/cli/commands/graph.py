@@ -16,10 +16,10 @@ from bootstrap.errors import ExitCode, raise_all
     type=click.Choice(["text", "dot", "mermaid", "json"]),
     default="text",
     show_default=True,
-    help="Form of the result.",
+    help="Print the result in this form.",
 )
 def command(*, stack: StackOptions, timeout: str | None, quiet: bool, output: str) -> int:
-    """Print every edge between steps with its reason.
+    """Print which step needs which, each dependency with its reason.
 
     \b
       bootstrap graph

@@ -14,10 +14,10 @@ from bootstrap.errors import ExitCode, raise_all
 @output_option
 @quiet_option
 def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool) -> int:
-    """Print the images that what is installed will pull; needs no cluster.
+    """Print the images that the stack will pull; needs no cluster.
 
-    Those of containers, of custom resources that an operator reads, and those that a container is given to start
-    others with. What is suspended, or what the emulator takes the place of, is left out.
+    Images of containers, of custom resources that an operator reads, and those in the arguments of a container that
+    starts others. Suspended releases, and the release that the emulator replaces, are left out.
 
     \b
       bootstrap images

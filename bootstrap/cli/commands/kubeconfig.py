@@ -11,9 +11,11 @@ from bootstrap.errors import ExitCode
 @click.command("kubeconfig")
 @living_options
 @quiet_option
-@click.option("--merge", is_flag=True, help="Write its cluster, user and context into your own kubeconfig.")
+@click.option("--merge", is_flag=True, help="Write its cluster, user and context into your kubeconfig.")
 def command(*, stack: StackOptions, quiet: bool, merge: bool) -> int:
-    """Print the path of the stack's own kubeconfig; your own is touched only with --merge, and by down after that.
+    """Print the path of the stack's own kubeconfig.
+
+    Your kubeconfig is changed only with --merge; down then deletes these entries again.
 
     \b
       export KUBECONFIG=$(bootstrap kubeconfig)

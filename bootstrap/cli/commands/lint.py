@@ -11,12 +11,14 @@ from bootstrap.errors import ExitCode, raise_all
 @chart_options
 @output_option
 @quiet_option
-@click.option("--strict", is_flag=True, help="End with 3 when there is any warning that Flux does not demand.")
+@click.option(
+    "--strict", is_flag=True, help="End with 3 if there is a warning, except about what Flux itself requires."
+)
 def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool, strict: bool) -> int:
-    """Report what will not work as meant: needs no cluster and changes nothing.
+    """Report problems in the repository and the stack; needs no cluster and changes nothing.
 
-    Misspelt values, storage classes the cluster does not have, stores that read another region than the seeds are
-    in, images and charts that are dead. What up does not need a word about is listed too.
+    Reported are misspelt values, storage classes that the cluster does not have, secret stores that read another
+    region than that of the seeds, and discontinued images and charts; also warnings that up leaves out.
 
     \b
       bootstrap lint

@@ -11,9 +11,9 @@ from bootstrap.errors import ExitCode, RefusedError
 @quiet_option
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 def command(*, stack: StackOptions, quiet: bool, images: tuple[str, ...]) -> int:
-    """Copy images to every node of a kind or k3d cluster, and see that they are there.
+    """Copy images to every node of a kind or k3d cluster, and check that they arrived.
 
-    What this machine's engine does not have is pulled first.
+    Images that this machine's Docker engine does not have are pulled first.
 
     \b
       bootstrap load web:1 worker:1
@@ -27,7 +27,7 @@ def command(*, stack: StackOptions, quiet: bool, images: tuple[str, ...]) -> int
         session = look.session
         if session.ports.images is None:
             raise RefusedError(f"provider {session.stack.cluster.provider} has no nodes to load images to")
-        # One that is declared otherwise now is no less a cluster.
+        # The remembered cluster counts, even if another one is declared now.
         if session.ports.cluster.observe(look.cancel).state is not TargetState.RUNNING:
             raise RefusedError("the cluster is not running", fix=f"run: {session.up_command}")
         if left := session.ports.images.ensure(images, look.work).left:

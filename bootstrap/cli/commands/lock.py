@@ -14,14 +14,14 @@ from bootstrap.model.stack import LockWriting
 @tool_option
 @timeout_option
 @quiet_option
-@click.option("--upgrade", is_flag=True, help="Ask every source what its reference means now.")
+@click.option("--upgrade", is_flag=True, help="Ask every source for the newest version that each reference allows.")
 def command(*, stack: StackOptions, timeout: str | None, quiet: bool, upgrade: bool) -> int:
-    """Write into bootstrap.lock which version and digest each chart reference means.
+    """Write the version and digest of each chart reference into bootstrap.lock.
 
     \b
-      bootstrap lock                add what is missing; from then on up keeps the file
-      bootstrap lock --upgrade      take what is newest now
-      bootstrap up --locked         refuse charts that the file does not name
+      bootstrap lock                add what is missing; up adds charts once the file exists
+      bootstrap lock --upgrade      use the newest versions
+      bootstrap up --locked         refuse charts that are not in the file
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.charts.lockfile import read_lock  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.compose import LOCK_FILE  # noqa: PLC0415

@@ -9,12 +9,19 @@ from bootstrap.errors import ExitCode, UsageError
 @click.command("logs")
 @living_options
 @quiet_option
-@click.option("--of", "name", metavar="NAME", help="Of this program or verb, such as kube-apiserver, emulator or up.")
-@click.option("-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many, 0 for all.")
-@click.option("--list", "list_only", is_flag=True, help="List the logs there are.")
+@click.option(
+    "--of",
+    "name",
+    metavar="NAME",
+    help="Print the log of this program or verb, such as kube-apiserver, emulator or up.",
+)
+@click.option(
+    "-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="Print the last N lines; 0: all."
+)
+@click.option("--list", "list_only", is_flag=True, help="List the logs instead.")
 @output_option
 def command(*, stack: StackOptions, quiet: bool, name: str | None, lines: int, list_only: bool, output: str) -> int:
-    """Print the log of the last run, or of a long-lived program.
+    """Print the log of the last run, or of a long-running program.
 
     \b
       bootstrap logs                          the last run

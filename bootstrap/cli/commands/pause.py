@@ -10,7 +10,7 @@ from bootstrap.errors import ExitCode, RefusedError
 @paused_stack_options
 @quiet_option
 def command(*, stack: StackOptions, quiet: bool) -> int:
-    """Stop the containers of a stack on kind or k3d; resume, or up, goes on with all that is in them.
+    """Stop the containers of a stack on kind or k3d; resume or up starts them again with their data.
 
     \b
       bootstrap pause              stack dev of this project

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 @chart_options
 @output_option
 @quiet_option
-@click.option("-v", "--verbose", count=True, help="Also print the configuration that kind or k3d is given.")
-@click.option("--only", multiple=True, metavar="STEP", help="Only this step, with what it needs.")
-@click.option("--skip", multiple=True, metavar="STEP", help="All but this step.")
-@click.option("--prune", is_flag=True, help="With what up --prune would remove.")
+@click.option("-v", "--verbose", count=True, help="Also print the configuration that kind or k3d gets.")
+@click.option("--only", multiple=True, metavar="STEP", help="Plan only this step and those it needs; repeatable.")
+@click.option("--skip", multiple=True, metavar="STEP", help="Leave out this step; repeatable.")
+@click.option("--prune", is_flag=True, help="Include what up --prune would delete.")
 @allow_replace_option
-@click.option("--strict", is_flag=True, help="Refuse where there is a warning.")
-@click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 when something would change.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 if something would change.")
 @click.option("--down", "teardown", is_flag=True, help="Print what down would do instead.")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
@@ -46,16 +46,16 @@ def command(  # noqa: PLR0913 - one parameter per flag
     tell_changes: bool,
     teardown: bool,
 ) -> int:
-    """Print what up would do, each step with what it needs and its reason; change nothing.
+    """Print what up would do, each step with its reason and the steps it needs; change nothing.
 
-    Problems in the repository are reported after the plan of everything else.
+    Problems in the repository are reported after the plan of all other steps.
 
     \b
       bootstrap plan                     stack dev of this project
       bootstrap plan --output json       for programs
-      bootstrap plan --exit-code         ends with 10 when something would change
-      bootstrap plan -v                  with what kind or k3d is given
-      bootstrap plan --down              what down would remove
+      bootstrap plan --exit-code         ends with 10 if something would change
+      bootstrap plan -v                  with the configuration of kind or k3d
+      bootstrap plan --down              what down would delete
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     if teardown:
         from bootstrap.cli.commands.down import show_teardown  # noqa: PLC0415

@@ -10,22 +10,26 @@ from bootstrap.errors import ExitCode, raise_all
 @declared_options
 @chart_options
 @quiet_option
-@click.option("--release", "release", metavar="NAME", help="Only this release: NAMESPACE/NAME, or NAME where unique.")
-@click.option("--flux", is_flag=True, help="Flux's own objects too, which are not applied: HelmReleases and the like.")
+@click.option(
+    "--release", "release", metavar="NAME", help="Print only this release: NAMESPACE/NAME, or NAME if it is unique."
+)
+@click.option(
+    "--flux", is_flag=True, help="Print Flux objects too, such as HelmReleases, although they are not applied."
+)
 @click.option(
     "-o",
     "--output",
     type=click.Choice(["yaml", "json"]),
     default="yaml",
     show_default=True,
-    help="Form of the result.",
+    help="Print the result in this form.",
 )
 def command(
     *, stack: StackOptions, timeout: str | None, quiet: bool, release: str | None, flux: bool, output: str
 ) -> int:
     """Print the objects of each Kustomization and each release as they will be installed; needs no cluster.
 
-    What cannot be read or rendered is reported after all that can.
+    Errors in reading and rendering are reported after the objects.
 
     \b
       bootstrap render --release grafana

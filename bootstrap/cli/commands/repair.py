@@ -19,7 +19,9 @@ from bootstrap.config.flags import SettingFlags
 @locked_option
 @run_options
 def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> int:
-    """Start what stopped, reconnect, and wait: cluster, emulator and AWS data. Other charts are left alone.
+    """Start what has stopped, reconnect it, restore the AWS data, and wait until cluster and emulator are ready.
+
+    Charts that neither of them needs are left unchanged.
 
     \b
       bootstrap repair              stack dev of this project

@@ -20,7 +20,7 @@ from bootstrap.config.flags import SettingFlags
 @locked_option
 @run_options
 def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> int:
-    """Start the containers of a paused stack again, and wait until all that ran in them runs.
+    """Start the containers of a paused stack, and wait until everything in them is ready again.
 
     \b
       bootstrap resume              stack dev of this project

@@ -13,9 +13,9 @@ from bootstrap.errors import RefusedError
 @quiet_option
 @click.argument("words", metavar="-- CMD [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(*, stack: StackOptions, quiet: bool, words: tuple[str, ...]) -> int:
-    """Run a command with KUBECONFIG, AWS_ENDPOINT_URL, dummy keys, and kubectl and helm on PATH.
+    """Run a command with the platform's KUBECONFIG, AWS_ENDPOINT_URL and keys, and kubectl and helm on PATH.
 
-    Ends with its exit code.
+    Ends with the exit code of the command.
 
     \b
       bootstrap run -- kubectl get pods -A
@@ -31,7 +31,7 @@ def command(*, stack: StackOptions, quiet: bool, words: tuple[str, ...]) -> int:
     kept = {name: value for name, value in os.environ.items() if name not in REMOVED}
     kept = {name: value for name, value in kept.items() if not name.startswith("AWS_ENDPOINT_URL_")}
     try:
-        # It takes our place: its signals, its terminal and its exit code are its own.
+        # The command replaces this process, so that signals, terminal and exit code are those of the command.
         os.execvpe(words[0], words, {**kept, **variables, "PATH": path})  # noqa: S606 - the user's own command, no shell
     except OSError as error:
         raise RefusedError(f"cannot run {words[0]}: {error.strerror}") from error

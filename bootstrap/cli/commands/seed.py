@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @click.group("seed")
 def command() -> None:
-    """Plan, apply, refresh, reset, prune or export the AWS data alone.
+    """Plan, apply, refresh, reset, prune, export or import the AWS data, without the rest of the stack.
 
     \b
-      bootstrap seed plan                              what is not as declared, field by field
+      bootstrap seed plan                              what apply would change, field by field
       bootstrap seed apply --stack dev
       bootstrap seed apply localstack-init --endpoint http://127.0.0.1:4566
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
@@ -38,18 +38,18 @@ def command() -> None:
 
 seed = command
 
-_adopt = click.option("--adopt", is_flag=True, help="Take over what has a declared name but is not ours.")
-_replace = click.option("--allow-replace", is_flag=True, help="Delete and make anew what cannot be changed in place.")
-_dry_run = click.option("--dry-run", is_flag=True, help="Only list what would be done.")
-_rerun = click.option("--rerun", multiple=True, metavar="SCRIPT", help="Run this init script again. Repeatable.")
+_adopt = click.option("--adopt", is_flag=True, help="Adopt resources of a declared name that bootstrap did not create.")
+_replace = click.option("--allow-replace", is_flag=True, help="Delete and recreate what cannot change in place.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Only print what would be done.")
+_rerun = click.option("--rerun", multiple=True, metavar="SCRIPT", help="Run this init script again; repeatable.")
 
 
 @command.command("plan")
 @seed_options
 @_adopt
-@click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 when something is not as declared.")
+@click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 if something is not as declared.")
 def plan(*, seed: SeedOptions, output: str, adopt: bool, tell_changes: bool) -> int:
-    """Show what is not as declared, field by field; write nothing.
+    """Print what is not as declared, field by field; change nothing.
 
     \b
       bootstrap seed plan
@@ -69,7 +69,7 @@ def plan(*, seed: SeedOptions, output: str, adopt: bool, tell_changes: bool) -> 
 @lint_options
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of fixture files instead, for editors.")
 def lint(*, seed: SeedOptions, schema: bool) -> int:
-    """Check fixtures and the files that they name; ask no emulator.
+    """Check fixtures and the files that they name; needs no emulator.
 
     \b
       bootstrap seed lint localstack-init
@@ -95,7 +95,7 @@ def lint(*, seed: SeedOptions, schema: bool) -> int:
 @_dry_run
 @_rerun
 def apply(*, seed: SeedOptions, output: str, rerun: tuple[str, ...], **flags: bool) -> int:
-    """Make the emulator's data as declared; no write call where nothing differs.
+    """Create and update the AWS data as declared; what is already so is not written.
 
     \b
       bootstrap seed apply --stack dev
@@ -114,12 +114,12 @@ def apply(*, seed: SeedOptions, output: str, rerun: tuple[str, ...], **flags: bo
 @_adopt
 @_replace
 @_dry_run
-@click.option("--rotate", is_flag=True, help="Make generated secrets anew.")
+@click.option("--rotate", is_flag=True, help="Generate new values for generated secrets.")
 def refresh(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool, dry_run: bool, rotate: bool) -> int:
-    """Apply, and remove what nobody declared: items, objects, messages.
+    """Apply, and delete items, objects and messages that are not declared.
 
     \b
-      bootstrap seed refresh --dry-run                 what would go
+      bootstrap seed refresh --dry-run                 what would be deleted
       bootstrap seed refresh --only dynamodb/orders
       bootstrap seed refresh --service secretsmanager --rotate
     """  # noqa: D301 - as above
@@ -133,7 +133,7 @@ def refresh(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool,
 @seed_options
 @_dry_run
 def reset(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
-    """Empty the emulator, then apply. Everything in it is lost, whoever made it; generated secrets stay.
+    """Delete everything in the emulator, whoever created it, then apply. Generated secrets are kept.
 
     \b
       bootstrap seed reset --stack dev
@@ -155,10 +155,10 @@ def reset(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
 @seed_options
 @_dry_run
 def prune(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
-    """Delete what carries our mark and is no longer declared, and nothing else.
+    """Delete resources that bootstrap created and that are no longer declared.
 
     \b
-      bootstrap seed prune --dry-run                   what would go
+      bootstrap seed prune --dry-run                   what would be deleted
       bootstrap seed prune --service sqs
     """  # noqa: D301 - as above
     options = chosen(seed, dry_run=dry_run)
@@ -171,7 +171,7 @@ def prune(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
 @export_options
 @click.option("--force", is_flag=True, help="Overwrite files that hold something else.")
 def export(*, seed: SeedOptions, output: str, force: bool) -> int:
-    """Write fixture files into the folder PATH (default: here) from what the emulator holds.
+    """Write the emulator's data as fixture files into the folder PATH (default: the current folder).
 
     \b
       bootstrap seed export localstack-init --endpoint http://127.0.0.1:4566
@@ -202,24 +202,24 @@ def export(*, seed: SeedOptions, output: str, force: bool) -> int:
     default=Path("seeds"),
     show_default=True,
     metavar="FOLDER",
-    help="Write the fixture files there.",
+    help="Write the fixture files into this folder.",
 )
 @click.option(
     "--driver",
     type=click.Choice(["ministack", "moto"]),
     default="ministack",
     show_default=True,
-    help="Run the scripts in a throw-away emulator of this kind.",
+    help="Run the scripts in a temporary emulator of this kind.",
 )
-@click.option("--endpoint", metavar="URL", help="Run them in this emulator instead; what they make stays there.")
+@click.option("--endpoint", metavar="URL", help="Run them in this emulator instead; what they create stays in it.")
 @click.option("--force", is_flag=True, help="Overwrite files that hold something else.")
 @output_option
 @quiet_option
 def import_(**given: Any) -> int:  # noqa: ANN401 - click gives what its decorators declare
-    """Run init scripts in a throw-away emulator, and write what they make as fixtures.
+    """Run init scripts in a temporary emulator, and write what they create as fixtures.
 
-    SCRIPT is an init script, a folder of them, or a compose file with an emulator's service; without any, the
-    compose file of the current folder. Nothing but what they make is written; what no fixture can make is listed.
+    SCRIPT is an init script, a folder of them, or a compose file with an emulator's service (default: the compose
+    file of the current folder). Only what the scripts create is written; what fixtures cannot express is listed.
 
     \b
       bootstrap seed import                            what docker-compose.yml mounts into LocalStack

@@ -31,10 +31,14 @@ _CLEAR = "\x1b[H\x1b[2J"
 @chart_options
 @output_option
 @quiet_option
-@click.option("--all", "whole_machine", is_flag=True, help="Every stack of yours on this machine, briefly.")
-@click.option("--watch", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
+@click.option("--all", "whole_machine", is_flag=True, help="List all your stacks on this machine.")
+@click.option("--watch", is_flag=True, help="Print the status every 2s, until Ctrl-C.")
 @click.option(
-    "--wait", metavar="[TIME]", is_flag=False, flag_value=_WAIT, help=f"Wait until everything is up (default {_WAIT})."
+    "--wait",
+    metavar="[TIME]",
+    is_flag=False,
+    flag_value=_WAIT,
+    help=f"Wait until everything is up, at most TIME (default {_WAIT}).",
 )
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
@@ -46,16 +50,16 @@ def command(  # noqa: PLR0913 - one parameter per flag
     watch: bool,
     wait: str | None,
 ) -> int:
-    """Print how everything that was brought up is now, and apart from that what is not as declared.
+    """Print the state of everything that up created, its URLs, and what is not as declared.
 
-    up, simulated, not ready, stopped, unreachable or down; URLs from this machine. Ends with 1 when something is not
-    up; with --all, which only lists, with 0.
+    A state is up, simulated, not ready, stopped, unreachable or down. Ends with 1 if something is not up; with --all
+    always with 0.
 
     \b
       bootstrap status                    stack dev of this project
       bootstrap status --stack shop       from any folder
-      bootstrap status --wait 10m         in a second process, while up runs
-      bootstrap status --all              every stack: where, how, until when
+      bootstrap status --wait 10m         wait for an up in another terminal
+      bootstrap status --all              every stack: folder, state, expiry
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     if whole_machine:
         _show_all(output)

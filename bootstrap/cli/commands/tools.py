@@ -11,7 +11,7 @@ from bootstrap.system.work import Work
 
 @click.group("tools")
 def command() -> None:
-    """List or fetch the programs that are driven: helm, kubectl, kwok, kind, k3d and a control plane.
+    """List or download the programs that bootstrap runs: helm, kubectl, kwok, kind, k3d and a control plane.
 
     \b
       bootstrap tools list
@@ -23,7 +23,7 @@ def command() -> None:
 @output_option
 @tool_option
 def list_programs(*, output: str, tools: tuple[str, ...]) -> int:
-    """List every program with its version, its path and why it is the one; fetches nothing."""
+    """Print each program with its version, its path and why it was chosen; downloads nothing."""
     from bootstrap.cli.machine import make_toolchain, new_token  # noqa: PLC0415
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.results.doctor import programs_json, programs_text  # noqa: PLC0415
@@ -38,9 +38,9 @@ def list_programs(*, output: str, tools: tuple[str, ...]) -> int:
 @click.argument("names", nargs=-1)
 @quiet_option
 def fetch(*, names: tuple[str, ...], quiet: bool) -> int:
-    """Fetch programs into the cache; without names those that the embedded cluster needs.
+    """Download programs into the cache (default: those that the embedded cluster needs).
 
-    A program that is here already is left as it is.
+    A program that is already installed is not downloaded again.
     """
     from bootstrap.cli.interrupt import interruptible  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.machine import REQUIRED, make_toolchain, new_token  # noqa: PLC0415

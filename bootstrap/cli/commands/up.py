@@ -25,19 +25,28 @@ from bootstrap.model.stack import LockWriting
 @tool_option
 @locked_option
 @run_options
-@click.option("--only", multiple=True, metavar="STEP", help="Only this step, with what it needs.")
-@click.option("--skip", multiple=True, metavar="STEP", help="All but this step.")
-@click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
-@click.option("--prune", is_flag=True, help="Remove what has left the repository.")
+@click.option("--only", multiple=True, metavar="STEP", help="Run only this step and those it needs.")
+@click.option("--skip", multiple=True, metavar="STEP", help="Leave out this step; repeatable.")
+@click.option("--fail-fast", is_flag=True, help="Stop all steps at the first failure.")
+@click.option("--prune", is_flag=True, help="Delete what is no longer in the repository.")
 @allow_replace_option
-@click.option("--strict", is_flag=True, help="Refuse where there is a warning.")
-@click.option("--adopt", is_flag=True, help="Adopt a cluster of the stack's name.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@click.option("--adopt", is_flag=True, help="Adopt an existing cluster of this name.")
 @click.option(
-    "--ports", type=click.Choice(["declared", "auto"]), default="declared", help="auto: other ports if in use."
+    "--ports",
+    type=click.Choice(["declared", "auto"]),
+    default="declared",
+    help="auto: use free ports if these are in use.",
 )
-@click.option("--ttl", metavar="TIME", help="Expires after 2h, say; then later runs remove it.")
-@click.option("--patience", metavar="TIME", help="Time for what never heals (default 15s).")
-@click.option("--preload/--no-preload", default=True, help="Pull images once, by the engine.")
+@click.option(
+    "--ttl", metavar="TIME", help="Expire after TIME, such as 2h, or never; later runs delete expired stacks."
+)
+@click.option("--patience", metavar="TIME", help="Fail after TIME with an error that cannot heal (default 15s).")
+@click.option(
+    "--preload/--no-preload",
+    default=True,
+    help="Pull images once on this machine, then copy them to the nodes (default on).",
+)
 @click.option("--dry-run", is_flag=True, help="Only print what would be done, as plan does.")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
@@ -57,7 +66,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     patience: str | None,
     dry_run: bool,
 ) -> int:
-    """Bring the platform up; change nothing when it is as declared.
+    """Bring the platform up; change nothing if it is already as declared.
 
     \b
       bootstrap up                       stack dev of this project
@@ -65,7 +74,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
       bootstrap up --allow-replace cluster   delete the cluster and create it as declared now
       bootstrap up --only release/grafana    one release, with what it needs
       bootstrap up --set cluster.workers=2 --var app_image=web:2
-      bootstrap up ci --name "$CI_JOB_ID" --ttl 2h --ports auto    one of several, for two hours
+      bootstrap up ci --name "$CI_JOB_ID" --ttl 2h --ports auto    one of several instances, for 2h
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.reported_run import reported_run  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.engine.session import PlanOptions  # noqa: PLC0415
