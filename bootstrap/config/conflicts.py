@@ -44,7 +44,7 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
     `named_engine`: what names an engine that does not answer, and the way out. Whoever named one means it: `auto` is
     not kwok then.
 
-    With the placements `endpoint` and `chart` the driver may stay `auto`: only what answers can tell.
+    With the placements `endpoint` and `chart` the driver may stay `auto`: the emulator that answers decides it.
 
     Raises:
         RefusedError: it lives elsewhere than asked for, or where it lives, or the engine that is named, cannot be

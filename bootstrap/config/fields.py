@@ -1,4 +1,4 @@
-"""What a file may say, as one table that checks values and is published as JSON Schema."""
+"""The fields of a file, as one table that checks values and is published as JSON Schema."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -115,7 +115,7 @@ class Checker:
 
     written: Written = field(default=lambda _path: None)
     partial: bool = False
-    """Whether this is no whole file: nothing is missing, and null takes a value back to its default."""
+    """Whether this is a part of a file: no key is required, and null resets a value to its default."""
 
     def faults(self, kind: Kind, value: object, path: ValuePath = ()) -> Iterator[Fault]:
         """Everything in `value` that `kind` does not allow."""

@@ -13,7 +13,7 @@ def instance_name(text: str) -> str:
     """The name as it was given to `--name`; empty where none was.
 
     Raises:
-        UsageError: it cannot be part of other names; tells the nearest that can.
+        UsageError: it cannot be part of other names; the fix suggests the nearest name that can.
     """
     if not text or (len(text) <= LONGEST and _NAME.fullmatch(text)):
         return text

@@ -80,8 +80,8 @@ def assignment(text: str, flag: str, table: Section, folder: Path) -> Layer:
     """The layer that `path=value` means, the value read as YAML, or as text where the table asks for text.
 
     Raises:
-        UsageError: it is no assignment.
-        InvalidError: the value is no YAML.
+        UsageError: it is not of the form PATH=VALUE.
+        InvalidError: the value is not YAML.
     """
     path, rest = _split_path(text)
     if not path or not rest.startswith("="):
@@ -103,7 +103,7 @@ def at_path(path: ValuePath, text: str, name: str, source: Source, *, table: Sec
 
 def _read(text: str, kind: Kind | None, place: Place) -> object:
     """The value that `text` means: as it stands where the table asks for text, unless it is null or in quotes."""
-    # `--set cluster.kubernetes=1.30` is no number, and a path may hold ` #`.
+    # `--set cluster.kubernetes=1.30` is not a number, and a path may hold ` #`.
     if isinstance(kind, Text) and text not in {"", "~", "null"} and text[0] not in "\"'":
         return text
     try:
@@ -146,7 +146,7 @@ def _defaults(table: Section) -> Values:
 
 
 def leaves(table: Section, path: ValuePath = ()) -> Iterator[tuple[ValuePath, Field]]:
-    """Every field that is no section, with its path."""
+    """Every field that is not a section, with its path."""
     for name, inner in table.fields.items():
         here = (*path, name)
         if isinstance(inner.kind, Section):
@@ -175,7 +175,7 @@ def _given(layer: Layer, path: ValuePath, value: object) -> Given:
 
 
 def _put(values: Values, path: ValuePath, given: Given) -> None:
-    """Set a value, or take it away; `emulator: false` and `emulator.driver: moto` go over each other."""
+    """Set a value, or remove it; `emulator: false` and `emulator.driver: moto` override each other."""
     for other in [value for value in values if value[: len(path)] == path or path[: len(value)] == value]:
         if other == path or values[other].source is not Source.DEFAULT:
             del values[other]

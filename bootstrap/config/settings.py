@@ -50,7 +50,7 @@ def load_settings(flags: SettingFlags, *, cwd: Path, environment: Mapping[str, s
     """The settings: flags go over `BOOTSTRAP_JOBS` and the like, those over the file, that over defaults.
 
     Raises:
-        UsageError: a `--tool` that is no assignment.
+        UsageError: a `--tool` is not of the form NAME=PATH.
         InvalidError: every problem of the file, the environment and the flags at once.
     """
     problems: list[Problem] = []

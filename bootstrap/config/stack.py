@@ -41,7 +41,7 @@ def load_stack(
     Relative paths start from the folder of the stack file where it gives them, else from `cwd`.
 
     Raises:
-        UsageError: there is no such stack, a flag is no assignment, or `--name` is no name.
+        UsageError: the stack does not exist, a flag is not of the form KEY=VALUE, or `--name` is not a valid name.
         InvalidError: every problem of the file, the environment and the flags at once.
     """
     file = _file(reference, overrides, cwd)
@@ -139,7 +139,7 @@ def _context_problems(stack: Stack, values: Values, place: Callable[[ValuePath],
 
 
 def _first_of_each(problems: list[Problem]) -> Iterator[Problem]:
-    """One problem of each value: what follows from a wrong value is no news."""
+    """One problem per value: problems that follow from a wrong value are left out."""
     names: set[str | None] = set()
     for problem in problems:
         if problem.place.path is None or problem.place.path not in names:

@@ -1,1 +1,1 @@
-"""How a run is told: events become a live board, plain lines or JSON lines; errors become text."""
+"""Shows runs: events become a live board, plain lines or JSON lines; errors become text."""

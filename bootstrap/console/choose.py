@@ -1,4 +1,4 @@
-"""Which renderer a run is shown by."""
+"""Chooses the renderer that shows a run."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise, takewhile
@@ -27,7 +27,7 @@ def choose_renderer(  # noqa: PLR0913 -- one place knows all that decides
     """The renderer for `--progress` auto, live, plain, json or quiet, on standard error.
 
     `auto` is live on a terminal that can move its cursor, outside of CI, and plain elsewhere; quiet with -q.
-    `live` is plain too where standard error is no such terminal.
+    `live` also becomes plain if standard error is not a terminal that can move its cursor.
     """
     colored = is_colored(environment, terminal=stderr.isatty(), allowed=color)
     sink = ProgressSink(stderr, secrets=secrets, color=colored)

@@ -20,7 +20,7 @@ def error_text(error: BootstrapError, *, log: str | None = None, whole: bool = F
 def failures_text(
     failed: Mapping[StepId, BootstrapError], skipped: Mapping[StepId, Sequence[StepId]], *, log: str | None
 ) -> str:
-    """The errors of a run's steps; one that several steps ended with is told once, the log at the very end.
+    """The errors of a run's steps; one that several steps ended with is printed once, the log at the very end.
 
     `skipped` has, for each failed step, the steps that were skipped because of it.
     """
@@ -54,7 +54,7 @@ def _body(error: BootstrapError, *, whole: bool = False) -> list[str]:
 
 
 def _problems(problems: Iterable[Problem]) -> list[str]:
-    """One line for each; the same problem of a value that stands in several places is told once."""
+    """One line for each problem; the same problem of a value in several places is printed once."""
     places: dict[tuple[str, str | None, str], list[int]] = {}
     for problem in problems:
         key = (problem.place.file, problem.place.path, problem.text)

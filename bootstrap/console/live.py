@@ -36,7 +36,7 @@ class LiveRenderer:
         self._sink = sink
         self._clock = clock
         self._progress = Progress()
-        # Re-entrant: a signal may come while the lock is held, and its handler tells that we are stopping.
+        # Re-entrant: a signal may come while the lock is held, and its handler reports that the run is stopping.
         self._lock = threading.RLock()
         self._symbols = symbols_for(sink.stream.encoding)
         self._console = _console(sink.stream, color=color)
@@ -57,14 +57,14 @@ class LiveRenderer:
                 pass
 
     def close(self) -> None:
-        """Take the board away, and leave what it last showed."""
+        """Remove the live board; its last state stays on the terminal."""
         if self._live is not None:
             self._stop()
             self._leave_board()
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Without the board, so that something can be asked where it was."""
+        """Hide the board for the length of the block, so that a question can be asked in its place."""
         drawn = self._live is not None
         self._stop()
         try:
@@ -82,7 +82,7 @@ class LiveRenderer:
             refresh_per_second=_REFRESHES,
             transient=True,
             redirect_stdout=False,
-            # What others tell on the same terminal ("Stopping…") goes above the board, not into it.
+            # Other messages on the same terminal ("Stopping…") go above the board, not into it.
             redirect_stderr=self._sink.stream is sys.stderr,
         )
         self._live.start(refresh=True)

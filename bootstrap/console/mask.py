@@ -18,7 +18,7 @@ _NAMES = (
     r"(?:password|passwd|secret[_-]?(?:access[_-]?)?key|client[_-]?secret|api[_-]?key|auth[_-]?token|access[_-]?token)"
 )
 _RANDOM = r"(?=[\w+/=~-]*[0-9])(?=[\w+/=~-]*[A-Za-z])[\w+/=~-]{16,}"
-"""What nobody would write as a word. A name alone is no reason to blank what follows it: mostly that is an error."""
+"""Text that looks like a secret by its form. A name alone (`password: …`) is not enough: mostly an error follows it."""
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL),

@@ -1,4 +1,4 @@
-"""What every renderer is: it is told events one by one, and closed once."""
+"""The interface of all renderers: `write` is called for each event, `close` at the end."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -14,7 +14,7 @@ class Renderer(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the terminal or file back; also when the run ended with an exception. May be called again."""
+        """Release the terminal or file, also after an exception. May be called more than once."""
         ...
 
 
@@ -25,7 +25,7 @@ class FanOut:
         self._renderers = tuple(renderers)
 
     def __call__(self, event: Event) -> None:
-        """Tell each."""
+        """Pass the event to each renderer."""
         for renderer in self._renderers:
             renderer(event)
 

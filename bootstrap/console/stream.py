@@ -21,7 +21,7 @@ class Writer(Protocol):
 
 
 def write_text(stream: TextIO, text: str, *, secrets: Masker = SECRETS, color: bool = False) -> None:
-    """Tell of a run: masked, without control characters, what the stream's encoding lacks written as escapes.
+    """Write text about a run: masked, without control characters, and with escapes for what the encoding lacks.
 
     Then, with `color`, our own words are coloured.
 
@@ -70,7 +70,7 @@ def encodable(text: str, encoding: str | None) -> str:
 
 
 class ProgressSink:
-    """Where progress is told; once nobody reads it any more, the run goes on untold."""
+    """Where progress is written; once nobody reads it any more, the run goes on without output."""
 
     def __init__(self, stream: TextIO, *, secrets: Masker = SECRETS, color: bool = False) -> None:
         self.stream = stream

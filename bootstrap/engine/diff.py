@@ -22,13 +22,13 @@ def differences(
     compare: Callable[[Sequence[Manifest], str, str, KubeContext, CancelToken], T],
     cancel: CancelToken,
 ) -> Iterator[tuple[str, T]]:
-    """(unit, what `compare` tells of its objects) for every release and every Kustomization.
+    """(unit, the differences of its objects as `compare` finds them) for every release and every Kustomization.
 
     A release that the plan leaves as it is has no differences: what is rendered now may hold other random values than
     what helm installed, or lack what was looked up in the cluster, but none of it would be applied.
 
     Raises:
-        RefusedError: the cluster does not run; there is nothing to compare with.
+        RefusedError: the cluster is not running; there is nothing to compare with.
     """
     kube = planning.observed.cluster.kube
     if kube is None:

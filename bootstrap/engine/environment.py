@@ -26,12 +26,12 @@ def existing_kubeconfig(session: Session) -> Path:
 
 
 def platform_environment(session: Session, cancel: CancelToken) -> Mapping[str, str]:
-    """The variables that lead kubectl, helm, boto3 and the aws CLI to this platform, and to no other.
+    """The variables with which kubectl, helm, boto3 and the aws CLI use this platform, and no other.
 
     Credentials are dummies, and the user's profile is switched off: nothing that runs with these can reach AWS.
 
     Raises:
-        RefusedError: the stack is not up, or its emulator does not run.
+        RefusedError: the stack is not up, or its emulator is not running.
     """
     variables = {"KUBECONFIG": str(existing_kubeconfig(session))}
     if session.ports.emulator is None:
@@ -56,4 +56,4 @@ def platform_environment(session: Session, cancel: CancelToken) -> Mapping[str, 
 
 
 REMOVED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-"""Variables of the user's that would lead elsewhere."""
+"""Variables of the user that would select another cluster or account."""

@@ -1,4 +1,4 @@
-"""`gc`: removes what has expired: stacks of this user, and what the labels on a Docker engine say so of."""
+"""`gc`: removes what has expired: stacks of this user, and stacks on a Docker engine whose labels have expired."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +35,7 @@ class Collector:
     command: str
     """As typed, for the journals and locks of the stacks that are removed."""
     marked: MarkedStacks | None
-    """What is on the Docker engine; None: it is not asked."""
+    """The stacks on the Docker engine; None: the engine is not asked."""
     except_for: Path | None = None
     """The state folder of the stack that is being brought up: its time was just begun again."""
     dry_run: bool = False
@@ -44,7 +44,7 @@ class Collector:
     and processes whose state folder is gone."""
 
     def collect(self, work: Work) -> tuple[Collected, ...]:
-        """Remove every stack that has expired, each reported; what hinders one is no reason to leave the others."""
+        """Remove every stack that has expired, and report each; a failure of one does not stop the others."""
         results: list[Collected] = []
         marks: Mapping[str, Mark] = {}
         try:

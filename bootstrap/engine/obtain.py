@@ -23,7 +23,7 @@ from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
 PROGRAMS = StepId("programs")
-"""What is told before there is a plan: programs are fetched or built."""
+"""The message before there is a plan: programs are fetched or built."""
 _PULLS_AT_ONCE = 4
 _LOOK_SECONDS = 10.0
 
@@ -60,7 +60,7 @@ def definitions_of(repo: FluxRepo) -> tuple[Manifest, ...]:
 
 
 def _running(session: Session, work: Work) -> KubeContext | None:
-    """The cluster, if it runs; whatever is wrong with it is no concern of somebody who only renders."""
+    """The cluster, if it is running; errors of the cluster do not matter for rendering."""
     try:
         return session.ports.cluster.observe(work.cancel.within(_LOOK_SECONDS, "a look at the cluster")).kube
     except BootstrapError:
@@ -96,7 +96,7 @@ def pull_all(session: Session, releases: Sequence[Release], work: Work) -> Mappi
 
 
 def fetch_programs(session: Session, emit: Emit, cancel: CancelToken) -> None:
-    """Bring the programs that are missing, told as a step of its own before there can be a plan.
+    """Fetch or build the programs that are missing; reported as a step of its own before there is a plan.
 
     Raises:
         RefusedError: one can neither be found nor fetched nor built.

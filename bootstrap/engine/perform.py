@@ -41,7 +41,7 @@ from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
 BringCharts: TypeAlias = Callable[[Sequence[Release], Work], str]
-"""Brings charts into the cache, and plans what can be planned once they are here; what to tell of it."""
+"""Brings charts into the cache, and plans what needs them; the detail to print."""
 
 _POLL_SECONDS = 0.25
 
@@ -144,7 +144,7 @@ class Performer:
         """The proven cluster.
 
         Raises:
-            BootstrapError: there is none in this run (step `cluster` was left out, and it does not run).
+            BootstrapError: it is not running, and the step `cluster` was left out.
         """
         if self._kube is None:
             raise BootstrapError("the cluster does not run", fix="do not leave out the step cluster")
@@ -155,7 +155,7 @@ class Performer:
         """The proven emulator.
 
         Raises:
-            BootstrapError: there is none in this run (step `emulator` was left out, and it does not run).
+            BootstrapError: it is not running, and the step `emulator` was left out.
         """
         if self._endpoint is None:
             raise BootstrapError("the emulator does not run", fix="do not leave out the step emulator")
@@ -251,7 +251,7 @@ class Performer:
         )
 
     def _load_images(self, images: Sequence[str], work: Work) -> Outcome:
-        """While the cluster is being made: to the engine at once, to each machine as soon as that takes them."""
+        """Pull images while the cluster is being created, and copy them to each node as soon as it is ready."""
         port = self._ports.images
         if port is None:
             raise BootstrapError("the machines of this provider take no images")
@@ -289,14 +289,14 @@ class Performer:
         except CancelledError:
             raise
         except BootstrapError as error:
-            # The machines are not finished: who makes them may take one away or start it anew.
+            # The nodes are not finished: kind or k3d may still remove or restart one.
             work.cancel.check()
             work.say(f"again once the cluster is ready: {error.what}")
             return Brought()
 
     def _preload(self, manifests: Sequence[Manifest], work: Work) -> None:
         images, builds = images_of(manifests), self._ports.builds
-        # The stack's own images are nowhere to be pulled from: they are loaded even where others are not.
+        # The stack's own images are in no registry: they are loaded even if other images are not.
         own = [image for image in images if builds is not None and image in builds.references]
         others = [image for image in images if image not in own]
         for port, names in ((None if builds is None else builds.images, own), (self._ports.images, others)):

@@ -99,7 +99,7 @@ def planned(session: Session, desired: Desired, observed: Observed, options: Pla
 
 
 def with_ownership(session: Session, plan: Plan, observed: Observed, cancel: CancelToken) -> Plan:
-    """The plan with a note for each release that takes over objects which are there and not its own."""
+    """The plan with a note for each release that adopts existing objects of somebody else."""
     installed = [step.action.prepared for step in plan.steps if isinstance(step.action, InstallRelease)]
     if observed.cluster.kube is None or not installed:
         return plan
@@ -123,7 +123,7 @@ def check_fixtures(session: Session) -> None:
 
 
 def _kept_only(session: Session) -> tuple[Note, ...]:
-    """What the stack's emulator will keep of the fixtures but not do; it is no reason for `--strict`."""
+    """Notes on what the stack's emulator stores of the fixtures without acting on it; `--strict` ignores them."""
     texts = () if session.ports.seeds is None else session.ports.seeds.kept_only()
     return tuple(Note(text=text, expected=True) for text in texts)
 
@@ -171,7 +171,7 @@ def desired_now(
 ) -> Desired:
     """The repository as it is now, rendered as far as its charts are here.
 
-    `running` gives the cluster if it runs: charts are told what that serves.
+    `running` gives the cluster if it is running: charts are rendered for the APIs that it serves.
 
     Raises:
         InvalidError: it is wrong, unless `tolerant`.

@@ -269,7 +269,7 @@ class _Run:
         self.emit(StepProgress(at=self.cancel.clock.now(), step=step, text=text))
 
     def _say_again(self) -> None:
-        """No step is silent for long: whoever reads appended lines cannot tell a wait from a hang."""
+        """Repeat what a silent step is doing: a reader of a log could not distinguish a wait from a hang."""
         now = self.cancel.clock.monotonic()
         for step, running in self.running.items():
             if now - running.said >= _SILENT_SECONDS:

@@ -16,7 +16,7 @@ def remember_provider(session: Session) -> None:
 
 
 def remove_state(session: Session, *, keep_data: bool = False) -> str:
-    """Remove the stack's state folder, and the one that holds all stacks' once it is empty; what to tell of it.
+    """Remove the stack's state folder, and the parent folder of all stacks once it is empty; the detail to print.
 
     With `keep_data` all stays that proves and finds what was kept, where anything was.
     """

@@ -53,7 +53,7 @@ class Variables:
 def build(root: Path, declared: Declared, run: Build) -> Built:
     """Build the folder. A failure that lies in the files is returned, any other is raised.
 
-    Documents that are no objects, which make kustomize refuse all of them, are left out and told with their lines.
+    Documents that are not objects, which make kustomize refuse the folder, are left out and reported with their lines.
     """
     attempt = _attempt(root, declared, run)
     if not attempt.problems:
@@ -82,7 +82,7 @@ def _attempt(root: Path, declared: Declared, run: Build) -> Built:
 
 
 def _mended(root: Path, wrong: Sequence[Malformed], folder: Path) -> Path:
-    """The tree by links, but for the files that hold these documents: they are without them."""
+    """The tree as links, except for the files that hold these documents: they are copied without them."""
     texts = {
         file: without(file, [each for each in wrong if each.file == file])
         for file in {problem.file for problem in wrong}
@@ -114,7 +114,7 @@ def manifests(
 
 
 _LOGGED = re.compile(r'[EF]\d{4} .*?\] "command failed" err="(.*)"')
-"""How some builds of kubectl tell an error: as a line of their log."""
+"""An error as some builds of kubectl print it: as a line of their log."""
 
 
 def _refused(root: Path, declared: Declared, error: CommandFailedError, mirror: str) -> Problem:

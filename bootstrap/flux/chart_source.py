@@ -1,4 +1,4 @@
-"""Reads which chart a HelmRelease wants: spec.chart, or spec.chartRef to an OCIRepository or a HelmChart."""
+"""Reads which chart a HelmRelease names: spec.chart, or spec.chartRef to an OCIRepository or a HelmChart."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class ChartSource:
 
 
 def chart_source(fields: Fields, namespace: str, sources: Sources, store: Store) -> ChartSource | None:
-    """The chart of this HelmRelease spec; None when it cannot be told, which is reported."""
+    """The chart of this HelmRelease spec; None if it cannot be determined, which is reported."""
     if "chartRef" in fields:
         return _referenced(fields.child("chartRef"), namespace, sources, store)
     if "chart" not in fields:

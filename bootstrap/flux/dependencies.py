@@ -9,7 +9,7 @@ from bootstrap.errors import Place
 from bootstrap.model.release import FluxRepo, Kustomization
 
 _SHORTENED = 20
-"""Units of the longest cycle that is shortened before it is told: each try reads all of it again."""
+"""Units of the longest cycle that is shortened before it is reported: each attempt reads all of it again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

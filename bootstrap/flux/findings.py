@@ -1,4 +1,4 @@
-"""Gathers what is wrong and what is noteworthy, so that it is told all at once and without repetition."""
+"""Collects problems and notes, so that all are reported at once and without repetition."""
 
 from dataclasses import dataclass, field
 
@@ -28,7 +28,7 @@ class Findings:
         self._encrypted: dict[str, _Topic] = {}
 
     def problem(self, text: str, place: Place) -> None:
-        """Something that has to be mended."""
+        """Add a problem: it must be repaired."""
         self._problems[Problem(place=place, text=text)] = None
 
     def note(self, text: str, subject: str, place: Place | None, *, expected: bool = False) -> None:

@@ -38,7 +38,7 @@ def release_name(name: str, *, target_namespace: str | None = None, given: str |
 def read_release(manifest: Manifest, subject: Subject, sources: Sources, store: Store, owner: str) -> Release:
     """The release that the object declares.
 
-    All that is wrong is reported; where the chart cannot be told, what is returned is of no use.
+    Every problem is reported; if the chart cannot be determined, the result is of no use.
     """
     _check_identity(subject)
     fields = Fields(manifest.get("spec") or {}, subject, "spec")

@@ -21,7 +21,7 @@ _KEY = re.compile(r"^([\w.-]+):", re.MULTILINE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Malformed:
-    """One document that is no object."""
+    """One document that is not a Kubernetes object."""
 
     file: Path
     line: int

@@ -29,7 +29,7 @@ class Store:
 
 
 def contents(manifest: Manifest) -> dict[str, str]:
-    """The entries of a ConfigMap or Secret as text; those that are no text are left out."""
+    """The entries of a ConfigMap or Secret as text; those that are not text are left out."""
     if manifest.get("kind") != "Secret":
         return _strings(manifest.get("data"))
     decoded = {key: _decoded(value) for key, value in _strings(manifest.get("data")).items()}

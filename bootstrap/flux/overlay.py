@@ -107,7 +107,7 @@ def _merged(root: Path, folder: Path, additions: Additions) -> dict[str, Any] | 
     if not listed:
         # Flux asks for this so that kustomize does not call the file empty; it shows on what generators make.
         settings.setdefault("buildMetadata", ["originAnnotations"])
-    # kustomize inside Flux keeps the listed order; kubectl sorts unless it is told not to.
+    # kustomize inside Flux keeps the listed order; kubectl sorts unless `sortOptions` forbids it.
     settings.setdefault("sortOptions", {"order": "fifo"})
     return settings if listed or file is not None or additions.components else None
 

@@ -1,4 +1,4 @@
-"""Finds where in the repository's files an object, or a field of it, is written: kustomize does not tell."""
+"""Finds the file and line of an object, or of a field of it, which kustomize does not report."""
 
 import os
 import re

@@ -149,7 +149,7 @@ class Sources:
         return git_chart
 
     def leave_out(self, ignore: SourceIgnore) -> None:
-        """What Flux leaves out of the tree on disk is no part of a chart in it either."""
+        """Files that Flux leaves out of the tree on disk are not part of a chart in it either."""
         self._ignore = ignore
 
     def _left_out(self, folder: Path) -> tuple[str, ...]:

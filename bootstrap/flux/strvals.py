@@ -120,7 +120,7 @@ class _Parser:
         return int(text) if _INTEGER.fullmatch(text) and not zero_led and abs(int(text)) < 2**63 else text
 
     def _until(self, stops: str) -> tuple[str, str]:
-        """Text up to one of `stops`, which is eaten, and which it was; what follows a backslash is no stop."""
+        """Text up to one of `stops`, which is consumed, and that stop; a character after a backslash is not a stop."""
         parts: list[str] = []
         while self._position < len(self._text):
             char = self._text[self._position]

@@ -23,7 +23,7 @@ def merged(inline: Mapping[str, Any], sources: Iterable[ValuesFrom]) -> dict[str
     A source with a target path below the top goes over the inline values too. One without content is passed over.
 
     Raises:
-        ValuesError: a content is no YAML mapping, or its target path cannot be followed.
+        ValuesError: a content is not a YAML mapping, or its target path cannot be followed.
     """
     result: dict[str, Any] = {}
     # From here on mappings are shared on purpose: what a target path changes inside one, it changes in the inline

@@ -102,7 +102,7 @@ class Walk:
         own = next((declared for declared in self._kustomizations(built) if declared.path == entry.path), None)
         if own is None:
             return entry, built
-        # Found silently among all of them: what is wrong with this one is told.
+        # It was found among all of them without reports: now its own problems are reported.
         own = replace(own, subject=replace(own.subject, findings=self._findings))
         if own.additions == entry.additions:
             return own, replace(built, declared=own)
@@ -126,7 +126,7 @@ class Walk:
         return all(self._known.store.find(ref.kind, declared.namespace, ref.name) for ref in post_build.substitute_from)
 
     def _finish(self, built: Built, *, top: bool) -> list[Declared]:
-        """Make its objects, and tell which Kustomizations to build next."""
+        """Build its objects; the Kustomizations to build next."""
         declared = built.declared
         for problem in built.problems:
             self._findings.problem(problem.text, problem.place)

@@ -1,4 +1,4 @@
-"""What an examination of the machine found."""
+"""Checks of the machine by `doctor`, and their results."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Level(StrEnum):
     NOTE = "note"
     """Nothing is wrong, but something will happen that the user may not expect."""
     FINDING = "finding"
-    """Must be mended; `doctor` then ends with a non-zero exit code."""
+    """Must be repaired; `doctor` then ends with exit code 4."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

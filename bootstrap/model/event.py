@@ -1,4 +1,4 @@
-"""What happens in a run, told as it happens; the stable JSON form is docs/events.md."""
+"""The events of a run; docs/events.md describes their stable JSON form."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How a step ended, and what to say of it."""
+    """How a step ended, and the detail to print."""
 
     status: Status
     detail: str = ""
@@ -103,4 +103,4 @@ class RunFinished:
 Event: TypeAlias = RunStarted | Planned | Noted | StepStarted | StepProgress | StepFinished | RunFinished
 Emit: TypeAlias = Callable[[Event], None]
 Say: TypeAlias = Callable[[str], None]
-"""Tells what the current step is doing or waiting for."""
+"""Reports what the current step is doing or waiting for."""

@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:
-    """Until when a stack is wanted; any later run may take it away."""
+    """When a stack expires; any later run may then remove it."""
 
     expires: datetime
     length: timedelta
-    """What it was given, and is given again when it is brought up after its end."""
+    """Length of the lease; given again if the stack is brought up after it has expired."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Term:
-    """What `--ttl` says: so long from now, or without an end."""
+    """The value of `--ttl`: a length from now, or no end."""
 
     length: timedelta | None
 
@@ -28,12 +28,12 @@ class Mark:
     """The name of its state folder, wherever that is."""
     owner: str
     expires: datetime | None = None
-    """None: no label says."""
+    """None: no label holds it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Collected:
-    """One stack whose time is over, taken away."""
+    """The removal of one stack that has expired."""
 
     identity: str
     why: str = ""
@@ -42,7 +42,7 @@ class Collected:
 
 
 def renewed(lease: Lease | None, term: Term | None, now: datetime) -> Lease | None:
-    """The lease of a stack that is brought up now. Nothing said leaves it, and begins one that is over again."""
+    """The lease of a stack that is brought up now. Without `--ttl` it is kept, or begins again if it has expired."""
     if term is not None:
         return None if term.length is None else Lease(expires=now + term.length, length=term.length)
     if lease is not None and lease.expires <= now:

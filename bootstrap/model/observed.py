@@ -19,7 +19,7 @@ class TargetState(StrEnum):
     """Partly there or not answering; `up` repairs it, or finishes what a killed run began."""
     RUNNING = "running"
     UNVERIFIED = "unverified"
-    """Carries our label, but what proves it is lost, damaged or tells of another: only `--adopt` goes on with it."""
+    """Carries our label, but its proof is lost, damaged or of another stack: only `--adopt` continues with it."""
     FOREIGN = "foreign"
     """Something of this name that is not ours; never touched."""
 
@@ -133,7 +133,7 @@ class ObjectsSeen:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Probe:
-    """An object that an admission webhook is asked about: its dry run tells whether the webhook answers."""
+    """An object that an admission webhook is asked about: its dry run shows whether the webhook answers."""
 
     webhook: str
     manifest: Manifest

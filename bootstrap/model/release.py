@@ -74,7 +74,7 @@ class LocalChart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnknownChart:
-    """A chart that cannot be told from the repository."""
+    """A chart that cannot be determined from the repository."""
 
     reason: str
 
@@ -140,7 +140,7 @@ class Release:
     disable_openapi_validation: bool = False
     disable_schema_validation: bool = False
     disable_take_ownership: bool = False
-    """install.disableTakeOwnership: objects that are there and not the release's own are refused, not taken over."""
+    """install.disableTakeOwnership: existing objects that are not the release's own are an error, not adopted."""
     upgrade_disable_take_ownership: bool = False
     force: bool = False
     """upgrade.force: objects that cannot be changed are replaced."""
@@ -203,7 +203,7 @@ class FluxRepo:
     releases: tuple[Release, ...] = ()
     notes: tuple[Note, ...] = ()
     problems: tuple[Problem, ...] = ()
-    """What has to be mended before anything is installed; all else is as it would be without it."""
+    """Problems that must be repaired before anything is installed; everything else is as if they did not exist."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

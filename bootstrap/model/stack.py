@@ -94,7 +94,7 @@ class ClusterSpec:
     workers: int = 0
     ports: HostPorts = field(default_factory=HostPorts)
     image: str | None = None
-    """The image of the machines of a kind or k3d cluster, instead of the one for `kubernetes`."""
+    """The image of the nodes of a kind or k3d cluster, instead of the one for `kubernetes`."""
     config: Path | None = None
     """A native kind or k3d configuration that ours is merged into."""
     profile: Profile = Profile.FAST
@@ -246,7 +246,7 @@ class StatePaths:
 
     @property
     def remembered(self) -> Path:
-        """The stack as it was when it was brought up last; enough to take it away."""
+        """The stack as it was brought up last; enough to remove it."""
         return self.folder / "stack.json"
 
     @property
@@ -256,7 +256,7 @@ class StatePaths:
 
     @property
     def lease(self) -> Path:
-        """How long the stack lives; absent: until it is taken away."""
+        """The expiry of the stack; absent: it never expires."""
         return self.folder / "lease.json"
 
     @property

@@ -128,19 +128,19 @@ class DeleteObjects:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeleteCluster:
-    """Take away the cluster and all that came with it."""
+    """Delete the cluster and everything that was created with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeleteEmulator:
-    """Take away the emulator, and its data unless that is kept for the next `up`."""
+    """Delete the emulator, and its data unless they are kept for the next `up`."""
 
     keep_data: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveLeftovers:
-    """Take away all else that carries the stack's mark."""
+    """Delete everything else that carries the stack's label."""
 
     keep_data: bool = False
 

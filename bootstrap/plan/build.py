@@ -40,7 +40,7 @@ from bootstrap.plan.units import Units, fingerprint, not_ready, refs_of
 CLUSTER_TIMEOUT = timedelta(minutes=5)
 EMULATOR_TIMEOUT = timedelta(minutes=2)
 IMAGE_TIMEOUT = timedelta(minutes=10)
-"""What the image of an emulator, or of machines, may take to be pulled: LocalStack's has more than a gigabyte."""
+"""Time to pull the image of an emulator or of the nodes: LocalStack's image has more than 1 GiB."""
 SEEDS_TIMEOUT = timedelta(minutes=10)
 PULL_TIMEOUT = timedelta(minutes=5)
 IMAGES_TIMEOUT = timedelta(minutes=20)
@@ -48,7 +48,7 @@ BUILD_TIMEOUT = timedelta(minutes=20)
 CRDS_TIMEOUT = timedelta(minutes=2)
 DELETE_TIMEOUT = timedelta(minutes=5)
 HEAL_TIMEOUT = timedelta(minutes=1)
-"""What a release may take beyond its own timeout: to heal what a killed run left, and to be told of."""
+"""Time of a release beyond its own timeout: to repair what a killed run left, and to report."""
 
 _UNCHANGED = "unchanged"
 _NEXT_TO_THE_CLUSTER = "not known before the cluster runs"

@@ -21,9 +21,9 @@ class Desired:
     inferred: Sequence[tuple[str, str, str]] = ()
     """(unit, needed unit, reason), read from the rendered manifests; units are `release/…` and `objects/…`."""
     prune: bool = False
-    """Whether what left the repository is removed."""
+    """Whether objects and releases that are no longer in the repository are deleted."""
     preload: bool = False
-    """Whether images go to the machines of the cluster through this machine's engine."""
+    """Whether this machine's engine pulls images and copies them to the nodes of the cluster."""
     built: Sequence[BuiltImage] = ()
     """Images of the stack's own."""
     build_simulated: bool = False

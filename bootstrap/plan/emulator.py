@@ -66,7 +66,7 @@ def _what_is_wrong(named: str, candidates: Sequence[Release], paused: Collection
 
 
 def chart_name(release: Release) -> str:
-    """The name of the release's chart as its source tells it."""
+    """The name of the release's chart, from its source."""
     match release.chart:
         case RepositoryChart(name=name):
             return name

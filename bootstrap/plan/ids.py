@@ -43,7 +43,7 @@ def objects(kustomization: str) -> StepId:
 
 
 def replaced(release: str) -> StepId:
-    """The step that takes away what an emulator that was elsewhere left in the place of release NAMESPACE/NAME."""
+    """The step that removes what an emulator outside the cluster left in place of release NAMESPACE/NAME."""
     return StepId(f"replaced/{release}")
 
 

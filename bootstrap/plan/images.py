@@ -15,7 +15,7 @@ _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 _BUILT_IN = frozenset({"", "apps", "batch", "autoscaling", "policy", "extensions"})
 _REFERENCE = r"[a-z0-9][\w.-]*(?::[0-9]+)?(?:/[a-z0-9][\w.-]*)*(?::\w[\w.-]*)?(?:@sha256:[0-9a-f]{64})?"
 _OF_A_REGISTRY = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/[\w./-]+(?::\w[\w.-]*|@sha256:[0-9a-f]{64})")
-"""Long enough to be told from other arguments: a host, a path and a tag or digest."""
+"""An image reference that cannot be confused with other arguments: a host, a path and a tag or digest."""
 _IMAGE_ARGUMENT = re.compile(rf"--[\w.-]*image[\w.-]*=(?P<image>{_REFERENCE})", re.IGNORECASE)
 _ARGUMENT = re.compile(rf"--[\w.-]+=(?P<image>{_OF_A_REGISTRY.pattern})")
 

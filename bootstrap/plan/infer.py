@@ -326,6 +326,6 @@ def _plural(placed: Placed, makers: _Makers) -> str:
 
 
 def _owner(unit: str) -> str:
-    """What tells a release, with its definitions, and a Kustomization's part from the others."""
+    """The part of a unit's name that a release shares with its definitions, or a Kustomization with its parts."""
     kind, _, rest = unit.partition("/")
     return unit if kind == "objects" else rest or unit

@@ -62,7 +62,7 @@ def _joined(edge: Edge, onward: Iterable[Edge]) -> Iterable[Edge]:
 
 
 class Gate:
-    """Tells when a step may start: all that the plan puts before it, near or far, has ended."""
+    """Decides when a step may start: once all steps before it, direct or indirect, have ended."""
 
     def __init__(self, plan: Plan, ended: Iterable[StepId] = ()) -> None:
         self._bits = {step.id: 1 << number for number, step in enumerate(plan.steps)}

@@ -26,9 +26,9 @@ STATE = StepId("state")
 
 
 def build_teardown(stack: Stack, observed: Observed, *, marked: bool = False, keep_data: bool = False) -> Plan:
-    """Take away emulator and cluster, then the state; from a cluster that is not ours, only what we put there.
+    """Remove emulator and cluster, then the state; from an existing cluster only what `up` created in it.
 
-    `marked`: whether anything else may carry the stack's mark.
+    `marked`: whether anything else may carry the stack's label.
     """
     emptied = tuple(_emptying(observed)) if stack.cluster.provider is Provider.EXISTING else ()
     steps = [*emptied, _cluster(observed, tuple(step.id for step in emptied))]

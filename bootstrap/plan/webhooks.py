@@ -34,7 +34,7 @@ class Asked:
 
 
 def webhooks_of(manifest: Manifest) -> Iterator[Webhook]:
-    """The webhooks that an object registers, but for those whose silence changes nothing.
+    """The webhooks that an object registers, except for those whose silence changes nothing.
 
     A validating webhook with failurePolicy Ignore is passed over when it does not answer; a mutating one that is
     passed over leaves objects unchanged that were to be changed.

@@ -29,7 +29,7 @@ class Journal:
         self._closed = False
 
     def close(self) -> None:
-        """Write nothing more: what it belongs to is being removed."""
+        """Write nothing more: the state folder is being removed."""
         with self._lock:
             self._closed = True
 

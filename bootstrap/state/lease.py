@@ -10,7 +10,7 @@ from bootstrap.system.files import write_whole
 
 
 def read_lease(state: StatePaths) -> Lease | None:
-    """How long the stack lives; None: until it is taken away.
+    """The expiry of the stack; None: it never expires.
 
     Raises:
         RefusedError: the file is not what `write_lease` writes.
@@ -25,7 +25,7 @@ def read_lease(state: StatePaths) -> Lease | None:
 
 
 def write_lease(state: StatePaths, lease: Lease | None) -> None:
-    """Remember it; writes nothing that is there already."""
+    """Write the lease; an unchanged lease is not written again."""
     if lease is None:
         state.lease.unlink(missing_ok=True)
         return

@@ -18,7 +18,7 @@ def find_log(state: StatePaths, name: str | None) -> Path:
 
     Raises:
         RefusedError: the stack has no log yet.
-        UsageError: none is called so.
+        UsageError: no log has this name.
     """
     logs = known_logs(state)
     if not logs:

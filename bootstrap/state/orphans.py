@@ -11,7 +11,7 @@ def orphans(root: Path, *, proc: Path = Path("/proc")) -> Iterator[ProcessIdenti
     """Every process of ours that was started for a state folder below `root` that is not there any more.
 
     What outlives a run has a HOME inside its stack's state folder from its first instruction on: nobody else has.
-    None where the system does not tell (macOS).
+    None if the system does not show environments of processes (macOS).
     """
     for process in sorted(proc.glob("[0-9]*")):
         home = _home(process)

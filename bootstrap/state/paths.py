@@ -12,7 +12,7 @@ from bootstrap.model.stack import Stack, StatePaths
 _NAME = "bootstrap"
 _HASH_LENGTH = 10
 _LONGEST = 63
-"""Of what a stack is known by: it becomes the value of labels."""
+"""Longest name of a state folder, in characters: the name becomes the value of labels."""
 
 
 def state_paths(stack: Stack, environment: Mapping[str, str]) -> StatePaths:

@@ -73,7 +73,7 @@ def remember(stack: Stack, state: StatePaths, *, values: Sequence[DeclaredValue]
 
 
 def write_remembered(remembered_stack: RememberedStack, state: StatePaths) -> None:
-    """Write it down, readable by its owner alone; values of variables, which may be secrets, in a file of their own."""
+    """Write the file, readable only by its owner; values of variables, which may be secrets, in a file of their own."""
     stack = remembered_stack.stack
     content: dict[str, Any] = {
         "name": stack.name,

@@ -1,4 +1,4 @@
-"""The stacks that a user has on this machine, as their state folders tell of them."""
+"""The stacks that a user has on this machine, read from their state folders."""
 
 import contextlib
 import shutil
@@ -29,11 +29,11 @@ class HeldStack:
     """As it was brought up last; None: no run got so far, or another version wrote it."""
     lease: Lease | None
     owner: str
-    """The nonce in its marks; empty: it has none."""
+    """The random word in its labels; empty: it has none."""
 
     @property
     def identity(self) -> str:
-        """What it is known by."""
+        """Its name on this machine: that of its state folder."""
         return self.state.folder.name
 
     @property
@@ -66,9 +66,9 @@ def of_project(stacks: Iterable[HeldStack], folder: Path) -> tuple[HeldStack, ..
 
 
 def is_over(stack: HeldStack, marked: Mapping[str, datetime | None], now: datetime) -> bool:
-    """Whether its time is over, as its state tells and, where it has a mark, as that does not deny.
+    """Whether the stack has expired by its state and, if it has a label on the engine, by that label too.
 
-    A run that was killed between the two left the later moment in the mark.
+    A run that was killed between the two writes left the later moment in the label.
     """
     if stack.lease is None or stack.lease.expires > now:
         return False
@@ -77,7 +77,7 @@ def is_over(stack: HeldStack, marked: Mapping[str, datetime | None], now: dateti
 
 
 def abandoned(stacks: Sequence[HeldStack], marked: Mapping[str, datetime | None], now: datetime) -> tuple[str, ...]:
-    """Owners whose marks say that their time is over, and whose state is not here: nobody else may judge of them."""
+    """Owners whose labels have expired and whose state is not on this machine: of others only the state decides."""
     here = {stack.owner for stack in stacks}
     return tuple(
         owner for owner, expires in marked.items() if owner not in here and expires is not None and expires <= now
@@ -88,7 +88,7 @@ def discard(stack: HeldStack, command: str) -> None:
     """Remove the folder of a run that was killed before it made anything.
 
     Raises:
-        RefusedError: a run is just at it.
+        RefusedError: another run is using it.
     """
     with hold(stack.state.lock, command):
         if stack.is_empty:
@@ -101,7 +101,7 @@ def _held(state: StatePaths) -> HeldStack:
     try:
         lease = read_lease(state)
     except RefusedError:
-        # Damaged: nothing says that it is over.
+        # Damaged: it is not known whether it has expired.
         lease = None
     try:
         owner = (state.folder / "owner").read_text().strip()

@@ -1,4 +1,4 @@
-"""What was found out about the machine and its programs, as text and as JSON."""
+"""The checks of this machine and its programs, as text and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class Located(Protocol):
 
 
 def checks_text(checks: Sequence[Checked]) -> str:
-    """A line per check, and how to mend what must be mended below it."""
+    """A line per check, followed by the fix of what must be repaired."""
     width = max((len(check.subject) for check in checks), default=0)
     lines = []
     for checked in checks:
@@ -67,7 +67,7 @@ def checks_json(checks: Sequence[Checked]) -> str:
 
 
 def programs_text(programs: Sequence[Located]) -> str:
-    """A line per program: its version, its path, and why it is the one."""
+    """A line per program: its version, its path, and why it was chosen."""
     rows = [
         (program.name, getattr(program, "version", "-"), str(getattr(program, "path", "-")), program.why)
         for program in programs

@@ -1,4 +1,4 @@
-"""The stacks of this machine, and those that were taken away, as text and as JSON."""
+"""The stacks of this machine, and those that `gc` removed, as text and as JSON."""
 
 import json
 from collections.abc import Sequence

@@ -80,7 +80,7 @@ def url_lines(urls: Sequence[UrlStatus]) -> Iterator[str]:
 
 
 def _causes(part: PartStatus) -> Iterator[str]:
-    """The sentences of the most telling causes, the evidence and the fix of the first."""
+    """The sentences of the most significant causes, and the evidence and the fix of the first."""
     for cause in part.causes[:_CAUSES]:
         yield f"      {cause.text}"
     if part.causes:

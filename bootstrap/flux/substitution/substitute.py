@@ -47,7 +47,7 @@ def substitute_given(text: str, variables: Mapping[str, str]) -> str:
     For text that Flux itself would not substitute: what is not ours may be a shell script.
 
     Raises:
-        SubstitutionError: an expression of a given name is none that Flux takes.
+        SubstitutionError: an expression of a given name is not one that Flux accepts.
     """
     evaluation = _Evaluation(variables)
     text = _with_images(text, variables)
@@ -98,7 +98,7 @@ def _default(value: str, arguments: Sequence[str]) -> str:
 
 
 def _substring(value: str, arguments: Sequence[str]) -> str:
-    """Counts bytes, as Go's strings do; what is no number leaves the value whole.
+    """Counts bytes, as Go's strings do; an argument that is not a number leaves the value unchanged.
 
     Raises:
         SubstitutionError: a negative length, on which Flux itself breaks off.
