@@ -262,7 +262,7 @@ class Charts(Protocol):
         ...
 
     def uninstall(self, namespace: str, release_name: str, kube: KubeContext, work: Work) -> None:
-        """Remove a release; fine when it is gone."""
+        """Uninstall a release; passes if it is gone."""
         ...
 
     def upgrade_lock(self, releases: Sequence[Release], work: Work) -> None:

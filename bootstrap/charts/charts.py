@@ -281,7 +281,7 @@ def _prepared(
 
 
 def _looks_up(release: Release, chart: StoredChart) -> Iterator[Note]:
-    """A note where a template asks the cluster: nothing is there while it is rendered, something when helm installs."""
+    """A warning if a template asks the cluster: nothing is there while it is rendered, something when helm installs."""
     if chart.lookups:
         named = ", ".join(sorted(chart.lookups))
         text = f"release/{release.id}: its chart looks up {named} in the cluster, where render and plan see nothing"

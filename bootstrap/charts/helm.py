@@ -23,7 +23,7 @@ class Dialect:
     forced: tuple[str, ...]
     """Instead of `install` if objects that cannot be changed may be replaced (Flux's upgrade.force)."""
     client_side: tuple[str, ...]
-    """Instead of `install` where the API server chooses the name of an object: it can only be created."""
+    """Instead of `install` if the API server chooses the name of an object: it can only be created."""
     plugin_renderer: bool
     """Whether a post renderer is named as a plugin, not as a program."""
     hooks_rendered: bool
@@ -76,7 +76,7 @@ class Helm:
         stdin: bytes | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Command:
-        """The command for these arguments; `recorded` where it changes a cluster, `environment` is added to ours."""
+        """The command for these arguments; `recorded` if it changes a cluster, `environment` is added to ours."""
         return Command(
             argv=(str(self._programs.path("helm")), *arguments),
             env={**self._environment(), **(environment or {})},

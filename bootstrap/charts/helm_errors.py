@@ -11,7 +11,7 @@ from bootstrap.system.processes import Command, CommandFailedError
 
 _NO_NEWS = ("Release ", "WARNING: ", "level=")
 _WAITED = re.compile(r"(?:pre|post)-(?:install|upgrade|rollback|delete)|timed out|deadline|BackoffLimit")
-"""What helm prints if it waited for something in vain: only then does the cluster know why."""
+"""What helm prints if something did not become ready in time: only then does the cluster know why."""
 _ENDED = frozenset({CauseKind.CRASH, CauseKind.INIT_FAILED, CauseKind.JOB_FAILED})
 Look = Callable[[], tuple[Cause, ...]]
 

@@ -81,7 +81,7 @@ def _is_applied(newest: Revision, prepared: PreparedRelease, target: Target) -> 
 
 
 def uninstall(release: Release, invocation: Invocation, target: Target) -> None:
-    """Remove an installed release with helm, and wait until its objects are gone; fine when there is none.
+    """Remove an installed release with helm, and wait until its objects are gone; passes if there is none.
 
     Raises:
         RefusedError: it is not ours.

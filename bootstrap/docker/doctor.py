@@ -30,7 +30,7 @@ class EngineTold:
     version: str
     api: tuple[int, int]
     memory: int
-    """Bytes; of the virtual machine where it runs in one."""
+    """Bytes; of the virtual machine if it runs in one."""
     cgroup: int
     """1 or 2; 0: it does not say."""
     root: Path

@@ -113,7 +113,7 @@ def _address_or_nothing(environment: Mapping[str, str]) -> str:
 
 
 def _knock(address: str) -> None:
-    """Raise OSError where a socket file has nobody behind it: the library would leave its own end of it open."""
+    """Raise OSError if a socket file has nobody behind it: the library would leave its own end of it open."""
     scheme, _, path = address.partition("://")
     if not scheme.endswith("unix"):
         return

@@ -81,7 +81,7 @@ class StackOnDocker:
         return {STACK_LABEL: self._state.folder.name, OWNER_LABEL: self._nonce(create=True)}
 
     def is_ours(self, labels: Mapping[str, str] | None) -> bool:
-        """Whether what carries these labels was made for this very stack, by the owner of this state folder."""
+        """Whether what carries these labels was created for this very stack, by the owner of this state folder."""
         nonce = self._nonce(create=False)
         return bool(nonce) and (labels or {}).get(OWNER_LABEL) == nonce
 
@@ -91,7 +91,7 @@ class StackOnDocker:
         return read_lease(self._state)
 
     def mark(self) -> Mark | None:
-        """What everything of this stack carries; None: nothing was made yet."""
+        """The label that everything of this stack carries; None: nothing was created yet."""
         nonce = self._nonce(create=False)
         return Mark(stack=self._state.folder.name, owner=nonce) if nonce else None
 
@@ -99,7 +99,7 @@ class StackOnDocker:
         """The stack's network; None when there is none.
 
         Raises:
-            RefusedError: there is one of its name that we did not make.
+            RefusedError: there is one of its name that we did not create.
         """
         return next(iter(self._networks(client)), None)
 
@@ -137,10 +137,10 @@ class StackOnDocker:
         create_network(client, self.name, {**self.labels(), **expires}, ipv6=self._ipv6)
 
     def remove_network(self, client: "DockerClient", cancel: CancelToken) -> None:
-        """Remove it once nothing of anybody is on it; fine when it is gone, or another run is removing it.
+        """Remove it once nothing of anybody is on it; passes if it is gone, or another run is removing it.
 
         Raises:
-            RefusedError: there is one of its name that we did not make.
+            RefusedError: there is one of its name that we did not create.
         """
         # Asked for by a run that was killed before it had the answer: the engine may be about to create it.
         began = (self._state.folder / "engine").exists() and not self._is_made().exists()
@@ -157,10 +157,10 @@ class StackOnDocker:
         return self._state.folder / "network"
 
     def adopt_network(self, client: "DockerClient") -> None:
-        """Become the owner of this stack's network whose state folder was lost; fine if there is none.
+        """Adopt this stack's network after its state folder was lost; passes if there is none.
 
         Raises:
-            RefusedError: there is one of its name that was made for something else.
+            RefusedError: there is one of its name that was created for something else.
         """
         for candidate in client.networks.list(names=[self.name]):
             labels = _labels(candidate.attrs)

@@ -15,7 +15,7 @@ _LOG_LINES = 200
 
 
 def written_spec(container: "Container") -> dict[str, Any]:
-    """What it was declared as when it was made; empty if nothing was written down."""
+    """What it was declared as when it was created; empty if nothing was recorded."""
     spec = json.loads(container.labels.get(SPEC_LABEL, "{}"))
     return spec if isinstance(spec, dict) else {}
 

@@ -58,7 +58,7 @@ class Resident:
         return self._processes.spawn(launched, self._log)
 
     def stop(self, cancel: CancelToken) -> None:
-        """End it in order; fine when it has ended."""
+        """End it in order; passes if it has ended."""
         if identity := self.living():
             self._processes.stop(identity, cancel, polite=signal.SIGTERM, grace=STOP_SECONDS)
 
@@ -140,7 +140,7 @@ def read_identity(file: Path) -> ProcessIdentity | None:
 
 
 def end_recorded(file: Path, processes: Processes, cancel: CancelToken) -> None:
-    """End the process that is written down in this file; fine when it has ended, or there is none."""
+    """End the process that is recorded in this file; passes if it has ended, or there is none."""
     identity = read_identity(file)
     if identity is not None and processes.alive(identity):
         processes.stop(identity, cancel, polite=signal.SIGTERM, grace=STOP_SECONDS)

@@ -44,7 +44,7 @@ class ProcessRecipe:
     saved: Callable[[Path], tuple[Path, ...]] = lambda _folder: ()
     """The files it writes into its folder when it ends in order; empty: it never saves."""
     saves: bool = False
-    """Whether it does, where it persists."""
+    """Whether it does, if it persists."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -133,7 +133,7 @@ class ProcessEmulator:
         return self._incarnated(self._start(work), work.cancel)
 
     def stop(self, cancel: CancelToken) -> None:
-        """End the process so that it saves what it keeps; fine when it has ended."""
+        """End the process so that it saves what it keeps; passes if it has ended."""
         self._resident.stop(cancel)
 
     def replace(self, work: Work) -> EmulatorEndpoint:

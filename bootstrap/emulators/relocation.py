@@ -100,7 +100,7 @@ class MovedEmulator:
         return self._declared.up(work)
 
     def start(self, work: Work) -> EmulatorEndpoint:
-        """See `Emulator.start`: the one that was declared before, where that is what lives."""
+        """See `Emulator.start`: the one that was declared before, if that is what lives."""
         if not (left := _left(self._former, self._state)):
             return self._declared.start(work)
         return next(iter(left.values())).start(work)

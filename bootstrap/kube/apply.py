@@ -81,7 +81,7 @@ class KubeObjects:
         manifests = [
             manifest for manifest in kustomization.objects if not (kube.simulated and is_api_backend(manifest))
         ]
-        # Before anything is made it is noted, without a fingerprint: a killed run leaves nothing that is not known.
+        # Recorded before anything is created, without a fingerprint: a killed run leaves nothing that is not known.
         planned = {ref_of(manifest) for manifest in manifests}
         inventory.write(
             kustomization.id, InventoryEntry(fingerprint="", objects=(*{*before.objects, *planned},)), work.cancel

@@ -82,7 +82,7 @@ class CauseReader:
             yield from self._list(path.format(quote(namespace)), cancel) or ()
 
     def _list(self, path: str, cancel: CancelToken) -> tuple[Manifest, ...] | None:
-        """None where the API server does not let us see them: the other causes are found all the same."""
+        """None if the API server does not let us see them: the other causes are found all the same."""
         try:
             listed = self._api.get(path, cancel)
         except ApiRefusedError:

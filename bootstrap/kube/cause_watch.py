@@ -67,7 +67,7 @@ class CauseWatch:
         return has_just_restarted(scene)
 
     def refresh(self, unready: Mapping[ObjectRef, Manifest | None], cancel: CancelToken) -> tuple[Cause, ...]:
-        """Look now, for a few seconds at most; what was seen before stays where the cluster does not answer."""
+        """Look now, for a few seconds at most; what was seen before stays if the cluster does not answer."""
         try:
             self.causes = self._reader.causes(unready, cancel.within(_LOOK_SECONDS, "the look for causes"))
         except BootstrapError:

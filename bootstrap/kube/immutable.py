@@ -31,7 +31,7 @@ class ImmutableObject:
     kind: str
     name: str
     field: str
-    """`spec.template`; `spec` where the API server names no more."""
+    """`spec.template`; `spec` if the API server names no more."""
 
 
 def immutable_objects(words: str) -> tuple[ImmutableObject, ...]:

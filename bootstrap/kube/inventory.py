@@ -52,7 +52,7 @@ class Inventory:
         self._api.apply(self._manifest(kustomization, entry), cancel)
 
     def remove(self, kustomization: str, cancel: CancelToken) -> None:
-        """Forget this entry; fine when there is none."""
+        """Forget this entry; passes if there is none."""
         self._api.delete(self._ref(kustomization), cancel)
         self._leave(cancel)
 
@@ -65,7 +65,7 @@ class Inventory:
         return True if live is None or not live["metadata"].get("deletionTimestamp") else None
 
     def _leave(self, cancel: CancelToken) -> None:
-        """Remove the namespace that holds the entries, where we made it and no stack has any left in it."""
+        """Remove the namespace that holds the entries, if we created it and no stack has any left in it."""
         listed = self._api.get(f"{_ENTRIES}?labelSelector={labels.INVENTORY}", cancel) or {}
         home = self._api.read(_NAMESPACE_REF, cancel, metadata_only=True)
         if home is None or listed.get("items") or _MADE not in (home["metadata"].get("labels") or {}).items():

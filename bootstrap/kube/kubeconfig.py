@@ -30,7 +30,7 @@ class Server:
     """None: plain HTTP."""
     headers: Mapping[str, str]
     name: str | None = None
-    """The name in its certificate, where that is not the host."""
+    """The name in its certificate, if that is not the host."""
 
 
 def read_server(kubeconfig: Path, processes: Processes, cancel: CancelToken) -> Server:

@@ -19,7 +19,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 _SETTLE_SECONDS = 2.5
 """The kubelet reports about once a second how its containers are."""
 _LONGEST_SETTLING = 6
-"""Looks: where the cluster's clock differs from ours, nothing shows how long a container has run."""
+"""Looks: if the cluster's clock differs from ours, nothing shows how long a container has run."""
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 _NOTHING: Mapping[NamedObject, str] = {}
 

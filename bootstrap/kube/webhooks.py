@@ -90,7 +90,7 @@ def _unanswered(probe: Probe, silence: str, why: str) -> DeadlineError:
 
 
 def _silence(probe: Probe, api: KubeApi, cancel: CancelToken) -> str:
-    """What the API server answers where the webhook cannot be called; empty for anything else that it may say."""
+    """What the API server answers if the webhook cannot be called; empty for any other answer."""
     ref = ref_of(probe.manifest)
     try:
         target = in_namespace(ref, probe.namespace or "default", api, cancel)

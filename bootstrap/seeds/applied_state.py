@@ -1,7 +1,7 @@
 """What tags cannot carry, kept inside the emulator so that it vanishes with the data and cannot lie.
 
 One document per owner (`marker_store` says where): an incarnation id, the hash of every field as last applied, what
-services noted, and the names we were about to create. The latter is written before anything is made: whatever a killed
+services noted, and the names we were about to create. The latter is written before anything is created: what a killed
 run left behind without a tag is still known to be ours.
 """
 
@@ -70,7 +70,7 @@ class Marker:
         )
 
     def owns(self, resource: ResourceId) -> bool:
-        """Whether we made it, or were about to."""
+        """Whether we created it, or were about to."""
         return str(resource) in self._content["resources"] or str(resource) in self._content["pending"]
 
     def begin(self, resources: Iterable[ResourceId]) -> None:

@@ -56,7 +56,7 @@ class AwsError(StepFailedError):
 @functools.cache
 def service_model(service: str) -> "ServiceModel":
     """The model of `sqs`, `s3`, …, from botocore's own folder and no other."""
-    from botocore.model import ServiceModel  # noqa: PLC0415 - botocore is loaded only where it is needed
+    from botocore.model import ServiceModel  # noqa: PLC0415 - botocore is loaded only if it is needed
 
     return ServiceModel(_described(service, "service-2"), service)
 

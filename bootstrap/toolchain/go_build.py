@@ -100,13 +100,13 @@ def module_folder(build: GoModule) -> Path:
 
 
 def _logged(command: Command, log: Path) -> Command:
-    """The same command with its output in the log, where it can be read while it runs."""
+    """The same command with its output in the log, which can be read while it runs."""
     argv = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', str(log), *command.argv)
     return Command(argv=argv, env=command.env, cwd=command.cwd, tethered=True)
 
 
 def _silent(error: CommandFailedError, log: Path) -> str:
-    """What can be said of a build that said nothing: its log lies on the disk that it fills."""
+    """What is known of a build that printed nothing: its log lies on the disk that it fills."""
     free = shutil.disk_usage(log.parent).free >> 20
     return f"exit code {error.finished.returncode} without a word; {free} MiB are free on the disk of {log.parent}"
 

@@ -28,12 +28,12 @@ class Official:
     def get(self, wish: Wish, work: Work) -> Origin:
         """Put the program into the wish's folder.
 
-        The digest that the lock file knows decides; where it knows none, the publisher's checksum file does, and
+        The digest that the lock file knows decides; if it knows none, the publisher's checksum file does, and
         the digest is kept.
 
         Raises:
             CannotGiveError: the publisher is out of reach, or has no such file.
-            RefusedError: the file is not what its publisher, or the lock file, says.
+            RefusedError: the file is not what its publisher, or the lock file, gives.
         """
         offered = wish.program.download
         if offered is None:

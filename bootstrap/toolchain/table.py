@@ -30,7 +30,7 @@ class GoInstall:
 
     package: str
     version_variable: str | None = None
-    """The variable that holds the version, set when linking; None where the program reads it from its build record."""
+    """The variable that holds the version, set when linking; None if the program reads it from its build record."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,7 +24,7 @@ class YamlError(ValueError):
     def __init__(self, text: str, *, line: int | None = None) -> None:
         super().__init__(text)
         self.line = line
-        """1-based, where it is known."""
+        """1-based, if it is known."""
 
 
 class Loader(yaml.CSafeLoader):

@@ -106,7 +106,7 @@ def read_documents(path: Path, *, shown: str | None = None) -> tuple[Document, .
 
 def parse_documents(content: bytes | str, *, file: str) -> tuple[Document, ...]:
     """The documents in `content`; as `read_documents`."""
-    # Text from a command line may hold lone surrogates, where the bytes were not UTF-8.
+    # Text from a command line may hold lone surrogates, if the bytes were not UTF-8.
     given = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     nodes = _composed(_decoded(given, file), file)
     problems: list[Problem] = []

@@ -11,7 +11,7 @@ _PERIOD_SECONDS = 1
 
 
 def quicken_probe(api: KubeApi, cancel: CancelToken) -> None:
-    """Have CoreDNS asked every second whether it is ready; fine if it is ready already, or is not there.
+    """Have CoreDNS asked every second whether it is ready; passes if it is ready already, or is not there.
 
     It is asked first before it has read the cluster, and by kubeadm's manifest only 10 s later again.
     """

@@ -26,7 +26,7 @@ class ClusterRecord:
     digest: str
     """Of the configuration that the program was given."""
     nodes: Mapping[str, str] = field(default_factory=dict)
-    """Name by container id; an empty name where an earlier version noted none."""
+    """Name by container id; an empty name if an earlier version recorded none."""
     uid: str = ""
     """Of kube-system; empty until it was first seen."""
     host: str = ""

@@ -82,7 +82,7 @@ class ExistingProvider:
         raise RefusedError(f"{self._spec.context} is a cluster of others: bootstrap never replaces it")
 
     def configuration(self) -> None:
-        """See `ClusterProvider.configuration`: it is made by others."""
+        """See `ClusterProvider.configuration`: others created the cluster."""
 
     def check(self) -> None:
         """See `ClusterProvider.check`: only the cluster knows, and asking it costs something."""

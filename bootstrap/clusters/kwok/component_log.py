@@ -42,7 +42,7 @@ def _short(line: str) -> str:
 
 
 def disk_note(folder: Path) -> str:
-    """That the disk is full, where it is; else empty."""
+    """That the disk is full, if it is; else empty."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError:

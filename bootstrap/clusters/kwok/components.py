@@ -101,7 +101,7 @@ _CONTROLLERS = (
     "--service-account-private-key-file=pki/service-accounts.key",
     "--root-ca-file=pki/ca.crt",
     "--cert-dir=tmp",
-    # A simulated node cannot fail, only be late where this one is busy or was asleep; and pods that are called not
+    # A simulated node cannot fail, only be late if this machine is busy or was asleep; and pods that are called not
     # ready for that are never ready again, since the simulation makes each ready once.
     "--node-monitor-grace-period=87600h",
 )

@@ -105,7 +105,7 @@ def _cause_of(pod: Manifest, status: Manifest, of: ObjectRef, scene: Scene, *, i
 
 
 def _bad_end(status: Manifest, *, init: bool) -> Manifest:
-    """How the container ended, where that is what it waits for; empty where it is well or did what it had to do."""
+    """How the container ended, if that is what it waits for; empty if it is well or did what it had to do."""
     now = mapping_in(status, "state", "terminated")
     ended = now or mapping_in(status, "lastState", "terminated")
     over = ended.get("exitCode") == 0 and (init or bool(now))

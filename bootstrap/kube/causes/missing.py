@@ -37,7 +37,7 @@ def missing_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause
 
 
 def missing_cause(lack: Lack, where: ObjectRef, of: ObjectRef, scene: Scene) -> Cause:
-    """Waited for where something will make it, or where it is there by now."""
+    """Waited for if something will create it, or if it is there by now."""
     named: NamedObject = (lack.kind, where.namespace, lack.name)
     name = f"{lack.kind} {where.namespace}/{lack.name}"
     what = f"key {lack.key} of {name}" if lack.key else name

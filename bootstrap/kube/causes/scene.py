@@ -70,11 +70,11 @@ class Scene:
         return sorted(owned, key=_revision)[-1:]
 
     def namespace(self, name: str | None) -> Manifest | None:
-        """A namespace, where it was read."""
+        """A namespace, if it was read."""
         return next((item for item in self.namespaces if mapping_in(item, "metadata").get("name") == name), None)
 
     def claim(self, namespace: str | None, name: str) -> Manifest | None:
-        """A volume claim, where it is there."""
+        """A volume claim, if it is there."""
         matching = (item for item in self.claims if _name(item) == name and _namespace(item) == namespace)
         return next(matching, None)
 

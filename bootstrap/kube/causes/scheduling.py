@@ -55,7 +55,7 @@ def node_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
     name = mapping_in(pod, "spec").get("nodeName")
     nodes = [scene.node(str(name))] if name else list(scene.nodes)
     unwell = [cause for node in nodes if node is not None for cause in causes_of_node(node, of, scene)]
-    # Where one node is well, the scheduler reports itself why that one does not do.
+    # If one node is well, the scheduler reports itself why that one does not do.
     if name or len({cause.object for cause in unwell}) == len(nodes):
         yield from unwell
 

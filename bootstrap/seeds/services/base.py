@@ -154,7 +154,7 @@ class Service(Protocol):
         ...
 
     def delete(self, target: Target, observed: Observed) -> None:
-        """Delete it with what is in it; fine when it is gone."""
+        """Delete it with what is in it; passes if it is gone."""
         ...
 
     def volatile(self, desired: Desired, observed: Observed) -> Iterable[FieldPath]:  # noqa: ARG002

@@ -53,7 +53,7 @@ def function_admits(target: Target, function_arn: str, source_arn: str, *, by: s
 
 
 def admit_to_function(target: Target, function_arn: str, source_arn: str, *, by: str) -> None:
-    """Let the source run the function; fine when it may already."""
+    """Let the source run the function; passes if it may already."""
     target.find(
         "lambda",
         "AddPermission",

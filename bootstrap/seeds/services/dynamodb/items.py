@@ -217,7 +217,7 @@ class Source:
         line = 1
         try:
             with self.file.open("rb") as stream:
-                # Decoded line by line, so that the line is known where that cannot be done.
+                # Decoded line by line, so that the line is known if that cannot be done.
                 reader = csv.DictReader(
                     (text.decode().removeprefix("\ufeff") for text in stream), restkey="", strict=True
                 )

@@ -71,7 +71,7 @@ class DynamoDB(Service):
         return [name for page in target.pages(self.name, "ListTables") for name in page["TableNames"]]
 
     def observe(self, target: Target, looks: Sequence[Look]) -> Mapping[str, Observed]:
-        """Definition and tags of each table; more where it is declared."""
+        """Definition and tags of each table; more if it is declared."""
         results = target.each(lambda look: self._observe(target, look), looks)
         return {observed.id.name: observed for observed in results if observed is not None}
 

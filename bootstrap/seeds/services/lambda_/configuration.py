@@ -146,7 +146,7 @@ def update_function(target: Target, operation: str, name: str, **parameters: Any
 
 
 def delete_function(target: Target, name: str) -> None:
-    """Delete it; fine when it is gone. LocalStack deletes one that failed, and then reports an error of its own.
+    """Delete it; passes if it is gone. LocalStack deletes one that failed, and then reports an error of its own.
 
     Raises:
         AwsError: it is still there.

@@ -281,7 +281,7 @@ class Lambda(Service):
     def update(
         self, target: Target, desired: Desired, observed: Observed, differences: Sequence[Difference]
     ) -> Written:
-        """Code, configuration, then what hangs on it, only where it differs."""
+        """Code, configuration, then what depends on it, only if it differs."""
         name, package = desired.id.name, desired.spec
         changed = {difference.path: difference.new for difference in differences}
         if {"code", "image", "state", "aws.Architectures"} & changed.keys():

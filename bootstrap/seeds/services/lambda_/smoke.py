@@ -1,4 +1,4 @@
-"""The smoke events of a function: run after it was made, and whenever what they prove has changed."""
+"""The smoke events of a function: run after it was created, and whenever what they prove has changed."""
 
 import json
 from collections.abc import Mapping

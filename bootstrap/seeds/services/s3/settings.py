@@ -31,7 +31,7 @@ class Part:
     off: Value = None
     """What to put if there is no call that deletes."""
     keys: tuple[str, ...] = ()
-    """Of the answer, where it holds more than the value."""
+    """Of the answer, if it holds more than the value."""
     extra: Mapping[str, Value] | None = None
 
     def read(self, target: Target, bucket: str) -> Value:
