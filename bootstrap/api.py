@@ -1,4 +1,4 @@
-"""What a program may import; everything else may change with any version.
+"""The stable Python API; everything else may change with any version.
 
 from bootstrap.api import load_repo
 
@@ -34,14 +34,14 @@ def load_repo(
 
     `path` is the folder that Flux would be started with; the paths of Flux's Kustomizations are relative to `root`,
     without one to the Git work tree around `path`. `substitute` goes over the repository's own variables. Needs
-    kubectl, which is fetched where it is missing; reads no kubeconfig and reaches no cluster. `timeout`: seconds for
+    kubectl, which is fetched if it is missing; reads no kubeconfig and reaches no cluster. `timeout`: seconds for
     all of it. What is accepted without an effect here is in `FluxRepo.notes`.
 
     Raises:
         UsageError: there is no such folder, or it is not below the root.
         InvalidError: the repository is wrong; with every problem found, each with file and line.
-        RefusedError: kubectl cannot be had.
-        DeadlineError: the time is over.
+        RefusedError: kubectl can neither be found nor fetched.
+        DeadlineError: the timeout has passed.
     """
     clock = SystemClock()
     cancel = CancelToken(clock).within(timeout, f"reading {os.fspath(path)}")

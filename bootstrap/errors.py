@@ -1,4 +1,4 @@
-"""The errors a person sees: what happened, the evidence, and what to do."""
+"""The errors that a user sees: what is wrong, the evidence, and the fix."""
 
 import errno
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process ends with; documented in every command's help."""
+    """The exit codes of the process; `bootstrap --help` lists them."""
 
     OK = 0
     STEP_FAILED = 1
@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where in the user's files something stands."""
+    """A place in the user's files."""
 
     file: str
     line: int | None = None
@@ -63,14 +63,14 @@ class BootstrapError(Exception):
 
 
 class UsageError(BootstrapError):
-    """The command line cannot be meant like this (exit 2)."""
+    """The command line is wrong (exit 2)."""
 
     exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One thing wrong in the user's files."""
+    """One problem in the user's files."""
 
     place: Place
     text: str
@@ -111,7 +111,7 @@ class CancelledError(BootstrapError):
 
 
 class SeveralError(BootstrapError):
-    """Errors that do not hide each other; the first one's exit code."""
+    """Several independent errors; the exit code is that of the first."""
 
     def __init__(self, errors: Sequence[BootstrapError]) -> None:
         super().__init__("\n".join(error.what for error in errors))
@@ -120,7 +120,7 @@ class SeveralError(BootstrapError):
 
 
 def of_the_machine(error: Exception) -> BootstrapError | None:
-    """What the disk says where it is full, over its quota or read only; None: nothing of the kind."""
+    """The refusal if the disk is full, over its quota or read only; None: the error has another cause."""
     fix = _DISK.get(error.errno or 0) if isinstance(error, OSError) else None
     if fix is None or not isinstance(error, OSError):
         return None

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 
 LOCK_FILE = "bootstrap.lock"
-"""Beside the project's stacks: what each chart reference means."""
+"""The lock file, beside the project's stacks: the version of each chart reference."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Adapters:
-    """Makes the adapters of one stack, and knows what they share."""
+    """Constructs the adapters of one stack, and holds what they share."""
 
     stack: Stack
     state: StatePaths
@@ -45,20 +45,20 @@ class Adapters:
     programs: StackPrograms
     clock: Clock
     built: Callable[[], Sequence[BuiltImage]]
-    """The images of the stack's own, looked at once."""
+    """The images that the stack builds, read once."""
     locked: bool
     """Whether only charts of the lock file are used."""
     lock_writing: LockWriting
     """When a pulled chart is written into the lock file."""
     preload: bool
-    """Whether images go to the cluster through this machine's engine."""
+    """Whether this machine's engine pulls images and copies them to the nodes."""
     adopt: bool
-    """Whether a cluster of our name that we did not make is adopted."""
+    """Whether a cluster of our name that bootstrap did not create is adopted."""
     patience: timedelta | None = None
-    """How long a cause that does not go away by itself is waited for; None: as usual."""
+    """How long a run waits for a cause that cannot heal by itself; None: 15s."""
 
     def ports(self, others: OtherStacks) -> Ports:
-        """Everything that the engine acts through."""
+        """All adapters of the engine."""
         from bootstrap.kube.apply import KubeObjects  # noqa: PLC0415 - `--help` imports no adapter
         from bootstrap.kube.health import KubeCauses, KubeHealth  # noqa: PLC0415
         from bootstrap.kube.ingress import IngressAnswers  # noqa: PLC0415
@@ -104,7 +104,7 @@ class Adapters:
         )
 
     def references(self) -> Mapping[str, str]:
-        """What stands for each image of the stack's own."""
+        """The built reference of each image that the stack builds."""
         return {image.spec.name: image.reference for image in self.built()}
 
     def _builds(self) -> Builds | None:
@@ -115,7 +115,7 @@ class Adapters:
         return ImageBuilder(self.built, self._loader(), self.processes, os.environ)
 
     def _repository(self) -> Repository:
-        """The Flux repository on disk, with the images of the stack's own in place of their names."""
+        """The Flux repository on disk, with the references of images that the stack builds."""
         return StackRepository(self)
 
     def _cluster(self) -> ClusterProvider:
@@ -155,9 +155,9 @@ class Adapters:
         return Kind(spec, docker.name, self.programs, self.processes, os.environ)
 
     def _leftovers(self) -> Leftovers | None:
-        """What may lie outside the state folder: on the Docker engine, and in a cluster; None: nothing can."""
+        """Resources outside the state folder: on the Docker engine, and in a cluster; None: there cannot be any."""
         leftovers: list[Leftovers] = []
-        # Declared otherwise since, it still has there what it had.
+        # If another provider is declared since, its resources are still there.
         if is_on_engine(self.stack) or (self.state.folder / "owner").exists():
             from bootstrap.docker.leftovers import DockerLeftovers  # noqa: PLC0415 - the docker library loads slowly
             from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
@@ -225,7 +225,7 @@ class Adapters:
                 return
             asked = sync_external_secrets(names, Clusters(self.processes).proven(kube, work.cancel), work.cancel)
         except BootstrapError as error:
-            # The secrets are written; who reads them at the next refresh is late, not wrong.
+            # The secrets are written; without this they are read at the next refresh.
             work.cancel.check()
             work.say(f"ExternalSecrets follow at their next refresh: {error.what}")
             return
@@ -235,7 +235,7 @@ class Adapters:
 
 @dataclass(frozen=True, slots=True)
 class StackRepository:
-    """Implements the port `Repository`: on disk, with the images of the stack's own in place of their names."""
+    """Implements the port `Repository`: on disk, with the references of images that the stack builds."""
 
     adapters: Adapters
 
@@ -259,7 +259,7 @@ class StackRepository:
 
 
 def images_once(stack: Stack) -> Callable[[], Sequence[BuiltImage]]:
-    """Gives the images of the stack's own, whose files are read the first time."""
+    """Gives the images that the stack builds; their files are read at the first call."""
 
     @functools.cache
     def built() -> Sequence[BuiltImage]:

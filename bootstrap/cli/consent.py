@@ -13,7 +13,7 @@ from bootstrap.model.step import Replace, Step, StepId
 
 
 def asking(shown: Renderer, *, stdin: TextIO, stderr: TextIO, environment: Mapping[str, str]) -> Ask:
-    """Asks on a terminal, with the board out of the way; where there is none, or in CI, nobody is asked."""
+    """Asks on a terminal, with the live board hidden; without a terminal, or in CI, nobody is asked."""
     if environment.get("CI") or not (stdin.isatty() and stderr.isatty()):
         return ask_nobody
 

@@ -1,4 +1,4 @@
-"""Names the images that are used where none is declared, for whoever reads what differs."""
+"""Finds the default images, for the list of differences."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,7 +40,7 @@ def _node_image(declared: Stack, provider: Provider) -> str | None:
     try:
         return None if image_of is None else image_of(declared.cluster)
     except InvalidError:
-        # None is known for this version: `up` will say so.
+        # No image is known for this version: `up` will report it.
         return None
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first asks everything to stop, the second ends it."""
+"""Ctrl-C: the first stops the run in order, the second ends the process."""
 
 import contextlib
 import os
@@ -19,8 +19,8 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 def interruptible(cancel: CancelToken, processes: Processes | None = None, *, quiet: bool = False) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) cancels the token, the second ends everything at once; `quiet` writes nothing.
 
-    A thread of its own acts on signals: a handler that did would interrupt the main thread anywhere, with a lock in
-    its hand or in the middle of a line.
+    A separate thread acts on signals: a handler would interrupt the main thread anywhere, even while it holds a lock
+    or is in the middle of a line.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

@@ -17,7 +17,7 @@ from bootstrap.toolchain.find import Found, Missing, Toolchain, ToolchainSetting
 from bootstrap.toolchain.table import EMBEDDED
 
 TOOLS_LOCK_FILE = "bootstrap.tools.lock"
-"""Beside it: the digests of programs that were downloaded."""
+"""The lock file beside it: digests of downloaded programs."""
 REQUIRED = {
     Provider.AUTO: ("kubectl", "helm", *EMBEDDED),
     Provider.KWOK: ("kubectl", "helm", *EMBEDDED),
@@ -50,12 +50,12 @@ def examine_machine(options: StackOptions) -> tuple[Check, ...]:
 
 
 def new_token() -> CancelToken:
-    """The token of a whole command; its deadline, where it has one, begins once all programs are here."""
+    """The token of a whole command; its deadline, if it has one, begins once all programs are present."""
     return CancelToken(SystemClock())
 
 
 def toolchain_settings(settings: Settings, cache: Path, lock_file: Path | None) -> ToolchainSettings:
-    """What the user's settings and this machine say of programs."""
+    """The programs of the user's settings and of this machine."""
     environment = dict(os.environ)
     if settings.mirror is not None:
         environment["BOOTSTRAP_MIRROR"] = settings.mirror

@@ -1,4 +1,4 @@
-"""What a command writes: results on standard output, everything else on standard error."""
+"""The output of commands: results on standard output, everything else on standard error."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ def show(text: str) -> None:
 
 
 def report(text: str) -> None:
-    """Write what is being done to standard error, outside a run."""
+    """Write a progress line to standard error, outside a run."""
     if text:
         write_text(sys.stderr, f"{text}\n")
 
@@ -23,7 +23,7 @@ def silent(_text: str) -> None:
 
 
 def reporter(*, quiet: bool) -> Callable[[str], None]:
-    """What is being done is written to standard error, unless `quiet`."""
+    """The function that writes progress lines to standard error, unless `quiet`."""
     return silent if quiet else report
 
 

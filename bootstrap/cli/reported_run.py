@@ -38,7 +38,7 @@ from bootstrap.system.work import Work
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """All that a verb which runs a plan needs."""
+    """The session, event function and cancel token of a verb that runs a plan."""
 
     session: Session
     emit: Emit
@@ -47,12 +47,12 @@ class Run:
     ask: Ask = ask_nobody
 
     def how(self, *, fail_fast: bool = False, term: Term | None = None) -> RunOptions:
-        """How the plan is run, as the command line says."""
+        """The run options of the command line."""
         return RunOptions(command=typed(), fail_fast=fail_fast, log=self.log, term=term, ask=self.ask)
 
 
 class OpenSession(Protocol):
-    """Finds and opens the stack that is meant."""
+    """Finds and opens the chosen stack."""
 
     def __call__(self, options: StackOptions, *, cancel: CancelToken, settings: Settings) -> Session:
         """See `open_stack`."""
@@ -63,7 +63,7 @@ class OpenSession(Protocol):
 def reported_run(
     verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, find: OpenSession = open_stack
 ) -> Iterator[Run]:
-    """A run that is shown as the options say, logged in full, and stopped by Ctrl-C."""
+    """A run that is shown according to the options, logged in full, and stopped by Ctrl-C."""
     reports = _reports(tell)
     with contextlib.ExitStack() as files, _aborting(reports):
         settings = settings_of(stack, flags)
@@ -115,7 +115,7 @@ def _renderers(
         environment=os.environ,
         clock=clock,
     )
-    # The first is what a question makes room in.
+    # The first renderer is the one that a question hides.
     renderers: list[Renderer] = [shown]
     if verb == "up":
         create_state(session.state)
@@ -147,14 +147,14 @@ class _EventsFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """All that a verb which only looks, or acts without a plan, needs."""
+    """The session, cancel token and messages of a verb without a plan."""
 
     session: Session
     work: Work
 
     @property
     def cancel(self) -> CancelToken:
-        """Says when to stop."""
+        """Stops the verb."""
         return self.work.cancel
 
 

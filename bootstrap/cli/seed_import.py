@@ -1,4 +1,4 @@
-"""`bootstrap seed import`: throw-away emulators around the importer, and what it found as text."""
+"""`bootstrap seed import`: temporary emulators for the importer, and its result as text."""
 
 import contextlib
 import os
@@ -39,11 +39,11 @@ class ImportOptions:
 
 
 def import_scripts(options: ImportOptions, output: str) -> int:
-    """Run scripts in a throw-away emulator and write what they made as fixtures.
+    """Run scripts in a temporary emulator and write what they created as fixtures.
 
     Raises:
         UsageError, InvalidError: there is nothing to import, or it cannot run.
-        StepFailedError: a script failed, or the fixtures are not the same as what it made.
+        StepFailedError: a script failed, or the fixtures differ from what it created.
     """
     clock = SystemClock()
     cancel = CancelToken(clock)
@@ -71,10 +71,10 @@ def import_scripts(options: ImportOptions, output: str) -> int:
 
 
 def script_source(paths: Sequence[Path]) -> ScriptSource:
-    """The scripts that these paths mean: scripts, folders of them, compose files; none: the compose file here.
+    """The scripts of these paths: scripts, folders of them, compose files; none: the compose file here.
 
     Raises:
-        UsageError: nothing is there.
+        UsageError: there are no scripts.
     """
     sources = [_source(path) for path in paths or [_compose_here()]]
     scripts = tuple(dict.fromkeys(script for source in sources for script in source.scripts))
@@ -132,5 +132,5 @@ def _throw_away(folder: Path, driver: Driver, region: str, work: Work) -> Iterat
     try:
         yield emulator.up(work)
     finally:
-        # Whatever stopped the run, the emulator goes.
+        # The emulator is deleted, whatever stopped the run.
         emulator.delete(Work(CancelToken(clock)))

@@ -1,4 +1,4 @@
-"""What the verbs of `seed` share: whose fixtures, and which emulator, proven before anything is sent to it."""
+"""Shared by the verbs of `seed`: the fixtures, and the emulator, proven before anything is sent to it."""
 
 import contextlib
 import functools
@@ -31,13 +31,13 @@ _Command = Callable[..., Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeedOptions:
-    """Which fixtures and which emulator, as the command line says."""
+    """The fixtures and the emulator that the command line chooses."""
 
     paths: tuple[Path, ...]
     stack: str | None
     endpoint: str | None = None
     instance: str | None = None
-    """`--name`: which of several of the stack."""
+    """`--name`: the instance of the stack."""
     variables: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ def seed_options(command: _Command) -> _Command:
 
 
 def lint_options(command: _Command) -> _Command:
-    """PATH… and the flags of a verb that asks no emulator, as one argument `seed`."""
+    """PATH… and the flags of a verb without an emulator, as one argument `seed`."""
     where = (option for option in _WHERE if option is not _ENDPOINT)
     return _gathered(command, (*where, _VARIABLES))
 
@@ -106,7 +106,7 @@ def _gathered(command: _Command, options: tuple[_Decorate, ...]) -> _Command:
 
 @contextlib.contextmanager
 def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]:
-    """Fixtures and the emulator. With `writes` no other run changes them meanwhile.
+    """Open fixtures and emulator. With `writes` no other run changes them meanwhile.
 
     Raises:
         UsageError, InvalidError: the command line or the stack file is wrong.
@@ -126,7 +126,7 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
 
 
 def linted(options: SeedOptions) -> "Fixtures":
-    """The fixtures, if nothing is wrong with them; asks no emulator.
+    """The checked fixtures; needs no emulator.
 
     Raises:
         UsageError: the command line or the stack file is wrong.
@@ -139,7 +139,7 @@ def linted(options: SeedOptions) -> "Fixtures":
 
 @contextlib.contextmanager
 def endpoint_of(options: SeedOptions) -> Iterator[tuple[EmulatorEndpoint, CancelToken]]:
-    """The emulator alone, for what needs no fixtures."""
+    """Only the emulator, for verbs without fixtures."""
     from bootstrap.cli.interrupt import interruptible  # noqa: PLC0415 - `--help` imports no adapter
 
     cancel = CancelToken(SystemClock())
@@ -215,7 +215,7 @@ def _endpoint(url: str, cancel: CancelToken, writes: bool) -> EmulatorEndpoint: 
     from bootstrap.emulators.endpoint import EndpointEmulator  # noqa: PLC0415
     from bootstrap.model.stack import EmulatorSpec, Placement  # noqa: PLC0415
 
-    # An address on the command line may be a slip; one beyond this machine has to stand in a stack file.
+    # An address on the command line may be a typing error; one of another machine must be in a stack file.
     emulator = EndpointEmulator(EmulatorSpec(placement=Placement.ENDPOINT, endpoint=url), trust=Trust.LOOPBACK)
     if writes:
         return emulator.up(Work(cancel, lambda _text: None))

@@ -33,7 +33,7 @@ from bootstrap.yamltext.positions import ValuePath, path_text
 
 
 def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Session:
-    """The stack as its file, the environment and the flags of this call declare it; touches nothing but files of ours.
+    """The stack as its file, the environment and the flags of this call declare it; changes only our own files.
 
     Raises:
         UsageError, InvalidError: the command line, the stack file or the settings are wrong.
@@ -54,10 +54,10 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
 def open_living(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Session:
     """The stack as it was brought up last, with what is declared differently now; never brought up: as it is declared.
 
-    Its file may be gone or wrong by now; `--stack` means a stack of whatever project.
+    Its file may be missing or wrong by now; with `--stack` it may be of any project.
 
     Raises:
-        StackNotFoundError, InvalidError: it has no file, or a wrong one, and nothing of such a stack is here.
+        StackNotFoundError, InvalidError: its file is missing or wrong, and no stack of this name is remembered.
         UsageError: stacks of this name are in several projects.
         RefusedError: the stack lives where it cannot be reached.
     """
@@ -82,7 +82,7 @@ def _differences(before: RememberedStack, loaded: LoadedStack) -> tuple[ValueDif
 
 
 def open_remembered(state: StatePaths, cancel: CancelToken, *, settings: Settings | None = None) -> Session | None:
-    """The stack of a state folder as it was brought up last, whatever its file says now; None where no run got so far.
+    """The remembered stack of a state folder, independent of its file; None if it was never brought up.
 
     Raises:
         RefusedError: the stack lives where it cannot be reached.
@@ -96,7 +96,7 @@ def open_remembered(state: StatePaths, cancel: CancelToken, *, settings: Setting
 
 
 def collector(cancel: CancelToken, *, settings: Settings | None = None, on_engine: bool = True) -> Collector:
-    """What removes the stacks that have expired."""
+    """The adapter that removes expired stacks."""
     return Collector(
         root=state_folder(os.environ),
         open=partial(open_remembered, settings=settings),
@@ -108,7 +108,7 @@ def collector(cancel: CancelToken, *, settings: Settings | None = None, on_engin
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Declared:
-    """Where the stack that is meant is remembered, and what is declared of it now."""
+    """The state folder of the chosen stack, and its present declaration."""
 
     state: StatePaths | None
     loaded: LoadedStack | None = None
@@ -128,7 +128,7 @@ def _declared(options: StackOptions) -> _Declared:
 
 
 def _hinted(error: StackNotFoundError | InvalidError, options: StackOptions) -> StackNotFoundError | InvalidError:
-    """The error, with `--stack` as its fix where a stack of this name was brought up from another project."""
+    """The error, with `--stack` as its fix if a stack of this name was brought up from another project."""
     name = options.reference or DEFAULT_STACK
     if not isinstance(error, StackNotFoundError) or options.anywhere or not _named(Path(name).stem, options):
         return error
@@ -136,7 +136,7 @@ def _hinted(error: StackNotFoundError | InvalidError, options: StackOptions) -> 
 
 
 def _named(name: str, options: StackOptions) -> list[HeldStack]:
-    """Every stack of this name, and of the instance that is meant, on this machine."""
+    """Every stack with this name and instance on this machine."""
     instance = instance_name(options.overrides.name)
     stacks = held_stacks(state_folder(os.environ))
     return [
@@ -147,7 +147,7 @@ def _named(name: str, options: StackOptions) -> list[HeldStack]:
 
 
 def _without_file(options: StackOptions) -> HeldStack | None:
-    """The stack of this name that was brought up from here, or the only one there is where any may be meant."""
+    """The stack of this name that was brought up from here, or with `--stack` the only one on this machine."""
     named = Path(options.reference or DEFAULT_STACK)
     here = Path.cwd().resolve()
     of_name = _named(named.stem, options)
@@ -168,7 +168,7 @@ def _project(held_stack: HeldStack) -> Path:
 
 
 def _near(named: Path, here: Path) -> tuple[Path, ...]:
-    """The folders that a stack file of this path may be of."""
+    """The project folders that a stack file of this path may belong to."""
     folder = (here / named).parent.resolve()
     return (folder, folder.parent)
 
@@ -180,7 +180,7 @@ def _is_of_flags(error: StackNotFoundError | InvalidError) -> bool:
 
 
 def _refuse_elsewhere(provider: str, lives: Stack) -> None:
-    """`--provider` said once more where the stack lives: that has to be true."""
+    """Check that `--provider`, if given again, is the provider of the stack."""
     if provider not in {Provider.AUTO, lives.cluster.provider}:
         raise RefusedError(
             f"stack {lives.name} lives on {lives.cluster.provider}, not on {provider}", fix="leave out --provider"
@@ -198,7 +198,7 @@ def _remembered_session(
     assert state is not None  # noqa: S101 - it was remembered there
     stack = before.stack
     if not before.whole and declared.loaded is not None:
-        # An older version remembered no more than what is needed to remove it.
+        # An older version remembered only what is needed to remove it.
         now = declared.loaded.stack
         parts = {name: getattr(now, name) for name in ("seeds", "source", "images", "variables", "mirrors")}
         stack = dataclasses.replace(stack, **parts)
@@ -259,7 +259,7 @@ def _session(
 
 
 def _apart(stack: Stack) -> Stack:
-    """An instance with a name uses no port that another would try first too."""
+    """A named instance does not use the default ports, which another instance would try first too."""
     if not stack.instance or stack.emulator is None:
         return stack
     return replace(stack, emulator=replace(stack.emulator, first_port=0))
@@ -292,7 +292,7 @@ def _lived_in(state: StatePaths) -> Placement | None:
 
 
 def _docker_answers(stack: Stack, lives_on: Provider | None) -> bool:
-    """Whether a Docker engine answers; asked only where the answer counts."""
+    """Whether a Docker engine answers; asked only if it matters."""
     asked = stack.cluster.provider
     if not (lives_on is None or lives_on.on_docker) or not (asked is Provider.AUTO or asked.on_docker):
         return False
@@ -302,7 +302,7 @@ def _docker_answers(stack: Stack, lives_on: Provider | None) -> bool:
 
 
 def _named_engine(stack: Stack, lives_on: Provider | None, *, docker_answers: bool) -> tuple[str, str] | None:
-    """What names an engine that does not answer, and the way out; asked only where `auto` is to be decided."""
+    """The setting that names an engine that does not answer, and the fix; asked only to resolve `auto`."""
     if docker_answers or stack.cluster.provider is not Provider.AUTO or lives_on is not None:
         return None
     from bootstrap.docker.engine import is_pointed_at, named_elsewhere  # noqa: PLC0415 - the docker library loads slowly

@@ -1,4 +1,4 @@
-"""What cannot go together in a stack, and what `auto` means."""
+"""Values of a stack that exclude each other, and the meaning of `auto`."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _ENDPOINT = ("emulator", "endpoint")
 
 
 def conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
-    """Every pair of values that cannot go together; `auto` goes with anything."""
+    """Every pair of values that exclude each other; `auto` is compatible with all."""
     yield from _cluster_conflicts(stack, place)
     yield from _image_conflicts(stack, place)
     if stack.emulator is not None:
@@ -36,20 +36,20 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
 ) -> Stack:
     """The stack with provider, placement and driver decided.
 
-    `lives_on` and `lived_in` are where it, and its emulator, was brought up before: a flag that was given once need
+    `lives_on` and `lived_in` are the provider and the placement of the last `up`: a flag that was given once need
     not be given to every later command.
 
     An engine alone is not enough for kind: it works through the program `docker`.
 
-    `named_engine`: what names an engine that does not answer, and the way out. Whoever named one means it: `auto` is
-    not kwok then.
+    `named_engine`: the setting that names an engine that does not answer, and the fix. An engine that the user named
+    is required: `auto` is not kwok then.
 
     With the placements `endpoint` and `chart` the driver may stay `auto`: the emulator that answers decides it.
 
     Raises:
-        RefusedError: it lives elsewhere than asked for, or where it lives, or the engine that is named, cannot be
-            reached. Never a second cluster.
-        InvalidError: what `auto` came to cannot go with the rest.
+        RefusedError: the stack exists on another provider than requested, or its engine cannot be reached. Never
+            a second cluster.
+        InvalidError: the value of `auto` and another value exclude each other.
     """
     if stack.cluster.provider is Provider.AUTO and lives_on is None and named_engine is not None and not docker_answers:
         raise RefusedError(named_engine[0], fix=f"{named_engine[1]}; or without Docker: --provider kwok")
@@ -82,7 +82,7 @@ def _provider(stack: Stack, *, docker_answers: bool, kind_works: bool, lives_on:
 
 
 def resolved_emulator(emulator: EmulatorSpec, provider: Provider, lived_in: Placement | None) -> EmulatorSpec:
-    """The emulator with placement and driver decided; `lived_in` is where it was brought up before."""
+    """The emulator with placement and driver decided; `lived_in` is the placement of the last `up`."""
     placement = emulator.placement
     if placement is Placement.AUTO:
         placement = _placement(emulator, provider, lived_in)
@@ -147,7 +147,7 @@ def _placement_conflicts(emulator: EmulatorSpec, provider: Provider, place: Plac
 
 
 def _chart_conflicts(emulator: EmulatorSpec, place: PlaceOf) -> Iterator[Problem]:
-    # A release that is named may be of any chart; the one that is looked for is of LocalStack's.
+    # A named release may have any chart; without a name, the release with LocalStack's chart is used.
     if emulator.release == "auto" and emulator.driver not in {Driver.AUTO, Driver.LOCALSTACK}:
         text = f"{emulator.driver} has no chart: write localstack, or another placement"
         yield _said(place, _DRIVER, text)

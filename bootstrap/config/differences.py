@@ -14,7 +14,7 @@ _LONGEST = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValueDifference:
-    """One value of a stack that differs between the last `up` and now; at least one of the two is there."""
+    """One value of a stack that differs between the last `up` and now; at least one of the two is set."""
 
     path: str
     before: DeclaredValue | None
@@ -36,9 +36,9 @@ class ValueDifference:
 def differences(
     remembered: RememberedStack, declared: Stack, values: Sequence[DeclaredValue]
 ) -> tuple[ValueDifference, ...]:
-    """Every value that differs, in the order of the documentation; none where an older version remembered the stack.
+    """Every value that differs, in the order of the documentation; none if an older version remembered the stack.
 
-    `auto` does not differ from what it comes to.
+    `auto` does not differ from the value that it is resolved to.
     """
     if not remembered.values:
         return ()
@@ -54,7 +54,7 @@ def differences(
 
 
 def _effective(stack: Stack, values: Mapping[str, DeclaredValue], lives: Stack) -> Mapping[str, object]:
-    """The values by path: `auto` as what it comes to where the stack lives, variables with their values."""
+    """The values by path: `auto` resolved for the provider of the stack, variables with their values."""
     provider = lives.cluster.provider if stack.cluster.provider is Provider.AUTO else stack.cluster.provider
     fields: dict[str, object] = {path: value.value for path, value in values.items()}
     fields |= {path: stack.variables.get(path.partition(".")[2]) for path, value in values.items() if value.is_variable}

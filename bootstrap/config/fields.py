@@ -14,7 +14,7 @@ _SHOWN_LENGTH = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
-    """Text, of a pattern where one is given."""
+    """Text, with an optional pattern."""
 
     pattern: str | None = None
     what: str = "text"
@@ -79,7 +79,7 @@ class Section:
 
     fields: Mapping[str, "Field"]
     absent: bool = False
-    """Whether `false` may be written to say that there is none."""
+    """Whether `false` may be written for none."""
 
 
 Kind: TypeAlias = Text | Choice | Whole | Truth | Duration | Listed | TextMap | NamedSections | Section
@@ -91,15 +91,15 @@ class Field:
 
     kind: Kind
     says: str
-    """What it means, for the schema and the documentation."""
+    """Its description, for the schema and the documentation."""
     default: Any = None
     required: str | None = None
-    """An example of what to write, of a field that may not be missing."""
+    """An example value of a required field."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """A value that is not what the table asks for."""
+    """A value that does not match the table."""
 
     path: ValuePath
     text: str
@@ -118,7 +118,7 @@ class Checker:
     """Whether this is a part of a file: no key is required, and null resets a value to its default."""
 
     def faults(self, kind: Kind, value: object, path: ValuePath = ()) -> Iterator[Fault]:
-        """Everything in `value` that `kind` does not allow."""
+        """Every problem of `value` with `kind`."""
         if value is None:
             if not self.partial:
                 yield Fault(path=path, text="has no value: write one, or leave the key out")
@@ -187,7 +187,7 @@ class Checker:
             yield Fault(path=path, text=f"{self._told(value, path)} must be a list")
 
     def _scalar(self, kind: Text | Choice | Whole | Truth | Duration, value: object, path: ValuePath) -> str | None:
-        """What is wrong with a scalar; None: nothing."""
+        """The problem of a scalar; None: it is valid."""
         message = self._told(value, path)
         match kind:
             case Text():
@@ -234,7 +234,7 @@ class Checker:
 
 
 def seconds_in(value: object) -> int | None:
-    """The seconds of a duration such as `1h30m`; None when it is none, or nothing long."""
+    """The seconds of a duration such as `1h30m`; None if it is not a duration, or 0."""
     match = _DURATION_PARTS.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""Finds the stack file that a command means."""
+"""Finds the stack file of a command."""
 
 import os
 from pathlib import Path
@@ -12,14 +12,14 @@ _ENDINGS = (".yaml", ".yml")
 
 
 class StackNotFoundError(UsageError):
-    """There is no such stack file."""
+    """The stack file does not exist."""
 
 
 def find_stack(reference: str | None, cwd: Path) -> Path:
     """The absolute path of the stack file; a name is `stacks/NAME.yaml` here or in a folder above.
 
     Raises:
-        StackNotFoundError: there is none; names the nearest one there is.
+        StackNotFoundError: it does not exist; the fix names the most similar one.
     """
     if reference is not None and (os.sep in reference or reference.endswith(_ENDINGS)):
         return _named_file(reference, cwd)

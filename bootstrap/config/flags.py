@@ -1,4 +1,4 @@
-"""What the command line says about a stack and the settings; imported by every `--help`, so nothing heavy here."""
+"""Overrides from the command line; imported by every `--help`, so that it must import nothing heavy."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ DEFAULT_STACK = "dev"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overrides:
-    """What the command line says about the stack."""
+    """The overrides of a stack from the command line."""
 
     sets: tuple[str, ...] = ()
     """`--set`: `cluster.workers=2`."""
@@ -16,16 +16,16 @@ class Overrides:
     variables: tuple[str, ...] = ()
     """`--var`: `name=value`."""
     name: str = ""
-    """`--name`: which of several of this stack."""
+    """`--name`: the instance of this stack."""
     repo: Path | None = None
     """`--repo`: the entry of a Flux repository, instead of a stack file."""
     root: Path | None = None
-    """`--root`: what that repository's paths are relative to; else its Git work tree, else the entry itself."""
+    """`--root`: the base of that repository's paths; default: its Git work tree, else the entry itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SettingFlags:
-    """What the command line says; None: nothing."""
+    """Settings from the command line; None: not given."""
 
     jobs: int | None = None
     timeout: str | None = None

@@ -1,16 +1,16 @@
-"""Names of instances: several of one stack at once, each with everything of its own."""
+"""Names of instances: one stack may be up several times, each with its own cluster and state."""
 
 import re
 
 from bootstrap.errors import UsageError
 
 LONGEST = 63
-"""What a label of Kubernetes and of the domain name system may have."""
+"""Longest label of Kubernetes and of the domain name system, in characters."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
 def instance_name(text: str) -> str:
-    """The name as it was given to `--name`; empty where none was.
+    """The name as it was given to `--name`; empty if none was.
 
     Raises:
         UsageError: it cannot be part of other names; the fix suggests the nearest name that can.

@@ -1,4 +1,4 @@
-"""Values from several sources, of which the nearest wins, and each of which knows where it came from."""
+"""Merges values from several sources; later sources win, and each value keeps its origin."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ _PART = re.compile(r'\.?(?:([^\W\d][\w-]*)|\["([^"]*)"\])')
 
 
 class Source(StrEnum):
-    """What gave a value; a later one goes over an earlier one."""
+    """The source of a value; a later one overrides an earlier one."""
 
     DEFAULT = "default"
     FILE = "file"
@@ -25,14 +25,14 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Given:
-    """A value, where it stands, and the folder that its relative paths start from."""
+    """A value, its place, and the folder that its relative paths start from."""
 
     value: Any
     source: Source
     place: Place
     folder: Path
     parts: tuple[Place, ...] = ()
-    """Where the items of a list stand."""
+    """The places of the items of a list."""
 
     @property
     def origin(self) -> str:
@@ -41,12 +41,12 @@ class Given:
 
 
 Values: TypeAlias = dict[ValuePath, Given]
-"""By path; sections and text maps are taken apart, lists are not."""
+"""By path; sections and text maps are split into their values, lists are not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layer:
-    """All that one source gives."""
+    """All values of one source."""
 
     source: Source
     value: Mapping[str, Any]
@@ -56,7 +56,7 @@ class Layer:
 
 
 def merge(table: Section, layers: Iterable[Layer], problems: list[Problem]) -> Values:
-    """The values that hold: each layer goes over those before it. What is wrong goes to `problems` and is left out."""
+    """The effective values: each layer overrides those before it. Wrong values go to `problems` and are left out."""
     defaults = _defaults(table)
     values = dict(defaults)
     for layer in layers:
@@ -77,7 +77,7 @@ def merge(table: Section, layers: Iterable[Layer], problems: list[Problem]) -> V
 
 
 def assignment(text: str, flag: str, table: Section, folder: Path) -> Layer:
-    """The layer that `path=value` means, the value read as YAML, or as text where the table asks for text.
+    """The layer of `path=value`, the value read as YAML, or as text if the table requires text.
 
     Raises:
         UsageError: it is not of the form PATH=VALUE.
@@ -102,14 +102,14 @@ def at_path(path: ValuePath, text: str, name: str, source: Source, *, table: Sec
 
 
 def _read(text: str, kind: Kind | None, place: Place) -> object:
-    """The value that `text` means: as it stands where the table asks for text, unless it is null or in quotes."""
+    """The value of `text`: unchanged if the table requires text, unless it is null or in quotes; else YAML."""
     # `--set cluster.kubernetes=1.30` is not a number, and a path may hold ` #`.
     if isinstance(kind, Text) and text not in {"", "~", "null"} and text[0] not in "\"'":
         return text
     try:
         documents = parse_documents(text, file=place.file)
     except InvalidError as error:
-        # A line of what stands in one argument says nothing.
+        # A line number within one argument does not help.
         raise InvalidError([Problem(place=place, text=problem.text) for problem in error.problems]) from error
     return documents[0].value if documents else None
 

@@ -1,4 +1,4 @@
-"""Values with what gave them, for `bootstrap config --show-origin`."""
+"""Values with their origins, for `bootstrap config --show-origin`."""
 
 from bootstrap.config.fields import Section
 from bootstrap.config.layers import Values, leaves

@@ -1,4 +1,4 @@
-"""What the command line and the environment say about a stack, as layers over its file."""
+"""The overrides of the command line and the environment, as layers over the stack file."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ _CHART_MIRROR = "BOOTSTRAP_CHART_MIRROR"
 
 
 def repository_layer(overrides: Overrides, cwd: Path) -> Layer:
-    """What `--repo` and `--root` say, as a stack file would."""
+    """`--repo` and `--root` as the values of a stack file."""
     entry = (cwd / (overrides.repo or ".")).resolve()
     if not entry.is_dir():
         raise UsageError(f"--repo {overrides.repo}: is not a folder")
@@ -26,7 +26,7 @@ def repository_layer(overrides: Overrides, cwd: Path) -> Layer:
 
 
 def work_tree(entry: Path) -> Path:
-    """The Git work tree around a folder; the folder itself where there is none."""
+    """The Git work tree around a folder; the folder itself if there is none."""
     return next((folder for folder in (entry, *entry.parents) if (folder / ".git").exists()), entry)
 
 

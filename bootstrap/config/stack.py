@@ -1,4 +1,4 @@
-"""Reads a stack: its file, what the environment and flags put over it, and where every value came from."""
+"""Reads a stack: its file, the overrides of environment and flags, and the origin of every value."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +24,7 @@ _LONGEST_NAME = 40
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadedStack:
-    """A stack, and where each of its values was given."""
+    """A stack, and the origin of each of its values."""
 
     stack: Stack
     values: tuple[DeclaredValue, ...]
@@ -38,7 +38,7 @@ def load_stack(
 ) -> LoadedStack:
     """The stack that the user means; flags go over the environment, that over the file, that over defaults.
 
-    Relative paths start from the folder of the stack file where it gives them, else from `cwd`.
+    Relative paths start from the folder of the stack file if it gives them, else from `cwd`.
 
     Raises:
         UsageError: the stack does not exist, a flag is not of the form KEY=VALUE, or `--name` is not a valid name.
@@ -87,7 +87,7 @@ def _only_document(file: Path, shown: str) -> Document:
         raise InvalidError([first.problem((), f"is no stack: {begin}")])
     given = (first.value.get("apiVersion"), first.value.get("kind"))
     if None not in given and given != (API_VERSION, "Stack"):
-        # A file of another kind would only fill the screen with keys that are unknown here.
+        # A file of another kind would only give a long list of unknown keys.
         raise InvalidError([first.problem((), f"is {given[1]} of {given[0]}; a stack is Stack of {API_VERSION}")])
     return first
 
@@ -103,7 +103,7 @@ def _file_layer(document: Document, file: Path) -> Layer:
 
 
 def _name(file: Path | None, overrides: Overrides, cwd: Path) -> str:
-    """The name of a stack that gives none, made fit for the names it becomes part of."""
+    """The name of a stack whose file has none, valid as a part of other names."""
     named = (cwd / (overrides.repo or ".")).resolve() if file is None else file
     text = named.stem if file is not None else work_tree(named).name
     fit = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_LONGEST_NAME].strip("-")
@@ -128,7 +128,7 @@ def _name_problems(document: Document | None, file: Path | None) -> Iterator[Pro
 
 
 def _context_problems(stack: Stack, values: Values, place: Callable[[ValuePath], Place]) -> Iterator[Problem]:
-    """What only provider `existing` reads; another provider asked for by a flag simply does not read it."""
+    """Values that only provider `existing` reads; a provider that a flag chooses ignores them."""
     provider = values[("cluster", "provider")]
     if stack.cluster.provider == "existing" or provider.source in {Source.ENVIRONMENT, Source.FLAG}:
         return
@@ -154,7 +154,7 @@ def _order(document: Document | None) -> Callable[[Problem], tuple[bool, int]]:
 
 
 def _held(stack: Stack, values: Values) -> Values:
-    """The values that mean something: no defaults of an emulator or a source that the stack does not have."""
+    """The relevant values: without defaults of an emulator or a source that the stack does not have."""
     absent = {"source"} if stack.source is None else set()
     absent |= {"emulator"} if stack.emulator is None else set()
     return {

@@ -27,15 +27,15 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """Merged values, read as the model's types; what does not fit the disk goes to `problems`."""
+    """Merged values, read as the model's types; paths that do not exist go to `problems`."""
 
     values: Values
     folder: Path
-    """Where defaults that are relative paths start from."""
+    """The base of defaults that are relative paths."""
     problems: list[Problem]
 
     def stack(self, *, name: str, file: Path | None, project: Path, instance: str) -> Stack:
-        """The stack that the values make."""
+        """The stack of these values."""
         return Stack(
             name=self.value(("metadata", "name"), name),
             file=file,
@@ -51,7 +51,7 @@ class Reading:
         )
 
     def value(self, path: ValuePath, absent: _T) -> _T:
-        """The value at `path`, which the table has checked to be of the type of `absent`."""
+        """The value at `path`; the table has checked that it has the type of `absent`."""
         given = self.values.get(path)
         return absent if given is None else given.value
 
@@ -112,7 +112,7 @@ class Reading:
             if path.exists():
                 yield Mount(here=path, inside=inside, read_only=bool(rest))
             else:
-                # The engine would make an empty folder of it, owned by root.
+                # The engine would create an empty folder here, owned by root.
                 self._say(place, _missing(here, path))
 
     def _images(self) -> Iterator[ImageSpec]:
@@ -179,7 +179,7 @@ class Reading:
             self._say(entry.place, _missing(entry.value, path))
 
     def _existing(self, path: ValuePath) -> Path | None:
-        """The absolute path that `path` gives, if it is there."""
+        """The absolute path at `path`, if it exists."""
         given = self.values.get(path)
         if given is None:
             return None
@@ -204,7 +204,7 @@ class Reading:
         self.problems.append(Problem(place=place, text=text))
 
     def place(self, path: ValuePath) -> Place:
-        """Where the value at `path` was given; of one that was not, where its section was."""
+        """The place of the value at `path`; if it was not given, the place of its section."""
         for length in range(len(path), 0, -1):
             near = [given.place for key, given in self.values.items() if key[:length] == path[:length]]
             places = [place for place in near if place.file != Source.DEFAULT.value]

@@ -1,4 +1,4 @@
-"""The live board as lines: a function of what is known, the time, and the room there is."""
+"""The live board as lines: a pure function of progress, time, width and height."""
 
 import textwrap
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ _SPIN_PER_SECOND = 8
 _NAME_SHARE = 0.4
 _LEAST_TEXT = 12
 _LOW = 8
-"""Lines of a terminal in which every one counts."""
+"""Lines of a small terminal."""
 _TOOK_WIDTH = len("59m59s")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Symbols:
-    """What stands before a step."""
+    """The symbols before a step."""
 
     done: str
     unchanged: str
@@ -50,7 +50,7 @@ ASCII = Symbols(
 
 
 def symbols_for(encoding: str | None) -> Symbols:
-    """Those that the terminal's encoding has."""
+    """The symbols that the terminal's encoding supports."""
     try:
         f"{UNICODE.done}{UNICODE.failed}{UNICODE.spinner}{UNICODE.dot}{UNICODE.more}".encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -70,7 +70,7 @@ class Line:
 def board_lines(progress: Progress, now: datetime, *, width: int, height: int, symbols: Symbols) -> list[Line]:
     """The headline, the steps, and the sum; no line wider than `width`, no more lines than `height`.
 
-    Where not all steps fit, those that run and failed stay, then those that ended last; the rest is counted.
+    If not all steps fit, running and failed steps stay, then those that ended last; the rest is counted.
     """
     titles = _titles(progress.headline, width, height, symbols)
     room = max(1, height - len(titles) - 1)
@@ -82,14 +82,14 @@ def board_lines(progress: Progress, now: datetime, *, width: int, height: int, s
 
 
 def last_board(progress: Progress, now: datetime, *, width: int, symbols: Symbols) -> list[Line]:
-    """What stays on the terminal: all steps but the unchanged, however many; the sum where the run has no other end."""
+    """The lines that stay on the terminal: all steps except for the unchanged; the sum if no summary follows."""
     everything = board_lines(progress, now, width=width, height=len(progress.steps) + 2, symbols=symbols)
     lines = everything if progress.finished is None else everything[:-1]
     return [line for line in lines if line.status != Status.UNCHANGED]
 
 
 def _titles(headline: str, width: int, height: int, symbols: Symbols) -> list[Line]:
-    """The headline, over two lines where there is room: its end says what is simulated."""
+    """The headline, on two lines if they fit: its end names what is simulated."""
     lines = 2 if height > _LOW else 1
     shown_lines = textwrap.wrap(headline, max(width, 2), max_lines=lines, placeholder=symbols.more) or [""]
     return [Line(text=_cut(line, width, symbols)) for line in shown_lines]
@@ -105,7 +105,7 @@ def _that_fit(progress: Progress, room: int) -> list[StepId]:
 
 
 def _rank(step: StepState) -> int:
-    """What to keep first: running, failed, waiting, what was done, what was unchanged."""
+    """The priority of a step: running, failed, waiting, done, unchanged."""
     if step.running:
         return 0
     if step.outcome is None:

@@ -62,7 +62,7 @@ def in_ci(environment: Mapping[str, str]) -> bool:
 
 
 def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Whether a command line asks for JSON lines: an error that comes before its options are read is one too."""
+    """Whether a command line requests JSON lines, also for errors before its options are parsed."""
     ours = list(takewhile(lambda word: word != "--", arguments))
     asked = [word for before, word in pairwise(ours) if before == "--progress"]
     asked += [word.removeprefix("--progress=") for word in ours if word.startswith("--progress=")]

@@ -21,9 +21,9 @@ _ERRORS = re.compile(r"^(Error:|Fix:|Log:)", re.MULTILINE)
 
 
 def is_colored(environment: Mapping[str, str], *, terminal: bool, allowed: bool = True) -> bool:
-    """Whether text is coloured: on a terminal that can, or where FORCE_COLOR or CLICOLOR_FORCE ask for it.
+    """Whether text is coloured: on a terminal that supports it, or if FORCE_COLOR or CLICOLOR_FORCE is set.
 
-    `--no-color` (`allowed` is false) and NO_COLOR go before those; CLICOLOR=0 and TERM=dumb hold for terminals.
+    `--no-color` (`allowed` is false) and NO_COLOR override those; CLICOLOR=0 and TERM=dumb apply to terminals.
     """
     if not allowed or environment.get("NO_COLOR"):
         return False
@@ -33,7 +33,7 @@ def is_colored(environment: Mapping[str, str], *, terminal: bool, allowed: bool 
 
 
 def painted(text: str) -> str:
-    """Lines of a run and errors with the word that says how it went in its colour."""
+    """The text with the words for results coloured."""
     return _ERRORS.sub(
         lambda match: _in_style(match[1]), _PLAIN.sub(lambda match: match[1] + _in_style(match[2]), text)
     )

@@ -12,7 +12,7 @@ _LINE_LENGTH = 400
 
 
 def error_text(error: BootstrapError, *, log: str | None = None, whole: bool = False) -> str:
-    """The error, ending where the eye lands: with what to do, and the log; with `whole` all of its evidence."""
+    """The error as text, with the fix and the log at its end; with `whole` all of its evidence."""
     lines = [f"Error: {_headline(error)}", *_body(error, whole=whole), *_ending(error, log or error.log, ())]
     return "\n".join(lines) + "\n"
 
@@ -89,7 +89,7 @@ def _same(failed: Mapping[StepId, BootstrapError]) -> list[tuple[list[StepId], B
 
 
 def shortened(evidence: Sequence[str], room: int = _EVIDENCE_LINES) -> list[str]:
-    """Evidence for the screen: at most so many lines, the first and the last ones; the log has all of it."""
+    """Evidence for the screen: at most this many lines, the first and the last ones; the log has all of it."""
     lines = [_clipped(line) for line in grouped(line.rstrip() for line in evidence if line.strip())]
     if len(lines) <= room:
         return lines
@@ -98,6 +98,6 @@ def shortened(evidence: Sequence[str], room: int = _EVIDENCE_LINES) -> list[str]
 
 
 def _clipped(line: str) -> str:
-    """A line for the screen, shortened in the middle: what is wrong often stands at its end."""
+    """A line for the screen, shortened in the middle: the reason is often at its end."""
     half = (_LINE_LENGTH - 1) // 2
     return line if len(line) <= _LINE_LENGTH else f"{line[:half]}…{line[-half:]}"

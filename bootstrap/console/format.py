@@ -44,14 +44,14 @@ def counted(number: int, singular: str, many: str | None = None) -> str:
 
 
 def short_id(step: StepId) -> str:
-    """The id without a namespace that says nothing: `release/redis` for `release/redis/redis`."""
+    """The id without a redundant namespace: `release/redis` for `release/redis/redis`."""
     kind, _, rest = step.partition("/")
     namespace, _, name = rest.partition("/")
     return f"{kind}/{name}" if name and namespace == name else step
 
 
 def told_outcome(outcome: Outcome) -> str:
-    """What is said of a step that ended, beside its id."""
+    """The text after the id of a step that ended."""
     match outcome.status:
         case Status.FAILED:
             return outcome.error.what.splitlines()[0] if outcome.error is not None else outcome.detail or "failed"

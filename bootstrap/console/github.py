@@ -45,7 +45,7 @@ class GithubRenderer:
         self._failed("bootstrap", error)
 
     def close(self) -> None:
-        """Write the table of a run that ended without saying so."""
+        """Write the table of a run without an end event."""
         self._summarise()
 
     def _failed(self, step: str, error: BootstrapError) -> None:

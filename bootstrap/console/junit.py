@@ -1,7 +1,7 @@
 """A run as a JUnit report: one test case for each step, as CI servers read it.
 
-The file is whole at every moment and is written again after each step: a run that its CI job kills leaves a report of
-what had ended by then. The form is that of the JUnit schema which Jenkins publishes (testsuites, testsuite, testcase).
+The file is complete at every moment and is written again after each step: a killed CI job leaves a report of the
+steps that had ended. The form is that of the JUnit schema which Jenkins publishes (testsuites, testsuite, testcase).
 """
 
 import re
@@ -54,7 +54,7 @@ class JunitRenderer:
         self._aborted = error
 
     def close(self) -> None:
-        """Write the report of a run that ended without saying so."""
+        """Write the report of a run without an end event."""
         self._write()
 
     def _write(self) -> None:

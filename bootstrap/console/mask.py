@@ -1,4 +1,4 @@
-"""Keeps secrets off every sink: values that were registered, and what looks like one."""
+"""Masks secrets in all output: registered values, and text that looks like a secret."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ MASK = "***"
 _LEAST_KNOWN = 8
 _SECRET_NAME = re.compile(r"(?i)pass|secret|token|key|cred|auth|dsn|private")
 _LEAST = 4
-"""Shorter values would take words apart that have nothing to do with them."""
+"""Least length of a masked value in characters: shorter ones would mask parts of unrelated words."""
 
 _NAMES = (
     r"(?:password|passwd|secret[_-]?(?:access[_-]?)?key|client[_-]?secret|api[_-]?key|auth[_-]?token|access[_-]?token)"
@@ -43,17 +43,17 @@ class Masker:
         self._in_reports = _Known()
 
     def register(self, *values: str) -> None:
-        """These never reach a sink again, neither as they are nor as JSON, base64 or part of an address."""
+        """Mask these values in all output from now on, also as JSON, base64 or a part of an address."""
         with self._lock:
             self._everywhere.add(values)
 
     def register_for_reports(self, *values: str) -> None:
-        """These reach no error, log or progress line; a result that was asked for, such as manifests, holds them."""
+        """Mask these values in errors, logs and progress, but not in results such as manifests."""
         with self._lock:
             self._in_reports.add(values)
 
     def mask(self, text: str) -> str:
-        """The text with every secret replaced, and with what looks like one."""
+        """The text with every registered secret, and everything that looks like one, replaced."""
         masked = self._in_reports.replaced(self.mask_known(text))
         for looks_like, instead in _PATTERNS:
             masked = looks_like.sub(instead, masked)
@@ -86,7 +86,7 @@ class _Known:
 
 
 def _forms(value: str) -> set[str]:
-    """The spellings in which a value may be met, and its lines where it has several."""
+    """The spellings in which a value may occur, and its lines if it has several."""
     stripped = value.strip()
     forms = {
         stripped,

@@ -30,12 +30,12 @@ _WORDS = {
 }
 _SAID_AGAIN = timedelta(seconds=15)
 _QUICK = timedelta(seconds=1)
-"""A step that ends within this time has nothing to explain."""
+"""Messages of a step are printed only after it has run this long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Said:
-    """What was shown of a step last."""
+    """The last line shown for a step."""
 
     started: datetime
     at: datetime
@@ -86,7 +86,7 @@ class PlainRenderer:
                 self._line(at, _WORDS[outcome.status], f"{short_id(step)}: {_ended(outcome, seconds)}")
 
     def _is_news(self, at: datetime, step: StepId, text: str) -> bool:
-        """Other words at once, other numbers now and then; nothing of what is over in a moment."""
+        """Whether to show a line: new words at once, new numbers now and then, nothing for very short steps."""
         before = self._said.get(step)
         if before is None or at - before.started < _QUICK:
             return False

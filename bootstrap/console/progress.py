@@ -1,4 +1,4 @@
-"""What is known of a run from its events: the state that boards and summaries are drawn from."""
+"""The progress of a run, collected from its events; boards and summaries are drawn from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class StepState:
     needs: tuple[StepId, ...] = ()
     started: datetime | None = None
     text: str = ""
-    """Its reason, then what it last said."""
+    """Its reason, then its last message."""
     outcome: Outcome | None = None
     seconds: float = 0.0
 
@@ -47,7 +47,7 @@ class StepState:
 
 @dataclass(kw_only=True, slots=True)
 class Progress:
-    """A run so far; `add` is given every event, in order."""
+    """The progress of a run; `add` must be called with every event, in order."""
 
     headline: str = ""
     started: datetime | None = None
@@ -57,7 +57,7 @@ class Progress:
     finished: RunFinished | None = None
 
     def add(self, event: Event) -> None:
-        """Learn of one event."""
+        """Add one event."""
         match event:
             case RunStarted(at=at, headline=headline):
                 self.headline, self.started = headline, at
@@ -113,7 +113,7 @@ def failures(progress: Progress) -> str:
 
 
 def ending(finished: RunFinished) -> str:
-    """The last lines: what was done and how long it took, then URLs and the next command."""
+    """The last lines: counts and duration, then URLs and the next command."""
     counts = {status: number for status, number in finished.counts.items() if number}
     took = lasted(finished.seconds)
     if set(counts) == {Status.UNCHANGED.value}:

@@ -6,7 +6,7 @@ from bootstrap.model.event import Event, RunFinished
 
 
 class QuietRenderer:
-    """Silent until the end, and then only when something failed."""
+    """Prints nothing until the end, and then only failures."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer

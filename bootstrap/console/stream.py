@@ -13,7 +13,7 @@ _PLAINER = str.maketrans({"·": ",", "…": "...", "✓": "ok", "✗": "x"})
 
 
 class Writer(Protocol):
-    """Takes whole lines."""
+    """A sink for whole lines."""
 
     def write(self, text: str) -> None:
         """Write the text; ends it with a newline where it has none."""
@@ -33,9 +33,9 @@ def write_text(stream: TextIO, text: str, *, secrets: Masker = SECRETS, color: b
 
 
 def write_result(stream: TextIO, text: str, *, secrets: Masker = SECRETS) -> None:
-    """Write what was asked for, to be read by programs too: only secrets that were registered are masked.
+    """Write a result, which programs may read: only registered secrets are masked.
 
-    What merely looks like one stays, or `eval "$(bootstrap env)"` and a rendered manifest would be broken.
+    Text that only looks like a secret stays, or `eval "$(bootstrap env)"` and a rendered manifest would be broken.
 
     Raises:
         BrokenPipeError: nobody reads any more; the command ends quietly (`bootstrap.cli.main`).
@@ -58,7 +58,7 @@ def printable(text: str, encoding: str | None, *, secrets: Masker = SECRETS) -> 
 
 
 def encodable(text: str, encoding: str | None) -> str:
-    """The text with what `encoding` cannot say written plainer, or as escapes; lone surrogates too."""
+    """The text with characters that `encoding` lacks replaced by simpler ones or escapes; lone surrogates too."""
     name = encoding or "utf-8"
     try:
         text.encode(name)
@@ -84,5 +84,5 @@ class ProgressSink:
             return
         try:
             write_text(self.stream, text, secrets=self.secrets, color=self._color)
-        except (OSError, ValueError):  # a closed pipe, a full disk, a closed file: no reason to stop the run
+        except (OSError, ValueError):  # a closed pipe, a full disk or a closed file must not stop the run
             self._open = False

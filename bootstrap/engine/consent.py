@@ -1,4 +1,4 @@
-"""Nothing that lives is replaced without consent: who is asked, and how a step without it ends."""
+"""Nothing that exists is replaced without consent: who is asked, and how a step without consent ends."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -8,7 +8,7 @@ from bootstrap.model.replacement import ReplacementNeededError
 from bootstrap.model.step import Replace, Step, StepId
 
 Ask: TypeAlias = Callable[[Sequence[Step]], Sequence[StepId]]
-"""Given the steps that need consent: those that it is given to. A terminal is asked, a pipeline is not."""
+"""Returns those of the given steps that the user consents to. A terminal is asked, a pipeline is not."""
 
 
 def refusal(step: Step) -> Outcome | None:

@@ -24,8 +24,8 @@ def differences(
 ) -> Iterator[tuple[str, T]]:
     """(unit, the differences of its objects as `compare` finds them) for every release and every Kustomization.
 
-    A release that the plan leaves as it is has no differences: what is rendered now may hold other random values than
-    what helm installed, or lack what was looked up in the cluster, but none of it would be applied.
+    A release that the plan leaves unchanged has no differences: a new rendering may hold other random values than
+    the installed one, or lack what was looked up in the cluster, but it would not be applied.
 
     Raises:
         RefusedError: the cluster is not running; there is nothing to compare with.
@@ -47,9 +47,9 @@ def differences(
 
 
 def _as_installed(prepared: PreparedRelease, *, simulated: bool) -> Iterator[Manifest]:
-    """The rendered objects with the marks that helm gives what it installs.
+    """The rendered objects with the labels and annotations that helm adds to what it installs.
 
-    Left out: hooks, which come and go; objects that the API server names; what simulated pods would have to serve.
+    Left out: hooks, objects whose name the API server chooses, and objects that simulated pods would have to serve.
     """
     release = prepared.release
     for manifest in prepared.manifests or ():

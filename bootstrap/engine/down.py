@@ -1,4 +1,4 @@
-"""`down`: removes what `up` made, and nothing else."""
+"""`down`: deletes what `up` created, and nothing else."""
 
 from bootstrap.engine.locked_run import finish, locked_run, perform_plan, run_started, within_the_run
 from bootstrap.engine.run import Report
@@ -12,10 +12,10 @@ from bootstrap.system.clock import CancelToken
 
 
 def down(session: Session, how: RunOptions, *, emit: Emit, cancel: CancelToken, keep_data: bool = False) -> Report:
-    """Remove what `up` made, and nothing else; with `keep_data` the next `up` finds the emulator's data.
+    """Delete what `up` created, and nothing else; with `keep_data` the next `up` starts with the emulator's data.
 
     Raises:
-        RefusedError: another run changes this stack.
+        RefusedError: another run is changing this stack.
     """
     if is_down(session, cancel):
         return _already_down(session, how, emit)
@@ -33,14 +33,14 @@ def is_down(session: Session, cancel: CancelToken) -> bool:
 
 
 def plan_down(session: Session, cancel: CancelToken, *, keep_data: bool = False) -> tuple[Plan, Observed]:
-    """The plan of `down`, and what it was made of; changes nothing."""
+    """The plan of `down`, and the observed state it was made from; changes nothing."""
     observed = _observe_for_down(session, cancel)
     marked = session.ports.leftovers is not None
     return build_teardown(session.stack, observed, marked=marked, keep_data=keep_data), observed
 
 
 def _observe_for_down(session: Session, cancel: CancelToken) -> Observed:
-    """What is there, as far as it can be found out: `down` must work on what is half made or broken."""
+    """The observed state, as far as it can be read: `down` must work on incomplete and broken stacks."""
     ports = session.ports
     cluster = ports.cluster.observe(cancel)
     emulator = None if ports.emulator is None else ports.emulator.observe(cancel)

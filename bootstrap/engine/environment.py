@@ -1,4 +1,4 @@
-"""What a program needs to use the platform."""
+"""The environment of programs that use the platform."""
 
 from collections.abc import Mapping
 from pathlib import Path

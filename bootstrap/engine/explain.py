@@ -1,4 +1,4 @@
-"""Finds the objects that a step or a name means, and gives the story of each."""
+"""Finds the objects of a step or a name, and collects causes, conditions, events and logs of each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from bootstrap.system.clock import CancelToken
 Tell: TypeAlias = Callable[[ObjectRef, str, KubeContext, CancelToken], Story]
 """The story of one object; one without a namespace is looked for in the one given."""
 Find: TypeAlias = Callable[[str, str, KubeContext, CancelToken], Sequence[ObjectRef]]
-"""The live objects of a kind, as kubectl takes it, with this name."""
+"""The live objects with this kind, in any spelling of kubectl, and this name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,11 +28,11 @@ class _Meant:
 
 
 def explain(subject: str | None, planning: Planning, tell: Tell, find: Find, cancel: CancelToken) -> tuple[Story, ...]:
-    """The stories of what is meant: a step's objects that are not ready, one object, or all that is not ready.
+    """The stories of the objects of a step that are not ready, of one object, or of everything that is not ready.
 
     Raises:
         RefusedError: the cluster is not running.
-        UsageError: there is nothing of this name.
+        UsageError: nothing has this name.
     """
     kube = planning.observed.cluster.kube
     if kube is None:

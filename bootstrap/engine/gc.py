@@ -29,7 +29,7 @@ class Collector:
     """Implements the port `OtherStacks`."""
 
     root: Path
-    """Where all state folders are."""
+    """The folder of all state folders."""
     open: OpenStack
     processes: Processes
     command: str
@@ -37,11 +37,11 @@ class Collector:
     marked: MarkedStacks | None
     """The stacks on the Docker engine; None: the engine is not asked."""
     except_for: Path | None = None
-    """The state folder of the stack that is being brought up: its time was just begun again."""
+    """The state folder of the stack that is being brought up: its lease was just renewed."""
     dry_run: bool = False
     orphans_too: bool = False
-    """Whether that goes too which no stack is any more: folders of runs that were killed before they made anything,
-    and processes whose state folder is gone."""
+    """Whether leftovers are removed too: folders of runs that were killed before they created anything, and processes
+    whose state folder was deleted."""
 
     def collect(self, work: Work) -> tuple[Collected, ...]:
         """Remove every stack that has expired, and report each; a failure of one does not stop the others."""
@@ -82,7 +82,7 @@ class Collector:
             yield _Due(name, "its state folder is gone", partial(self._end, process))
 
     def _failure(self, due: "_Due", cancel: CancelToken) -> str:
-        """Why it is still there; empty: it is gone, or was only to be reported."""
+        """Why it could not be removed; empty: it was removed, or only reported."""
         if self.dry_run:
             return ""
         try:
@@ -98,7 +98,7 @@ class Collector:
             discard(stack, self.command)
             return
         if read_lease(stack.state) != stack.lease:
-            return  # it was given a longer time while others were removed
+            return  # its lease was extended while others were removed
         failed: list[BootstrapError] = []
 
         def listen(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""What every run that changes a stack has: the lock, the journal, its plan performed, and its end."""
+"""The frame of every run that changes a stack: the lock, the journal, the performed plan, and the end."""
 
 import contextlib
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from bootstrap.system.filelock import hold
 
 @contextlib.contextmanager
 def locked_run(session: Session, how: RunOptions, emit: Emit, cancel: CancelToken) -> Iterator[Emit]:
-    """Hold the stack's lock, end what a killed run left behind; gives where events go.
+    """Hold the stack's lock and end what a killed run left behind; gives the function that takes events.
 
     Raises:
-        RefusedError: another run changes this stack.
+        RefusedError: another run is changing this stack.
     """
 
     def journaled(event: Event) -> None:
@@ -42,7 +42,7 @@ def run_started(session: Session, how: RunOptions) -> RunStarted:
 
 
 def note(session: Session, emit: Emit, text: str) -> None:
-    """Report something that the user should know."""
+    """Report a note to the user."""
     emit(Noted(at=session.clock.now(), note=Note(text=text)))
 
 
@@ -68,7 +68,7 @@ def perform_plan(  # noqa: PLR0913 - what there is to a run
 def performer_of(
     session: Session, plan: Plan, observed: Observed, bring_charts: BringCharts | None = None
 ) -> Performer:
-    """What performs the actions of this plan."""
+    """The performer of this plan's actions."""
     return Performer(
         session.ports,
         observed,

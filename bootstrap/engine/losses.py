@@ -1,4 +1,4 @@
-"""Counts what a planned replacement would lose, where what lives can still be asked."""
+"""Counts what a planned replacement would lose, if the old cluster or emulator still answers."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ _COUNT_SECONDS = 15.0
 
 
 def with_losses(observed: Observed, losses: Losses | None, cancel: CancelToken) -> Observed:
-    """The same, every replacement with what it would lose; asks nothing where nothing would be replaced."""
+    """The same plan, every replacement with what it would lose; without replacements nothing is asked."""
     if losses is None:
         return observed
     cluster, emulator = observed.cluster, observed.emulator
@@ -38,5 +38,5 @@ def _counted(
         return dataclasses.replace(replacement, losses=tuple(count(cancel.within(_COUNT_SECONDS, "counting"))))
     except BootstrapError:
         cancel.check()
-        # It lives, but does not tell: what the adapter said before stands.
+        # It exists but does not answer: the losses that the adapter gave before are kept.
         return replacement

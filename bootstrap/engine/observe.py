@@ -1,4 +1,4 @@
-"""Reads what is there, once, in parallel."""
+"""Reads the observed state, once, in parallel."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +19,10 @@ from bootstrap.system.clock import CancelToken
 
 
 def observe(ports: Ports, cancel: CancelToken) -> Observed:
-    """Look at the cluster and the emulator, and at what is in them where they run. Changes nothing.
+    """Read the state of cluster and emulator and, if they are running, of what is in them. Changes nothing.
 
     Raises:
-        RefusedError: something foreign answers where ours should be.
+        RefusedError: something that is not ours answers at our address.
     """
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="observe") as pool:
         emulator = pool.submit(_emulator, ports, cancel)

@@ -1,4 +1,4 @@
-"""Brings to this machine what a run needs: programs and charts."""
+"""Fetches what a run needs: programs and charts."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ def prepare_all(
 ) -> tuple[PreparedRelease, ...]:
     """The releases, rendered for the cluster as it runs, or as it will; charts not in the cache are pulled first.
 
-    `definitions` are those that the repository holds itself. A chart that cannot be had is the `failure` of its
+    `definitions` are those that the repository holds itself. A chart that cannot be pulled is the `failure` of its
     releases.
     """
     prepare = partial(session.ports.charts.prepare, kube=_running(session, work), definitions=definitions)
@@ -74,7 +74,7 @@ def _is_to_be_pulled(prepared: PreparedRelease) -> bool:
 
 
 def pull_all(session: Session, releases: Sequence[Release], work: Work) -> Mapping[str, BootstrapError]:
-    """Pull each chart once, several at a time; what was wrong, by release."""
+    """Pull each chart once, several at a time; the errors, by release."""
     users: dict[str, list[Release]] = {}
     for release in releases:
         users.setdefault(repr((release.chart, release.values_files)), []).append(release)

@@ -1,4 +1,4 @@
-"""Each action, performed through the ports."""
+"""Performs each action through the ports."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -46,14 +46,14 @@ BringCharts: TypeAlias = Callable[[Sequence[Release], Work], str]
 _POLL_SECONDS = 0.25
 
 _SEED_TRIES = 3
-"""How often data is written that is lost while it is being written."""
+"""Number of attempts to write data if the emulator loses them meanwhile."""
 
 
 class Performer:
     """Performs actions against proven targets.
 
-    The targets are those observed at the start of the run, or made in it. What could not be observed, because
-    the cluster did not run yet, is looked at before it is acted on: `up` of a stopped stack changes nothing.
+    The targets are those observed at the start of the run, or created in it. What could not be observed, because
+    the cluster was not running yet, is observed before it is changed: `up` of a stopped stack changes nothing else.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Performer:
         self._late = self._kube is None
         self._lock = threading.Lock()
         self._cluster_over = threading.Event()
-        """Set once nobody makes the cluster any more, whether it is there or not."""
+        """Set once the step of the cluster has ended, well or not."""
         if not makes_cluster:
             self._cluster_over.set()
         self._deployed: dict[str, tuple[str | None, str]] | None = None
@@ -82,7 +82,7 @@ class Performer:
     def __call__(  # noqa: C901, PLR0911, PLR0912 - one arm per action: a new one fails type checking here
         self, action: Action, work: Work
     ) -> Outcome:
-        """Perform it; UNCHANGED where it turned out that nothing was to be done.
+        """Perform the action; UNCHANGED if nothing had to be done.
 
         Raises:
             BootstrapError: it could not be done.
@@ -209,7 +209,7 @@ class Performer:
         return self._apply_seeds(work, tries - 1)
 
     def _lost_data(self, before: EmulatorEndpoint, work: Work) -> bool:
-        """Whether the emulator's contents are others now, as when its pod was replaced; then it runs again."""
+        """Whether the emulator has lost its data, as when its pod was replaced; then it is brought up again."""
         if self._emulator is None:
             return False
         emulator_endpoint = self._emulator.observe(work.cancel).endpoint

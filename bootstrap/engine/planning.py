@@ -1,4 +1,4 @@
-"""From files and what is there to a plan; changes nothing."""
+"""Makes a plan from files and the observed state; changes nothing."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,22 +30,22 @@ from bootstrap.system.work import Work
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Planning:
-    """A plan with what it was made of."""
+    """A plan with the desired and observed state it was made from."""
 
     plan: Plan
     desired: Desired
     observed: Observed
     configuration: Mapping[str, Any] | None = None
-    """What the program that makes the cluster is given."""
+    """The configuration for the program that creates the cluster."""
 
     @property
     def failures(self) -> tuple[BootstrapError, ...]:
-        """What keeps this plan from being run to its end."""
+        """The errors that keep this plan from being run to its end."""
         return failures_of(self.desired.repo, self.desired.prepared.values())
 
 
 def failures_of(repo: FluxRepo, prepared: Iterable[PreparedRelease]) -> tuple[BootstrapError, ...]:
-    """What is wrong with a repository and its releases, each once."""
+    """The problems of a repository and its releases, each once."""
     of_repo = (InvalidError(repo.problems),) if repo.problems else ()
     of_releases = {release.failure.what: release.failure for release in prepared if release.failure is not None}
     return (*of_repo, *of_releases.values())
@@ -55,8 +55,8 @@ def plan_up(session: Session, options: PlanOptions, cancel: CancelToken) -> Plan
     """Read, observe and plan; changes nothing.
 
     Raises:
-        InvalidError: the files are wrong, or with `strict` there is something to note.
-        RefusedError: something foreign is in the way.
+        InvalidError: the files are wrong, or with `strict` there is a warning.
+        RefusedError: something that is not ours has the name or the port.
     """
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="plan") as pool:
         configuration = session.ports.cluster.configuration()
@@ -71,7 +71,7 @@ def plan_up(session: Session, options: PlanOptions, cancel: CancelToken) -> Plan
 
 
 def asked(session: Session, planning: Planning, options: PlanOptions, ask: Ask) -> tuple[Planning, PlanOptions]:
-    """The plan and its options with the consent that is given when asked for; as they are where none is."""
+    """The plan and its options with the consent that the user gives; unchanged if it gives none."""
     refused = unconsented(planning.plan)
     granted = ask(refused) if refused else ()
     if not granted:
@@ -83,10 +83,10 @@ def asked(session: Session, planning: Planning, options: PlanOptions, ask: Ask) 
 
 
 def planned(session: Session, desired: Desired, observed: Observed, options: PlanOptions) -> Plan:
-    """The part of the plan that is asked for, with what will likely not work as meant.
+    """The requested part of the plan, with warnings of `lint`.
 
     Raises:
-        InvalidError: the repository's dependencies go round in a circle, or with `strict` there is something to note.
+        InvalidError: the repository's dependencies form a cycle, or with `strict` there is a warning.
     """
     desired = replace(desired, consent=options.consent, start_only=options.start_only)
     plan = select(build_plan(desired, observed), only=options.only, skip=options.skip)
@@ -113,7 +113,7 @@ def with_ownership(session: Session, plan: Plan, observed: Observed, cancel: Can
 
 
 def check_fixtures(session: Session) -> None:
-    """Read the stack's fixtures, where it has any.
+    """Read the stack's fixtures, if it has any.
 
     Raises:
         InvalidError: every problem in them.
@@ -134,7 +134,7 @@ def _applied(plan: Plan) -> tuple[StepId, ...]:
 
 
 def _preflight(session: Session, desired: Desired, steps: Sequence[str]) -> tuple[Note, ...]:
-    """What will likely not work as meant in these steps."""
+    """The warnings of `lint` for these steps."""
     if not steps:
         return ()
     notes = list(lint(desired, known_dead(), frozenset(steps)))
@@ -146,7 +146,7 @@ def _preflight(session: Session, desired: Desired, steps: Sequence[str]) -> tupl
 
 
 def lint_all(session: Session, work: Work) -> tuple[tuple[Note, ...], tuple[BootstrapError, ...]]:
-    """All that can be said against the stack without a cluster, and what is wrong; charts are pulled first.
+    """All warnings and errors that can be found without a cluster; charts are pulled first.
 
     Raises:
         InvalidError: its stack file or its fixtures are wrong.
@@ -158,7 +158,7 @@ def lint_all(session: Session, work: Work) -> tuple[tuple[Note, ...], tuple[Boot
     units = cut(session.stack, repo)
     desired = Desired(stack=session.stack, repo=repo, prepared=prepared, already_cut=units)
     steps = [ids.objects(unit.id) if isinstance(unit, Kustomization) else ids.release(unit.id) for unit in units.listed]
-    # A suspended release is looked at too: its day may come.
+    # A suspended release is checked too: it may be resumed later.
     steps += [ids.release(release.id) for release in repo.releases]
     of_charts = (note for release in prepared.values() for note in release.notes)
     notes = (*repo.notes, *_preflight(session, desired, steps), *of_charts)
@@ -199,7 +199,7 @@ def desired_now(
 def _with_expected(
     prepared: Mapping[str, PreparedRelease], units: Units
 ) -> tuple[Mapping[str, PreparedRelease], Units]:
-    """With what each of them may wait for, since another one, or a controller, makes it."""
+    """Each with the objects that it may wait for because another step, or a controller, creates them."""
     expected_objects = expected(prepared.values(), units.parts)
     listed = (
         replace(unit, expected=expected_objects) if isinstance(unit, Kustomization) else unit for unit in units.listed
@@ -212,7 +212,7 @@ def _with_expected(
 def _inferred(
     session: Session, prepared: Mapping[str, PreparedRelease], units: Units
 ) -> Sequence[tuple[str, str, str]]:
-    """The edges that rendered manifests show."""
+    """The edges that follow from the rendered manifests."""
     seeds = session.ports.seeds
     return infer(
         prepared.values(),
@@ -225,7 +225,7 @@ def _inferred(
 def _with_probes(
     session: Session, prepared: Mapping[str, PreparedRelease], units: Units
 ) -> Mapping[str, PreparedRelease]:
-    """With what shows whether the webhooks of each release answer; where pods are simulated none is ever called."""
+    """Each release with the objects that show whether its webhooks answer; simulated pods serve no webhook."""
     if session.stack.cluster.provider.simulates_pods:
         return prepared
     by_release = probes(prepared.values(), units.parts)
@@ -233,7 +233,7 @@ def _with_probes(
 
 
 def _with_held(session: Session, releases: Sequence[Release], observed: Observed, cancel: CancelToken) -> Observed:
-    """With the values that only the cluster holds, where there are such and it runs."""
+    """The releases with the values that only the cluster holds, if it is running."""
     kube, asking = observed.cluster.kube, [release for release in releases if release.values_from]
     if kube is None or not asking:
         return observed

@@ -10,9 +10,9 @@ GRACE_SECONDS = 60.0
 
 
 def end_leftovers(journal: Journal, processes: Processes, cancel: CancelToken) -> tuple[str, ...]:
-    """End every journalled child that still runs; the programs that were ended.
+    """End every process of the journal that is still running; the programs that were ended.
 
-    Only called under the stack's lock: whoever started such a child is gone. A polite end lets helm write down
+    Only called under the stack's lock, so that the run that started it has ended. A polite signal lets helm record
     that its release failed, instead of leaving it pending.
     """
     ended = []

@@ -1,4 +1,4 @@
-"""All that a stack would install, rendered without a cluster."""
+"""Renders everything that a stack would install, without a cluster."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,23 +18,23 @@ from bootstrap.system.work import Work
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rendered:
-    """All that would be installed: of Kustomizations and of releases."""
+    """Everything that would be installed: Kustomizations and releases."""
 
     releases: tuple[PreparedRelease, ...]
     units: Units = field(default_factory=lambda: Units(listed=(), suspended=(), emulator=None))
-    """What of it is installed: neither what is suspended, nor what the emulator takes the place of."""
+    """The installed part: without suspended units and the release that the emulator replaces."""
     kustomizations: tuple[Kustomization, ...] = ()
     failures: tuple[BootstrapError, ...] = ()
-    """What is wrong with those that are not whole."""
+    """The errors of those that are incomplete."""
 
     def plain(self, *, flux: bool) -> Iterator[tuple[str, Sequence[Manifest]]]:
-        """By Kustomization what it applies; with `flux` its HelmReleases and the like too."""
+        """The objects by Kustomization; with `flux` Flux objects too, such as HelmReleases."""
         for part in self.kustomizations:
             yield part.id, part.built if flux else part.objects
 
 
 def render_all(session: Session, release: str | None, work: Work) -> Rendered:
-    """All that a stack would install, or the release that is named; charts that are not here are pulled first."""
+    """Everything that a stack would install, or only the named release; missing charts are pulled first."""
     repo = session.ports.repository.read(work.cancel)
     definitions = definitions_of(repo)
     if release is not None:

@@ -17,14 +17,14 @@ from bootstrap.system.work import Work
 Perform: TypeAlias = Callable[[Action, Work], Outcome]
 
 Grow: TypeAlias = Callable[[StepId], Plan | None]
-"""Asked after each step that ended well: the plan that goes on from there, where that step found out more."""
+"""Called after each step that ended well; returns the extended plan, if that step made it possible."""
 
 _POLL_SECONDS = 0.1
 _WATCH_SECONDS = 1.0
 _SILENT_SECONDS = 15.0
-"""After this long without a word, what a step is doing is said again."""
+"""Seconds without a message after which the current activity of a step is reported again."""
 STOP_GRACE_SECONDS = 60.0
-"""How long a step may take to stop after a cancel or past its deadline before the run goes on without it."""
+"""Seconds that a step may take to stop after a cancel or its deadline before the run continues without it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,13 +37,13 @@ class Report:
     cancelled: bool = False
 
     def counts(self) -> dict[str, int]:
-        """Steps by status, in the order of `Status`; those that are 0 left out."""
+        """Number of steps by status, in the order of `Status`, without zeros."""
         statuses = [outcome.status for outcome in self.outcomes.values()]
         return {status.value: statuses.count(status) for status in Status if status in statuses}
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the process should end with."""
+        """The exit code of the process."""
         if self.cancelled:
             return ExitCode.INTERRUPTED
         if self.timed_out:
@@ -58,19 +58,19 @@ class Report:
 
 
 class BugError(BootstrapError):
-    """An exception nobody foresaw escaped from a step; its traceback is the evidence (exit 70)."""
+    """An unexpected exception escaped from a step; its traceback is the evidence (exit 70)."""
 
     exit_code = ExitCode.BUG
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watch:
-    """Looks about once a second at something that a step made and that every later step leans on."""
+    """Checks about once a second something that a step created and that every later step needs."""
 
     after: StepId
     """Begins once this step is done."""
     check: Callable[[], None]
-    """Raises BootstrapError when it is broken: then the whole run ends, since nothing can come true any more."""
+    """Raises BootstrapError if it is broken: then the whole run ends, since no other step can succeed."""
 
 
 def run_plan(  # noqa: PLR0913 - all that decides how a plan runs
@@ -86,7 +86,7 @@ def run_plan(  # noqa: PLR0913 - all that decides how a plan runs
 ) -> Report:
     """Perform every step after those it needs, up to `jobs` at once, in listed order where there is a choice.
 
-    Every step gets exactly one outcome. A failure skips what needs it, and names the culprit; the rest finishes,
+    Every step gets exactly one outcome. A failure skips the steps that need it, with its id; the rest finishes,
     unless `fail_fast`. A cancel stops what runs and reports the rest as CANCELLED. `emit` and `grow` are called
     from this thread only.
     """
@@ -120,7 +120,7 @@ class _Running:
     token: CancelToken
     started: float
     said: float
-    """When it said something last."""
+    """Time of its last message."""
     text: str = "still working"
     overdue_since: float | None = None
 
@@ -148,13 +148,13 @@ class _Run:
     watch: Watch | None
     grow: Grow
     watched: float = 0.0
-    """When the watch was asked last."""
+    """Time of the last check of the watch."""
     broken: BootstrapError | None = None
-    """What the watch found."""
+    """The error of the watch."""
     strict: Mapping[StepId, Sequence[StepId]]
-    """What must have ended well; what is only listed before a step must have ended, no more."""
+    """Steps that must have ended well; steps that are only listed before must have ended in any way."""
     gate: Gate
-    """Open for a step once all that comes before it has ended."""
+    """Decides when a step may start: once all steps before it have ended."""
     outcomes: dict[StepId, Outcome] = field(default_factory=dict)
     running: dict[StepId, _Running] = field(default_factory=dict)
     messages: "queue.SimpleQueue[_Said | _Ended]" = field(default_factory=queue.SimpleQueue)
@@ -253,7 +253,7 @@ class _Run:
             self._abandon_overdue()
             return
         if message.step not in self.running:
-            return  # an abandoned step speaks; its outcome stands
+            return  # an abandoned step reports late; its outcome does not change
         if isinstance(message, _Said):
             self._progress(message.step, message.text)
             return
@@ -298,7 +298,7 @@ class _Run:
             self._grow(grown)
 
     def _grow(self, grown: Plan) -> None:
-        """Go on with this plan; what ended or runs already is not begun again, whatever it is in the new one."""
+        """Continue with this plan; steps that have ended or are running are not started again."""
         new = {step.id for step in grown.steps}
         kept = tuple(step for step in self.plan.steps if step.id not in new)
         ids = {step.id for step in kept}
@@ -312,7 +312,7 @@ class _Run:
 
 
 def _outcome_without_work(step: Step) -> Outcome | None:
-    """How a step ends for which nothing is done: it is as declared, or may not be replaced; None: it is performed."""
+    """The outcome of a step without an action: unchanged, or not allowed to be replaced; None: it is performed."""
     if isinstance(step.action, Keep):
         return Outcome(status=Status.UNCHANGED, detail=step.reason)
     return refusal(step)

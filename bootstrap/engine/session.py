@@ -1,4 +1,4 @@
-"""One stack with everything that can act for it, and what may be asked of it."""
+"""One stack with its adapters, and the options of plans and runs."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from bootstrap.system.processes import Processes
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """One stack with everything that can act for it."""
+    """One stack with its adapters."""
 
     stack: Stack
     """`auto` resolved."""
@@ -27,47 +27,47 @@ class Session:
     journal: Journal
     clock: Clock
     headline: str
-    """What the first line says of the provider and of what is simulated."""
+    """The text of the first line about the provider and what is simulated."""
     values: tuple[DeclaredValue, ...] = ()
     """The effective stack as written, each value with its origin."""
     command: str = ""
     """The command line that brings up exactly this stack, ready to paste; empty: not known."""
     differences: tuple[ValueDifference, ...] = ()
-    """What the last `up` was given and what is declared by this call differ in."""
+    """The differences between what the last `up` was given and what this call declares."""
     last_command: str = ""
     """The command line of the last `up`, ready to paste; empty: not known."""
 
     @property
     def up_command(self) -> str:
-        """What to type to bring this stack up."""
+        """The command that brings this stack up."""
         return self.last_command or self.command or f"bootstrap up {self.stack.typed}"
 
     @property
     def lives(self) -> bool:
-        """Whether anything of its cluster was made and not removed."""
+        """Whether anything of its cluster was created and not removed."""
         return self.state.kubeconfig.exists() or self.state.cluster.exists()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanOptions:
-    """Which part of the plan, and what to do with what left the repository."""
+    """The part of the plan, and what happens to objects that are no longer in the repository."""
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     prune: bool = False
     strict: bool = False
-    """Notes are problems."""
+    """Whether warnings are errors."""
     consent: Consent = NO_CONSENT
-    """What may be deleted and created again."""
+    """What may be deleted and recreated."""
     start_only: bool = False
     """Whether cluster and emulator are only started as they are."""
     tolerant: bool = False
-    """For who only looks: problems of the repository are returned beside the plan, see `Planning.failures`."""
+    """For verbs that only read: problems of the repository are returned with the plan, see `Planning.failures`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
-    """How a plan is run, beside what the settings say."""
+    """How a plan is run, besides the settings."""
 
     command: str
     """As typed, for the journal and the lock."""
@@ -75,6 +75,6 @@ class RunOptions:
     log: str | None = None
     """Where the full log is written."""
     term: Term | None = None
-    """How long the stack lives from now; None: as before."""
+    """The new lease of the stack, from now; None: unchanged."""
     ask: Ask = ask_nobody
     """Asked for consent to what the plan would replace without it."""

@@ -1,4 +1,4 @@
-"""Every stack of a user on this machine, and what others have on its Docker engine."""
+"""Lists the stacks of a user on this machine, and those of others on its Docker engine."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,16 +27,16 @@ class OpenStack(Protocol):
     """Opens the stack of a state folder."""
 
     def __call__(self, state: StatePaths, cancel: CancelToken) -> Session | None:
-        """The stack as it was brought up last; None where no run got so far.
+        """The stack as it was brought up last; None if it never was.
 
         Raises:
-            RefusedError: the stack lives where it cannot be reached.
+            RefusedError: the engine or cluster of the stack cannot be reached.
         """
         ...
 
 
 def stack_lines(root: Path, marked: MarkedStacks, opener: OpenStack, cancel: CancelToken) -> tuple[StackLine, ...]:
-    """Each with where and how it is; one that cannot be looked at says why."""
+    """Each stack with its folder and state; one that cannot be observed with the reason."""
     here, now = held_stacks(root), cancel.clock.now()
     with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="look") as pool:
         lines = tuple(pool.map(lambda stack: _line(stack, now, opener, cancel), here))
@@ -94,5 +94,5 @@ def _elsewhere(here: tuple[HeldStack, ...], marked: MarkedStacks, now: datetime)
 
 
 def _left(expires: datetime | None, now: datetime) -> float | None:
-    # The mark of a stack that was given time without end has a moment too.
+    # The label of a stack without an expiry holds a time too.
     return None if expires is None or expires == _WITHOUT_END else (expires - now).total_seconds()

@@ -1,4 +1,4 @@
-"""What the state folder holds of a stack, from its first run to its last."""
+"""Writes and removes the state folder of a stack."""
 
 import contextlib
 import shutil
@@ -7,18 +7,18 @@ from bootstrap.engine.session import Session
 from bootstrap.system.files import write_whole
 
 _KEPT = ("owner", "engine", "provider", "lock", "lease.json", "stack.json")
-"""What says whose kept data is, where it lives, and until when."""
+"""The files that prove the ownership, the provider and the expiry of kept data."""
 
 
 def remember_provider(session: Session) -> None:
-    """Note where the stack lives before anything of it is made there: it must never live in two places."""
+    """Record the provider before anything is created: a stack must never exist on two providers."""
     write_whole(session.state.provider, f"{session.stack.cluster.provider}\n".encode())
 
 
 def remove_state(session: Session, *, keep_data: bool = False) -> str:
     """Remove the stack's state folder, and the parent folder of all stacks once it is empty; the detail to print.
 
-    With `keep_data` all stays that proves and finds what was kept, where anything was.
+    With `keep_data` the files that prove and find the kept data stay, if there are any.
     """
     session.journal.close()
     state = session.state

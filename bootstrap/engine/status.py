@@ -1,4 +1,4 @@
-"""The truth about a stack: how what is there is right now, and apart from that whether it is as declared."""
+"""Reads the state of a stack: what is up now and, separately, what is as declared."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,12 +24,12 @@ _HEALTH_OF = {
     TargetState.UNVERIFIED: Health.UNREACHABLE,
     TargetState.FOREIGN: Health.DOWN,
 }
-# They exist from the moment they are made; a cluster never tells more of them.
+# They have no state besides their existence.
 _NOT_SHOWN = frozenset({"CustomResourceDefinition"})
 
 
 def read_status(session: Session, cancel: CancelToken) -> StatusReport:
-    """How every part of the stack is, and apart from that whether it is as declared. Changes nothing.
+    """The state of every part of the stack and, separately, whether it is as declared. Changes nothing.
 
     Problems of its repository are in the report: what is there is shown all the same.
 

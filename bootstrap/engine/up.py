@@ -1,4 +1,4 @@
-"""`up`: makes the platform as declared; `repair` and `resume` bring back what is there."""
+"""`up` creates and changes the platform as declared; `repair` and `resume` start what exists."""
 
 import shlex
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ _LOOK_SECONDS = 5.0
 
 
 def up(session: Session, options: PlanOptions, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
-    """Make the platform as declared; a no-op when it is.
+    """Create and change the platform as declared; changes nothing if it is so already.
 
     Raises:
         InvalidError, RefusedError: before anything was changed.
@@ -62,7 +62,7 @@ def up(session: Session, options: PlanOptions, how: RunOptions, *, emit: Emit, c
 
 
 def revive(session: Session, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
-    """Bring cluster, emulator and its data back after restarts, or after `pause`; leaves charts alone.
+    """Bring cluster, emulator and its data back after a restart or `pause`; charts are unchanged.
 
     Raises:
         InvalidError, RefusedError: before anything was changed.
@@ -91,17 +91,17 @@ def _perform(session: Session, options: PlanOptions, how: RunOptions, *, emit: E
 
 
 def _watch(session: Session) -> Watch:
-    """Ends the run when the cluster loses a part of itself."""
+    """Ends the run if the cluster loses a node or a process."""
     return Watch(after=ids.CLUSTER, check=session.ports.cluster.check)
 
 
 def _renew(session: Session, term: Term | None, cancel: CancelToken) -> None:
-    """Begin the stack's time again where that was asked for, or where it was over."""
+    """Renew the stack's lease if `--ttl` is given or it has expired."""
     before = read_lease(session.state)
     lease = renewed(before, term, session.clock.now())
     if lease == before:
         return
-    # Those who only see the mark first: killed in between, nobody removes it too early.
+    # The label first: if this run is killed in between, nobody removes the stack too early.
     if session.ports.leftovers is not None:
         session.ports.leftovers.lease(lease, cancel)
     write_lease(session.state, lease)
@@ -123,11 +123,11 @@ def _perform_growing(  # noqa: PLR0913 - what there is to a run
     emit: Emit,
     cancel: CancelToken,
 ) -> Report:
-    """Begin with what needs no charts, and go on with the plan that can be made once those are here."""
+    """Start with the steps that need no charts, and continue with the full plan once the charts are pulled."""
     grown: list[Plan] = []
 
     def bring_charts(releases: Sequence[Release], work: Work) -> str:
-        # What cannot be had now is tried again, and reported, by a step of the plan: the other releases go on.
+        # A chart that cannot be pulled now is tried again, and reported, by its own step: the other releases continue.
         failed = pull_all(session, releases, work.within(_PULL_SECONDS, "pulling charts"))
         desired = desired_now(session, options, lambda: planning.observed.cluster.kube, work.cancel)
         plan = planned(session, desired, planning.observed, options)
@@ -149,7 +149,7 @@ def _perform_growing(  # noqa: PLR0913 - what there is to a run
 
 
 def _way_in(session: Session, report: Report) -> tuple[str, ...]:
-    """What to report at the end of `up`: the way in, and what is simulated."""
+    """The last lines of `up`: the addresses, and what is simulated."""
     if report.exit_code:
         return ()
     lines = [f"Kubernetes: export KUBECONFIG={shlex.quote(str(session.state.kubeconfig))}"]
@@ -168,13 +168,13 @@ def _way_in(session: Session, report: Report) -> tuple[str, ...]:
 
 
 def _status_command(session: Session) -> str:
-    """What shows this stack again: one without a file is meant by the same options as it was brought up with."""
+    """The `status` command of this stack; without a stack file it needs the options of `up`."""
     if session.stack.file is None and session.command.startswith("bootstrap up"):
         return f"bootstrap status{session.command.removeprefix('bootstrap up')}"
     return f"bootstrap status {session.stack.typed}"
 
 
 def _meaning(stack: Stack) -> str:
-    """The options by which `run` means this stack."""
+    """The options of `run` that select this stack."""
     named = "" if stack.name == DEFAULT_STACK else f" --stack {stack.name}"
     return f"{named} --name {stack.instance}" if stack.instance else named

@@ -1,4 +1,4 @@
-"""The addresses of a stack on this machine, asked before they are shown."""
+"""The addresses of a stack on this machine, checked before they are shown."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +17,7 @@ _SECONDS = 20.0
 
 
 def urls_of(session: Session, planning: Planning, cancel: CancelToken) -> tuple[UrlStatus, ...]:
-    """The emulator, and every host name of an Ingress with what is missing where nothing answers for it."""
+    """The emulator and every host name of an Ingress, with what is missing if it does not answer."""
     observed = planning.observed
     endpoint = None if observed.emulator is None else observed.emulator.endpoint
     emulator = () if endpoint is None else (UrlStatus(name="AWS", url=endpoint.url),)

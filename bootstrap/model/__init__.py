@@ -1,1 +1,1 @@
-"""The values every room speaks of."""
+"""The values that all packages share."""

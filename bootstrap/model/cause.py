@@ -58,13 +58,13 @@ class Cause:
     of: ObjectRef
     """The object that is waited for."""
     object: ObjectRef
-    """Where the cause shows: a pod, a claim, a node, a namespace, or `of` itself."""
+    """The object that shows the cause: a pod, a claim, a node, a namespace, or `of` itself."""
     text: str
     """One sentence with the names and the values."""
     evidence: tuple[str, ...] = ()
     """Kubernetes' own words, or the last lines of a container's log."""
     fix: str = ""
-    """What to do, with a command that can be pasted; empty where waiting is all there is to do."""
+    """What to do, with a command that can be pasted; empty if there is nothing to do but wait."""
     terminal: bool = False
     """Whether waiting longer does not help."""
 

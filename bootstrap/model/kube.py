@@ -59,7 +59,7 @@ def ref_of(manifest: Manifest) -> ObjectRef:
 
 
 def is_named_by_server(manifest: Manifest) -> bool:
-    """Whether the API server chooses its name (`generateName`): nobody can say which object it became."""
+    """Whether the API server chooses its name (`generateName`), so that the created object is not known."""
     metadata = mapping_in(manifest, "metadata")
     return not metadata.get("name") and bool(metadata.get("generateName"))
 
@@ -72,4 +72,4 @@ class KubeContext:
     uid: str
     """UID of its kube-system namespace."""
     simulated: bool
-    """Whether pods only exist in the API: nothing they should serve, make or reconcile ever happens."""
+    """Whether pods exist only in the API: they never serve, create or reconcile anything."""

@@ -1,4 +1,4 @@
-"""How long a stack lives."""
+"""Leases: when a stack expires."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ class Collected:
     identity: str
     why: str = ""
     failure: str = ""
-    """Why it is still there."""
+    """Why it could not be removed."""
 
 
 def renewed(lease: Lease | None, term: Term | None, now: datetime) -> Lease | None:

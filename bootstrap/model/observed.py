@@ -1,4 +1,4 @@
-"""What is there now, read once at the start of a run."""
+"""The observed state, read once at the start of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from bootstrap.model.replacement import Change, Replacement
 
 
 class TargetState(StrEnum):
-    """How a cluster or an emulator is found."""
+    """The state of a cluster or an emulator."""
 
     ABSENT = "absent"
     STOPPED = "stopped"
     BROKEN = "broken"
-    """Partly there or not answering; `up` repairs it, or finishes what a killed run began."""
+    """Incomplete or not answering; `up` repairs it, or finishes what a killed run began."""
     RUNNING = "running"
     UNVERIFIED = "unverified"
     """Carries our label, but its proof is lost, damaged or of another stack: only `--adopt` continues with it."""
@@ -26,7 +26,7 @@ class TargetState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClusterObserved:
-    """The cluster as found."""
+    """The observed cluster."""
 
     state: TargetState
     detail: str = ""
@@ -35,12 +35,12 @@ class ClusterObserved:
     changes: tuple[Change, ...] = ()
     """Fields that are declared otherwise now and that `up` changes in place, losing nothing."""
     replacement: Replacement | None = None
-    """Set when it can only become as declared, or whole again, by being deleted and created."""
+    """Set if it can become as declared, or complete again, only by being recreated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmulatorEndpoint:
-    """An emulator that has proven to be one."""
+    """An emulator whose identity is proven."""
 
     url: str
     """From this machine, `http://127.0.0.1:4566`."""
@@ -60,18 +60,18 @@ class EmulatorEndpoint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmulatorObserved:
-    """The emulator as found."""
+    """The observed emulator."""
 
     state: TargetState
     detail: str = ""
     endpoint: EmulatorEndpoint | None = None
     """Set when RUNNING."""
     release: str | None = None
-    """The release that it is, NAMESPACE/NAME of the HelmRelease; None: it is none."""
+    """NAMESPACE/NAME of the HelmRelease that installs it; None: it is not a release."""
     changes: tuple[Change, ...] = ()
     """Fields that are declared otherwise now and that `up` changes while its data is kept."""
     replacement: Replacement | None = None
-    """Set when its data cannot be kept by what is declared now."""
+    """Set if the declared emulator cannot keep its data."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +84,7 @@ class EmulatorRelease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeedsObserved:
-    """How far the emulator's data is from the fixtures."""
+    """How the emulator's data differ from the fixtures."""
 
     changes: int
     """Resources that an apply would create, change or delete."""
@@ -96,7 +96,7 @@ class SeedsObserved:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReleaseObserved:
-    """A Helm release as found in the cluster."""
+    """A Helm release as observed in the cluster."""
 
     namespace: str
     release_name: str
@@ -123,12 +123,12 @@ class InventoryEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectsSeen:
-    """Applied objects that are not as they were left."""
+    """Applied objects that were changed since."""
 
     missing: frozenset[ObjectRef] = frozenset()
-    """Gone from the cluster."""
+    """Deleted from the cluster."""
     unready: Mapping[ObjectRef, str] = field(default_factory=dict)
-    """There, but not ready right now, and why; of a cluster whose pods are simulated none is."""
+    """Existing, but not ready now, and why; empty if pods are simulated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,12 +162,12 @@ class PreparedRelease:
     """ConfigMaps, Secrets and claims that the plan makes, and what makes them."""
     notes: tuple[Note, ...] = ()
     failure: BootstrapError | None = None
-    """Why it cannot be rendered, and so not be installed."""
+    """Why it cannot be rendered, and so cannot be installed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observed:
-    """All that was found."""
+    """The observed state of a stack."""
 
     cluster: ClusterObserved
     emulator: EmulatorObserved | None = None
@@ -182,4 +182,4 @@ class Observed:
     built: frozenset[str] = frozenset()
     """References of the stack's own images that the engine has."""
     objects: ObjectsSeen = field(default_factory=ObjectsSeen)
-    """Objects of the inventory that are not as they were left."""
+    """Objects of the inventory that were changed since they were applied."""

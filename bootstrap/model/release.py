@@ -1,4 +1,4 @@
-"""What a Flux repository asks for: Helm releases and Kustomizations with their objects."""
+"""The content of a Flux repository: Helm releases and Kustomizations with their objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from bootstrap.model.kube import Manifest, NamedObject, ObjectRef
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Note:
-    """Something the user should know that stops nothing; `--strict` makes it a problem."""
+    """A warning: it stops nothing, unless `--strict` is given."""
 
     text: str
     place: Place | None = None
     loud: bool = False
-    """Flux would wait for ever because of it: an error for `lint`, shown last and as a warning by `plan`."""
+    """Flux would wait for ever because of it: `lint` reports an error, `plan` a warning, at the end."""
     expected: bool = False
-    """Flux demands the field this is about (`interval`, `prune`), so that `--strict` lets it pass."""
+    """Flux requires the field of this warning (`interval`, `prune`), so that `--strict` accepts it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +108,7 @@ class Release:
     name: str
     """Of the HelmRelease object."""
     release_name: str
-    """What helm calls it (Flux's rule: spec.releaseName, else [targetNamespace-]name, shortened over 53)."""
+    """Its name in helm (Flux's rule: spec.releaseName, else [targetNamespace-]name, shortened over 53)."""
     target_namespace: str
     chart: ChartRef
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Release:
     """All of `valuesFrom`, where some of it only the cluster holds, else none: `bootstrap.flux.values.merged` makes the
     final values of it once the missing contents are read."""
     inline_values: Mapping[str, Any] = field(default_factory=dict)
-    """spec.values alone: what goes over `values_from`."""
+    """spec.values only: it overrides `values_from`."""
     values_files: tuple[str, ...] = ()
     """Files that replace the chart's values.yaml, relative to the chart's folder; the later wins."""
     ignore_missing_values_files: bool = False
@@ -197,7 +197,7 @@ class Kustomization:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FluxRepo:
-    """All that a Flux repository says, in listed order."""
+    """The content of a Flux repository, in listed order."""
 
     kustomizations: tuple[Kustomization, ...] = ()
     releases: tuple[Release, ...] = ()
@@ -208,7 +208,7 @@ class FluxRepo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnknownValue:
-    """A key that neither the chart's defaults nor its templates know."""
+    """A key of the values that neither the chart's defaults nor its templates use."""
 
     path: str
     """`controller.replicas`."""

@@ -1,4 +1,4 @@
-"""What has to be deleted and created again, why, and what the user has allowed."""
+"""What must be deleted and recreated, why, and what the user has allowed."""
 
 import shlex
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ EVERYTHING = "*"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One field that is declared otherwise than what lives has it."""
+    """One field whose declared value differs from the observed one."""
 
     field: str
     """As the stack file or the manifest names it: `cluster.image`."""
@@ -26,12 +26,12 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replacement:
-    """Why something that lives can only become as declared by being deleted and created again, and what that loses."""
+    """Why something must be recreated to become as declared, and what is lost by it."""
 
     reasons: tuple[str, ...]
     """One per field, `cluster.image: A → B`, or what is wrong with it; never empty."""
     losses: tuple[str, ...] = ()
-    """What goes with it and is not declared, by count: `3 namespaces`, `2 volumes`; empty: nothing is known of."""
+    """What is lost and not declared, by count: `3 namespaces`, `2 volumes`; empty: nothing known."""
 
     @property
     def reason(self) -> str:
@@ -40,13 +40,13 @@ class Replacement:
 
     @property
     def loss(self) -> str:
-        """All losses on one line; empty where nothing is known of."""
+        """All losses on one line; empty: nothing known."""
         return ", ".join(self.losses)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Consent:
-    """What the user allowed to be replaced; nothing, unless it was said for this very run."""
+    """What the user allowed to be replaced, for this run only; nothing by default."""
 
     steps: frozenset[str] = frozenset()
     """Steps as they were typed, in any of their forms; EVERYTHING: all."""
@@ -64,7 +64,7 @@ NO_CONSENT = Consent()
 
 
 class ReplacementNeededError(RefusedError):
-    """Something that lives can only become as declared by being deleted and created again (exit 4)."""
+    """Something must be recreated to become as declared, and the user has not consented (exit 4)."""
 
     def __init__(self, step: str, replacement: Replacement, *, evidence: Sequence[str] = ()) -> None:
         lost = (f"lost with it: {replacement.loss}",) if replacement.losses else ()

@@ -11,15 +11,15 @@ class LockWriting(StrEnum):
     """When a chart that is pulled is written into `bootstrap.lock`."""
 
     NEVER = "never"
-    """By whoever only looks."""
+    """By verbs that only read."""
     EXISTING = "existing"
-    """By `up`: into the file that somebody keeps, never into a repository without one."""
+    """By `up`: only into an existing file, never into a repository without one."""
     ALWAYS = "always"
     """By `lock`."""
 
 
 class Provider(StrEnum):
-    """Who makes the cluster. AUTO is resolved before anything is planned."""
+    """The program that creates the cluster. AUTO is resolved before anything is planned."""
 
     AUTO = "auto"
     KIND = "kind"
@@ -34,7 +34,7 @@ class Provider(StrEnum):
 
     @property
     def simulates_pods(self) -> bool:
-        """Whether its pods exist in the API alone."""
+        """Whether its pods exist only in the API."""
         return self is Provider.KWOK
 
 
@@ -59,12 +59,12 @@ class Placement(StrEnum):
 
 
 class Profile(StrEnum):
-    """How a kind or k3d cluster is set beneath its user's own configuration."""
+    """Defaults of a kind or k3d cluster, which the user's own configuration overrides."""
 
     FAST = "fast"
     """For one developer: no leader election with one control plane, shorter waits of the kubelet."""
     STOCK = "stock"
-    """As the program makes it."""
+    """The defaults of the program."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +77,7 @@ class HostPorts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mount:
-    """A folder or file of this machine inside every machine of a kind or k3d cluster."""
+    """A folder or file of this machine that is mounted into every node of a kind or k3d cluster."""
 
     here: Path
     """Absolute."""
@@ -87,7 +87,7 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClusterSpec:
-    """The cluster a stack wants."""
+    """The cluster that a stack declares."""
 
     provider: Provider = Provider.AUTO
     kubernetes: str = "1.34"
@@ -98,7 +98,7 @@ class ClusterSpec:
     config: Path | None = None
     """A native kind or k3d configuration that ours is merged into."""
     profile: Profile = Profile.FAST
-    """Of a kind or k3d cluster, beneath `config`."""
+    """Of a kind or k3d cluster; `config` overrides it."""
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
     """Kubernetes' own, of a kind or k3d cluster."""
     mounts: tuple[Mount, ...] = ()
@@ -110,7 +110,7 @@ class ClusterSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmulatorSpec:
-    """The AWS emulator a stack wants."""
+    """The AWS emulator that a stack declares."""
 
     driver: Driver = Driver.AUTO
     placement: Placement = Placement.AUTO
@@ -118,14 +118,14 @@ class EmulatorSpec:
     """The HelmRelease it stands for, NAMESPACE/NAME; auto: the only one whose chart is `localstack`."""
     region: str = "us-east-1"
     port: int = 0
-    """On 127.0.0.1; 0: 4566 where it is free, else any, remembered."""
+    """On 127.0.0.1; 0: 4566 if it is free, else any free port, which is remembered."""
     first_port: int = 4566
-    """Tried first where none is declared; 0: any, since of several brought up at once all would see it free."""
+    """Tried first if no port is declared; 0: any, because several stacks brought up at once would all find it free."""
     image: str | None = None
     endpoint: str | None = None
     """Placement `endpoint`: its URL."""
     persist: bool = True
-    """Whether its contents outlive a stop."""
+    """Whether its data survive a stop."""
     docker_socket: bool = False
     """Placement `container`: whether LocalStack is given the Docker socket, which running functions needs."""
 
@@ -141,7 +141,7 @@ class SourceSpec:
     substitute: Mapping[str, str] = field(default_factory=dict)
     """Values for `${name}`, over those of the repository."""
     strict_substitution: bool = True
-    """As Flux 2.9 and newer: a variable without value or default is an error. False: nothing is put there."""
+    """As Flux 2.9 and newer: a variable without value or default is an error. False: it becomes empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +149,7 @@ class ImageSpec:
     """An image that the stack builds itself."""
 
     name: str
-    """What manifests call it, such as `web` or `registry.example.com/team/web`."""
+    """Its name in manifests, such as `web` or `registry.example.com/team/web`."""
     context: Path
     """Absolute."""
     dockerfile: Path
@@ -162,7 +162,7 @@ class ImageSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltImage:
-    """An image of the stack, and the reference of what its files make."""
+    """An image of the stack, and its reference for the present content of its files."""
 
     spec: ImageSpec
     reference: str
@@ -193,7 +193,7 @@ class Stack:
 
     @property
     def typed(self) -> str:
-        """What is typed after a verb to mean this stack."""
+        """The argument that selects this stack after a verb."""
         return f"{self.name} --name {self.instance}" if self.instance else self.name
 
 
@@ -214,13 +214,13 @@ class DeclaredValue:
 
     @property
     def is_from_call(self) -> bool:
-        """Whether a flag or the environment of one call gave it, and not a file."""
+        """Whether it came from a flag or the environment instead of a file."""
         return self.origin.startswith(("--", "BOOTSTRAP_"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StatePaths:
-    """Where a stack keeps what it must remember (0700; every file 0600)."""
+    """The state folder of a stack (0700; every file 0600)."""
 
     folder: Path
 
@@ -231,7 +231,7 @@ class StatePaths:
 
     @property
     def journal(self) -> Path:
-        """JSON lines of what runs did."""
+        """The journal of runs, as JSON lines."""
         return self.folder / "journal.jsonl"
 
     @property
@@ -241,7 +241,7 @@ class StatePaths:
 
     @property
     def provider(self) -> Path:
-        """The name of the provider that the stack lives on."""
+        """The file with the name of the stack's provider."""
         return self.folder / "provider"
 
     @property
@@ -251,7 +251,7 @@ class StatePaths:
 
     @property
     def variables(self) -> Path:
-        """The values of its variables, which may be secrets, as they were then."""
+        """The values of its variables at that time, which may be secrets."""
         return self.folder / "variables.json"
 
     @property
@@ -261,7 +261,7 @@ class StatePaths:
 
     @property
     def logs(self) -> Path:
-        """Full logs of runs and of long-lived programs."""
+        """Full logs of runs and of long-running programs."""
         return self.folder / "logs"
 
     @property

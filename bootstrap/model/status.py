@@ -1,4 +1,4 @@
-"""What is up, what is not, and why; and, apart from that, what is not as declared."""
+"""The state of a platform: what is up, what is not and why; and, separately, what is not as declared."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,20 +9,20 @@ from bootstrap.model.cause import Cause
 
 
 class Health(StrEnum):
-    """How one part of a platform is, whatever is declared of it."""
+    """The state of one part of a platform, independent of what is declared."""
 
     UP = "up"
     SIMULATED = "simulated"
-    """There, on a cluster where nothing of it runs."""
+    """It exists on a cluster whose pods are simulated."""
     SUSPENDED = "suspended"
-    """Left as it is, by the repository's own word."""
+    """Suspended in the repository: left unchanged."""
     NOT_READY = "not ready"
-    """On its way, waiting for something, or failing."""
+    """Starting, waiting for something, or failing."""
     STOPPED = "stopped"
     UNREACHABLE = "unreachable"
-    """There, but it does not answer."""
+    """It exists, but does not answer."""
     DOWN = "down"
-    """Not there, or failed."""
+    """Not found, or failed."""
 
 
 class Declared(StrEnum):
@@ -40,7 +40,7 @@ class PartStatus:
     """`cluster`, `emulator`, `seeds`, `release/NS/NAME`, `objects/NS/NAME`."""
     health: Health
     detail: str = ""
-    """What there is to say: version, address, the reason it is not up."""
+    """Details: version, address, the reason why it is not up."""
     evidence: tuple[str, ...] = ()
     """Lines on why it is not up; the renderer shortens them."""
     difference: str = ""
@@ -66,7 +66,7 @@ class UrlStatus:
     name: str
     url: str
     problem: str = ""
-    """What is missing where it is not answered."""
+    """What is missing if nothing answers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,15 +77,15 @@ class StackLine:
     stack: str
     instance: str = ""
     project: str = ""
-    """Empty: it is known by its mark on the engine alone."""
+    """Empty: it is known only by its label on the engine."""
     provider: str = ""
     state: str = ""
     """`running`, `stopped`, `absent`, `broken`, `outdated`, `foreign`, `unknown`, or `elsewhere`: its state is."""
     detail: str = ""
-    """What there is to say of a state that is not `running`."""
+    """Details of a state that is not `running`."""
     expires: datetime | None = None
     seconds_left: float | None = None
-    """Below 0: its time is over. None: it has no end."""
+    """Below 0: it has expired. None: it never expires."""
     folder: str = ""
     """Its state folder."""
 
@@ -107,7 +107,7 @@ class StatusReport:
     failures: tuple[BootstrapError, ...] = ()
     """What is wrong with the stack's repository and its releases now."""
     up_command: str = ""
-    """What to type to bring up what is not; empty: `bootstrap up` with the stack's name."""
+    """The command that brings up what is not up; empty: `bootstrap up` with the stack's name."""
 
     @property
     def up(self) -> bool:

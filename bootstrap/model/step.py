@@ -53,33 +53,33 @@ class StartEmulator:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApplySeeds:
-    """Make the emulator's data as the fixtures declare it."""
+    """Create and update the AWS data as the fixtures declare them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadImages:
-    """Bring what pods run to this machine's engine while the cluster starts, and from there to every machine."""
+    """Pull the images of pods to this machine's engine while the cluster starts, and copy them to every node."""
 
     images: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildImage:
-    """Build an image of the stack while the cluster starts, and bring it to every node."""
+    """Build an image of the stack while the cluster starts, and copy it to every node."""
 
     image: BuiltImage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PullChart:
-    """Bring a chart into the cache and note its digest."""
+    """Pull a chart into the cache and record its digest."""
 
     release: Release
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PullCharts:
-    """Bring charts into the cache while the cluster starts, and plan what is to be made of them."""
+    """Pull charts into the cache while the cluster starts, and plan their releases."""
 
     releases: tuple[Release, ...]
 
@@ -97,7 +97,7 @@ class InstallRelease:
 
     prepared: PreparedRelease
     may_replace: bool = False
-    """Whether the user has consented that objects of it whose fields cannot be changed are deleted and created."""
+    """Whether the user has consented to recreate objects whose fields cannot change in place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,7 +147,7 @@ class RemoveLeftovers:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveState:
-    """Remove the stack's state folder, or with `keep_data` all in it but what the next `up` goes on with."""
+    """Delete the stack's state folder; with `keep_data` everything in it except for what the next `up` needs."""
 
     keep_data: bool = False
 
@@ -159,16 +159,16 @@ Replaceable: TypeAlias = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replace:
-    """Delete what lives and create it again as declared; refused unless the user has consented."""
+    """Delete something and recreate it as declared; refused unless the user has consented."""
 
     action: Replaceable
-    """What is performed, its target deleted first where it would otherwise stay."""
+    """The action to perform; its target is deleted first if it would otherwise stay."""
     replacement: Replacement
     consent_to: StepId
-    """The step that consent has to be given to: this one, or the one that it makes room for."""
+    """The step that needs the consent: this one, or the one that it makes room for."""
     consented: bool = False
     lives: bool = True
-    """Whether what is there goes on to work without it: then the steps that need this one go on with that."""
+    """Whether the old one still works if this is refused: then the steps that need it continue with the old one."""
 
 
 Action: TypeAlias = (
@@ -197,7 +197,7 @@ Action: TypeAlias = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One action, what it waits for, and why it is taken."""
+    """One action, the steps that it needs, and its reason."""
 
     id: StepId
     action: Action

@@ -1,4 +1,4 @@
-"""All that is known of one object, for a person who wants to know why it is as it is."""
+"""The causes, conditions, events and logs of one object, for `explain`."""
 
 from dataclasses import dataclass
 
@@ -26,9 +26,9 @@ class Story:
     """`ready`, or why it is not."""
     ready: bool
     step: str = ""
-    """The step that made it; empty where it is of none."""
+    """The step that created it; empty: none did."""
     needed_by: tuple[str, ...] = ()
-    """The steps that need that one."""
+    """The steps that need that step."""
     causes: tuple[Cause, ...] = ()
     conditions: tuple[str, ...] = ()
     """Of the object and of what it made: `Pod web-1: Ready is False: ContainersNotReady: …`."""

@@ -1,4 +1,4 @@
-"""What runs did, written down at step boundaries, so that the next run knows what a killed one left behind."""
+"""The journal of runs, written at step boundaries: the next run reads what a killed one left behind."""
 
 import dataclasses
 import json
@@ -34,7 +34,7 @@ class Journal:
             self._closed = True
 
     def write(self, event: Event) -> None:
-        """Keep what the next run has to know: the bounds of runs and steps."""
+        """Record the begin and end of runs and steps."""
         match event:
             case RunStarted(command=command):
                 self._append("run_started", command=command, pid=os.getpid())
@@ -48,11 +48,11 @@ class Journal:
                 pass
 
     def child(self, identity: ProcessIdentity, command: Command) -> None:
-        """Write down a child before its program begins."""
+        """Record a child process before its program starts."""
         self._append("child", **dataclasses.asdict(identity), polite=command.polite.name)
 
     def children(self) -> Iterator[tuple[ProcessIdentity, str]]:
-        """Every child ever written down here, with the name of the signal it is politely asked to stop with."""
+        """Every recorded child process, with the name of the signal that asks it to stop."""
         for line in self._lines():
             if line.get("type") == "child":
                 yield (
@@ -61,7 +61,7 @@ class Journal:
                 )
 
     def compact(self) -> None:
-        """Forget the past when it has grown large; only when no child of it runs any more."""
+        """Delete old records of a large journal; only if none of its child processes is running."""
         if self._file.exists() and self._file.stat().st_size > _LARGE:
             write_whole(self._file, b"")
 
@@ -77,7 +77,7 @@ class Journal:
                 yield line
 
     def _append(self, kind: str, **fields: object) -> None:
-        # Begins a line of its own even behind the half line of a killed run.
+        # Starts a new line even after the incomplete line of a killed run.
         line = "\n" + json.dumps({"type": kind, "at": self._clock.now().isoformat(), **fields}) + "\n"
         with self._lock:
             if self._closed:

@@ -1,4 +1,4 @@
-"""Processes of stacks whose state folder is gone: nothing can go on with them, and nothing else finds them."""
+"""Finds processes of stacks whose state folder was deleted: no other verb finds them."""
 
 import os
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from bootstrap.system.processes import ProcessIdentity, started_at
 
 
 def orphans(root: Path, *, proc: Path = Path("/proc")) -> Iterator[ProcessIdentity]:
-    """Every process of ours that was started for a state folder below `root` that is not there any more.
+    """Every process that bootstrap started for a state folder below `root` that does not exist any more.
 
-    What outlives a run has a HOME inside its stack's state folder from its first instruction on: nobody else has.
+    Long-running programs have a HOME inside their stack's state folder from the start: no other process has.
     None if the system does not show environments of processes (macOS).
     """
     for process in sorted(proc.glob("[0-9]*")):
@@ -19,13 +19,13 @@ def orphans(root: Path, *, proc: Path = Path("/proc")) -> Iterator[ProcessIdenti
         if stack is None or stack.exists():
             continue
         started = started_at(int(process.name))
-        # Read again: the pid may have been given away in between.
+        # Read again: the pid may belong to another process by now.
         if started is not None and _home(process) == home:
             yield ProcessIdentity(pid=int(process.name), started=started, program=_name(process))
 
 
 def _stack(home: Path, root: Path) -> Path | None:
-    """The state folder that the path is in, whatever way leads to the root; None: it is in none."""
+    """The state folder that contains the path, with symbolic links resolved; None: it is in none."""
     for folder in (root, root.resolve()):
         if home != folder and home.is_relative_to(folder):
             return folder / home.relative_to(folder).parts[0]

@@ -1,4 +1,4 @@
-"""Where things are kept on this machine."""
+"""The folders of bootstrap on this machine."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ _LONGEST = 63
 
 
 def state_paths(stack: Stack, environment: Mapping[str, str]) -> StatePaths:
-    """Where the stack keeps what it must remember; creates nothing."""
+    """The state folder of the stack; creates nothing."""
     return StatePaths(folder=state_folder(environment) / identity(stack))
 
 
 def identity(stack: Stack) -> str:
-    """What the stack is known by on this machine and on its engine: its name, its instance's, and a digest.
+    """The identity of the stack on this machine and its engine: its name, that of its instance, and a digest.
 
-    The digest holds the project's real path and, where the instance has a name, both names: what reads alike,
-    because a name has hyphens or was cut, is not the same.
+    The digest is of the project's real path and, for a named instance, of both names, so that identities differ even
+    if the names look alike because of hyphens or shortening.
     """
     project = str(stack.project.resolve())
     named = f"{stack.name}-{stack.instance}" if stack.instance else stack.name
@@ -41,7 +41,7 @@ def create_state(paths: StatePaths) -> None:
     """
     try:
         for folder in (paths.folder, paths.logs):
-            # One by one: with `parents`, those above would be made as the umask has it.
+            # One by one: with `parents`, the parent folders would be created with the modes of the umask.
             for missing in reversed([parent for parent in (folder, *folder.parents) if not parent.exists()]):
                 missing.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
@@ -53,21 +53,21 @@ def create_state(paths: StatePaths) -> None:
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
-    """What all stacks keep: `$XDG_STATE_HOME/bootstrap`, else the system's place for it."""
+    """The state of all stacks: `$XDG_STATE_HOME/bootstrap`, else the system's place for it."""
     return _folder(environment, "XDG_STATE_HOME", platformdirs.user_state_path(_NAME, appauthor=False))
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
-    """What can be fetched again: `$XDG_CACHE_HOME/bootstrap`, else the system's place for it."""
+    """The cache of what can be fetched again: `$XDG_CACHE_HOME/bootstrap`, else the system's place for it."""
     return _folder(environment, "XDG_CACHE_HOME", platformdirs.user_cache_path(_NAME, appauthor=False))
 
 
 def settings_folder(environment: Mapping[str, str]) -> Path:
-    """What the user writes: `$XDG_CONFIG_HOME/bootstrap`, else the system's place for it."""
+    """The user's settings: `$XDG_CONFIG_HOME/bootstrap`, else the system's place for it."""
     return _folder(environment, "XDG_CONFIG_HOME", platformdirs.user_config_path(_NAME, appauthor=False))
 
 
 def _folder(environment: Mapping[str, str], variable: str, otherwise: Path) -> Path:
     given = environment.get(variable, "")
-    # The XDG rules: a relative path is as good as none.
+    # The XDG rules: a relative path is ignored.
     return Path(given) / _NAME if Path(given).is_absolute() else otherwise

@@ -1,4 +1,4 @@
-"""A stack as it was brought up last, with the origin of each value: what verbs act on when they need no file."""
+"""The remembered stack, as it was brought up last, with the origin of each value; verbs use it without a file."""
 
 import dataclasses
 import json
@@ -27,7 +27,7 @@ from bootstrap.system.files import write_whole
 _Spec = TypeVar("_Spec", ClusterSpec, EmulatorSpec, HostPorts, ImageSpec, Mount, SourceSpec)
 
 CLUSTER, EMULATOR, REST = "cluster", "emulator", "rest"
-"""The parts of a stack that become true one by one while it is brought up."""
+"""The parts of a stack that are remembered one by one while it is brought up."""
 PARTS = frozenset({CLUSTER, EMULATOR, REST})
 
 
@@ -107,13 +107,13 @@ def _without_secret(value: DeclaredValue) -> DeclaredValue:
 
 
 def remembered(state: StatePaths) -> Stack | None:
-    """The stack whose state folder this is, without its variables; None where no run got so far."""
+    """The remembered stack of this state folder, without its variables; None if it was never brought up."""
     remembered = read_remembered(state)
     return None if remembered is None else remembered.stack
 
 
 def read_remembered(state: StatePaths, *, with_variables: bool = False) -> RememberedStack | None:
-    """The stack with the origins of its values; None where no run got so far, or the file is damaged."""
+    """The remembered stack with the origins of its values; None if it was never brought up, or the file is damaged."""
     try:
         content = json.loads(state.remembered.read_bytes())
         return RememberedStack(
@@ -123,7 +123,7 @@ def read_remembered(state: StatePaths, *, with_variables: bool = False) -> Remem
             whole="seeds" in content,
         )
     except (OSError, ValueError, TypeError, KeyError):
-        # Damaged, or of another version: as good as none.
+        # Damaged, or of another version: ignored.
         return None
 
 

@@ -17,7 +17,7 @@ from bootstrap.system.filelock import hold
 _SEEDS = "seeds-"
 """Begins the folders of fixtures that were applied without a stack."""
 _BEFORE_ANYTHING = frozenset({"logs", "lock", "journal.jsonl", "lease.json", "ports.json"})
-"""All that is in a folder whose run was killed before it could make anything."""
+"""The files in a folder whose run was killed before it created anything."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +26,7 @@ class HeldStack:
 
     state: StatePaths
     stack: Stack | None
-    """As it was brought up last; None: no run got so far, or another version wrote it."""
+    """The remembered stack; None: it was never brought up, or another version wrote it."""
     lease: Lease | None
     owner: str
     """The random word in its labels; empty: it has none."""
@@ -38,7 +38,7 @@ class HeldStack:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was ever made of it: its run was killed, or failed, before that."""
+        """Whether nothing was ever created for it: its run was killed, or failed, before that."""
         entries = {entry.name for entry in self.state.folder.iterdir()}
         return self.stack is None and entries <= _BEFORE_ANYTHING
 
@@ -85,7 +85,7 @@ def abandoned(stacks: Sequence[HeldStack], marked: Mapping[str, datetime | None]
 
 
 def discard(stack: HeldStack, command: str) -> None:
-    """Remove the folder of a run that was killed before it made anything.
+    """Remove the folder of a run that was killed before it created anything.
 
     Raises:
         RefusedError: another run is using it.

@@ -10,7 +10,7 @@ from bootstrap.model.kube import Manifest
 
 
 def differences_text(unit: str, differences: Sequence[ObjectDifference]) -> str:
-    """One diff per object, headed by whose it is; what the API server would refuse is said."""
+    """One diff per object under the name of its unit; refusals of the API server are reported."""
     return "".join(_text(unit, difference) for difference in differences)
 
 

@@ -1,4 +1,4 @@
-"""The whole story of objects, as a result: text for people, JSON for programs."""
+"""The result of `explain`: text for people, JSON for programs."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ _NOTHING = "Everything is ready: name a step or an object to see its story, such
 
 
 def explain_text(stories: Sequence[Story]) -> str:
-    """Each object with its causes first, what to do, then conditions, events and logs."""
+    """Each object with its causes and the fix, then conditions, events and logs."""
     if not stories:
         return _NOTHING
     return "\n".join("".join(f"{line}\n" for line in _lines(story)) for story in stories)

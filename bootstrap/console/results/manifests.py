@@ -1,4 +1,4 @@
-"""What Kustomizations and releases are made of, as YAML and as JSON."""
+"""The objects of Kustomizations and releases, as YAML and as JSON."""
 
 import json
 import re

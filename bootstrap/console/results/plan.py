@@ -13,9 +13,9 @@ _NEEDS_SHOWN = 3
 
 
 def plan_text(plan: Plan, configuration: Mapping[str, Any] | None = None) -> str:
-    """Each step with its reason and what it needs, then the notes, then how many would change.
+    """Each step with its reason and its needs, then the notes, then the number of changes.
 
-    Before them, where one is given, the configuration that the program which makes the cluster gets.
+    A given configuration of the program that creates the cluster comes first.
     """
     rows = [(step.id, action_name(step.action).replace("_", " "), step.reason) for step in plan.steps]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
@@ -64,7 +64,7 @@ def _sum(plan: Plan) -> str:
 
 
 def _replacing(action: Replace) -> Iterator[str]:
-    """What is lost, and how consent is given where it was not."""
+    """What is lost, and how to give consent if it is missing."""
     if action.replacement.losses:
         yield f"lost with it: {action.replacement.loss}"
     if not action.consented:

@@ -1,4 +1,4 @@
-"""What the verbs of `seed` found and did, as text."""
+"""The results of the verbs of `seed`, as text."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ def result_text(result: SeedResult, *, verbose: bool = False) -> str:
 
 
 def import_text(imported: SeedImport, files: Sequence[Path]) -> str:
-    """What was imported, what proves it, and what is left out."""
+    """The imported fixtures, the proof that they are complete, and what is left out."""
     exported = imported.exported
     scripts, resources = counted(len(imported.scripts), "script"), counted(len(exported.resources), "resource")
     lines = [f"{scripts} ran; {resources} in {counted(len(files), 'file')}", *(f"    {file}" for file in files)]

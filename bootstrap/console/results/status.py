@@ -1,4 +1,4 @@
-"""How a platform is, as a result: text for people, JSON for programs."""
+"""The result of `status`: text for people, JSON for programs."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ _CAUSES = 3
 
 
 def status_text(report: StatusReport) -> str:
-    """Each part with how it is and why, what is simulated, and the URLs."""
+    """Each part with its state and the reason, what is simulated, and the URLs."""
     names = max((len(part.name) for part in report.parts), default=0)
     healths = max((len(part.health) for part in report.parts), default=0)
     lines = [report.headline]
@@ -74,7 +74,7 @@ def cause_record(cause: Cause) -> dict[str, Any]:
 
 
 def url_lines(urls: Sequence[UrlStatus]) -> Iterator[str]:
-    """What answers, each with its address; for the rest what is missing, without an address that leads nowhere."""
+    """The addresses that answer; for the others what is missing, without the address."""
     width = max((len(url.name) for url in urls), default=0)
     return (f"  {url.name:<{width}}  {f'not answered: {url.problem}' if url.problem else url.url}" for url in urls)
 
@@ -92,7 +92,7 @@ def _causes(part: PartStatus) -> Iterator[str]:
 
 
 def _about(part: PartStatus) -> str:
-    """What there is to say of a part, and what of it is not as declared."""
+    """The details of a part, and what of it is not as declared."""
     if not part.difference:
         return part.detail
     differs = f"{part.declared}: {part.difference}"
