@@ -1,4 +1,4 @@
-"""Puts together what an ArtifactGenerator makes of this repository's files."""
+"""Builds the artifacts that an ArtifactGenerator makes from this repository's files."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -29,11 +29,11 @@ class Artifacts:
         self._made: dict[SourceRef, Path | None] = {}
 
     def build_from(self, root: Path) -> None:
-        """Take the files from here: the tree without what its source leaves out."""
+        """Use the files of this folder: the tree without what its source leaves out."""
         self._root = root
 
     def root_of(self, ref: SourceRef, findings: Findings) -> Path | None:
-        """The folder that paths into this source are relative to; None when it is not made of this repository."""
+        """The folder that paths into this source are relative to; None if it is not made from this repository."""
         if ref.kind != "ExternalArtifact":
             return self._root if self._sources.is_working_tree(ref) else None
         if ref not in self._made:

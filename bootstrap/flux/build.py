@@ -32,7 +32,7 @@ _SUBSTITUTE = "kustomize.toolkit.fluxcd.io/substitute"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Built:
-    """What kustomize made of a Kustomization's folder: one text per object, or why it made nothing."""
+    """The output of kustomize for a Kustomization's folder: one text per object, or the error."""
 
     declared: Declared
     texts: tuple[str, ...] = ()
@@ -41,17 +41,17 @@ class Built:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Variables:
-    """What is put for `${name}` in a Kustomization's objects."""
+    """The values for `${name}` in a Kustomization's objects."""
 
     values: Mapping[str, str]
     only_given: bool = False
-    """Flux would not substitute here: only the stack's own names are replaced, the rest stays as written."""
+    """Flux would not substitute here: only the variables of the stack are replaced, the rest is unchanged."""
     strict: bool = True
     """Whether a name without value or default is an error (kustomize-controller: StrictPostBuildSubstitutions)."""
 
 
 def build(root: Path, declared: Declared, run: Build) -> Built:
-    """Build the folder. A failure that lies in the files is returned, any other is raised.
+    """Build the folder. A failure because of the files is returned, any other is raised.
 
     Documents that are not objects, which make kustomize refuse the folder, are left out and reported with their lines.
     """
@@ -118,7 +118,7 @@ _LOGGED = re.compile(r'[EF]\d{4} .*?\] "command failed" err="(.*)"')
 
 
 def _refused(root: Path, declared: Declared, error: CommandFailedError, mirror: str) -> Problem:
-    """Kustomize's own words, whole, with the paths of the repository instead of those of the folder it was given."""
+    """The complete error of kustomize, with the paths of the repository instead of those of the temporary folder."""
     words = " ".join(line.strip() for line in error.finished.lines())
     if logged := _LOGGED.fullmatch(words):
         words = logged[1].replace('\\"', '"')
@@ -194,7 +194,7 @@ def _objects(
 
 
 def is_object(manifest: object) -> bool:
-    """Whether it has a kind and a name; nothing more is known of what a repository holds."""
+    """Whether it has a kind and a name; documents of a repository may lack both."""
     if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict):
         return False
     metadata = manifest["metadata"]

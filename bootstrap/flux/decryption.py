@@ -1,4 +1,4 @@
-"""Decrypts objects that SOPS encrypted, through a program it is given."""
+"""Decrypts objects that SOPS encrypted, through the program `sops`."""
 
 import base64
 import binascii
@@ -17,21 +17,21 @@ Decrypt = Callable[[bytes, str], bytes]
 since, so that the document's own checksum no longer holds. Raises BootstrapError when there is no key."""
 
 UNKNOWN = "encrypted"
-"""Stands for a value that cannot be decrypted; part of a host name, it leaves that a host name."""
+"""Placeholder of a value that cannot be decrypted; valid as a part of a host name."""
 _MARKS = ("sops:", '"sops"')
 _BASE64_MARK = "data:"
 _FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".env": "dotenv", ".ini": "ini"}
 
 
 def is_encrypted(text: str) -> bool:
-    """Whether this object may be encrypted, itself or a file inside it: worth a closer look."""
+    """Whether this object, or a file inside it, may be encrypted, by a quick check."""
     return any(mark in text for mark in _MARKS) or ("kind: Secret" in text and _BASE64_MARK in text)
 
 
 def decrypted(manifest: dict[str, Any], subject: Subject, decrypt: Decrypt | None) -> Manifest:
     """The object in plain text; what cannot be decrypted is reported, once for all objects of one reason.
 
-    A word then stands for each of its values: ciphertext reaches neither a variable nor a host name.
+    Each of its values is then a placeholder: ciphertext reaches neither a variable nor a host name.
     """
     try:
         if "sops" in manifest:

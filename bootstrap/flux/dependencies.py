@@ -1,4 +1,4 @@
-"""What waits for what by the repository's own words: values in, values out."""
+"""The dependencies that a repository declares; pure."""
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Dependency:
     needs: str
     reason: str
     strict: bool = True
-    """Flux itself would wait. The others are good order, and give way where they contradict a strict one."""
+    """Whether Flux itself would wait. The others are only an order, and are dropped if they contradict a strict one."""
     place: Place | None = None
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ def find_cycle(among: Iterable[Dependency]) -> tuple[Dependency, ...]:
     by_edge = {(dependency.unit, dependency.needs): dependency for dependency in among}
     cycle = _cycle(by_edge)
     for unit in cycle if len(cycle) <= _SHORTENED else ():
-        # A chord makes it shorter: fewer words to read, and all of them needed.
+        # A chord makes it shorter, so that the report names only needed units.
         within = set(cycle) - {unit}
         shorter = _cycle([edge for edge in by_edge if within.issuperset(edge)])
         cycle = shorter or cycle

@@ -1,4 +1,4 @@
-"""Finds what to read when only a folder is named: a foreign repository without a stack file."""
+"""Finds the source of a repository without a stack file: only its folder is given."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def source_of(entry: Path, root: Path | None = None) -> SourceSpec:
     Paths in it are relative to `root`; without one to the nearest folder above that holds `.git`, else to the entry.
 
     Raises:
-        UsageError: there is no such folder, or it is not below the root.
+        UsageError: the folder does not exist, or is not below the root.
     """
     folder = entry.resolve()
     if not folder.is_dir():

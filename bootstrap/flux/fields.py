@@ -1,4 +1,4 @@
-"""Reads a Flux object field by field; what is of the wrong type, or is never asked for, is reported."""
+"""Reads a Flux object field by field; fields of a wrong type, and fields that are never read, are reported."""
 
 import difflib
 import re
@@ -13,7 +13,7 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|μs|ns)"
 _Kind = TypeVar("_Kind")
 
 NOT_RECONCILED = "has no effect: nothing is reconciled after the run"
-"""Said of every field that only a controller in the cluster would act on."""
+"""The note on fields that only a controller in the cluster would act on."""
 
 
 def parse_duration(text: str) -> timedelta | None:
@@ -34,7 +34,7 @@ class Fields:
         self._asked: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
-        """Whether the field is there and not null."""
+        """Whether the field is present and not null."""
         return self._value.get(name) is not None
 
     def at(self, name: str) -> str:
@@ -46,7 +46,7 @@ class Fields:
         return self._of(name, str, "text")
 
     def required(self, name: str) -> str:
-        """A string that has to be there; empty when it is not, which is reported."""
+        """A required string; empty if it is missing, which is reported."""
         text = self.text(name)
         if not text:
             self.subject.problem(f"{name} is missing", self.at(name))
@@ -107,7 +107,7 @@ class Fields:
         return tuple(item for item in self._list(name) if self._is(item, dict, name, "a list of mappings"))
 
     def ignore(self, *names: str) -> None:
-        """Fields that are accepted without a word."""
+        """Fields that are accepted without a note."""
         self._asked.update(names)
 
     def note(self, text: str, *names: str, expected: bool = False) -> None:
@@ -118,7 +118,7 @@ class Fields:
                 self.subject.note(f"{self.at(name)} {text}", self.at(name), expected=expected)
 
     def close(self) -> None:
-        """Report every field that nobody asked for."""
+        """Report every field that was not read."""
         for name in self._value:
             if name not in self._asked:
                 near = difflib.get_close_matches(name, self._asked, n=1)

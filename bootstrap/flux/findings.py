@@ -32,7 +32,7 @@ class Findings:
         self._problems[Problem(place=place, text=text)] = None
 
     def note(self, text: str, subject: str, place: Place | None, *, expected: bool = False) -> None:
-        """Something to know of `subject`; the same text for several becomes one note that counts them."""
+        """Add a note about `subject`; the same text for several becomes one note that counts them."""
         topic = self._topics.setdefault(text, _Topic(text=text, place=place, expected=expected))
         if subject not in topic.subjects:
             topic.subjects.append(subject)
@@ -63,7 +63,7 @@ class Findings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
-    """One object of the repository, to speak of it with its place."""
+    """One object of the repository, for reports with its place."""
 
     ref: ObjectRef
     findings: Findings
@@ -79,11 +79,11 @@ class Subject:
         return self.findings.places.of_text(self.ref, self.fallback, text) or self.place()
 
     def problem(self, text: str, path: str | None = None) -> None:
-        """Something wrong with it."""
+        """Add a problem of the object."""
         self.findings.problem(f"{self.ref}: {text}", self.place(path))
 
     def note(self, text: str, path: str | None = None, *, expected: bool = False) -> None:
-        """Something to know of it."""
+        """Add a note about the object."""
         self.findings.note(text, str(self.ref), self.place(path), expected=expected)
 
 

@@ -41,7 +41,7 @@ class VariablesRef:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PostBuild:
-    """What is put for `${name}` in the built objects."""
+    """The values for `${name}` in the built objects."""
 
     substitute: Mapping[str, str] = field(default_factory=dict)
     substitute_from: tuple[VariablesRef, ...] = ()
@@ -77,7 +77,7 @@ class Declared:
 
 
 def read_kustomization(manifest: Manifest, subject: Subject) -> Declared:
-    """What the object declares; whatever is wrong with it, or has no effect, is reported."""
+    """The Kustomization that the object declares; problems, and fields without an effect, are reported."""
     version = subject.ref.api_version.rpartition("/")[2]
     if version not in _VERSIONS:
         subject.problem(f"version {version} is not known", "apiVersion")

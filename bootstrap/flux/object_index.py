@@ -1,4 +1,4 @@
-"""All objects of a repository, looked up by what they are called."""
+"""All objects of a repository, found by kind, namespace and name."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ class Store:
         self._objects: dict[tuple[str, str | None, str], Manifest] = {}
 
     def add(self, manifests: Iterable[Manifest]) -> None:
-        """Take these in."""
+        """Add these objects."""
         for manifest in manifests:
             ref = ref_of(manifest)
             self._objects.setdefault((ref.kind, ref.namespace, ref.name), manifest)

@@ -39,7 +39,7 @@ class _Written:
 
 
 class Places:
-    """The objects of one repository, looked up by what they are called. Reads files only when first asked."""
+    """The objects of one repository, found by kind and name. Files are read at the first call."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

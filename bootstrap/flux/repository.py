@@ -51,8 +51,8 @@ def read_repo(
 
     `origin` is the address of the repository's own remote: a source with that address is the tree on disk, as is the
     one that the entry's Kustomizations name. `variables` go over `source.substitute`, which goes over what the
-    repository says. `build` is called from several threads at once. What is wrong is raised, all at once; for who only
-    wants to look, `tolerant`, it is in `FluxRepo.problems` beside all that could be read.
+    repository says. `build` is called from several threads at once. All problems are raised at once; with
+    `tolerant` they are in `FluxRepo.problems` instead, beside everything that could be read.
 
     Raises:
         InvalidError: with every problem found.
@@ -86,7 +86,7 @@ def read_repo(
 
 
 class _Layout:
-    """Lays out what Flux's artifact of the tree on disk would hold: the tree itself where nothing is left out."""
+    """Lays out Flux's artifact of the tree on disk: the tree itself if nothing is left out."""
 
     def __init__(self, root: Path, temporary: Path, sources: Sources) -> None:
         self._root = root
@@ -148,7 +148,7 @@ def _defined_kind(definition: Manifest) -> tuple[str, str]:
 
 
 def _check_graph(repo: FluxRepo, findings: Findings) -> None:
-    """Report a circle that Flux would wait in for ever."""
+    """Report a cycle in which Flux would wait for ever."""
     cycle = find_cycle(dependency for dependency in dependencies(repo) if dependency.strict)
     if cycle:
         circle = "; ".join(str(dependency) for dependency in cycle)

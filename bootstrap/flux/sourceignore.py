@@ -1,4 +1,4 @@
-"""Which files of a repository Flux leaves out of the artifact that everything else is built from.
+"""Decides which files of a repository Flux leaves out of the artifact that everything else is built from.
 
 As source-controller does (`internal/storage`, `SourceIgnoreFilter`) with fluxcd/pkg `sourceignore`: the patterns of
 every `.sourceignore` in the tree, each for its own folder, then those of `spec.ignore`; only where there are neither
@@ -77,7 +77,7 @@ class _Pattern:
 
 
 class SourceIgnore:
-    """Says which files of one source are not in its artifact."""
+    """Decides which files of one source are not in its artifact."""
 
     def __init__(self, written: Iterable[_Pattern]) -> None:
         own = tuple(written)

@@ -1,4 +1,4 @@
-"""Says where a chart or a Kustomization comes from: this repository, another one, a Helm repository, a registry."""
+"""Finds the origin of a chart or a Kustomization: this repository, another one, a Helm repository, a registry."""
 
 import json
 import posixpath
@@ -36,7 +36,7 @@ class Sources:
         self._ignore = SourceIgnore(())
 
     def choose_own(self, named: Sequence[SourceRef]) -> None:
-        """Take the source of the entry's Kustomizations as this repository.
+        """Use the source of the entry's Kustomizations as this repository.
 
         Where they name several: none of another address if one of them has that of the repository's own remote; then
         `flux-system` goes before others, one that is not declared before one that is, one of Git before an artifact,

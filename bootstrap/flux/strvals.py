@@ -11,14 +11,14 @@ _SPECIAL = re.compile(r"[\\,\[\]{}]")
 
 
 class PathError(ValueError):
-    """The path, or a value with commas in it, is none that helm takes."""
+    """Helm does not accept the path, or a value with commas in it."""
 
 
 def set_value(values: dict[str, Any], path: str, value: str, *, literal: bool = False) -> None:
     """Put `value` at `path` into `values`.
 
     `true`, `null` and whole numbers are typed, `{a,b}` is a list, a comma begins another `path=value`. A value in
-    quotes is text, with the quotes taken off; a `literal` one is text as it stands.
+    quotes is text, without the quotes; a `literal` one is text, unchanged.
 
     Raises:
         PathError: helm would refuse it.

@@ -1,4 +1,4 @@
-"""Gathers what a Kustomization puts for `${name}`."""
+"""Collects the variables of a Kustomization."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,9 +18,9 @@ _PATH = "spec.postBuild.substituteFrom"
 def variables_of(
     built: Built, store: Store, given: Mapping[str, str], *, strict: bool, decrypt: Decrypt | None = None
 ) -> Variables | None:
-    """What substituteFrom gives, then substitute, then what the stack gives; None where Flux would not substitute.
+    """The variables of substituteFrom, then substitute, then the stack; None if Flux would not substitute.
 
-    Line breaks go from every value, as in Flux. What is missing, or cannot be a name, is reported.
+    Line breaks are removed from every value, as in Flux. Missing sources and invalid names are reported.
     """
     declared = built.declared
     post_build = declared.post_build or PostBuild()

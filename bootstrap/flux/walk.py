@@ -22,7 +22,7 @@ _THREADS = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tools:
-    """What makes objects of the files below `root`."""
+    """The settings for building objects from the files below `root`."""
 
     root: Path
     build: Build
@@ -35,7 +35,7 @@ class Tools:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What is gathered on the way."""
+    """The collected results."""
 
     store: Store
     sources: Sources
@@ -53,7 +53,7 @@ class Expanded:
 
 
 class Walk:
-    """One way through a repository."""
+    """One walk through a repository."""
 
     def __init__(self, tools: Tools, context: Known, variables: Mapping[str, str]) -> None:
         self._tools = tools
@@ -88,7 +88,7 @@ class Walk:
         return self._adopted(entry)
 
     def _own_ignore(self, built: Built) -> str | None:
-        """What the source of the tree on disk says in `spec.ignore`, where the entry declares that source."""
+        """The `spec.ignore` of the source of the tree on disk, if the entry declares that source."""
         store = Store()
         store.add(source for text in built.texts if (source := _as_source(text)) is not None)
         children = [child.source for child in self._kustomizations(built)]
@@ -97,7 +97,7 @@ class Walk:
         )
 
     def _adopted(self, entry: Declared) -> tuple[Declared, Built]:
-        """The entry as its own Kustomization declares it, where the repository holds one: flux bootstrap writes it."""
+        """The entry as its own Kustomization declares it, if the repository holds one: `flux bootstrap` writes it."""
         built = self._build(entry)
         own = next((declared for declared in self._kustomizations(built) if declared.path == entry.path), None)
         if own is None:

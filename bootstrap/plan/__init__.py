@@ -1,1 +1,1 @@
-"""Pure: what is wanted and what is there become a plan."""
+"""Makes a plan from the desired and the observed state; pure."""

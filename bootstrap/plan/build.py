@@ -1,4 +1,4 @@
-"""What is wanted and what is there become a plan; same input, same plan."""
+"""Makes a plan from the desired and the observed state; the same input gives the same plan."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
@@ -58,9 +58,9 @@ def build_plan(desired: Desired, observed: Observed) -> Plan:
     """Every step with its needs and its reason, in an order in which they could run one by one.
 
     Raises:
-        InvalidError: the repository's own dependencies go round in a circle.
-        RefusedError: what is there under our name is not ours.
-        UsageError: consent was given to a step that is not there.
+        InvalidError: the repository's own dependencies form a cycle.
+        RefusedError: something of our name exists that is not ours.
+        UsageError: consent was given to a step that does not exist.
     """
     units = desired.units
     observed = as_if_replaced(observed, desired.consent)
@@ -178,7 +178,7 @@ def _is_there(emulator: EmulatorObserved) -> bool:
 
 
 def _undeclared_emulator(desired: Desired, emulator: EmulatorObserved) -> _Row:
-    """One that the stack does not declare any more goes with its data: by consent alone where it lives."""
+    """An emulator that is no longer declared is deleted with its data; if it exists, only with consent."""
     removal = DeleteEmulator()
     if emulator.replacement is None:
         return ids.EMULATOR, removal, "no longer declared", DELETE_TIMEOUT
@@ -187,7 +187,7 @@ def _undeclared_emulator(desired: Desired, emulator: EmulatorObserved) -> _Row:
 
 
 def _emulator_reason(desired: Desired, observed: Observed, units: Units) -> str:
-    """Why it is made or started; empty when it runs as declared."""
+    """Why it is created or started; empty if it is running as declared."""
     emulator, release = observed.emulator, units.installed_emulator
     if emulator is None:
         return "not found"
@@ -219,7 +219,7 @@ def _seeds(observed: Observed, *, is_made_anew: bool) -> _Row:
 
 
 def _builds(desired: Desired, observed: Observed, rows: Sequence[_Row]) -> Iterator[_Row]:
-    """One step for each image of the stack; those that nothing is applied with are not built."""
+    """One step for each image that the stack builds; images that nothing uses are not built."""
     used = frozenset(image for row in rows for image in edges.images_of_action(row[1]))
     for image in desired.built:
         action, reason = _build(image, used, desired, observed)
@@ -240,7 +240,7 @@ def _build(image: BuiltImage, used: Collection[str], desired: Desired, observed:
 
 
 def _images(rows: Sequence[_Row], built: Collection[str]) -> Iterator[_Row]:
-    """One step for all images of what is to be applied: none waits for it, each waits for its own images."""
+    """One step for all images of what will be applied: no step waits for it; each waits for its own images."""
     images = dict.fromkeys(image for row in rows for image in edges.images_of_action(row[1]) if image not in built)
     if images:
         count = f"{len(images)} image{'' if len(images) == 1 else 's'}"
@@ -321,7 +321,7 @@ def _objects(part: Kustomization, consent: Consent, observed: Observed) -> _Row:
 
 
 def _moved_emulator(desired: Desired, observed: Observed, units: Units) -> Iterator[_Row]:
-    """What stands in the way of an emulator that was in the cluster and is outside it now, or the other way round."""
+    """The steps that remove what is in the way of an emulator that moves into the cluster or out of it."""
     if units.emulator is None:
         return
     step = ids.replaced(units.emulator.id)
@@ -343,7 +343,7 @@ def _moved_emulator(desired: Desired, observed: Observed, units: Units) -> Itera
 
 
 def _making_room(step: StepId, action: UninstallRelease | DeleteObjects, why: str, consent: Consent) -> _Row:
-    """By consent to the replacement of the emulator; without it nothing else may take the place."""
+    """Only with consent to the replacement of the emulator; without it the place stays occupied."""
     replace = replace_action(ids.EMULATOR, action, Replacement(reasons=(why,)), consent, lives=False)
     return step, replace, why, DELETE_TIMEOUT
 

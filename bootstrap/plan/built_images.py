@@ -1,4 +1,4 @@
-"""Images of the stack's own in what is rendered: their names give way to what was built (kustomize's `images:`)."""
+"""Replaces the names of images that the stack builds in rendered manifests (as kustomize's `images:`)."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ def replaced(manifest: Manifest, references: Mapping[str, str]) -> Manifest:
 
 
 def names_in(manifests: Iterable[Manifest], references: Mapping[str, str]) -> Sequence[str]:
-    """Those of the names that containers of these objects run."""
+    """Those of the names that containers of these objects use."""
     names = {image_name(image) for manifest in manifests for image in _images(manifest)}
     return [name for name in references if name in names]
 

@@ -1,4 +1,4 @@
-"""What a changed field of the stack file means for what lives: the one table, which docs/clusters.md shows."""
+"""The effect of a changed field of the stack file on what exists, as one table (docs/clusters.md)."""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -11,13 +11,13 @@ class Effect(StrEnum):
     """What `up` does about a changed field."""
 
     IN_PLACE = "in place"
-    """Changed while everything in it stays."""
+    """Changed in place; everything in it is kept."""
     REPLACE = "replace"
-    """Only by deleting and creating it again: by consent alone."""
+    """Changed only by recreating it, with consent."""
     NOTHING = "needs nothing"
-    """It has no meaning there, or nothing that lives depends on it."""
+    """No effect: it has no meaning there, or nothing that exists depends on it."""
     REFUSED = "refused"
-    """Never: the stack stays where it lives."""
+    """Refused: a stack cannot move to another provider."""
 
 
 _IN_PLACE, _REPLACE, _NOTHING, _REFUSED = Effect.IN_PLACE, Effect.REPLACE, Effect.NOTHING, Effect.REFUSED
@@ -60,11 +60,11 @@ EMULATOR: Mapping[str, Mapping[Placement, Effect]] = {
     "emulator.persist": _emulator_row(_REPLACE, _REPLACE, _NOTHING, _NOTHING),
     "emulator.dockerSocket": _emulator_row(_IN_PLACE, _NOTHING, _NOTHING, _NOTHING),
 }
-"""By field. In place holds where the emulator keeps its data (`persist`); else each of these replaces it."""
+"""By field. In place applies if the emulator keeps its data (`persist`); else each of these replaces it."""
 
 
 def effect_of(change: Change, provider: Provider) -> Effect:
-    """What the change of a cluster's field comes to; a path below a field counts as that field."""
+    """The effect of a change of a cluster's field; a path below a field counts as that field."""
     field = next(name for name in (change.field, _head(change.field)) if name in CLUSTER)
     return CLUSTER[field][provider]
 

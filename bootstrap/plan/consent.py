@@ -1,4 +1,4 @@
-"""What lives and would have to be replaced: planned with consent, or refused and gone on around; pure."""
+"""Replacements: planned with consent, or refused while the rest of the plan continues; pure."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from bootstrap.plan.ids import find_step, forms
 
 
 def is_allowed(consent: Consent, step: StepId) -> bool:
-    """Whether what this step is about may be deleted and created again."""
+    """Whether the target of this step may be deleted and recreated."""
     return consent.covers(forms(step))
 
 
 def replace_action(
     step: StepId, action: Replaceable, replacement: Replacement, consent: Consent, *, lives: bool = True
 ) -> Replace:
-    """The action of a step that can only be performed by replacing what lives; `step`: what consent is given to."""
+    """The action of a step that needs a replacement; `step`: the step that needs the consent."""
     return Replace(
         action=action, replacement=replacement, consent_to=step, consented=is_allowed(consent, step), lives=lives
     )
 
 
 def unconsented(plan: Plan) -> tuple[Step, ...]:
-    """The steps that are refused as this plan stands."""
+    """The steps that this plan refuses."""
     return tuple(step for step in plan.steps if isinstance(step.action, Replace) and not step.action.consented)
 
 
 def blocks_nobody(step: Step) -> bool:
-    """Whether those that need the step go on when it is refused: what it would have replaced works on."""
+    """Whether steps that need a refused step continue: the old one still works."""
     return isinstance(step.action, Replace) and not step.action.consented and step.action.lives
 
 
@@ -46,7 +46,7 @@ def check_steps(consent: Consent, steps: Sequence[StepId]) -> None:
     """Return when every step that consent was given to is one of these.
 
     Raises:
-        UsageError: a name means no step, or several.
+        UsageError: a name matches no step, or several.
     """
     for name in sorted(consent.steps - {EVERYTHING}):
         try:
@@ -60,7 +60,7 @@ def check_steps(consent: Consent, steps: Sequence[StepId]) -> None:
 
 
 def as_if_replaced(observed: Observed, consent: Consent) -> Observed:
-    """What is there once all that consent was given to is deleted: what comes after is planned of that."""
+    """The observed state after all consented deletions; later steps are planned from it."""
     if observed.cluster.replacement is not None and is_allowed(consent, ids.CLUSTER):
         gone = _without_cluster(observed.cluster)
         nothing = ObjectsSeen()

@@ -1,4 +1,4 @@
-"""What is known to be dead or dying: one data file, `deprecated.yaml`."""
+"""Discontinued images and charts, from one data file, `deprecated.yaml`."""
 
 import functools
 import re
@@ -8,7 +8,7 @@ from importlib.resources import files
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadThing:
-    """Images or charts that no longer do what people remember of them."""
+    """Images or charts that are discontinued, or have changed their purpose."""
 
     image: re.Pattern[str] | None
     """Of the whole image reference."""

@@ -1,4 +1,4 @@
-"""Everything that a plan is made of, except for what was observed."""
+"""The desired state: everything that a plan is made from, except for the observed state."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,21 +25,21 @@ class Desired:
     preload: bool = False
     """Whether this machine's engine pulls images and copies them to the nodes of the cluster."""
     built: Sequence[BuiltImage] = ()
-    """Images of the stack's own."""
+    """Images that the stack builds."""
     build_simulated: bool = False
-    """Whether they are built even where pods are simulated."""
+    """Whether they are built even if pods are simulated."""
     consent: Consent = NO_CONSENT
-    """What may be deleted and created again."""
+    """What may be deleted and recreated."""
     start_only: bool = False
     """Whether cluster and emulator are only started as they are, never created, changed or replaced."""
     already_cut: Units | None = None
-    """The units of the repository, from whoever has cut it; see `units`."""
+    """The units of the repository, if the caller has them already; see `units`."""
 
     @property
     def units(self) -> Units:
         """The units of the repository.
 
         Raises:
-            InvalidError: the release that the emulator is to be is not there, not the only one, or suspended.
+            InvalidError: the release of the emulator is missing, ambiguous or suspended.
         """
         return self.already_cut or cut(self.stack, self.repo)

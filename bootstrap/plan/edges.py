@@ -1,4 +1,4 @@
-"""The edges that the shape of a stack and its repository's own words ask for."""
+"""The edges that follow from the kinds of steps and from what the repository declares."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -15,7 +15,7 @@ from bootstrap.yamltext.positions import nearest
 
 
 def structure(stack: Stack, units: Units, steps: Iterable[StepId]) -> Iterator[Edge]:
-    """What follows from what the steps are: in the cluster, of a chart, in the emulator."""
+    """The edges that follow from the kinds of steps: in the cluster, of a chart, in the emulator."""
     step_ids = frozenset(steps)
     for step in step_ids:
         if step.split("/")[0] in {"crds", "release", "objects"}:
@@ -43,9 +43,9 @@ def _of_emulator(units: Units) -> Iterator[Edge]:
 
 
 def written(repo: FluxRepo, units: Units) -> Iterator[Edge]:
-    """What the repository says itself: Flux's dependsOn and the nesting of Kustomizations.
+    """The edges that the repository declares: Flux's dependsOn and the nesting of Kustomizations.
 
-    What Flux would not wait for itself is no more than a listed order: it gives way to what is found in manifests.
+    What Flux would not wait for itself is only a listed order: edges from manifests override it.
     """
     steps = _steps(units)
     containers = {ids.release(release.id): ids.objects(release.owner) for release in repo.releases}
@@ -66,7 +66,7 @@ def written(repo: FluxRepo, units: Units) -> Iterator[Edge]:
 
 
 def unmet(repo: FluxRepo) -> Iterator[Note]:
-    """A loud note for each dependency on something that is not there, with the nearest name that is."""
+    """A prominent warning for each dependency on something that does not exist, with the most similar name."""
     kinds: tuple[tuple[str, Sequence[Kustomization | Release]], ...] = (
         ("Kustomization", repo.kustomizations),
         ("HelmRelease", repo.releases),
@@ -84,7 +84,7 @@ def unmet(repo: FluxRepo) -> Iterator[Note]:
 def inferred_edges(inferred: Iterable[tuple[str, str, str]], units: Units) -> Iterator[Edge]:
     """Inferred (unit, needed unit, reason); who needs the release that the emulator stands for needs the emulator.
 
-    The edges of a replaced release itself are to and from a step that is not there: they say nothing.
+    The edges of a replaced release itself are to and from a step that does not exist: they have no effect.
     """
     stands_for = None if units.emulator is None else ids.release(units.emulator.id)
     for unit, needed, reason in inferred:
@@ -116,7 +116,7 @@ def _listed(step: StepId, needs: StepId, reason: str) -> Edge:
 
 
 def _steps(units: Units) -> Mapping[str, tuple[StepId, ...]]:
-    """What `objects/NS/NAME` and `release/NS/NAME` are done by."""
+    """The steps that perform `objects/NS/NAME` and `release/NS/NAME`."""
     step_ids: dict[str, list[StepId]] = {}
     for part in units.parts:
         step_ids.setdefault(ids.objects(part.id.removesuffix(ids.CUSTOM_PART)), []).append(ids.objects(part.id))
@@ -132,7 +132,7 @@ def _edge(step: StepId, needs: StepId, reason: str) -> Edge:
 
 
 def of_builds(built: Sequence[BuiltImage], actions: Mapping[StepId, tuple[Action, str, timedelta]]) -> Iterator[Edge]:
-    """What runs an image of the stack comes after its build; so does what is not known yet."""
+    """Steps that run an image of the stack come after its build; so do steps whose images are not known yet."""
     for step, (action, _reason, _timeout) in actions.items():
         used = images_of_action(action)
         for image in built:

@@ -1,4 +1,4 @@
-"""Which release of a repository the emulator is, or takes the place of, and by which name pods reach it."""
+"""Finds the release that the emulator is or replaces, and the name by which pods reach the emulator."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from ipaddress import ip_address
@@ -33,7 +33,7 @@ def emulator_release(stack: Stack, releases: Sequence[Release], paused: Collecti
     """The release named in the stack, else the only one whose chart is `localstack`; `paused`: what is suspended.
 
     Raises:
-        InvalidError: a name means none, or several; or the emulator is to be a release, and none is installed.
+        InvalidError: a name matches none, or several; or the emulator must be a release, and none is installed.
     """
     if stack.emulator is None:
         return None
@@ -55,7 +55,7 @@ def emulator_release(stack: Stack, releases: Sequence[Release], paused: Collecti
 
 
 def _what_is_wrong(named: str, candidates: Sequence[Release], paused: Collection[str]) -> str:
-    """Why what was found cannot be the emulator; empty where it can."""
+    """Why the release cannot be the emulator; empty if it can."""
     if not candidates:
         chart = f"no HelmRelease has a chart named {EMULATOR_CHART}"
         return chart if named == "auto" else f"there is no HelmRelease {named}"
@@ -96,7 +96,7 @@ def emulator_address(replaced: Release | None) -> tuple[str, str]:
 
 
 def emulator_part(stack: Stack, replaced: Release | None) -> Kustomization:
-    """What gives an emulator outside the cluster its in-cluster name; it leads nowhere where pods cannot reach it."""
+    """The objects that give an emulator outside the cluster its in-cluster name, also if pods cannot reach it."""
     namespace, name = emulator_address(replaced)
     metadata = {"name": name, "namespace": namespace}
     edge: dict[str, object] = {"name": "edge", "port": EMULATOR_PORT, "protocol": "TCP"}
@@ -114,7 +114,7 @@ def emulator_part(stack: Stack, replaced: Release | None) -> Kustomization:
 
 
 def out_of_reach(stack: Stack) -> Iterator[Note]:
-    """A note where pods that run cannot reach the endpoint that the stack names by the in-cluster name."""
+    """A note if running pods cannot reach the declared endpoint by the in-cluster name."""
     if stack.emulator is None or stack.emulator.endpoint is None or stack.cluster.provider.simulates_pods:
         return
     host, port = _outside(stack)

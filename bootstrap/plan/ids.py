@@ -76,7 +76,7 @@ def find_step(given: str, steps: Iterable[StepId]) -> StepId:
     """The step meant by its id or a short form.
 
     Raises:
-        UsageError: none is, or several are.
+        UsageError: it matches no step, or several.
     """
     step_ids = tuple(steps)
     step = short_names(step_ids).get(given)

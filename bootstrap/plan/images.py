@@ -21,7 +21,7 @@ _ARGUMENT = re.compile(rf"--[\w.-]+=(?P<image>{_OF_A_REGISTRY.pattern})")
 
 
 def images_in(units: Units, prepared: Mapping[str, PreparedRelease]) -> Iterator[tuple[str, str]]:
-    """(unit, image) of all that is installed, each pair once; what is suspended or replaced is in no unit."""
+    """(unit, image) of everything that is installed, each pair once; suspended and replaced releases are in no unit."""
     for unit in units.listed:
         if isinstance(unit, Release):
             prepared_release = prepared.get(unit.id)
@@ -35,7 +35,7 @@ def images_in(units: Units, prepared: Mapping[str, PreparedRelease]) -> Iterator
 
 
 def images_of(manifest: Manifest) -> tuple[str, ...]:
-    """Every image that this object makes a node pull, without repetition, in order.
+    """Every image that a node pulls because of this object, without repetition, in order.
 
     Those of containers at any depth, as custom resources embed pod templates too; those that a container is given by
     an argument or a variable to start others with; of a custom resource its own image fields, which an operator reads.

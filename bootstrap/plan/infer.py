@@ -1,4 +1,4 @@
-"""Edges that a repository does not write down, read from what its charts and Kustomizations will make."""
+"""Infers edges that a repository does not declare, from the objects of its charts and Kustomizations."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _STORES = frozenset({"SecretStore", "ClusterSecretStore"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placed:
-    """An object, the unit that makes it, and the namespace it goes to."""
+    """An object, the unit that creates it, and its namespace."""
 
     unit: str
     manifest: Manifest
@@ -55,7 +55,7 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Makers:
-    """Who makes what others need; the first one listed counts."""
+    """The units that create what others need; the first one listed counts."""
 
     definitions: dict[tuple[str, str], Placed] = field(default_factory=dict)
     """By group and kind."""
@@ -82,7 +82,7 @@ def infer(
     """(unit, unit it needs, reason), each pair once; units are `release/…`, `crds/…`, `objects/…` and `seeds`.
 
     `secrets` are the names of seeded secrets, None where nothing is seeded. Releases that are not rendered yet give
-    what is known of them. Where pods are simulated no webhook is ever called.
+    what is known of them. Simulated pods serve no webhook.
     """
     releases = tuple(prepared)
     placed = (*_of_releases(releases), *_of_parts(parts))
@@ -149,7 +149,7 @@ def probes(releases: Iterable[PreparedRelease], parts: Iterable[Kustomization]) 
 
 
 def expected(releases: Iterable[PreparedRelease], parts: Iterable[Kustomization]) -> Mapping[NamedObject, str]:
-    """What the plan makes that pods may need, and what makes it: `ExternalSecret db (release/shop/web)`."""
+    """The objects of the plan that pods may need, and what creates them: `ExternalSecret db (release/shop/web)`."""
     whole = tuple(releases)
     containers = _makers((*_of_releases(whole), *_of_parts(parts)), whole).containers
     return {named: f"{maker} ({maker.unit})" for named, maker in containers.items()}
@@ -186,7 +186,7 @@ def _note_named(placed: Placed, makers: _Makers) -> None:
 
 
 def _note_secrets(placed: Placed, makers: _Makers) -> None:
-    """Secrets that a controller makes, and the stores they come from."""
+    """Secrets that a controller creates, and the stores they come from."""
     secret_name: object = None
     if placed.group == _SECRETS_GROUP and placed.kind in _STORES:
         home = None if placed.kind == "ClusterSecretStore" else placed.namespace
@@ -230,7 +230,7 @@ def _definition(placed: Placed, makers: _Makers, *, simulated: bool) -> Iterator
         return
     converted = mapping_in(definer.spec, "conversion").get("strategy") == "Webhook"
     kind, _, rest = definer.unit.partition("/")
-    # The definition alone is there long before its release is ready, unless its pods convert it.
+    # The definition alone exists long before its release is ready, unless its pods convert it.
     early = kind == "release" and (simulated or not converted)
     yield ids.crds(rest) if early else definer.unit, f"kind {placed.kind} of {placed.name}"
 

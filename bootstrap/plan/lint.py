@@ -1,4 +1,4 @@
-"""What will not work as meant, found in files and rendered manifests before anything is created."""
+"""Finds likely mistakes in files and rendered manifests before anything is created."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -29,7 +29,7 @@ _ENDPOINT_VARIABLE = re.compile(r"AWS_(?:ENDPOINT_URL(?:_\w+)?|SECRETSMANAGER_EN
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placed:
-    """An object and who brings it."""
+    """An object and the unit that creates it."""
 
     manifest: Manifest
     unit: str
@@ -40,9 +40,9 @@ _Check: TypeAlias = Callable[[Placed], Iterator[str]]
 
 
 def lint(desired: Desired, dead: Sequence[DeadThing], units: Collection[str]) -> tuple[Note, ...]:
-    """A note for everything in these units (step ids) that is likely not meant.
+    """A note for every likely mistake in these units (step ids).
 
-    Releases that are not rendered are not looked into.
+    Releases that are not rendered are left out.
     """
     everything = tuple(_placed(desired))
     placed = tuple(item for item in everything if item.unit in units)

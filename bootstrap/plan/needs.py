@@ -9,9 +9,9 @@ from bootstrap.plan.consent import blocks_nobody
 def strict_needs(plan: Plan) -> Mapping[StepId, tuple[StepId, ...]]:
     """By step, every step of the plan that must have ended well before it starts.
 
-    These are all its edges but those of listed order, also those that `Step.needs` leaves out because another need
-    implies them: that other one may be listed order, which a failure does not stop. A refused replacement of what
-    lives on stops nobody.
+    These are all its edges except for listed order, also those that `Step.needs` leaves out because another need
+    implies them: that other one may be listed order, which a failure does not stop. A refused replacement
+    stops no step if the old one still works.
     """
     living = {step.id for step in plan.steps if blocks_nobody(step)}
     listed = {(edge.step, edge.needs) for edge in plan.edges if edge.kind is EdgeKind.LISTED}

@@ -1,4 +1,4 @@
-"""Edges between steps become an order: written ones win over inferred ones, listed order fills the gaps."""
+"""Orders steps by their edges: declared edges win over inferred ones, listed order fills the gaps."""
 
 import heapq
 from collections.abc import Iterable, Sequence
@@ -18,9 +18,9 @@ class Graph:
         self._edges: dict[StepId, dict[StepId, Edge]] = {step: {} for step in steps}
 
     def add(self, edge: Edge) -> tuple[Edge, ...]:
-        """Add the edge; or, where it would close a circle, leave it out: the edges it contradicts.
+        """Add the edge; or, if it would close a cycle, leave it out and return the edges it contradicts.
 
-        An edge to or from a step that is not there, or to itself, says nothing: it is left out too.
+        An edge to or from a step that does not exist, or to itself, is left out too.
         """
         if edge.step not in self._edges or edge.needs not in self._edges or edge.step == edge.needs:
             return ()
@@ -75,7 +75,7 @@ def build_graph(steps: Sequence[StepId], edges: Iterable[Edge]) -> tuple[Graph, 
     """The graph of these edges, the strongest kind first, and a note for each inferred edge left out.
 
     Raises:
-        InvalidError: what the repository says itself goes round in a circle; names each edge with its reason.
+        InvalidError: the declared dependencies form a cycle; names each edge with its reason.
     """
     graph, notes, problems = Graph(steps), [], []
     for edge in sorted(edges, key=lambda edge: _STRENGTH[edge.kind]):

@@ -37,7 +37,7 @@ def images_of(manifests: Iterable[Manifest]) -> tuple[str, ...]:
 
 
 def is_test(manifest: Manifest) -> bool:
-    """Whether it runs on `helm test` alone."""
+    """Whether it runs only on `helm test`."""
     hooks = str(mapping_in(manifest, "metadata", "annotations").get(HELM_HOOK, ""))
     return bool(hooks) and all(hook.strip().startswith("test") for hook in hooks.split(","))
 

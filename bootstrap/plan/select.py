@@ -1,4 +1,4 @@
-"""Part of a plan: only some steps, or all but some."""
+"""Selects a part of a plan: only some steps, or all except for some."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,11 +18,11 @@ CHARTS_TIMEOUT = timedelta(minutes=5)
 def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) -> Plan:
     """The steps named in `only` with what they strictly need, less those named in `skip`.
 
-    What is only listed before a step does not come along with it. Who needs a skipped step is performed all the
-    same, after what the skipped one needs; a note says so.
+    A step that is only listed before another one is not selected with it. Steps that need a skipped step are performed
+    nevertheless, after what the skipped one needs; a note reports it.
 
     Raises:
-        UsageError: a name means no step, or several.
+        UsageError: a name matches no step, or several.
     """
     step_ids = [step.id for step in plan.steps]
     strict = strict_needs(plan)
@@ -45,7 +45,7 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
 
 
 def before_charts(plan: Plan, lacking: Sequence[Release]) -> Plan:
-    """What need not wait for the charts that are not here, and the step that brings them: the rest is planned after.
+    """The steps that need no missing charts, and the step that pulls these: the rest is planned afterwards.
 
     Releases whose manifests are not known could only be installed one by one.
     """
@@ -64,7 +64,7 @@ def before_charts(plan: Plan, lacking: Sequence[Release]) -> Plan:
 
 
 def targets(stack: Stack) -> tuple[StepId, ...]:
-    """The steps that make what everything else is put into: cluster, emulator and its data, as far as it has them."""
+    """The steps that everything else is put into: cluster, emulator and its data, if the plan has them."""
     if stack.emulator is None:
         return (ids.CLUSTER,)
     return (ids.CLUSTER, ids.EMULATOR, *((ids.SEEDS,) if stack.seeds else ()))

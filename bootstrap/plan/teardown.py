@@ -1,4 +1,4 @@
-"""The plan of `down`: what this stack made, and nothing else."""
+"""The plan of `down`: deletes what this stack created, and nothing else."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -49,7 +49,7 @@ def _emptying(observed: Observed) -> Iterator[Step]:
         if release.owner is not None:
             step = StepId(f"release/{release.namespace}/{release.release_name}")
             action = UninstallRelease(namespace=release.namespace, release_name=release.release_name)
-            # One by one, the last installed first: who depends on another was installed after it.
+            # One by one, the last installed first: a release was installed after those it depends on.
             yield _step(step, action, "installed by us", tuple(releases[-1:]))
             releases.append(step)
     for owner, entry in observed.inventory.items():

@@ -1,4 +1,4 @@
-"""What a repository asks for, cut into units that can be ordered: parts of Kustomizations, and releases."""
+"""Splits a repository into units that can be ordered: parts of Kustomizations, and releases."""
 
 import dataclasses
 import hashlib
@@ -19,17 +19,17 @@ _BUILT_IN = frozenset({"", "apps", "batch", "autoscaling", "policy", "extensions
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Units:
-    """Everything that is to be in the cluster, in listed order."""
+    """Everything that must be in the cluster, in listed order."""
 
     listed: tuple[Kustomization | Release, ...]
     """Per Kustomization its plain objects, its releases, and then, named `…+custom`, its custom resources.
 
-    Suspended releases are not among them, nor is the one that an emulator outside the cluster takes the place of.
+    Suspended releases are not among them, nor is the one that an emulator outside the cluster replaces.
     """
     suspended: tuple[str, ...]
-    """Ids of the releases and Kustomizations that are left as they are."""
+    """Ids of the releases and Kustomizations that are left unchanged."""
     emulator: Release | None
-    """The release that the emulator is (placement `chart`), or takes the place of."""
+    """The release that the emulator is (placement `chart`), or replaces."""
 
     @property
     def parts(self) -> tuple[Kustomization, ...]:
@@ -48,17 +48,17 @@ class Units:
 
     @property
     def emulator_steps(self) -> tuple[StepId, ...]:
-        """What has to be done before the emulator can be reached by its name in the cluster."""
+        """The steps after which the emulator can be reached by its name in the cluster."""
         installed = self.installed_emulator
         there = ids.objects(EMULATOR_PART) if installed is None else ids.release(installed.id)
         return (ids.EMULATOR, there)
 
 
 def cut(stack: Stack, repo: FluxRepo) -> Units:
-    """Cut the repository into units; pure.
+    """Split the repository into units; pure.
 
     Raises:
-        InvalidError: the release that the emulator is to be is not there, not the only one, or suspended.
+        InvalidError: the release of the emulator is missing, ambiguous or suspended.
     """
     paused = _suspended(repo.kustomizations)
     stands_for = emulator_release(stack, repo.releases, paused)
@@ -101,7 +101,7 @@ def fingerprint(part: Kustomization) -> str:
 
 
 def not_ready(part: Kustomization, seen: ObjectsSeen) -> str:
-    """The first object it waits for that is not ready right now, and why; empty where there is none."""
+    """The first object it waits for that is not ready now, and why; empty if there is none."""
     waited = frozenset(refs_of(part) if part.wait else part.health_checks)
     return next((f"{ref}: {why}" for ref, why in seen.unready.items() if ref in waited), "")
 
@@ -116,7 +116,7 @@ def refs_of(part: Kustomization) -> Iterator[ObjectRef]:
 
 
 def _suspended(kustomizations: Sequence[Kustomization]) -> tuple[str, ...]:
-    """Suspended ones and all below them: Flux never makes what a suspended parent would bring."""
+    """Suspended ones and everything below them: Flux never creates the children of a suspended parent."""
     resting: dict[str, None] = {}
     # A child may be listed before its parent: look until nothing is added.
     while True:
@@ -129,10 +129,10 @@ def _suspended(kustomizations: Sequence[Kustomization]) -> tuple[str, ...]:
 
 
 def _parts(kustomization: Kustomization) -> tuple[tuple[Kustomization, ...], tuple[Kustomization, ...]]:
-    """Its plain objects, and those of kinds that are not Kubernetes' own and that it does not define itself.
+    """Its plain objects, and its custom resources whose kinds it does not define itself.
 
-    A release and a custom resource that it defines often stand in one Kustomization: Flux applies that again and
-    again until it fits, an order needs two parts.
+    A release and a custom resource that it defines are often in one Kustomization: Flux repeats the apply until it
+    succeeds, an order needs two parts.
     """
     defined = {
         (str(mapping_in(item, "spec").get("group")), str(mapping_in(item, "spec", "names").get("kind")))

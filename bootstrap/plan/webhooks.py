@@ -1,4 +1,4 @@
-"""Which objects an admission webhook is asked about (Kubernetes: admissionregistration.k8s.io/v1)."""
+"""Finds the objects that an admission webhook is called for (Kubernetes: admissionregistration.k8s.io/v1)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ class Asked:
 def webhooks_of(manifest: Manifest) -> Iterator[Webhook]:
     """The webhooks that an object registers, except for those whose silence changes nothing.
 
-    A validating webhook with failurePolicy Ignore is passed over when it does not answer; a mutating one that is
-    passed over leaves objects unchanged that were to be changed.
+    A validating webhook with failurePolicy Ignore is skipped if it does not answer; a mutating one that is skipped
+    leaves objects unchanged that must be changed.
     """
     if manifest.get("kind") not in _KINDS:
         return
@@ -76,7 +76,7 @@ def what_is_asked_about(webhook: Webhook, asked: Asked) -> Manifest | None:
 
 def _pod(workload: Manifest, labels: Mapping[str, str]) -> Manifest:
     metadata = mapping_in(workload, "metadata")
-    # Its service account may not be there yet, which would be said before any webhook is asked.
+    # Its service account may not exist yet, which is an error before any webhook is called.
     spec = {key: value for key, value in (pod_spec(workload) or {}).items() if not key.startswith("serviceAccount")}
     where = {"namespace": metadata["namespace"]} if metadata.get("namespace") else {}
     return {

@@ -27,7 +27,7 @@ def parse(text: str) -> tuple[Part, ...]:
     """Text and calls, in order; `$$` is a `$`, and a `$` before anything but `{` is itself.
 
     Raises:
-        SubstitutionError: a `${` that begins no expression.
+        SubstitutionError: a `${` does not begin an expression.
     """
     return _Parser(text, 0).parts()
 
@@ -36,7 +36,7 @@ def parse_call(text: str, start: int) -> tuple[Call, int]:
     """The call whose `${` stands at `start`, and where it ends.
 
     Raises:
-        SubstitutionError: it is none.
+        SubstitutionError: it is not an expression.
     """
     parser = _Parser(text, start + 2)
     return parser.call(), parser.position

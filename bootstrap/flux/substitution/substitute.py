@@ -8,10 +8,10 @@ from bootstrap.flux.substitution.expression import Call, Part, SubstitutionError
 from bootstrap.flux.substitution.pattern import trim
 
 NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
-"""What Flux takes as a variable's name."""
+"""The variable names that Flux accepts."""
 
 IMAGE = "image:"
-"""Begins the names of what stands for images that the stack builds: no name of Flux has a colon."""
+"""Prefix of the variables for images that the stack builds: names of Flux have no colon."""
 
 _WITH_DEFAULT = frozenset({"-", "+", "=", "?", ":-", ":+", ":=", ":?"})
 _NUMBER = re.compile(r"[+-]?[0-9]+")
@@ -44,7 +44,7 @@ def substitute(text: str, variables: Mapping[str, str], *, strict: bool = False)
 def substitute_given(text: str, variables: Mapping[str, str]) -> str:
     """`text` with only those `${…}` evaluated whose name has a value; all else stays as it is written.
 
-    For text that Flux itself would not substitute: what is not ours may be a shell script.
+    For text that Flux itself would not substitute: other expressions may belong to a shell script.
 
     Raises:
         SubstitutionError: an expression of a given name is not one that Flux accepts.
