@@ -33,12 +33,12 @@ def load_repo(
     """The releases and objects that Flux would make of a repository on disk, in listed order, patched and substituted.
 
     `path` is the folder that Flux would be started with; the paths of Flux's Kustomizations are relative to `root`,
-    without one to the Git work tree around `path`. `substitute` goes over the repository's own variables. Needs
+    without one to the Git work tree around `path`. `substitute` overrides the repository's own variables. Needs
     kubectl, which is fetched if it is missing; reads no kubeconfig and reaches no cluster. `timeout`: seconds for
     all of it. What is accepted without an effect here is in `FluxRepo.notes`.
 
     Raises:
-        UsageError: there is no such folder, or it is not below the root.
+        UsageError: the folder does not exist, or is not below the root.
         InvalidError: the repository is wrong; with every problem found, each with file and line.
         RefusedError: kubectl can neither be found nor fetched.
         DeadlineError: the timeout has passed.

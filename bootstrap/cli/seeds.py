@@ -110,7 +110,7 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
 
     Raises:
         UsageError, InvalidError: the command line or the stack file is wrong.
-        RefusedError: there is no emulator, or what answers did not prove to be one.
+        RefusedError: there is no emulator, or its identity could not be proven.
     """
     from bootstrap.cli.interrupt import interruptible  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.system.filelock import hold  # noqa: PLC0415

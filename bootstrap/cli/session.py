@@ -37,7 +37,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
 
     Raises:
         UsageError, InvalidError: the command line, the stack file or the settings are wrong.
-        RefusedError: the stack lives where it cannot be reached.
+        RefusedError: the engine or cluster of the stack cannot be reached.
     """
     loaded = load_stack(options.reference, options.overrides, cwd=Path.cwd(), environment=os.environ)
     state = state_paths(loaded.stack, os.environ)
@@ -59,7 +59,7 @@ def open_living(options: StackOptions, *, cancel: CancelToken, settings: Setting
     Raises:
         StackNotFoundError, InvalidError: its file is missing or wrong, and no stack of this name is remembered.
         UsageError: stacks of this name are in several projects.
-        RefusedError: the stack lives where it cannot be reached.
+        RefusedError: the engine or cluster of the stack cannot be reached.
     """
     declared = _declared(options)
     before = None if declared.state is None else read_remembered(declared.state, with_variables=True)
@@ -85,7 +85,7 @@ def open_remembered(state: StatePaths, cancel: CancelToken, *, settings: Setting
     """The remembered stack of a state folder, independent of its file; None if it was never brought up.
 
     Raises:
-        RefusedError: the stack lives where it cannot be reached.
+        RefusedError: the engine or cluster of the stack cannot be reached.
     """
     before = read_remembered(state, with_variables=True)
     if before is None:

@@ -76,7 +76,7 @@ def error_record(error: BootstrapError, *, at: datetime) -> dict[str, Any]:
 
 
 def error_fields(error: BootstrapError) -> dict[str, Any]:
-    """An error's parts; null where there is none."""
+    """An error's parts; null if there is none."""
     fields: dict[str, Any] = {
         "what": error.what,
         "exit_code": int(error.exit_code),
@@ -115,7 +115,7 @@ def action_name(action: Action) -> str:
 
 
 def place_record(place: Place | None) -> dict[str, Any] | None:
-    """A place in a file; null where there is none."""
+    """A place in a file; null if there is none."""
     return None if place is None else {"file": place.file, "line": place.line, "path": place.path}
 
 

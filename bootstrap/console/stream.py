@@ -16,7 +16,7 @@ class Writer(Protocol):
     """A sink for whole lines."""
 
     def write(self, text: str) -> None:
-        """Write the text; ends it with a newline where it has none."""
+        """Write the text; adds a newline at its end if it has none."""
         ...
 
 

@@ -84,7 +84,7 @@ def run_plan(  # noqa: PLR0913 - all that decides how a plan runs
     watch: Watch | None = None,
     grow: Grow = lambda _step: None,
 ) -> Report:
-    """Perform every step after those it needs, up to `jobs` at once, in listed order where there is a choice.
+    """Perform every step after those it needs, up to `jobs` at once, in listed order if there is a choice.
 
     Every step gets exactly one outcome. A failure skips the steps that need it, with its id; the rest finishes,
     unless `fail_fast`. A cancel stops what runs and reports the rest as CANCELLED. `emit` and `grow` are called

@@ -135,7 +135,7 @@ def _seeds(step: Step, observed: Observed) -> PartStatus:
 
 
 def _unseen(step: Step, state: TargetState) -> PartStatus:
-    """What cannot be looked at is as what it is in: down where that is not there."""
+    """The state of a part that cannot be observed: that of what contains it; down if that does not exist."""
     health = _HEALTH_OF[state]
     if health is Health.UP:
         health = Health.UNREACHABLE
@@ -161,7 +161,7 @@ def _release(step: Step, name: str, session: Session, planning: Planning, cancel
         health_of = session.ports.health(installed, release.target_namespace, kube, cancel)
         part = _judged(step, {**health_of, **simulated})
         return _with_status(part, release_observed, step)
-    # Its objects are those of other values than are declared now: what helm and its workloads say has to do.
+    # Its objects have other values than declared now: only helm's status and its workloads count.
     ready = release_observed.status == _DEPLOYED and not release_observed.unready
     reason = (
         release_observed.unready if release_observed.status == _DEPLOYED else f"its state is {release_observed.status}"
@@ -176,7 +176,7 @@ def _changed(step: Step, prepared: PreparedRelease) -> str:
 
 
 def _with_status(part: PartStatus, installed: ReleaseObserved, step: Step) -> PartStatus:
-    """With helm's own word where that is not `deployed`, and with values that only the cluster holds and changed."""
+    """With helm's status if that is not `deployed`, and with changed values that only the cluster holds."""
     if installed.status != _DEPLOYED:
         health = Health.NOT_READY if part.health in {Health.UP, Health.SIMULATED} else part.health
         return replace(part, health=health, detail=f"its state is {installed.status}", difference="")

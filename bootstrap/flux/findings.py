@@ -71,11 +71,11 @@ class Subject:
     """The folder it was built from: named when its file is not found."""
 
     def place(self, path: str | None = None) -> Place:
-        """Where it, or its field at `path`, is written."""
+        """The place of the object, or of its field at `path`."""
         return self.findings.places.of(self.ref, self.fallback, path) or Place(file=self.fallback, path=path)
 
     def place_of_text(self, text: str) -> Place:
-        """Where in it this text stands; where it is written itself when the text is not found."""
+        """The place of this text in the object; the place of the object if the text is not found."""
         return self.findings.places.of_text(self.ref, self.fallback, text) or self.place()
 
     def problem(self, text: str, path: str | None = None) -> None:

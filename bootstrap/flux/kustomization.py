@@ -108,7 +108,7 @@ def read_kustomization(manifest: Manifest, subject: Subject) -> Declared:
 
 
 def read_depends_on(fields: Fields, namespace: str) -> tuple[str, ...]:
-    """NAMESPACE/NAME of each, its own namespace where none is named."""
+    """NAMESPACE/NAME of each, with its own namespace if none is named."""
     replacements = []
     for child in fields.children("dependsOn"):
         replacements.append(f"{child.text('namespace') or namespace}/{child.required('name')}")

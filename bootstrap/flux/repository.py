@@ -50,8 +50,8 @@ def read_repo(
     """Everything that the entry leads to, in listed order. Nothing is written into the repository.
 
     `origin` is the address of the repository's own remote: a source with that address is the tree on disk, as is the
-    one that the entry's Kustomizations name. `variables` go over `source.substitute`, which goes over what the
-    repository says. `build` is called from several threads at once. All problems are raised at once; with
+    one that the entry's Kustomizations name. `variables` override `source.substitute`, which overrides what the
+    repository declares. `build` is called from several threads at once. All problems are raised at once; with
     `tolerant` they are in `FluxRepo.problems` instead, beside everything that could be read.
 
     Raises:

@@ -1,7 +1,7 @@
 """Decides which files of a repository Flux leaves out of the artifact that everything else is built from.
 
 As source-controller does (`internal/storage`, `SourceIgnoreFilter`) with fluxcd/pkg `sourceignore`: the patterns of
-every `.sourceignore` in the tree, each for its own folder, then those of `spec.ignore`; only where there are neither
+every `.sourceignore` in the tree, each for its own folder, then those of `spec.ignore`; only if there are neither
 do the default exclusions hold. Files of version control are left out in any case. Patterns are go-git's: of all that
 match, the last one decides, and a file in an excluded folder can be included again.
 """

@@ -20,7 +20,7 @@ class ValuesError(ValueError):
 def merged(inline: Mapping[str, Any], sources: Iterable[ValuesFrom]) -> dict[str, Any]:
     """`sources` in their order, then `inline`: the later wins, mapping by mapping.
 
-    A source with a target path below the top goes over the inline values too. One without content is passed over.
+    A source with a target path below the top overrides the inline values too. One without content is skipped.
 
     Raises:
         ValuesError: a content is not a YAML mapping, or its target path cannot be followed.

@@ -45,7 +45,7 @@ def _named(entries: Mapping[str, str], ref: VariablesRef, declared: Declared) ->
 
 
 def _among_its_own(built: Built, ref: VariablesRef, decrypt: Decrypt | None) -> Manifest | None:
-    """The object where the Kustomization itself brings it: Flux takes it from the cluster, from the second time on."""
+    """The object if the Kustomization itself creates it: Flux reads it from the cluster from the second run on."""
     for text in built.texts:
         manifest = _read(text) if ref.name in text else None
         if manifest is None:

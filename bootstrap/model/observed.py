@@ -145,7 +145,7 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedRelease:
-    """A release with its chart looked up and, where that is possible yet, rendered."""
+    """A release with its chart looked up and, if that is possible yet, rendered."""
 
     release: Release
     chart_digest: str | None = None

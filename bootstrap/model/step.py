@@ -102,7 +102,7 @@ class InstallRelease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApplyObjects:
-    """Apply the plain objects of a Kustomization server-side, and wait where it asks for that."""
+    """Apply the plain objects of a Kustomization server-side, and wait if it declares that."""
 
     kustomization: Kustomization
     fingerprint: str

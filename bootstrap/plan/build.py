@@ -364,7 +364,7 @@ def _prune(desired: Desired, observed: Observed, units: Units) -> Iterator[_Row]
 
 
 def orphaned_releases(desired: Desired, observed: Observed) -> tuple[ReleaseObserved, ...]:
-    """Releases we installed for a HelmRelease that is no longer in the repository."""
+    """Releases that `up` installed for a HelmRelease that is no longer in the repository."""
     release_ids = {release.id for release in desired.repo.releases}
     return tuple(
         release

@@ -45,7 +45,7 @@ class Placed:
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        """Its spec; empty where it has none."""
+        """Its spec; empty if it has none."""
         return mapping_in(self.manifest, "spec")
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ def infer(
 ) -> tuple[tuple[str, str, str], ...]:
     """(unit, unit it needs, reason), each pair once; units are `release/…`, `crds/…`, `objects/…` and `seeds`.
 
-    `secrets` are the names of seeded secrets, None where nothing is seeded. Releases that are not rendered yet give
+    `secrets` are the names of seeded secrets, None if nothing is seeded. Releases that are not rendered yet give
     what is known of them. Simulated pods serve no webhook.
     """
     releases = tuple(prepared)

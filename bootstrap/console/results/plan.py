@@ -34,7 +34,7 @@ def plan_text(plan: Plan, configuration: Mapping[str, Any] | None = None) -> str
 def plan_json(plan: Plan, configuration: Mapping[str, Any] | None = None) -> str:
     """`{"version": 1, "steps": [{"id", "action", "needs", "reason"}], "changes", "notes"}`.
 
-    And `configuration`, where one is given.
+    And `configuration`, if one is given.
     """
     notes = [{"text": note.text, "place": None if note.place is None else str(note.place)} for note in plan.notes]
     document = {
