@@ -100,7 +100,8 @@ class Inside(Project):
             text=True,
             check=False,
         )
-        return {part["name"]: f"{part['health']} {part['detail']}" for part in json.loads(ended.stdout)["parts"]}
+        parts = json.loads(ended.stdout)["parts"]
+        return {part["name"]: f"{part['health']} {part['difference'] or part['detail']}" for part in parts}
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +137,9 @@ def test_a_pod_that_is_replaced_has_lost_its_data_and_is_seeded_again(inside: In
     address = inside.variables()["AWS_ENDPOINT_URL"]
     inside.in_cluster("-n", "localstack", "delete", "pod", "--all", "--wait=true")
     inside.in_cluster("-n", "localstack", "rollout", "status", "deployment/localstack", "--timeout=60s")
-    assert inside.status()["emulator"] == "down its data is lost"
+    assert inside.status()["emulator"] == "up its data is lost"
     began = time.monotonic()
-    inside.bootstrap("repair", inside.name)
+    inside.up()
     assert time.monotonic() - began < BACK_SECONDS
     assert inside.greeting() == GREETING
     assert inside.variables()["AWS_ENDPOINT_URL"] == address
@@ -158,7 +159,7 @@ def test_a_keeper_that_was_killed_is_started_again_at_the_same_address(inside: I
     before = inside.variables()
     keeper, kubectl = inside.processes()
     os.kill(keeper, 9)
-    assert inside.status()["emulator"] == "down stopped: nothing leads to it from 127.0.0.1"
+    assert inside.status()["emulator"] == "stopped nothing leads to it from 127.0.0.1"
     inside.bootstrap("repair", inside.name)
     assert inside.variables() == before
     assert inside.greeting() == GREETING
@@ -172,6 +173,7 @@ def test_machines_that_were_restarted_are_brought_back_with_the_data(inside: Ins
         machine.restart()
     began = time.monotonic()
     inside.bootstrap("repair", inside.name)
+    inside.up()
     assert time.monotonic() - began < BACK_SECONDS * 2
     assert inside.greeting() == GREETING
     assert inside.variables() == before
@@ -198,7 +200,7 @@ def test_data_that_is_lost_while_it_is_seeded_is_seeded_again_in_the_same_run(in
 
 
 def test_a_release_that_changes_is_seeded_in_the_same_run(inside: Inside) -> None:
-    ended = inside.up("--var", "emulator_generation=2")
+    ended = inside.up("--var", "emulator_generation=2", "--allow-replace")
     assert "its release is installed: values changed" in ended
     assert inside.greeting() == GREETING
 
@@ -206,12 +208,12 @@ def test_a_release_that_changes_is_seeded_in_the_same_run(inside: Inside) -> Non
 def test_one_that_moves_out_of_the_cluster_and_back_leaves_nothing_behind(inside: Inside) -> None:
     processes = inside.processes()
     inside.declare(emulator={"placement": "container", "image": EMULATOR})
-    inside.up()
+    inside.up("--allow-replace")
     assert [pid for pid in processes if started_at(pid) is not None] == []
     assert inside.greeting() == GREETING
     assert GREETING in inside.read_by_a_pod("outside")
     inside.declare()
-    inside.up()
+    inside.up("--allow-replace")
     assert [name for name in inside.on_engine() if name.endswith("-emulator")] == []
     assert inside.greeting() == GREETING
     assert GREETING in inside.read_by_a_pod("inside-again")
@@ -222,7 +224,7 @@ def test_on_a_cluster_of_others_it_is_the_release_too(inside: Inside, tmp_path: 
     uid = inside.in_cluster("get", "namespace", "kube-system", "-o=jsonpath={.metadata.uid}").strip()
     processes = inside.processes()
     inside.declare(emulator=False, seeds=[], source=None)
-    inside.up("--prune")
+    inside.up("--prune", "--allow-replace")
     assert [pid for pid in processes if started_at(pid) is not None] == []
     guest = Inside(tmp_path, name=f"{inside.name}-guest")
     (tmp_path / "home" / ".kube").mkdir(parents=True)
