@@ -110,6 +110,26 @@ _DECLARATION: tuple[_Decorate, ...] = (
         "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the stack; repeatable."
     ),
 )
+
+
+class _OutputFile(click.Path):
+    """A file that will be written; refused before anything is done if it cannot be."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
+        """Return the path.
+
+        Raises:
+            click.BadParameter: it is a folder, or its folder does not exist or cannot be written to.
+        """
+        file = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not file.exists() and not file.parent.is_dir():
+            self.fail(f"the folder {file.parent} does not exist", param, ctx)
+        if not file.exists() and not os.access(file.parent, os.W_OK):
+            self.fail(f"the folder {file.parent} cannot be written to", param, ctx)
+        return file
+
+
+_FILE = _OutputFile(dir_okay=False, writable=True, path_type=Path)
 _ARGUMENT = click.argument("reference", metavar="[STACK]", required=False)
 
 
@@ -169,8 +189,8 @@ def run_options(command: _Command) -> _Command:
             click.option("-v", "--verbose", count=True, help="Print more detail (-vv: everything)."),
             click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
             click.option("--no-color", is_flag=True, help="Print without colour (also NO_COLOR)."),
-            click.option("--events", type=click.Path(path_type=Path), help="Write events as JSON lines to this file."),
-            click.option("--junit", type=click.Path(path_type=Path), help="Write a JUnit report to this file."),
+            click.option("--events", type=_FILE, help="Write events as JSON lines to this file."),
+            click.option("--junit", type=_FILE, help="Write a JUnit report to this file."),
         ),
     )
 

@@ -58,8 +58,13 @@ class JunitRenderer:
         self._write()
 
     def _write(self) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._file, ET.tostring(self._report(), encoding="utf-8", xml_declaration=True), mode=0o644)
+        content = ET.tostring(self._report(), encoding="utf-8", xml_declaration=True)
+        target = self._file.resolve()
+        if target.exists() and not target.is_file():
+            # A device or a pipe is written to; nothing takes its place.
+            target.write_bytes(content)
+        else:
+            write_whole(target, content, mode=0o644)
 
     def _report(self) -> ET.Element:
         progress = self._progress

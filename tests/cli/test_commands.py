@@ -257,9 +257,19 @@ def test_a_broken_stack_file_is_in_the_reports_of_ci(cli: "Cli", monkeypatch: py
     cli.stack("cluster: {provider: kwok, workers: many}")
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(cli.folder / "summary.md"))
-    ended = cli("up", "--junit", "report/junit.xml")
+    ended = cli("up", "--junit", "junit.xml")
     assert ended.code == 3
     assert "::error file=stacks/dev.yaml,line=4,title=bootstrap::cluster.workers: " in ended.err
-    report = (cli.folder / "report" / "junit.xml").read_text()
+    report = (cli.folder / "junit.xml").read_text()
     assert 'failures="1"' in report
     assert "stacks/dev.yaml:4: cluster.workers: " in report
+
+
+@pytest.mark.parametrize("option", ["--junit", "--events"])
+@pytest.mark.parametrize(("path", "why"), [(".", "is a directory"), ("nowhere/r", "the folder nowhere does not exist")])
+def test_a_file_that_cannot_be_written_is_refused_first(cli: "Cli", option: str, path: str, why: str) -> None:
+    cli.stack()
+    ended = cli("up", option, path)
+    assert ended.code == 2
+    assert why in ended.err
+    assert not cli.state.folder.exists()

@@ -56,7 +56,7 @@ class Inside(Project):
         return next((self.folder / "state" / "bootstrap").glob(f"{self.name}-*"))
 
     def variables(self) -> Mapping[str, str]:
-        document: Mapping[str, str] = json.loads(self.bootstrap("env", self.name, "--output", "json"))
+        document: Mapping[str, str] = json.loads(self.bootstrap("env", self.name, "--output", "json", "--quiet"))
         return document
 
     def processes(self) -> Sequence[int]:

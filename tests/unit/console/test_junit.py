@@ -20,7 +20,7 @@ def report(file: Path, *events: Event, secrets: Masker | None = None) -> ET.Elem
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return tmp_path / "report" / "junit.xml"
+    return tmp_path / "junit.xml"
 
 
 def test_a_test_case_for_each_step_with_its_time_and_evidence(file: Path) -> None:
@@ -108,3 +108,13 @@ def test_the_stacks_of_one_command_are_suites_of_one_report(file: Path) -> None:
     assert [suite.attrib["tests"] for suite in root.findall("testsuite")] == ["6", "2"]
     assert (root.attrib["tests"], root.attrib["failures"], root.attrib["skipped"]) == ("8", "1", "4")
     assert root.attrib["time"] == "105.000"
+
+
+def test_a_link_and_a_pipe_stay_what_they_are(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.xml", tmp_path / "link.xml"
+    link.symlink_to(real)
+    report(link, RUN_STARTED)
+    assert link.is_symlink()
+    assert real.read_bytes().startswith(b"<?xml")
+    JunitRenderer(Path("/dev/null"))(RUN_STARTED)
+    assert not Path("/dev/null").is_file()
