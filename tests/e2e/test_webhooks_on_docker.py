@@ -65,7 +65,7 @@ class Guarded:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     require(MACHINES["kind"], EMULATOR)
     project = Project(tmp_path_factory.mktemp("project"), name=f"rig-webhooks-{os.getpid()}")
     project.write_stack(emulator=False, source={"root": "../repo", "path": ENTRY})
