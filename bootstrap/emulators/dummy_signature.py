@@ -3,7 +3,6 @@
 from bootstrap.emulators.http_exchange import Request
 
 ACCESS_KEY = "test"
-SECRET_KEY = "test"  # noqa: S105  # emulators take any; LocalStack's documentation uses this one
 
 
 def signed(request: Request, *, aws_service: str, region: str = "us-east-1") -> Request:

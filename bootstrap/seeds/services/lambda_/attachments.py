@@ -10,7 +10,6 @@ from bootstrap.seeds.target import Answer, Target
 
 _ABSENT = ("ResourceNotFoundException",)
 CURRENT = "current"
-BEHIND = "behind"
 _COMPARED = ("CodeSha256", "Runtime", "Handler", "Timeout", "MemorySize", "Environment", "Layers", "Role")
 
 
