@@ -80,9 +80,9 @@ class _Commands(click.Group):
 
 def version_text() -> str:
     """`bootstrap 1.2.3`."""
-    from importlib.metadata import version  # noqa: PLC0415 - takes a tenth of `--help`'s time
+    from bootstrap.system.installation import version  # noqa: PLC0415 - takes a tenth of `--help`'s time
 
-    return f"bootstrap {version('bootstrap')}"
+    return f"bootstrap {version()}"
 
 
 def _version(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's callback

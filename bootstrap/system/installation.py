@@ -4,13 +4,17 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, distribution, requires
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-_NAME = "bootstrap"
+DISTRIBUTION = "bootstrap-stack"
+"""What this project is called in a package index."""
+_ROOT = Path(__file__).resolve().parents[2]
 _EXTRA = re.compile(r"""^(?P<what>[^;]+?)\s*;\s*extra\s*==\s*["'](?P<extra>[^"']+)["']\s*$""")
 
 
@@ -57,21 +61,35 @@ def this_installation() -> Installation:
 
 
 def requirements_of(extra: str) -> tuple[str, ...]:
-    """What the extra asks for, such as `cryptography>=45`."""
+    """What the extra asks for, such as `ministack==1.5.33`."""
     try:
-        declared: Sequence[str] = requires(_NAME) or ()
-    except PackageNotFoundError:  # run from a folder that was never installed
-        return (extra,)
+        declared: Sequence[str] = distribution(DISTRIBUTION).requires or ()
+    except PackageNotFoundError:
+        return tuple(_project()["optional-dependencies"][extra])
     parts = (_EXTRA.match(requirement) for requirement in declared)
     return tuple(part["what"].strip() for part in parts if part is not None and part["extra"] == extra)
 
 
+def version() -> str:
+    """The version of this copy, such as `1.2.3`."""
+    try:
+        return distribution(DISTRIBUTION).version
+    except PackageNotFoundError:
+        return str(_project()["version"])
+
+
 def _clone() -> Path | None:
     try:
-        text = distribution(_NAME).read_text("direct_url.json")
+        text = distribution(DISTRIBUTION).read_text("direct_url.json")
     except PackageNotFoundError:
-        return Path(__file__).resolve().parents[2]
+        return _ROOT
     origin = json.loads(text) if text else {}
     if not (origin.get("dir_info") or {}).get("editable"):
         return None
     return Path(unquote(urlsplit(origin["url"]).path))
+
+
+def _project() -> Mapping[str, Any]:
+    """What a clone that was never installed, but is run from its folder, declares of itself."""
+    project: Mapping[str, Any] = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    return project

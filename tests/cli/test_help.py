@@ -79,7 +79,7 @@ def test_completion_scripts_name_the_program(cli: Cli, shell: str) -> None:
 
 
 def test_the_version_is_told(cli: Cli) -> None:
-    assert cli("version").out == "bootstrap 0.1.0\n"
+    assert cli("version").out == "bootstrap 0.2.0\n"
 
 
 @pytest.mark.parametrize("verb", ["plan", "apply", "refresh", "reset", "prune", "export"])

@@ -1,17 +1,14 @@
 """The files by which the components and the user trust each other."""
 
 import base64
-import importlib
 import shutil
 from pathlib import Path
 
 import yaml
 
 from bootstrap.clusters.kwok.components import KUBERNETES_SERVICE, Component
-from bootstrap.errors import RefusedError
 from bootstrap.system.clock import Clock
 from bootstrap.system.files import private_folder, write_whole
-from bootstrap.system.installation import this_installation
 
 ADMIN = "admin"
 CLIENTS = (ADMIN, Component.CONTROLLERS, Component.SCHEDULER, Component.KWOK)
@@ -25,11 +22,7 @@ _NAMES = (
 
 
 def make_pki(folder: Path, clock: Clock) -> None:
-    """Make the keys, unless they are there; the folder appears whole or not at all.
-
-    Raises:
-        RefusedError: the extra `embedded` is not installed.
-    """
+    """Make the keys, unless they are there; the folder appears whole or not at all."""
     if folder.is_dir():
         return
     unfinished = folder.with_name(f"{folder.name}.new")
@@ -42,14 +35,7 @@ def make_pki(folder: Path, clock: Clock) -> None:
 
 
 def _files(clock: Clock) -> dict[str, bytes]:
-    try:
-        importlib.import_module("cryptography")
-    except ImportError as error:
-        raise RefusedError(
-            "the embedded cluster needs the Python package cryptography",
-            fix=f"run: {this_installation().extra_command('embedded')}",
-        ) from error
-    from bootstrap.clusters.kwok.certificates import Authority, signing_pair  # noqa: PLC0415 (an extra, slow to load)
+    from bootstrap.clusters.kwok.certificates import Authority, signing_pair  # noqa: PLC0415 - slow to load
 
     authority = Authority(clock.now())
     pairs = {client: authority.client(f"bootstrap:{client}", _GROUP) for client in CLIENTS}

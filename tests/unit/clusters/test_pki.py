@@ -1,7 +1,6 @@
 import base64
 import ssl
 import stat
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from bootstrap.clusters.kwok.pki import CLIENTS, kubeconfig, make_pki
-from bootstrap.errors import RefusedError
-from bootstrap.system.installation import this_installation
 from fakes.clock import FakeClock
 
 
@@ -76,14 +73,6 @@ def test_what_a_killed_run_left_unfinished_is_made_again(tmp_path: Path) -> None
     make_pki(tmp_path / "pki", FakeClock())
     assert not unfinished.exists()
     assert not (tmp_path / "pki" / "stale.key").exists()
-
-
-def test_without_the_extra_it_is_refused_with_the_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(RefusedError) as caught:
-        make_pki(tmp_path / "pki", FakeClock())
-    assert caught.value.fix == f"run: {this_installation().extra_command('embedded')}"
-    assert not (tmp_path / "pki").exists()
 
 
 def test_a_kubeconfig_holds_all_it_needs(pki: Path) -> None:

@@ -1,12 +1,14 @@
 """A hint on a missing package names the way in which this copy was installed."""
 
+import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bootstrap.system.installation import Installation, requirements_of, this_installation
+from bootstrap.system.installation import Installation, requirements_of, this_installation, version
 
 PYTHON = Path("/env/bin/python")
 
@@ -15,8 +17,8 @@ PYTHON = Path("/env/bin/python")
     ("prefix", "command"),
     [
         ("/env", "/env/bin/python -m pip install 'moto[server]'"),
-        ("/home/me/.local/share/pipx/venvs/bootstrap", "pipx inject bootstrap 'moto[server]'"),
-        ("/home/me/.local/share/uv/tools/bootstrap", "uv pip install --python /env/bin/python 'moto[server]'"),
+        ("/home/me/.local/share/pipx/venvs/bootstrap-stack", "pipx inject bootstrap-stack 'moto[server]'"),
+        ("/home/me/.local/share/uv/tools/bootstrap-stack", "uv pip install --python /env/bin/python 'moto[server]'"),
     ],
 )
 def test_a_package_is_added_as_this_copy_was_installed(prefix: str, command: str) -> None:
@@ -39,7 +41,7 @@ def test_an_extra_of_a_clone_is_named_by_its_folder(tmp_path: Path) -> None:
 
 def test_elsewhere_an_extra_is_named_by_what_it_asks_for() -> None:
     packages = requirements_of("embedded")
-    assert {package.partition("=")[0].rstrip(">") for package in packages} == {"cryptography", "ministack"}
+    assert {package.partition("=")[0].rstrip(">") for package in packages} == {"ministack"}
     command = Installation(prefix=Path("/env"), python=PYTHON).extra_command("embedded")
     assert command == f"/env/bin/python -m pip install {shlex.join(packages)}"
 
@@ -47,3 +49,24 @@ def test_elsewhere_an_extra_is_named_by_what_it_asks_for() -> None:
 def test_this_copy_knows_its_python() -> None:
     assert this_installation().python == Path(sys.executable)
     assert sys.executable in this_installation().extra_command("embedded")
+
+
+ROOT = Path(__file__).parents[3]
+_PROGRAM = "import runpy, sys; sys.argv[1:] = ['version']; runpy.run_path({file!r}, run_name='__main__')"
+
+
+def test_the_version_is_the_one_that_the_project_declares() -> None:
+    assert f'\nversion = "{version()}"\n' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("name", ["bootstrap.py", "bootstrap/__init__.py", "bootstrap/cli/__init__.py"])
+def test_a_project_may_have_a_bootstrap_of_its_own(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("raise AssertionError('this is the user's')\n")
+    program = _PROGRAM.format(file=str(ROOT / "bootstrap_stack.py"))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    # `-c` puts the current folder first, as `-m` does.
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout, ended.stderr) == (f"bootstrap {version()}\n", "")
