@@ -11,6 +11,8 @@ from bootstrap.charts import crds
 from bootstrap.charts.archive import read_archive
 from bootstrap.charts.cache import ChartStore, StoredChart
 from bootstrap.charts.capabilities import is_concerned
+from bootstrap.charts.cluster_values import held_hash
+from bootstrap.charts.fetch import ChartSources
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.helm_arguments import Invocation, Target
 from bootstrap.charts.install import install, uninstall
@@ -21,14 +23,12 @@ from bootstrap.charts.recovery import refuse_foreign
 from bootstrap.charts.release_history import newest, revisions
 from bootstrap.charts.render import Capabilities, Renders, api_versions, fingerprint
 from bootstrap.charts.rendered_objects import Rendered
-from bootstrap.charts.sources import ChartSources
 from bootstrap.charts.unknown_values import unknown_values
-from bootstrap.charts.values import held_hash
 from bootstrap.charts.workload_health import unready_releases
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem, StepFailedError
+from bootstrap.kube.cause_timeout import Patience
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.kubectl_yaml import Converter
-from bootstrap.kube.patience import Patience
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.kubernetes_api import served_apis
 from bootstrap.model.observed import PreparedRelease, ReleaseObserved

@@ -7,13 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from bootstrap.charts.cache import StoredChart
+from bootstrap.charts.cluster_values import effective_values, held_hash
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.post_render import PostRendering, post_renderer
 from bootstrap.charts.release_history import labels_for
-from bootstrap.charts.values import effective_values, held_hash
 from bootstrap.kube.api import KubeApi
-from bootstrap.kube.patience import Patience
-from bootstrap.kube.simulated import is_api_backend
+from bootstrap.kube.cause_timeout import Patience
+from bootstrap.kube.simulated_pods import is_api_backend
 from bootstrap.model.kube import KubeContext, ObjectRef, is_named_by_server, ref_of
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Release

@@ -10,14 +10,14 @@ from bootstrap.kube.cause_watch import CauseWatch
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import cluster_uid
 from bootstrap.kube.readiness import judge
-from bootstrap.kube.waiting import stuck_error
+from bootstrap.kube.readiness_wait import stuck_error
 from bootstrap.model.cause import Cause
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, ref_of
 from bootstrap.model.labels import HELM_HOOK
 from bootstrap.model.observed import PreparedRelease
-from bootstrap.system.beside import run_beside
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Finished
+from bootstrap.system.watchdog import run_beside
 
 _LOOK_SECONDS = 1.0
 _LAST_LOOK_SECONDS = 5.0

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from bootstrap.charts.cache import StoredChart
+from bootstrap.charts.cluster_values import held_hash
 from bootstrap.charts.crds import CRD
 from bootstrap.charts.helm_arguments import Invocation, Target, dropped, limit_of
 from bootstrap.charts.helm_errors import explained, late, own_words
@@ -13,15 +14,19 @@ from bootstrap.charts.helm_watch import HelmWatch
 from bootstrap.charts.recovery import heal, refuse_foreign
 from bootstrap.charts.release_history import DEPLOYED, Revision, mark_ready, revisions
 from bootstrap.charts.rendered_objects import other_objects
-from bootstrap.charts.values import held_hash
 from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.kube.apply import labelled
 from bootstrap.kube.batch_read import in_namespace
 from bootstrap.kube.cause_watch import NotReadyError
-from bootstrap.kube.immutable import ImmutableObject, delete_for_replacement, immutable_objects, replacement_needed
+from bootstrap.kube.immutable_objects import (
+    ImmutableObject,
+    delete_for_replacement,
+    immutable_objects,
+    replacement_needed,
+)
 from bootstrap.kube.namespaces import settle_namespace
-from bootstrap.kube.simulated import is_api_backend
-from bootstrap.kube.waiting import wait_ready
+from bootstrap.kube.readiness_wait import wait_ready
+from bootstrap.kube.simulated_pods import is_api_backend
 from bootstrap.kube.webhooks import NOT_CALLABLE, wait_for_answers, wait_for_webhooks, webhook_configurations
 from bootstrap.model.kube import Manifest, ObjectRef, is_named_by_server, ref_of
 from bootstrap.model.labels import HELM_HOOK

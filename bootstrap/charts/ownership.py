@@ -13,7 +13,7 @@ from bootstrap.charts.post_render import is_hook
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.batch_read import in_namespace, read_all
 from bootstrap.kube.discovery import UnknownKindError
-from bootstrap.kube.simulated import is_api_backend
+from bootstrap.kube.simulated_pods import is_api_backend
 from bootstrap.model.kube import Manifest, ObjectRef, is_named_by_server, mapping_in, ref_of
 from bootstrap.model.labels import HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE
 from bootstrap.model.observed import PreparedRelease

@@ -21,7 +21,7 @@ from bootstrap.ports import Builds, ClusterProvider, Emulator, Images, Leftovers
 from bootstrap.system.clock import CancelToken, Clock
 from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.work import Work
-from bootstrap.toolchain.table import PROGRAMS
+from bootstrap.toolchain.programs import PROGRAMS
 
 if TYPE_CHECKING:
     from bootstrap.charts.charts import HelmCharts
@@ -60,9 +60,9 @@ class Adapters:
     def ports(self, others: OtherStacks) -> Ports:
         """All adapters of the engine."""
         from bootstrap.kube.apply import KubeObjects  # noqa: PLC0415 - `--help` imports no adapter
+        from bootstrap.kube.cause_timeout import Patience  # noqa: PLC0415
         from bootstrap.kube.health import KubeCauses, KubeHealth  # noqa: PLC0415
         from bootstrap.kube.ingress import IngressAnswers  # noqa: PLC0415
-        from bootstrap.kube.patience import Patience  # noqa: PLC0415
 
         emulator, emulator_of = self._emulators()
         return Ports(
@@ -87,7 +87,7 @@ class Adapters:
     def _charts(self) -> "HelmCharts":
         """helm, with the caches and the lock file of this stack."""
         from bootstrap.charts.charts import HelmCharts  # noqa: PLC0415 - `--help` imports no adapter
-        from bootstrap.kube.patience import Patience  # noqa: PLC0415
+        from bootstrap.kube.cause_timeout import Patience  # noqa: PLC0415
 
         return HelmCharts(
             programs=self.programs,
@@ -172,7 +172,7 @@ class Adapters:
     def _loader(self) -> Images | None:
         if not self.stack.cluster.provider.on_docker:
             return None
-        from bootstrap.clusters.docker_nodes.images import MachineImages  # noqa: PLC0415 - the docker library loads slowly
+        from bootstrap.clusters.docker_nodes.image_transfer import MachineImages  # noqa: PLC0415 - the docker library loads slowly
         from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
         docker = StackOnDocker(self.state, os.environ)

@@ -24,7 +24,7 @@ def losses_of(owner: str, processes: SystemProcesses, seeds: "Callable[[], Seedi
 
     def in_emulator(endpoint: EmulatorEndpoint, cancel: CancelToken) -> Sequence[str]:
         from bootstrap.seeds.services.registry import all_services  # noqa: PLC0415 - `--help` imports no adapter
-        from bootstrap.seeds.undeclared import count_undeclared  # noqa: PLC0415
+        from bootstrap.seeds.undeclared_resources import count_undeclared  # noqa: PLC0415
 
         seeding = seeds()
         declared = () if seeding is None else tuple(seeding.fixtures().by_id)

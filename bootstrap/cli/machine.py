@@ -14,7 +14,7 @@ from bootstrap.system.processes import Processes, SystemProcesses
 from bootstrap.system.work import Work
 from bootstrap.toolchain.doctor import Machine, examine, machine_probes
 from bootstrap.toolchain.find import Found, Missing, Toolchain, ToolchainSettings, Where
-from bootstrap.toolchain.table import EMBEDDED
+from bootstrap.toolchain.programs import EMBEDDED
 
 TOOLS_LOCK_FILE = "bootstrap.tools.lock"
 """The lock file beside it: digests of downloaded programs."""

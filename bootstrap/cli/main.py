@@ -150,10 +150,10 @@ def _unforeseen(error: Exception, arguments: list[str]) -> ExitCode:
 
 def tell_error(error: BootstrapError, arguments: list[str]) -> None:
     """Print what ended the command; with JSON lines as the last record."""
-    from bootstrap.console.choose import wants_json  # noqa: PLC0415
     from bootstrap.console.color import is_colored  # noqa: PLC0415
     from bootstrap.console.errors import error_text  # noqa: PLC0415
     from bootstrap.console.json_lines import error_record, line  # noqa: PLC0415
+    from bootstrap.console.renderer_choice import wants_json  # noqa: PLC0415
     from bootstrap.console.stream import write_text  # noqa: PLC0415
     from bootstrap.system.clock import SystemClock  # noqa: PLC0415 - only when there is an error to print
 

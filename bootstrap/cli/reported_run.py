@@ -16,13 +16,13 @@ from bootstrap.cli.output import differences_line, reporter
 from bootstrap.cli.session import open_living, open_stack
 from bootstrap.config.flags import SettingFlags
 from bootstrap.config.settings import Settings
-from bootstrap.console.choose import choose_renderer
 from bootstrap.console.github import GithubRenderer
 from bootstrap.console.json_lines import JsonRenderer
 from bootstrap.console.junit import JunitRenderer
 from bootstrap.console.log_file import LogRenderer, log_path
 from bootstrap.console.mask import SECRETS
 from bootstrap.console.renderer import FanOut, Renderer
+from bootstrap.console.renderer_choice import choose_renderer
 from bootstrap.console.stream import write_text
 from bootstrap.engine.consent import Ask, ask_nobody
 from bootstrap.engine.obtain import fetch_programs

@@ -16,7 +16,7 @@ from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.errors import ExitCode, StepFailedError, UsageError
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
-from bootstrap.seeds.init_scripts.compose import ScriptSource, find_compose, read_compose
+from bootstrap.seeds.init_scripts.compose_file import ScriptSource, find_compose, read_compose
 from bootstrap.seeds.init_scripts.scripts import SERVICE, SUFFIXES, scripts_of, single_script
 from bootstrap.seeds.script_import import Importer
 from bootstrap.state.paths import state_folder

@@ -13,12 +13,12 @@ from bootstrap.cli.machine import TOOLS_LOCK_FILE, StackPrograms, toolchain_sett
 from bootstrap.cli.options import StackOptions, pasteable, settings_of, typed
 from bootstrap.config.conflicts import resolve_auto
 from bootstrap.config.differences import ValueDifference, differences
-from bootstrap.config.find import StackNotFoundError
 from bootstrap.config.flags import DEFAULT_STACK, Overrides
 from bootstrap.config.instance import instance_name
 from bootstrap.config.settings import Settings
 from bootstrap.config.stack import LoadedStack, load_stack
-from bootstrap.docker.marked_stacks import EngineMarks
+from bootstrap.config.stack_file import StackNotFoundError
+from bootstrap.docker.labelled_stacks import EngineMarks
 from bootstrap.engine.gc import Collector
 from bootstrap.engine.session import Session
 from bootstrap.errors import InvalidError, Place, RefusedError, UsageError
@@ -268,7 +268,7 @@ def _apart(stack: Stack) -> Stack:
 def _with_ports(stack: Stack, state: StatePaths, options: StackOptions) -> Stack:
     if not stack.cluster.provider.on_docker:
         return stack
-    from bootstrap.clusters.docker_nodes.chosen_ports import choose_ports, remembered_ports  # noqa: PLC0415 - `--help` does without
+    from bootstrap.clusters.docker_nodes.port_choice import choose_ports, remembered_ports  # noqa: PLC0415 - `--help` does without
 
     declared = stack.cluster.ports
     ports = remembered_ports(declared, state)

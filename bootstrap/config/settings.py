@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.config.fields import Choice, Duration, Field, Section, Text, TextMap, Whole, seconds_in
-from bootstrap.config.find import shown_path
 from bootstrap.config.flags import SettingFlags
 from bootstrap.config.layers import Layer, Source, Values, at_path, leaves, merge
 from bootstrap.config.origins import shown_values
+from bootstrap.config.stack_file import shown_path
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
 from bootstrap.model.stack import DeclaredValue
 from bootstrap.state.paths import settings_folder

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.config.conflicts import conflicts
-from bootstrap.config.find import find_stack, shown_path
 from bootstrap.config.flags import Overrides
 from bootstrap.config.instance import instance_name
 from bootstrap.config.layers import Layer, Source, Values, merge
 from bootstrap.config.origins import shown_values
 from bootstrap.config.overrides import environment_layers, flag_layers, repository_layer, work_tree
 from bootstrap.config.schema import STACK
+from bootstrap.config.stack_file import find_stack, shown_path
 from bootstrap.config.stack_values import Reading
 from bootstrap.errors import InvalidError, Place, Problem, UsageError
 from bootstrap.model.labels import API_VERSION

@@ -4,7 +4,7 @@ import re
 import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bootstrap.docker.saved_image import find_image
+from bootstrap.docker.image_archive import find_image
 from bootstrap.docker.stack_resources import opened_engine
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.stack import BuiltImage, ImageSpec

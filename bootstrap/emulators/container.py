@@ -16,9 +16,9 @@ from bootstrap.emulators.address import Address
 from bootstrap.emulators.container_inspection import exit_code, explained, last_lines, published_port, written_spec
 from bootstrap.emulators.driver import EmulatorDriver, ImageRecipe
 from bootstrap.emulators.endpoint import empty, proven_endpoint
+from bootstrap.emulators.host_port import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
-from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.process_record import ContainerFolder
 from bootstrap.emulators.proof import Proven, prove_address
 from bootstrap.emulators.registry import known_drivers

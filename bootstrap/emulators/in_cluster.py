@@ -8,9 +8,9 @@ from typing import Any
 
 from bootstrap.emulators.daemon import Resident, end_recorded, python_path
 from bootstrap.emulators.endpoint import proven_endpoint
+from bootstrap.emulators.host_port import DEFAULT_PORT, choose_port, is_taken, taken
 from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
-from bootstrap.emulators.ports import DEFAULT_PORT, choose_port, is_taken, taken
 from bootstrap.emulators.process_record import Forward, ForwardFolder
 from bootstrap.emulators.proof import Proven
 from bootstrap.emulators.registry import known_drivers

@@ -10,9 +10,9 @@ from pathlib import Path
 from bootstrap.emulators.daemon import Resident, python_path
 from bootstrap.emulators.driver import EmulatorDriver, Launch, ProcessRecipe
 from bootstrap.emulators.endpoint import proven_endpoint
+from bootstrap.emulators.host_port import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
-from bootstrap.emulators.ports import FIX, choose_port, is_taken, taken
 from bootstrap.emulators.process_record import EmulatorFolder, Record
 from bootstrap.emulators.proof import Proven
 from bootstrap.emulators.registry import known_drivers

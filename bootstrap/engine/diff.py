@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from bootstrap.engine.planning import Planning
+from bootstrap.engine.plan import Planning
 from bootstrap.errors import RefusedError
-from bootstrap.kube.simulated import is_api_backend
+from bootstrap.kube.simulated_pods import is_api_backend
 from bootstrap.model.kube import KubeContext, Manifest, is_named_by_server
 from bootstrap.model.labels import HELM_HOOK, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE
 from bootstrap.model.observed import PreparedRelease

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bootstrap.engine.obtain import definitions_of, prepare_all
-from bootstrap.engine.planning import failures_of
+from bootstrap.engine.plan import failures_of
 from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError
 from bootstrap.model.kube import Manifest

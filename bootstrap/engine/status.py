@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bootstrap.engine.planning import Planning, plan_up
+from bootstrap.engine.plan import Planning, plan_up
 from bootstrap.engine.session import PlanOptions, Session
 from bootstrap.engine.urls import urls_of
-from bootstrap.kube.simulated import is_api_backend, simulated_reason
+from bootstrap.kube.simulated_pods import is_api_backend, simulated_reason
 from bootstrap.model.kube import Manifest, ObjectRef, is_named_by_server, ref_of
 from bootstrap.model.labels import HELM_HOOK
 from bootstrap.model.observed import Observed, PreparedRelease, ReleaseObserved, TargetState

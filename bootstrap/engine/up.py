@@ -14,7 +14,7 @@ from bootstrap.engine.locked_run import (
     within_the_run,
 )
 from bootstrap.engine.obtain import fetch_programs, pull_all
-from bootstrap.engine.planning import Planning, asked, desired_now, plan_up, planned, with_ownership
+from bootstrap.engine.plan import Planning, asked, desired_now, plan_up, planned, with_ownership
 from bootstrap.engine.run import Report, Watch, run_plan
 from bootstrap.engine.session import PlanOptions, RunOptions, Session
 from bootstrap.engine.stack_recorder import StackRecorder

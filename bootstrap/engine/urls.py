@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bootstrap.engine.planning import Planning
+from bootstrap.engine.plan import Planning
 from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError
 from bootstrap.model.kube import KubeContext, mappings_in

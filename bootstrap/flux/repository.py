@@ -10,12 +10,12 @@ from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.flux import artifacts as external
 from bootstrap.flux import helmrelease, kustomization, sources
 from bootstrap.flux.artifacts import Artifacts
-from bootstrap.flux.build import Build
 from bootstrap.flux.decryption import Decrypt
 from bootstrap.flux.dependencies import dependencies, find_cycle
 from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.helmrelease import read_release
 from bootstrap.flux.kustomization import Declared, SourceRef
+from bootstrap.flux.kustomize_build import Build
 from bootstrap.flux.object_index import Store
 from bootstrap.flux.overlay import inside
 from bootstrap.flux.places import Places

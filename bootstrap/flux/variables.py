@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bootstrap.flux.build import Built, Variables
 from bootstrap.flux.decryption import Decrypt, decrypted
 from bootstrap.flux.findings import Subject
 from bootstrap.flux.kustomization import Declared, PostBuild, VariablesRef
+from bootstrap.flux.kustomize_build import Built, Variables
 from bootstrap.flux.object_index import Store, contents
 from bootstrap.flux.substitution.substitute import IMAGE, NAME
 from bootstrap.model.kube import Manifest, ref_of

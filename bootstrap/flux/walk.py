@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap.flux.artifacts import Artifacts
-from bootstrap.flux.build import Build, Built, Variables, build, manifests
 from bootstrap.flux.decryption import Decrypt
 from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.kustomization import GROUP, Declared, PostBuild, read_kustomization
+from bootstrap.flux.kustomize_build import Build, Built, Variables, build, manifests
 from bootstrap.flux.object_index import Store
 from bootstrap.flux.sources import GROUP as SOURCES
 from bootstrap.flux.sources import Sources

@@ -6,16 +6,16 @@ from typing import Any
 from bootstrap.errors import StepFailedError
 from bootstrap.kube.api import ApiRefusedError, KubeApi
 from bootstrap.kube.batch_read import in_namespace, read_all
+from bootstrap.kube.cause_timeout import Patience
 from bootstrap.kube.deletion import wait_gone
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import Clusters
-from bootstrap.kube.immutable import delete_for_replacement, immutable_objects, replacement_needed
+from bootstrap.kube.immutable_objects import delete_for_replacement, immutable_objects, replacement_needed
 from bootstrap.kube.inventory import Inventory
 from bootstrap.kube.namespaces import settle_namespace
-from bootstrap.kube.patience import Patience
 from bootstrap.kube.readiness import judge
-from bootstrap.kube.simulated import is_api_backend
-from bootstrap.kube.waiting import wait_ready
+from bootstrap.kube.readiness_wait import wait_ready
+from bootstrap.kube.simulated_pods import is_api_backend
 from bootstrap.kube.webhooks import NOT_CALLABLE
 from bootstrap.model import labels
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of

@@ -8,9 +8,9 @@ from bootstrap.errors import BootstrapError
 from bootstrap.kube.api import ApiRefusedError, KubeApi
 from bootstrap.kube.causes.claims import claim_names
 from bootstrap.kube.causes.containers import logs_to_read
-from bootstrap.kube.causes.find import find_causes
-from bootstrap.kube.causes.missing import needed_objects
-from bootstrap.kube.causes.scene import LogKey, Scene
+from bootstrap.kube.causes.diagnosis import find_causes
+from bootstrap.kube.causes.missing_references import needed_objects
+from bootstrap.kube.causes.surroundings import LogKey, Surroundings
 from bootstrap.model.cause import Cause
 from bootstrap.model.kube import Manifest, NamedObject, ObjectRef, mapping_in
 from bootstrap.system.clock import CancelToken
@@ -36,27 +36,29 @@ class CauseReader:
         Raises:
             BootstrapError: the API server does not answer, or the token says so.
         """
-        return find_causes(self.scene(unready, cancel))
+        return find_causes(self.surroundings(unready, cancel))
 
-    def scene(self, unready: Mapping[ObjectRef, Manifest | None], cancel: CancelToken) -> Scene:
+    def surroundings(self, unready: Mapping[ObjectRef, Manifest | None], cancel: CancelToken) -> Surroundings:
         """What surrounds these objects now.
 
         Raises:
             BootstrapError: the API server does not answer, or the token says so.
         """
-        scene = self._surroundings(unready, cancel)
-        present = {named: keys for named in needed_objects(scene) if (keys := self._keys(named, cancel)) is not None}
-        for key in logs_to_read(scene) - self._logs.keys():
+        surroundings = self._surroundings(unready, cancel)
+        present = {
+            named: keys for named in needed_objects(surroundings) if (keys := self._keys(named, cancel)) is not None
+        }
+        for key in logs_to_read(surroundings) - self._logs.keys():
             self._logs[key] = self._log(key, cancel)
-        return replace(scene, present=present, logs=dict(self._logs))
+        return replace(surroundings, present=present, logs=dict(self._logs))
 
-    def _surroundings(self, unready: Mapping[ObjectRef, Manifest | None], cancel: CancelToken) -> Scene:
+    def _surroundings(self, unready: Mapping[ObjectRef, Manifest | None], cancel: CancelToken) -> Surroundings:
         namespaces = sorted({ref.namespace for ref in unready if ref.namespace is not None})
         spaces = [*namespaces, *(ref.name for ref in unready if ref.kind == "Namespace")]
         kinds = {ref.kind for ref in unready}
         pods = tuple(self._in_each(namespaces, "/api/v1/namespaces/{}/pods", cancel))
         claimed = "PersistentVolumeClaim" in kinds or any(True for pod in pods for _ in claim_names(pod))
-        return Scene(
+        return Surroundings(
             objects=unready,
             pods=pods,
             replica_sets=tuple(

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from bootstrap.errors import BootstrapError, DeadlineError, StepFailedError
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.cause_reader import CauseReader
+from bootstrap.kube.cause_timeout import CauseTimes, Patience
 from bootstrap.kube.causes.containers import has_just_restarted
-from bootstrap.kube.patience import CauseTimes, Patience
 from bootstrap.model.cause import Cause
 from bootstrap.model.kube import Manifest, NamedObject, ObjectRef
 from bootstrap.system.clock import CancelToken
@@ -60,11 +60,11 @@ class CauseWatch:
     def has_just_restarted(self, ready: Mapping[ObjectRef, Manifest | None], cancel: CancelToken) -> bool:
         """Whether a container of these ended a moment ago and only begins again; False if nothing shows it."""
         try:
-            scene = self._reader.scene(ready, cancel.within(_LOOK_SECONDS, "the look for restarts"))
+            surroundings = self._reader.surroundings(ready, cancel.within(_LOOK_SECONDS, "the look for restarts"))
         except BootstrapError:
             cancel.check()
             return False
-        return has_just_restarted(scene)
+        return has_just_restarted(surroundings)
 
     def refresh(self, unready: Mapping[ObjectRef, Manifest | None], cancel: CancelToken) -> tuple[Cause, ...]:
         """Look now, for a few seconds at most; what was seen before stays if the cluster does not answer."""

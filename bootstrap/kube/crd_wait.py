@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from bootstrap.errors import DeadlineError
 from bootstrap.kube.api import ApiUnreachableError, KubeApi
-from bootstrap.kube.waiting import wait_ready
+from bootstrap.kube.readiness_wait import wait_ready
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work

@@ -8,8 +8,8 @@ from bootstrap.kube.cause_reader import CauseReader
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.readiness import Readiness, judge
-from bootstrap.kube.simulated import simulated_reason
-from bootstrap.kube.waiting import look_at
+from bootstrap.kube.readiness_wait import look_at
+from bootstrap.kube.simulated_pods import simulated_reason
 from bootstrap.model.cause import Cause
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
 from bootstrap.model.status import Health

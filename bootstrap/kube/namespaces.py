@@ -2,10 +2,10 @@
 
 from bootstrap.errors import DeadlineError
 from bootstrap.kube.api import KubeApi
+from bootstrap.kube.cause_timeout import CauseTimes, Patience
 from bootstrap.kube.cause_watch import NotReadyError, NotReadyInTimeError, fix_of
 from bootstrap.kube.causes.objects import terminating_cause
-from bootstrap.kube.causes.scene import Scene
-from bootstrap.kube.patience import CauseTimes, Patience
+from bootstrap.kube.causes.surroundings import Surroundings
 from bootstrap.model.cause import Cause
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in
 from bootstrap.system.wait import wait_until
@@ -35,7 +35,7 @@ def settle_namespace(name: str, api: KubeApi, work: Work, patience: Patience) ->
         live = api.read(ref, work.cancel)
         if live is None or not mapping_in(live, "metadata").get("deletionTimestamp"):
             return live or {}
-        cause = terminating_cause(live, ref, Scene(kubectl=api.kubectl, now=work.cancel.clock.now()))
+        cause = terminating_cause(live, ref, Surroundings(kubectl=api.kubectl, now=work.cancel.clock.now()))
         if last is None or last.evidence != cause.evidence:
             work.say(cause.text)
         last = cause

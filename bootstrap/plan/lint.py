@@ -11,10 +11,10 @@ from bootstrap.model.kube import Manifest, mapping_in, ref_of
 from bootstrap.model.release import GitChart, LocalChart, Note, OciChart, Release, RepositoryChart, UnknownChart
 from bootstrap.model.stack import Provider
 from bootstrap.plan import ids
-from bootstrap.plan.deprecated import DeadThing
+from bootstrap.plan.deprecations import DeadThing
 from bootstrap.plan.desired import Desired
 from bootstrap.plan.emulator import emulator_address, emulator_release
-from bootstrap.plan.images import images_of
+from bootstrap.plan.manifest_images import images_of
 
 _CLASSES = {
     Provider.KWOK: frozenset({"standard"}),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.seeds.aws_client import service_model
-from bootstrap.seeds.words import kind_of
+from bootstrap.seeds.type_names import kind_of
 from bootstrap.yamltext.positions import ValuePath, nearest
 
 if TYPE_CHECKING:

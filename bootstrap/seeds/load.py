@@ -12,7 +12,7 @@ from bootstrap.seeds.marker_store import is_reserved
 from bootstrap.seeds.model import Fixture, Need, ResourceId
 from bootstrap.seeds.schema import mismatches
 from bootstrap.seeds.services.base import Service
-from bootstrap.seeds.words import kind_of
+from bootstrap.seeds.type_names import kind_of
 from bootstrap.yamltext.positions import Document, ValuePath, nearest, read_documents, unknown_key
 
 KIND = "Seeds"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, assert_never
 
 from bootstrap.seeds import aws_shapes
-from bootstrap.seeds.words import kind_of
+from bootstrap.seeds.type_names import kind_of
 from bootstrap.yamltext.positions import ValuePath, nearest, unknown_key
 
 Mismatch: TypeAlias = tuple[ValuePath, str]

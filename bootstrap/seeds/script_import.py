@@ -9,7 +9,7 @@ from bootstrap.errors import StepFailedError
 from bootstrap.model import labels
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.seeds.export import SeedExport, export
-from bootstrap.seeds.init_scripts.compose import ScriptSource
+from bootstrap.seeds.init_scripts.compose_file import ScriptSource
 from bootstrap.seeds.init_scripts.run import Ended, ScriptRun, run_scripts
 from bootstrap.seeds.init_scripts.scripts import Script, texts_of
 from bootstrap.seeds.model import Action, ResourceId, Value

@@ -19,7 +19,7 @@ from bootstrap.seeds.observe import Case, Options, Survey
 from bootstrap.seeds.results import Failure, ResourceChange, SeedPlan, SeedResult
 from bootstrap.seeds.services.base import Service
 from bootstrap.seeds.services.lambda_.configuration import not_running
-from bootstrap.seeds.services.lambda_.smoke import LAMBDA_INVOKE
+from bootstrap.seeds.services.lambda_.smoke_events import LAMBDA_INVOKE
 from bootstrap.seeds.services.registry import all_services
 from bootstrap.seeds.target import AwsError, Target
 from bootstrap.system.clock import CancelToken, SystemClock

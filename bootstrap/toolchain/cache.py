@@ -14,8 +14,8 @@ from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import private_folder, write_whole
 from bootstrap.system.work import Work
 from bootstrap.toolchain.platforms import Platform
+from bootstrap.toolchain.programs import Program
 from bootstrap.toolchain.source import Origin
-from bootstrap.toolchain.table import Program
 
 _LOCK_SECONDS = 60 * 60.0
 _POLL_SECONDS = 0.2

@@ -13,7 +13,7 @@ from bootstrap.errors import RefusedError
 from bootstrap.model.check import Check, Level, Probe
 from bootstrap.system.files import private_folder
 from bootstrap.toolchain.find import Found, Missing, Toolchain
-from bootstrap.toolchain.table import EMBEDDED, PROGRAMS, Wheel
+from bootstrap.toolchain.programs import EMBEDDED, PROGRAMS, Wheel
 
 _GIB = 1024**3
 _OLDEST_PYTHON = (3, 11)

@@ -16,8 +16,8 @@ from bootstrap.toolchain.go_build import GoBuilds
 from bootstrap.toolchain.lockfile import LockFile
 from bootstrap.toolchain.obtain import Sources, unsupported, variable
 from bootstrap.toolchain.platforms import Platform, this_platform
+from bootstrap.toolchain.programs import PROGRAMS, Program
 from bootstrap.toolchain.publisher import Official
-from bootstrap.toolchain.table import PROGRAMS, Program
 from bootstrap.toolchain.version_query import Versions
 from bootstrap.toolchain.wheels import Wheels
 

@@ -14,8 +14,8 @@ from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import private_folder
 from bootstrap.system.processes import Command, CommandFailedError, Finished, Processes
 from bootstrap.system.work import Work
+from bootstrap.toolchain.programs import GoInstall, GoModule
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
-from bootstrap.toolchain.table import GoInstall, GoModule
 
 _BUILD_SECONDS = 45 * 60.0
 _SAY_SECONDS = 5.0

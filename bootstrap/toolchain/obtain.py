@@ -9,9 +9,9 @@ from bootstrap.errors import RefusedError
 from bootstrap.system.work import Work
 from bootstrap.toolchain.cache import Store
 from bootstrap.toolchain.go_build import GoBuilds
+from bootstrap.toolchain.programs import KUBERNETES, GoModule, Program, Wheel
 from bootstrap.toolchain.publisher import Official
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
-from bootstrap.toolchain.table import KUBERNETES, GoModule, Program, Wheel
 from bootstrap.toolchain.wheels import Wheels
 
 

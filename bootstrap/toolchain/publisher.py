@@ -11,8 +11,8 @@ from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 from bootstrap.toolchain.download import Downloads
 from bootstrap.toolchain.lockfile import LockFile, drift
+from bootstrap.toolchain.programs import Download
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
-from bootstrap.toolchain.table import Download
 from bootstrap.toolchain.unpack import take_member
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.toolchain.platforms import Platform
-from bootstrap.toolchain.table import Program
+from bootstrap.toolchain.programs import Program
 
 
 class CannotGiveError(Exception):

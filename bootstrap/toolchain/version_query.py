@@ -12,7 +12,7 @@ from bootstrap.errors import BootstrapError, CancelledError
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import write_whole
 from bootstrap.system.processes import Command, Processes
-from bootstrap.toolchain.table import Program
+from bootstrap.toolchain.programs import Program
 
 _ASK_SECONDS = 20.0
 

@@ -9,9 +9,9 @@ from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, CommandFailedError, Processes
 from bootstrap.system.work import Work
 from bootstrap.toolchain.lockfile import LockFile, drift
+from bootstrap.toolchain.programs import Wheel
 from bootstrap.toolchain.publisher import file_digest
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
-from bootstrap.toolchain.table import Wheel
 from bootstrap.toolchain.unpack import take_member, take_tree
 
 _DOWNLOAD_SECONDS = 15 * 60.0

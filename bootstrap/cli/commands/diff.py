@@ -25,7 +25,7 @@ def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: boo
     from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
     from bootstrap.console.results.diff import differences_json, differences_text  # noqa: PLC0415
     from bootstrap.engine.diff import differences  # noqa: PLC0415
-    from bootstrap.engine.planning import plan_up  # noqa: PLC0415
+    from bootstrap.engine.plan import plan_up  # noqa: PLC0415
     from bootstrap.engine.session import PlanOptions  # noqa: PLC0415
     from bootstrap.kube.dry_run import KubeDifferences  # noqa: PLC0415
 

@@ -25,13 +25,13 @@ def command(*, subject: str | None, stack: StackOptions, output: str, quiet: boo
     from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
     from bootstrap.console.results.explain import explain_json, explain_text  # noqa: PLC0415
     from bootstrap.engine.explain import explain  # noqa: PLC0415
-    from bootstrap.engine.planning import plan_up  # noqa: PLC0415
+    from bootstrap.engine.plan import plan_up  # noqa: PLC0415
     from bootstrap.engine.session import PlanOptions  # noqa: PLC0415
-    from bootstrap.kube.story import KubeStories  # noqa: PLC0415
+    from bootstrap.kube.object_report import KubeReports  # noqa: PLC0415
 
     with look_at_living(stack, quiet=quiet) as look:
         planning = plan_up(look.session, PlanOptions(tolerant=True), look.cancel)
-        stories = KubeStories(look.session.processes)
-        stories_shown = explain(subject, planning, stories, stories.find, look.cancel)
-    show(explain_json(stories_shown) if output == "json" else explain_text(stories_shown))
+        cluster = KubeReports(look.session.processes)
+        reports = explain(subject, planning, cluster, cluster.find, look.cancel)
+    show(explain_json(reports) if output == "json" else explain_text(reports))
     return 0

@@ -28,7 +28,7 @@ def command(*, stack: StackOptions, timeout: str | None, quiet: bool, output: st
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
     from bootstrap.console.results.graph import graph_text  # noqa: PLC0415
-    from bootstrap.engine.planning import plan_up  # noqa: PLC0415
+    from bootstrap.engine.plan import plan_up  # noqa: PLC0415
     from bootstrap.engine.session import PlanOptions  # noqa: PLC0415
 
     with look_at(stack, timeout=timeout, quiet=quiet) as look:

@@ -26,7 +26,7 @@ def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: boo
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
     from bootstrap.engine.render import render_all  # noqa: PLC0415
-    from bootstrap.plan.images import images_in  # noqa: PLC0415
+    from bootstrap.plan.manifest_images import images_in  # noqa: PLC0415
 
     with look_at(stack, timeout=timeout, quiet=quiet) as look:
         rendered = render_all(look.session, None, look.work)

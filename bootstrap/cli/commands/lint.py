@@ -27,7 +27,7 @@ def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: boo
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
     from bootstrap.console.results.lint import notes_json, notes_text  # noqa: PLC0415
-    from bootstrap.engine.planning import lint_all  # noqa: PLC0415
+    from bootstrap.engine.plan import lint_all  # noqa: PLC0415
 
     with look_at(stack, timeout=timeout, quiet=quiet) as look:
         notes, failures = lint_all(look.session, look.work)

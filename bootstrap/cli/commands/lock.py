@@ -28,7 +28,7 @@ def command(*, stack: StackOptions, timeout: str | None, quiet: bool, upgrade: b
     from bootstrap.cli.output import show  # noqa: PLC0415
     from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
     from bootstrap.engine.obtain import definitions_of, prepare_all  # noqa: PLC0415
-    from bootstrap.engine.planning import failures_of  # noqa: PLC0415
+    from bootstrap.engine.plan import failures_of  # noqa: PLC0415
 
     writing = replace(stack, lock_writing=LockWriting.ALWAYS)
     with look_at(writing, timeout=timeout, quiet=quiet) as look:

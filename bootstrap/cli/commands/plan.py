@@ -83,7 +83,7 @@ def show_plan(
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
     from bootstrap.console.results.plan import plan_json, plan_text  # noqa: PLC0415
-    from bootstrap.engine.planning import plan_up  # noqa: PLC0415
+    from bootstrap.engine.plan import plan_up  # noqa: PLC0415
     from bootstrap.engine.up import flags_missing  # noqa: PLC0415
 
     with look_at(stack, timeout=timeout, quiet=verbosity < 0) as look:

@@ -100,7 +100,7 @@ def _show_all(output: str) -> None:
     from bootstrap.cli.output import show  # noqa: PLC0415
     from bootstrap.cli.session import open_remembered  # noqa: PLC0415
     from bootstrap.console.results.stacks import stacks_json, stacks_text  # noqa: PLC0415
-    from bootstrap.docker.marked_stacks import EngineMarks  # noqa: PLC0415
+    from bootstrap.docker.labelled_stacks import EngineMarks  # noqa: PLC0415
     from bootstrap.engine.stack_list import stack_lines  # noqa: PLC0415
     from bootstrap.state.paths import state_folder  # noqa: PLC0415
 

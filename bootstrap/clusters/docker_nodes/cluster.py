@@ -9,11 +9,11 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.clusters.docker_nodes.at_hand import gather, published_ports, refuse_all_taken
+from bootstrap.clusters.docker_nodes.cluster_fields import changes
 from bootstrap.clusters.docker_nodes.containers import add_host_record, host_record, machines_of, nodes_of
-from bootstrap.clusters.docker_nodes.declared import changes
 from bootstrap.clusters.docker_nodes.name_service import quicken_probe
 from bootstrap.clusters.docker_nodes.node_heartbeat import moment, silent, stale
+from bootstrap.clusters.docker_nodes.prerequisites import gather, published_ports, refuse_all_taken
 from bootstrap.clusters.docker_nodes.record import CREATION, REMOVAL, ClusterRecord, DamagedRecordError, RecordFile
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.removal import remove_patiently
@@ -22,7 +22,7 @@ from bootstrap.errors import BootstrapError, CancelledError, RefusedError, StepF
 from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError, KubeApi
 from bootstrap.kube.identity import Clusters, cluster_uid
 from bootstrap.kube.readiness import serves
-from bootstrap.kube.waiting import wait_ready
+from bootstrap.kube.readiness_wait import wait_ready
 from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError

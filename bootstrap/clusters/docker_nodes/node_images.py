@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from bootstrap.docker.exec import execute
-from bootstrap.docker.fed_program import FedProgram
-from bootstrap.docker.saved_image import EngineImage, full_name, saved
+from bootstrap.docker.exec_stdin import FedProgram
+from bootstrap.docker.image_archive import EngineImage, full_name, saved
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.system.clock import CancelToken
 

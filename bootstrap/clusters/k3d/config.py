@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bootstrap.clusters.docker_nodes.host_ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
 from bootstrap.clusters.docker_nodes.native_config import read_native
-from bootstrap.clusters.docker_nodes.ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
 from bootstrap.clusters.k3d.old_formats import in_current_words
 from bootstrap.clusters.k3d.profile import fast_arguments
 from bootstrap.errors import InvalidError, Place, Problem

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bootstrap.clusters.docker_nodes.host_ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
 from bootstrap.clusters.docker_nodes.native_config import read_native
-from bootstrap.clusters.docker_nodes.ports import HTTP_NODE_PORT, HTTPS_NODE_PORT
 from bootstrap.clusters.kind.profile import fast_patches
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.stack import ClusterSpec, Profile

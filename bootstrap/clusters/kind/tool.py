@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bootstrap.clusters.docker_nodes.declared import declared_fields
+from bootstrap.clusters.docker_nodes.cluster_fields import declared_fields
+from bootstrap.clusters.docker_nodes.host_network import authorities, node_proxies
 from bootstrap.clusters.docker_nodes.native_config import not_accepted, read_native
-from bootstrap.clusters.docker_nodes.surroundings import authorities, node_proxies
 from bootstrap.clusters.kind.config import image_of, kind_config, own_ports
 from bootstrap.model.stack import ClusterSpec, Profile
 from bootstrap.ports import Programs

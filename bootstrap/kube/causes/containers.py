@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from bootstrap.kube.causes.images import image_cause
-from bootstrap.kube.causes.scene import LogKey, Scene, lasted, message_of, moment, pod_ref, reasons
+from bootstrap.kube.causes.surroundings import LogKey, Surroundings, lasted, message_of, moment, pod_ref, reasons
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, mappings_in
 
@@ -26,49 +26,49 @@ _CODES = {
 _CANNOT_START = frozenset({"CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun"})
 
 
-def container_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def container_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """What keeps each container of a pod, those of its start first."""
     for part, init in (("initContainerStatuses", True), ("containerStatuses", False)):
         for status in mappings_in(pod, "status", part):
-            cause = _cause_of(pod, status, of, scene, init=init)
+            cause = _cause_of(pod, status, of, surroundings, init=init)
             if cause is not None:
                 yield cause
 
 
-def probe_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def probe_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """What the probes of running containers were answered last."""
     for status in mappings_in(pod, "status", "containerStatuses"):
         name = str(status.get("name"))
         if status.get("ready") or not mapping_in(status, "state").get("running"):
             continue
-        for event in reasons(scene.events_of(pod), "Unhealthy", "ProbeWarning"):
+        for event in reasons(surroundings.events_of(pod), "Unhealthy", "ProbeWarning"):
             field = str(mapping_in(event, "involvedObject").get("fieldPath") or "")
             if field in {"", f"spec.containers{{{name}}}"}:
                 probe, _, answer = message_of(event).partition(" probe ")
                 text = f"the {probe.lower()} probe of container {name} fails: {answer.partition(': ')[2] or answer}"
-                fix = f"{scene.kubectl} -n {pod_ref(pod).namespace} logs {pod_ref(pod).name} -c {name}"
+                fix = f"{surroundings.kubectl} -n {pod_ref(pod).namespace} logs {pod_ref(pod).name} -c {name}"
                 fix = f"look at what it does: {fix}"
                 yield Cause(kind=CauseKind.PROBE, of=of, object=pod_ref(pod), text=text, fix=fix)
                 break
 
 
-def has_just_restarted(scene: Scene) -> bool:
+def has_just_restarted(surroundings: Surroundings) -> bool:
     """Whether a container of these pods has ended before and is not running for long yet."""
-    for ref, live in scene.objects.items():
-        for pod in scene.pods_of(ref, live) if live is not None else ():
+    for ref, live in surroundings.objects.items():
+        for pod in surroundings.pods_of(ref, live) if live is not None else ():
             for status in mappings_in(pod, "status", "containerStatuses"):
                 started = moment(_started(status))
-                proven = started is not None and scene.now is not None and scene.now - started > _PROVEN
+                proven = started is not None and surroundings.now is not None and surroundings.now - started > _PROVEN
                 if status.get("restartCount") and not proven:
                     return True
     return False
 
 
-def logs_to_read(scene: Scene) -> frozenset[LogKey]:
+def logs_to_read(surroundings: Surroundings) -> frozenset[LogKey]:
     """The runs that ended badly, whose last lines show why."""
     keys: set[LogKey] = set()
-    for ref, live in scene.objects.items():
-        for pod in scene.pods_of(ref, live) if live is not None and not scene.simulated else ():
+    for ref, live in surroundings.objects.items():
+        for pod in surroundings.pods_of(ref, live) if live is not None and not surroundings.simulated else ():
             for part in ("initContainerStatuses", "containerStatuses"):
                 keys.update(key for status in mappings_in(pod, "status", part) if (key := _log_key(pod, status)))
     return frozenset(keys)
@@ -90,8 +90,10 @@ def _log_key(pod: Manifest, status: Manifest) -> LogKey | None:
     )
 
 
-def _cause_of(pod: Manifest, status: Manifest, of: ObjectRef, scene: Scene, *, init: bool) -> Cause | None:
-    if (cause := image_cause(pod, status, of, scene)) is not None:
+def _cause_of(
+    pod: Manifest, status: Manifest, of: ObjectRef, surroundings: Surroundings, *, init: bool
+) -> Cause | None:
+    if (cause := image_cause(pod, status, of, surroundings)) is not None:
         return cause
     waiting = mapping_in(status, "state", "waiting")
     if waiting.get("reason") == "CreateContainerConfigError":
@@ -101,7 +103,7 @@ def _cause_of(pod: Manifest, status: Manifest, of: ObjectRef, scene: Scene, *, i
     ended = _bad_end(status, init=init)
     if ended.get("reason") in _CANNOT_START:
         return _refused(pod, status, of, CauseKind.START, ended)
-    return _ended(pod, status, ended, of, scene, init=init) if ended else None
+    return _ended(pod, status, ended, of, surroundings, init=init) if ended else None
 
 
 def _bad_end(status: Manifest, *, init: bool) -> Manifest:
@@ -143,19 +145,21 @@ def _names_what_is_missing(message: str) -> bool:
     return bool(re.search(r'(configmap|secret)s? "[^"]+" not found|couldn\'t find key', message, re.IGNORECASE))
 
 
-def _ended(pod: Manifest, status: Manifest, ended: Manifest, of: ObjectRef, scene: Scene, *, init: bool) -> Cause:
+def _ended(
+    pod: Manifest, status: Manifest, ended: Manifest, of: ObjectRef, surroundings: Surroundings, *, init: bool
+) -> Cause:
     ref, name, restarts = pod_ref(pod), str(status.get("name")), int(status.get("restartCount") or 0)
     runs = bool(mapping_in(status, "state").get("running"))
-    log = scene.log(str(ref.namespace), ref.name, name)[-_LOG_LINES:]
+    log = surroundings.log(str(ref.namespace), ref.name, name)[-_LOG_LINES:]
     what = f"{'init container' if init else 'container'} {name}"
     if ended.get("reason") == "OOMKilled":
         text, fix = _out_of_memory(pod, name, what)
         kind, terminal = CauseKind.OUT_OF_MEMORY, not runs
     else:
-        text, fix = _exit_text(pod, name, what, ended, scene)
+        text, fix = _exit_text(pod, name, what, ended, surroundings)
         kind = CauseKind.INIT_FAILED if init else CauseKind.CRASH
         terminal = not runs and (restarts >= THIRD_START or _is_given_up(pod))
-    started = f", {_ordinal(restarts + 1)} start{lasted(_started(status), scene.now) if runs else ''}"
+    started = f", {_ordinal(restarts + 1)} start{lasted(_started(status), surroundings.now) if runs else ''}"
     return Cause(
         kind=kind,
         of=of,
@@ -181,15 +185,15 @@ def _out_of_memory(pod: Manifest, name: str, what: str) -> tuple[str, str]:
     return text, f"raise resources.limits.memory of {name} above {limit}"
 
 
-def _exit_text(pod: Manifest, name: str, what: str, ended: Manifest, scene: Scene) -> tuple[str, str]:
+def _exit_text(pod: Manifest, name: str, what: str, ended: Manifest, surroundings: Surroundings) -> tuple[str, str]:
     ref, code = pod_ref(pod), ended.get("exitCode")
-    look = f"{scene.kubectl} -n {ref.namespace} logs {ref.name} -c {name} --previous"
+    look = f"{surroundings.kubectl} -n {ref.namespace} logs {ref.name} -c {name} --previous"
     if code == 0:
         return (
             f"{what} ends with exit code 0, and what it is part of must keep running",
             f"give it a command that does not end, or make it a Job; its log: {look}",
         )
-    if liveness := _killed_by_probe(pod, name, scene):
+    if liveness := _killed_by_probe(pod, name, surroundings):
         return (
             f"{what} is killed because its {liveness}",
             f"give the probe more time (initialDelaySeconds, failureThreshold) or correct it; its log: {look}",
@@ -198,8 +202,8 @@ def _exit_text(pod: Manifest, name: str, what: str, ended: Manifest, scene: Scen
     return f"{what} ends with exit code {code}{_CODES.get(_number(code), '')}{signal}", f"its log says why: {look}"
 
 
-def _killed_by_probe(pod: Manifest, name: str, scene: Scene) -> str:
-    events = scene.events_of(pod)
+def _killed_by_probe(pod: Manifest, name: str, surroundings: Surroundings) -> str:
+    events = surroundings.events_of(pod)
     killed = any(f"ontainer {name} failed " in message_of(event) for event in reasons(events, "Killing"))
     for event in reasons(events, "Unhealthy") if killed else ():
         probe, _, answer = message_of(event).partition(" probe ")

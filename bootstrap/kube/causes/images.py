@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from bootstrap.kube.causes.scene import Scene, lasted, message_of, pod_ref, reasons, time_of
+from bootstrap.kube.causes.surroundings import Surroundings, lasted, message_of, pod_ref, reasons, time_of
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in
 
@@ -55,7 +55,7 @@ _KINDS: Sequence[tuple[CauseKind, str, str, str]] = (
 """Kind, what the message holds, what to say, what to do. The more special go first."""
 
 
-def image_cause(pod: Manifest, container: Manifest, of: ObjectRef, scene: Scene) -> Cause | None:
+def image_cause(pod: Manifest, container: Manifest, of: ObjectRef, surroundings: Surroundings) -> Cause | None:
     """Why this waiting container has no image; None when its image is not what it waits for."""
     waiting = mapping_in(container, "state", "waiting")
     reason, message, image = str(waiting.get("reason")), message_of(waiting), str(container.get("image"))
@@ -65,7 +65,7 @@ def image_cause(pod: Manifest, container: Manifest, of: ObjectRef, scene: Scene)
         return _absent(pod, image, message, of)
     if reason not in PULL_REASONS:
         return None
-    answer = _registry_words(pod, image, message, scene)
+    answer = _registry_words(pod, image, message, surroundings)
     kind, text, fix = _judged(answer)
     return Cause(
         kind=kind,
@@ -74,18 +74,18 @@ def image_cause(pod: Manifest, container: Manifest, of: ObjectRef, scene: Scene)
         text=f"image {image} {text}",
         evidence=(answer,) if answer else (),
         fix=fix.format(image=image),
-        terminal=not _is_pulling_again(pod, image, scene),
+        terminal=not _is_pulling_again(pod, image, surroundings),
     )
 
 
-def pulling_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def pulling_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """Pulls that are under way, with how long."""
-    events = scene.events_of(pod)
+    events = surroundings.events_of(pod)
     over = {_image_in(message_of(event)): time_of(event) for event in reversed([*reasons(events, "Pulled", "Failed")])}
     for event in reasons(events, "Pulling"):
         image = _image_in(message_of(event))
         if time_of(event) > over.get(image, "") or image not in over:
-            since = lasted(event.get("lastTimestamp") or event.get("eventTime"), scene.now)
+            since = lasted(event.get("lastTimestamp") or event.get("eventTime"), surroundings.now)
             text = f"pulling image {image}{since}"
             yield Cause(kind=CauseKind.PULLING, of=of, object=pod_ref(pod), text=text)
 
@@ -97,16 +97,16 @@ def _judged(message: str) -> tuple[CauseKind, str, str]:
     return CauseKind.IMAGE_PULL, "cannot be pulled", f"{_FIX_NAME}; {_FIX_LOCAL}"
 
 
-def _registry_words(pod: Manifest, image: str, message: str, scene: Scene) -> str:
+def _registry_words(pod: Manifest, image: str, message: str, surroundings: Surroundings) -> str:
     """The newest words that name a reason: those of a back-off alone name none."""
     if message and not re.fullmatch(r'Back-off pulling image "[^"]*"', message):
         return message.partition("ErrImagePull: ")[2] or message
-    failed = (message_of(event) for event in reasons(scene.events_of(pod), "Failed"))
+    failed = (message_of(event) for event in reasons(surroundings.events_of(pod), "Failed"))
     return next((words for words in failed if image in words and "rror" in words and ":" in words), message)
 
 
-def _is_pulling_again(pod: Manifest, image: str, scene: Scene) -> bool:
-    return any(f"image {image} " in f"{cause.text} " for cause in pulling_causes(pod, pod_ref(pod), scene))
+def _is_pulling_again(pod: Manifest, image: str, surroundings: Surroundings) -> bool:
+    return any(f"image {image} " in f"{cause.text} " for cause in pulling_causes(pod, pod_ref(pod), surroundings))
 
 
 def _invalid(pod: Manifest, image: str, message: str, of: ObjectRef) -> Cause:

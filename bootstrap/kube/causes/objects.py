@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from bootstrap.kube.causes.scene import Scene, condition_of, core_ref, lasted, message_of
+from bootstrap.kube.causes.surroundings import Surroundings, condition_of, core_ref, lasted, message_of
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, mappings_in
 
@@ -11,17 +11,17 @@ _REMAINING = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining", "Name
 _BUILT_IN = frozenset({"", "apps", "batch", "policy", "networking.k8s.io"})
 
 
-def namespace_causes(ref: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def namespace_causes(ref: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """That the object's namespace, or the object, is being deleted, and what holds it."""
-    namespace = scene.namespace(ref.namespace if ref.kind != "Namespace" else ref.name)
+    namespace = surroundings.namespace(ref.namespace if ref.kind != "Namespace" else ref.name)
     if namespace is not None and mapping_in(namespace, "metadata").get("deletionTimestamp"):
-        yield terminating_cause(namespace, ref, scene)
+        yield terminating_cause(namespace, ref, surroundings)
 
 
-def terminating_cause(namespace: Manifest, of: ObjectRef, scene: Scene) -> Cause:
+def terminating_cause(namespace: Manifest, of: ObjectRef, surroundings: Surroundings) -> Cause:
     """What holds a namespace that is being deleted: the finalizers on what is in it, and whose they are."""
     ref = core_ref("Namespace", namespace)
-    since = lasted(mapping_in(namespace, "metadata").get("deletionTimestamp"), scene.now)
+    since = lasted(mapping_in(namespace, "metadata").get("deletionTimestamp"), surroundings.now)
     remaining = [condition for condition in (condition_of(namespace, kind) for kind in _REMAINING) if condition]
     words = [message_of(condition) for condition in remaining if condition.get("status") == "True"]
     finalizers_named = re.findall(
@@ -43,12 +43,12 @@ def terminating_cause(namespace: Manifest, of: ObjectRef, scene: Scene) -> Cause
         object=ref,
         text=f"namespace {ref.name} is being deleted{since}{by}",
         evidence=tuple(words),
-        fix=f"{run}or look at what is left: {scene.kubectl} -n {ref.name} get {what} -o yaml" if words else "",
+        fix=f"{run}or look at what is left: {surroundings.kubectl} -n {ref.name} get {what} -o yaml" if words else "",
         terminal=bool(words),
     )
 
 
-def object_causes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Cause]:
+def object_causes(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator[Cause]:
     """What the object reports of itself."""
     metadata = mapping_in(live, "metadata")
     if metadata.get("deletionTimestamp"):
@@ -56,24 +56,24 @@ def object_causes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Caus
         holder_text = f", held by the finalizer {finalizers}" if finalizers else ""
         yield Cause(kind=CauseKind.OBJECT_TERMINATING, of=ref, object=ref, text=f"{ref} is being deleted{holder_text}")
     elif ref.kind == "Job":
-        yield from _job(ref, live, scene)
+        yield from _job(ref, live, surroundings)
     elif (ref.group, ref.kind) == ("", "Service"):
         yield from _service(ref, live)
     elif ref.group not in _BUILT_IN:
         yield from _conditions(ref, live)
 
 
-def warning_causes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Cause]:
+def warning_causes(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator[Cause]:
     """The newest warnings about an object and its pods: for what has no cause of its own."""
-    about = [live, *scene.pods_of(ref, live)]
-    for event in (event for item in about for event in scene.events_of(item)):
+    about = [live, *surroundings.pods_of(ref, live)]
+    for event in (event for item in about for event in surroundings.events_of(item)):
         if event.get("type") == "Warning":
             involved = mapping_in(event, "involvedObject")
             text = f"{involved.get('kind')} {involved.get('name')}: {event.get('reason')}: {message_of(event)}"
             yield Cause(kind=CauseKind.WARNING, of=ref, object=ref, text=text)
 
 
-def _job(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Cause]:
+def _job(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator[Cause]:
     failed = condition_of(live, "Failed")
     if failed.get("status") != "True":
         return
@@ -82,7 +82,7 @@ def _job(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Cause]:
         of=ref,
         object=ref,
         text=f"{ref} failed: {failed.get('reason')}: {message_of(failed)}",
-        fix=f"its log says why: {scene.kubectl} -n {ref.namespace} logs job/{ref.name} --all-containers",
+        fix=f"its log says why: {surroundings.kubectl} -n {ref.namespace} logs job/{ref.name} --all-containers",
         terminal=True,
     )
 

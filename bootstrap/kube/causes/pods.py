@@ -6,31 +6,31 @@ from collections.abc import Iterator
 from bootstrap.kube.causes.claims import claims_of_pod
 from bootstrap.kube.causes.containers import container_causes, probe_causes
 from bootstrap.kube.causes.images import pulling_causes
-from bootstrap.kube.causes.missing import missing_causes
-from bootstrap.kube.causes.scene import Scene, condition_of, lasted, message_of, pod_ref, reasons
+from bootstrap.kube.causes.missing_references import missing_causes
 from bootstrap.kube.causes.scheduling import node_causes, scheduling_causes
+from bootstrap.kube.causes.surroundings import Surroundings, condition_of, lasted, message_of, pod_ref, reasons
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, mappings_in
 
 
-def pod_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def pod_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """All that keeps a pod; nothing of one that is ready, over or ending."""
     if mapping_in(pod, "metadata").get("deletionTimestamp") or _is_fine(pod):
         return
-    yield from node_causes(pod, of, scene)
-    yield from claims_of_pod(pod, of, scene)
-    yield from scheduling_causes(pod, of, scene)
+    yield from node_causes(pod, of, surroundings)
+    yield from claims_of_pod(pod, of, surroundings)
+    yield from scheduling_causes(pod, of, surroundings)
     # Where pods are simulated the scheduler is real, and no container is.
-    if scene.simulated:
+    if surroundings.simulated:
         return
-    yield from _failed(pod, of, scene)
-    yield from container_causes(pod, of, scene)
-    yield from missing_causes(pod, of, scene)
-    yield from _volumes(pod, of, scene)
-    yield from _sandbox(pod, of, scene)
-    yield from pulling_causes(pod, of, scene)
-    yield from _initialising(pod, of, scene)
-    yield from probe_causes(pod, of, scene)
+    yield from _failed(pod, of, surroundings)
+    yield from container_causes(pod, of, surroundings)
+    yield from missing_causes(pod, of, surroundings)
+    yield from _volumes(pod, of, surroundings)
+    yield from _sandbox(pod, of, surroundings)
+    yield from pulling_causes(pod, of, surroundings)
+    yield from _initialising(pod, of, surroundings)
+    yield from probe_causes(pod, of, surroundings)
     yield from _gates(pod, of)
 
 
@@ -39,7 +39,7 @@ def _is_fine(pod: Manifest) -> bool:
     return phase == "Succeeded" or condition_of(pod, "Ready").get("status") == "True"
 
 
-def _failed(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def _failed(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """A pod that its node gave up: evicted, or never let in."""
     status, ref = mapping_in(pod, "status"), pod_ref(pod)
     if status.get("phase") != "Failed" or not status.get("reason"):
@@ -51,17 +51,17 @@ def _failed(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
         of=of,
         object=ref,
         text=f"{text}: {status['reason'] + ': ' if not evicted else ''}{message_of(status)}",
-        fix=f"look at its node: {scene.kubectl} describe node {mapping_in(pod, 'spec').get('nodeName')}",
+        fix=f"look at its node: {surroundings.kubectl} describe node {mapping_in(pod, 'spec').get('nodeName')}",
         # Its controller makes another one, which may fare better.
         terminal=not mappings_in(pod, "metadata", "ownerReferences"),
     )
 
 
-def _volumes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def _volumes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """Mounts that fail for another reason than something missing."""
     if not _is_being_made(pod):
         return
-    for event in reasons(scene.events_of(pod), "FailedMount", "FailedAttachVolume", "FailedMapVolume"):
+    for event in reasons(surroundings.events_of(pod), "FailedMount", "FailedAttachVolume", "FailedMapVolume"):
         message = message_of(event)
         if re.search(r"not found|non-existent|timed out waiting for the condition|not registered$", message):
             continue
@@ -79,10 +79,10 @@ def _volumes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
         return
 
 
-def _sandbox(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def _sandbox(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     if not _is_being_made(pod):
         return
-    for event in reasons(scene.events_of(pod), "FailedCreatePodSandBox"):
+    for event in reasons(surroundings.events_of(pod), "FailedCreatePodSandBox"):
         message = message_of(event)
         yield Cause(
             kind=CauseKind.SANDBOX,
@@ -103,11 +103,11 @@ def _is_being_made(pod: Manifest) -> bool:
     return not started and any(mapping_in(state, "waiting").get("reason") in making for state in states)
 
 
-def _initialising(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def _initialising(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     for status in mappings_in(pod, "status", "initContainerStatuses"):
         running = mapping_in(status, "state", "running")
         if running and not status.get("started"):
-            text = f"init container {status.get('name')} runs{lasted(running.get('startedAt'), scene.now)}"
+            text = f"init container {status.get('name')} runs{lasted(running.get('startedAt'), surroundings.now)}"
             yield Cause(kind=CauseKind.INIT_RUNNING, of=of, object=pod_ref(pod), text=text)
 
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from bootstrap.kube.causes.missing import Lack, missing_cause
-from bootstrap.kube.causes.scene import Scene, condition_of, message_of, reasons
+from bootstrap.kube.causes.missing_references import Lack, missing_cause
+from bootstrap.kube.causes.surroundings import Surroundings, condition_of, message_of, reasons
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in
 
@@ -16,36 +16,36 @@ _ABSENT = (
 _FINAL = ("forbidden", "is invalid", "denied", "not found", "Unsupported value", "Invalid value")
 
 
-def refusal_causes(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[Cause]:
+def refusal_causes(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator[Cause]:
     """What the API server answers to the controller that makes the pods of this object; nothing once it has them."""
-    message = _refusal(ref, live, scene)
+    message = _refusal(ref, live, surroundings)
     if not message:
         return
     words = re.sub(r"^(Error creating|create (Pod|Claim) .*? failed error): ", "", message)
     for pattern, kind in _ABSENT:
         if match := re.search(pattern, words):
             lack = Lack(kind=kind, name=match[1], words=words)
-            yield missing_cause(lack, ref, ref, scene)
+            yield missing_cause(lack, ref, ref, surroundings)
             return
-    kind, text, fix = _judged(words, ref, scene)
+    kind, text, fix = _judged(words, ref, surroundings)
     terminal = kind is not CauseKind.WEBHOOK and any(word in words for word in _FINAL)
     yield Cause(kind=kind, of=ref, object=ref, text=text, evidence=(words,), fix=fix, terminal=terminal)
 
 
-def _refusal(ref: ObjectRef, live: Manifest, scene: Scene) -> str:
+def _refusal(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> str:
     if ref.kind == "Deployment":
-        failures = [condition_of(replica_set, "ReplicaFailure") for replica_set in scene.replica_sets_of(live)]
+        failures = [condition_of(replica_set, "ReplicaFailure") for replica_set in surroundings.replica_sets_of(live)]
         return next((message_of(condition) for condition in failures if condition.get("status") == "True"), "")
     failure = condition_of(live, "ReplicaFailure")
     if failure.get("status") == "True":
         return message_of(failure)
-    if not _lacks_pods(ref, live, scene):
+    if not _lacks_pods(ref, live, surroundings):
         return ""
-    return next((message_of(event) for event in reasons(scene.events_of(live), "FailedCreate")), "")
+    return next((message_of(event) for event in reasons(surroundings.events_of(live), "FailedCreate")), "")
 
 
-def _lacks_pods(ref: ObjectRef, live: Manifest, scene: Scene) -> bool:
-    spec, status, pods = mapping_in(live, "spec"), mapping_in(live, "status"), scene.pods_of(ref, live)
+def _lacks_pods(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> bool:
+    spec, status, pods = mapping_in(live, "spec"), mapping_in(live, "status"), surroundings.pods_of(ref, live)
     match ref.kind:
         case "StatefulSet":
             return len(pods) < int(spec.get("replicas", 1) or 0)
@@ -57,10 +57,10 @@ def _lacks_pods(ref: ObjectRef, live: Manifest, scene: Scene) -> bool:
             return False
 
 
-def _judged(words: str, ref: ObjectRef, scene: Scene) -> tuple[CauseKind, str, str]:
+def _judged(words: str, ref: ObjectRef, surroundings: Surroundings) -> tuple[CauseKind, str, str]:
     """Kind, text and fix of a refusal."""
     what = f"the pods of {ref} are refused"
-    names = {"kubectl": scene.kubectl, "namespace": ref.namespace, "kind": ref.kind.lower(), "name": ref.name}
+    names = {"kubectl": surroundings.kubectl, "namespace": ref.namespace, "kind": ref.kind.lower(), "name": ref.name}
     for kind, pattern, text, fix in _RULES:
         if match := re.search(pattern, words):
             return kind, what + text.format(*match.groups()), fix.format(*match.groups(), **names)

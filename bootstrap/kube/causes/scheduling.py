@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from bootstrap.kube.causes.missing import Lack, missing_cause
-from bootstrap.kube.causes.scene import Scene, condition_of, core_ref, lasted, message_of, pod_ref
+from bootstrap.kube.causes.missing_references import Lack, missing_cause
+from bootstrap.kube.causes.surroundings import Surroundings, condition_of, core_ref, lasted, message_of, pod_ref
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, mappings_in
 
@@ -24,7 +24,7 @@ _FIXES = (
 )
 
 
-def scheduling_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def scheduling_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """Why no node takes this pod, in the scheduler's words."""
     scheduled = condition_of(pod, "PodScheduled")
     if scheduled.get("status") != "False":
@@ -36,7 +36,7 @@ def scheduling_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Ca
         yield Cause(kind=CauseKind.GATED, of=of, object=ref, text=text)
         return
     if absent := re.search(r'persistentvolumeclaim "([^"]+)" not found', message):
-        yield missing_cause(Lack(kind="PersistentVolumeClaim", name=absent[1], words=message), ref, of, scene)
+        yield missing_cause(Lack(kind="PersistentVolumeClaim", name=absent[1], words=message), ref, of, surroundings)
         return
     reasons = _reasons(message)
     yield Cause(
@@ -44,26 +44,26 @@ def scheduling_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Ca
         of=of,
         object=ref,
         text=f"no node can run Pod {ref.namespace}/{ref.name}: {'; '.join(reasons) or message}",
-        evidence=(message, *_room(reasons, pod, scene)),
-        fix=_fix(message, scene),
-        terminal=_is_final(message, scene),
+        evidence=(message, *_room(reasons, pod, surroundings)),
+        fix=_fix(message, surroundings),
+        terminal=_is_final(message, surroundings),
     )
 
 
-def node_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def node_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """What is wrong with the pod's node; with every node, if it has none yet."""
     name = mapping_in(pod, "spec").get("nodeName")
-    nodes = [scene.node(str(name))] if name else list(scene.nodes)
-    unwell = [cause for node in nodes if node is not None for cause in causes_of_node(node, of, scene)]
+    nodes = [surroundings.node(str(name))] if name else list(surroundings.nodes)
+    unwell = [cause for node in nodes if node is not None for cause in causes_of_node(node, of, surroundings)]
     # If one node is well, the scheduler reports itself why that one does not do.
     if name or len({cause.object for cause in unwell}) == len(nodes):
         yield from unwell
 
 
-def causes_of_node(node: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def causes_of_node(node: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """What a node's kubelet reports as wrong with it."""
     ref = core_ref("Node", node)
-    look = f"look at it: {scene.kubectl} describe node {ref.name}"
+    look = f"look at it: {surroundings.kubectl} describe node {ref.name}"
     for kind, word in _PRESSURES.items():
         condition = condition_of(node, kind)
         if condition.get("status") == "True":
@@ -78,7 +78,7 @@ def causes_of_node(node: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Caus
             )
     ready = condition_of(node, "Ready")
     if ready.get("status") != "True":
-        since = lasted(ready.get("lastTransitionTime"), scene.now)
+        since = lasted(ready.get("lastTransitionTime"), surroundings.now)
         said = message_of(ready) or "its kubelet has not said anything yet"
         text = f"node {ref.name} is not ready{since}: {said}"
         yield Cause(kind=CauseKind.NODE_NOT_READY, of=of, object=ref, text=text, fix=look, terminal=True)
@@ -91,7 +91,7 @@ def _reasons(message: str) -> list[str]:
     return [part.strip() for part in re.split(r",\s+(?=\d)", reasons) if part.strip()]
 
 
-def _room(reasons: list[str], pod: Manifest, scene: Scene) -> Iterator[str]:
+def _room(reasons: list[str], pod: Manifest, surroundings: Surroundings) -> Iterator[str]:
     """What each node can give of what is short, and what the pod asks."""
     short = {match[1] for part in reasons if (match := re.search(r"Insufficient (\S+)", part))}
     containers = mappings_in(pod, "spec", "containers")
@@ -103,19 +103,19 @@ def _room(reasons: list[str], pod: Manifest, scene: Scene) -> Iterator[str]:
         ]
         room = [
             f"{core_ref('Node', node).name} {mapping_in(node, 'status', 'allocatable').get(resource, 0)}"
-            for node in scene.nodes
+            for node in surroundings.nodes
         ]
         yield f"{resource}: the pod asks {' + '.join(asked) or '?'}; nodes have {', '.join(room)}"
 
 
-def _is_final(message: str, scene: Scene) -> bool:
+def _is_final(message: str, surroundings: Surroundings) -> bool:
     """Whether nothing that is under way changes it: claims and nodes have causes of their own."""
     waits = _UNBOUND in message or any(taint in message for taint in _NODE_TAINTS) or "no nodes available" in message
-    return not waits and not scene.frees_room()
+    return not waits and not surroundings.frees_room()
 
 
-def _fix(message: str, scene: Scene) -> str:
+def _fix(message: str, surroundings: Surroundings) -> str:
     for pattern, fix in _FIXES:
         if match := re.search(pattern, message):
-            return fix.format(*(each.rstrip(".,") for each in match.groups())).replace("kubectl", scene.kubectl)
-    return f"look at the nodes: {scene.kubectl} describe nodes"
+            return fix.format(*(each.rstrip(".,") for each in match.groups())).replace("kubectl", surroundings.kubectl)
+    return f"look at the nodes: {surroundings.kubectl} describe nodes"

@@ -19,8 +19,8 @@ from bootstrap.seeds.init_scripts.guard.confinement import Guard
 from bootstrap.seeds.init_scripts.guard.emulator_hosts import SERVICE_PORT
 from bootstrap.seeds.init_scripts.guard.gate import Launch, Outcome
 from bootstrap.seeds.init_scripts.guard.report import ENDED, FAILED, MISSING, REFUSED, Entry, entries
+from bootstrap.seeds.init_scripts.sandbox import INSTALL_AWS, PACKAGE_ROOT, Workplace
 from bootstrap.seeds.init_scripts.scripts import Script, texts_of
-from bootstrap.seeds.init_scripts.workplace import INSTALL_AWS, PACKAGE_ROOT, Workplace
 from bootstrap.seeds.results import Failure, ScriptWarning
 from bootstrap.system.files import write_whole
 from bootstrap.system.processes import Command, Finished, Processes

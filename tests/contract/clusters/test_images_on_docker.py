@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clusters.docker_nodes.images import MachineImages
+from bootstrap.clusters.docker_nodes.image_transfer import MachineImages
 from bootstrap.clusters.docker_nodes.node_images import images_on
 from bootstrap.clusters.kind.tool import Kind
 from bootstrap.docker.stack_resources import StackOnDocker

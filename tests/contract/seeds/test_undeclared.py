@@ -3,7 +3,7 @@
 import pytest
 
 from bootstrap.seeds.services.registry import all_services
-from bootstrap.seeds.undeclared import count_undeclared
+from bootstrap.seeds.undeclared_resources import count_undeclared
 from fakes.bench import Bench
 
 pytestmark = pytest.mark.e2e

@@ -20,9 +20,9 @@ from bootstrap.toolchain.download import Downloads, _NoDowngrade
 from bootstrap.toolchain.find import Found, Toolchain, ToolchainSettings, Where
 from bootstrap.toolchain.lockfile import LockFile
 from bootstrap.toolchain.platforms import Platform
+from bootstrap.toolchain.programs import PROGRAMS
 from bootstrap.toolchain.publisher import Official
 from bootstrap.toolchain.source import CannotGiveError, Wish
-from bootstrap.toolchain.table import PROGRAMS
 from fakes.clock import FakeClock
 from fakes.processes import FakeProcesses, failed, ok
 

@@ -12,8 +12,8 @@ from bootstrap.system.processes import Command, Finished
 from bootstrap.system.work import Work
 from bootstrap.toolchain.lockfile import LockFile
 from bootstrap.toolchain.platforms import Platform
+from bootstrap.toolchain.programs import PROGRAMS, Wheel
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
-from bootstrap.toolchain.table import PROGRAMS, Wheel
 from bootstrap.toolchain.wheels import Wheels
 from fakes.clock import FakeClock
 from fakes.processes import FakeProcesses, failed, ok

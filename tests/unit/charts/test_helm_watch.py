@@ -9,9 +9,9 @@ from bootstrap.charts.helm_arguments import Target
 from bootstrap.charts.helm_errors import explained
 from bootstrap.charts.helm_watch import HelmWatch
 from bootstrap.errors import StepFailedError
+from bootstrap.kube.cause_timeout import Patience
 from bootstrap.kube.cause_watch import NotReadyError
 from bootstrap.kube.identity import Clusters
-from bootstrap.kube.patience import Patience
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, CommandFailedError, Finished

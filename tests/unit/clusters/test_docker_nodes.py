@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.clusters.docker_nodes import at_hand
+from bootstrap.clusters.docker_nodes import prerequisites
 from bootstrap.clusters.docker_nodes.cluster import MachineCluster
 from bootstrap.clusters.docker_nodes.record import RecordFile
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
@@ -260,11 +260,11 @@ def test_nothing_goes_before_all_that_the_new_one_needs_is_here(
         spec = dataclasses.replace(spec, image="nobody-has-this:1")
     if missing == "port":
         spec = dataclasses.replace(spec, ports=HostPorts(http=18_099, https=18_443))
-        monkeypatch.setattr("bootstrap.clusters.docker_nodes.ports.is_free", lambda port: port != 18_099)
-        monkeypatch.setattr("bootstrap.clusters.docker_nodes.ports.holder_of", lambda *_given: "pid 1")
+        monkeypatch.setattr("bootstrap.clusters.docker_nodes.host_ports.is_free", lambda port: port != 18_099)
+        monkeypatch.setattr("bootstrap.clusters.docker_nodes.host_ports.holder_of", lambda *_given: "pid 1")
     if missing == "disk":
         monkeypatch.setattr(room.engine.__class__, "info", lambda _engine: {"DockerRootDir": str(room.folder)})
-        monkeypatch.setattr(at_hand, "ROOM", 1 << 60)
+        monkeypatch.setattr(prerequisites, "ROOM", 1 << 60)
     if missing == "configuration":
         spec = dataclasses.replace(spec, image=None, kubernetes="1.2")
     with pytest.raises(Exception, match=r"cannot be pulled|18099 of|are free in|no image is known"):
@@ -309,7 +309,7 @@ def test_one_that_it_accepts_is_gone_on_with(room: Room) -> None:
 
 def test_its_own_ports_are_not_in_the_way(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     room.create()
-    monkeypatch.setattr("bootstrap.clusters.docker_nodes.ports.is_free", lambda _port: bool(not room.engine.boxes))
+    monkeypatch.setattr("bootstrap.clusters.docker_nodes.host_ports.is_free", lambda _port: bool(not room.engine.boxes))
     room.processes.answers = {room.provider.value: failed(1, "stops here")}
     with pytest.raises(StepFailedError, match="the cluster is gone, and could not be created again") as gone:
         room.cluster(dataclasses.replace(BASE, image="node:2")).replace(room.work())

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.clusters.docker_nodes.ports import refuse_asked_twice, refuse_taken
+from bootstrap.clusters.docker_nodes.host_ports import refuse_asked_twice, refuse_taken
 from bootstrap.clusters.k3d import config as k3d
 from bootstrap.clusters.kind import config as kind
 from bootstrap.errors import InvalidError, RefusedError

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from bootstrap.console.choose import choose_renderer, wants_json
 from bootstrap.console.json_lines import JsonRenderer, error_record, line
 from bootstrap.console.live import LiveRenderer
 from bootstrap.console.mask import Masker
 from bootstrap.console.plain import PlainRenderer
 from bootstrap.console.quiet import QuietRenderer
 from bootstrap.console.renderer import FanOut, Renderer
+from bootstrap.console.renderer_choice import choose_renderer, wants_json
 from bootstrap.console.stream import ProgressSink
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.event import Event

@@ -264,7 +264,7 @@ def hostile_place(dice: random.Random, decoy: Decoy) -> tuple[str, Resolve]:
     return endpoint, lambda _host: addresses
 
 
-Scene = Callable[[random.Random, Decoy], tuple[str, Resolve | None]]
+Surroundings = Callable[[random.Random, Decoy], tuple[str, Resolve | None]]
 
 
 def wrong_health(dice: random.Random, decoy: Decoy) -> tuple[str, Resolve | None]:
@@ -289,7 +289,7 @@ def wrong_address(dice: random.Random, decoy: Decoy) -> tuple[str, Resolve | Non
     return spoiled.format(host), None
 
 
-SCENES: list[Scene] = [wrong_health, wrong_identity, wrong_place, wrong_address]
+ALL_SURROUNDINGS: list[Surroundings] = [wrong_health, wrong_identity, wrong_place, wrong_address]
 
 
 def hostile_variables(dice: random.Random, decoy: Decoy) -> dict[str, str]:
@@ -323,7 +323,7 @@ def test_no_write_reaches_a_decoy_in_any_hostile_environment(
         with monkeypatch.context() as environment:
             for name, value in hostile_variables(dice, decoy).items():
                 environment.setenv(name, value)
-            endpoint, resolve = dice.choice(SCENES)(dice, decoy)
+            endpoint, resolve = dice.choice(ALL_SURROUNDINGS)(dice, decoy)
             spec = EmulatorSpec(
                 driver=dice.choice([Driver.AUTO, Driver.MINISTACK, Driver.LOCALSTACK, Driver.MOTO]),
                 placement=Placement.ENDPOINT,

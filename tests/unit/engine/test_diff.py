@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bootstrap.engine.diff import differences
-from bootstrap.engine.planning import Planning
+from bootstrap.engine.plan import Planning
 from bootstrap.errors import RefusedError
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState

@@ -1,4 +1,4 @@
-"""Whose story is told."""
+"""Whose report is told."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 
 from bootstrap.engine.explain import explain
-from bootstrap.engine.planning import Planning
+from bootstrap.engine.plan import Planning
 from bootstrap.errors import RefusedError, UsageError
 from bootstrap.model.kube import KubeContext, ObjectRef
+from bootstrap.model.object_report import ObjectReport
 from bootstrap.model.observed import ClusterObserved, Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.step import Keep, Plan, Step, StepId
-from bootstrap.model.story import Story
 from bootstrap.plan.desired import Desired
 from bootstrap.system.clock import CancelToken
 from fakes.clock import FakeClock
@@ -56,8 +56,8 @@ PLANNING = Planning(
 )
 
 
-def tell(ref: ObjectRef, namespace: str, kube: KubeContext, cancel: CancelToken) -> Story:
-    return Story(object=replace(ref, namespace=ref.namespace or namespace), state="-", ready=ref.name == "cache")
+def explain_object(ref: ObjectRef, namespace: str, kube: KubeContext, cancel: CancelToken) -> ObjectReport:
+    return ObjectReport(object=replace(ref, namespace=ref.namespace or namespace), state="-", ready=ref.name == "cache")
 
 
 def find(kind: str, name: str, kube: KubeContext, cancel: CancelToken) -> Sequence[ObjectRef]:
@@ -65,7 +65,7 @@ def find(kind: str, name: str, kube: KubeContext, cancel: CancelToken) -> Sequen
 
 
 def lines_of(subject: str | None) -> list[str]:
-    return [str(story.object) for story in explain(subject, PLANNING, tell, find, TOKEN)]
+    return [str(report.object) for report in explain(subject, PLANNING, explain_object, find, TOKEN)]
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def lines_of(subject: str | None) -> list[str]:
         ("po/web-1", ["Pod apps/web-1"]),
     ],
 )
-def test_what_is_meant(subject: str | None, objects: list[str]) -> None:
+def test_the_objects_that_a_name_stands_for(subject: str | None, objects: list[str]) -> None:
     assert lines_of(subject) == objects
 
 
-def test_an_object_is_told_with_its_step_and_who_needs_that() -> None:
-    (story,) = explain("Deployment/web", PLANNING, tell, find, TOKEN)
-    assert (story.step, story.needed_by) == ("release/apps/web", ("release/apps/job",))
+def test_an_object_is_reported_with_its_step_and_who_needs_that() -> None:
+    (report,) = explain("Deployment/web", PLANNING, explain_object, find, TOKEN)
+    assert (report.step, report.needed_by) == ("release/apps/web", ("release/apps/job",))
 
 
 def test_what_is_neither_a_step_nor_an_object() -> None:
@@ -95,4 +95,4 @@ def test_what_is_neither_a_step_nor_an_object() -> None:
 def test_without_a_cluster_there_is_nothing_to_tell() -> None:
     planning = replace(PLANNING, observed=Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
     with pytest.raises(RefusedError, match="the cluster is not running"):
-        explain(None, planning, tell, find, TOKEN)
+        explain(None, planning, explain_object, find, TOKEN)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.engine.obtain import prepare_all
-from bootstrap.engine.planning import failures_of, plan_up
+from bootstrap.engine.plan import failures_of, plan_up
 from bootstrap.engine.session import PlanOptions
 from bootstrap.engine.state_folder import remove_state
 from bootstrap.engine.up import up

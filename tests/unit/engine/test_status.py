@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.engine.environment import existing_kubeconfig, platform_environment
-from bootstrap.engine.planning import plan_up
+from bootstrap.engine.plan import plan_up
 from bootstrap.engine.session import PlanOptions, RunOptions, Session
 from bootstrap.engine.status import read_status
 from bootstrap.engine.up import up

@@ -8,7 +8,7 @@ import pytest
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import Placement
-from bootstrap.plan.images import images_in, images_of
+from bootstrap.plan.manifest_images import images_in, images_of
 from bootstrap.plan.units import cut
 from fakes.repo import kustomization, release, stack
 

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from bootstrap.flux.build import is_object
+from bootstrap.flux.kustomize_build import is_object
 from bootstrap.model.kube import Manifest
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo, OciChart
 from bootstrap.model.stack import Provider
-from bootstrap.plan.deprecated import known_dead
+from bootstrap.plan.deprecations import known_dead
 from bootstrap.plan.desired import Desired
-from bootstrap.plan.images import images_of
 from bootstrap.plan.infer import infer
 from bootstrap.plan.lint import lint, unknown_value
+from bootstrap.plan.manifest_images import images_of
 from bootstrap.plan.units import cut
 from fakes.repo import kustomization, release, stack
 

@@ -8,8 +8,8 @@ from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 from bootstrap.toolchain.cache import Store
 from bootstrap.toolchain.platforms import Platform
+from bootstrap.toolchain.programs import PROGRAMS
 from bootstrap.toolchain.source import Origin
-from bootstrap.toolchain.table import PROGRAMS
 from fakes.clock import FakeClock
 
 HELM, KUBECTL = PROGRAMS["helm"], PROGRAMS["kubectl"]

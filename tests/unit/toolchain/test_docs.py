@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.toolchain.table import PROGRAMS, Program
+from bootstrap.toolchain.programs import PROGRAMS, Program
 
 DOCUMENT = Path(__file__).parents[3] / "docs/programs.md"
 

@@ -10,8 +10,8 @@ from bootstrap.system.work import Work
 from bootstrap.toolchain.cache import Store
 from bootstrap.toolchain.find import Found, Missing, Toolchain, ToolchainSettings, Where
 from bootstrap.toolchain.platforms import Platform
+from bootstrap.toolchain.programs import PROGRAMS
 from bootstrap.toolchain.source import Origin
-from bootstrap.toolchain.table import PROGRAMS
 from fakes.clock import FakeClock
 from fakes.processes import FakeProcesses, failed, ok
 

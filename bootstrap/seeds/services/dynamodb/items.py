@@ -24,7 +24,7 @@ from bootstrap.seeds.services.dynamodb.item_forms import (
     looks_typed,
     unwrapped,
 )
-from bootstrap.seeds.words import kind_of
+from bootstrap.seeds.type_names import kind_of
 from bootstrap.yamltext.positions import ValuePath
 
 Item: TypeAlias = dict[str, dict[str, Any]]

@@ -10,7 +10,7 @@ from bootstrap.seeds.model import (
     Value,
 )
 from bootstrap.seeds.services.lambda_.invocation import LATER
-from bootstrap.seeds.services.lambda_.smoke import LAMBDA_INVOKE
+from bootstrap.seeds.services.lambda_.smoke_events import LAMBDA_INVOKE
 from bootstrap.seeds.target import Answer, AwsError, Target
 from bootstrap.system.wait import wait_until
 

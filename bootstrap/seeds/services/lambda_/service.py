@@ -64,7 +64,7 @@ from bootstrap.seeds.services.lambda_.invocation import (
     put_invocation,
     put_permissions,
 )
-from bootstrap.seeds.services.lambda_.smoke import LAMBDA_INVOKE, SMOKE, prove
+from bootstrap.seeds.services.lambda_.smoke_events import LAMBDA_INVOKE, SMOKE, prove
 from bootstrap.seeds.services.limits import function_problems, tag_problems
 from bootstrap.seeds.target import Target
 

@@ -21,9 +21,9 @@ from bootstrap.seeds.schema import TAGS, Aws, ListOf, Record, Text
 from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Written, tag_fields
 from bootstrap.seeds.services.limits import bucket_name_problem, object_problems, tag_problems
 from bootstrap.seeds.services.s3 import objects as s3_objects
+from bootstrap.seeds.services.s3.bucket_settings import PART_KEYS, PARTS, UNREADABLE, part_fields
 from bootstrap.seeds.services.s3.notification_rules import Rule, aws_rule_of, overlaps, rule_of
 from bootstrap.seeds.services.s3.objects import PREFIX, DeclaredObject, declared_objects
-from bootstrap.seeds.services.s3.settings import PART_KEYS, PARTS, UNREADABLE, part_fields
 from bootstrap.seeds.target import Target
 from bootstrap.yamltext.positions import ValuePath, nearest
 

@@ -3,18 +3,18 @@
 import pytest
 
 from bootstrap.kube.causes.containers import has_just_restarted, logs_to_read
-from bootstrap.kube.causes.find import find_causes
-from bootstrap.kube.causes.scene import LogKey
+from bootstrap.kube.causes.diagnosis import find_causes
+from bootstrap.kube.causes.surroundings import LogKey
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest
-from fakes.scenes import WEB, container, ended, event, pod, replica_set, running, scene_of, waiting
+from fakes.surroundings import WEB, container, ended, event, pod, replica_set, running, surroundings_of, waiting
 
 BACK_OFF = 'Back-off pulling image "shop/web:1"'
 FAILED = 'failed to pull and unpack image "registry.test/shop/web:1": failed to resolve reference: '
 
 
 def first(*pods: Manifest, **more: object) -> Cause:
-    return find_causes(scene_of(pods, **more))[0]
+    return find_causes(surroundings_of(pods, **more))[0]
 
 
 def pulled(message: str, reason: str = "ErrImagePull") -> Manifest:
@@ -98,18 +98,18 @@ def test_a_crash_loop_ends_the_wait_from_the_third_start(restarts: int, *, termi
 def test_a_crash_shows_the_last_twenty_lines_of_the_container_that_died() -> None:
     died = LogKey(namespace="shop", pod="web-1-a", container="main", previous=False, restarts=2)
     lines = tuple(f"line {number}" for number in range(30))
-    scene = scene_of([crashed(2)], logs={died: lines})
-    assert logs_to_read(scene) == {died}
-    cause = find_causes(scene)[0]
+    surroundings = surroundings_of([crashed(2)], logs={died: lines})
+    assert logs_to_read(surroundings) == {died}
+    cause = find_causes(surroundings)[0]
     assert cause.evidence == lines[-20:]
     assert cause.text == "container main ends with exit code 3, 3rd start"
     assert cause.fix == "its log says why: kubectl -n shop logs web-1-a -c main --previous"
 
 
 def test_while_a_container_runs_once_more_the_log_before_is_meant_and_nothing_ends() -> None:
-    scene = scene_of([crashed(2, running())])
-    assert {key.previous for key in logs_to_read(scene)} == {True}
-    cause = find_causes(scene)[0]
+    surroundings = surroundings_of([crashed(2, running())])
+    assert {key.previous for key in logs_to_read(surroundings)} == {True}
+    cause = find_causes(surroundings)[0]
     assert (cause.kind, cause.terminal) == (CauseKind.CRASH, False)
     assert cause.text.endswith("3rd start for 30s")
 
@@ -143,7 +143,9 @@ def test_an_init_container_is_told_with_its_exit_code() -> None:
 def test_a_slow_init_container_is_told_and_ends_nothing() -> None:
     status = container(running("2026-01-02T03:04:00Z"), name="wait")
     causes = find_causes(
-        scene_of([pod(initContainerStatuses=[status], containerStatuses=[container(waiting("PodInitializing"))])])
+        surroundings_of(
+            [pod(initContainerStatuses=[status], containerStatuses=[container(waiting("PodInitializing"))])]
+        )
     )
     assert [(cause.text, cause.terminal) for cause in causes] == [("init container wait runs for 1m00s", False)]
 
@@ -196,20 +198,20 @@ def test_a_container_that_its_liveness_probe_kills() -> None:
 )
 def test_a_container_that_ended_before_has_to_run_for_a_while(restarts: int, since: str, *, restarted: bool) -> None:
     status = container(running(since), restarts=restarts, ready=True)
-    assert has_just_restarted(scene_of([pod(containerStatuses=[status])])) is restarted
+    assert has_just_restarted(surroundings_of([pod(containerStatuses=[status])])) is restarted
 
 
 def test_only_pods_of_the_newest_revision_count() -> None:
     old, new = replica_set("web-1", revision=1), replica_set("web-2", revision=2)
     broken = crashed(5)
     fine = pod("web-2-a", owner="web-2", containerStatuses=[container(waiting("ContainerCreating"))])
-    assert find_causes(scene_of([broken, fine], replica_sets=[new, old])) == ()
+    assert find_causes(surroundings_of([broken, fine], replica_sets=[new, old])) == ()
 
 
 def test_replicas_that_fare_alike_give_one_cause() -> None:
     broken_pod = pod("web-1-a", containerStatuses=[container(waiting("ErrImagePull", "not found"))])
     other = pod("web-1-b", containerStatuses=[container(waiting("ErrImagePull", "not found"))])
-    assert len(find_causes(scene_of([broken_pod, other]))) == 1
+    assert len(find_causes(surroundings_of([broken_pod, other]))) == 1
 
 
 def test_a_pod_that_is_ready_over_or_ending_has_no_cause() -> None:
@@ -217,4 +219,4 @@ def test_a_pod_that_is_ready_over_or_ending_has_no_cause() -> None:
     over = pod("web-1-b", phase="Succeeded", containerStatuses=[container(ended(0, "Completed"))])
     ending = crashed(5)
     ending["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:05Z"
-    assert find_causes(scene_of([ready, over, ending])) == ()
+    assert find_causes(surroundings_of([ready, over, ending])) == ()

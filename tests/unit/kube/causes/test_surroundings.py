@@ -2,12 +2,12 @@
 
 import pytest
 
-from bootstrap.kube.causes.find import find_causes
-from bootstrap.kube.causes.missing import needed_objects
-from bootstrap.kube.causes.scene import Scene
+from bootstrap.kube.causes.diagnosis import find_causes
+from bootstrap.kube.causes.missing_references import needed_objects
+from bootstrap.kube.causes.surroundings import Surroundings
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, ref_of
-from fakes.scenes import (
+from fakes.surroundings import (
     container,
     deployment,
     event,
@@ -15,7 +15,7 @@ from fakes.scenes import (
     node,
     pod,
     replica_set,
-    scene_of,
+    surroundings_of,
     unscheduled,
     waiting,
 )
@@ -24,8 +24,8 @@ CREATING = [container(waiting("ContainerCreating"))]
 JOB: Manifest = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta("migrate"), "spec": {}, "status": {}}
 
 
-def first(scene: Scene) -> Cause:
-    return find_causes(scene)[0]
+def first(surroundings: Surroundings) -> Cause:
+    return find_causes(surroundings)[0]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def first(scene: Scene) -> Cause:
 )
 def test_the_scheduler_is_quoted_by_node(message: str, text: str, fix: str) -> None:
     whole = f"0/1 nodes are available: {message}. preemption: 0/1 nodes are available: 1 No preemption victims found."
-    cause = first(scene_of([unscheduled(whole)]))
+    cause = first(surroundings_of([unscheduled(whole)]))
     assert (cause.kind, cause.terminal) == (CauseKind.UNSCHEDULABLE, True)
     assert text in cause.text
     assert "preemption" not in cause.text
@@ -52,7 +52,7 @@ def test_the_scheduler_is_quoted_by_node(message: str, text: str, fix: str) -> N
 def test_what_is_short_is_told_with_what_each_node_has() -> None:
     spec = {"containers": [{"name": "main", "resources": {"requests": {"cpu": "64"}}}]}
     message = "0/2 nodes are available: 2 Insufficient cpu."
-    cause = first(scene_of([unscheduled(message, spec=spec)], nodes=[node("n1", cpu="2"), node("n2", cpu="4")]))
+    cause = first(surroundings_of([unscheduled(message, spec=spec)], nodes=[node("n1", cpu="2"), node("n2", cpu="4")]))
     assert cause.evidence[1] == "cpu: the pod asks 64; nodes have n1 2, n2 4"
 
 
@@ -60,12 +60,12 @@ def test_while_pods_end_there_may_be_room_soon() -> None:
     ending = pod("old", owner="other")
     ending["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:05Z"
     message = "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports."
-    assert not first(scene_of([unscheduled(message), ending])).terminal
+    assert not first(surroundings_of([unscheduled(message), ending])).terminal
 
 
 def test_a_gate_is_told_and_ends_nothing() -> None:
     gated = unscheduled("", reason="SchedulingGated", spec={"schedulingGates": [{"name": "example.com/quota"}]})
-    cause = first(scene_of([gated]))
+    cause = first(surroundings_of([gated]))
     assert (cause.kind, cause.terminal) == (CauseKind.GATED, False)
     assert "example.com/quota" in cause.text
 
@@ -120,10 +120,10 @@ def claiming() -> Manifest:
 def test_a_claim_without_class_or_provisioner(
     asked: Manifest, classes: list[Manifest], reason: str, message: str, text: str
 ) -> None:
-    scene = scene_of(
+    surroundings = surroundings_of(
         [claiming()], claims=[claim(**asked)], storage_classes=classes, events=[event("data", reason, message)]
     )
-    cause = first(scene)
+    cause = first(surroundings)
     assert (cause.kind, cause.terminal) == (CauseKind.CLAIM, True)
     assert cause.text == f"claim shop/data {text}" + ("; no volume fits it" if not asked else "")
     assert cause.evidence == (message,)
@@ -135,18 +135,18 @@ def test_a_claim_whose_provisioner_is_at_work_is_waited_for() -> None:
         event("data", "ExternalProvisioning", "Waiting for a volume", at="2026-01-02T03:04:30Z", kind="Normal"),
         event("data", "Provisioning", "External provisioner is provisioning", at="2026-01-02T03:04:31Z", kind="Normal"),
     ]
-    scene = scene_of(
+    surroundings = surroundings_of(
         [claiming()],
         claims=[claim(storageClassName="slow")],
         storage_classes=[storage_class("slow")],
         events=events,
     )
-    assert not any(cause.terminal for cause in find_causes(scene))
+    assert not any(cause.terminal for cause in find_causes(surroundings))
 
 
 def test_a_claim_that_does_not_exist() -> None:
     message = '0/1 nodes are available: persistentvolumeclaim "data" not found. not found'
-    cause = first(scene_of([unscheduled(message)]))
+    cause = first(surroundings_of([unscheduled(message)]))
     assert (cause.kind, cause.text) == (CauseKind.MISSING, "PersistentVolumeClaim shop/data does not exist")
 
 
@@ -163,7 +163,9 @@ def not_ready(reason: str, message: str) -> Manifest:
 def test_a_node_is_told_in_its_kubelets_words() -> None:
     words = "container runtime network not ready: cni plugin not initialized"
     message = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }."
-    causes = find_causes(scene_of([unscheduled(message)], nodes=[node("n1", not_ready("KubeletNotReady", words))]))
+    causes = find_causes(
+        surroundings_of([unscheduled(message)], nodes=[node("n1", not_ready("KubeletNotReady", words))])
+    )
     assert causes[0].text == f"node n1 is not ready for 1m30s: {words}"
     assert causes[0].terminal
     assert not causes[1].terminal  # the taint alone may go with the next heartbeat
@@ -172,7 +174,7 @@ def test_a_node_is_told_in_its_kubelets_words() -> None:
 def test_disk_pressure() -> None:
     pressure = {"type": "DiskPressure", "status": "True", "message": "kubelet has disk pressure"}
     unwell = node("n1", {"type": "Ready", "status": "True"}, pressure)
-    cause = first(scene_of([pod(containerStatuses=CREATING)], nodes=[unwell]))
+    cause = first(surroundings_of([pod(containerStatuses=CREATING)], nodes=[unwell]))
     assert (cause.kind, cause.text) == (
         CauseKind.NODE_PRESSURE,
         "node n1 has disk pressure: kubelet has disk pressure",
@@ -180,9 +182,9 @@ def test_disk_pressure() -> None:
     assert "docker system prune" in cause.fix
 
 
-def refused(message: str) -> Scene:
+def refused(message: str) -> Surroundings:
     failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
-    return scene_of(replica_sets=[replica_set(conditions=[failure])])
+    return surroundings_of(replica_sets=[replica_set(conditions=[failure])])
 
 
 @pytest.mark.parametrize(
@@ -252,22 +254,22 @@ def test_refusals_of_a_stateful_set_are_events() -> None:
     live = {**deployment("db"), "kind": "StatefulSet", "spec": {"replicas": 1}}
     words = 'pods "db-0" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1'
     refused = event("db", "FailedCreate", f"create Pod db-0 in StatefulSet db failed error: {words}")
-    cause = first(scene_of(objects=[live], events=[refused]))
+    cause = first(surroundings_of(objects=[live], events=[refused]))
     assert (cause.kind, cause.evidence) == (CauseKind.QUOTA, (words,))
     # Once it has its pods, the event is an old one.
-    started = find_causes(scene_of([pod("db-0", owner="db", phase="Pending")], objects=[live], events=[refused]))
+    started = find_causes(surroundings_of([pod("db-0", owner="db", phase="Pending")], objects=[live], events=[refused]))
     assert not any(cause.terminal for cause in started)
 
 
-def mounting(kind: str, words: str) -> Scene:
+def mounting(kind: str, words: str) -> Surroundings:
     volumes = [{"name": "conf", kind: {"name": "web", "secretName": "web"}}]
-    return scene_of(
+    return surroundings_of(
         [pod(spec={"volumes": volumes}, containerStatuses=CREATING)], events=[event("web-1-a", "FailedMount", words)]
     )
 
 
 @pytest.mark.parametrize(
-    ("scene", "text"),
+    ("surroundings", "text"),
     [
         (
             mounting("configMap", 'MountVolume.SetUp failed for volume "conf" : configmap "web" not found'),
@@ -278,13 +280,13 @@ def mounting(kind: str, words: str) -> Scene:
             "key tls of Secret shop/web does not exist",
         ),
         (
-            scene_of(
+            surroundings_of(
                 [pod(containerStatuses=[container(waiting("CreateContainerConfigError", 'secret "db" not found'))])]
             ),
             "Secret shop/db does not exist",
         ),
         (
-            scene_of(
+            surroundings_of(
                 [
                     pod(
                         containerStatuses=[
@@ -301,8 +303,8 @@ def mounting(kind: str, words: str) -> Scene:
         ),
     ],
 )
-def test_what_nobody_makes_ends_the_wait(scene: Scene, text: str) -> None:
-    cause = first(scene)
+def test_what_nobody_makes_ends_the_wait(surroundings: Surroundings, text: str) -> None:
+    cause = first(surroundings)
     assert (cause.text, cause.terminal) == (text, True)
     assert "kubectl -n shop" in cause.fix
 
@@ -310,24 +312,26 @@ def test_what_nobody_makes_ends_the_wait(scene: Scene, text: str) -> None:
 def test_what_the_plan_will_make_is_waited_for_and_named() -> None:
     words = 'secret "db" not found'
     stuck = pod(containerStatuses=[container(waiting("CreateContainerConfigError", words))])
-    scene = scene_of([stuck], expected={("Secret", "shop", "db"): "ExternalSecret shop/db of release/shop/web"})
-    assert needed_objects(scene) == {("Secret", "shop", "db")}
-    cause = first(scene)
+    surroundings = surroundings_of(
+        [stuck], expected={("Secret", "shop", "db"): "ExternalSecret shop/db of release/shop/web"}
+    )
+    assert needed_objects(surroundings) == {("Secret", "shop", "db")}
+    cause = first(surroundings)
     assert cause.text == "Secret shop/db is not there yet: ExternalSecret shop/db of release/shop/web makes it"
     assert not cause.terminal
 
 
 def test_what_a_job_that_still_runs_may_make_is_waited_for() -> None:
     stuck = pod(containerStatuses=[container(waiting("CreateContainerConfigError", 'secret "db" not found'))])
-    assert not first(scene_of([stuck], objects=[deployment(), JOB])).terminal
+    assert not first(surroundings_of([stuck], objects=[deployment(), JOB])).terminal
     own = pod("migrate-x", owner="migrate", containerStatuses=stuck["status"]["containerStatuses"])
-    assert first(scene_of([own], objects=[JOB])).terminal
+    assert first(surroundings_of([own], objects=[JOB])).terminal
 
 
 def test_what_is_there_by_now_is_waited_for() -> None:
     words = 'secret "db" not found'
     stuck = pod(containerStatuses=[container(waiting("CreateContainerConfigError", words))])
-    cause = first(scene_of([stuck], present={("Secret", "shop", "db"): frozenset()}))
+    cause = first(surroundings_of([stuck], present={("Secret", "shop", "db"): frozenset()}))
     assert "is there now" in cause.text
     assert not cause.terminal
 
@@ -350,7 +354,7 @@ def test_a_namespace_that_is_being_deleted_names_the_finalizers_owner() -> None:
         "metadata": {"name": "shop", "deletionTimestamp": "2026-01-02T03:04:00Z"},
         "status": {"conditions": conditions},
     }
-    cause = first(scene_of(namespaces=[going]))
+    cause = first(surroundings_of(namespaces=[going]))
     assert cause.text == (
         "namespace shop is being deleted for 1m00s, held by the finalizer example.com/hold of widgets.example.com"
     )
@@ -365,23 +369,25 @@ def test_a_failed_job_tells_what_its_pod_said() -> None:
     failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "backoff limit"}
     job = {**JOB, "status": {"conditions": [failed]}}
     status = container({"terminated": {"exitCode": 2, "reason": "Error"}})
-    causes = find_causes(scene_of([pod("migrate-x", owner="migrate", containerStatuses=[status])], objects=[job]))
+    causes = find_causes(
+        surroundings_of([pod("migrate-x", owner="migrate", containerStatuses=[status])], objects=[job])
+    )
     assert [cause.kind for cause in causes] == [CauseKind.JOB_FAILED, CauseKind.CRASH]
     assert causes[1].text == "container main ends with exit code 2"
 
 
 def test_simulated_pods_are_not_judged_by_their_containers() -> None:
     broken = pod(containerStatuses=[container(waiting("CrashLoopBackOff"), restarts=9)])
-    assert find_causes(scene_of([broken], simulated=True)) == ()
+    assert find_causes(surroundings_of([broken], simulated=True)) == ()
     message = "0/1 nodes are available: 1 Insufficient cpu."
-    assert first(scene_of([unscheduled(message)], simulated=True)).kind is CauseKind.UNSCHEDULABLE
+    assert first(surroundings_of([unscheduled(message)], simulated=True)).kind is CauseKind.UNSCHEDULABLE
 
 
 def test_what_has_no_cause_of_its_own_shows_its_warnings() -> None:
     other_event = event("web", "FailedUpdate", "something else")
-    causes = find_causes(scene_of(events=[other_event]))
+    causes = find_causes(surroundings_of(events=[other_event]))
     assert [(cause.kind, cause.terminal) for cause in causes] == [(CauseKind.WARNING, False)]
 
 
 def test_an_object_that_is_not_there_has_no_cause() -> None:
-    assert find_causes(Scene(objects={ref_of(deployment()): None})) == ()
+    assert find_causes(Surroundings(objects={ref_of(deployment()): None})) == ()

@@ -18,7 +18,7 @@ class LogPart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
+class ObjectReport:
     """One object, read just now."""
 
     object: ObjectRef

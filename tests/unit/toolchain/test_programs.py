@@ -7,8 +7,8 @@ import pytest
 
 from bootstrap.toolchain.go_build import module_folder
 from bootstrap.toolchain.platforms import Platform
+from bootstrap.toolchain.programs import EMBEDDED, PROGRAMS, GoModule, Program, Wheel
 from bootstrap.toolchain.source import Wish
-from bootstrap.toolchain.table import EMBEDDED, PROGRAMS, GoModule, Program, Wheel
 
 ANSWERS = {
     "helm": ("v4.1.4", "4.1.4"),

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from bootstrap.errors import DeadlineError
 from bootstrap.kube.api import ApiUnreachableError, KubeApi
 from bootstrap.kube.batch_read import read_all
+from bootstrap.kube.cause_timeout import Patience
 from bootstrap.kube.cause_watch import CauseWatch, NotReadyError, NotReadyInTimeError, evidence_of, fix_of
-from bootstrap.kube.patience import Patience
 from bootstrap.kube.readiness import ABSENT, Judgement, Readiness, Rule, judge
-from bootstrap.kube.simulated import simulated_reason
+from bootstrap.kube.simulated_pods import simulated_reason
 from bootstrap.model.cause import Cause
 from bootstrap.model.kube import Manifest, NamedObject, ObjectRef, mappings_in
 from bootstrap.system.clock import CancelToken

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap.clusters.docker_nodes.ports import refuse_asked_twice, refuse_taken
+from bootstrap.clusters.docker_nodes.host_ports import refuse_asked_twice, refuse_taken
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.images import pull
 from bootstrap.errors import RefusedError

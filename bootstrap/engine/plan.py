@@ -17,7 +17,7 @@ from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import build_plan
 from bootstrap.plan.consent import as_if_replaced, unconsented
-from bootstrap.plan.deprecated import known_dead
+from bootstrap.plan.deprecations import known_dead
 from bootstrap.plan.desired import Desired
 from bootstrap.plan.edges import unmet
 from bootstrap.plan.infer import expected, infer, probes

@@ -3,8 +3,8 @@
 import pytest
 
 from bootstrap.errors import BootstrapError, CancelledError, StepFailedError
-from bootstrap.system.beside import run_beside
 from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.watchdog import run_beside
 
 
 def until_cancelled(token: CancelToken) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.flux.decryption import Decrypt, decrypted, is_encrypted
+from bootstrap.flux.document_check import Malformed, malformed, without
 from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.kustomization import Declared
-from bootstrap.flux.malformed import Malformed, malformed, without
 from bootstrap.flux.overlay import is_scanned, laid_out
 from bootstrap.flux.places import Places
 from bootstrap.flux.substitution.expression import SubstitutionError

@@ -1,6 +1,6 @@
 import pytest
 
-from bootstrap.kube.simulated import is_api_backend, simulated_reason
+from bootstrap.kube.simulated_pods import is_api_backend, simulated_reason
 from bootstrap.model.kube import Manifest
 
 

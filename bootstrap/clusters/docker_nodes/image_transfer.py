@@ -10,8 +10,8 @@ from bootstrap.clusters.docker_nodes.containers import nodes_of
 from bootstrap.clusters.docker_nodes.node_images import SaveFailedError, copy_image, has_image, images_on
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.exec import execute
+from bootstrap.docker.image_archive import EngineImage, find_image, full_name
 from bootstrap.docker.images import pull
-from bootstrap.docker.saved_image import EngineImage, find_image, full_name
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.ports import Brought

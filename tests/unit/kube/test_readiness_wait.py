@@ -9,7 +9,7 @@ import pytest
 
 from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.kube.apply import KubeObjects
-from bootstrap.kube.patience import Patience
+from bootstrap.kube.cause_timeout import Patience
 from bootstrap.model.release import Kustomization
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work

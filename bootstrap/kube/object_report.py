@@ -1,17 +1,17 @@
-"""Reads the whole story of one object: conditions, events, logs, causes."""
+"""Reads the whole report of one object: conditions, events, logs, causes."""
 
 from collections.abc import Iterator, Sequence
 
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.batch_read import in_namespace
 from bootstrap.kube.cause_reader import CauseReader, read_log
-from bootstrap.kube.causes.find import find_causes
-from bootstrap.kube.causes.scene import Scene, core_ref, message_of, pod_ref, time_of
+from bootstrap.kube.causes.diagnosis import find_causes
+from bootstrap.kube.causes.surroundings import Surroundings, core_ref, message_of, pod_ref, time_of
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.readiness import judge
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, mapping_in, mappings_in
-from bootstrap.model.story import LogPart, Story
+from bootstrap.model.object_report import LogPart, ObjectReport
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Processes
 
@@ -21,32 +21,32 @@ _API_VERSIONS = ("v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "storage.k
 """Where a kind that no file of the stack names is looked for."""
 
 
-class KubeStories:
-    """Stories of the objects of one cluster."""
+class KubeReports:
+    """Reports about the objects of one cluster."""
 
     def __init__(self, processes: Processes) -> None:
         self._clusters = Clusters(processes)
 
-    def __call__(self, ref: ObjectRef, namespace: str, kube: KubeContext, cancel: CancelToken) -> Story:
+    def __call__(self, ref: ObjectRef, namespace: str, kube: KubeContext, cancel: CancelToken) -> ObjectReport:
         """One object; without a namespace it is looked for in `namespace`."""
         api = self._clusters.api(kube, cancel)
         try:
             ref = in_namespace(ref, namespace, api, cancel)
         except UnknownKindError as error:
-            return Story(object=ref, state=error.what, ready=False)
+            return ObjectReport(object=ref, state=error.what, ready=False)
         live = api.read(ref, cancel)
         if live is None:
-            return Story(object=ref, state="not found", ready=False)
-        scene = CauseReader(api, simulated=kube.simulated).scene({ref: live}, cancel)
+            return ObjectReport(object=ref, state="not found", ready=False)
+        surroundings = CauseReader(api, simulated=kube.simulated).surroundings({ref: live}, cancel)
         judgement = judge(live)
-        return Story(
+        return ObjectReport(
             object=ref,
             state="ready" if judgement.current else judgement.reason,
             ready=judgement.current,
-            causes=() if judgement.current else find_causes(scene),
-            conditions=tuple(_conditions(ref, live, scene)),
-            events=tuple(_events(ref, live, scene)),
-            logs=() if kube.simulated else tuple(_logs(ref, live, scene, api, cancel)),
+            causes=() if judgement.current else find_causes(surroundings),
+            conditions=tuple(_conditions(ref, live, surroundings)),
+            events=tuple(_events(ref, live, surroundings)),
+            logs=() if kube.simulated else tuple(_logs(ref, live, surroundings, api, cancel)),
         )
 
     def find(self, kind: str, name: str, kube: KubeContext, cancel: CancelToken) -> Sequence[ObjectRef]:
@@ -68,19 +68,19 @@ def _ref(version: str, kind: str, manifest: Manifest) -> ObjectRef:
     return ObjectRef(api_version=version, kind=kind, namespace=core.namespace, name=core.name)
 
 
-def _related(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[tuple[str, Manifest]]:
+def _related(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator[tuple[str, Manifest]]:
     """The object and what it made, each with how it is called."""
     yield str(ref), live
     if ref.kind == "Deployment":
-        for replica_set in scene.replica_sets_of(live):
+        for replica_set in surroundings.replica_sets_of(live):
             yield str(core_ref("ReplicaSet", replica_set)), replica_set
     if ref.kind != "Pod":
-        for pod in scene.pods_of(ref, live)[:_PODS]:
+        for pod in surroundings.pods_of(ref, live)[:_PODS]:
             yield str(pod_ref(pod)), pod
 
 
-def _conditions(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[str]:
-    for name, manifest in _related(ref, live, scene):
+def _conditions(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator[str]:
+    for name, manifest in _related(ref, live, surroundings):
         for condition in mappings_in(manifest, "status", "conditions"):
             why = ": ".join(part for part in (str(condition.get("reason") or ""), message_of(condition)) if part)
             yield f"{name}: {condition.get('type')} is {condition.get('status')}" + (f": {why}" if why else "")
@@ -110,8 +110,8 @@ def _state(state: Manifest) -> str:
     return "has no state yet"
 
 
-def _events(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[str]:
-    about = [event for _, manifest in _related(ref, live, scene) for event in scene.events_of(manifest)]
+def _events(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator[str]:
+    about = [event for _, manifest in _related(ref, live, surroundings) for event in surroundings.events_of(manifest)]
     for event in sorted(about, key=time_of)[-_EVENTS:]:
         involved = mapping_in(event, "involvedObject")
         count = int(mapping_in(event, "series").get("count") or event.get("count") or 1)
@@ -120,8 +120,10 @@ def _events(ref: ObjectRef, live: Manifest, scene: Scene) -> Iterator[str]:
         yield f"{time_of(event)} {event.get('type')} {what}: {event.get('reason')}: {message_of(event)}{times}"
 
 
-def _logs(ref: ObjectRef, live: Manifest, scene: Scene, api: KubeApi, cancel: CancelToken) -> Iterator[LogPart]:
-    for pod in scene.pods_of(ref, live)[:_PODS]:
+def _logs(
+    ref: ObjectRef, live: Manifest, surroundings: Surroundings, api: KubeApi, cancel: CancelToken
+) -> Iterator[LogPart]:
+    for pod in surroundings.pods_of(ref, live)[:_PODS]:
         place = pod_ref(pod)
         for part in ("initContainerStatuses", "containerStatuses"):
             for status in mappings_in(pod, "status", part):

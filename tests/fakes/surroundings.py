@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from bootstrap.kube.causes.scene import Scene
+from bootstrap.kube.causes.surroundings import Surroundings
 from bootstrap.model.kube import Manifest, ObjectRef, ref_of
 
 NOW = datetime(2026, 1, 2, 3, 5, 0, tzinfo=UTC)
@@ -88,10 +88,10 @@ def node(name: str = "n1", *conditions: Manifest, **allocatable: str) -> Manifes
     }
 
 
-def scene_of(pods: Sequence[Manifest] = (), **more: Any) -> Scene:
+def surroundings_of(pods: Sequence[Manifest] = (), **more: Any) -> Surroundings:
     """A Deployment that is not ready, with these pods and what else there is."""
     objects = more.pop("objects", (deployment(),))
-    return Scene(
+    return Surroundings(
         objects={ref_of(item): item for item in objects},
         pods=pods,
         replica_sets=more.pop("replica_sets", (replica_set(),)),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bootstrap.kube.causes.scene import Scene, message_of, pod_ref, reasons
+from bootstrap.kube.causes.surroundings import Surroundings, message_of, pod_ref, reasons
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, NamedObject, ObjectRef, mapping_in, mappings_in
 
@@ -25,34 +25,34 @@ class Lack:
     words: str = ""
 
 
-def lacks_of(pod: Manifest, scene: Scene) -> Iterator[Lack]:
+def lacks_of(pod: Manifest, surroundings: Surroundings) -> Iterator[Lack]:
     """What this pod lacks, as its containers and its newest mount failure say."""
-    yield from (lack for words in _words(pod, scene) for lack in _lacks_in(words, pod))
+    yield from (lack for words in _words(pod, surroundings) for lack in _lacks_in(words, pod))
 
 
-def missing_causes(pod: Manifest, of: ObjectRef, scene: Scene) -> Iterator[Cause]:
+def missing_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """One cause for each thing that is missing."""
-    for lack in dict.fromkeys(lacks_of(pod, scene)):
-        yield missing_cause(lack, pod_ref(pod), of, scene)
+    for lack in dict.fromkeys(lacks_of(pod, surroundings)):
+        yield missing_cause(lack, pod_ref(pod), of, surroundings)
 
 
-def missing_cause(lack: Lack, where: ObjectRef, of: ObjectRef, scene: Scene) -> Cause:
+def missing_cause(lack: Lack, where: ObjectRef, of: ObjectRef, surroundings: Surroundings) -> Cause:
     """Waited for if something will create it, or if it is there by now."""
     named: NamedObject = (lack.kind, where.namespace, lack.name)
     name = f"{lack.kind} {where.namespace}/{lack.name}"
     what = f"key {lack.key} of {name}" if lack.key else name
     kind = CauseKind.MISSING_KEY if lack.key else CauseKind.MISSING
     evidence = (lack.words,) if lack.words else ()
-    if named in scene.present and (not lack.key or lack.key in scene.present[named]):
+    if named in surroundings.present and (not lack.key or lack.key in surroundings.present[named]):
         text = f"{what} is there now; the kubelet looks for it again within 2 minutes"
         return Cause(kind=kind, of=of, object=where, text=text)
     # A plain object of the plan that is there has the keys that it will have; a controller may still add some.
-    maker = scene.expected.get(named, "")
-    if maker and not (named in scene.present and maker.startswith(f"{lack.kind} ")):
+    maker = surroundings.expected.get(named, "")
+    if maker and not (named in surroundings.present and maker.startswith(f"{lack.kind} ")):
         text = f"{what} is not there yet: {maker} makes it"
         return Cause(kind=kind, of=of, object=where, text=text, evidence=evidence)
     # A key may be missing from an object that is there: then that one says which keys it has.
-    keys = sorted(scene.present.get(named, ()))
+    keys = sorted(surroundings.present.get(named, ()))
     text = f"{what} does not exist" + (f"; it has the keys {', '.join(keys)}" if lack.key and keys else "")
     return Cause(
         kind=kind,
@@ -60,29 +60,29 @@ def missing_cause(lack: Lack, where: ObjectRef, of: ObjectRef, scene: Scene) -> 
         object=where,
         text=text,
         evidence=evidence,
-        fix=_fix(lack, where, scene),
+        fix=_fix(lack, where, surroundings),
         # A Job that still runs may be there to make it, as charts do that generate secrets.
-        terminal=not any(ref.kind == "Job" and ref != of for ref in scene.objects),
+        terminal=not any(ref.kind == "Job" and ref != of for ref in surroundings.objects),
     )
 
 
-def needed_objects(scene: Scene) -> frozenset[NamedObject]:
+def needed_objects(surroundings: Surroundings) -> frozenset[NamedObject]:
     """What to look for, to know whether it is there by now: all that pods and their makers say they lack."""
     objects: set[NamedObject] = set()
-    for ref, live in scene.objects.items():
-        for pod in scene.pods_of(ref, live) if live is not None else ():
+    for ref, live in surroundings.objects.items():
+        for pod in surroundings.pods_of(ref, live) if live is not None else ():
             namespace = pod_ref(pod).namespace
-            objects.update((lack.kind, namespace, lack.name) for lack in lacks_of(pod, scene))
+            objects.update((lack.kind, namespace, lack.name) for lack in lacks_of(pod, surroundings))
     return frozenset(objects)
 
 
-def _words(pod: Manifest, scene: Scene) -> Iterable[str]:
+def _words(pod: Manifest, surroundings: Surroundings) -> Iterable[str]:
     statuses = (*mappings_in(pod, "status", "initContainerStatuses"), *mappings_in(pod, "status", "containerStatuses"))
     waiting = [mapping_in(each, "state", "waiting") for each in statuses]
     yield from (message_of(item) for item in waiting if item.get("reason") == "CreateContainerConfigError")
     # Volumes are mounted before the first container starts; later mount failures are old ones.
     if any(item.get("reason") in {"ContainerCreating", "PodInitializing"} for item in waiting):
-        yield from {message_of(event): None for event in reasons(scene.events_of(pod), "FailedMount")}
+        yield from {message_of(event): None for event in reasons(surroundings.events_of(pod), "FailedMount")}
 
 
 def _lacks_in(words: str, pod: Manifest) -> Iterator[Lack]:
@@ -103,8 +103,8 @@ def _source_of(pod: Manifest, volume: str) -> str:
     return volume
 
 
-def _fix(lack: Lack, where: ObjectRef, scene: Scene) -> str:
-    command = f"{scene.kubectl} -n {where.namespace}"
+def _fix(lack: Lack, where: ObjectRef, surroundings: Surroundings) -> str:
+    command = f"{surroundings.kubectl} -n {where.namespace}"
     if lack.kind == "ServiceAccount":
         make = f"{command} create serviceaccount {lack.name}"
     elif lack.key:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.flux.malformed import malformed, without
+from bootstrap.flux.document_check import malformed, without
 
 GOOD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: fine, namespace: n}\n"
 

@@ -24,7 +24,7 @@ class LogKey:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scene:
+class Surroundings:
     """The objects that are waited for, and what surrounds them."""
 
     objects: Mapping[ObjectRef, Manifest | None] = field(default_factory=dict)

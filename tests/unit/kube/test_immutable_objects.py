@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.kube.immutable import ImmutableObject, immutable_objects, replacement_needed
+from bootstrap.kube.immutable_objects import ImmutableObject, immutable_objects, replacement_needed
 from bootstrap.model.kube import ObjectRef
 
 STATEFUL = (

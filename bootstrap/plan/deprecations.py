@@ -1,4 +1,4 @@
-"""Discontinued images and charts, from one data file, `deprecated.yaml`."""
+"""Discontinued images and charts, from one data file, `deprecations.yaml`."""
 
 import functools
 import re
@@ -23,7 +23,7 @@ def known_dead() -> tuple[DeadThing, ...]:
     """All of them."""
     import yaml  # noqa: PLC0415 - `--help` reads no YAML
 
-    entries = yaml.safe_load(files("bootstrap.plan").joinpath("deprecated.yaml").read_text(encoding="utf-8"))
+    entries = yaml.safe_load(files("bootstrap.plan").joinpath("deprecations.yaml").read_text(encoding="utf-8"))
     return tuple(
         DeadThing(
             image=_pattern(entry.get("image")),

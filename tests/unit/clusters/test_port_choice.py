@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clusters.docker_nodes.chosen_ports import choose_ports, remembered_ports
+from bootstrap.clusters.docker_nodes.port_choice import choose_ports, remembered_ports
 from bootstrap.errors import RefusedError
 from bootstrap.model.stack import HostPorts, StatePaths
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import ObjectRef
 from bootstrap.system.clock import Clock
-from bootstrap.system.load import is_loaded
+from bootstrap.system.machine_load import is_loaded
 
 USUAL = timedelta(seconds=15)
 LOADED = timedelta(seconds=30)

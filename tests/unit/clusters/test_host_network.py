@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clusters.docker_nodes.surroundings import authorities, node_proxies
+from bootstrap.clusters.docker_nodes.host_network import authorities, node_proxies
 from bootstrap.errors import RefusedError
 
 

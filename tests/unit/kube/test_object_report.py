@@ -1,10 +1,10 @@
-"""The whole story of one object, from an API server in memory."""
+"""The whole report of one object, from an API server in memory."""
 
 from pathlib import Path
 from typing import Any
 
 from bootstrap.console.results.explain import explain_text
-from bootstrap.kube.story import KubeStories
+from bootstrap.kube.object_report import KubeReports
 from bootstrap.model.kube import ObjectRef
 from bootstrap.system.clock import CancelToken
 from fakes.kube_api import FakeKubeApi
@@ -49,37 +49,37 @@ def put_web(api: FakeKubeApi) -> None:
 
 def test_conditions_events_logs_and_causes(kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path) -> None:
     put_web(kube_api)
-    story = KubeStories(FakeProcesses())(WEB, "shop", kube_api.context(tmp_path), token)
-    assert (str(story.object), story.ready, story.state) == (
+    report = KubeReports(FakeProcesses())(WEB, "shop", kube_api.context(tmp_path), token)
+    assert (str(report.object), report.ready, report.state) == (
         "Deployment shop/web",
         False,
         "not seen by its controller yet",
     )
-    assert [cause.text for cause in story.causes] == ["container main ends with exit code 3, 3rd start"]
-    assert story.conditions == (
+    assert [cause.text for cause in report.causes] == ["container main ends with exit code 3, 3rd start"]
+    assert report.conditions == (
         "Pod shop/web-1-a: Ready is False: ContainersNotReady: main",
         "Pod shop/web-1-a: container main is waiting: CrashLoopBackOff: back-off 20s, "
         "ended before with exit code 3 (Error), 2 restarts",
     )
-    assert story.events == (
+    assert report.events == (
         "2026-01-02T03:04:05Z Warning Pod web-1-a: BackOff: Back-off restarting failed container (7 times)",
     )
-    assert [(log.container, log.previous) for log in story.logs] == [("main", True), ("main", False)]
-    text = explain_text([story])
+    assert [(log.container, log.previous) for log in report.logs] == [("main", True), ("main", False)]
+    text = explain_text([report])
     assert text.startswith("Deployment shop/web: not seen by its controller yet\n  Cause: container main ends")
     assert "  Log of web-1-a/main, previous run:\n" in text
 
 
 def test_what_is_not_there(kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path) -> None:
-    story = KubeStories(FakeProcesses())(WEB, "shop", kube_api.context(tmp_path), token)
-    assert (story.state, story.ready, story.causes) == ("not found", False, ())
+    report = KubeReports(FakeProcesses())(WEB, "shop", kube_api.context(tmp_path), token)
+    assert (report.state, report.ready, report.causes) == ("not found", False, ())
 
 
 def test_objects_are_found_by_kind_and_name_in_every_namespace(
     kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path
 ) -> None:
     put_web(kube_api)
-    find, kube = KubeStories(FakeProcesses()).find, kube_api.context(tmp_path)
+    find, kube = KubeReports(FakeProcesses()).find, kube_api.context(tmp_path)
     assert [str(ref) for ref in find("pods", "web-1-a", kube, token)] == ["Pod shop/web-1-a"]
     assert [str(ref) for ref in find("Deployment", "web", kube, token)] == ["Deployment shop/web"]
     assert find("Deployment", "nobody", kube, token) == []
