@@ -1,7 +1,8 @@
 """AWS's own parameters, checked against botocore's models, with places and near names."""
 
 import functools
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.seeds.aws_client import service_model
@@ -17,6 +18,14 @@ def members(service: str, operation: str) -> "Mapping[str, Shape]":
     """The parameters of an operation."""
     shape = service_model(service).operation_model(operation).input_shape
     return {} if shape is None else shape.members
+
+
+def parameters(service: str, operations: Iterable[str], part: tuple[str, ...] = ()) -> "Mapping[str, Shape]":
+    """The parameters of all these operations, or those of this part of them."""
+    if not part:
+        return {name: shape for operation in operations for name, shape in members(service, operation).items()}
+    shapes = [limits(service, operation, part) for operation in operations]
+    return {name: inner for shape in shapes for name, inner in shape.members.items()}  # type: ignore[attr-defined] # structures
 
 
 def mismatches(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:  # noqa: ANN401 - YAML
@@ -68,18 +77,62 @@ def _structure(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[Va
             yield path, f"{name} is required by AWS ({shape.name})"
 
 
-def _too_few(shape: "Shape", size: float, path: ValuePath, what: str) -> Iterator[tuple[ValuePath, str]]:
-    """The least that AWS accepts; its models give higher limits for the most than it keeps to."""
-    least = shape.metadata.get("min")
+def limits(service: str, operation: str, way: tuple[str, ...]) -> "Shape":
+    """The shape of a parameter's part: `("Code", "S3Key")`; `[]` is a member of a list, `{}` a value of a map."""
+    shapes = members(service, operation)
+    shape = shapes[way[0]]
+    for name in way[1:]:
+        match name:
+            case "[]":
+                shape = shape.member  # type: ignore[attr-defined] # of list shapes
+            case "{}":
+                shape = shape.value  # type: ignore[attr-defined] # of map shapes
+            case _:
+                shape = shape.members[name]  # type: ignore[attr-defined] # of structures
+    return shape
+
+
+def scalar_mismatches(shape: "Shape", value: str | float, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:
+    """What AWS's model says of a text's length and form, or of a number's size."""
+    if isinstance(value, str):
+        if "${" not in value:
+            yield from sized(shape, len(value), path, "must have a length of")
+            yield from _formed(shape, value, path)
+        return
+    yield from sized(shape, value, path, "must be")
+
+
+def sized(shape: "Shape", size: float, path: ValuePath, what: str) -> Iterator[tuple[ValuePath, str]]:
+    """The least and the most that AWS's model allows; services may keep to less, never to more."""
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
     if least is not None and size < least:
         yield path, f"{what} at least {least} ({shape.name})"
+    elif most is not None and size > most:
+        yield path, f"{what} at most {most}, not {size} ({shape.name})"
+
+
+@functools.cache
+def _pattern(text: str) -> "re.Pattern[str] | None":
+    """As Python reads it; None for one that only Java can."""
+    if r"\p{" in text:
+        return None
+    try:
+        return re.compile(text)
+    except re.error:
+        return None
+
+
+def _formed(shape: "Shape", value: str, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:
+    pattern = _pattern(shape.metadata.get("pattern", ""))
+    if pattern is not None and pattern.pattern and not pattern.fullmatch(value):
+        yield path, f"must match {pattern.pattern} ({shape.name})"
 
 
 def _list(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:  # noqa: ANN401 - YAML
     if not isinstance(value, list):
         yield path, f"must be a list ({shape.name}), not {kind_of(value)}"
         return
-    yield from _too_few(shape, len(value), path, "must hold")
+    yield from sized(shape, len(value), path, "must hold")
     for number, inner in enumerate(value):
         yield from mismatches(shape.member, inner, (*path, number))  # type: ignore[attr-defined] # of list shapes
 
@@ -123,10 +176,8 @@ def _scalar(shape: "Shape", value: Any, path: ValuePath) -> Iterator[tuple[Value
         )
         yield path, f"must be {word}, not {kind_of(value)}{hint}"
         return
-    if isinstance(value, str) and shape.type_name == "string" and "${" not in value:
-        yield from _too_few(shape, len(value), path, "must have a length of")
-    elif isinstance(value, int | float) and shape.type_name in {"integer", "long", "float", "double"}:
-        yield from _too_few(shape, value, path, "must be")
+    if shape.type_name in {"string", "integer", "long", "float", "double"}:
+        yield from scalar_mismatches(shape, value, path)  # type: ignore[arg-type] # checked right above
     allowed = () if shape.name in OPEN else getattr(shape, "enum", ())
     if allowed and value not in allowed:
         near = nearest(str(value), allowed)

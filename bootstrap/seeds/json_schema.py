@@ -63,8 +63,8 @@ def _of(schema: Schema, definitions: dict[str, Any]) -> dict[str, Any]:
     match schema:
         case Text() | Whole() | Flag() | Anything():
             return _scalar(schema)
-        case ListOf(item=item):
-            return {"type": "array", "items": _of(item, definitions)}
+        case ListOf(item=item, like=like):
+            return {"type": "array", "items": _of(item, definitions), **_sizes(like)}
         case MapOf(value=value):
             return {"type": "object", "additionalProperties": _of(value, definitions)}
         case Record():
@@ -94,6 +94,15 @@ def _scalar(schema: Text | Whole | Flag | Anything) -> dict[str, Any]:
             assert_never(schema)
 
 
+def _sizes(like: tuple[str, ...]) -> dict[str, Any]:
+    """How many members AWS's model allows."""
+    if not like:
+        return {}
+    service, operation, *way = like
+    metadata = aws_shapes.limits(service, operation, tuple(way)).metadata
+    return {f"{word}Items": metadata[word] for word in ("min", "max") if metadata.get(word)}
+
+
 def _record(schema: Record, definitions: dict[str, Any]) -> dict[str, Any]:
     properties = {key: _of(value, definitions) for key, value in schema.keys.items()}
     record: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
@@ -109,8 +118,7 @@ def _record(schema: Record, definitions: dict[str, Any]) -> dict[str, Any]:
 def _aws(schema: Aws, definitions: dict[str, Any]) -> dict[str, Any]:
     shapes = {
         name: shape
-        for operation in schema.operations
-        for name, shape in aws_shapes.members(schema.service, operation).items()
+        for name, shape in aws_shapes.parameters(schema.service, schema.operations, schema.part).items()
         if name not in schema.instead
     }
     properties = {name: _shape(shape, schema.service, definitions) for name, shape in sorted(shapes.items())}

@@ -1,5 +1,6 @@
 """What a fixture may say: schemas as values, and the walk that finds everything wrong with a body."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, assert_never
@@ -17,6 +18,10 @@ class Text:
 
     choices: tuple[str, ...] = ()
     empty: bool = False
+    like: tuple[str, ...] = ()
+    """Service, operation and way to the parameter that it becomes: AWS's model limits its length and form."""
+    json: bool = False
+    """Whether it holds JSON."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +30,8 @@ class Whole:
 
     least: int = 0
     most: int | None = None
+    like: tuple[str, ...] = ()
+    """As `Text.like`: its limits hold too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,8 @@ class ListOf:
     """A list of one kind of thing."""
 
     item: "Schema"
+    like: tuple[str, ...] = ()
+    """As `Text.like`: how many there may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,8 @@ class MapOf:
     """A mapping whose keys are the user's own."""
 
     value: "Schema"
+    key: Text | None = None
+    """What the keys must be like."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +87,8 @@ class Aws:
 
     service: str
     operations: tuple[str, ...]
+    part: tuple[str, ...] = ()
+    """The way to one of their parameters, if not all of them are meant."""
     instead: Mapping[str, str] = field(default_factory=dict)
     """Parameters that have a place of their own in the fixture: name → where."""
 
@@ -83,7 +96,7 @@ class Aws:
 Schema: TypeAlias = Text | Whole | Flag | Anything | ListOf | MapOf | Record | Either | Aws
 
 TAGS = MapOf(Text(empty=True))
-POLICY = Either((MapOf(Anything()), Text()))
+POLICY = Either((MapOf(Anything()), Text(json=True)))
 """An IAM policy: a mapping (what is inside is AWS's business) or JSON text."""
 
 
@@ -119,6 +132,8 @@ def _scalar(schema: Text | Whole | Flag, value: Any, path: ValuePath) -> Iterato
                 yield path, f"must be a whole number, not {_shown(value)}"
             elif value < least or (most is not None and value > most):
                 yield path, f"must be {_bounds(least, most)}, not {value}"
+            else:
+                yield from _unlike(schema.like, value, path)
         case Flag():
             if not isinstance(value, bool):
                 yield path, f"must be true or false, not {_shown(value)}"
@@ -135,12 +150,34 @@ def _text(schema: Text, value: Any, path: ValuePath) -> Iterator[Mismatch]:  # n
         near = nearest(value, schema.choices)
         said = f"did you mean {near}?" if near else f"one of: {', '.join(schema.choices)}"
         yield path, f"{value!r} is not allowed ({said})"
+    elif schema.json and "${" not in value and not _is_json(value):
+        yield path, "is not JSON"
+    else:
+        yield from _unlike(schema.like, value, path)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _unlike(like: tuple[str, ...], value: str | int, path: ValuePath) -> Iterator[Mismatch]:
+    if like:
+        service, operation, *way = like
+        yield from aws_shapes.scalar_mismatches(aws_shapes.limits(service, operation, tuple(way)), value, path)
 
 
 def _list(schema: ListOf, value: Any, path: ValuePath) -> Iterator[Mismatch]:  # noqa: ANN401 - YAML
     if not isinstance(value, list):
         yield path, f"must be a list, not {kind_of(value)}"
         return
+    if schema.like:
+        service, operation, *way = schema.like
+        shape = aws_shapes.limits(service, operation, tuple(way))
+        yield from aws_shapes.sized(shape, len(value), path, "must hold")
     for number, item in enumerate(value):
         yield from mismatches(schema.item, item, (*path, number))
 
@@ -150,6 +187,8 @@ def _map(schema: MapOf, value: Any, path: ValuePath) -> Iterator[Mismatch]:  # n
         yield path, f"must be a mapping, not {kind_of(value)}"
         return
     for key, inner in value.items():
+        if schema.key is not None:
+            yield from _text(schema.key, key, (*path, key))
         yield from mismatches(schema.value, inner, (*path, key))
 
 
@@ -187,9 +226,7 @@ def _aws(schema: Aws, value: Any, path: ValuePath) -> Iterator[Mismatch]:  # noq
     if not isinstance(value, dict):
         yield path, f"must be a mapping, not {kind_of(value)}"
         return
-    parameters = {
-        name: shape for op in schema.operations for name, shape in aws_shapes.members(schema.service, op).items()
-    }
+    parameters = aws_shapes.parameters(schema.service, schema.operations, schema.part)
     allowed = {name: shape for name, shape in parameters.items() if name not in schema.instead}
     for name, inner in value.items():
         if name in allowed:

@@ -5,9 +5,11 @@ Each is named after the page of AWS's documentation that gives it.
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 
 from bootstrap.model.labels import MESSAGES, OWNER
+from bootstrap.seeds.aws_shapes import members
 from bootstrap.seeds.model import Value
 from bootstrap.yamltext.positions import ValuePath
 
@@ -16,6 +18,7 @@ Wrong = tuple[ValuePath, str]
 _TAGS = 50
 _TAG_KEY = 128
 _TAG_VALUE = 256
+_MARKS = "+-=._:/@"
 _OBJECT_TAGS = 10
 _OBJECT_KEY = 1024
 _METADATA = 2048
@@ -24,13 +27,14 @@ _BUCKET_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _MESSAGE = 1 << 20
 _MESSAGE_ATTRIBUTES = 10
 _IDENTIFIER = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
+_ATTRIBUTE_NAME = re.compile(r"(?=.{1,256}$)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_UNSENDABLE = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 _SECRET_NAME = 512
 _DISPLAY_NAME = 100
 _GLOBAL_INDEXES = 20
 _LOCAL_INDEXES = 5
 _LAYERS = 5
 _ENVIRONMENT = 4096
-_DESCRIPTION = 256
 _VARIABLE = re.compile(r"[a-zA-Z]\w+", re.ASCII)
 
 
@@ -48,6 +52,22 @@ def tag_problems(tags: Mapping[str, Value], path: ValuePath = ("tags",)) -> Iter
             yield (*path, key), f"a tag's key has 1 to {_TAG_KEY} characters"
         if isinstance(value, str) and len(value) > _TAG_VALUE:
             yield (*path, key), f"a tag's value has at most {_TAG_VALUE} characters, not {len(value)}"
+        yield from (((*path, key), text) for text in _strange_letters(key, value))
+
+
+def _strange_letters(key: str, value: Value) -> Iterator[str]:
+    for what, text in (("key", key), ("value", value)):
+        if (strange := next(filter(_is_strange, _literal(text)), None)) is not None:
+            yield f"a tag's {what} may not contain {strange!r} (letters, digits, spaces and {_MARKS})"
+
+
+def _literal(text: Value) -> str:
+    """What is known of a text before its variables and references are."""
+    return re.sub(r"\$\{[^}]*\}", "", text) if isinstance(text, str) else ""
+
+
+def _is_strange(letter: str) -> bool:
+    return letter not in _MARKS and unicodedata.category(letter)[0] not in "LNZ"
 
 
 def bucket_name_problem(name: str) -> str | None:
@@ -84,6 +104,9 @@ def message_problems(message: Value, size: int, *, fifo: bool) -> Iterator[Wrong
     """Amazon SQS message quotas; delay of single messages of FIFO queues (SQS developer guide)."""
     if not 0 < size <= _MESSAGE:
         yield (), f"a message has 1 to {_MESSAGE} bytes with its attributes, not {size}"
+    body = message if isinstance(message, str) else str(message.get("body", "")) if isinstance(message, dict) else ""
+    if (strange := _UNSENDABLE.search(body)) is not None:
+        yield (), f"a message may not contain the character {strange[0]!r}"
     if not isinstance(message, dict):
         return
     if fifo and "delay" in message:
@@ -104,6 +127,9 @@ def _message_attribute_problems(attributes: Mapping[str, Value]) -> Iterator[Wro
     for name, text in attributes.items():
         if text == "":
             yield ("attributes", name), "must not be empty"
+        if not _ATTRIBUTE_NAME.fullmatch(name) or name.lower().startswith(("aws.", "amazon.")):
+            what = "is not an attribute's name (letters, digits, _, - and single dots; not AWS. or Amazon. first)"
+            yield ("attributes", name), what
 
 
 def secret_name_problem(name: str) -> str | None:
@@ -140,8 +166,6 @@ def function_problems(body: Mapping[str, Value]) -> Iterator[Wrong]:
     """Lambda quotas; environment variables of CreateFunction (Lambda developer guide and API reference)."""
     if len(body.get("layers", ())) > _LAYERS:
         yield ("layers",), f"has {len(body['layers'])} layers, and AWS takes {_LAYERS}"
-    if len(body.get("description", "")) > _DESCRIPTION:
-        yield ("description",), f"has at most {_DESCRIPTION} characters, not {len(body['description'])}"
     environment = body.get("environment", {})
     for name in environment:
         if not _VARIABLE.fullmatch(name):
@@ -155,6 +179,7 @@ def mapping_problems(kind: str, given: Mapping[str, Value]) -> Iterator[Wrong]:
     """CreateEventSourceMapping, BatchSize and MaximumBatchingWindowInSeconds (Lambda API reference)."""
     fifo = str(given.get(kind, "")).endswith(".fifo")
     size, window = given.get("batchSize"), given.get("batchingWindow")
+    yield from _source_problems(kind, given)
     if kind != "queue":
         return
     if fifo and window:
@@ -166,4 +191,36 @@ def mapping_problems(kind: str, given: Mapping[str, Value]) -> Iterator[Wrong]:
             yield ("batchSize",), f"of more than {_SMALL_BATCH} needs a batchingWindow of at least 1 second"
 
 
+def _source_problems(kind: str, given: Mapping[str, Value]) -> Iterator[Wrong]:
+    """Settings of other sources, by what AWS's model says of each; event filters (Lambda developer guide)."""
+    here = {"queue": "SQS", "stream": "DynamoDB"}.get(kind, "")
+    documented = members("lambda", "CreateEventSourceMapping")
+    for name in given.get("aws", {}):
+        only = _ONLY.match(re.sub(r"<[^>]+>", "", documented[name].documentation)) if name in documented else None
+        of_streams = kind == "queue" and name in _OF_STREAMS
+        if (only and here not in only["sources"]) or of_streams:
+            yield ("aws", name), f"is not for a {kind} (AWS: {only['sources'] if only else 'streams'} only)"
+    filters = given.get("filters", ())
+    if len(filters) > _FILTERS:
+        yield ("filters",), f"has {len(filters)} filters, and AWS takes {_FILTERS}"
+    for number, pattern in enumerate(filters):
+        for inside in _empty_lists(pattern, ()):
+            yield ("filters", number, *inside), "must not be an empty list"
+
+
+def _empty_lists(pattern: Value, path: ValuePath) -> Iterator[ValuePath]:
+    if pattern == []:
+        yield path
+    elif isinstance(pattern, dict):
+        for name, inner in pattern.items():
+            yield from _empty_lists(inner, (*path, name))
+
+
+_ONLY = re.compile(r"\((?P<sources>[^)]*) only\)")
+_OF_STREAMS = frozenset(
+    {"BisectBatchOnFunctionError", "DestinationConfig", "MaximumRecordAgeInSeconds", "MaximumRetryAttempts"}
+)
+"""Which of a mapping's settings queues do not have (CreateEventSourceMapping, by event source)."""
+_FILTERS = 10
+"""With a raised quota; five without."""
 _SMALL_BATCH = 10

@@ -43,7 +43,7 @@ class SecretsManager(Service):
             "env": _FROM_ENV,
             "generate": GENERATE,
             "none": Flag(),
-            "description": Text(empty=True),
+            "description": Text(empty=True, like=("secretsmanager", "CreateSecret", "Description")),
             "tags": TAGS,
             "policy": POLICY,
             "aws": Aws(

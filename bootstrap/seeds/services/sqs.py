@@ -41,6 +41,8 @@ _CHOICES = {
     "ContentBasedDeduplication": ("true", "false"),
     "SqsManagedSseEnabled": ("true", "false"),
 }
+_REDRIVE = ("allowAll", "denyAll", "byQueue")
+_REDRIVE_SOURCES = 10
 _INSTEAD = {
     "Policy": "write policy",
     "RedrivePolicy": "write deadLetterQueue",
@@ -122,9 +124,8 @@ class Sqs(Service):
             yield fixture.problem(("fifo",), text)
         yield from _dead_letter_problems(fixture)
         yield from (fixture.problem(path, text) for path, text in tag_problems(body.get("tags", {})))
-        for attribute, value in body.get("aws", {}).get("Attributes", {}).items():
-            if wrong := _wrong_attribute(attribute, value, fifo=name.endswith(".fifo")):
-                yield fixture.problem(("aws", "Attributes", attribute), wrong)
+        for attribute, wrong in _attribute_problems(body.get("aws", {}).get("Attributes", {}), name):
+            yield fixture.problem(("aws", "Attributes", attribute), wrong)
         for number, message in enumerate(body.get("messages", ())):
             for path, text in message_problems(message, _size(message), fifo=name.endswith(".fifo")):
                 yield fixture.problem(("messages", number, *path), text)
@@ -275,6 +276,32 @@ def _dead_letter_problems(fixture: Fixture) -> Iterator[Problem]:
             ("deadLetterQueue", "queue"),
             "the dead-letter queue of a FIFO queue is FIFO, and of a standard one standard",
         )
+
+
+def _attribute_problems(attributes: Mapping[str, str], queue: str) -> Iterator[tuple[str, str]]:
+    for attribute, value in attributes.items():
+        if wrong := _wrong_attribute(attribute, value, fifo=queue.endswith(".fifo")):
+            yield attribute, wrong
+    yield from _contradictions(attributes)
+
+
+def _contradictions(attributes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """SetQueueAttributes (SQS API reference): attributes that do not go together, and who may redrive."""
+    by_group = attributes.get("FifoThroughputLimit") == "perMessageGroupId"
+    if by_group and attributes.get("DeduplicationScope") != "messageGroup":
+        yield "FifoThroughputLimit", "perMessageGroupId needs DeduplicationScope: messageGroup"
+    if attributes.get("KmsMasterKeyId") and attributes.get("SqsManagedSseEnabled") == "true":
+        yield "SqsManagedSseEnabled", "cannot be given together with KmsMasterKeyId"
+    allowed = policy_value(attributes.get("RedriveAllowPolicy"))
+    if not isinstance(allowed, dict):
+        return
+    permission, sources = allowed.get("redrivePermission"), allowed.get("sourceQueueArns")
+    if permission not in _REDRIVE:
+        yield "RedriveAllowPolicy", f"redrivePermission is one of: {', '.join(_REDRIVE)}"
+    if sources is not None and permission != "byQueue":
+        yield "RedriveAllowPolicy", "sourceQueueArns is for redrivePermission: byQueue"
+    if permission == "byQueue" and not 0 < len(sources or ()) <= _REDRIVE_SOURCES:
+        yield "RedriveAllowPolicy", f"byQueue needs 1 to {_REDRIVE_SOURCES} sourceQueueArns"
 
 
 def _wrong_attribute(name: str, value: str, *, fifo: bool) -> str | None:

@@ -121,6 +121,155 @@ REFUSED = {
         f"secretsmanager: {{s: {{string: {'x' * 65537}}}}}",
         "secretsmanager.s: a secret's value has at most 65536 bytes, not 65537",
     ),
+    "General: tags, allowed characters": (
+        "sqs: {q: {tags: {'a&b': x}}}",
+        "a tag's key may not contain '&' (letters, digits, spaces and +-=._:/@)",
+    ),
+    "General: tags, allowed characters of values": (
+        "s3: {abc: {tags: {a: '<x>'}}}",
+        "a tag's value may not contain '<'",
+    ),
+    "SQS: SetQueueAttributes, FifoThroughputLimit": (
+        "sqs: {q.fifo: {aws: {Attributes: {FifoThroughputLimit: perMessageGroupId}}}}",
+        "perMessageGroupId needs DeduplicationScope: messageGroup",
+    ),
+    "SQS: SetQueueAttributes, encryption": (
+        "sqs: {q: {aws: {Attributes: {KmsMasterKeyId: a, SqsManagedSseEnabled: 'true'}}}}",
+        "SqsManagedSseEnabled: cannot be given together with KmsMasterKeyId",
+    ),
+    "SQS: SetQueueAttributes, RedriveAllowPolicy": (
+        """sqs: {q: {aws: {Attributes: {RedriveAllowPolicy: '{"redrivePermission":"all"}'}}}}""",
+        "RedriveAllowPolicy: redrivePermission is one of: allowAll, denyAll, byQueue",
+    ),
+    "SQS: SetQueueAttributes, Policy": ("sqs: {q: {policy: 'not json'}}", "sqs.q.policy: is not JSON"),
+    "SQS: message metadata, names": (
+        "sqs: {q: {messages: [{body: a, attributes: {AWS.x: b}}]}}",
+        'attributes["AWS.x"]: is not an attribute\'s name',
+    ),
+    "SQS: SendMessage, characters": (
+        'sqs: {q: {messages: ["a\\u0001b"]}}',
+        "a message may not contain the character '\\x01'",
+    ),
+    "SNS: dead-letter queues, kind": (
+        "{sqs: {q: {}, d.fifo: {}}, sns: {t: {subscriptions: [{queue: q, deadLetterQueue: d.fifo}]}}}",
+        "the dead-letter queue of a FIFO queue's subscription is FIFO",
+    ),
+    "DynamoDB: CreateTable, ProvisionedThroughput": (
+        "dynamodb: {tab: {keys: {partition: id}, billing: PAY_PER_REQUEST, capacity: {read: 1, write: 1}}}",
+        "dynamodb.tab.capacity: is for billing: PROVISIONED",
+    ),
+    "DynamoDB: CreateTable, throughput of an index": (
+        "dynamodb: {tab: {keys: {partition: id},"
+        " globalIndexes: {byX: {keys: {partition: x}, capacity: {read: 1, write: 1}}}}}",
+        "dynamodb.tab.globalIndexes.byX.capacity: is for billing: PROVISIONED",
+    ),
+    "DynamoDB: CreateTable, AttributeDefinitions": (
+        "dynamodb: {tab: {aws: {KeySchema: [{AttributeName: id, KeyType: HASH}], AttributeDefinitions:"
+        " [{AttributeName: id, AttributeType: S}, {AttributeName: x, AttributeType: S}]}}}",
+        "AttributeDefinitions: x is no key of the table or of an index",
+    ),
+    "DynamoDB: CreateTable, empty lists of indexes": (
+        "dynamodb: {tab: {keys: {partition: id}, globalIndexes: {}}}",
+        "dynamodb.tab.globalIndexes: must not be empty",
+    ),
+    "DynamoDB: CreateTable, NonKeyAttributes": (
+        "dynamodb: {tab: {keys: {partition: id}, globalIndexes: {byX: {keys: {partition: x}, projection: []}}}}",
+        "globalIndexes.byX.projection: must hold at least 1 (NonKeyAttributeNameList)",
+    ),
+    "DynamoDB: CreateTable, IndexName": (
+        "dynamodb: {tab: {keys: {partition: id}, globalIndexes: {a b c: {keys: {partition: x}}}}}",
+        "must match [a-zA-Z0-9_.-]+ (IndexName)",
+    ),
+    "DynamoDB: quotas, items": (
+        "dynamodb: {tab: {keys: {partition: id}, items: [{id: a, x: " + "x" * 409601 + "}]}}",
+        "dynamodb.tab.items[0]: has 409605 bytes, and AWS takes 409600",
+    ),
+    "DynamoDB: quotas, partition keys": (
+        "dynamodb: {tab: {keys: {partition: id}, items: [{id: " + "x" * 2049 + "}]}}",
+        "the key attribute id has 2049 bytes, and AWS takes 2048",
+    ),
+    "DynamoDB: quotas, sort keys": (
+        "dynamodb: {tab: {keys: {partition: id, sort: s}, items: [{id: a, s: " + "x" * 1025 + "}]}}",
+        "the key attribute s has 1025 bytes, and AWS takes 1024",
+    ),
+    "DynamoDB: quotas, depth": (
+        "dynamodb: {tab: {keys: {partition: id}, items: [{id: a, x: " + "[" * 33 + "1" + "]" * 33 + "}]}}",
+        "x: is nested more than 32 levels deep",
+    ),
+    "DynamoDB: quotas, numbers": (
+        "dynamodb: {tab: {keys: {partition: id}, items: [{id: a, x: 1.0e+126}]}}",
+        "is out of DynamoDB's range (1E-130 to 9.99E+125)",
+    ),
+    "Lambda: CreateEventSourceMapping, visibility timeout": (
+        f"{{sqs: {{q: {{}}}}, lambda: {{f: {{{FUNCTION}, timeout: 60, events: [{{queue: q}}]}}}}}}",
+        "sqs/q has a VisibilityTimeout of 30, less than the function's timeout of 60",
+    ),
+    "Lambda: CreateEventSourceMapping, streams": (
+        f"{{dynamodb: {{tab: {{keys: {{partition: id}}}}}}, lambda: {{f: {{{FUNCTION}, events: [{{stream: tab}}]}}}}}}",
+        "lambda.f.events[0].stream: dynamodb/tab has no stream",
+    ),
+    "Lambda: CreateEventSourceMapping, by source": (
+        f"{{sqs: {{q: {{}}}}, lambda: {{f: {{{FUNCTION},"
+        " events: [{queue: q, aws: {ParallelizationFactor: 2}}]}}}",
+        "ParallelizationFactor: is not for a queue (AWS: Kinesis and DynamoDB Streams only)",
+    ),
+    "Lambda: CreateEventSourceMapping, queues only": (
+        "{dynamodb: {tab: {keys: {partition: id}, stream: NEW_IMAGE}}, lambda: {f: {"
+        + FUNCTION
+        + ", events: [{stream: tab, aws: {ScalingConfig: {MaximumConcurrency: 2}}}]}}}",
+        "ScalingConfig: is not for a stream (AWS: Amazon SQS only)",
+    ),
+    "Lambda: event filtering, empty lists": (
+        f"{{sqs: {{q: {{}}}}, lambda: {{f: {{{FUNCTION}, events: [{{queue: q, filters: [{{body: {{a: []}}}}]}}]}}}}}}",
+        "events[0].filters[0].body.a: must not be an empty list",
+    ),
+    "Lambda: PutFunctionEventInvokeConfig": (
+        f"lambda: {{f: {{{FUNCTION}, aws: {{MaximumRetryAttempts: 3}}}}}}",
+        "MaximumRetryAttempts: must be at most 2, not 3 (MaximumRetryAttempts)",
+    ),
+    "Lambda: CreateFunction, Role": (
+        f"lambda: {{f: {{{FUNCTION}, role: admin}}}}",
+        "lambda.f.role: must match arn:",
+    ),
+    "Lambda: CreateAlias, Name": (
+        f"lambda: {{f: {{{FUNCTION}, aliases: ['12']}}}}",
+        "lambda.f.aliases[0]: must match",
+    ),
+    "Lambda: AddPermission, StatementId": (
+        f"lambda: {{f: {{{FUNCTION}, permissions: {{a b: {{Action: 'lambda:*', Principal: s3.amazonaws.com}}}}}}}}",
+        "must match ([a-zA-Z0-9-_]+) (StatementId)",
+    ),
+    "Lambda: CreateFunctionUrlConfig, Cors": (
+        f"lambda: {{f: {{{FUNCTION}, functionUrl: {{cors: {{MaxAge: 100000}}}}}}}}",
+        "functionUrl.cors.MaxAge: must be at most 86400, not 100000 (MaxAge)",
+    ),
+    "Secrets Manager: CreateSecret, Description": (
+        "secretsmanager: {s: {string: a, description: " + "x" * 2049 + "}}",
+        "secretsmanager.s.description: must have a length of at most 2048, not 2049 (DescriptionType)",
+    ),
+    "S3: CORS, origins": (
+        "s3: {abc: {cors: [{origins: ['*.a.*'], methods: [GET]}]}}",
+        "s3.abc.cors[0].origins[0]: may contain one * at most",
+    ),
+    "S3: CORS, rules": (
+        "s3: {abc: {cors: [" + ", ".join(["{origins: ['*'], methods: [GET]}"] * 101) + "]}}",
+        "s3.abc.cors: has 101 rules, and AWS takes 100",
+    ),
+    "S3: lifecycle, ids": (
+        "s3: {abc: {lifecycle: [{id: a, prefix: x/, expireDays: 1}, {id: a, prefix: y/, expireDays: 1}]}}",
+        "s3.abc.lifecycle[1].id: a is given twice (first in lifecycle[0])",
+    ),
+    "S3: lifecycle, actions": ("s3: {abc: {lifecycle: [{id: a, prefix: x/}]}}", "s3.abc.lifecycle[0]: does nothing"),
+    "S3: CreateBucket, LocationConstraint": ("s3: {abc: {region: nowhere}}", "'nowhere' is not a region"),
+    "S3: controlling ownership of objects": (
+        "s3: {abc: {aws: {ACL: public-read, ObjectOwnership: BucketOwnerEnforced}}}",
+        "s3.abc.aws.ACL: cannot be given together with BucketOwnerEnforced",
+    ),
+    "S3: bucket policies, size": (
+        "s3: {abc: {policy: {Version: '2012-10-17', Statement: [{Sid: " + "a" * 20481 + "}]}}}",
+        "s3.abc.policy: has more than 20480 bytes",
+    ),
+    "S3: PutBucketWebsite, index": ("s3: {abc: {website: {index: a/b}}}", "s3.abc.website.index: must not contain /"),
     "ours: reserved names": (
         "sqs: {bootstrap-marker: {}}",
         "this name is reserved for our own notes",

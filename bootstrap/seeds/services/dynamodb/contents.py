@@ -13,6 +13,7 @@ from bootstrap.seeds.services.dynamodb.checksums import Sums, bucket_of, groups,
 from bootstrap.seeds.services.dynamodb.index_keys import IndexKeys, index_key_problems, index_keys
 from bootstrap.seeds.services.dynamodb.items import Item, ItemError, Source, canonical, sources, to_item, to_plain
 from bootstrap.seeds.services.dynamodb.keys import Keys, remember, remembered
+from bootstrap.seeds.services.dynamodb.limits import item_problems
 from bootstrap.seeds.services.dynamodb.table import Definition, key_types
 from bootstrap.seeds.target import Target
 from bootstrap.yamltext.positions import ValuePath
@@ -219,7 +220,7 @@ class Contents:
                 return f"the key attribute {name} must be of type {kind}, not {attribute_type}"
             if item[name][kind] == "":
                 return f"the key attribute {name} must not be empty"
-        return next(index_key_problems(item, indexes), None)
+        return next(itertools.chain(index_key_problems(item, indexes), item_problems(item, keys)), None)
 
     @staticmethod
     def key_of(item: Item, keys: Mapping[str, str]) -> str:

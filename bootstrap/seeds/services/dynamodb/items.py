@@ -24,6 +24,7 @@ from bootstrap.seeds.services.dynamodb.item_forms import (
     looks_typed,
     unwrapped,
 )
+from bootstrap.seeds.services.dynamodb.limits import is_in_range
 from bootstrap.seeds.type_names import kind_of
 from bootstrap.yamltext.positions import ValuePath
 
@@ -361,6 +362,8 @@ def number_text(value: float | Decimal | str, path: str = "") -> str:
         raise ItemError(f"{path}: {value} has more than {_MOST_DIGITS} digits, or no end")
     if not number:
         return "0"
+    if not is_in_range(number.adjusted()):
+        raise ItemError(f"{path}: {value} is out of DynamoDB's range (1E-130 to 9.99E+125)")
     return format(number, "f") if -_MOST_DIGITS < number.adjusted() < _MOST_DIGITS else str(number)
 
 

@@ -12,6 +12,7 @@ from bootstrap.seeds.services.dynamodb.contents import Contents
 from bootstrap.seeds.services.dynamodb.index_keys import index_keys
 from bootstrap.seeds.services.dynamodb.items import ItemError, canonical, source_problems, to_item
 from bootstrap.seeds.services.dynamodb.keys import Keys, remember, remembered
+from bootstrap.seeds.services.dynamodb.limits import definition_problems
 from bootstrap.seeds.services.dynamodb.table import Definition
 from bootstrap.seeds.services.limits import table_problems, tag_problems
 from bootstrap.seeds.services.policies import policy_text, policy_value
@@ -40,18 +41,14 @@ class DynamoDB(Service):
         """The name, contradictions, files and inline items."""
         if not _NAME.fullmatch(fixture.id.name):
             yield fixture.problem((), "a table's name has 3 to 255 letters, digits, '_', '.' and '-'")
-        for kind in ("globalIndexes", "localIndexes"):
-            for name in fixture.body.get(kind, {}):
-                if not _NAME.fullmatch(name):
-                    text = "an index's name has 3 to 255 letters, digits, '_', '.' and '-'"
-                    yield fixture.problem((kind, name), text)
         wrong = list(table_words.conflicts(fixture.body))
         for path, text in (*wrong, *source_problems(fixture)):
             yield fixture.problem(path, text)
         yield from (fixture.problem(path, text) for path, text in tag_problems(fixture.body.get("tags", {})))
         if not wrong:
-            limits = table_problems(table_words.definition(fixture.body))
-            yield from (fixture.problem((), text) for text in limits)
+            definition = table_words.definition(fixture.body)
+            yield from (fixture.problem((), text) for text in table_problems(definition))
+            yield from (fixture.problem(path, text) for path, text in definition_problems(definition, fixture.body))
             yield from _item_problems(fixture)
 
     def lint(self, fixture: Fixture) -> Iterable[Problem]:

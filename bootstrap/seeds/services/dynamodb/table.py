@@ -8,10 +8,21 @@ from bootstrap.seeds.schema import POLICY, TAGS, Anything, Aws, Either, Flag, Li
 from bootstrap.seeds.services.dynamodb.items import ITEM_FILES
 from bootstrap.yamltext.positions import ValuePath
 
-_KEY = Either((Text(), Record(keys={"name": Text(), "type": Text(choices=("S", "N", "B"))}, required=("name",))))
+_CREATE = ("dynamodb", "CreateTable")
+_ATTRIBUTE = Text(like=(*_CREATE, "KeySchema", "[]", "AttributeName"))
+_INDEX = Text(like=(*_CREATE, "GlobalSecondaryIndexes", "[]", "IndexName"))
+_KEY = Either(
+    (_ATTRIBUTE, Record(keys={"name": _ATTRIBUTE, "type": Text(choices=("S", "N", "B"))}, required=("name",)))
+)
 _KEYS = Record(keys={"partition": _KEY, "sort": _KEY}, required=("partition",))
 _CAPACITY = Record(keys={"read": Whole(least=1), "write": Whole(least=1)}, required=("read", "write"))
-_PROJECTION = Either((Text(choices=("ALL", "KEYS_ONLY")), ListOf(Text())))
+_PROJECTED = ("GlobalSecondaryIndexes", "[]", "Projection", "NonKeyAttributes")
+_PROJECTION = Either(
+    (
+        Text(choices=("ALL", "KEYS_ONLY")),
+        ListOf(Text(like=(*_CREATE, *_PROJECTED, "[]")), like=(*_CREATE, *_PROJECTED)),
+    )
+)
 _STREAMS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
 
 SCHEMA = Record(
@@ -21,13 +32,14 @@ SCHEMA = Record(
             Record(
                 keys={"keys": _KEYS, "projection": _PROJECTION, "capacity": _CAPACITY},
                 required=("keys",),
-            )
+            ),
+            key=_INDEX,
         ),
-        "localIndexes": MapOf(Record(keys={"sort": _KEY, "projection": _PROJECTION}, required=("sort",))),
+        "localIndexes": MapOf(Record(keys={"sort": _KEY, "projection": _PROJECTION}, required=("sort",)), key=_INDEX),
         "billing": Text(choices=("PAY_PER_REQUEST", "PROVISIONED")),
         "capacity": _CAPACITY,
         "stream": Text(choices=_STREAMS),
-        "ttl": Text(),
+        "ttl": Text(like=("dynamodb", "UpdateTimeToLive", "TimeToLiveSpecification", "AttributeName")),
         "deletionProtection": Flag(),
         "policy": POLICY,
         "tags": TAGS,

@@ -1,15 +1,13 @@
 """What can be wrong with a function's fixture beyond its schema."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bootstrap.errors import Problem
 from bootstrap.seeds.aws_shapes import members
-from bootstrap.seeds.model import (
-    Fixture,
-    digest,
-)
+from bootstrap.seeds.model import Fixture, ResourceId, digest
 from bootstrap.seeds.services.lambda_ import event_sources as events
+from bootstrap.seeds.services.lambda_.configuration import DEFAULTS
 from bootstrap.seeds.services.limits import mapping_problems
 from bootstrap.seeds.services.sns.filter_policy import filter_policy_problems
 from bootstrap.yamltext.positions import ValuePath, nearest
@@ -58,6 +56,28 @@ def file_problems(fixture: Fixture) -> Iterator[Problem]:
     for number, layer in enumerate(body.get("layers", ())):
         if not layer.startswith(("arn:", "${")) and not fixture.file(layer).exists():
             yield fixture.problem(("layers", number), f"there is no file or folder {layer}")
+
+
+def source_problems(fixture: Fixture, fixtures: Mapping[ResourceId, Fixture]) -> Iterator[Problem]:
+    """CreateEventSourceMapping: a table without a stream, a queue whose messages reappear while the function runs."""
+    timeout = fixture.body.get("timeout", DEFAULTS["timeout"])
+    for number, event in enumerate(fixture.body.get("events", ())):
+        kind = events.kind_of_source(event)
+        source = fixtures.get(ResourceId(events.SOURCES[kind][0], event[kind]))
+        if source is None:
+            continue
+        if kind == "stream" and "stream" not in source.body and not _has_stream(source):
+            text = f"dynamodb/{event[kind]} has no stream (write stream: NEW_AND_OLD_IMAGES in {source.place.file})"
+            yield fixture.problem(("events", number, kind), text)
+        hidden = source.body.get("aws", {}).get("Attributes", {}).get("VisibilityTimeout", "30")
+        if kind == "queue" and isinstance(timeout, int) and hidden.isdigit() and int(hidden) < timeout:
+            what = f"has a VisibilityTimeout of {hidden}, less than the function's timeout of {timeout}"
+            text = f"sqs/{event[kind]} {what}"
+            yield fixture.problem(("events", number, kind), text)
+
+
+def _has_stream(table: Fixture) -> bool:
+    return bool((table.body.get("aws", {}).get("StreamSpecification") or {}).get("StreamEnabled"))
 
 
 def event_problems(fixture: Fixture) -> Iterator[Problem]:

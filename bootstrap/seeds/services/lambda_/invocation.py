@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bootstrap.seeds.model import FieldPath, Value
-from bootstrap.seeds.schema import Aws, MapOf
+from bootstrap.seeds.schema import Aws, MapOf, Text
 from bootstrap.seeds.services.permissions import SID, function_policy
 from bootstrap.seeds.target import AwsError, Target
 
@@ -23,7 +23,8 @@ PERMISSIONS = MapOf(
             "Qualifier": "permissions are of the function itself",
             "RevisionId": "it is of the call",
         },
-    )
+    ),
+    key=Text(like=("lambda", "AddPermission", "StatementId")),
 )
 """Statements of the function's resource policy, by their ids, in AddPermission's words."""
 

@@ -19,7 +19,7 @@ from bootstrap.seeds.model import (
     Value,
     digest,
 )
-from bootstrap.seeds.schema import TAGS, Anything, Aws, Either, Flag, ListOf, MapOf, Record, Text, Whole
+from bootstrap.seeds.schema import TAGS, Aws, Either, Flag, ListOf, MapOf, Record, Text, Whole
 from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Written, tag_changes, tag_fields
 from bootstrap.seeds.services.lambda_ import event_sources as events
 from bootstrap.seeds.services.lambda_.attachments import (
@@ -35,7 +35,14 @@ from bootstrap.seeds.services.lambda_.attachments import (
     put_url,
     url_fields,
 )
-from bootstrap.seeds.services.lambda_.checks import NAME, RESERVED, event_problems, file_problems, package_problems
+from bootstrap.seeds.services.lambda_.checks import (
+    NAME,
+    RESERVED,
+    event_problems,
+    file_problems,
+    package_problems,
+    source_problems,
+)
 from bootstrap.seeds.services.lambda_.code import code_hash, packed
 from bootstrap.seeds.services.lambda_.configuration import (
     DEFAULT_ROLE,
@@ -82,8 +89,26 @@ _INSTEAD = {
     **{name: f"write {ours}" for name, ours in SIMPLE.items()},
 }
 
+_CREATE = ("lambda", "CreateFunction")
+_CODE = (*_CREATE, "Code")
+_ALIAS = {
+    "version": Text(like=("lambda", "CreateAlias", "FunctionVersion")),
+    "description": Text(like=("lambda", "CreateAlias", "Description")),
+}
+_CORS = Aws(service="lambda", operations=("CreateFunctionUrlConfig",), part=("Cors",))
+_ALIAS_NAME = Text(like=("lambda", "CreateAlias", "Name"))
+
 URL = Either(
-    (Flag(), Record(keys={"auth": Text(choices=("NONE", "AWS_IAM")), "cors": MapOf(Anything()), "invokeMode": Text()}))
+    (
+        Flag(),
+        Record(
+            keys={
+                "auth": Text(choices=("NONE", "AWS_IAM")),
+                "cors": _CORS,
+                "invokeMode": Text(choices=("BUFFERED", "RESPONSE_STREAM")),
+            }
+        ),
+    )
 )
 
 
@@ -97,17 +122,24 @@ class Lambda(Service):
         keys={
             "source": Text(),
             "image": Text(),
-            "s3": Record(keys={"bucket": Text(), "key": Text(), "version": Text()}, required=("bucket", "key")),
+            "s3": Record(
+                keys={
+                    "bucket": Text(like=(*_CODE, "S3Bucket")),
+                    "key": Text(like=(*_CODE, "S3Key")),
+                    "version": Text(like=(*_CODE, "S3ObjectVersion")),
+                },
+                required=("bucket", "key"),
+            ),
             "runtime": Text(),
-            "handler": Text(),
-            "role": Text(),
-            "description": Text(empty=True),
+            "handler": Text(like=(*_CREATE, "Handler")),
+            "role": Text(like=(*_CREATE, "Role")),
+            "description": Text(empty=True, like=(*_CREATE, "Description")),
             "environment": MapOf(Text(empty=True)),
             "memory": Whole(least=128, most=10240),
             "timeout": Whole(least=1, most=900),
             "layers": ListOf(Text()),
             "tags": TAGS,
-            "aliases": Either((ListOf(Text()), MapOf(Record(keys={"version": Text(), "description": Text()})))),
+            "aliases": Either((ListOf(_ALIAS_NAME), MapOf(Record(keys=_ALIAS), key=_ALIAS_NAME))),
             "functionUrl": URL,
             "events": ListOf(events.EVENT),
             "smoke": Either((SMOKE, ListOf(SMOKE))),
@@ -135,6 +167,12 @@ class Lambda(Service):
                 yield fixture.problem(("environment", variable), "is reserved by Lambda")
         yield from file_problems(fixture)
         yield from event_problems(fixture)
+
+    def check_together(self, fixtures: Mapping[ResourceId, Fixture]) -> Iterator[Problem]:
+        """What sources need that feed a function: a stream, and messages that stay hidden for as long as it may run."""
+        for fixture in fixtures.values():
+            if fixture.id.service == self.name:
+                yield from source_problems(fixture, fixtures)
 
     def needs(self, fixture: Fixture) -> Iterator[Need]:
         """Event sources, and the bucket of the code."""

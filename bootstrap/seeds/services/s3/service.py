@@ -22,6 +22,7 @@ from bootstrap.seeds.services.base import Exported, Look, Scope, Service, Writte
 from bootstrap.seeds.services.limits import bucket_name_problem, object_problems, tag_problems
 from bootstrap.seeds.services.s3 import objects as s3_objects
 from bootstrap.seeds.services.s3.bucket_settings import PART_KEYS, PARTS, UNREADABLE, part_fields
+from bootstrap.seeds.services.s3.limits import setting_problems
 from bootstrap.seeds.services.s3.notification_rules import Rule, aws_rule_of, overlaps, rule_of
 from bootstrap.seeds.services.s3.objects import PREFIX, DeclaredObject, declared_objects
 from bootstrap.seeds.target import Target
@@ -101,6 +102,7 @@ class S3(Service):
             for path, text in object_problems(key, given):
                 yield fixture.problem(("objects", key, *path), text)
         yield from _notification_problems(fixture)
+        yield from (fixture.problem(path, text) for path, text in setting_problems(fixture.body))
         for path, text in s3_objects.object_problems(fixture):
             yield fixture.problem(path, text)
         for part in PARTS:

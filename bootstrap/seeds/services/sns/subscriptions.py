@@ -130,6 +130,10 @@ def _endpoint_problems(fixture: Fixture, path: ValuePath, kind: str, given: Mapp
         yield fixture.problem((*path, "rawDelivery"), "is for queues and http only")
     if fixture.id.name.endswith(".fifo") and kind != "queue":
         yield fixture.problem((*path, kind), "only queues can subscribe to a FIFO topic")
+    dead = dead_queue(given)
+    if dead and "${" not in dead and dead.endswith(".fifo") != (kind == "queue" and given[kind].endswith(".fifo")):
+        text = "the dead-letter queue of a FIFO queue's subscription is FIFO, and of any other one standard"
+        yield fixture.problem((*path, "deadLetterQueue"), text)
     if kind == "queue" and given[kind].endswith(".fifo") and not fixture.id.name.endswith(".fifo"):
         yield fixture.problem((*path, kind), "a FIFO queue can subscribe to a FIFO topic only")
 
