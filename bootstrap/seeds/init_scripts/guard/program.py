@@ -88,8 +88,9 @@ def _aws(
     profile = profiles[-1] if profiles else environment.get("AWS_PROFILE") or environment.get("AWS_DEFAULT_PROFILE")
     changed = _known_profile(profile, environment) if profile else {}
     named = ["--profile", profiles[-1]] if profiles else []
-    # The last one counts, even if the script shortens the option in a way that we do not know.
-    return [*kept, *named, _ENDPOINT, programs.emulator], changed
+    # The last one counts, even if the script shortens the option in a way that we do not know. No proxy stands between,
+    # whatever the script set or unset.
+    return [*kept, *named, _ENDPOINT, programs.emulator], {**changed, "NO_PROXY": "*", "no_proxy": "*"}
 
 
 def _known_profile(profile: str, environment: Mapping[str, str]) -> dict[str, str]:
