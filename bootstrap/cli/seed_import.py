@@ -19,6 +19,7 @@ from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.seeds.init_scripts.compose_file import ScriptSource, find_compose, read_compose
 from bootstrap.seeds.init_scripts.scripts import SERVICE, SUFFIXES, scripts_of, single_script
 from bootstrap.seeds.script_import import Importer
+from bootstrap.state.orphans import SEED_IMPORT
 from bootstrap.state.paths import state_folder
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.filelock import hold
@@ -48,7 +49,7 @@ def import_scripts(options: ImportOptions, output: str) -> int:
     clock = SystemClock()
     cancel = CancelToken(clock)
     source = script_source(options.paths)
-    folder = state_folder(os.environ) / "seed-import"
+    folder = state_folder(os.environ) / SEED_IMPORT
     with interruptible(cancel), hold(folder / "lock", typed()):
         work = Work(cancel, reporter(quiet=options.quiet))
         region = source.region or EmulatorSpec().region

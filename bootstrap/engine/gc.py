@@ -15,7 +15,7 @@ from bootstrap.model.event import Event, StepFinished
 from bootstrap.model.lease import Collected, Mark
 from bootstrap.ports import MarkedStacks
 from bootstrap.state.lease import read_lease
-from bootstrap.state.orphans import orphans
+from bootstrap.state.orphans import import_leftovers, orphans
 from bootstrap.state.stacks import HeldStack, abandoned, discard, held_stacks, is_over
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Processes, ProcessIdentity
@@ -80,6 +80,9 @@ class Collector:
         for process in tuple(orphans(self.root)) if self.orphans_too else ():
             name = f"{process.program} (pid {process.pid})"
             yield _Due(name, "its state folder is gone", partial(self._end, process))
+        for process in tuple(import_leftovers(self.root, self.command)) if self.orphans_too else ():
+            name = f"{process.program} (pid {process.pid})"
+            yield _Due(name, "its seed import was killed", partial(self._end, process))
 
     def _failure(self, due: "_Due", cancel: CancelToken) -> str:
         """Why it could not be removed; empty: it was removed, or only reported."""

@@ -1,10 +1,36 @@
-"""Finds processes of stacks whose state folder was deleted: no other verb finds them."""
+"""Finds processes that no stack has: of stacks whose state folder was deleted, and of imports that were killed."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from bootstrap.errors import RefusedError
+from bootstrap.system.filelock import hold
 from bootstrap.system.processes import ProcessIdentity, started_at
+
+SEED_IMPORT = "seeds-import"
+"""The state folder of `seed import`, whose emulators are temporary."""
+
+
+def import_leftovers(root: Path, command: str, *, proc: Path = Path("/proc")) -> Iterator[ProcessIdentity]:
+    """Every process of a `seed import` that was killed; none while one runs. The next import would end them too."""
+    folder = root / SEED_IMPORT
+    if not folder.exists():
+        return
+    try:
+        with hold(folder / "lock", command):
+            yield from _of_folder(folder, root, proc)
+    except RefusedError:
+        return
+
+
+def _of_folder(folder: Path, root: Path, proc: Path) -> Iterator[ProcessIdentity]:
+    for process in sorted(proc.glob("[0-9]*")):
+        home = _home(process)
+        started = started_at(int(process.name)) if home is not None and _stack(home, root) == folder else None
+        # Read again: the pid may belong to another process by now.
+        if started is not None and _home(process) == home:
+            yield ProcessIdentity(pid=int(process.name), started=started, program=_name(process))
 
 
 def orphans(root: Path, *, proc: Path = Path("/proc")) -> Iterator[ProcessIdentity]:

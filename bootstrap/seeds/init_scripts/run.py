@@ -1,11 +1,13 @@
 """Running init scripts: behind a guard, in a place of their own, and with every word of theirs kept."""
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,13 +24,14 @@ from bootstrap.seeds.init_scripts.guard.report import ENDED, FAILED, MISSING, RE
 from bootstrap.seeds.init_scripts.sandbox import INSTALL_AWS, PACKAGE_ROOT, Workplace
 from bootstrap.seeds.init_scripts.scripts import Script, texts_of
 from bootstrap.seeds.results import Failure, ScriptWarning
-from bootstrap.system.files import write_whole
+from bootstrap.system.files import private_folder, write_whole
 from bootstrap.system.processes import Command, Finished, Processes
 from bootstrap.system.work import Work
 
 SECONDS = 600.0
 """How long one script may take."""
 
+_WORKPLACE = "running-scripts-"
 _PROBE_SECONDS = 30.0
 _WARNING_LINES = 3
 _CORRECT = "correct the script, then apply again: it runs once more from its beginning"
@@ -109,10 +112,8 @@ def run_scripts(
     if guard is Guard.NONE:
         _refuse_unled(scripts)
     ended = Ended()
-    with tempfile.TemporaryDirectory(prefix="bootstrap-ready-", ignore_cleanup_errors=True) as name:
-        place = Workplace(
-            folder=Path(name).resolve(), endpoint=how.endpoint, variables=how.variables, mounts=how.mounts
-        )
+    with _own_folder(how.logs.parent) as folder:
+        place = Workplace(folder=folder, endpoint=how.endpoint, variables=how.variables, mounts=how.mounts)
         place.make(scripts)
         for number, script in enumerate(scripts):
             work.say(f"running {script.id}")
@@ -126,6 +127,20 @@ def run_scripts(
                 return ended
             done(script)
     return ended
+
+
+@contextlib.contextmanager
+def _own_folder(state: Path) -> Iterator[Path]:
+    """A new folder below the state's for this run; what runs that were killed left there goes first.
+
+    Whoever runs scripts holds the lock of that state: no other run uses them.
+    """
+    private_folder(state)
+    for left in state.glob(f"{_WORKPLACE}*"):
+        # What cannot be removed is in nobody's way: the new folder has another name.
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_WORKPLACE, dir=state, ignore_cleanup_errors=True) as name:
+        yield Path(name).resolve()
 
 
 def strongest_guard(processes: Processes, work: Work) -> Guard:

@@ -74,6 +74,8 @@ def main() -> None:
     if option == "--probe":
         sys.stdout.write(strongest_guard([Guard(only)] if only else list(Guard)))
         return
+    # A script goes on for nobody if the run that waits for it is killed.
+    die_with_parent()
     launch = Launch(**json.loads(Path(sys.argv[1]).read_text()))
     outcome = run(launch)
     Path(launch.outcome).write_text(json.dumps(asdict(outcome)))
