@@ -166,7 +166,7 @@ REFUSED = {
     "DynamoDB: CreateTable, AttributeDefinitions": (
         "dynamodb: {tab: {aws: {KeySchema: [{AttributeName: id, KeyType: HASH}], AttributeDefinitions:"
         " [{AttributeName: id, AttributeType: S}, {AttributeName: x, AttributeType: S}]}}}",
-        "AttributeDefinitions: x is no key of the table or of an index",
+        "AttributeDefinitions: x is neither a key of the table nor of an index",
     ),
     "DynamoDB: CreateTable, empty lists of indexes": (
         "dynamodb: {tab: {keys: {partition: id}, globalIndexes: {}}}",

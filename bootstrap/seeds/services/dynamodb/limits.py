@@ -23,7 +23,7 @@ _LEAST_EXPONENT = -130
 
 
 def definition_problems(definition: Mapping[str, Value], body: Mapping[str, Value]) -> Iterator[Wrong]:
-    """Capacity of a table that has none, attributes that are no keys, and what indexes project."""
+    """Capacity of a table that has none, attributes that nothing uses as a key, and what indexes project."""
     if definition["BillingMode"] == "PAY_PER_REQUEST":
         yield from _capacity_problems(definition, body)
     yield from _attribute_problems(definition)
@@ -56,7 +56,7 @@ def _attribute_problems(definition: Mapping[str, Value]) -> Iterator[Wrong]:
     used = {key["AttributeName"] for schema in schemas for key in schema}
     defined = {attribute["AttributeName"] for attribute in definition["AttributeDefinitions"]}
     for name in sorted(defined - used):
-        yield ("aws", "AttributeDefinitions"), f"{name} is no key of the table or of an index"
+        yield ("aws", "AttributeDefinitions"), f"{name} is neither a key of the table nor of an index"
     for name in sorted(used - defined):
         yield ("aws", "AttributeDefinitions"), f"the type of the key {name} is missing"
 
