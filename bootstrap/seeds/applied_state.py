@@ -37,6 +37,7 @@ class Marker:
     def __init__(self, target: Target) -> None:
         self._store = marker_store(target)
         self._key = f"{target.owner}.json"
+        self._region = target.region
         self._content: dict[str, Any] = {}
         self._exists = False
         self._lock = threading.Lock()
@@ -58,6 +59,11 @@ class Marker:
     def incarnation(self) -> str:
         """Changes whenever the emulator lost its data; empty where we have written nothing yet."""
         return str(self._content["incarnation"]) if self._exists else ""
+
+    @property
+    def other_regions(self) -> tuple[str, ...]:
+        """Regions that something was applied in before, when the emulator had another one."""
+        return tuple(region for region in self._content.get("regions", ()) if region != self._region)
 
     def applied(self, resource: ResourceId) -> Applied:
         """What is remembered of it; empty for a resource we never applied."""
@@ -95,6 +101,7 @@ class Marker:
                 "notes": {**before.get("notes", {}), **ledger, **notes},
                 **({"told": before["told"]} if "told" in before else {}),
             }
+            self._content["regions"] = sorted({*self._content.get("regions", ()), self._region})
             self._drop_pending(name)
             self._version += 1
         self._write()

@@ -11,6 +11,7 @@ import yaml
 from bootstrap.errors import UsageError
 from bootstrap.model.labels import API_VERSION
 from bootstrap.model.observed import EmulatorEndpoint
+from bootstrap.seeds.elsewhere import elsewhere
 from bootstrap.seeds.load import KIND
 from bootstrap.seeds.marker_store import is_reserved
 from bootstrap.seeds.model import Need, Observed, ResourceId, Value
@@ -94,7 +95,7 @@ def export(
             },
             secret_files=frozenset(name for exported in exports.values() for name in exported.secret_files),
             resources=tuple(kept),
-            notes=tuple(_notes(exports)),
+            notes=(*_notes(exports), *elsewhere(target, asked)),
             calls=target.calls,
         )
     finally:

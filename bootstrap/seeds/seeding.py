@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from bootstrap.errors import InvalidError, StepFailedError, UsageError
 from bootstrap.model.observed import EmulatorEndpoint, SeedsObserved
+from bootstrap.seeds.elsewhere import left_behind
 from bootstrap.seeds.emulator_contents import contents, delete_all, enabled
 from bootstrap.seeds.execute import Run, clear, make
 from bootstrap.seeds.generated_secrets import GeneratedSecrets
@@ -385,8 +386,9 @@ def _script_changes(survey: Survey) -> list[ResourceChange]:
 
 
 def _remarks(survey: Survey, cases: Sequence[Case]) -> tuple[str, ...]:
+    left = left_behind(survey.target, survey.services, survey.marker)
     all_remarks = (survey.services[case.fixture.id.service].remarks(survey.target, case.desired) for case in cases)
-    return tuple(dict.fromkeys(remark for remarks in all_remarks for remark in remarks))
+    return tuple(dict.fromkeys((*left, *(remark for remarks in all_remarks for remark in remarks))))
 
 
 def _known(fixtures: Fixtures, options: Options) -> None:

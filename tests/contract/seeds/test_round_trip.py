@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from bootstrap.model.stack import Driver
 from bootstrap.seeds.export import export
 from bootstrap.seeds.observe import Options
+from bootstrap.seeds.services.base import Look
 from bootstrap.seeds.services.registry import all_services
+from bootstrap.seeds.target import Target
 from fakes.bench import Bench
 
 pytestmark = pytest.mark.e2e
@@ -221,3 +224,47 @@ def test_the_order_of_making_does_not_show(bench: Bench) -> None:
         return exported(bench)
 
     assert create(backwards=True) == create(backwards=False)
+
+
+def test_what_is_in_another_region_or_account_is_named(bench: Bench) -> None:
+    bench.client("sqs").create_queue(QueueName="here")
+    bench.client("sqs", "eu-west-1").create_queue(QueueName="there")
+    bench.client("dynamodb", "ap-south-1").create_table(
+        TableName="far",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    account = bench.client("sts").get_caller_identity()["Account"]
+    exported_world = export(bench.endpoint, all_services(), Options().covers, bench.cancel)
+    assert [str(resource) for resource in exported_world.resources] == ["sqs/here"]
+    assert exported_world.notes == (
+        "dynamodb in region ap-south-1 is not exported: far (this export is of us-east-1)",
+        "sqs in region eu-west-1 is not exported: there (this export is of us-east-1)",
+        f"other accounts than {account} are not exported",
+    )
+    bench.client("sqs", "eu-west-1").delete_queue(
+        QueueUrl=bench.client("sqs", "eu-west-1").get_queue_url(QueueName="there")["QueueUrl"]
+    )
+    bench.client("dynamodb", "ap-south-1").delete_table(TableName="far")
+
+
+def test_what_a_change_of_region_leaves_behind_is_named(bench: Bench) -> None:
+    bench.apply("sqs: {orders: {}}\nsns: {events: {}}\n")
+    here = bench.endpoint
+    bench.endpoint = replace(here, region="eu-central-1")
+    result = bench.apply()
+    what = "sqs/orders, sns/events: still in region us-east-1, which the emulator had before"
+    assert [note.partition(" (")[0] for note in result.notes] == [what]
+    assert [note.partition(" (")[0] for note in bench.plan().notes] == [what]
+    # The bench empties one region only.
+    for name in ("sqs", "sns"):
+        services = all_services()
+        target = Target(bench.endpoint, bench.owner, bench.cancel)
+        for observed in (
+            services[name].observe(target, [Look(name=there) for there in services[name].names(target)]).values()
+        ):
+            services[name].delete(target, observed)
+        target.close()
+    bench.endpoint = here
+    assert bench.plan().notes == ()

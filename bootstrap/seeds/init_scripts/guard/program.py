@@ -158,7 +158,9 @@ def _wget(
     arguments: Sequence[str], programs: Programs, _environment: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
     led = [part for argument in arguments for part in _addresses(argument, keep_host=False, emulator=programs.emulator)]
-    return ["--no-proxy", *led], {}
+    # The last one counts: a script may have switched proxies on (`-e use_proxy=yes`); after `--` there are no options.
+    end = led.index("--") if "--" in led else len(led)
+    return [*led[:end], "--no-proxy", *led[end:]], {}
 
 
 def _addresses(argument: str, *, keep_host: bool, emulator: str) -> list[str]:

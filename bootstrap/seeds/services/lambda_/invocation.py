@@ -1,6 +1,6 @@
 """How a function may be invoked: its reserved concurrency, its settings for asynchronous calls, and who may call it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bootstrap.seeds.model import FieldPath, Value
@@ -37,6 +37,7 @@ _CONDITIONS = {
     "aws:principalorgid": "PrincipalOrgID",
     "lambda:eventsourcetoken": "EventSourceToken",
     "lambda:functionurlauthtype": "FunctionUrlAuthType",
+    "lambda:invokedviafunctionurl": "InvokedViaFunctionUrl",
 }
 
 
@@ -123,8 +124,21 @@ def _parameters(statement: Mapping[str, Any]) -> dict[str, Value]:
         for name, value in operator.items():
             parameter = _CONDITIONS.get(name.lower())
             if parameter:
-                parameters[parameter] = value
+                parameters[parameter] = value == "true" if parameter == "InvokedViaFunctionUrl" else value
     return parameters
+
+
+def permissions_left_out(target: Target, function: str) -> Iterator[str]:
+    """What to say of statements, and of conditions of statements, that AddPermission has no parameter for."""
+    statements = function_policy(target, function).get("Statement", [])
+    for entry in statements if isinstance(statements, list) else [statements]:
+        sid = str(entry.get("Sid", ""))
+        if not sid or entry.get("Effect", "Allow") != "Allow":
+            yield f"a permission {sid or 'without an id'} is not exported: AddPermission cannot make it"
+        for operator, conditions in entry.get("Condition", {}).items():
+            for name in conditions:
+                if name.lower() not in _CONDITIONS:
+                    yield f"permission {sid}: its condition {operator} of {name} is not exported"
 
 
 def _principal(statement: Mapping[str, Any]) -> Value:

@@ -68,6 +68,7 @@ from bootstrap.seeds.services.lambda_.invocation import (
     observed_invocation,
     observed_permissions,
     permission_fields,
+    permissions_left_out,
     put_invocation,
     put_permissions,
 )
@@ -395,7 +396,7 @@ class Lambda(Service):
             body={**code.body, **{key: value for key, value in body.items() if value}},
             files=code.files,
             secret_files=frozenset({"lambda.yaml"} if secret else ()),
-            notes=(*code.notes, *hidden, *older_aliases(fields)),
+            notes=(*code.notes, *hidden, *older_aliases(fields), *permissions_left_out(target, name)),
         )
 
 
