@@ -23,6 +23,7 @@ COMMANDS = {
     "explain": "Print causes, conditions, events and logs of what is not ready.",
     "down": "Delete what up created, and nothing else.",
     "gc": "Delete stacks that have expired (up --ttl).",
+    "report": "Write all that explains the state of a stack, as one page and files.",
     "repair": "Bring cluster, emulator and AWS data back after a restart.",
     "pause": "Stop the containers of a stack on kind or k3d.",
     "resume": "Start the containers of a paused stack, and wait until it is ready.",

@@ -6,33 +6,35 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol, TypeAlias
 
 from bootstrap.cli.consent import asking
 from bootstrap.cli.interrupt import interruptible
 from bootstrap.cli.machine import new_token
 from bootstrap.cli.options import StackOptions, TellOptions, settings_of, typed
-from bootstrap.cli.output import differences_line, reporter
+from bootstrap.cli.output import differences_line, report, reporter
 from bootstrap.cli.session import open_living, open_stack
 from bootstrap.config.flags import SettingFlags
 from bootstrap.config.settings import Settings
+from bootstrap.console.events_file import EventsFile
 from bootstrap.console.github import GithubRenderer
-from bootstrap.console.json_lines import JsonRenderer
+from bootstrap.console.json_lines import line, moment
 from bootstrap.console.junit import JunitRenderer
 from bootstrap.console.log_file import LogRenderer, log_path
 from bootstrap.console.mask import SECRETS
 from bootstrap.console.renderer import FanOut, Renderer
-from bootstrap.console.renderer_choice import choose_renderer
+from bootstrap.console.renderer_choice import choose_renderer, in_ci
 from bootstrap.console.stream import write_text
 from bootstrap.engine.consent import Ask, ask_nobody
 from bootstrap.engine.obtain import fetch_programs
 from bootstrap.engine.session import RunOptions, Session
-from bootstrap.errors import BootstrapError
-from bootstrap.model.event import Emit
+from bootstrap.errors import BootstrapError, CancelledError, ExitCode, UsageError
+from bootstrap.model.event import Emit, Event, RunFinished
 from bootstrap.model.lease import Term
 from bootstrap.seeds.generated_secrets import generated_values
+from bootstrap.state.logs import events_file
 from bootstrap.state.paths import create_state
-from bootstrap.system.clock import CancelToken, Clock
+from bootstrap.system.clock import CancelToken, Clock, SystemClock
 from bootstrap.system.work import Work
 
 
@@ -51,6 +53,9 @@ class Run:
         return RunOptions(command=typed(), fail_fast=fail_fast, log=self.log, term=term, ask=self.ask)
 
 
+_Report: TypeAlias = JunitRenderer | GithubRenderer | EventsFile
+
+
 class OpenSession(Protocol):
     """Finds and opens the chosen stack."""
 
@@ -65,15 +70,18 @@ def reported_run(
 ) -> Iterator[Run]:
     """A run that is shown according to the options, logged in full, and stopped by Ctrl-C."""
     reports = _reports(tell)
-    with contextlib.ExitStack() as files, _aborting(reports):
+    ending = _Ending()
+    with _left_in_ci(verb, stack, ending), contextlib.ExitStack() as files, _aborting(reports):
         settings = settings_of(stack, flags)
         cancel = new_token()
         session = find(stack, cancel=cancel, settings=settings)
         SECRETS.register(*generated_values(session.state.seeds))
         log = log_path(session.state.logs, verb, cancel.clock.now())
-        as_json = (tell.progress or settings.progress) == "json"
-        renderers = _renderers(verb, session, tell, files, log=log, clock=cancel.clock)
-        emit = FanOut([*renderers, *reports])
+        as_json = ending.as_json = (tell.progress or settings.progress) == "json"
+        renderers = _renderers(verb, session, tell, log=log, clock=cancel.clock)
+        if session.state.folder.exists():
+            reports.append(EventsFile(events_file(log), kept=True))
+        emit = FanOut([*renderers, *reports, ending])
         files.callback(emit.close)
         files.enter_context(interruptible(cancel, session.processes, quiet=as_json or tell.verbosity < 0))
         if find is not open_stack and not as_json:
@@ -82,20 +90,81 @@ def reported_run(
         yield Run(session=session, emit=emit, cancel=cancel, log=str(log), ask=ask)
 
 
+class _Ending:
+    """How a run ended."""
+
+    def __init__(self) -> None:
+        self.exit_code: int = ExitCode.OK
+        self.as_json = False
+        """Whether standard error has JSON lines."""
+
+    def __call__(self, event: Event) -> None:
+        """See `Renderer`."""
+        if isinstance(event, RunFinished):
+            self.exit_code = event.exit_code
+
+    def close(self) -> None:
+        """See `Renderer`."""
+
+
 @contextlib.contextmanager
-def _aborting(reports: Sequence[JunitRenderer | GithubRenderer]) -> Iterator[None]:
+def _left_in_ci(verb: str, stack: StackOptions, ending: _Ending) -> Iterator[None]:
+    """A failed run in CI leaves a report: its machine is gone soon. One that was stopped has no time for it."""
+    if not in_ci(os.environ):
+        yield
+        return
+    try:
+        yield
+    except (CancelledError, UsageError):
+        raise
+    except BootstrapError as error:
+        _leave_report(verb, stack, ending, error)
+        raise
+    if ending.exit_code not in {ExitCode.OK, ExitCode.INTERRUPTED}:
+        _leave_report(verb, stack, ending, None)
+
+
+def _leave_report(verb: str, stack: StackOptions, ending: _Ending, error: BootstrapError | None) -> None:
+    from bootstrap.cli.report import report_wanted, write_report  # noqa: PLC0415 - only for failed runs in CI
+
+    cancel = new_token()
+    wanted = report_wanted(os.environ, stack, verb, cancel)
+    if wanted is None:
+        return
+    try:
+        with interruptible(cancel, quiet=True):
+            written = str(write_report(stack, wanted, cancel, error=error))
+    except CancelledError:
+        return
+    except Exception as failure:  # noqa: BLE001 - the run has failed already: its own error must be the last word
+        _say(ending, f"no report was written: {failure}")
+        return
+    _say(ending, f"Report: {written}")
+
+
+def _say(ending: _Ending, text: str) -> None:
+    if ending.as_json:
+        write_text(sys.stderr, line({"type": "noted", "at": moment(SystemClock().now()), "text": text, "place": None}))
+    else:
+        report(text)
+
+
+@contextlib.contextmanager
+def _aborting(reports: Sequence[_Report]) -> Iterator[None]:
     """An error that ends the run outside its steps, as early as in the stack file, is in the reports too."""
     try:
         yield
     except BootstrapError as error:
-        for report in reports:
-            report.aborted(error)
-            report.close()
+        for each in reports:
+            each.aborted(error)
+            each.close()
         raise
 
 
-def _reports(tell: TellOptions) -> list[JunitRenderer | GithubRenderer]:
-    reports: list[JunitRenderer | GithubRenderer] = []
+def _reports(tell: TellOptions) -> list[_Report]:
+    reports: list[_Report] = []
+    if tell.events is not None:
+        reports.append(EventsFile(tell.events, more=tell.more))
     if tell.junit is not None:
         reports.append(JunitRenderer(tell.junit, command=typed(), more=tell.more))
     if os.environ.get("GITHUB_ACTIONS") == "true":
@@ -104,9 +173,7 @@ def _reports(tell: TellOptions) -> list[JunitRenderer | GithubRenderer]:
     return reports
 
 
-def _renderers(
-    verb: str, session: Session, tell: TellOptions, files: contextlib.ExitStack, *, log: Path, clock: Clock
-) -> list[Renderer]:
+def _renderers(verb: str, session: Session, tell: TellOptions, *, log: Path, clock: Clock) -> list[Renderer]:
     shown = choose_renderer(
         tell.progress or session.settings.progress,
         verbosity=tell.verbosity,
@@ -121,9 +188,6 @@ def _renderers(
         create_state(session.state)
     if session.state.folder.exists():
         renderers.append(LogRenderer(log))
-    if tell.events is not None:
-        stream = files.enter_context(tell.events.open("a" if tell.more else "w"))
-        renderers.append(JsonRenderer(_EventsFile(stream)))
     return renderers
 
 
@@ -132,17 +196,6 @@ class _Stderr:
 
     def write(self, text: str) -> None:
         write_text(sys.stderr, text)
-
-
-class _EventsFile:
-    """Where --events goes: whoever follows the file sees each event at once."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,7 @@ from bootstrap.config.stack_file import StackNotFoundError
 from bootstrap.docker.labelled_stacks import EngineMarks
 from bootstrap.engine.gc import Collector
 from bootstrap.engine.session import Session
-from bootstrap.errors import InvalidError, Place, RefusedError, UsageError
+from bootstrap.errors import BootstrapError, InvalidError, Place, RefusedError, UsageError
 from bootstrap.model.stack import Placement, Provider, Stack, StatePaths
 from bootstrap.state.journal import Journal
 from bootstrap.state.paths import cache_folder, state_folder, state_paths
@@ -125,6 +125,18 @@ def _declared(options: StackOptions) -> _Declared:
             raise _hinted(error, options) from None
         return _Declared(state=held_stack.state)
     return _Declared(state=state_paths(loaded.stack, os.environ), loaded=loaded)
+
+
+def state_of(options: StackOptions) -> StatePaths | None:
+    """The state folder of the chosen stack, whatever is wrong with its file or engine; None: nothing names it.
+
+    It need not exist.
+    """
+    try:
+        return _declared(options).state
+    except BootstrapError:
+        held_stack = _without_file(options)
+        return None if held_stack is None else held_stack.state
 
 
 def _hinted(error: StackNotFoundError | InvalidError, options: StackOptions) -> StackNotFoundError | InvalidError:

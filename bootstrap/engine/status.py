@@ -36,7 +36,11 @@ def read_status(session: Session, cancel: CancelToken) -> StatusReport:
     Raises:
         InvalidError: the stack's fixtures are wrong.
     """
-    planning = plan_up(session, PlanOptions(tolerant=True), cancel)
+    return status_of(session, plan_up(session, PlanOptions(tolerant=True), cancel), cancel)
+
+
+def status_of(session: Session, planning: Planning, cancel: CancelToken) -> StatusReport:
+    """As `read_status`, from a plan that was made just now."""
     steps = (step for step in planning.plan.steps if _is_part(step))
     parts = tuple(_with_causes(_part(step, session, planning, cancel), session, planning, cancel) for step in steps)
     return StatusReport(

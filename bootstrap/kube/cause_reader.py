@@ -112,13 +112,20 @@ class CauseReader:
         return read_log(key.namespace, key.pod, key.container, self._api, cancel, previous=key.previous)
 
 
-def read_log(
-    namespace: str, pod: str, container: str, api: KubeApi, cancel: CancelToken, *, previous: bool
+def read_log(  # noqa: PLR0913 - what a log is of, and how much of it
+    namespace: str,
+    pod: str,
+    container: str,
+    api: KubeApi,
+    cancel: CancelToken,
+    *,
+    previous: bool,
+    lines: int = LOG_LINES,
 ) -> tuple[str, ...]:
     """The last lines of a container's log; none if there is none (any more)."""
     path = (
         f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/log?container={quote(container)}"
-        f"&tailLines={LOG_LINES}&previous={'true' if previous else 'false'}"
+        f"&tailLines={lines}&previous={'true' if previous else 'false'}"
     )
     try:
         answer = api.ask("GET", path, cancel)

@@ -88,11 +88,7 @@ class Inventory:
                 "labels": {labels.INVENTORY: self._owner, labels.OWNER: self._owner},
                 "annotations": {labels.KUSTOMIZATION: kustomization},
             },
-            "data": {
-                "fingerprint": entry.fingerprint,
-                "objects": _written(entry.objects),
-                "within": ".".join(entry.within),
-            },
+            "data": {"fingerprint": entry.fingerprint, "objects": _written(entry.objects)},
         }
 
 
@@ -109,5 +105,4 @@ def _entry(live: Manifest) -> InventoryEntry:
         ObjectRef(api_version=version, kind=kind, namespace=namespace, name=name)
         for version, kind, namespace, name in json.loads(kept.get("objects", "[]"))
     )
-    within = tuple(filter(None, kept.get("within", "").split(".")))
-    return InventoryEntry(fingerprint=kept.get("fingerprint", ""), objects=objects, within=within)
+    return InventoryEntry(fingerprint=kept.get("fingerprint", ""), objects=objects)

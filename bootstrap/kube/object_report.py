@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.batch_read import in_namespace
-from bootstrap.kube.cause_reader import CauseReader, read_log
+from bootstrap.kube.cause_reader import LOG_LINES, CauseReader, read_log
 from bootstrap.kube.causes.diagnosis import find_causes
 from bootstrap.kube.causes.surroundings import Surroundings, core_ref, message_of, pod_ref, time_of
 from bootstrap.kube.discovery import UnknownKindError
@@ -24,8 +24,10 @@ _API_VERSIONS = ("v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "storage.k
 class KubeReports:
     """Reports about the objects of one cluster."""
 
-    def __init__(self, processes: Processes) -> None:
+    def __init__(self, processes: Processes, *, log_lines: int = LOG_LINES) -> None:
+        """`log_lines`: of each container's log, at most."""
         self._clusters = Clusters(processes)
+        self._log_lines = log_lines
 
     def __call__(self, ref: ObjectRef, namespace: str, kube: KubeContext, cancel: CancelToken) -> ObjectReport:
         """One object; without a namespace it is looked for in `namespace`."""
@@ -46,7 +48,8 @@ class KubeReports:
             causes=() if judgement.current else find_causes(surroundings),
             conditions=tuple(_conditions(ref, live, surroundings)),
             events=tuple(_events(ref, live, surroundings)),
-            logs=() if kube.simulated else tuple(_logs(ref, live, surroundings, api, cancel)),
+            logs=() if kube.simulated else tuple(self._logs(ref, live, surroundings, api, cancel)),
+            manifests=tuple(manifest for _, manifest in _related(ref, live, surroundings)),
         )
 
     def find(self, kind: str, name: str, kube: KubeContext, cancel: CancelToken) -> Sequence[ObjectRef]:
@@ -61,6 +64,29 @@ class KubeReports:
                     refs = (_ref(version, word, entry) for entry in listed)
                     matching.extend(ref for ref in refs if ref.name == name)
         return matching
+
+    def _logs(
+        self, ref: ObjectRef, live: Manifest, surroundings: Surroundings, api: KubeApi, cancel: CancelToken
+    ) -> Iterator[LogPart]:
+        for pod in surroundings.pods_of(ref, live)[:_PODS]:
+            place = pod_ref(pod)
+            for part in ("initContainerStatuses", "containerStatuses"):
+                for status in mappings_in(pod, "status", part):
+                    for previous in (True, False):
+                        if previous and not status.get("restartCount"):
+                            continue
+                        name = str(status.get("name"))
+                        lines = read_log(
+                            str(place.namespace),
+                            place.name,
+                            name,
+                            api,
+                            cancel,
+                            previous=previous,
+                            lines=self._log_lines,
+                        )
+                        if lines:
+                            yield LogPart(pod=place.name, container=name, previous=previous, lines=lines)
 
 
 def _ref(version: str, kind: str, manifest: Manifest) -> ObjectRef:
@@ -118,19 +144,3 @@ def _events(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Itera
         times = f" ({count} times)" if count > 1 else ""
         what = f"{involved.get('kind')} {involved.get('name')}"
         yield f"{time_of(event)} {event.get('type')} {what}: {event.get('reason')}: {message_of(event)}{times}"
-
-
-def _logs(
-    ref: ObjectRef, live: Manifest, surroundings: Surroundings, api: KubeApi, cancel: CancelToken
-) -> Iterator[LogPart]:
-    for pod in surroundings.pods_of(ref, live)[:_PODS]:
-        place = pod_ref(pod)
-        for part in ("initContainerStatuses", "containerStatuses"):
-            for status in mappings_in(pod, "status", part):
-                for previous in (True, False):
-                    if previous and not status.get("restartCount"):
-                        continue
-                    name = str(status.get("name"))
-                    lines = read_log(str(place.namespace), place.name, name, api, cancel, previous=previous)
-                    if lines:
-                        yield LogPart(pod=place.name, container=name, previous=previous, lines=lines)

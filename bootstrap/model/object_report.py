@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bootstrap.model.cause import Cause
-from bootstrap.model.kube import ObjectRef
+from bootstrap.model.kube import Manifest, ObjectRef
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,3 +35,5 @@ class ObjectReport:
     events: tuple[str, ...] = ()
     """The newest last."""
     logs: tuple[LogPart, ...] = ()
+    manifests: tuple[Manifest, ...] = ()
+    """The object and what it made, as they are in the cluster."""

@@ -32,6 +32,26 @@ def find_log(state: StatePaths, name: str | None) -> Path:
     raise UsageError(f"no log of {name or 'a run'}", fix=f"one of: {', '.join(names)}")
 
 
+def events_file(log: Path) -> Path:
+    """The events of the run whose log this is, as JSON lines."""
+    return log.with_suffix(".events.jsonl")
+
+
+def last_events(state: StatePaths) -> Path | None:
+    """The events of the run that began last; None if there was none.
+
+    One that only looked at the stack has none.
+    """
+    return max(state.logs.glob("*.events.jsonl"), key=lambda file: file.stat().st_mtime_ns, default=None)
+
+
+def end_of(file: Path, size: int) -> str:
+    """The last `size` bytes of a file as text."""
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - size))
+        return stream.read().decode(errors="replace")
+
+
 def last_lines(file: Path, count: int) -> str:
     """The last `count` lines; all of them for 0."""
     with file.open(errors="replace") as stream:

@@ -1,5 +1,6 @@
 """One `up` of many broken releases and a few slow ones, side by side on kind: each tells its own cause in time."""
 
+import html
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fakes.broken import BROKEN, PYTHON, SLOW
+from fakes.broken import BROKEN, PLANTED, PYTHON, SLOW
 from fakes.docker import require
 from fakes.docker_project import MACHINES, Project
 from fakes.releases import ENTRY, release, write_releases
@@ -70,7 +71,7 @@ def bootstrap(project: Project, *arguments: str) -> "subprocess.CompletedProcess
     return subprocess.run(
         (sys.executable, "-m", "bootstrap", *arguments),
         cwd=project.folder,
-        env=project.environment,
+        env={**project.environment, "CI": "true", "BOOTSTRAP_REPORT": ""},
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -149,3 +150,18 @@ def test_explain_tells_the_whole_story_of_one(run: Run) -> None:
         assert word in text
     (story,) = json.loads(bootstrap(run.project, *explain, "Secret/db", "--output", "json").stdout)["stories"]
     assert (story["object"]["namespace"], story["step"], story["ready"]) == ("key", "release/key/key", True)
+
+
+def test_the_report_of_the_failed_run_names_every_cause_and_no_secret(run: Run) -> None:
+    page = run.project.folder / run.output.partition("Report: ")[2].splitlines()[0]
+    text = html.unescape(page.read_text())
+    for name in set(BROKEN) - {"hook"}:
+        assert BROKEN[name].cause.partition(", 3rd")[0] in text, name
+    logs = "\n".join(file.read_text() for file in (page.parent / "objects").glob("*-Deployment-crash-web.txt"))
+    assert "Log of web-" in logs
+    assert "previous run:" in logs
+    assert "no database ***" in logs
+    assert list((page.parent / "containers").iterdir())
+    files = [file for file in page.parent.rglob("*") if file.is_file()]
+    assert [file.name for file in files if PLANTED in file.read_text()] == []
+    assert sum(file.stat().st_size for file in files) < 20_000_000

@@ -10,6 +10,8 @@ GONE = "127.0.0.1:9/nobody/none:1"
 """An image behind a port that nothing listens on."""
 PYTHON = EMULATOR
 """The image here that has a Python."""
+PLANTED = "planted-4711-secret"
+"""A secret that a container prints."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,14 @@ BROKEN: Mapping[str, Broken] = {
         fix="bootstrap load local/only:1",
     ),
     "crash": Broken(
-        objects=(deployment(container("print('no database'); raise SystemExit(3)")),),
+        objects=(
+            deployment(
+                container(
+                    "import os; print('no database', os.environ['DB_PASSWORD']); raise SystemExit(3)",
+                    env=[{"name": "DB_PASSWORD", "value": PLANTED}],
+                )
+            ),
+        ),
         cause="container main ends with exit code 3, 3rd start",
         evidence="no database",
         fix="logs web-",

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bootstrap.engine.render import Rendered
@@ -30,6 +31,14 @@ def rendered_yaml(rendered: Rendered, *, flux: bool = False) -> str:
         for name, objects in parts
         for manifest in objects
     )
+
+
+def objects_yaml(objects: Iterable[Manifest]) -> str:
+    """Each object as a YAML document."""
+    import yaml  # noqa: PLC0415 - only here
+
+    dumper = _dumper()
+    return "".join(f"---\n{yaml.dump(manifest, Dumper=dumper, sort_keys=False, width=1000)}" for manifest in objects)
 
 
 def _dumper() -> "type[yaml.SafeDumper]":
