@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from bootstrap.errors import UsageError
 from bootstrap.system.files import private_folder
@@ -98,11 +98,11 @@ def _write_archive(output: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _compressed(output: Path, stream: IO[bytes]) -> IO[bytes]:
-    if output.name.endswith(".tar.zst"):
-        if sys.version_info >= (3, 14):
-            from compression import zstd  # noqa: PLC0415 - only for this form
-        else:
-            from backports import zstd  # noqa: PLC0415
-
-        return zstd.open(stream, "wb")  # type: ignore[return-value] # as below
-    return gzip.GzipFile(fileobj=stream, mode="wb", mtime=0)  # type: ignore[return-value] # a stream of bytes in all that tarfile uses
+    """The stream, compressed: an object of bytes in all that tarfile uses of it."""
+    if not output.name.endswith(".tar.zst"):
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=stream, mode="wb", mtime=0))
+    if sys.version_info >= (3, 14):
+        from compression import zstd  # noqa: PLC0415 - only for this form
+    else:
+        from backports import zstd  # noqa: PLC0415
+    return cast("IO[bytes]", zstd.open(stream, "wb"))
