@@ -179,6 +179,77 @@ class Emulator(Protocol):
         ...
 
 
+class SavedPart(Protocol):
+    """The data of a stack's cluster or emulator as files: saved into a folder, and exchanged for those of one.
+
+    The part is stopped for `save` and `exchange`, and started afterwards by its own port. `stage` comes before it is
+    stopped: what can fail for want of room fails while everything runs.
+    """
+
+    def facts(self) -> Mapping[str, str]:
+        """What a snapshot and the stack must agree on, by name; asks nobody."""
+        ...
+
+    def not_kept(self, work: Work) -> Sequence[str]:
+        """What a restore will not bring back of what is there now."""
+        ...
+
+    def needed_bytes(self, cancel: CancelToken) -> int:
+        """The room that a copy of the data as it is now needs."""
+        ...
+
+    def stop(self, work: Work) -> None:
+        """End it so that its data is whole; passes if it has ended."""
+        ...
+
+    def save(self, folder: Path, work: Work) -> None:
+        """Copy its data into the folder.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        ...
+
+    def stage(self, folder: Path, work: Work) -> None:
+        """Copy the data of the folder to where it can be exchanged at once; what an earlier call left is removed.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        ...
+
+    def exchange(self, folder: Path, work: Work) -> None:
+        """Let what was staged from the folder become its data; may be cut off at any moment and called again."""
+        ...
+
+    def refill(self, folder: Path, work: Work) -> None:
+        """Bring back, now that it runs again, what no file holds."""
+        ...
+
+    def clear(self, work: Work) -> None:
+        """Remove what `stage` and `exchange` left beside the data."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NotSaved:
+    """Stands for a part whose data can be neither saved nor restored."""
+
+    why: str
+
+
+class Digests(Protocol):
+    """What there is in a platform, by name, each with a digest: to see what changed."""
+
+    def objects(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+        """Every object that somebody made, by `Kind NAMESPACE/NAME`; not its status, and no events or leases."""
+        ...
+
+    def resources(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> Mapping[str, str]:
+        """Every AWS resource of the services that fixtures can declare, by `SERVICE/NAME`, with what is in it."""
+        ...
+
+
 class Seeds(Protocol):
     """The stack's fixtures against one emulator."""
 
@@ -478,3 +549,8 @@ class Ports:
     """None: no other stack is looked at."""
     losses: Losses | None = None
     """None: nobody counts."""
+    saved_cluster: SavedPart | NotSaved = NotSaved("its cluster cannot be saved")
+    saved_emulator: SavedPart | NotSaved | None = None
+    """None: the stack has no emulator."""
+    digests: Digests | None = None
+    """None: nobody asks what changed."""

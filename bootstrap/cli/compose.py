@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.cli.losses import losses_of
 from bootstrap.cli.machine import StackPrograms
+from bootstrap.cli.platform_digests import PlatformDigests
 from bootstrap.console.mask import SECRETS, secret_values
 from bootstrap.engine.leftovers import AllLeftovers
 from bootstrap.errors import BootstrapError
@@ -17,7 +18,18 @@ from bootstrap.model.observed import EmulatorRelease
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import BuiltImage, ClusterSpec, LockWriting, Placement, Provider, Stack, StatePaths
 from bootstrap.plan.built_images import with_built_images
-from bootstrap.ports import Builds, ClusterProvider, Emulator, Images, Leftovers, OtherStacks, Ports, Repository
+from bootstrap.ports import (
+    Builds,
+    ClusterProvider,
+    Emulator,
+    Images,
+    Leftovers,
+    NotSaved,
+    OtherStacks,
+    Ports,
+    Repository,
+    SavedPart,
+)
 from bootstrap.system.clock import CancelToken, Clock
 from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.work import Work
@@ -82,6 +94,9 @@ class Adapters:
             leftovers=self._leftovers(),
             others=others,
             losses=losses_of(self.state.folder.name, self.processes, self._seeds),
+            saved_cluster=self._saved_cluster(),
+            saved_emulator=self._saved_emulator(),
+            digests=PlatformDigests(self.processes),
         )
 
     def _charts(self) -> "HelmCharts":
@@ -153,6 +168,32 @@ class Adapters:
             short = docker.name_within(LONGEST)
             return K3d(spec, short, docker.name, self.programs, self.processes, os.environ)
         return Kind(spec, docker.name, self.programs, self.processes, os.environ)
+
+    def _saved_cluster(self) -> SavedPart | NotSaved:
+        """The data of the cluster, for snapshots."""
+        provider = self.stack.cluster.provider
+        if not provider.simulates_pods:
+            return NotSaved(f"the data of a cluster of provider {provider} cannot be copied")
+        from bootstrap.clusters.kwok.provider import free_port  # noqa: PLC0415 - `--help` imports no adapter
+        from bootstrap.clusters.kwok.saved_state import KwokState  # noqa: PLC0415
+
+        embedded = PROGRAMS["kube-apiserver"].default_version
+        return KwokState(self.state, self.processes, lambda: embedded, free_port)
+
+    def _saved_emulator(self) -> SavedPart | NotSaved | None:
+        """The data of the emulator, for snapshots; None: the stack has none."""
+        if self.stack.emulator is None:
+            return None
+        from bootstrap.emulators.choose import Means, saved_emulator  # noqa: PLC0415 - `--help` imports no adapter
+
+        means = Means(
+            state=self.state,
+            processes=self.processes,
+            clock=self.clock,
+            environment=os.environ,
+            programs=self.programs,
+        )
+        return saved_emulator(self.stack.emulator, means)
 
     def _leftovers(self) -> Leftovers | None:
         """Resources outside the state folder: on the Docker engine, and in a cluster; None: there cannot be any."""

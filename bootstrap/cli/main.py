@@ -27,6 +27,8 @@ COMMANDS = {
     "repair": "Bring cluster, emulator and AWS data back after a restart.",
     "pause": "Stop the containers of a stack on kind or k3d.",
     "resume": "Start the containers of a paused stack, and wait until it is ready.",
+    "snapshot": "Save the data of cluster and emulator as one, restore it, compare with it.",
+    "reset": "Bring cluster and emulator back to where the last up left them.",
     "load": "Copy images to the nodes of a kind or k3d cluster.",
     "seed": "Plan, apply, reset, export or import only the AWS data.",
     "run": "Run a command with the platform's environment.",

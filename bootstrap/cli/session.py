@@ -21,11 +21,13 @@ from bootstrap.config.stack_file import StackNotFoundError
 from bootstrap.docker.labelled_stacks import EngineMarks
 from bootstrap.engine.gc import Collector
 from bootstrap.engine.session import Session
+from bootstrap.engine.snapshot import reset_name
 from bootstrap.errors import BootstrapError, InvalidError, Place, RefusedError, UsageError
 from bootstrap.model.stack import Placement, Provider, Stack, StatePaths
 from bootstrap.state.journal import Journal
 from bootstrap.state.paths import cache_folder, state_folder, state_paths
 from bootstrap.state.remembered_stack import RememberedStack, read_remembered, remembered
+from bootstrap.state.snapshots import folder_of
 from bootstrap.state.stacks import HeldStack, held_stacks
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import SystemProcesses
@@ -72,6 +74,23 @@ def open_living(options: StackOptions, *, cancel: CancelToken, settings: Setting
         different = _differences(before, declared.loaded)
     session = _remembered_session(before, declared, options, settings, cancel)
     return replace(session, last_command=before.command, differences=different)
+
+
+def open_saved(name: str, options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Session:
+    """The stack as it was brought up when this snapshot of it was saved; without such a one as `open_living`."""
+    declared = _declared(options)
+    saved = None if declared.state is None else folder_of(declared.state, name) / "state"
+    before = None if saved is None else read_remembered(StatePaths(folder=saved), with_variables=True)
+    if before is None:
+        return open_living(options, cancel=cancel, settings=settings)
+    session = _remembered_session(before, declared, options, settings, cancel)
+    return replace(session, last_command=before.command)
+
+
+def open_reset(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Session:
+    """As `open_saved`, of the snapshot that `reset` restores."""
+    session = open_living(options, cancel=cancel, settings=settings)
+    return open_saved(reset_name(session), options, cancel=cancel, settings=settings)
 
 
 def _differences(before: RememberedStack, loaded: LoadedStack) -> tuple[ValueDifference, ...]:

@@ -173,6 +173,16 @@ _IMAGE_SECTION = Section(
     }
 )
 
+_SNAPSHOT_SECTION = Section(
+    fields={
+        "afterUp": Field(
+            kind=Truth(),
+            says="Whether up saves the snapshot after-up when it ends well; reset restores it.",
+            default=False,
+        )
+    }
+)
+
 STACK = Section(
     fields={
         "apiVersion": Field(
@@ -197,6 +207,7 @@ STACK = Section(
             says="Images that the stack builds itself, by the name that manifests call them.",
         ),
         "variables": Field(kind=_VARIABLES, says="Values for ${name} in seeds and, over source.substitute, manifests."),
+        "snapshot": Field(kind=_SNAPSHOT_SECTION, says="Snapshots of the data of cluster and emulator."),
         "mirrors": Field(kind=TextMap(), says="Prefix of a chart repository's address: the prefix to ask instead."),
     }
 )

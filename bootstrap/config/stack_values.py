@@ -47,6 +47,7 @@ class Reading:
             source=self._source(),
             images=tuple(self._images()),
             variables=self._texts(("variables",)),
+            snapshot_after_up=self.value(("snapshot", "afterUp"), absent=False),
             mirrors=self._texts(("mirrors",)),
         )
 

@@ -73,3 +73,13 @@ def grouped(lines: Iterable[str]) -> list[str]:
     for line in lines:
         times[line] = times.get(line, 0) + 1
     return [line if number == 1 else f"{line} ({number} times)" for line, number in times.items()]
+
+
+def size_text(size: int) -> str:
+    """A size as `12.3 MiB`."""
+    value, unit = float(size), "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if value < 1024:  # noqa: PLR2004 - a unit's worth
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -9,11 +9,12 @@ from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.endpoint import EndpointEmulator
 from bootstrap.emulators.in_cluster import ChartEmulator
 from bootstrap.emulators.process import ProcessEmulator
+from bootstrap.emulators.process_state import ProcessState
 from bootstrap.emulators.registry import known_drivers
 from bootstrap.emulators.relocation import GoneEmulator, MovedEmulator, left_placements
 from bootstrap.model.observed import EmulatorRelease
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths
-from bootstrap.ports import Emulator, Programs
+from bootstrap.ports import Emulator, NotSaved, Programs, SavedPart
 from bootstrap.system.clock import Clock
 from bootstrap.system.processes import Processes
 
@@ -70,6 +71,20 @@ def no_emulator(stack_name: str, means: Means) -> Emulator | None:
     """For a stack that declares none: what is left of one that it had; None: nothing."""
     former = _former(stack_name, means)
     return GoneEmulator(former, means.state) if former else None
+
+
+def saved_emulator(spec: EmulatorSpec, means: Means) -> SavedPart | NotSaved:
+    """The data of the stack's emulator as files."""
+    if left := [placement for placement in left_placements(means.state) if placement != spec.placement]:
+        return NotSaved(f"its emulator moves from {left[0]} to {spec.placement} with the next up")
+    driver = driver_of(spec)
+    if spec.placement not in {Placement.PROCESS, Placement.AUTO} or driver.process is None:
+        return NotSaved(f"the data of an emulator of placement {spec.placement} cannot be copied")
+    if not spec.persist:
+        return NotSaved("emulator.persist is off")
+    if not driver.process.saves:
+        return NotSaved(f"emulator {driver.name} saves nothing when it ends")
+    return ProcessState(means.state, driver, driver.process, means.processes)
 
 
 def _moved(stack_name: str, spec: EmulatorSpec, means: Means, declared: Emulator) -> Emulator:

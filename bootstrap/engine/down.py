@@ -8,6 +8,7 @@ from bootstrap.model.observed import Observed, TargetState
 from bootstrap.model.stack import Provider
 from bootstrap.model.step import Plan
 from bootstrap.plan.teardown import build_teardown
+from bootstrap.state.snapshots import snapshot_names
 from bootstrap.system.clock import CancelToken
 
 
@@ -20,7 +21,7 @@ def down(session: Session, how: RunOptions, *, emit: Emit, cancel: CancelToken, 
     if is_down(session, cancel):
         return _already_down(session, how, emit)
     cancel = within_the_run(session, cancel)
-    with locked_run(session, how, emit, cancel) as journaled:
+    with locked_run(session, how, emit, cancel, settles=False) as journaled:
         plan, observed = plan_down(session, cancel, keep_data=keep_data)
         report = perform_plan(session, plan, observed, how, emit=journaled, cancel=cancel)
         finish(session, report, how, journaled)
@@ -36,7 +37,10 @@ def plan_down(session: Session, cancel: CancelToken, *, keep_data: bool = False)
     """The plan of `down`, and the observed state it was made from; changes nothing."""
     observed = _observe_for_down(session, cancel)
     marked = session.ports.leftovers is not None
-    return build_teardown(session.stack, observed, marked=marked, keep_data=keep_data), observed
+    plan = build_teardown(
+        session.stack, observed, marked=marked, keep_data=keep_data, snapshots=snapshot_names(session.state)
+    )
+    return plan, observed
 
 
 def _observe_for_down(session: Session, cancel: CancelToken) -> Observed:

@@ -7,6 +7,7 @@ from bootstrap.engine.perform import BringCharts, Performer
 from bootstrap.engine.recover import end_leftovers
 from bootstrap.engine.run import Report, Watch, run_plan
 from bootstrap.engine.session import RunOptions, Session
+from bootstrap.engine.snapshot_keeper import SnapshotKeeper, perform_snapshot
 from bootstrap.engine.state_folder import remove_state
 from bootstrap.model.event import Emit, Event, Noted, Planned, RunFinished, RunStarted
 from bootstrap.model.observed import Observed
@@ -15,11 +16,16 @@ from bootstrap.model.step import Plan
 from bootstrap.plan.consent import makes_cluster
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.filelock import hold
+from bootstrap.system.work import Work
 
 
 @contextlib.contextmanager
-def locked_run(session: Session, how: RunOptions, emit: Emit, cancel: CancelToken) -> Iterator[Emit]:
+def locked_run(
+    session: Session, how: RunOptions, emit: Emit, cancel: CancelToken, *, settles: bool = True
+) -> Iterator[Emit]:
     """Hold the stack's lock and end what a killed run left behind; gives the function that takes events.
+
+    With `settles` a save or restore of a snapshot that was cut off is finished or undone first.
 
     Raises:
         RefusedError: another run is changing this stack.
@@ -33,6 +39,8 @@ def locked_run(session: Session, how: RunOptions, emit: Emit, cancel: CancelToke
         journaled(run_started(session, how))
         for program in end_leftovers(session.journal, session.processes, cancel):
             note(session, journaled, f"ended {program}, which a killed run had left running")
+        if settles and (done := SnapshotKeeper(session).settle(Work(cancel))):
+            note(session, journaled, done)
         yield journaled
 
 
@@ -75,6 +83,7 @@ def performer_of(
         lambda keep_data: remove_state(session, keep_data=keep_data),
         makes_cluster=any(makes_cluster(step.action) for step in plan.steps),
         bring_charts=bring_charts,
+        snapshots=lambda action, work: perform_snapshot(session, action, work),
     )
 
 

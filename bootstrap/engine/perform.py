@@ -29,6 +29,8 @@ from bootstrap.model.step import (
     RemoveLeftovers,
     RemoveState,
     Replace,
+    RestoreSnapshot,
+    SaveSnapshot,
     StartCluster,
     StartEmulator,
     UninstallRelease,
@@ -42,6 +44,9 @@ from bootstrap.system.work import Work
 
 BringCharts: TypeAlias = Callable[[Sequence[Release], Work], str]
 """Brings charts into the cache, and plans what needs them; the detail to print."""
+
+Snapshots: TypeAlias = Callable[[SaveSnapshot | RestoreSnapshot, Work], str]
+"""Saves or restores a snapshot; the detail to print."""
 
 _POLL_SECONDS = 0.25
 
@@ -64,10 +69,12 @@ class Performer:
         *,
         makes_cluster: bool = False,
         bring_charts: BringCharts | None = None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self._ports = ports
         self._remove_state = remove_state
         self._bring_charts = bring_charts
+        self._snapshots = snapshots
         self._kube = observed.cluster.kube
         self._endpoint = None if observed.emulator is None else observed.emulator.endpoint
         self._emulator = ports.emulator
@@ -79,7 +86,7 @@ class Performer:
             self._cluster_over.set()
         self._deployed: dict[str, tuple[str | None, str]] | None = None
 
-    def __call__(  # noqa: C901, PLR0911, PLR0912 - one arm per action: a new one fails type checking here
+    def __call__(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one arm per action: a new one fails type checking here
         self, action: Action, work: Work
     ) -> Outcome:
         """Perform the action; UNCHANGED if nothing had to be done.
@@ -136,6 +143,9 @@ class Performer:
                 return self._remove_leftovers(work, keep_data=keep_data)
             case RemoveState(keep_data=keep_data):
                 return _done(self._remove_state(keep_data))
+            case SaveSnapshot() | RestoreSnapshot():
+                assert self._snapshots is not None  # noqa: S101 - whoever plans this gives it
+                return _done(self._snapshots(action, work))
             case _:
                 assert_never(action)
 

@@ -1,6 +1,7 @@
 """One stack with its adapters, and the options of plans and runs."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from bootstrap.config.differences import ValueDifference
 from bootstrap.config.settings import Settings
@@ -76,5 +77,9 @@ class RunOptions:
     """Where the full log is written."""
     term: Term | None = None
     """The new lease of the stack, from now; None: unchanged."""
+    snapshot: bool = False
+    """Whether `up` saves the snapshot `after-up` when it has ended well, as `snapshot.afterUp` asks too."""
+    from_snapshot: Path | None = None
+    """The exported snapshot that a stack of which nothing lives begins with."""
     ask: Ask = ask_nobody
     """Asked for consent to what the plan would replace without it."""

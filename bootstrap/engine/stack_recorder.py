@@ -33,13 +33,17 @@ class StackRecorder:
         if self._before is None:
             write_remembered(self._later, session.state)
 
+    def remember_all(self) -> None:
+        """Remember the whole stack: everything of it has become as declared."""
+        self._remember(*PARTS)
+
     def write(self, event: Event) -> None:
         """Remember the part that a step has made as declared, or found so; everything once a whole run has ended."""
         match event:
             case StepFinished(step=step, outcome=outcome) if outcome.status in {Status.DONE, Status.UNCHANGED}:
                 self._remember(_part_of(step))
             case RunFinished(exit_code=0) if not self._selected:
-                self._remember(*PARTS)
+                self.remember_all()
             case _:
                 pass
 

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 
 from bootstrap.engine.session import Session
+from bootstrap.state.snapshots import snapshot_names
 from bootstrap.system.files import write_whole
 
 _KEPT = ("owner", "engine", "provider", "lock", "lease.json", "stack.json")
@@ -22,14 +23,19 @@ def remove_state(session: Session, *, keep_data: bool = False) -> str:
     """
     session.journal.close()
     state = session.state
-    kept = [folder for folder in (state.emulator, state.seeds) if keep_data and folder.exists()]
+    kept = [folder for folder in (state.emulator, state.seeds, state.snapshots) if keep_data and folder.exists()]
     if not kept:
+        names = snapshot_names(state)
         shutil.rmtree(state.folder, ignore_errors=False)
         with contextlib.suppress(OSError):
             state.folder.parent.rmdir()
-        return "removed"
+        return f"removed, with snapshots: {', '.join(names)}" if names else "removed"
     for entry in state.folder.iterdir():
         if entry not in {*kept, *(state.folder / name for name in _KEPT)}:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    descriptions = {state.emulator: "what finds the emulator's data", state.seeds: "generated secrets"}
+    descriptions = {
+        state.emulator: "what finds the emulator's data",
+        state.seeds: "generated secrets",
+        state.snapshots: "snapshots",
+    }
     return f"kept: {', '.join(descriptions[folder] for folder in kept)} in {state.folder}"

@@ -13,7 +13,9 @@ from bootstrap.model.observed import Observed, PreparedRelease, ReleaseObserved,
 from bootstrap.model.status import Health, PartStatus, StatusReport
 from bootstrap.model.step import ApplyObjects, Keep, Step
 from bootstrap.plan import ids
+from bootstrap.state.snapshots import read_unfinished
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.filelock import is_held
 
 _DEPLOYED = "deployed"
 _HEALTH_OF = {
@@ -47,12 +49,21 @@ def status_of(session: Session, planning: Planning, cancel: CancelToken) -> Stat
         stack=session.stack.name,
         instance=session.stack.instance,
         headline=session.headline,
-        parts=(*parts, *_suspended(planning)),
+        parts=(*_unfinished(session), *parts, *_suspended(planning)),
         urls=urls_of(session, planning, cancel),
         differences=tuple(map(str, session.differences)),
         up_command=session.up_command,
         failures=planning.failures,
     )
+
+
+def _unfinished(session: Session) -> Iterator[PartStatus]:
+    """A save or restore of a snapshot that is not finished: until then no other part shows what it will be."""
+    unfinished = read_unfinished(session.state)
+    if unfinished is None:
+        return
+    why = "is running" if is_held(session.state.lock) else f"was cut off; to finish or undo it: {session.up_command}"
+    yield PartStatus(name=f"snapshot/{unfinished.name}", health=Health.NOT_READY, detail=f"its {unfinished.verb} {why}")
 
 
 def _suspended(planning: Planning) -> Iterator[PartStatus]:

@@ -17,6 +17,7 @@ from bootstrap.engine.obtain import fetch_programs, pull_all
 from bootstrap.engine.plan import Planning, asked, desired_now, plan_up, planned, with_ownership
 from bootstrap.engine.run import Report, Watch, run_plan
 from bootstrap.engine.session import PlanOptions, RunOptions, Session
+from bootstrap.engine.snapshot import begin_from_file, with_after_up
 from bootstrap.engine.stack_recorder import StackRecorder
 from bootstrap.engine.state_folder import remember_provider
 from bootstrap.engine.urls import addresses
@@ -50,12 +51,23 @@ def up(session: Session, options: PlanOptions, how: RunOptions, *, emit: Emit, c
             recorder.write(event)
             journaled(event)
 
+        if how.from_snapshot is not None:
+            begin_from_file(session, how.from_snapshot, journaled, cancel)
         _renew(session, how.term, cancel)
         _collect(session, journaled, cancel)
         if text := flags_missing(session):
             note(session, journaled, text)
         fetch_programs(session, journaled, cancel)
         report = _perform(session, options, how, emit=remembered, cancel=within_the_run(session, cancel))
+        if not (options.only or options.skip):
+            report = with_after_up(
+                session,
+                report,
+                how,
+                remember=recorder.remember_all,
+                emit=remembered,
+                cancel=within_the_run(session, cancel),
+            )
         report = replace(report, seconds=session.clock.monotonic() - began)
         finish(session, report, how, remembered, _way_in(session, report))
     return report

@@ -90,3 +90,17 @@ def apis_in(listed: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
                     kind = (answer.get("responseKind") or {}).get("kind")
                     if kind:
                         yield f"{name}/{kind}"
+
+
+def listed_resources(listed: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
+    """(kind, path of its list in all namespaces) of each kind that can be listed, in the version its group prefers.
+
+    `listed` is an APIGroupDiscoveryList.
+    """
+    for group in (listed or {}).get("items") or ():
+        name = group["metadata"].get("name")
+        for version in (group.get("versions") or ())[:1]:
+            root = group_path("/".join(filter(None, (name, version["version"]))))
+            for resource in version.get("resources") or ():
+                if "list" in (resource.get("verbs") or ()):
+                    yield resource["responseKind"]["kind"], f"{root}/{resource['resource']}"

@@ -188,6 +188,8 @@ class Stack:
     images: tuple[ImageSpec, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     """`--var`: for `${name}` in fixtures and, over `source.substitute`, in manifests."""
+    snapshot_after_up: bool = False
+    """Whether `up` saves the snapshot `after-up` when it ends well."""
     mirrors: Mapping[str, str] = field(default_factory=dict)
     """Chart repository address prefix → the prefix asked instead."""
 
@@ -278,3 +280,13 @@ class StatePaths:
     def seeds(self) -> Path:
         """Generated secrets."""
         return self.folder / "seeds"
+
+    @property
+    def snapshots(self) -> Path:
+        """A folder for each snapshot."""
+        return self.folder / "snapshots"
+
+    @property
+    def unfinished(self) -> Path:
+        """There while a snapshot is saved or restored; what is left of a killed one."""
+        return self.folder / "unfinished.json"

@@ -152,6 +152,22 @@ class RemoveState:
     keep_data: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaveSnapshot:
+    """Stop cluster and emulator, copy their data, and start them again."""
+
+    name: str
+    overwrite: bool = False
+    """Whether it replaces a snapshot of this name."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestoreSnapshot:
+    """Stop cluster and emulator, exchange their data for that of the snapshot, and start them."""
+
+    name: str
+
+
 Replaceable: TypeAlias = (
     EnsureCluster | EnsureEmulator | InstallRelease | ApplyObjects | UninstallRelease | DeleteObjects | DeleteEmulator
 )
@@ -192,6 +208,8 @@ Action: TypeAlias = (
     | DeleteEmulator
     | RemoveLeftovers
     | RemoveState
+    | SaveSnapshot
+    | RestoreSnapshot
 )
 
 

@@ -1,6 +1,6 @@
 """The plan of `down`: deletes what this stack created, and nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from bootstrap.model.observed import Observed, TargetState
@@ -25,10 +25,17 @@ LEFTOVERS = StepId("leftovers")
 STATE = StepId("state")
 
 
-def build_teardown(stack: Stack, observed: Observed, *, marked: bool = False, keep_data: bool = False) -> Plan:
+def build_teardown(
+    stack: Stack,
+    observed: Observed,
+    *,
+    marked: bool = False,
+    keep_data: bool = False,
+    snapshots: Sequence[str] = (),
+) -> Plan:
     """Remove emulator and cluster, then the state; from an existing cluster only what `up` created in it.
 
-    `marked`: whether anything else may carry the stack's label.
+    `marked`: whether anything else may carry the stack's label. `snapshots`: the names of those that it has.
     """
     emptied = tuple(_emptying(observed)) if stack.cluster.provider is Provider.EXISTING else ()
     steps = [*emptied, _cluster(observed, tuple(step.id for step in emptied))]
@@ -39,6 +46,9 @@ def build_teardown(stack: Stack, observed: Observed, *, marked: bool = False, ke
         steps.append(_step(LEFTOVERS, RemoveLeftovers(keep_data=keep_data), "all that carries its mark", needs))
     needs = tuple(step.id for step in steps)
     reason = "all but what is kept" if keep_data else "the last of this stack"
+    if snapshots:
+        named = f"snapshot{'' if len(snapshots) == 1 else 's'} {', '.join(snapshots)}"
+        reason += f" ({named})" if keep_data else f", with {named}"
     steps.append(_step(STATE, RemoveState(keep_data=keep_data), reason, needs))
     return Plan(steps=tuple(steps))
 

@@ -1,5 +1,7 @@
 """`export`: what a live emulator holds, as fixture files that make it again."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -100,6 +102,28 @@ def export(
         )
     finally:
         target.close()
+
+
+def digests(endpoint: EmulatorEndpoint, services: Mapping[str, Service], cancel: CancelToken) -> Mapping[str, str]:
+    """By `SERVICE/NAME`: a digest of each resource of the emulator with what is in it, as `export` would write it."""
+    target = Target(endpoint, "", cancel)
+    try:
+        return {
+            str(item.id): _digest(services[service].export(target, item))
+            for service in services
+            if target.has(service)
+            for item in _observed(target, services[service], lambda _resource: True)
+        }
+    finally:
+        target.close()
+
+
+def _digest(exported: Exported) -> str:
+    body = json.dumps(_in_order(dict(exported.body)), sort_keys=True, default=str)
+    digest = hashlib.sha256(body.encode())
+    for name in sorted(exported.files):
+        digest.update(f"\n{name}\n".encode() + exported.files[name])
+    return digest.hexdigest()[:16]
 
 
 def _observed(target: Target, service: Service, covers: Callable[[ResourceId], bool]) -> list[Observed]:

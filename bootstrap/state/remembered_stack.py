@@ -88,6 +88,7 @@ def write_remembered(remembered_stack: RememberedStack, state: StatePaths) -> No
     if remembered_stack.whole:
         content["seeds"] = [str(path) for path in stack.seeds]
         content["source"] = None if stack.source is None else dataclasses.asdict(stack.source)
+        content["snapshot_after_up"] = stack.snapshot_after_up
         content["mirrors"] = dict(stack.mirrors)
         content["images"] = [dataclasses.asdict(image) for image in stack.images]
         _write(state.variables, json.dumps(dict(stack.variables)).encode(), unless_empty=not stack.variables)
@@ -142,6 +143,7 @@ def _stack(content: Mapping[str, Any]) -> Stack:
         emulator=None if content["emulator"] is None else _emulator(content["emulator"]),
         seeds=tuple(map(Path, content.get("seeds", ()))),
         source=None if source is None else _spec(SourceSpec, {**source, "root": Path(source["root"])}),
+        snapshot_after_up=content.get("snapshot_after_up", False),
         mirrors=content.get("mirrors", {}),
         images=tuple(map(_image, content.get("images", ()))),
     )

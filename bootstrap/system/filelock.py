@@ -32,6 +32,21 @@ def hold(file: Path, command: str) -> Iterator[None]:
             os.close(descriptor)
 
 
+def is_held(file: Path) -> bool:
+    """Whether a run holds the stack's lock now."""
+    try:
+        descriptor = os.open(file, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _take(descriptor: int, file: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

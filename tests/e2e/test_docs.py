@@ -17,7 +17,7 @@ from bootstrap.state.paths import cache_folder
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/install.md", "docs/own-repository.md", "docs/tutorial.md")
+PAGES = ("README.md", "docs/install.md", "docs/own-repository.md", "docs/snapshots.md", "docs/tutorial.md")
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>needs|output of): (?P<about>.*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```",
     re.MULTILINE | re.DOTALL,

@@ -23,7 +23,7 @@ from bootstrap.model.observed import (
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release, UnknownValue
 from bootstrap.model.replacement import Replacement
 from bootstrap.model.status import Health
-from bootstrap.ports import Brought, Ports
+from bootstrap.ports import Brought, NotSaved, Ports
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
@@ -76,6 +76,15 @@ class World:
     silent: dict[str, str] = field(default_factory=dict)
     """What is missing for a host, by its name."""
 
+    data: dict[str, str] = field(default_factory=lambda: {"cluster": "c1", "emulator": "e1"})
+    """What is in cluster and emulator."""
+    kinds: dict[str, str] = field(default_factory=dict)
+    """What a snapshot of a part must agree on."""
+    needed_bytes: int = 0
+    """The room that a copy of each part needs."""
+    unsaved: str = ""
+    """Why the emulator cannot be saved."""
+
     def health_of(self, ref: ObjectRef) -> tuple[Health, str]:
         return self.unhealthy.get(ref.name, (Health.UP, ""))
 
@@ -104,6 +113,9 @@ class World:
             ],
             answers=FakeAnswers(self),
             others=FakeOthers(self),
+            saved_cluster=FakeSavedPart(self, "cluster"),
+            saved_emulator=NotSaved(self.unsaved) if self.unsaved else FakeSavedPart(self, "emulator"),
+            digests=FakeDigests(self),
         )
 
 
@@ -244,6 +256,71 @@ class FakeEmulator:
         self.world.write("emulator delete, data kept")
         self.world.emulator = TargetState.STOPPED
         return "its data in memory"
+
+
+@dataclass
+class FakeSavedPart:
+    """The data of a part is one line of text: in memory, in the folder of a snapshot, and staged beside."""
+
+    world: World
+    name: str
+    staged: str | None = None
+
+    def facts(self) -> Mapping[str, str]:
+        return {self.name: self.world.kinds.get(self.name, "fake")}
+
+    def not_kept(self, work: Work) -> Sequence[str]:
+        work.cancel.check()
+        return ()
+
+    def needed_bytes(self, cancel: CancelToken) -> int:
+        cancel.check()
+        return self.world.needed_bytes
+
+    def stop(self, work: Work) -> None:
+        work.cancel.check()
+        self.world.write(f"{self.name} stop")
+        if self.name == "cluster":
+            self.world.cluster = TargetState.STOPPED
+        else:
+            self.world.emulator = TargetState.STOPPED
+
+    def save(self, folder: Path, work: Work) -> None:
+        work.cancel.check()
+        self.world.write(f"{self.name} save")
+        (folder / "data").write_text(self.world.data[self.name])
+
+    def stage(self, folder: Path, work: Work) -> None:
+        work.cancel.check()
+        self.world.write(f"{self.name} stage")
+        self.staged = (folder / "data").read_text()
+
+    def exchange(self, folder: Path, work: Work) -> None:
+        del work
+        self.world.write(f"{self.name} exchange")
+        self.world.data[self.name] = (folder / "data").read_text()
+
+    def refill(self, folder: Path, work: Work) -> None:
+        work.cancel.check()
+
+    def clear(self, work: Work) -> None:
+        del work
+        self.staged = None
+
+
+@dataclass
+class FakeDigests:
+    world: World
+
+    def objects(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
+        cancel.check()
+        assert kube == KUBE
+        return {"ConfigMap default/data": self.world.data["cluster"]}
+
+    def resources(self, endpoint: EmulatorEndpoint, cancel: CancelToken) -> Mapping[str, str]:
+        cancel.check()
+        assert endpoint == ENDPOINT
+        return {"s3/data": self.world.data["emulator"]}
 
 
 @dataclass

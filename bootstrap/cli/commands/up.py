@@ -1,6 +1,7 @@
 """`bootstrap up`."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -38,14 +39,18 @@ from bootstrap.model.stack import LockWriting
     default="declared",
     help="auto: use free ports if these are in use.",
 )
-@click.option(
-    "--ttl", metavar="TIME", help="Expire after TIME, such as 2h, or never; later runs delete expired stacks."
-)
-@click.option("--patience", metavar="TIME", help="Fail after TIME with an error that cannot heal (default 15s).")
+@click.option("--ttl", metavar="TIME", help="Expire after TIME, such as 2h, or never.")
+@click.option("--patience", metavar="TIME", help="Fail after TIME with a lasting error (15s).")
 @click.option(
     "--preload/--no-preload",
     default=True,
-    help="Pull images once on this machine, then copy them to the nodes (default on).",
+    help="Pull images here, copy to nodes (default).",
+)
+@click.option("--snapshot", is_flag=True, help="Save snapshot after-up at the end.")
+@click.option(
+    "--from-snapshot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Begin with this export if the stack is down.",
 )
 @click.option("--dry-run", is_flag=True, help="Only print what would be done, as plan does.")
 def command(  # noqa: PLR0913 - one parameter per flag
@@ -64,6 +69,8 @@ def command(  # noqa: PLR0913 - one parameter per flag
     ports: str,
     ttl: str | None,
     patience: str | None,
+    snapshot: bool,
+    from_snapshot: Path | None,
     dry_run: bool,
 ) -> int:
     """Bring the platform up; change nothing if it is already as declared.
@@ -99,5 +106,5 @@ def command(  # noqa: PLR0913 - one parameter per flag
 
         return show_plan(meant, options, timeout=flags.timeout, verbosity=tell.verbosity)
     with reported_run("up", meant, tell, flags) as run:
-        how = run.how(fail_fast=fail_fast, term=term)
+        how = replace(run.how(fail_fast=fail_fast, term=term), snapshot=snapshot, from_snapshot=from_snapshot)
         return up(run.session, options, how, emit=run.emit, cancel=run.cancel).exit_code

@@ -221,7 +221,7 @@ class KwokProvider:
         if record is None:
             self._children.stop(work.cancel, polite=signal.SIGKILL)
             self._empty_folder()
-            record = Record(port=_choose_port(self._layout.folder), kubernetes=version)
+            record = Record(port=free_port(self._layout.folder), kubernetes=version)
         elif record.kubernetes != version:
             work.say(f"Kubernetes {record.kubernetes} becomes {version}")
             self._children.stop(work.cancel)
@@ -335,7 +335,12 @@ def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def _choose_port(folder: Path) -> int:
+def free_port(folder: Path) -> int:
+    """A port of 127.0.0.1 for the API server of the cluster in this folder.
+
+    Raises:
+        RefusedError: all that could be are in use.
+    """
     # From the folder's name, so that a recreated cluster is found at the address of the last one.
     first = _FIRST_PORT + zlib.crc32(str(folder).encode()) % _PORTS
     port = first_free(first, _TRIED_PORTS)

@@ -128,6 +128,7 @@ def test_defaults_are_shown_as_such_and_only_where_they_mean_something() -> None
         ("cluster.mounts", "default"),
         ("emulator", "valid-no-emulator.yaml:3"),
         ("seeds", "default"),
+        ("snapshot.afterUp", "default"),
     ]
 
 
@@ -168,7 +169,7 @@ def test_problems_of_every_source_are_told_at_once() -> None:
     flags = Overrides(sets=("cluster.provder=x", "emulator.placement=chart"), provider="kwok", variables=("a-b=1",))
     with pytest.raises(InvalidError) as caught:
         loaded("invalid-unknown-key.yaml", flags, BOOTSTRAP_SET_zzz="1", BOOTSTRAP_SET_seeds="[nowhere]")
-    hint = "(known: apiVersion, kind, metadata, cluster, emulator, seeds, source, images, variables, mirrors)"
+    hint = "(known: apiVersion, kind, metadata, cluster, emulator, seeds, source, images, variables, snapshot, mirrors)"
     assert str(caught.value).splitlines() == [
         "invalid-unknown-key.yaml:4: cluster.provder: unknown key (did you mean provider?)",
         f"BOOTSTRAP_SET_zzz: zzz: unknown key {hint}",

@@ -1,0 +1,100 @@
+"""The data of an emulator that runs as a process: the folder into which it saves what it keeps when it ends."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bootstrap.emulators.daemon import Resident
+from bootstrap.emulators.driver import EmulatorDriver, ProcessRecipe
+from bootstrap.emulators.process_record import EmulatorFolder, Record
+from bootstrap.errors import RefusedError, StepFailedError
+from bootstrap.model.stack import StatePaths
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.copies import copy_folder, exchange, remove_copies, staged, used_bytes
+from bootstrap.system.files import private_folder, write_whole
+from bootstrap.system.processes import Processes
+from bootstrap.system.work import Work
+
+_RECORD = "emulator.json"
+_CONTENTS = "contents"
+_TEMPORARY = frozenset({"tmp"})
+"""Of one run of the process."""
+
+
+class ProcessState:
+    """Implements `ports.SavedPart` for a driver that saves its data when it ends in order."""
+
+    def __init__(self, state: StatePaths, driver: EmulatorDriver, recipe: ProcessRecipe, processes: Processes) -> None:
+        self._folder = EmulatorFolder(state.emulator)
+        self._driver = driver
+        self._recipe = recipe
+        self._resident = Resident(
+            driver.name.value, self._folder.identity_file, state.logs / "emulator.log", processes, seconds=0
+        )
+
+    def facts(self) -> Mapping[str, str]:
+        """See `SavedPart.facts`."""
+        return {"emulator": f"{self._driver.name} as a process"}
+
+    def not_kept(self, work: Work) -> Sequence[str]:
+        """See `SavedPart.not_kept`."""
+        del work
+        return ()
+
+    def needed_bytes(self, cancel: CancelToken) -> int:
+        """See `SavedPart.needed_bytes`: what it has in memory is written when it ends, beside what it has on disk."""
+        del cancel
+        return 2 * used_bytes(self._folder.contents)
+
+    def stop(self, work: Work) -> None:
+        """See `SavedPart.stop`."""
+        self._resident.stop(work.cancel)
+
+    def save(self, folder: Path, work: Work) -> None:
+        """See `SavedPart.save`.
+
+        Raises:
+            StepFailedError: it did not end in order, so that its data is not whole.
+        """
+        record = self._folder.record()
+        saved = self._recipe.saved(self._folder.contents)
+        if record is None or not any(file.stat().st_mtime >= record.started for file in saved):
+            raise StepFailedError(
+                f"{self._driver.name} ended without saving its data",
+                fix="bring it up again: bootstrap up",
+                log="its log: bootstrap logs emulator",
+            )
+        copy_folder(self._folder.contents, folder / _CONTENTS, work.cancel, without=_TEMPORARY)
+        write_whole(folder / _RECORD, json.dumps(dataclasses.asdict(record)).encode())
+
+    def stage(self, folder: Path, work: Work) -> None:
+        """See `SavedPart.stage`."""
+        private_folder(self._folder.folder)
+        remove_copies(self._folder.contents)
+        copy_folder(folder / _CONTENTS, staged(self._folder.contents), work.cancel)
+
+    def exchange(self, folder: Path, work: Work) -> None:
+        """See `SavedPart.exchange`; the emulator stays at its port."""
+        work.cancel.check()
+        exchange(self._folder.contents)
+        saved, current = _saved_record(folder), self._folder.record()
+        port = saved.port if current is None else current.port
+        # Data of before any start: the next one goes on with it.
+        self._folder.remember(dataclasses.replace(saved, port=port, started=0.0))
+
+    def refill(self, folder: Path, work: Work) -> None:
+        """See `SavedPart.refill`: nothing is left to do."""
+
+    def clear(self, work: Work) -> None:
+        """See `SavedPart.clear`."""
+        del work
+        remove_copies(self._folder.contents)
+
+
+def _saved_record(folder: Path) -> Record:
+    file = folder / _RECORD
+    try:
+        return Record(**json.loads(file.read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
+        raise RefusedError(f"{file} is damaged: {error}", fix="restore another snapshot") from error
