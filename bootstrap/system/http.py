@@ -1,6 +1,7 @@
 """HTTP to one server: connections that are kept and reused, and requests that a cancel ends at once.
 
-No proxy, no redirect, no retry and no environment: who asks decides. urllib3 does the protocol.
+No proxy, no redirect and no environment: who asks decides. urllib3 does the protocol. Nothing is sent twice, except in
+one case, as in Go's net/http: the server closed an idle connection at the very moment at which it was used again.
 
     connections = Connections("127.0.0.1", 4566)
     connections.exchange("GET", "/health", cancel).status
@@ -16,7 +17,7 @@ import ssl
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, RemoteDisconnected
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -25,6 +26,7 @@ from urllib3.exceptions import HTTPError
 from bootstrap.system.clock import CancelToken
 
 _CANCEL_SECONDS = 0.2
+_SAFE_METHODS = ("GET", "HEAD")
 _CLIENT = {"User-Agent": "bootstrap"}
 
 
@@ -65,7 +67,9 @@ class Connections:
         body: Any = None,  # noqa: ANN401 - bytes or a file
         seconds: float = 30.0,
     ) -> Response:
-        """Send one request, once; `seconds` bound connecting, the wait for the answer, and each read of it.
+        """Send one request; `seconds` bound connecting, the wait for the answer, and each read of it.
+
+        A GET or HEAD that a server's close of an idle connection has cut off is sent again on a new one.
 
         Raises:
             OSError: the server does not answer; ConnectionRefusedError if nobody listens.
@@ -73,13 +77,21 @@ class Connections:
         """
         cancel.check()
         try:
-            with self._connection(seconds) as connection:
-                connection.request(
-                    method, target, body=body, headers={**_CLIENT, **(headers or {})}, decode_content=False
-                )
-                _await_answer(connection, seconds, cancel)
-                response = connection.getresponse()
-                return Response(status=response.status, headers=response.headers, body=response.data)
+            while True:
+                with self._connection(seconds) as connection:
+                    reused = connection.sock is not None
+                    try:
+                        connection.request(
+                            method, target, body=body, headers={**_CLIENT, **(headers or {})}, decode_content=False
+                        )
+                        _await_answer(connection, seconds, cancel)
+                        response = connection.getresponse()
+                    except (ConnectionResetError, BrokenPipeError, RemoteDisconnected):
+                        if not reused or method not in _SAFE_METHODS:
+                            raise
+                        connection.close()  # without a socket it opens a new one when it is used again
+                        continue
+                    return Response(status=response.status, headers=response.headers, body=response.data)
         except (HTTPError, HTTPException) as error:
             raise _as_os_error(error) from error
 

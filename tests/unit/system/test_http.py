@@ -1,3 +1,4 @@
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -51,6 +52,48 @@ def test_a_connection_that_the_server_closed_meanwhile_is_opened_again(token: Ca
         connections = Connections("127.0.0.1", port)
         assert connections.exchange("GET", "/", token).body == b"1"
         assert connections.exchange("GET", "/", token).body == b"2"
+
+
+@contextmanager
+def cutting_server() -> Iterator[tuple[int, list[bytes]]]:
+    """A server that answers the first request of its first connection and resets it at the second one."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            first, _ = listener.accept()
+            asked.append(first.recv(65536))
+            first.sendall(ok(b"1"))
+            first.recv(1)  # the rest stays unread, so that closing resets the connection
+            first.close()
+            with contextlib.suppress(OSError):  # nobody comes where nothing is sent again
+                second, _ = listener.accept()
+                with second:
+                    asked.append(second.recv(65536))
+                    second.sendall(ok(b"2"))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1], asked
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def test_a_read_that_meets_the_server_closing_is_sent_again(token: CancelToken) -> None:
+    with cutting_server() as (port, asked):
+        connections = Connections("127.0.0.1", port)
+        assert connections.exchange("GET", "/", token).body == b"1"
+        assert connections.exchange("GET", "/", token).body == b"2"
+    assert len(asked) == 2
+
+
+def test_a_write_that_meets_the_server_closing_is_not(token: CancelToken) -> None:
+    with cutting_server() as (port, asked):
+        connections = Connections("127.0.0.1", port)
+        assert connections.exchange("GET", "/", token).body == b"1"
+        with pytest.raises(OSError, match=r"."):
+            connections.exchange("POST", "/", token, body=b"x")
+    assert len(asked) == 1
 
 
 def test_a_redirect_is_an_answer_and_goes_nowhere(token: CancelToken) -> None:
