@@ -1,12 +1,14 @@
-"""Measures seeding against the same written with the aws command line, on MiniStack, in one run.
+"""Measures seeding against the same written with raw boto3 and with the aws command line, in one run.
 
     python scripts/bench_seeds.py [--resources 200] [--items 1000] [--load 100000] [--without-cli]
+    python scripts/bench_seeds.py --endpoint http://127.0.0.1:4566 --load 0 --without-cli      a LocalStack, for example
 
-Both write the same: queues, topics with a subscription, secrets, buckets with an object, tables with items, functions.
-The command line writes items 25 at a time, as well as anybody can.
+All write the same: queues, topics with a subscription, secrets, buckets with an object, tables with items, functions.
+The others write items 25 at a time, as well as anybody can. boto3 is one program and one thread, and checks nothing.
 """
 
 import argparse
+import io
 import json
 import os
 import resource
@@ -16,13 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from bootstrap.emulators.choose import driver_of
-from bootstrap.emulators.endpoint import empty
 from bootstrap.emulators.process import ProcessEmulator
-from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
@@ -37,11 +39,17 @@ BATCH = 25
 def main() -> int:
     """Measure, print a table; 1 when a promise is not kept."""
     options = parsed()
+    if options.raw:
+        write_raw(options.raw, options.resources, options.items)
+        return 0
+    if options.endpoint:
+        with tempfile.TemporaryDirectory(prefix="bench-seeds-") as name:
+            return measured(options, Path(name), options.endpoint)
     with tempfile.TemporaryDirectory(prefix="bench-seeds-") as name:
         folder = Path(name)
         emulator, cancel = started(folder)
         try:
-            return measured(options, folder, emulator.up(Work(cancel, print)), cancel)
+            return measured(options, folder, emulator.up(Work(cancel, print)).url)
         finally:
             emulator.delete(Work(cancel, print))
 
@@ -52,7 +60,11 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--resources", type=int, default=200)
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--load", type=int, default=100_000, help="items of the one-pass load; 0: leave it out")
-    parser.add_argument("--without-cli", action="store_true", help="measure seeding alone")
+    parser.add_argument("--without-cli", action="store_true", help="do not measure the aws command line")
+    parser.add_argument(
+        "--endpoint", metavar="URL", help="measure on this emulator, which is emptied, not on a MiniStack"
+    )
+    parser.add_argument("--raw", metavar="URL", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -64,25 +76,31 @@ def started(folder: Path) -> tuple[ProcessEmulator, CancelToken]:
     return ProcessEmulator("bench", spec, state, driver_of(spec), SystemProcesses(clock), clock), CancelToken(clock)
 
 
-def measured(options: argparse.Namespace, folder: Path, endpoint: EmulatorEndpoint, cancel: CancelToken) -> int:
+def measured(options: argparse.Namespace, folder: Path, endpoint: str) -> int:
     """Everything, in order; the emulator is emptied in between."""
     fixtures, script = folder / "fixtures", folder / "seed.sh"
     write_fixtures(fixtures, options.resources, options.items)
     calls = write_script(script, fixtures, options.resources, options.items)
+    emptied(folder, endpoint)
+    print(f"load average  {os.getloadavg()[0]:8.2f}")
     first, _ = seeded(fixtures, folder, endpoint)
     again, result = seeded(fixtures, folder, endpoint)
     print(
         f"first apply   {first:8.2f} s   {options.resources} resources, {options.items} items, process start included"
     )
     print(f"second apply  {again:8.2f} s   calls {json.dumps(result['calls'])}")
+    fresh, result_of_refresh = seeded(fixtures, folder, endpoint, "refresh")
+    print(f"refresh       {fresh:8.2f} s   calls {json.dumps(result_of_refresh['calls'])}")
+    emptied(folder, endpoint)
+    print(f"raw boto3     {raw(options, endpoint):8.2f} s   one thread, nothing compared")
     kept = again <= 1.5 and result["calls"]["write"] == 0  # noqa: PLR2004  # the promise
     if not options.without_cli:
-        empty(endpoint, cancel, list)
+        emptied(folder, endpoint)
         by_hand = scripted(script, endpoint)
         print(f"aws CLI       {by_hand:8.2f} s   {calls} calls: {by_hand / first:.0f} times as long")
         kept = kept and by_hand >= 50 * first
     if options.load:
-        empty(endpoint, cancel, list)
+        emptied(folder, endpoint)
         load_fixture(folder / "load", options.load)
         seconds, _ = seeded(folder / "load", folder, endpoint)
         most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
@@ -90,9 +108,77 @@ def measured(options: argparse.Namespace, folder: Path, endpoint: EmulatorEndpoi
     return 0 if kept else 1
 
 
-def seeded(fixtures: Path, folder: Path, endpoint: EmulatorEndpoint) -> tuple[float, dict[str, dict[str, int]]]:
-    """Seconds of one `bootstrap seed apply`, and its JSON result."""
-    command = (sys.executable, "-m", "bootstrap", "seed", "apply", str(fixtures), "--endpoint", endpoint.url)
+def emptied(folder: Path, endpoint: str) -> None:
+    """The emulator without anything in it."""
+    nothing = folder / "nothing"
+    nothing.mkdir(exist_ok=True)
+    (nothing / "fixtures.yaml").write_text(json.dumps({"apiVersion": "bootstrap.dev/v1", "kind": "Seeds"}))
+    seeded(nothing, folder, endpoint, "reset")
+
+
+def raw(options: argparse.Namespace, endpoint: str) -> float:
+    """Seconds of this very script as a program that only writes."""
+    about = ("--resources", str(options.resources), "--items", str(options.items))
+    began = time.monotonic()
+    subprocess.run((sys.executable, __file__, "--raw", endpoint, *about), check=True)
+    return time.monotonic() - began
+
+
+def write_raw(endpoint: str, count: int, items: int) -> None:
+    """The same with plain boto3."""
+    import boto3  # noqa: PLC0415 - the program that is measured against starts with it
+
+    def client(name: str) -> Any:  # noqa: ANN401 - boto3's clients have no type of their own
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+        return boto3.client(name, endpoint_url=endpoint, **keys)  # type: ignore[call-overload] # any of them
+
+    tags, tag_list = {TAG: "bench"}, [{"Key": TAG, "Value": "bench"}]
+    sqs, sns, queues = client("sqs"), client("sns"), names(count, "sqs")
+    for name in queues:
+        sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "60"}, tags=tags)
+    for number, name in enumerate(names(count, "sns")):
+        topic = sns.create_topic(Name=name, Tags=tag_list)["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:000000000000:{queues[number]}")
+    secrets, s3 = client("secretsmanager"), client("s3")
+    for name in names(count, "secretsmanager"):
+        secrets.create_secret(Name=name, SecretString=f"value of {name}", Tags=tag_list)
+    for name in names(count, "s3"):
+        s3.create_bucket(Bucket=name)
+        s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list})
+        s3.put_object(Bucket=name, Key="a.txt", Body=name.encode())
+    write_raw_tables(client("dynamodb"), tag_list, count, items)
+    functions, package = client("lambda"), zipped()
+    for name in names(count, "lambda"):
+        about = {"Runtime": "python3.12", "Handler": "app.handler", "Role": ROLE, "Tags": tags}
+        functions.create_function(FunctionName=name, Code={"ZipFile": package}, **about)
+
+
+def write_raw_tables(dynamodb: Any, tag_list: list[dict[str, str]], count: int, items: int) -> None:  # noqa: ANN401 - as above
+    """Tables, and their items in batches."""
+    for table, rows in items_of(count, items).items():
+        dynamodb.create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            Tags=tag_list,
+        )
+        for start in range(0, len(rows), BATCH):
+            puts = [{"PutRequest": {"Item": typed(row)}} for row in rows[start : start + BATCH]]
+            dynamodb.batch_write_item(RequestItems={table: puts})
+
+
+def zipped() -> bytes:
+    """The function's package."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("app.py", "def handler(event, context):\n    return event\n")
+    return archive.getvalue()
+
+
+def seeded(fixtures: Path, folder: Path, endpoint: str, verb: str = "apply") -> tuple[float, dict[str, dict[str, int]]]:
+    """Seconds of one `bootstrap seed VERB`, and its JSON result."""
+    command = (sys.executable, "-m", "bootstrap", "seed", verb, str(fixtures), "--endpoint", endpoint)
     environment = {**os.environ, "XDG_STATE_HOME": str(folder / "xdg")}
     began = time.monotonic()
     done = subprocess.run((*command, "--output", "json"), capture_output=True, text=True, check=False, env=environment)
@@ -103,7 +189,7 @@ def seeded(fixtures: Path, folder: Path, endpoint: EmulatorEndpoint) -> tuple[fl
     return seconds, document
 
 
-def scripted(script: Path, endpoint: EmulatorEndpoint) -> float:
+def scripted(script: Path, endpoint: str) -> float:
     """Seconds of the shell script."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -111,7 +197,7 @@ def scripted(script: Path, endpoint: EmulatorEndpoint) -> float:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "ENDPOINT": endpoint.url,
+        "ENDPOINT": endpoint,
     }
     began = time.monotonic()
     subprocess.run(("sh", "-e", str(script)), check=True, env=environment, stdout=subprocess.DEVNULL)

@@ -13,14 +13,14 @@ from bootstrap.seeds.services.base import Look
 from bootstrap.seeds.services.sns.service import Sns
 from bootstrap.seeds.services.sqs import Sqs
 from bootstrap.seeds.target import Target
-from fakes.bench import AS_PROCESS, Bench, running
+from fakes.bench import EVERYWHERE, Bench, running
 
 pytestmark = pytest.mark.e2e
 
 OWNER = ("bootstrap.dev/owner", "test-0123")
 
 
-@pytest.fixture(scope="module", params=AS_PROCESS, ids=str)
+@pytest.fixture(scope="module", params=EVERYWHERE, ids=str)
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
     with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as endpoint_:
         yield endpoint_

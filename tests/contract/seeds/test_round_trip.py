@@ -6,6 +6,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -43,6 +44,9 @@ buckets = st.fixed_dictionaries(
         "objects": st.dictionaries(names, texts, max_size=2),
         "versioning": st.sampled_from([None, "Enabled", "Suspended"]),
         "redirect": st.sampled_from([None, "/elsewhere"]),
+        "settings": st.sets(st.sampled_from(["cors", "lifecycle", "website", "encryption", "block", "policy"])),
+        "about": st.sampled_from([{}, {"ContentType": "text/x-log", "CacheControl": "max-age=7"}]),
+        "labels": tags,
     }
 )
 secrets: st.SearchStrategy[dict[str, Any]] = st.one_of(
@@ -51,8 +55,41 @@ secrets: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.binary(min_size=1, max_size=8).map(lambda content: {"SecretBinary": content}),
     st.just({}),
 )
-queues = st.fixed_dictionaries({"tags": tags, "timeout": st.sampled_from([None, "7"]), "dead": st.booleans()})
-topics = st.fixed_dictionaries({"raw": st.booleans(), "filter": st.sampled_from([None, {"kind": ["new"]}])})
+secrets = st.tuples(secrets, st.sampled_from([{}, {"Description": "of the shop"}]), tags).map(
+    lambda parts: {**parts[0], **parts[1], "Tags": [{"Key": key, "Value": value} for key, value in parts[2].items()]}
+)
+tables = st.fixed_dictionaries(
+    {
+        "items": items,
+        "provisioned": st.booleans(),
+        "stream": st.sampled_from([None, "NEW_IMAGE", "KEYS_ONLY"]),
+        "ttl": st.sampled_from([None, "expires"]),
+        "projection": st.sampled_from(["ALL", "KEYS_ONLY", "INCLUDE"]),
+        "tags": tags,
+    }
+)
+queues = st.fixed_dictionaries(
+    {
+        "tags": tags,
+        "timeout": st.sampled_from([None, "7"]),
+        "dead": st.booleans(),
+        "fifo": st.booleans(),
+        "policy": st.booleans(),
+        "others": st.dictionaries(
+            st.sampled_from(["DelaySeconds", "ReceiveMessageWaitTimeSeconds"]), st.just("3"), max_size=2
+        ),
+    }
+)
+topics = st.fixed_dictionaries(
+    {
+        "raw": st.booleans(),
+        "filter": st.sampled_from([None, {"kind": ["new"]}]),
+        "scope": st.sampled_from([None, "MessageBody"]),
+        "dead": st.booleans(),
+        "tags": tags,
+        "attributes": st.sampled_from([{}, {"DisplayName": "Shop"}]),
+    }
+)
 functions = st.fixed_dictionaries(
     {
         "variables": st.dictionaries(names.map(str.upper), words, max_size=2),
@@ -60,13 +97,17 @@ functions = st.fixed_dictionaries(
         "retries": st.sampled_from([None, 1]),
         "permission": st.booleans(),
         "tags": tags,
+        "about": st.sampled_from([{}, {"Description": "reads", "Timeout": 9, "MemorySize": 256}]),
+        "alias": st.booleans(),
+        "url": st.booleans(),
+        "fed": st.booleans(),
     }
 )
 worlds = st.fixed_dictionaries(
     {
         "s3": st.dictionaries(names.map("b-{}".format), buckets, max_size=1),
         "secretsmanager": st.dictionaries(names, secrets, max_size=2),
-        "dynamodb": st.dictionaries(names, items, max_size=1),
+        "dynamodb": st.dictionaries(names, tables, max_size=1),
         "sqs": st.dictionaries(names, queues, min_size=1, max_size=2),
         "sns": st.dictionaries(names, topics, max_size=1),
         "lambda": st.dictionaries(names, functions, max_size=1),
@@ -88,6 +129,7 @@ def make(bench: Bench, world: dict[str, Any]) -> None:
         make_topic(bench, name, about, queue)
     for name, about in world["lambda"].items():
         make_function(bench, name, about)
+        hang_on_function(bench, name, about, queue)
 
 
 def make_bucket(bench: Bench, name: str, about: dict[str, Any]) -> None:
@@ -100,27 +142,91 @@ def make_bucket(bench: Bench, name: str, about: dict[str, Any]) -> None:
         client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": about["versioning"]})
     for key, text in about["objects"].items():
         redirect = {"WebsiteRedirectLocation": about["redirect"]} if about["redirect"] else {}
-        client.put_object(Bucket=name, Key=key, Body=text.encode(), Metadata={"m": "1"}, **redirect)
+        label = {"Tagging": urlencode(about["labels"])} if about["labels"] else {}
+        given = {**redirect, **label, **about["about"]}
+        client.put_object(Bucket=name, Key=key, Body=text.encode(), Metadata={"m": "1"}, **given)
+    for setting in sorted(about["settings"]):
+        operation, parameter, value = SETTINGS[setting]
+        text = json.dumps(value).replace("BUCKET", name)
+        getattr(client, operation)(Bucket=name, **{parameter: text if setting == "policy" else json.loads(text)})
 
 
-def make_table(bench: Bench, name: str, rows: dict[str, Any]) -> None:
+SETTINGS: dict[str, tuple[str, str, Any]] = {
+    "cors": (
+        "put_bucket_cors",
+        "CORSConfiguration",
+        {"CORSRules": [{"AllowedOrigins": ["*"], "AllowedMethods": ["GET"], "MaxAgeSeconds": 5}]},
+    ),
+    "lifecycle": (
+        "put_bucket_lifecycle_configuration",
+        "LifecycleConfiguration",
+        {"Rules": [{"ID": "old", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 3}}]},
+    ),
+    "website": ("put_bucket_website", "WebsiteConfiguration", {"IndexDocument": {"Suffix": "index.html"}}),
+    "encryption": (
+        "put_bucket_encryption",
+        "ServerSideEncryptionConfiguration",
+        {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]},
+    ),
+    "block": (
+        "put_public_access_block",
+        "PublicAccessBlockConfiguration",
+        {
+            "BlockPublicAcls": True,
+            "IgnorePublicAcls": False,
+            "BlockPublicPolicy": True,
+            "RestrictPublicBuckets": False,
+        },
+    ),
+    "policy": (
+        "put_bucket_policy",
+        "Policy",
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::BUCKET/*"}
+            ],
+        },
+    ),
+}
+
+
+def make_table(bench: Bench, name: str, about: dict[str, Any]) -> None:
     client = bench.client("dynamodb")
     key = {"AttributeName": "id", "AttributeType": "S"}
-    index = {"KeySchema": [{"AttributeName": "by", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}
+    projection: dict[str, Any] = {"ProjectionType": about["projection"]}
+    if about["projection"] == "INCLUDE":
+        projection["NonKeyAttributes"] = ["total"]
+    index: dict[str, Any] = {"KeySchema": [{"AttributeName": "by", "KeyType": "HASH"}], "Projection": projection}
+    capacity: dict[str, Any] = {"BillingMode": "PAY_PER_REQUEST"}
+    if about["provisioned"]:
+        units = {"ProvisionedThroughput": {"ReadCapacityUnits": 2, "WriteCapacityUnits": 3}}
+        capacity, index = {"BillingMode": "PROVISIONED", **units}, {**index, **units}
+    if about["stream"]:
+        capacity["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": about["stream"]}
     client.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[key, {"AttributeName": "by", "AttributeType": "N"}],
         GlobalSecondaryIndexes=[{"IndexName": "byNumber", **index}],
-        BillingMode="PAY_PER_REQUEST",
+        Tags=[{"Key": tag, "Value": value} for tag, value in about["tags"].items()],
+        **capacity,
     )
-    for row, given_attributes in rows.items():
+    if about["ttl"]:
+        lifetime = {"Enabled": True, "AttributeName": about["ttl"]}
+        client.update_time_to_live(TableName=name, TimeToLiveSpecification=lifetime)
+    for row, given_attributes in about["items"].items():
         client.put_item(TableName=name, Item={**given_attributes, "id": {"S": row}})
 
 
 def make_queue(bench: Bench, name: str, about: dict[str, Any]) -> str:
     client = bench.client("sqs")
-    attributes = {"VisibilityTimeout": about["timeout"]} if about["timeout"] else {}
+    attributes = {**about["others"], **({"VisibilityTimeout": about["timeout"]} if about["timeout"] else {})}
+    if about["fifo"]:
+        client.create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true", **attributes})
+    if about["policy"]:
+        statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+        attributes["Policy"] = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     if about["dead"]:
         url = client.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
         arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -131,10 +237,15 @@ def make_queue(bench: Bench, name: str, about: dict[str, Any]) -> str:
 
 def make_topic(bench: Bench, name: str, about: dict[str, Any], queue: str) -> None:
     client = bench.client("sns")
-    arn = client.create_topic(Name=name)["TopicArn"]
+    labels = [{"Key": key, "Value": value} for key, value in about["tags"].items()]
+    arn = client.create_topic(Name=name, Attributes=about["attributes"], Tags=labels)["TopicArn"]
     attributes = {"RawMessageDelivery": "true"} if about["raw"] else {}
     if about["filter"]:
         attributes["FilterPolicy"] = json.dumps(about["filter"])
+        if about["scope"]:
+            attributes["FilterPolicyScope"] = about["scope"]
+    if about["dead"]:
+        attributes["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": queue})
     client.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue, Attributes=attributes)
 
 
@@ -142,7 +253,9 @@ def make_function(bench: Bench, name: str, about: dict[str, Any]) -> None:
     client = bench.client("lambda")
     role = "arn:aws:iam::000000000000:role/bootstrap-lambda"
     if bench.driver is Driver.MOTO:
-        role = bench.client("iam").create_role(RoleName="for-functions", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        role = bench.client("iam").create_role(RoleName="bootstrap-lambda", AssumeRolePolicyDocument="{}")["Role"][
+            "Arn"
+        ]
     client.create_function(
         FunctionName=name,
         Runtime="python3.12",
@@ -151,6 +264,7 @@ def make_function(bench: Bench, name: str, about: dict[str, Any]) -> None:
         Code={"ZipFile": package()},
         Environment={"Variables": about["variables"]},
         Tags=about["tags"],
+        **about["about"],
     )
     if about["concurrency"]:
         client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=about["concurrency"])
@@ -164,6 +278,17 @@ def make_function(bench: Bench, name: str, about: dict[str, Any]) -> None:
             Principal="events.amazonaws.com",
             SourceArn="arn:aws:events:us-east-1:000000000000:rule/r",
         )
+
+
+def hang_on_function(bench: Bench, name: str, about: dict[str, Any], queue: str) -> None:
+    """What LocalStack cannot take for a function that does not run is left out there."""
+    client = bench.client("lambda")
+    if about["alias"]:
+        client.create_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST")
+    if about["url"]:
+        client.create_function_url_config(FunctionName=name, AuthType="NONE")
+    if about["fed"] and about["about"].get("Timeout", 3) <= 7:
+        client.create_event_source_mapping(FunctionName=name, EventSourceArn=queue, BatchSize=4)
 
 
 def package() -> bytes:
