@@ -39,7 +39,8 @@ READS = f"""
 import json, urllib.request
 print(urllib.request.urlopen("{SERVICE}/artefacts/greeting", timeout=30).read().decode())
 signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0"
-about = {{"X-Amz-Target": "AmazonSQS.GetQueueUrl", "Content-Type": "application/x-amz-json-1.0", "Authorization": signed}}
+json_form = "application/x-amz-json-1.0"
+about = {{"X-Amz-Target": "AmazonSQS.GetQueueUrl", "Content-Type": json_form, "Authorization": signed}}
 ask = urllib.request.Request("{SERVICE}/", data=b'{{"QueueName": "orders"}}', headers=about)
 url = json.loads(urllib.request.urlopen(ask, timeout=30).read())["QueueUrl"]
 print(urllib.request.urlopen(url + "?Action=ReceiveMessage", timeout=30).read().decode())

@@ -35,8 +35,9 @@ _LINE_ENDING_COMMENT = re.compile(r"^\s*#")
 # Programs whose connections nothing but the system could lead elsewhere.
 _UNLED = re.compile(
     r"/dev/(?:tcp|udp)/|(?<![\w./-])(?:nc|ncat|netcat|telnet|socat|ssh|scp|node|nodejs|deno|bun|ruby|perl|php|java|go|"
-    r"docker|podman|kubectl|terraform|tofu|sam|cdk|pulumi|http|https|xh|grpcurl|openssl)(?=\s)"
-    r"|(?<![\w.])env\s+-(?:i|u)\b|(?<![\w.-])command\s+-p\b|(?<![\w])PATH=|\bpython[\d.]*\s+-[a-zA-Z]*[IES]"
+    r"docker|podman|kubectl|terraform|tofu|sam|cdk|pulumi|http|https|xh|grpcurl|openssl|busybox|sudo|doas|su|ftp|lynx|rsync|"
+    r"redis-cli|mysql|psql|dig|nslookup|ping)(?=\s)"
+    r"|(?<![\w.])env\s+(?:-\w*[iuS]|--(?:ignore|unset|split)|-\s)|(?<![\w.-])command\s+-\w*p|(?<![\w])PATH=|\bpython[\d.]*\s+-[a-zA-Z]*[IES]"
     r"|/bin/(?:aws|awslocal|curl|wget|python[\d.]*)\b|\bPYTHONPATH\b"
 )
 

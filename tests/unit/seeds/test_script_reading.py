@@ -229,3 +229,20 @@ def test_scripts_are_in_order_and_those_in_folders_run_only_if_they_can(tmp_path
         (tmp_path / name).write_text("")
     (tmp_path / "sub/05.sh").chmod(0o755)
     assert [script.id.name for script in scripts_of(tmp_path)] == ["10.sh", "20.py", "sub/05.sh"]
+
+
+@pytest.mark.parametrize(
+    ("line", "is_unled"),
+    [
+        ("$(command -pv curl) -s http://localhost:8080/", True),
+        ("command -p curl http://localhost:8080/", True),
+        ("command -v aws", False),
+        ("env --ignore-environment python3 make.py", True),
+        ("env - python3 make.py", True),
+        ("env REGION=eu-west-1 aws s3 ls", False),
+        ("busybox wget http://localhost:8080/", True),
+        ("awslocal sqs create-queue --queue-name su", False),
+    ],
+)
+def test_ways_past_the_programs_in_front_are_seen(line: str, is_unled: bool) -> None:
+    assert bool(list(unled_programs({FILE: line}))) is is_unled
