@@ -10,7 +10,7 @@ from bootstrap.kube.api import ApiRefusedError, KubeApi
 from bootstrap.model import labels as our_labels
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import ReleaseObserved
-from bootstrap.model.release import Release
+from bootstrap.model.release import Release, chain_of
 from bootstrap.system.clock import CancelToken
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -64,6 +64,7 @@ class Revision:
             fingerprint=self.applied if ours else None,
             values_hash=self.values_hash,
             owner=_owner(self.labels) if ours else None,
+            within=tuple(self.labels.get(our_labels.WITHIN, "").split(".")) if our_labels.WITHIN in self.labels else (),
         )
 
 
@@ -73,6 +74,8 @@ def labels_for(release: Release, fingerprint: str, stack: str, values_hash: str 
     # A label's value must begin and end with a letter or digit, which a part of a name need not.
     names = {f"{our_labels.NAME}-{number}": f"x{part}x" for number, part in enumerate(parts)}
     values = {our_labels.HELD: values_hash} if values_hash else {}
+    if release.owner:
+        values[our_labels.WITHIN] = ".".join(chain_of(release.owner, release.ancestors))
     return {
         our_labels.APPLIED: fingerprint,
         our_labels.FINGERPRINT: _UNSET,

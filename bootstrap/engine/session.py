@@ -56,6 +56,8 @@ class PlanOptions:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     prune: bool = False
+    prune_all: bool = False
+    """Whether all that a Kustomization brought up which is gone or empty is pruned too."""
     strict: bool = False
     """Whether warnings are errors."""
     consent: Consent = NO_CONSENT

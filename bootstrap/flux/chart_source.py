@@ -10,6 +10,9 @@ from bootstrap.flux.sources import Sources, values_file
 from bootstrap.model.kube import ref_of
 from bootstrap.model.release import ChartRef
 
+_CHART_REFS = ("OCIRepository", "HelmChart", "ExternalArtifact")
+_CHART_SOURCES = ("HelmRepository", "GitRepository", "Bucket")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChartSource:
@@ -38,18 +41,22 @@ def chart_source(fields: Fields, namespace: str, sources: Sources, store: Store)
 def _referenced(fields: Fields, namespace: str, sources: Sources, store: Store) -> ChartSource | None:
     fields.ignore("apiVersion")
     ref = SourceRef(
-        kind=fields.required("kind"), namespace=fields.text("namespace") or namespace, name=fields.required("name")
+        kind=fields.required_choice("kind", _CHART_REFS),
+        namespace=fields.text("namespace") or namespace,
+        name=fields.required("name"),
     )
     fields.close()
     if ref.kind == "OCIRepository":
         chart = sources.oci_chart(ref, fields.subject, fields.path)
         return None if chart is None else ChartSource(chart=chart)
+    if ref.kind not in _CHART_REFS:
+        return None
     if ref.kind != "HelmChart":
         fields.subject.problem(f"a chart from {ref} is not supported", fields.at("kind"))
         return None
     manifest = store.find(ref.kind, ref.namespace, ref.name)
     if manifest is None:
-        fields.subject.problem(f"{ref} is not in the repository", fields.path)
+        fields.subject.problem(sources.missing(ref), fields.path)
         return None
     subject = Subject(ref=ref_of(manifest), findings=fields.subject.findings, fallback=fields.subject.fallback)
     return _of_spec(Fields(manifest.get("spec") or {}, subject, "spec"), ref.namespace, sources, subject)
@@ -58,7 +65,7 @@ def _referenced(fields: Fields, namespace: str, sources: Sources, store: Store) 
 def _of_spec(spec: Fields, namespace: str, sources: Sources, asker: Subject) -> ChartSource | None:
     source_ref = spec.child("sourceRef")
     ref = SourceRef(
-        kind=source_ref.required("kind"),
+        kind=source_ref.required_choice("kind", _CHART_SOURCES),
         namespace=source_ref.text("namespace") or namespace,
         name=source_ref.required("name"),
     )
@@ -74,6 +81,8 @@ def _of_spec(spec: Fields, namespace: str, sources: Sources, asker: Subject) -> 
     spec.note(NOT_RECONCILED, "suspend")
     spec.note("is not checked: charts are pinned by digest instead", "verify")
     spec.close()
+    if ref.kind not in _CHART_SOURCES:
+        return None
     chart = sources.chart(ref, name, version, asker, source_ref.path)
     if chart is None:
         return None

@@ -7,10 +7,13 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from bootstrap.flux.findings import Subject
+from bootstrap.yamltext.positions import nearest
 
 _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}  # noqa: RUF001 - Go knows both letters
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|μs|ns)")  # noqa: RUF001 - Go knows both letters
 _Kind = TypeVar("_Kind")
+_MISSPELT = 0.8
+"""How similar an unknown field is to one that is known, and not there, to be called a spelling mistake."""
 
 NOT_RECONCILED = "has no effect: nothing is reconciled after the run"
 """The note on fields that only a controller in the cluster would act on."""
@@ -73,8 +76,15 @@ class Fields:
         text = self.text(name)
         if text is None or text in allowed:
             return text or default
-        self.subject.problem(f'"{text}" is none of {", ".join(allowed)}', self.at(name))
+        self.subject.problem(_none_of(text, allowed), self.at(name))
         return default
+
+    def required_choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        """A required string that has to be one of these words; returned as it is, whatever is reported."""
+        text = self.required(name)
+        if text and text not in allowed:
+            self.subject.problem(_none_of(text, allowed), self.at(name))
+        return text
 
     def mapping(self, name: str) -> Mapping[str, Any]:
         """A mapping as it is; empty when absent."""
@@ -118,12 +128,15 @@ class Fields:
                 self.subject.note(f"{self.at(name)} {text}", self.at(name), expected=expected)
 
     def close(self) -> None:
-        """Report every field that was not read."""
+        """Report every field that was not read: a problem if it looks misspelt, else a note."""
         for name in self._value:
             if name not in self._asked:
-                near = difflib.get_close_matches(name, self._asked, n=1)
-                hint = f'; did you mean "{near[0]}"?' if near else ""
-                self.subject.note(f"{self.at(name)} is not supported and has no effect{hint}", self.at(name))
+                near = nearest(name, self._asked)
+                if near is not None and near not in self._value and _similar(name, near) >= _MISSPELT:
+                    self.subject.problem(f'is not a field: did you mean "{near}"?', self.at(name))
+                else:
+                    hint = f'; did you mean "{near}"?' if near else ""
+                    self.subject.note(f"{self.at(name)} is not supported and has no effect{hint}", self.at(name))
 
     def _of(self, name: str, kind: type[_Kind], expected: str) -> _Kind | None:
         self._asked.add(name)
@@ -138,3 +151,13 @@ class Fields:
         if not fits:
             self.subject.problem(f"must be {expected}", self.at(name))
         return fits
+
+
+def _none_of(text: str, allowed: tuple[str, ...]) -> str:
+    near = nearest(text, allowed)
+    hint = f'; did you mean "{near}"?' if near else ""
+    return f'"{text}" is none of {", ".join(allowed)}{hint}'
+
+
+def _similar(name: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, name.casefold(), other.casefold()).ratio()

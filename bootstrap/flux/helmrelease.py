@@ -17,7 +17,6 @@ from bootstrap.model.kube import Manifest
 from bootstrap.model.release import Release, UnknownChart, ValuesFrom
 
 GROUP = "helm.toolkit.fluxcd.io"
-_VERSIONS = ("v2", "v2beta1", "v2beta2")
 _CRDS = ("Skip", "Create", "CreateReplace")
 _STRATEGIES = ("RemediateOnFailure", "RetryOnFailure")
 _LONGEST_NAME = 53
@@ -74,9 +73,6 @@ def read_release(manifest: Manifest, subject: Subject, sources: Sources, store: 
 
 
 def _check_identity(subject: Subject) -> None:
-    version = subject.ref.api_version.rpartition("/")[2]
-    if version not in _VERSIONS:
-        subject.problem(f"version {version} is not known", "apiVersion")
     if subject.ref.namespace is None:
         subject.problem("has no namespace", "metadata.namespace")
 

@@ -11,7 +11,8 @@ from bootstrap.flux.substitution.substitute import NAME
 from bootstrap.model.kube import Manifest, ObjectRef
 
 GROUP = "kustomize.toolkit.fluxcd.io"
-_VERSIONS = ("v1", "v1beta1", "v1beta2")
+SOURCE_KINDS = ("GitRepository", "OCIRepository", "Bucket", "ExternalArtifact")
+"""What a Kustomization may be built from."""
 _DEFAULT_TIMEOUT = timedelta(minutes=5)
 _SHORTEST_TIMEOUT = timedelta(seconds=30)
 _OWN_CREDENTIALS = "has no effect: everything is done with the stack's own credentials"
@@ -78,9 +79,6 @@ class Declared:
 
 def read_kustomization(manifest: Manifest, subject: Subject) -> Declared:
     """The Kustomization that the object declares; problems, and fields without an effect, are reported."""
-    version = subject.ref.api_version.rpartition("/")[2]
-    if version not in _VERSIONS:
-        subject.problem(f"version {version} is not known", "apiVersion")
     if subject.ref.namespace is None:
         subject.problem("has no namespace", "metadata.namespace")
     fields = Fields(manifest.get("spec") or {}, subject, "spec")
@@ -121,7 +119,9 @@ def _source(fields: Fields, namespace: str) -> SourceRef:
     child = fields.child("sourceRef")
     child.ignore("apiVersion")
     source = SourceRef(
-        kind=child.required("kind"), namespace=child.text("namespace") or namespace, name=child.required("name")
+        kind=child.required_choice("kind", SOURCE_KINDS),
+        namespace=child.text("namespace") or namespace,
+        name=child.required("name"),
     )
     child.close()
     return source

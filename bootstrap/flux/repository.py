@@ -72,8 +72,14 @@ def read_repo(
         tools = Tools(root=tree, build=build, decrypt=decrypt, strict=source.strict_substitution, layout=layout)
         walk = Walk(tools, context, {**source.substitute, **(variables or {})})
         expanded = walk.expand(_entry(entry, findings))
-    releases = tuple(_releases(expanded, places, store, findings))
-    kustomizations = tuple(_kustomization(item, findings) for item in expanded)
+    above = _ancestors(expanded)
+    releases = tuple(
+        replace(release, ancestors=above[release.owner]) for release in _releases(expanded, places, store, findings)
+    )
+    kustomizations = tuple(
+        replace(_kustomization(item, findings), ancestors=above[item.declared.id]) for item in expanded
+    )
+    _check_empty(kustomizations, findings)
     _check_namespaces(kustomizations, store, findings)
     _check_texts(kustomizations, findings)
     repo = FluxRepo(kustomizations=kustomizations, releases=releases)
@@ -113,6 +119,21 @@ def _note_suspended(repo: FluxRepo, findings: Findings) -> None:
             for need in sorted(suspended & set(item.depends_on)):
                 text = f"depends on {need}, which is suspended: Flux would wait until it is resumed"
                 findings.note(text, item.id, item.place)
+
+
+def _check_empty(kustomizations: Sequence[Kustomization], findings: Findings) -> None:
+    """Report an entry that nothing is made of, and note every other Kustomization like it.
+
+    Flux would apply an empty entry, and delete all that it brought up before.
+    """
+    entry, *others = kustomizations
+    if not entry.built and not findings.problems():
+        text = "nothing is declared here: its files hold no object, or its kustomization.yaml names none of them"
+        findings.problem(f"{text} (without a repository, leave out the stack's source)", Place(file=entry.path))
+    for other in others:
+        if not other.built and not other.suspended and not other.unread:
+            text = "is empty: its folder holds no object, or its kustomization.yaml names none of them"
+            findings.note(text, f"Kustomization {other.id}", other.place)
 
 
 def _check_namespaces(kustomizations: Sequence[Kustomization], store: Store, findings: Findings) -> None:
@@ -178,6 +199,14 @@ def _releases(expanded: Sequence[Expanded], places: Sources, store: Store, findi
             yield read_release(manifest, subject, places, store, item.declared.id)
 
 
+def _ancestors(expanded: Sequence[Expanded]) -> dict[str, tuple[str, ...]]:
+    """What each Kustomization is below, its parent first."""
+    above: dict[str, tuple[str, ...]] = {}
+    for item in expanded:  # each parent before its children
+        above[item.declared.id] = () if item.parent is None else (item.parent, *above[item.parent])
+    return above
+
+
 def _helm_releases(expanded: Expanded) -> list[Manifest]:
     return [
         manifest
@@ -203,6 +232,7 @@ def _kustomization(expanded: Expanded, findings: Findings) -> Kustomization:
         depends_on=declared.depends_on,
         parent=expanded.parent,
         path=declared.path,
+        unread=expanded.unread,
         wait=declared.wait,
         timeout=declared.timeout,
         health_checks=declared.health_checks,

@@ -15,6 +15,7 @@ from bootstrap.flux.overlay import inside
 from bootstrap.flux.sourceignore import SourceIgnore
 from bootstrap.model.kube import mapping_in, ref_of
 from bootstrap.model.release import ChartRef, GitChart, LocalChart, OciChart, RepositoryChart
+from bootstrap.yamltext.positions import nearest
 
 GROUP = "source.toolkit.fluxcd.io"
 _OWN_LOGIN = "is not used: credentials come from helm's and docker's own config files"
@@ -86,6 +87,13 @@ class Sources:
     def url(self, ref: SourceRef) -> str | None:
         """Its address; None when it is not declared in the repository."""
         return _address(ref, self._store)
+
+    def missing(self, ref: SourceRef) -> str:
+        """What to report of a source that is not declared: with the nearest one of its kind that is."""
+        declared = (ref_of(manifest) for manifest in self._store.of_kind(ref.kind))
+        names = (f"{there.namespace}/{there.name}" for there in declared)
+        near = nearest(f"{ref.namespace}/{ref.name}", names)
+        return f"{ref} is not in the repository{f'; did you mean {near}?' if near else ''}"
 
     def chart(self, ref: SourceRef, chart: str, version: str | None, asker: Subject, path: str) -> ChartRef | None:
         """The chart that a HelmRelease or HelmChart asks a source for; None when it has none, which is reported."""
@@ -163,7 +171,7 @@ class Sources:
     def _spec(self, ref: SourceRef, asker: Subject, path: str) -> Fields | None:
         manifest = self._store.find(ref.kind, ref.namespace, ref.name)
         if manifest is None:
-            asker.problem(f"{ref} is not in the repository", path)
+            asker.problem(self.missing(ref), path)
             return None
         subject = Subject(ref=ref_of(manifest), findings=self._findings, fallback=asker.fallback)
         return Fields(manifest.get("spec") or {}, subject, "spec")

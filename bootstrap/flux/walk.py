@@ -8,13 +8,14 @@ from pathlib import Path
 from bootstrap.flux.artifacts import Artifacts
 from bootstrap.flux.decryption import Decrypt
 from bootstrap.flux.findings import Findings, Subject
+from bootstrap.flux.kinds import check_kind
 from bootstrap.flux.kustomization import GROUP, Declared, PostBuild, read_kustomization
 from bootstrap.flux.kustomize_build import Build, Built, Variables, build, manifests
 from bootstrap.flux.object_index import Store
 from bootstrap.flux.sources import GROUP as SOURCES
 from bootstrap.flux.sources import Sources
 from bootstrap.flux.variables import variables_of
-from bootstrap.model.kube import Manifest, ref_of
+from bootstrap.model.kube import Manifest, mapping_in, ref_of
 from bootstrap.yamltext.kubernetes import YamlError, load
 
 _THREADS = 8
@@ -50,6 +51,8 @@ class Expanded:
     declared: Declared
     parent: str | None
     manifests: tuple[Manifest, ...] = ()
+    unread: str = ""
+    """Why its files are not read, although it is not suspended; empty: they are."""
 
 
 class Walk:
@@ -140,6 +143,7 @@ class Walk:
             variables = Variables(values=given, only_given=True) if top and given else None
         objects = manifests(built, variables, self._tools.decrypt, self._findings)
         self._known.store.add(objects)
+        self._check_kinds(objects, declared)
         self._done[declared.id] = Expanded(declared=declared, parent=self._parents[declared.id], manifests=objects)
         children = [
             read_kustomization(manifest, self._subject(manifest, declared))
@@ -153,28 +157,33 @@ class Walk:
     def _is_new(self, child: Declared, parent: Declared) -> bool:
         """Note it as a child; whether it is to be built."""
         if child.id in self._parents:
+            if self._done[child.id].declared != child:
+                child.subject.note("is declared more than once: the first one counts")
             return False
         self._parents[child.id] = parent.id
-        self._done[child.id] = Expanded(declared=child, parent=parent.id)
-        return not child.suspended and self._is_here(child)
+        unread = "" if child.suspended else self._unread(child)
+        self._done[child.id] = Expanded(declared=child, parent=parent.id, unread=unread)
+        return not child.suspended and child.id in self._roots
 
-    def _is_here(self, child: Declared) -> bool:
+    def _unread(self, child: Declared) -> str:
+        """Why its files are not read, which is noted; empty: they are, or it is reported that they are missing."""
         root = self._root_of(child)
         if root is None:
-            url = self._known.sources.url(child.source)
-            where = f"{child.source} ({url})" if url else str(child.source)
-            text = f"its files are not read: they come from {where}, which is not this repository"
-            child.subject.note(text, "spec.sourceRef")
-            return False
-        if not (root / child.path).is_dir():
-            if self._known.sources.may_be_elsewhere(child.source):
-                text = f"its files are not read: {child.source} names a version of this repository that is not on disk"
-                child.subject.note(text, "spec.sourceRef")
-                return False
+            why = f"they come from {self._origin_of(child)}, which is not this repository"
+        elif (root / child.path).is_dir():
+            self._roots[child.id] = root
+            return ""
+        elif self._known.sources.may_be_elsewhere(child.source):
+            why = f"{child.source} names a version of this repository that is not on disk"
+        else:
             child.subject.problem(f"there is no folder {child.path}", "spec.path")
-            return False
-        self._roots[child.id] = root
-        return True
+            return ""
+        child.subject.note(f"its files are not read: {why}", "spec.sourceRef")
+        return why
+
+    def _origin_of(self, child: Declared) -> str:
+        url = self._known.sources.url(child.source)
+        return f"{child.source} ({url})" if url else str(child.source)
 
     def _root_of(self, child: Declared) -> Path | None:
         """What its path is relative to: a source that no one declares is taken for this repository where it fits."""
@@ -186,6 +195,12 @@ class Walk:
             return None
         child.subject.note(f"{child.source} is not declared: it is taken for this repository", "spec.sourceRef")
         return self._tools.root
+
+    def _check_kinds(self, objects: Sequence[Manifest], declared: Declared) -> None:
+        definitions = self._known.store.of_kind("CustomResourceDefinition")
+        groups = frozenset(str(mapping_in(definition, "spec").get("group")) for definition in definitions)
+        for manifest in objects:
+            check_kind(self._subject(manifest, declared), groups)
 
     def _subject(self, manifest: Manifest, declared: Declared) -> Subject:
         return Subject(ref=ref_of(manifest), findings=self._findings, fallback=declared.path)

@@ -1,5 +1,6 @@
 """Plain objects of Kustomizations: applied server-side, waited for, noted in the inventory, deleted."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from bootstrap.kube.webhooks import NOT_CALLABLE
 from bootstrap.model import labels
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
 from bootstrap.model.observed import InventoryEntry, ObjectsSeen
-from bootstrap.model.release import Kustomization
+from bootstrap.model.release import Kustomization, chain_of
 from bootstrap.model.step import StepId
 from bootstrap.plan import ids
 from bootstrap.system.clock import CancelToken
@@ -83,15 +84,16 @@ class KubeObjects:
         ]
         # Recorded before anything is created, without a fingerprint: a killed run leaves nothing that is not known.
         planned = {ref_of(manifest) for manifest in manifests}
-        inventory.write(
-            kustomization.id, InventoryEntry(fingerprint="", objects=(*{*before.objects, *planned},)), work.cancel
-        )
+        within = chain_of(kustomization.id.removesuffix(ids.CUSTOM_PART), kustomization.ancestors)
+        started = InventoryEntry(fingerprint="", objects=(*{*before.objects, *planned},), within=within)
+        inventory.write(kustomization.id, started, work.cancel)
         applied = self._apply_all(manifests, api, work, step)
         waited = self._wait(kustomization, applied, kube, api, work)
         # What has left the repository stays noted until it is pruned.
         gone = planned - set(applied)
         kept = {*applied, *(ref for ref in before.objects if ref not in gone)}
-        inventory.write(kustomization.id, InventoryEntry(fingerprint=fingerprint, objects=tuple(kept)), work.cancel)
+        done = InventoryEntry(fingerprint=fingerprint, objects=tuple(kept), within=within)
+        inventory.write(kustomization.id, done, work.cancel)
         simulated = len(waited) + len(kustomization.objects) - len(manifests)
         return f"{len(applied)} objects" + (f", {simulated} simulated" if simulated else "")
 
@@ -106,7 +108,7 @@ class KubeObjects:
             return
         stay = tuple(ref for ref in before.objects if ref not in frozenset(objects))
         if stay:
-            inventory.write(owner, InventoryEntry(fingerprint=before.fingerprint, objects=stay), work.cancel)
+            inventory.write(owner, dataclasses.replace(before, objects=stay), work.cancel)
         else:
             inventory.remove(owner, work.cancel)
 

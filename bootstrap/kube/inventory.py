@@ -88,7 +88,11 @@ class Inventory:
                 "labels": {labels.INVENTORY: self._owner, labels.OWNER: self._owner},
                 "annotations": {labels.KUSTOMIZATION: kustomization},
             },
-            "data": {"fingerprint": entry.fingerprint, "objects": _written(entry.objects)},
+            "data": {
+                "fingerprint": entry.fingerprint,
+                "objects": _written(entry.objects),
+                "within": ".".join(entry.within),
+            },
         }
 
 
@@ -105,4 +109,5 @@ def _entry(live: Manifest) -> InventoryEntry:
         ObjectRef(api_version=version, kind=kind, namespace=namespace, name=name)
         for version, kind, namespace, name in json.loads(kept.get("objects", "[]"))
     )
-    return InventoryEntry(fingerprint=kept.get("fingerprint", ""), objects=objects)
+    within = tuple(filter(None, kept.get("within", "").split(".")))
+    return InventoryEntry(fingerprint=kept.get("fingerprint", ""), objects=objects, within=within)

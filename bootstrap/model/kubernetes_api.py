@@ -78,6 +78,18 @@ def is_namespaced(api_version: str, kind: str) -> bool | None:
     return None if entry is None or entry.subresource else entry.namespaced
 
 
+@cache
+def closed_groups() -> frozenset[str]:
+    """The groups that only Kubernetes itself defines kinds in; the core group is the empty text."""
+    return frozenset(entry.api_version.rpartition("/")[0] for entry in _entries())
+
+
+@cache
+def kinds_of(group: str) -> frozenset[str]:
+    """The kinds of such a group, in any version of the table."""
+    return frozenset(entry.kind for entry in _entries() if entry.api_version.rpartition("/")[0] == group)
+
+
 def _minor_of(version: str) -> int:
     match = _MINOR.match(version)
     return min(max(int(match[1]), FIRST_MINOR), LAST_MINOR) if match is not None else LAST_MINOR

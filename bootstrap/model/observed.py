@@ -109,6 +109,8 @@ class ReleaseObserved:
     """A hash of the values that only the cluster held when it was installed; empty when there were none."""
     owner: str | None = None
     """NAMESPACE/NAME of the HelmRelease it was installed for."""
+    within: tuple[str, ...] = ()
+    """The Kustomizations that held it when it was installed, see `chain_of`; empty: not known."""
     unready: str = ""
     """A workload of it that is not ready right now, and why."""
 
@@ -119,6 +121,8 @@ class InventoryEntry:
 
     fingerprint: str
     objects: tuple[ObjectRef, ...] = ()
+    within: tuple[str, ...] = ()
+    """The Kustomization and those above it, see `chain_of`; empty: not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,7 @@
 """The content of a Flux repository: Helm releases and Kustomizations with their objects."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,16 @@ class Note:
     """Flux would wait for ever because of it: `lint` reports an error, `plan` a warning, at the end."""
     expected: bool = False
     """Flux requires the field of this warning (`interval`, `prune`), so that `--strict` accepts it."""
+
+
+_CHAIN_LENGTH = 7
+"""Eight digits each and a point between them: as many as fit into a label's 63 characters."""
+
+
+def chain_of(owner: str, ancestors: Sequence[str]) -> tuple[str, ...]:
+    """A short hash of a Kustomization's id and of those that it is below, the nearest first."""
+    ids = (owner, *ancestors)[:_CHAIN_LENGTH]
+    return tuple(hashlib.sha256(name.encode()).hexdigest()[:8] for name in ids)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,6 +168,8 @@ class Release:
     """NAMESPACE/NAME of other HelmReleases."""
     owner: str = ""
     """NAMESPACE/NAME of the Kustomization that holds it."""
+    ancestors: tuple[str, ...] = ()
+    """The Kustomizations above its owner, up to the entry."""
     place: Place | None = None
 
     @property
@@ -179,8 +192,12 @@ class Kustomization:
     depends_on: tuple[str, ...] = ()
     """NAMESPACE/NAME of other Kustomizations."""
     parent: str | None = None
+    ancestors: tuple[str, ...] = ()
+    """The Kustomizations above it, its parent first, up to the entry."""
     path: str = ""
     """Its folder, relative to the repository's root."""
+    unread: str = ""
+    """Why its files are not read, although it is not suspended; empty: they are."""
     wait: bool = False
     timeout: timedelta = timedelta(minutes=5)
     health_checks: tuple[ObjectRef, ...] = ()

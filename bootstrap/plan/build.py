@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 
 from bootstrap.errors import RefusedError
-from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import EmulatorObserved, Observed, PreparedRelease, ReleaseObserved, TargetState
 from bootstrap.model.release import Kustomization, Note, Release
 from bootstrap.model.replacement import Change, Consent, Replacement
@@ -35,7 +34,8 @@ from bootstrap.plan.consent import as_if_replaced, check_steps, is_allowed, repl
 from bootstrap.plan.desired import Desired
 from bootstrap.plan.emulator import EMULATOR_PART, out_of_reach
 from bootstrap.plan.order import build_graph
-from bootstrap.plan.units import Units, fingerprint, not_ready, refs_of
+from bootstrap.plan.prune import Leftovers, leftovers
+from bootstrap.plan.units import Units, fingerprint, not_ready
 
 CLUSTER_TIMEOUT = timedelta(minutes=5)
 EMULATOR_TIMEOUT = timedelta(minutes=2)
@@ -108,7 +108,7 @@ def _actions(desired: Desired, observed: Observed, units: Units) -> Iterator[_Ro
     if not desired.start_only:
         yield from _moved_emulator(desired, observed, units)
     if desired.prune:
-        yield from _prune(desired, observed, units)
+        yield from _prune(leftovers(desired, observed, units))
 
 
 def _cluster(desired: Desired, observed: Observed) -> _Row:
@@ -348,39 +348,21 @@ def _making_room(step: StepId, action: UninstallRelease | DeleteObjects, why: st
     return step, replace, why, DELETE_TIMEOUT
 
 
-def _prune(desired: Desired, observed: Observed, units: Units) -> Iterator[_Row]:
-    for orphan in orphaned_releases(desired, observed):
-        step = StepId(f"prune/{orphan.namespace}/{orphan.release_name}")
-        action = UninstallRelease(namespace=orphan.namespace, release_name=orphan.release_name)
+def _prune(left: Leftovers) -> Iterator[_Row]:
+    for release in left.releases:
+        step = StepId(f"prune/{release.namespace}/{release.release_name}")
+        action = UninstallRelease(namespace=release.namespace, release_name=release.release_name)
         yield step, action, "no longer in the repository", DELETE_TIMEOUT
-    # An object that another Kustomization holds now has moved, and a namespace may hold a release.
-    kept = {ref for part in units.parts for ref in refs_of(part)}
-    kept |= {_namespace(release.target_namespace) for release in desired.repo.releases}
-    for owner, entry in observed.inventory.items():
-        gone = tuple(ref for ref in entry.objects if ref not in kept)
-        if gone and owner.removesuffix(ids.CUSTOM_PART) not in units.suspended:
-            step = StepId(f"prune-objects/{owner}")
-            yield step, DeleteObjects(owner=owner, objects=gone), "no longer in the repository", DELETE_TIMEOUT
-
-
-def orphaned_releases(desired: Desired, observed: Observed) -> tuple[ReleaseObserved, ...]:
-    """Releases that `up` installed for a HelmRelease that is no longer in the repository."""
-    release_ids = {release.id for release in desired.repo.releases}
-    return tuple(
-        release
-        for release in observed.releases.values()
-        if release.owner is not None and release.owner not in release_ids
-    )
+    for owner, objects in left.objects:
+        step = StepId(f"prune-objects/{owner}")
+        yield step, DeleteObjects(owner=owner, objects=objects), "no longer in the repository", DELETE_TIMEOUT
 
 
 def _notes(desired: Desired, observed: Observed, units: Units) -> Iterator[Note]:
     yield from out_of_reach(desired.stack)
     for name in units.suspended:
         yield Note(text=f"{name} is suspended: left as it is")
-    if not desired.prune:
-        for orphan in orphaned_releases(desired, observed):
-            name = f"{orphan.namespace}/{orphan.release_name}"
-            yield Note(text=f"release {name} is no longer in the repository; remove it with: bootstrap up --prune")
+    yield from leftovers(desired, observed, units).notes
     for prepared_release in desired.prepared.values():
         yield from prepared_release.notes
         if prepared_release.failure is not None:
@@ -388,7 +370,3 @@ def _notes(desired: Desired, observed: Observed, units: Units) -> Iterator[Note]
                 text=f"release/{prepared_release.release.id} will fail: {prepared_release.failure.what}",
                 place=prepared_release.release.place,
             )
-
-
-def _namespace(name: str) -> ObjectRef:
-    return ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=name)

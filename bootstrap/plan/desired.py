@@ -22,6 +22,10 @@ class Desired:
     """(unit, needed unit, reason), read from the rendered manifests; units are `release/…` and `objects/…`."""
     prune: bool = False
     """Whether objects and releases that are no longer in the repository are deleted."""
+    prune_all: bool = False
+    """Whether so is all that a Kustomization brought up which is gone or empty."""
+    up_command: str = ""
+    """The command that brings the stack up, for advice; empty: the one without options."""
     preload: bool = False
     """Whether this machine's engine pulls images and copies them to the nodes of the cluster."""
     built: Sequence[BuiltImage] = ()

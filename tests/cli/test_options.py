@@ -26,9 +26,22 @@ SHARED = {*LIVING, *CHARTS, *RUN, *LOOK} - {"only"}
 SEEDS = {"paths", "stack", "instance", "endpoint", "services", "only", *LOOK}
 
 OPTIONS: dict[str, set[str]] = {
-    "up": {*DECLARED, *RUN, "tools", "locked", "only", "skip", "fail_fast", "prune", "allow_replace", "strict", "adopt"}
+    "up": {
+        *DECLARED,
+        *RUN,
+        "tools",
+        "locked",
+        "only",
+        "skip",
+        "fail_fast",
+        "prune",
+        "prune_all",
+        "allow_replace",
+        "strict",
+        "adopt",
+    }
     | {"ports", "ttl", "preload", "dry_run"},
-    "plan": {*DECLARED, *CHARTS, *LOOK, "verbose", "only", "skip", "prune", "allow_replace", "strict"}
+    "plan": {*DECLARED, *CHARTS, *LOOK, "verbose", "only", "skip", "prune", "prune_all", "allow_replace", "strict"}
     | {"tell_changes", "teardown"},
     "status": {*LIVING, *CHARTS, *LOOK, "whole_machine", "watch", "wait"},
     "down": {*LIVING, *RUN, "tools", "output", "keep_data", "whole_project", "dry_run"},

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--only", multiple=True, metavar="STEP", help="Plan only this step and those it needs; repeatable.")
 @click.option("--skip", multiple=True, metavar="STEP", help="Leave out this step; repeatable.")
 @click.option("--prune", is_flag=True, help="Include what up --prune would delete.")
+@click.option("--prune-all", is_flag=True, help="Include what up --prune-all would delete.")
 @allow_replace_option
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 if something would change.")
@@ -41,6 +42,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     only: tuple[str, ...],
     skip: tuple[str, ...],
     prune: bool,
+    prune_all: bool,
     strict: bool,
     allow_replace: tuple[str, ...],
     tell_changes: bool,
@@ -65,7 +67,9 @@ def command(  # noqa: PLR0913 - one parameter per flag
     from bootstrap.model.replacement import Consent  # noqa: PLC0415
 
     consent = Consent(steps=frozenset(allow_replace))
-    options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict, tolerant=True, consent=consent)
+    options = PlanOptions(
+        only=only, skip=skip, prune=prune, prune_all=prune_all, strict=strict, tolerant=True, consent=consent
+    )
     verbosity = -1 if quiet else verbose
     return show_plan(stack, options, timeout=timeout, output=output, verbosity=verbosity, tell_changes=tell_changes)
 

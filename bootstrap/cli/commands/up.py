@@ -30,6 +30,7 @@ from bootstrap.model.stack import LockWriting
 @click.option("--skip", multiple=True, metavar="STEP", help="Leave out this step; repeatable.")
 @click.option("--fail-fast", is_flag=True, help="Stop all steps at the first failure.")
 @click.option("--prune", is_flag=True, help="Delete what is no longer in the repository.")
+@click.option("--prune-all", is_flag=True, help="Also delete Kustomizations that are gone.")
 @allow_replace_option
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option("--adopt", is_flag=True, help="Adopt an existing cluster of this name.")
@@ -62,6 +63,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     skip: tuple[str, ...],
     fail_fast: bool,
     prune: bool,
+    prune_all: bool,
     strict: bool,
     allow_replace: tuple[str, ...],
     adopt: bool,
@@ -90,7 +92,9 @@ def command(  # noqa: PLR0913 - one parameter per flag
 
     term = term_of(ttl)
     consent = Consent(steps=frozenset(allow_replace))
-    options = PlanOptions(only=only, skip=skip, prune=prune, strict=strict, tolerant=dry_run, consent=consent)
+    options = PlanOptions(
+        only=only, skip=skip, prune=prune, prune_all=prune_all, strict=strict, tolerant=dry_run, consent=consent
+    )
     meant = replace(
         stack,
         adopt=adopt,

@@ -81,10 +81,127 @@ def test_an_entry_that_is_not_there(tmp_path: Path, read: Read) -> None:
     assert problems(raised) == [f"{tmp_path}/absent: there is no such folder"]
 
 
-def test_an_empty_entry_is_an_empty_repository(write: Write, read: Read) -> None:
-    write("README.md", "nothing\n")
-    repo = read()
-    assert (objects(repo), repo.releases, [part.id for part in repo.kustomizations]) == ([], (), ["flux-system/entry"])
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("README.md", "nothing\n"), ("kustomization.yaml", ""), ("kustomization.yaml", "resources: []\n")],
+)
+def test_an_entry_that_nothing_is_made_of_is_a_problem(write: Write, read: Read, file: str, text: str) -> None:
+    write(f"in/{file}", text)
+    with pytest.raises(InvalidError) as raised:
+        read("in")
+    assert problems(raised) == [
+        "in: nothing is declared here: its files hold no object, or its kustomization.yaml names none of them"
+        " (without a repository, leave out the stack's source)"
+    ]
+
+
+def test_another_folder_that_nothing_is_made_of_is_noted(write: Write, read: Read) -> None:
+    write("in/a.yaml", kustomization("a", "./apps"))
+    write("apps/README.md", "nothing\n")
+    assert noted(read("in")) == [
+        "Kustomization f/a: is empty: its folder holds no object, or its kustomization.yaml names none of them"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            kustomization("a", "./apps").replace("kind: Kustomization", "kind: Kustomisation"),
+            'in/x.yaml:2: kind: Kustomisation f/a: kustomize.toolkit.fluxcd.io has no kind Kustomisation: did you mean "Kustomization"?',  # noqa: E501 - as it is shown
+        ),
+        (
+            release("chart: {}").replace("HelmRelease", "HelmRelaese"),
+            'in/x.yaml:2: kind: HelmRelaese f/web: helm.toolkit.fluxcd.io has no kind HelmRelaese: did you mean "HelmRelease"?',  # noqa: E501 - as it is shown
+        ),
+        (
+            CHARTS.replace("HelmRepository", "HelmRepositry"),
+            'in/x.yaml:2: kind: HelmRepositry f/charts: source.toolkit.fluxcd.io has no kind HelmRepositry: did you mean "HelmRepository"?',  # noqa: E501 - as it is shown
+        ),
+        (
+            CHARTS.replace("HelmRepository", "Thing"),
+            "in/x.yaml:2: kind: Thing f/charts: source.toolkit.fluxcd.io has no kind Thing (it has GitRepository, "
+            "OCIRepository, HelmRepository, HelmChart, Bucket, ExternalArtifact)",
+        ),
+        (
+            CHARTS.replace("/v1", "/v7alpha"),
+            "in/x.yaml:1: apiVersion: HelmRepository f/charts: "
+            "version v7alpha is not known (known: v1, v1beta1, v1beta2)",
+        ),
+        (
+            release("chart: {}").replace("helm.toolkit.fluxcd.io", "helm.toolkit.fluxd.io"),
+            'in/x.yaml:1: apiVersion: HelmRelease f/web: "helm.toolkit.fluxd.io" is not an API group of Flux: did you mean "helm.toolkit.fluxcd.io"?',  # noqa: E501 - as it is shown
+        ),
+        (
+            release("chart: {}").replace("helm.toolkit.fluxcd.io/v2", "helm.toolkit.fluxcd.io"),
+            'in/x.yaml:1: apiVersion: HelmRelease f/web: apiVersion "helm.toolkit.fluxcd.io" names no version of a group: write "helm.toolkit.fluxcd.io/v2"',  # noqa: E501 - as it is shown
+        ),
+        (
+            release("chart: {}").replace("helm.toolkit.fluxcd.io/v2", "v1"),
+            "in/x.yaml:1: apiVersion: HelmRelease f/web: HelmRelease is a kind of helm.toolkit.fluxcd.io, not of v1",
+        ),
+        (
+            config("c").replace("ConfigMap", "ConfigMpa"),
+            'in/x.yaml:2: kind: ConfigMpa f/c: v1 has no kind ConfigMpa: did you mean "ConfigMap"?',
+        ),
+        (
+            "apiVersion: apps/v1\nkind: Deploymnet\nmetadata: {name: d, namespace: f}\n",
+            'in/x.yaml:2: kind: Deploymnet f/d: apps/v1 has no kind Deploymnet: did you mean "Deployment"?',
+        ),
+        (
+            kustomization("a", "./apps").replace("GitRepository", "GitRepositroy"),
+            'in/x.yaml:6: spec.sourceRef.kind: Kustomization f/a: "GitRepositroy" is none of GitRepository, OCIRepository, Bucket, ExternalArtifact; did you mean "GitRepository"?',  # noqa: E501 - as it is shown
+        ),
+        (
+            kustomization("a", "./apps", "targetNamspace: x"),
+            'in/x.yaml:7: spec.targetNamspace: Kustomization f/a: is not a field: did you mean "targetNamespace"?',
+        ),
+    ],
+)
+def test_a_misspelt_object_is_never_read_as_nothing(write: Write, read: Read, text: str, problem: str) -> None:
+    write("in/settings.yaml", config("other"))
+    write("in/x.yaml", text)
+    write("apps/c.yaml", config("inner"))
+    assert [str(each) for each in read("in", tolerant=True).problems] == [problem]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: i, namespace: f}\n",
+        "apiVersion: policy/v1beta1\nkind: PodSecurityPolicy\nmetadata: {name: p}\n",
+        "apiVersion: image.toolkit.fluxcd.io/v9\nkind: ImagePolicy\nmetadata: {name: p, namespace: f}\n",
+        "apiVersion: infra.contrib.fluxcd.io/v1alpha2\nkind: Terraform\nmetadata: {name: p, namespace: f}\n",
+        "apiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSet\nmetadata: {name: p, namespace: f}\n",
+        "apiVersion: example.com/v1\nkind: HelmRelease\nmetadata: {name: p, namespace: f}\n",
+    ],
+)
+def test_kinds_that_others_define_are_left_alone(write: Write, read: Read, text: str) -> None:
+    write("x.yaml", text)
+    assert read(tolerant=True).problems == ()
+
+
+def test_what_is_below_what_and_what_is_not_read(write: Write, read: Read) -> None:
+    elsewhere = kustomization("far", "./far").replace("name: here", "name: there")
+    source = CHARTS.replace("HelmRepository", "GitRepository").replace("name: charts", "name: there")
+    write("in/a.yaml", "---\n".join((kustomization("a", "./a"), kustomization("b", "./b"), elsewhere, source)))
+    write("a/c.yaml", kustomization("c", "./c"))
+    write("b/x.yaml", config("x"))
+    write("c/x.yaml", "---\n".join((CHARTS, release(CHART))))
+    repo = read("in")
+    above = {part.id: part.ancestors for part in repo.kustomizations}
+    assert above["f/c"] == ("f/a", "flux-system/in")
+    assert [(helm_release.owner, helm_release.ancestors) for helm_release in repo.releases] == [("f/c", above["f/c"])]
+    assert {part.id: part.unread for part in repo.kustomizations if part.unread} == {
+        "f/far": "they come from GitRepository f/there (https://charts.example.com/), which is not this repository"
+    }
+
+
+def test_a_kustomization_that_is_declared_twice_is_noted(write: Write, read: Read) -> None:
+    write("in/a.yaml", "---\n".join((kustomization("a", "./a"), kustomization("b", "./b"))))
+    write("a/x.yaml", config("x"))
+    write("b/a.yaml", kustomization("a", "./elsewhere"))
+    assert noted(read("in")) == ["Kustomization f/a: is declared more than once: the first one counts"]
 
 
 def test_a_path_cannot_leave_the_root(write: Write, read: Read, collector: Collector) -> None:
@@ -133,7 +250,7 @@ def test_a_kustomization_file_that_is_none(write: Write, read: Read) -> None:
 
 def test_an_empty_kustomization_file_is_an_empty_folder(write: Write, read: Read, collector: Collector) -> None:
     write("kustomization.yaml", "")
-    assert objects(read()) == []
+    assert objects(read(tolerant=True)) == []
     assert collector.settings == [{"buildMetadata": ["originAnnotations"], "sortOptions": {"order": "fifo"}}]
 
 

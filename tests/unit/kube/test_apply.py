@@ -10,7 +10,7 @@ from bootstrap.kube.apply import KubeObjects
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import InventoryEntry, ObjectsSeen
-from bootstrap.model.release import Kustomization
+from bootstrap.model.release import Kustomization, chain_of
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 from fakes.kube_api import FakeKubeApi
@@ -27,6 +27,8 @@ DEPLOYMENT = {
 SETTINGS_PATH = "/api/v1/namespaces/web/configmaps/c"
 SETTINGS_REF = ObjectRef(api_version="v1", kind="ConfigMap", namespace="web", name="c")
 NAMESPACE_REF = ObjectRef(api_version="v1", kind="Namespace", namespace=None, name="web")
+
+WITHIN = chain_of("flux/apps", ())
 
 
 def quiet(_text: str) -> None:
@@ -70,7 +72,7 @@ def test_applied_in_order_labelled_and_noted(
     assert applied == ["PATCH /api/v1/namespaces/web", f"PATCH {SETTINGS_PATH}"]
     assert kube_api.objects[SETTINGS_PATH]["metadata"]["labels"] == {"bootstrap.dev/owner": "mine"}
     assert objects.inventory(kube, token) == {
-        "flux/apps": InventoryEntry(fingerprint="print", objects=(SETTINGS_REF, NAMESPACE_REF))
+        "flux/apps": InventoryEntry(fingerprint="print", objects=(SETTINGS_REF, NAMESPACE_REF), within=WITHIN)
     }
 
 
@@ -84,7 +86,9 @@ def test_noted_before_anything_is_made(
         objects.apply(part(SETTINGS), "print", kube, Work(token, quiet))
     kube_api.fault = lambda _method, _path: None
     # Without a fingerprint: the next run applies it again.
-    assert objects.inventory(kube, token) == {"flux/apps": InventoryEntry(fingerprint="", objects=(SETTINGS_REF,))}
+    assert objects.inventory(kube, token) == {
+        "flux/apps": InventoryEntry(fingerprint="", objects=(SETTINGS_REF,), within=WITHIN)
+    }
 
 
 def test_what_left_the_repository_stays_noted_until_it_is_deleted(
@@ -96,7 +100,9 @@ def test_what_left_the_repository_stays_noted_until_it_is_deleted(
     assert objects.inventory(kube, token)["flux/apps"].objects == (SETTINGS_REF, NAMESPACE_REF)
     objects.delete("flux/apps", (SETTINGS_REF,), kube, Work(token, quiet))
     assert SETTINGS_PATH not in kube_api.objects
-    assert objects.inventory(kube, token)["flux/apps"] == InventoryEntry(fingerprint="2", objects=(NAMESPACE_REF,))
+    assert objects.inventory(kube, token)["flux/apps"] == InventoryEntry(
+        fingerprint="2", objects=(NAMESPACE_REF,), within=WITHIN
+    )
     objects.delete("flux/apps", (NAMESPACE_REF,), kube, Work(token, quiet))
     assert objects.inventory(kube, token) == {}
 

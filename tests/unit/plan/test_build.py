@@ -328,7 +328,9 @@ def test_what_left_the_repository_is_named_and_pruned_only_when_asked() -> None:
     desired = Desired(stack=stack(), repo=FluxRepo(kustomizations=(part,)))
     plan = build_plan(desired, observed)
     assert plan.changes == 0
-    assert notes(plan) == ["release apps/left is no longer in the repository; remove it with: bootstrap up --prune"]
+    assert notes(plan) == [
+        "release apps/left is no longer in the repository; remove it with: bootstrap up test --prune"
+    ]
     assert lines(build_plan(dataclasses.replace(desired, prune=True), observed))[2:] == [
         "prune/apps/left: UninstallRelease (no longer in the repository)",
         "prune-objects/flux-system/apps: DeleteObjects (no longer in the repository)",

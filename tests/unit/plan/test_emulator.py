@@ -175,7 +175,7 @@ def test_objects_that_moved_to_another_kustomization_are_not_pruned() -> None:
     observed = dataclasses.replace(UP, inventory={"flux-system/old": InventoryEntry(fingerprint="1", objects=refs)})
     kept = planned(observed, INSIDE, EVERY, kustomization("new", *moved), prune=True)
     assert not [step for step in kept.steps if isinstance(step.action, DeleteObjects)]
-    gone = planned(observed, prune=True)
+    gone = planned(observed, prune=True, prune_all=True)
     assert [step.id for step in gone.steps if isinstance(step.action, DeleteObjects)] == [
         "prune-objects/flux-system/old"
     ]
