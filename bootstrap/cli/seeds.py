@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bootstrap.seeds.seeding import Seeding
 
 _HASH_LENGTH = 10
+_PATHS = "paths.json"
+"""In the state folder of seeds without a stack: the files and folders that were applied."""
 _Command = Callable[..., Any]
 
 
@@ -122,6 +124,8 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
         seeding.fixtures()
         if writes:
             stack.enter_context(hold(lock, typed()))
+        if writes and alone:
+            _record_paths(seeding)
         yield OpenedSeeds(seeding=seeding, endpoint=find(cancel, writes), cancel=cancel)
 
 
@@ -163,9 +167,37 @@ def _alone(options: SeedOptions) -> "tuple[Seeding, Path, _Find]":
     owner = f"{folder.name}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:_HASH_LENGTH]}"
     state = state_folder(os.environ) / f"seeds-{owner}"
     seeding = Seeding(
-        owner=owner, paths=paths, state=state, environment=os.environ, variables=_variables(options.variables)
+        owner=owner,
+        paths=paths,
+        whole=_whole(folder, paths, state),
+        state=state,
+        environment=os.environ,
+        variables=_variables(options.variables),
     )
     return seeding, state / "lock", functools.partial(_endpoint, options.endpoint or "")
+
+
+def _whole(folder: Path, paths: tuple[Path, ...], state: Path) -> tuple[Path, ...]:
+    """What else holds fixtures of the same owner: the folder of a file that is named, and what was applied before."""
+    others = [Path(path) for path in _applied_paths(state)]
+    others += [folder] if any(folder.glob("*.y*ml")) else []
+    named = {path.resolve() for path in paths}
+    return tuple(path for path in dict.fromkeys(others) if path not in named)
+
+
+def _applied_paths(state: Path) -> list[str]:
+    try:
+        return list(json.loads((state / _PATHS).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return []
+
+
+def _record_paths(seeding: "Seeding") -> None:
+    """Keep what is applied from here, so that a later `prune` of a part of it deletes nothing of the rest."""
+    from bootstrap.system.files import write_whole  # noqa: PLC0415 - `--help` imports no adapter
+
+    paths = [str(path.resolve()) for path in (*seeding.paths, *seeding.whole)]
+    write_whole(seeding.state / _PATHS, f"{json.dumps(sorted(set(paths)))}\n".encode())
 
 
 def _of_stack(options: SeedOptions, cancel: CancelToken) -> "tuple[Seeding, Path, _Find]":
@@ -179,7 +211,7 @@ def _of_stack(options: SeedOptions, cancel: CancelToken) -> "tuple[Seeding, Path
         raise UsageError(f"stack {session.stack.name} has no seeds", fix="name them in the stack file, under seeds")
     seeding = replace(seeding, variables={**seeding.variables, **_variables(options.variables)})
     if options.paths:
-        seeding = replace(seeding, paths=options.paths)
+        seeding = replace(seeding, paths=options.paths, whole=seeding.paths)
     if options.endpoint:
         return seeding, session.state.lock, functools.partial(_endpoint, options.endpoint)
     return seeding, session.state.lock, lambda token, _writes: _running(session, token)

@@ -1,5 +1,6 @@
 """Fixture files → fixtures, every problem at once."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.labels import API_VERSION
 from bootstrap.seeds import references
+from bootstrap.seeds.init_scripts.scripts import SERVICE, SUFFIXES, script_folder
 from bootstrap.seeds.marker_store import is_reserved
 from bootstrap.seeds.model import Fixture, Need, ResourceId
 from bootstrap.seeds.schema import mismatches
@@ -78,11 +80,14 @@ class _Loading:
 
     def _files(self, path: Path) -> list[Path]:
         if path.is_dir():
-            return sorted(file for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern))
-        if not path.is_file():
-            self.problems.append(Problem(place=Place(file=str(path)), text="no such file or folder"))
-            return []
-        return [path]
+            files = _fixture_files(path)
+            wrong = "" if files or script_folder(path) is not None else _nothing_in(path)
+        else:
+            wrong = _no_fixture_file(path)
+            files = [] if wrong else [path]
+        if wrong:
+            self.problems.append(Problem(place=Place(file=str(path)), text=wrong))
+        return files
 
     def _document(self, document: Document) -> None:
         if not isinstance(document.value, dict):
@@ -163,6 +168,37 @@ class _Loading:
                 self.complain(fixture, need.path, wrong)
             elif need.target != fixture.id or not need.soft:
                 yield need
+
+
+def _fixture_files(folder: Path) -> list[Path]:
+    return sorted(file for pattern in ("*.yaml", "*.yml") for file in folder.glob(pattern))
+
+
+def _nothing_in(folder: Path) -> str:
+    """What is wrong with a folder that nothing is read from, with what was probably meant."""
+    scripts = sorted(file.name for file in folder.iterdir() if file.suffix in SUFFIXES)
+    if scripts:
+        named, quoted = ", ".join(scripts[:3]), shlex.quote(str(folder))
+        return (
+            f"holds no fixtures (*.yaml, *.yml); its scripts ({named}) are run only from a folder named {SERVICE}:"
+            f" mkdir {quoted}/{SERVICE} && mv {quoted}/*{Path(scripts[0]).suffix} {quoted}/{SERVICE}/"
+        )
+    inside = [each for each in sorted(folder.iterdir()) if each.is_dir() and (_fixture_files(each))]
+    hint = f"; folders in it are not read: name {inside[0]}" if inside else ""
+    return f"holds no fixtures (*.yaml, *.yml) and no {SERVICE}{hint}"
+
+
+def _no_fixture_file(path: Path) -> str:
+    """Why this file cannot be read as fixtures; empty: it can."""
+    if not path.is_file():
+        return "no such file or folder"
+    if path.suffix not in SUFFIXES:
+        return ""
+    quoted = shlex.quote(str(path))
+    return (
+        f"is a script, not a fixture file: name the folder that holds its {SERVICE}, or"
+        f" write fixtures of what it makes: bootstrap seed import {quoted}"
+    )
 
 
 def _head(document: Document) -> Iterator[Problem]:

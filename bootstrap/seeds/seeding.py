@@ -1,11 +1,12 @@
 """The verbs: plan, apply, refresh, reset, prune; each looks first and returns what it found and did."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from bootstrap.errors import InvalidError, StepFailedError, UsageError
+from bootstrap.errors import InvalidError, RefusedError, StepFailedError, UsageError
 from bootstrap.model.observed import EmulatorEndpoint, SeedsObserved
 from bootstrap.seeds.elsewhere import left_behind
 from bootstrap.seeds.emulator_contents import contents, delete_all, enabled
@@ -46,6 +47,9 @@ class Seeding:
     state: Path
     """Where generated secrets are kept."""
     environment: Mapping[str, str]
+    whole: Sequence[Path] = ()
+    """Where else fixtures of this owner lie, if `paths` are only a part: what they declare is no longer declared by
+    nobody, so that a part never makes anything else an orphan."""
     variables: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=all_services)
     processes: Processes = field(default_factory=lambda: SystemProcesses(SystemClock()))
@@ -70,6 +74,23 @@ class Seeding:
         if not self._read:
             self._read.append(load(self.paths, self.services, self.variables))
         return self._read[0]
+
+    def elsewhere(self) -> frozenset[ResourceId]:
+        """What is declared outside `paths` by the same owner.
+
+        Raises:
+            InvalidError: every problem in those files.
+            RefusedError: some of them are gone.
+        """
+        if not self.whole:
+            return frozenset()
+        gone = [str(path) for path in self.whole if not path.exists()]
+        if gone:
+            raise _GoneError(
+                f"fixtures that were applied before are gone: {', '.join(gone)}",
+                fix="bring them back, or delete what they declared by name: bootstrap seed prune --only SERVICE/NAME",
+            )
+        return frozenset(load(self.whole, self.services, self.variables).by_id) - self.fixtures().by_id.keys()
 
     def check(self) -> None:
         """See `Seeds.check`."""
@@ -125,7 +146,7 @@ class Seeding:
         """What `apply` would do, and what is otherwise not as declared. `thorough` compares every item and object."""
         with _Opened(self, endpoint, cancel, options) as survey:
             cases = survey.cases(thorough=thorough, writes=False)
-            orphans = survey.orphans() if thorough and not options.only else []
+            orphans, unknown = self._listed_orphans(survey) if thorough and not options.only else ([], ())
             scripts = _script_changes(survey)
             changes = [*(case.change() for case in cases), *scripts, *map(_orphan, orphans)]
             return SeedPlan(
@@ -133,7 +154,7 @@ class Seeding:
                 endpoint=endpoint,
                 resources=tuple(changes),
                 calls=survey.target.calls,
-                notes=_remarks(survey, cases),
+                notes=(*_remarks(survey, cases), *unknown),
             )
 
     def make_so(self, endpoint: EmulatorEndpoint, work: Work, options: Options = _DEFAULTS) -> SeedResult:
@@ -155,6 +176,8 @@ class Seeding:
 
         Limited to some services or resources, those alone are deleted, through the API.
         """
+        if not options.services and not options.only:
+            self._refuse_part()
         with _Opened(self, endpoint, work.cancel, options) as survey:
             # Whatever is wrong with the fixtures is reported while there is still something in the emulator.
             cases = survey.cases(thorough=False, writes=False)
@@ -197,7 +220,7 @@ class Seeding:
     def prune(self, endpoint: EmulatorEndpoint, work: Work, options: Options = _DEFAULTS) -> SeedResult:
         """Delete what carries our label and is not declared."""
         with _Opened(self, endpoint, work.cancel, options, declared=False) as survey:
-            orphans = survey.orphans()
+            orphans = self._orphans(survey)
             _named(survey, orphans)
             cases = [_only_orphans(case) for case in survey.cases(thorough=True, writes=False)]
             inside = [case for case in cases if case.differences]
@@ -209,6 +232,51 @@ class Seeding:
             pruned = (replace(_pruned(orphan), applies=orphan.id not in failed) for orphan in orphans)
             changes = (*pruned, *(case.change(applies=True) for case in inside))
             return self._result("prune", survey, changes, failures, dry_run=options.dry_run)
+
+    def _orphans(self, survey: Survey) -> list[Observed]:
+        """What carries our label and is declared nowhere.
+
+        Raises:
+            RefusedError: nothing is declared at all: then there is nothing to compare with.
+        """
+        elsewhere = frozenset[ResourceId]() if survey.options.only else self.elsewhere()
+        orphans = [orphan for orphan in survey.orphans() if orphan.id not in elsewhere]
+        if orphans and not survey.options.only and not survey.fixtures.by_id and not elsewhere:
+            names = sorted(str(orphan.id) for orphan in orphans)
+            raise RefusedError(
+                f"{', '.join(map(str, self.paths))} declares nothing to compare with: all {len(orphans)} resources that"
+                " bootstrap created here would count as no longer declared",
+                evidence=names,
+                fix="name the folder of the fixtures, or delete by name: bootstrap seed prune --only "
+                f"{shlex.quote(names[0])}",
+            )
+        return orphans
+
+    def _listed_orphans(self, survey: Survey) -> tuple[list[Observed], tuple[str, ...]]:
+        """As `_orphans`; none, and a note, if the other fixtures of this owner cannot be read."""
+        try:
+            return self._orphans(survey), ()
+        except InvalidError as error:
+            return [], (f"what is no longer declared is not listed: {error.problems[0]}",)
+        except _GoneError as error:
+            return [], (f"what is no longer declared is not listed: {error.what}",)
+
+    def _refuse_part(self) -> None:
+        """Check that `paths` declare all that this owner's fixtures do: `reset` empties the whole emulator.
+
+        Raises:
+            RefusedError: they are only a part.
+        """
+        left_out = sorted(replace(self, whole=[path for path in self.whole if path.exists()]).elsewhere())
+        if left_out:
+            declared = sorted(self.fixtures().by_id)
+            only = " ".join(f"--only {shlex.quote(str(resource))}" for resource in declared[:3])
+            raise RefusedError(
+                f"reset empties the whole emulator, and {', '.join(map(str, self.paths))} declares only a part:"
+                f" {len(left_out)} resources would be missing afterwards",
+                evidence=[str(resource) for resource in left_out],
+                fix=f"leave out the path, or reset by name: bootstrap seed reset {only}",
+            )
 
     def _delete(self, survey: Survey, orphans: Sequence[Observed], work: Work) -> list[Failure]:
         """Delete them all; what the emulator does not delete stays ours, and is a failure."""
@@ -283,6 +351,10 @@ class Seeding:
             dry_run=dry_run,
             notes=notes,
         )
+
+
+class _GoneError(RefusedError):
+    """Fixtures that were applied before do not exist any more."""
 
 
 class _Opened:

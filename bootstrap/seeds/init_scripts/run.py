@@ -207,8 +207,6 @@ def _launch(script: Script, place: Workplace, guard: Guard, interpreter: Interpr
     outcome = place.folder / "outcome.json"
     outcome.unlink(missing_ok=True)
     copied = place.copy_of(script.file, script.folder)
-    # A user of a container may have none.
-    home = Path(os.environ.get("HOME") or "/")
     return Launch(
         argv=[*interpreter.argv, str(copied)],
         cwd=str(place.copy_of(script.folder, script.folder)),
@@ -220,9 +218,17 @@ def _launch(script: Script, place: Workplace, guard: Guard, interpreter: Interpr
         port=address.port or 80,
         ports=sorted({SERVICE_PORT, *local_ports(texts_of(script).values())}),
         hosts=str(hosts),
-        read_only=[str(folder.resolve()) for folder in (script.folder.parent, home) if folder != Path("/")],
+        read_only=[str(folder) for folder in _users_folders(script.folder) if folder != Path("/")],
         writable=[str(place.folder)],
     )
+
+
+def _users_folders(folder: Path) -> tuple[Path, ...]:
+    """The folders of the user that hold this one, wherever bootstrap was started: a script writes nothing there."""
+    above = folder.resolve().parent
+    top = next((each for each in (above, *above.parents) if (each / ".git").exists()), above)
+    # A user of a container may have no home.
+    return tuple(dict.fromkeys((above, top, Path(os.environ.get("HOME") or "/").resolve())))
 
 
 def _outcome(file: Path, finished: Finished) -> Outcome:

@@ -69,7 +69,16 @@ def scripts_in(folders: Iterable[Path]) -> list[Script]:
 
     Of folders inside it, as LocalStack has it, those that can be executed: the rest is for others to read.
     """
-    return [script for folder in folders for script in scripts_of(folder / SERVICE)]
+    found = (script_folder(folder) for folder in folders)
+    return [script for folder in found if folder is not None for script in scripts_of(folder)]
+
+
+def script_folder(folder: Path) -> Path | None:
+    """The folder's `ready.d`, or the folder itself if it is one; None: it has no init scripts."""
+    inside = folder / SERVICE
+    if inside.is_dir():
+        return inside
+    return folder if folder.resolve().name == SERVICE else None
 
 
 def scripts_of(folder: Path) -> list[Script]:
@@ -129,7 +138,8 @@ def reads_outside(script: Script) -> bool:
 
 def beside(folder: Path) -> Iterator[Path]:
     """What lies beside a `ready.d`: a script that looks there is given copies of it; nothing hidden."""
-    yield from sorted(path for path in folder.parent.iterdir() if path != folder and not path.name.startswith("."))
+    whole = folder.resolve()
+    yield from sorted(path for path in whole.parent.iterdir() if path != whole and not path.name.startswith("."))
 
 
 def single_script(file: Path) -> Script:

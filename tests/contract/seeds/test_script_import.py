@@ -1,6 +1,7 @@
 """`seed import`: what scripts make comes back as fixtures, with a proof."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,11 @@ import pytest
 from bootstrap.cli.main import run
 from bootstrap.errors import ExitCode
 from bootstrap.model.stack import Driver
+from bootstrap.seeds.init_scripts.guard.confinement import Guard
+from bootstrap.seeds.init_scripts.run import holds
+from bootstrap.system.clock import CancelToken, SystemClock
+from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.work import Work
 from fakes.bench import Bench
 
 pytestmark = pytest.mark.e2e
@@ -122,3 +128,21 @@ def test_nothing_to_import_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run(["seed", "import"]) == ExitCode.USAGE
     assert "there is no compose file here" in capsys.readouterr().err
     assert run(["seed", "import", "nothing.txt"]) == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("at", [".", "project", "project/deep/scripts"])
+def test_a_script_writes_nothing_beside_its_folder_wherever_import_is_started(
+    at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clock = SystemClock()
+    if not holds(Guard.NAMESPACE, SystemProcesses(clock), Work(CancelToken(clock))):
+        pytest.skip("this system has no namespaces, which alone keep files from being written")
+    (tmp_path / "project" / ".git").mkdir(parents=True)
+    script = tmp_path / "project" / "deep" / "scripts" / "make.sh"
+    script.parent.mkdir(parents=True)
+    targets = [tmp_path / "project" / "out.txt", script.parents[1] / "out.txt", script.parent / "out.txt"]
+    script.write_text("".join(f"! echo x > {file} || exit 7\n" for file in targets))
+    monkeypatch.chdir(tmp_path / at)
+    assert run(["seed", "import", os.path.relpath(script), "--into", str(tmp_path / "into")]) == ExitCode.OK
+    assert [file for file in targets if file.exists()] == []
+    capfd.readouterr()
