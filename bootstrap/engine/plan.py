@@ -10,9 +10,10 @@ from bootstrap.engine.observe import observe
 from bootstrap.engine.obtain import definitions_of, prepare_all
 from bootstrap.engine.session import PlanOptions, Session
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem
-from bootstrap.model.kube import KubeContext
+from bootstrap.model.kube import KubeContext, namespace_ref
 from bootstrap.model.observed import Observed, PreparedRelease
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
+from bootstrap.model.stack import Provider
 from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import build_plan
@@ -22,6 +23,7 @@ from bootstrap.plan.desired import Desired
 from bootstrap.plan.edges import unmet
 from bootstrap.plan.infer import expected, infer, probes
 from bootstrap.plan.lint import lint, unknown_value
+from bootstrap.plan.namespaces import MissingNamespace, missing_namespaces
 from bootstrap.plan.select import select
 from bootstrap.plan.units import Units, cut
 from bootstrap.system.clock import CancelToken
@@ -65,7 +67,7 @@ def plan_up(session: Session, options: PlanOptions, cancel: CancelToken) -> Plan
         desired = desired_now(session, options, lambda: observing.result().cluster.kube, cancel)
         checking.result()
         observed = _with_held(session, desired.repo.releases, observing.result(), cancel)
-    plan = with_ownership(session, planned(session, desired, observed, options), observed, cancel)
+    plan = with_findings(session, planned(session, desired, observed, options), desired, observed, cancel)
     observed = as_if_replaced(observed, options.consent)
     return Planning(plan=plan, desired=desired, observed=observed, configuration=configuration)
 
@@ -96,6 +98,26 @@ def planned(session: Session, desired: Desired, observed: Observed, options: Pla
         nowhere = Place(file=session.stack.name)
         raise InvalidError([Problem(place=note.place or nowhere, text=note.text) for note in unexpected])
     return plan
+
+
+def with_findings(session: Session, plan: Plan, desired: Desired, observed: Observed, cancel: CancelToken) -> Plan:
+    """The plan with notes on what only the running cluster shows: whose objects are there, which namespaces are not."""
+    plan = with_ownership(session, plan, observed, cancel)
+    notes = tuple(namespace.note() for namespace in _missing_now(session, desired, observed, cancel))
+    return replace(plan, notes=(*plan.notes, *notes))
+
+
+def _missing_now(
+    session: Session, desired: Desired, observed: Observed, cancel: CancelToken
+) -> Sequence[MissingNamespace]:
+    """The namespaces that nothing makes and that are not there either."""
+    missing = missing_namespaces(desired)
+    kube = observed.cluster.kube
+    if kube is None:
+        return () if session.stack.cluster.provider is Provider.EXISTING else missing
+    refs = {each.name: namespace_ref(each.name) for each in missing}
+    absent = session.ports.objects.look(tuple(refs.values()), kube, cancel).missing if refs else frozenset()
+    return tuple(each for each in missing if refs[each.name] in absent)
 
 
 def with_ownership(session: Session, plan: Plan, observed: Observed, cancel: CancelToken) -> Plan:
@@ -162,7 +184,10 @@ def lint_all(session: Session, work: Work) -> tuple[tuple[Note, ...], tuple[Boot
     steps += [ids.release(release.id) for release in repo.releases]
     of_charts = (note for release in prepared.values() for note in release.notes)
     notes = (*repo.notes, *_preflight(session, desired, steps), *of_charts)
-    waiting = [Problem(place=note.place or Place(file="."), text=note.text) for note in unmet(repo)]
+    known = session.stack.cluster.provider is not Provider.EXISTING
+    homeless = (namespace.note() for namespace in (missing_namespaces(desired) if known else ()))
+    loud = (*unmet(repo), *homeless)
+    waiting = [Problem(place=note.place or Place(file="."), text=note.text) for note in loud]
     return notes, failures_of(replace(repo, problems=(*repo.problems, *waiting)), prepared.values())
 
 

@@ -22,7 +22,7 @@ from bootstrap.flux.places import Places
 from bootstrap.flux.sourceignore import artifact, source_ignore
 from bootstrap.flux.sources import Sources
 from bootstrap.flux.walk import Expanded, Known, Tools, Walk
-from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, ref_of
+from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, namespace_ref, ref_of
 from bootstrap.model.kubernetes_api import is_namespaced
 from bootstrap.model.release import FluxRepo, Kustomization, Release
 from bootstrap.model.stack import SourceSpec
@@ -80,6 +80,7 @@ def read_repo(
         replace(_kustomization(item, findings), ancestors=above[item.declared.id]) for item in expanded
     )
     _check_empty(kustomizations, findings)
+    kustomizations = _with_namespace_of_flux(kustomizations, releases, findings)
     _check_namespaces(kustomizations, store, findings)
     _check_texts(kustomizations, findings)
     repo = FluxRepo(kustomizations=kustomizations, releases=releases)
@@ -134,6 +135,24 @@ def _check_empty(kustomizations: Sequence[Kustomization], findings: Findings) ->
         if not other.built and not other.suspended and not other.unread:
             text = "is empty: its folder holds no object, or its kustomization.yaml names none of them"
             findings.note(text, f"Kustomization {other.id}", other.place)
+
+
+def _with_namespace_of_flux(
+    kustomizations: tuple[Kustomization, ...], releases: Sequence[Release], findings: Findings
+) -> tuple[Kustomization, ...]:
+    """With the namespace that Flux itself lives in, if anything goes into it and nothing declares it.
+
+    Flux is installed into it before it reads the repository, which therefore need not hold it.
+    """
+    entry, *others = kustomizations
+    refs = {ref_of(manifest) for kustomization in kustomizations for manifest in kustomization.objects}
+    used = {ref.namespace for ref in refs} | {release.target_namespace for release in releases}
+    namespace = namespace_ref(entry.namespace)
+    if entry.namespace not in used or namespace in refs:
+        return kustomizations
+    findings.note("is created, as Flux itself would be in it", str(namespace), None, expected=True)
+    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": entry.namespace}}
+    return (replace(entry, objects=(manifest, *entry.objects)), *others)
 
 
 def _check_namespaces(kustomizations: Sequence[Kustomization], store: Store, findings: Findings) -> None:

@@ -5,6 +5,7 @@ for several times a second.
 """
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,12 +61,24 @@ class ApiUnreachableError(StepFailedError):
     """The API server does not answer."""
 
 
+_NO_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
+
+
 class ApiRefusedError(StepFailedError):
     """The API server answered with a failure; keeps its answer."""
 
     def __init__(self, what: str, answer: Answer) -> None:
-        super().__init__(f"{what}: {answer.message}")
+        super().__init__(f"{what}: {answer.message}", fix=_fix_of(answer.message))
         self.answer = answer
+
+
+def _fix_of(message: str) -> str | None:
+    """What to do about this refusal, where the words of the API server leave only one thing."""
+    missing = _NO_NAMESPACE.search(message)
+    if missing is None:
+        return None
+    name = missing[1]
+    return f"declare Namespace {name} in the repository, or make it before: kubectl create namespace {name}"
 
 
 class KubeApi:

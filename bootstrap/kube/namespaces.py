@@ -7,16 +7,11 @@ from bootstrap.kube.cause_watch import NotReadyError, NotReadyInTimeError, fix_o
 from bootstrap.kube.causes.objects import terminating_cause
 from bootstrap.kube.causes.surroundings import Surroundings
 from bootstrap.model.cause import Cause
-from bootstrap.model.kube import Manifest, ObjectRef, mapping_in
+from bootstrap.model.kube import Manifest, mapping_in, namespace_ref
 from bootstrap.system.wait import wait_until
 from bootstrap.system.work import Work
 
 _PAUSE = 0.5
-
-
-def namespace_ref(name: str) -> ObjectRef:
-    """A namespace by its name."""
-    return ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=name)
 
 
 def settle_namespace(name: str, api: KubeApi, work: Work, patience: Patience) -> bool:

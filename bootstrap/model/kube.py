@@ -58,6 +58,11 @@ def ref_of(manifest: Manifest) -> ObjectRef:
     )
 
 
+def namespace_ref(name: str) -> ObjectRef:
+    """A namespace by its name."""
+    return ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=name)
+
+
 def is_named_by_server(manifest: Manifest) -> bool:
     """Whether the API server chooses its name (`generateName`), so that the created object is not known."""
     metadata = mapping_in(manifest, "metadata")

@@ -8,7 +8,7 @@ looks the same, that needs a consent of its own here.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bootstrap.model.kube import ObjectRef
+from bootstrap.model.kube import ObjectRef, namespace_ref
 from bootstrap.model.observed import InventoryEntry, Observed, ReleaseObserved
 from bootstrap.model.release import Kustomization, Note, chain_of
 from bootstrap.plan import ids
@@ -52,7 +52,7 @@ _Objects = tuple[str, InventoryEntry, tuple[ObjectRef, ...]]
 def _objects(desired: Desired, observed: Observed, units: Units) -> Iterator[_Objects]:
     # An object that another Kustomization holds now has moved, and a namespace may hold a release.
     kept = {ref for part in units.parts for ref in refs_of(part)}
-    kept |= {_namespace(release.target_namespace) for release in desired.repo.releases}
+    kept |= {namespace_ref(release.target_namespace) for release in desired.repo.releases}
     for owner, entry in observed.inventory.items():
         gone = tuple(ref for ref in entry.objects if ref not in kept)
         if gone:
@@ -152,7 +152,3 @@ def _chain(owner: str, entry: InventoryEntry) -> tuple[str, ...]:
 
 def _digest(part: Kustomization) -> str:
     return chain_of(part.id, ())[0]
-
-
-def _namespace(name: str) -> ObjectRef:
-    return ObjectRef(api_version="v1", kind="Namespace", namespace=None, name=name)

@@ -991,3 +991,30 @@ def test_what_has_to_be_text_and_is_a_number_is_named_with_its_line(write: Write
         "a/a.yaml:6: metadata.labels.build: ConfigMap web/c: is 7, which is not text: put it in quotes",
         "a/a.yaml:8: data.id: ConfigMap web/c: is 83, which is not text: put it in quotes",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        (config("c").replace("namespace: f", "namespace: flux-system"), True),
+        (config("c"), False),
+        (
+            "---\n".join(
+                (
+                    config("c").replace("namespace: f", "namespace: flux-system"),
+                    "apiVersion: v1\nkind: Namespace\nmetadata: {name: flux-system, labels: {a: b}}\n",
+                )
+            ),
+            False,
+        ),
+        ("---\n".join((CHARTS, release(f"targetNamespace: flux-system\n{CHART}"))), True),
+    ],
+)
+def test_the_namespace_that_flux_lives_in_is_made_if_something_goes_into_it(
+    write: Write, read: Read, text: str, *, made: bool
+) -> None:
+    write("in/x.yaml", text)
+    repo = read("in")
+    bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}
+    assert (bare in repo.kustomizations[0].objects) is made
+    assert bare not in repo.kustomizations[0].built

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import CancelledError, DeadlineError, RefusedError
-from bootstrap.kube.api import ApiUnreachableError, KubeApi
+from bootstrap.kube.api import Answer, ApiRefusedError, ApiUnreachableError, KubeApi
 from bootstrap.kube.identity import Clusters, cluster_uid
 from bootstrap.kube.kubeconfig import Server, read_server
 from bootstrap.model.kube import KubeContext
@@ -133,3 +133,10 @@ def test_proxies_are_refused(token: CancelToken, tmp_path: Path) -> None:
 def test_missing_kubeconfig(token: CancelToken, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="there is no kubeconfig"):
         Clusters(FakeProcesses()).api(KubeContext(kubeconfig=tmp_path / "no", uid="", simulated=False), token)
+
+
+def test_a_missing_namespace_has_its_fix() -> None:
+    answer = Answer(status=404, body={"message": 'namespaces "web" not found'})
+    assert ApiRefusedError("cannot apply", answer).fix == (
+        "declare Namespace web in the repository, or make it before: kubectl create namespace web"
+    )
