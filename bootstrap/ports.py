@@ -273,6 +273,10 @@ class Seeds(Protocol):
         """The names of the secrets that the fixtures declare."""
         ...
 
+    def named_variables(self) -> frozenset[str]:
+        """The variables that the fixtures name."""
+        ...
+
     def kept_only(self) -> tuple[str, ...]:
         """What the fixtures declare that the stack's emulator will keep but not do, and why."""
         ...

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, assert_never
 
-from bootstrap.yamltext.positions import ValuePath, path_text, unknown_key
+from bootstrap.yamltext.positions import ValuePath, nearest, path_text, unknown_key
 
 _DURATION = r"([0-9]+h)?([0-9]+m)?([0-9]+s)?"
 _DURATION_PARTS = re.compile(r"(?=.)" + r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
@@ -193,7 +193,7 @@ class Checker:
             case Text():
                 return self._text(kind, value, path)
             case Choice(words=words):
-                return None if value in words else f"{message} is not one of {', '.join(words)}"
+                return None if value in words else f"{message} is not one of {', '.join(words)}{_near(value, words)}"
             case Whole(least=least, most=most):
                 fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
                 return None if fits else f"{message} is not a whole number from {least} to {most}"
@@ -293,3 +293,8 @@ def _section_schema(section: Section) -> dict[str, Any]:
 def _field_schema(part: Field) -> dict[str, Any]:
     default = {} if part.default is None else {"default": part.default}
     return {"description": part.says} | json_schema(part.kind) | default
+
+
+def _near(value: object, words: tuple[str, ...]) -> str:
+    near = nearest(value, words) if isinstance(value, str) else None
+    return f" (did you mean {near}?)" if near is not None else ""

@@ -28,6 +28,7 @@ from bootstrap.plan.select import select
 from bootstrap.plan.units import Units, cut
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
+from bootstrap.yamltext.positions import nearest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +94,7 @@ def planned(session: Session, desired: Desired, observed: Observed, options: Pla
     desired = replace(desired, consent=options.consent, start_only=options.start_only)
     plan = select(build_plan(desired, observed), only=options.only, skip=options.skip)
     plan = replace(plan, notes=(*plan.notes, *_preflight(session, desired, _applied(plan)), *_kept_only(session)))
+    plan = replace(plan, notes=(*plan.notes, *_unused_variables(session, desired.repo)))
     unexpected = [note for note in plan.notes if not note.expected]
     if options.strict and unexpected:
         nowhere = Place(file=session.stack.name)
@@ -144,6 +146,22 @@ def check_fixtures(session: Session) -> None:
         session.ports.seeds.check()
 
 
+def _unused_variables(session: Session, repo: FluxRepo) -> tuple[Note, ...]:
+    """Notes on variables of this command line that nothing names: one of them may be misspelt."""
+    if repo.problems:
+        return ()
+    seeds = session.ports.seeds
+    named = repo.named_variables | (frozenset() if seeds is None else seeds.named_variables())
+    notes = []
+    for value in session.values:
+        name = value.path.removeprefix("variables.")
+        if value.is_variable and value.is_from_call and name not in named:
+            near = nearest(name, named)
+            hint = f"; did you mean {near}?" if near is not None else ""
+            notes.append(Note(text=f"{value.origin}: no file names a variable {name}: it has no effect{hint}"))
+    return tuple(notes)
+
+
 def _kept_only(session: Session) -> tuple[Note, ...]:
     """Notes on what the stack's emulator stores of the fixtures without acting on it; `--strict` ignores them."""
     texts = () if session.ports.seeds is None else session.ports.seeds.kept_only()
@@ -183,7 +201,7 @@ def lint_all(session: Session, work: Work) -> tuple[tuple[Note, ...], tuple[Boot
     # A suspended release is checked too: it may be resumed later.
     steps += [ids.release(release.id) for release in repo.releases]
     of_charts = (note for release in prepared.values() for note in release.notes)
-    notes = (*repo.notes, *_preflight(session, desired, steps), *of_charts)
+    notes = (*repo.notes, *_unused_variables(session, repo), *_preflight(session, desired, steps), *of_charts)
     known = session.stack.cluster.provider is not Provider.EXISTING
     homeless = (namespace.note() for namespace in (missing_namespaces(desired) if known else ()))
     loud = (*unmet(repo), *homeless)

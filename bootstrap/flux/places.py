@@ -96,7 +96,7 @@ class Places:
     def _reached(self, folder: Path) -> Iterator[Path]:
         named = next((folder / name for name in FILE_NAMES if (folder / name).is_file()), None)
         if named is None:
-            yield from _files(folder)
+            yield from yaml_files(folder)
             return
         yield named
         for text in _STRING.findall(named.read_text(encoding="utf-8", errors="replace")):
@@ -112,7 +112,7 @@ class Places:
     @cached_property
     def _by_name(self) -> dict[tuple[str, str], list[_Written]]:
         by_name: dict[tuple[str, str], list[_Written]] = {}
-        for file in _files(self._root):
+        for file in yaml_files(self._root):
             for written in _documents(file):
                 by_name.setdefault((written.kind, written.name), []).append(written)
         return by_name
@@ -122,7 +122,8 @@ def _may_be(written: str | None, expected: str | None) -> bool:
     return written is None or expected is None or written == expected or "$" in written
 
 
-def _files(root: Path) -> Iterator[Path]:
+def yaml_files(root: Path) -> Iterator[Path]:
+    """The YAML files below a folder that may hold objects, in order."""
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED)
         for name in sorted(files):

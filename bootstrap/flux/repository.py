@@ -12,6 +12,7 @@ from bootstrap.flux import helmrelease, kustomization, sources
 from bootstrap.flux.artifacts import Artifacts
 from bootstrap.flux.decryption import Decrypt
 from bootstrap.flux.dependencies import dependencies, find_cycle
+from bootstrap.flux.entries import entries_below
 from bootstrap.flux.findings import Findings, Subject
 from bootstrap.flux.helmrelease import read_release
 from bootstrap.flux.kustomization import Declared, SourceRef
@@ -62,6 +63,11 @@ def read_repo(
     entry = inside(source.path)
     if not (root / entry).is_dir():
         raise InvalidError([Problem(place=Place(file=str(root / entry)), text="there is no such folder")])
+    if below := entries_below(root, entry):
+        raise InvalidError(
+            [Problem(place=Place(file=entry), text=f"is not an entry of Flux but holds {_counted(below)}")],
+            fix=f"name the entry: {below[0]} (--repo, or source.path of the stack)",
+        )
     findings, store = Findings(Places(root)), Store()
     places = Sources(root, origin, store, findings)
     with tempfile.TemporaryDirectory(prefix="bootstrap-artifacts-") as temporary:
@@ -83,13 +89,18 @@ def read_repo(
     kustomizations = _with_namespace_of_flux(kustomizations, releases, findings)
     _check_namespaces(kustomizations, store, findings)
     _check_texts(kustomizations, findings)
-    repo = FluxRepo(kustomizations=kustomizations, releases=releases)
+    repo = FluxRepo(kustomizations=kustomizations, releases=releases, named_variables=walk.named_variables)
     _check_graph(repo, findings)
     _note_suspended(repo, findings)
     problems = findings.problems()
     if problems and not tolerant:
         raise InvalidError(problems)
     return replace(repo, notes=findings.notes(), problems=problems)
+
+
+def _counted(entries: Sequence[str]) -> str:
+    shown = ", ".join(entries[:5])
+    return shown if len(entries) <= 5 else f"{shown} and {len(entries) - 5} more"  # noqa: PLR2004 - a line's worth
 
 
 class _Layout:

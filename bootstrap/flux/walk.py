@@ -1,5 +1,6 @@
 """Walks from the entry through all Kustomizations that it leads to, level by level."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from bootstrap.model.kube import Manifest, mapping_in, ref_of
 from bootstrap.yamltext.kubernetes import YamlError, load
 
 _THREADS = 8
+_NAMED = re.compile(r"\$\{(\w+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +68,12 @@ class Walk:
         self._roots: dict[str, Path] = {}
         self._parents: dict[str, str | None] = {}
         self._done: dict[str, Expanded] = {}
+        self._named: set[str] = set()
+
+    @property
+    def named_variables(self) -> frozenset[str]:
+        """Each NAME of a `${NAME…}` in what was built so far, and each variable of a Kustomization."""
+        return frozenset(self._named)
 
     def expand(self, entry: Declared) -> tuple[Expanded, ...]:
         """The entry and all below it, each parent before its children, in listed order."""
@@ -134,6 +142,8 @@ class Walk:
         for problem in built.problems:
             self._findings.problem(problem.text, problem.place)
         given = self._variables
+        self._named.update(name for text in built.texts for name in _NAMED.findall(text))
+        self._named.update((declared.post_build or PostBuild()).substitute)
         if declared.post_build is not None:
             variables = variables_of(
                 built, self._known.store, given, strict=self._tools.strict, decrypt=self._tools.decrypt

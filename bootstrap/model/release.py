@@ -218,6 +218,8 @@ class FluxRepo:
 
     kustomizations: tuple[Kustomization, ...] = ()
     releases: tuple[Release, ...] = ()
+    named_variables: frozenset[str] = frozenset()
+    """Each NAME of a `${NAME…}` in its files, and each variable that it declares."""
     notes: tuple[Note, ...] = ()
     problems: tuple[Problem, ...] = ()
     """Problems that must be repaired before anything is installed; everything else is as if they did not exist."""

@@ -1,5 +1,6 @@
 """Fixture files → fixtures, every problem at once."""
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from bootstrap.seeds.type_names import kind_of
 from bootstrap.yamltext.positions import Document, ValuePath, nearest, read_documents, unknown_key
 
 KIND = "Seeds"
+_NAMED = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +32,8 @@ class Fixtures:
     """Of each those that must exist before it."""
     folders: tuple[Path, ...] = ()
     """The folders that were given, for the init scripts beside the fixtures."""
+    named_variables: frozenset[str] = frozenset()
+    """Each NAME of a `${NAME}` in them."""
 
 
 def load(paths: Sequence[Path], services: Mapping[str, Service], variables: Mapping[str, str]) -> Fixtures:
@@ -51,7 +55,8 @@ def load(paths: Sequence[Path], services: Mapping[str, Service], variables: Mapp
         given = dict.fromkeys(loading.problems)
         raise InvalidError(sorted(given, key=lambda problem: (problem.place.file, problem.place.line or 0)))
     folders = tuple(path for path in paths if path.is_dir())
-    return Fixtures(by_id=loading.by_id, needs=needs, order=order, folders=folders)
+    named = frozenset(loading.named_variables)
+    return Fixtures(by_id=loading.by_id, needs=needs, order=order, folders=folders, named_variables=named)
 
 
 class _Loading:
@@ -60,6 +65,7 @@ class _Loading:
     def __init__(self, services: Mapping[str, Service], variables: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
         self.by_id: dict[ResourceId, Fixture] = {}
+        self.named_variables: set[str] = set()
         self._broken: set[ResourceId] = set()
         self._services = services
         self._variables = variables
@@ -75,6 +81,7 @@ class _Loading:
             except InvalidError as error:
                 self.problems.extend(error.problems)
                 continue
+            self.named_variables.update(_NAMED.findall(file.read_text(encoding="utf-8", errors="replace")))
             for document in documents:
                 self._document(document)
 

@@ -100,6 +100,10 @@ class Seeding:
         """See `Seeds.declared_secrets`."""
         return frozenset(fixture.name for fixture in self.fixtures().by_id if fixture.service == "secretsmanager")
 
+    def named_variables(self) -> frozenset[str]:
+        """See `Seeds.named_variables`."""
+        return self.fixtures().named_variables
+
     def kept_only(self) -> tuple[str, ...]:
         """See `Seeds.kept_only`."""
         declares_functions = any(resource.service == "lambda" for resource in self.fixtures().by_id)

@@ -361,6 +361,10 @@ class FakeSeeds:
     def declared_secrets(self) -> frozenset[str]:
         return frozenset()
 
+    def named_variables(self) -> frozenset[str]:
+        """See `Seeds.named_variables`."""
+        return frozenset()
+
     def kept_only(self) -> tuple[str, ...]:
         return ()
 

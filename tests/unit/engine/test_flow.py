@@ -24,6 +24,7 @@ from bootstrap.model.event import (
 )
 from bootstrap.model.observed import TargetState
 from bootstrap.model.release import FluxRepo, LocalChart, UnknownChart, ValuesFrom
+from bootstrap.model.stack import DeclaredValue
 from bootstrap.model.step import StepId
 from bootstrap.system.processes import Command, ProcessIdentity
 from bootstrap.system.work import Work
@@ -290,3 +291,16 @@ def test_a_program_that_cannot_be_had_ends_the_run_before_there_is_a_plan(settin
         setting.up()
     assert not any(isinstance(event, Planned) for event in setting.events)
     assert setting.world.writes == []
+
+
+def test_a_variable_of_the_command_line_that_nothing_names_is_noted(setting: Setting) -> None:
+    setting.world.repo = dataclasses.replace(REPO, named_variables=frozenset({"app_image"}))
+    values = (
+        DeclaredValue(path="variables.app_imgae", value="x", origin="--var"),
+        DeclaredValue(path="variables.app_image", value="x", origin="--var"),
+        DeclaredValue(path="variables.of_the_file", value="x", origin="stacks/dev.yaml:7"),
+    )
+    session = dataclasses.replace(setting.session, values=values)
+    text = "--var: no file names a variable app_imgae: it has no effect; did you mean app_image?"
+    planning = plan_up(session, PlanOptions(), setting.cancel)
+    assert [note.text for note in planning.plan.notes if "no effect" in note.text] == [text]

@@ -70,6 +70,10 @@ class Deadly:
     def declared_secrets(self) -> frozenset[str]:
         return frozenset()
 
+    def named_variables(self) -> frozenset[str]:
+        """See `Seeds.named_variables`."""
+        return frozenset()
+
     def kept_only(self) -> tuple[str, ...]:
         return ()
 
