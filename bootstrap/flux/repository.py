@@ -139,7 +139,9 @@ def _check_empty(kustomizations: Sequence[Kustomization], findings: Findings) ->
     Flux would apply an empty entry, and delete all that it brought up before.
     """
     entry, *others = kustomizations
-    if not entry.built and not findings.problems():
+    if findings.problems():
+        return  # what could not be read may be all that there is
+    if not entry.built:
         text = "nothing is declared here: its files hold no object, or its kustomization.yaml names none of them"
         findings.problem(f"{text} (without a repository, leave out the stack's source)", Place(file=entry.path))
     for other in others:
