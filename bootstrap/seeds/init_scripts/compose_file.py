@@ -65,7 +65,8 @@ def read_compose(file: Path, environment: Mapping[str, str]) -> ScriptSource:
     mounts = dict(_mounts(service, file.parent))
     scripts = tuple(dict.fromkeys(script for target, path in mounts.items() for script in _scripts(target, path)))
     if not scripts:
-        raise InvalidError([_without_scripts(document, name, mounts)])
+        fix = "name the scripts, or a folder of them: bootstrap seed import FOLDER"
+        raise InvalidError([_without_scripts(document, name, mounts)], fix=fix)
     variables = _variables(service, file.parent, interpolated)
     return ScriptSource(
         scripts=tuple(sorted(scripts, key=lambda script: script.id.name)),

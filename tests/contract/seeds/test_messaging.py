@@ -1,36 +1,20 @@
 """Queues and topics as fixtures declare them, read back through plain boto3."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver
 from bootstrap.seeds.services.base import Look
 from bootstrap.seeds.services.sns.service import Sns
 from bootstrap.seeds.services.sqs import Sqs
 from bootstrap.seeds.target import Target
-from fakes.bench import EVERYWHERE, Bench, running
+from fakes.bench import Bench
 
 pytestmark = pytest.mark.e2e
 
 OWNER = ("bootstrap.dev/owner", "test-0123")
-
-
-@pytest.fixture(scope="module", params=EVERYWHERE, ids=str)
-def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorEndpoint]:
-    with running(Driver(request.param), tmp_path_factory.mktemp(str(request.param))) as endpoint_:
-        yield endpoint_
-
-
-@pytest.fixture
-def bench(endpoint: EmulatorEndpoint, tmp_path: Path) -> Bench:
-    new_bench = Bench(endpoint=endpoint, folder=tmp_path)
-    new_bench.empty()
-    return new_bench
 
 
 def queue_url(bench: Bench, name: str) -> str:
