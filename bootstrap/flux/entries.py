@@ -32,14 +32,21 @@ def entries_below(root: Path, folder: str) -> tuple[str, ...]:
     if not is_scanned(root / folder):
         return ()
     pointers = list(_pointers(root, folder))
-    certain = {each.path for each in pointers if _is_in(each.lies_in, each.path)}
+    certain = {each.path for each in pointers if _builds_itself(each)}
     if folder in certain:
         return ()
     below = {path for path in certain if path != folder and _is_in(path, folder) and (root / path).is_dir()}
     if below or folder != "." or any(each.lies_in == "." for each in pointers):
         return tuple(sorted(below))
-    built = {each.path for each in pointers}
+    built = {each.path for each in pointers} - {"."}
     return tuple(sorted({each.lies_in for each in pointers if not any(_is_in(each.lies_in, path) for path in built)}))
+
+
+def _builds_itself(pointer: _Pointer) -> bool:
+    """Whether it lies in the folder that it builds. A path without a folder may be of another repository."""
+    if pointer.path == ".":
+        return pointer.lies_in in {".", "flux-system"}
+    return _is_in(pointer.lies_in, pointer.path)
 
 
 def _is_in(path: str, folder: str) -> bool:

@@ -47,7 +47,6 @@ def lint(desired: Desired, dead: Sequence[DeadThing], units: Collection[str]) ->
     everything = tuple(_placed(desired))
     placed = tuple(item for item in everything if item.unit in units)
     checks: tuple[_Check, ...] = (
-        _storage(desired, everything),
         _load_balancer(desired),
         _secret_store(desired),
         _endpoint(desired),
@@ -65,7 +64,7 @@ def lint(desired: Desired, dead: Sequence[DeadThing], units: Collection[str]) ->
         if ids.release(release.id) in units
         for text in _dead_charts(release, dead)
     ]
-    return tuple(dict.fromkeys(lint_notes))
+    return tuple(dict.fromkeys((*_storage(desired, everything, placed), *lint_notes)))
 
 
 def unknown_value(release: Release, path: str, near: str | None) -> Note:
@@ -87,17 +86,23 @@ def _placed(desired: Desired) -> Iterator[Placed]:
             yield Placed(manifest=manifest, unit=f"release/{release.id}", place=release.place)
 
 
-def _storage(desired: Desired, placed: Sequence[Placed]) -> _Check:
+def _storage(desired: Desired, everything: Sequence[Placed], placed: Sequence[Placed]) -> Iterator[Note]:
+    """One note per storage class that is not there: most objects of a repository ask for the same."""
     here = _CLASSES.get(desired.stack.cluster.provider)
-    class_names = {ref_of(item.manifest).name for item in placed if item.manifest.get("kind") == "StorageClass"}
-
-    def check(item: Placed) -> Iterator[str]:
+    if here is None:
+        return
+    made = {ref_of(item.manifest).name for item in everything if item.manifest.get("kind") == "StorageClass"}
+    asking: dict[str, list[Placed]] = {}
+    for item in placed:
         for name in dict.fromkeys(_storage_classes(item.manifest)):
-            if here is not None and name not in {*here, *class_names}:
-                provider = desired.stack.cluster.provider
-                yield f"{ref_of(item.manifest)} asks for storage class {name}; {provider} has {', '.join(sorted(here))}"
-
-    return check
+            asking.setdefault(name, []).append(item)
+    for name, items in asking.items():
+        if name not in {*here, *made}:
+            first, more = items[0], len(items) - 1
+            who = f"and {more} more objects ask" if more > 1 else "and 1 more object ask" if more else "asks"
+            has = f"{desired.stack.cluster.provider} has {', '.join(sorted(here))}"
+            text = f"{first.unit}: {ref_of(first.manifest)} {who} for storage class {name}; {has}"
+            yield Note(text=text, place=first.place)
 
 
 def _storage_classes(value: Any) -> Iterator[str]:  # noqa: ANN401 - a manifest's inside

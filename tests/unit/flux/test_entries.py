@@ -53,6 +53,7 @@ OPERATED = {
         (OPERATED, ".", ("kubernetes/flux/cluster",)),
         ({"apps.yaml": kustomization("./apps"), "apps/c.yaml": CONFIG}, ".", ()),
         ({"flux-system/sync.yaml": kustomization("./")}, ".", ()),
+        ({**BY_HAND, "tenants/base/sync.yaml": kustomization("./")}, ".", ("clusters/dev", "tenants/base")),
         ({"kustomization.yaml": "resources: [clusters]\n", **BY_HAND}, ".", ()),
         ({"a/broken.yaml": "kustomize.toolkit.fluxcd.io/v1: [\n", "a/c.yaml": CONFIG}, ".", ()),
     ],
