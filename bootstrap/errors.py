@@ -119,7 +119,7 @@ class SeveralError(BootstrapError):
         self.exit_code = errors[0].exit_code
 
 
-def of_the_machine(error: Exception) -> BootstrapError | None:
+def system_failure(error: Exception) -> BootstrapError | None:
     """The refusal if the disk is full, over its quota or read only; None: the error has another cause."""
     fix = _DISK.get(error.errno or 0) if isinstance(error, OSError) else None
     if fix is None or not isinstance(error, OSError):

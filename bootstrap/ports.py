@@ -18,7 +18,7 @@ from bootstrap.model.observed import (
     EmulatorObserved,
     EmulatorRelease,
     InventoryEntry,
-    ObjectsSeen,
+    ObjectsObserved,
     PreparedRelease,
     ReleaseObserved,
     SeedsObserved,
@@ -313,7 +313,7 @@ class Charts(Protocol):
         """By id, for those some of whose values only the cluster holds: a hash of these as they are now."""
         ...
 
-    def taken_over(
+    def adoption_notes(
         self, prepared: Sequence[PreparedRelease], upgraded: Collection[str], kube: KubeContext, cancel: CancelToken
     ) -> Sequence[Note]:
         """A warning for each of these releases that would adopt existing objects that it does not own.
@@ -356,7 +356,7 @@ class Objects(Protocol):
         """What `up` applied, by NAMESPACE/NAME of the Kustomization."""
         ...
 
-    def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsSeen:
+    def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsObserved:
         """Those of them that are not there, or not ready right now."""
         ...
 
@@ -412,7 +412,7 @@ class Leftovers(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Brought:
+class LoadedImages:
     """What became of images that every node needs; those that were there already are in neither list."""
 
     loaded: tuple[str, ...] = ()
@@ -431,7 +431,7 @@ class Images(Protocol):
         """Whether every node accepts images already: some do while their cluster is still being created."""
         ...
 
-    def ensure(self, images: Sequence[str], work: Work) -> Brought:
+    def ensure(self, images: Sequence[str], work: Work) -> LoadedImages:
         """Load the images that are missing on the nodes, through this machine's engine."""
         ...
 
@@ -472,7 +472,7 @@ class Builds(Protocol):
         ...
 
 
-class MarkedStacks(Protocol):
+class LabelledStacks(Protocol):
     """The stacks that have something with a label of ours on a Docker engine, whoever made them."""
 
     def observe(self) -> Mapping[str, Mark]:

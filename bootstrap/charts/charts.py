@@ -11,7 +11,7 @@ from bootstrap.charts import crds
 from bootstrap.charts.archive import read_archive
 from bootstrap.charts.cache import ChartStore, StoredChart
 from bootstrap.charts.capabilities import is_concerned
-from bootstrap.charts.cluster_values import held_hash
+from bootstrap.charts.cluster_values import cluster_values_hash
 from bootstrap.charts.fetch import ChartSources
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.helm_arguments import Invocation, Target
@@ -162,12 +162,12 @@ class HelmCharts:
     def values_hashes(self, releases: Sequence[Release], kube: KubeContext, cancel: CancelToken) -> Mapping[str, str]:
         """See `Charts.values_hashes`."""
         api = self._clusters.api(kube, cancel)
-        return {release.id: held_hash(release, api, cancel) for release in releases if release.values_from}
+        return {release.id: cluster_values_hash(release, api, cancel) for release in releases if release.values_from}
 
-    def taken_over(
+    def adoption_notes(
         self, prepared: Sequence[PreparedRelease], upgraded: Collection[str], kube: KubeContext, cancel: CancelToken
     ) -> Sequence[Note]:
-        """See `Charts.taken_over`."""
+        """See `Charts.adoption_notes`."""
         api = self._clusters.api(kube, cancel)
         by_release = ((each.release, foreign_objects(each, api, cancel)) for each in prepared)
         return [

@@ -30,7 +30,7 @@ def effective_values(release: Release, api: KubeApi, cancel: CancelToken) -> Map
         raise StepFailedError(f"valuesFrom of {release.id}: {error}") from error
 
 
-def held_hash(release: Release, api: KubeApi, cancel: CancelToken) -> str:
+def cluster_values_hash(release: Release, api: KubeApi, cancel: CancelToken) -> str:
     """Changes when what only the cluster holds of its values does; empty when that is nothing. Fits into a label."""
     sources = [source for source in release.values_from if source.content is None]
     if not sources:

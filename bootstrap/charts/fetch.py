@@ -123,7 +123,7 @@ class ChartSources:
 
     def _pull_repository(self, ref: RepositoryChart, cancel: CancelToken) -> StoredChart:
         url = self._mirrored(ref.url)
-        repository = self._known_repository(url)
+        repository = self._repository_named(url)
         where = (f"{repository}/{ref.name}",) if repository is not None else (ref.name, "--repo", url)
         user = () if repository is None else ("--repository-config", str(self._helm.repositories))
         if repository is not None:
@@ -210,7 +210,7 @@ class ChartSources:
         prefix = max(matching, key=len)
         return self._mirrors[prefix] + url.removeprefix(prefix)
 
-    def _known_repository(self, url: str) -> str | None:
+    def _repository_named(self, url: str) -> str | None:
         """What the user's helm calls this repository, with the credentials it has for it."""
         try:
             listed = (load(self._helm.repositories.read_text()) or {}).get("repositories") or ()

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bootstrap.charts.cache import StoredChart
-from bootstrap.charts.cluster_values import effective_values, held_hash
+from bootstrap.charts.cluster_values import cluster_values_hash, effective_values
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.post_render import PostRendering, post_renderer
 from bootstrap.charts.release_history import labels_for
@@ -62,7 +62,7 @@ class Invocation:
         release = prepared.release
         renderer = post_renderer(release, prepared.manifests or (), dropped(prepared, target.kube))
         post, environment = self._post.flags(renderer, _file_name(release))
-        values_hash = held_hash(release, target.api, target.work.cancel)
+        values_hash = cluster_values_hash(release, target.api, target.work.cancel)
         labels = labels_for(release, prepared.fingerprint or "", target.stack, values_hash)
         return self._helm.command(
             *("upgrade", "--install", release.release_name, str(chart.file), *_where(release, target)),

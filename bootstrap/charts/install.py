@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from bootstrap.charts.cache import StoredChart
-from bootstrap.charts.cluster_values import held_hash
+from bootstrap.charts.cluster_values import cluster_values_hash
 from bootstrap.charts.crds import CRD
 from bootstrap.charts.helm_arguments import Invocation, Target, dropped, limit_of
 from bootstrap.charts.helm_errors import explained, late, own_words
@@ -82,7 +82,7 @@ def install(
 
 def _is_applied(newest: Revision, prepared: PreparedRelease, target: Target) -> bool:
     same = newest.status == DEPLOYED and newest.applied == prepared.fingerprint
-    return same and newest.values_hash == held_hash(prepared.release, target.api, target.work.cancel)
+    return same and newest.values_hash == cluster_values_hash(prepared.release, target.api, target.work.cancel)
 
 
 def uninstall(release: Release, invocation: Invocation, target: Target) -> None:

@@ -43,7 +43,7 @@ class Revision:
 
     @property
     def values_hash(self) -> str:
-        """See `values.held_hash`."""
+        """See `values.cluster_values_hash`."""
         return self.labels.get(our_labels.HELD, "")
 
     @property

@@ -11,7 +11,7 @@ from bootstrap.model.release import UnknownValue
 from bootstrap.yamltext.kubernetes import YamlError, load
 from bootstrap.yamltext.positions import nearest
 
-_TAKES_ALL = (
+_READS_ALL = (
     r"(?:toYaml|toJson|tpl|range|with|include|merge\w*|mustMerge\w*|deepCopy|omit|pick)\b[^}}]*\.{key}\b|\"{key}\""
 )
 """A template that hands a whole map on reads every key in it."""
@@ -47,26 +47,26 @@ class _Known:
         reads, subcharts = Reads.of(chart), dict(_subcharts(chart))
         return cls(defaults=_defaults(chart), templates=text, reads=reads, subcharts=subcharts)
 
-    def takes_all(self, key: str) -> bool:
-        return re.search(_TAKES_ALL.format(key=re.escape(key)), self.templates) is not None
+    def reads_all(self, key: str) -> bool:
+        return re.search(_READS_ALL.format(key=re.escape(key)), self.templates) is not None
 
 
-def _unknown(values: Mapping[str, Any], known_values: _Known, path: tuple[str, ...]) -> Iterator[UnknownValue]:
-    defaults = _at(known_values.defaults, path)
+def _unknown(values: Mapping[str, Any], chart_values: _Known, path: tuple[str, ...]) -> Iterator[UnknownValue]:
+    defaults = _at(chart_values.defaults, path)
     for name, value in values.items():
         key = str(name)
         here = (*path, key)
-        if not path and key in known_values.subcharts and isinstance(value, Mapping):
-            below = unknown_values(value, known_values.subcharts[key])
+        if not path and key in chart_values.subcharts and isinstance(value, Mapping):
+            below = unknown_values(value, chart_values.subcharts[key])
             yield from (UnknownValue(path=f"{key}.{unknown.path}", near=unknown.near) for unknown in below)
-        elif not path and (key in _EVERYWHERE or key in known_values.subcharts):
+        elif not path and (key in _EVERYWHERE or key in chart_values.subcharts):
             continue
         elif not isinstance(defaults, Mapping) or key not in defaults:
-            if not known_values.reads.cover(here):
+            if not chart_values.reads.cover(here):
                 near = nearest(key, [str(default) for default in defaults]) if isinstance(defaults, Mapping) else None
                 yield UnknownValue(path=".".join(here), near=near)
-        elif isinstance(value, Mapping) and defaults[key] and not known_values.takes_all(key):
-            yield from _unknown(value, known_values, here)
+        elif isinstance(value, Mapping) and defaults[key] and not chart_values.reads_all(key):
+            yield from _unknown(value, chart_values, here)
 
 
 def _at(values: object, path: tuple[str, ...]) -> object:

@@ -152,12 +152,12 @@ class Adapters:
                 return ExistingProvider(stack.cluster, self.state, self.processes, os.environ)
 
     def _docker_cluster(self) -> ClusterProvider:
-        from bootstrap.clusters.docker_nodes.cluster import MachineCluster  # noqa: PLC0415 - `--help` imports no adapter
+        from bootstrap.clusters.docker_nodes.cluster import NodeCluster  # noqa: PLC0415 - `--help` imports no adapter
         from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
-        docker = StackOnDocker(self.state, os.environ, ipv6=_wants_ipv6(self.stack.cluster))
+        docker = StackOnDocker(self.state, os.environ, ipv6=_needs_ipv6(self.stack.cluster))
         tool = self._tool(docker)
-        return MachineCluster(tool, self.stack.cluster.ports, self.state, docker, self.processes, adopt=self.adopt)
+        return NodeCluster(tool, self.stack.cluster.ports, self.state, docker, self.processes, adopt=self.adopt)
 
     def _tool(self, docker: "StackOnDocker") -> "ClusterTool":
         from bootstrap.clusters.k3d.tool import LONGEST, K3d  # noqa: PLC0415 - `--help` imports no adapter
@@ -213,11 +213,11 @@ class Adapters:
     def _loader(self) -> Images | None:
         if not self.stack.cluster.provider.on_docker:
             return None
-        from bootstrap.clusters.docker_nodes.image_transfer import MachineImages  # noqa: PLC0415 - the docker library loads slowly
+        from bootstrap.clusters.docker_nodes.image_transfer import NodeImages  # noqa: PLC0415 - the docker library loads slowly
         from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
         docker = StackOnDocker(self.state, os.environ)
-        return MachineImages(self._tool(docker), docker)
+        return NodeImages(self._tool(docker), docker)
 
     def _emulators(self) -> tuple[Emulator | None, Callable[[EmulatorRelease], Emulator] | None]:
         from bootstrap.emulators.choose import Means, emulator_for, emulator_of, no_emulator  # noqa: PLC0415
@@ -229,7 +229,7 @@ class Adapters:
             clock=self.clock,
             environment=os.environ,
             programs=self.programs,
-            ipv6=_wants_ipv6(self.stack.cluster),
+            ipv6=_needs_ipv6(self.stack.cluster),
         )
         if spec is None:
             return no_emulator(name, means), None
@@ -319,14 +319,14 @@ def is_on_engine(stack: Stack) -> bool:
     return contained or stack.cluster.provider.on_docker
 
 
-def _wants_ipv6(spec: ClusterSpec) -> bool:
+def _needs_ipv6(spec: ClusterSpec) -> bool:
     """Whether the user's own kind or k3d configuration asks for addresses of IPv6."""
     if spec.config is None or not spec.provider.on_docker:
         return False
     from bootstrap.clusters.k3d import config as k3d  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.clusters.kind import config as kind  # noqa: PLC0415
 
-    return k3d.wants_ipv6(spec) if spec.provider is Provider.K3D else kind.wants_ipv6(spec)
+    return k3d.needs_ipv6(spec) if spec.provider is Provider.K3D else kind.needs_ipv6(spec)
 
 
 def _kube_version(spec: ClusterSpec) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from bootstrap.errors import BootstrapError, CancelledError, ExitCode, SeveralError, of_the_machine
+from bootstrap.errors import BootstrapError, CancelledError, ExitCode, SeveralError, system_failure
 
 _EXIT_CODES = """\b
 Exit codes: 0 ok · 1 a step failed · 2 usage · 3 invalid files or an impossible combination ·
@@ -135,7 +135,7 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return per way to e
         return ExitCode.OK
     except BootstrapError as error:
         if not isinstance(error, CancelledError):
-            tell_error(error, arguments)
+            print_error(error, arguments)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
         return _unforeseen(error, arguments)
@@ -143,32 +143,32 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return per way to e
 
 
 def _unforeseen(error: Exception, arguments: list[str]) -> ExitCode:
-    machine = of_the_machine(error)
+    machine = system_failure(error)
     if machine is None:
-        _tell_bug(error)
+        _print_bug(error)
         return ExitCode.BUG
-    tell_error(machine, arguments)
+    print_error(machine, arguments)
     return machine.exit_code
 
 
-def tell_error(error: BootstrapError, arguments: list[str]) -> None:
+def print_error(error: BootstrapError, arguments: list[str]) -> None:
     """Print what ended the command; with JSON lines as the last record."""
     from bootstrap.console.color import is_colored  # noqa: PLC0415
     from bootstrap.console.errors import error_text  # noqa: PLC0415
     from bootstrap.console.json_lines import error_record, line  # noqa: PLC0415
-    from bootstrap.console.renderer_choice import wants_json  # noqa: PLC0415
+    from bootstrap.console.renderer_choice import is_json_requested  # noqa: PLC0415
     from bootstrap.console.stream import write_text  # noqa: PLC0415
     from bootstrap.system.clock import SystemClock  # noqa: PLC0415 - only when there is an error to print
 
     for failure in error.errors if isinstance(error, SeveralError) else (error,):
-        if wants_json(arguments, os.environ):
+        if is_json_requested(arguments, os.environ):
             write_text(sys.stderr, line(error_record(failure, at=SystemClock().now())))
         else:
             colored = is_colored(os.environ, terminal=sys.stderr.isatty(), allowed="--no-color" not in arguments)
             write_text(sys.stderr, error_text(failure), color=colored)
 
 
-def _tell_bug(error: Exception) -> None:
+def _print_bug(error: Exception) -> None:
     import traceback  # noqa: PLC0415 - only for bugs
 
     from bootstrap.console.stream import write_text  # noqa: PLC0415

@@ -50,7 +50,7 @@ class StackOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TellOptions:
+class ReportOptions:
     """How a run is shown."""
 
     progress: str | None = None
@@ -138,7 +138,7 @@ def declared_options(command: _Command) -> _Command:
     return _decorated(_with_stack(command), (_ARGUMENT, name_option, *_DECLARATION))
 
 
-def living_options(command: _Command) -> _Command:
+def remembered_stack_options(command: _Command) -> _Command:
     """As `declared_options`, for verbs that act on an existing stack: with `--stack NAME` from any folder."""
     return _decorated(_with_stack(command), (_ARGUMENT, STACK_OPTION, name_option, *_DECLARATION))
 
@@ -164,7 +164,7 @@ def run_options(command: _Command) -> _Command:
     @functools.wraps(command)
     def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
         quiet, verbose = given.pop("quiet"), given.pop("verbose")
-        tell = TellOptions(
+        tell = ReportOptions(
             progress=given.pop("progress"),
             verbosity=-1 if quiet else min(verbose, 2),
             color=not given.pop("no_color"),

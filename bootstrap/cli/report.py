@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from bootstrap.cli.main import version_text
 from bootstrap.cli.options import StackOptions
-from bootstrap.cli.session import open_living, state_of
+from bootstrap.cli.session import open_remembered_stack, state_of
 from bootstrap.config.flags import DEFAULT_STACK
 from bootstrap.config.settings import Settings
 from bootstrap.console.report.contents import Material, file_name, masker_of, overview_of, sections_of
@@ -23,7 +23,7 @@ from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError, CancelledError, RefusedError
 from bootstrap.model.stack import StatePaths
 from bootstrap.seeds.generated_secrets import generated_values
-from bootstrap.state.logs import end_of, known_logs, last_events
+from bootstrap.state.logs import end_of, last_events, log_files
 from bootstrap.system.clock import CancelToken
 from bootstrap.yamltext.kubernetes import YamlError, load
 
@@ -102,7 +102,7 @@ def _material(
             problems[part] = failure
             return None
 
-    session = attempt("stack", lambda: open_living(stack, cancel=within, settings=settings))
+    session = attempt("stack", lambda: open_remembered_stack(stack, cancel=within, settings=settings))
     state = session.state if session is not None else state_of(stack)
     evidence = None if session is None else attempt("evidence", lambda: read_evidence(session, within))
     containers = None if session is None else attempt("containers", lambda: _containers(session))
@@ -137,7 +137,7 @@ def _logs(state: StatePaths) -> dict[str, str]:
         file_name(file.relative_to(state.logs if file.is_relative_to(state.logs) else state.folder)): end_of(
             file, _LOG_BYTES
         )
-        for file in known_logs(state)[:_LOGS]
+        for file in log_files(state)[:_LOGS]
     }
 
 

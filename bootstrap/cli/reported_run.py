@@ -11,9 +11,9 @@ from typing import Protocol, TypeAlias
 from bootstrap.cli.consent import asking
 from bootstrap.cli.interrupt import interruptible
 from bootstrap.cli.machine import new_token
-from bootstrap.cli.options import StackOptions, TellOptions, settings_of, typed
+from bootstrap.cli.options import ReportOptions, StackOptions, settings_of, typed
 from bootstrap.cli.output import differences_line, report, reporter
-from bootstrap.cli.session import open_living, open_stack
+from bootstrap.cli.session import open_remembered_stack, open_stack
 from bootstrap.config.flags import SettingFlags
 from bootstrap.config.settings import Settings
 from bootstrap.console.events_file import EventsFile
@@ -66,7 +66,7 @@ class OpenSession(Protocol):
 
 @contextlib.contextmanager
 def reported_run(
-    verb: str, stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, find: OpenSession = open_stack
+    verb: str, stack: StackOptions, tell: ReportOptions, flags: SettingFlags, *, find: OpenSession = open_stack
 ) -> Iterator[Run]:
     """A run that is shown according to the options, logged in full, and stopped by Ctrl-C."""
     reports = _reports(tell)
@@ -161,7 +161,7 @@ def _aborting(reports: Sequence[_Report]) -> Iterator[None]:
         raise
 
 
-def _reports(tell: TellOptions) -> list[_Report]:
+def _reports(tell: ReportOptions) -> list[_Report]:
     reports: list[_Report] = []
     if tell.events is not None:
         reports.append(EventsFile(tell.events, more=tell.more))
@@ -173,7 +173,7 @@ def _reports(tell: TellOptions) -> list[_Report]:
     return reports
 
 
-def _renderers(verb: str, session: Session, tell: TellOptions, *, log: Path, clock: Clock) -> list[Renderer]:
+def _renderers(verb: str, session: Session, tell: ReportOptions, *, log: Path, clock: Clock) -> list[Renderer]:
     shown = choose_renderer(
         tell.progress or session.settings.progress,
         verbosity=tell.verbosity,
@@ -236,8 +236,8 @@ def look_at(
         yield Look(session=session, work=Work(cancel.within(settings.timeout.total_seconds(), "the run"), say))
 
 
-def look_at_living(
+def look_at_remembered(
     stack: StackOptions, *, timeout: str | None = None, quiet: bool = False, programs: bool = True
 ) -> contextlib.AbstractContextManager[Look]:
     """As `look_at`, at the stack as it was brought up last."""
-    return look_at(stack, timeout=timeout, quiet=quiet, find=open_living, programs=programs)
+    return look_at(stack, timeout=timeout, quiet=quiet, find=open_remembered_stack, programs=programs)

@@ -55,7 +55,7 @@ def import_scripts(options: ImportOptions, output: str) -> int:
         region = source.region or EmulatorSpec().region
         with (
             _scripts_emulator(options, folder, region, work) as scripts_in,
-            _throw_away(folder / "proof", Driver(options.driver), region, work) as proof_in,
+            _discard(folder / "proof", Driver(options.driver), region, work) as proof_in,
         ):
             importer = Importer(
                 scripts_in=scripts_in, proof_in=proof_in, processes=SystemProcesses(clock), logs=folder / "logs"
@@ -118,12 +118,12 @@ def _scripts_emulator(options: ImportOptions, folder: Path, region: str, work: W
         with endpoint_of(SeedOptions(paths=(), stack=None, endpoint=options.endpoint)) as (given, _):
             yield replace(given, region=region)
         return
-    with _throw_away(folder / "scripts", Driver(options.driver), region, work) as endpoint:
+    with _discard(folder / "scripts", Driver(options.driver), region, work) as endpoint:
         yield endpoint
 
 
 @contextlib.contextmanager
-def _throw_away(folder: Path, driver: Driver, region: str, work: Work) -> Iterator[EmulatorEndpoint]:
+def _discard(folder: Path, driver: Driver, region: str, work: Work) -> Iterator[EmulatorEndpoint]:
     """An emulator of our own for as long as the block; one that a killed run left is ended first."""
     spec = EmulatorSpec(driver=driver, region=region, persist=False, first_port=0)
     clock = work.cancel.clock

@@ -220,11 +220,11 @@ def _of_stack(options: SeedOptions, cancel: CancelToken) -> "tuple[Seeding, Path
 def _living(options: SeedOptions, cancel: CancelToken) -> "Session":
     """The stack as it was brought up last; what is declared differently now is reported."""
     from bootstrap.cli.output import differences_line, reporter  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.session import open_living  # noqa: PLC0415
+    from bootstrap.cli.session import open_remembered_stack  # noqa: PLC0415
 
     overrides = Overrides(variables=options.variables, name=options.instance or "")
     meant = StackOptions(reference=options.stack, overrides=overrides, anywhere=options.stack is not None)
-    session = open_living(meant, cancel=cancel)
+    session = open_remembered_stack(meant, cancel=cancel)
     reporter(quiet=options.quiet)(differences_line(session.stack.name, session.differences))
     return session
 

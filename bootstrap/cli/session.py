@@ -18,7 +18,7 @@ from bootstrap.config.instance import instance_name
 from bootstrap.config.settings import Settings
 from bootstrap.config.stack import LoadedStack, load_stack
 from bootstrap.config.stack_file import StackNotFoundError
-from bootstrap.docker.labelled_stacks import EngineMarks
+from bootstrap.docker.labelled_stacks import LabelledOnEngine
 from bootstrap.engine.gc import Collector
 from bootstrap.engine.session import Session
 from bootstrap.engine.snapshot import reset_name
@@ -28,7 +28,7 @@ from bootstrap.state.journal import Journal
 from bootstrap.state.paths import cache_folder, state_folder, state_paths
 from bootstrap.state.remembered_stack import RememberedStack, read_remembered, remembered
 from bootstrap.state.snapshots import folder_of
-from bootstrap.state.stacks import HeldStack, held_stacks
+from bootstrap.state.stacks import StoredStack, stored_stacks
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import SystemProcesses
 from bootstrap.yamltext.positions import ValuePath, path_text
@@ -53,7 +53,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
     )
 
 
-def open_living(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Session:
+def open_remembered_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Session:
     """The stack as it was brought up last, with what is declared differently now; never brought up: as it is declared.
 
     Its file may be missing or wrong by now; with `--stack` it may be of any project.
@@ -77,19 +77,19 @@ def open_living(options: StackOptions, *, cancel: CancelToken, settings: Setting
 
 
 def open_saved(name: str, options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Session:
-    """The stack as it was brought up when this snapshot of it was saved; without such a one as `open_living`."""
+    """The stack as it was brought up when this snapshot of it was saved; without one as `open_remembered_stack`."""
     declared = _declared(options)
     saved = None if declared.state is None else folder_of(declared.state, name) / "state"
     before = None if saved is None else read_remembered(StatePaths(folder=saved), with_variables=True)
     if before is None:
-        return open_living(options, cancel=cancel, settings=settings)
+        return open_remembered_stack(options, cancel=cancel, settings=settings)
     session = _remembered_session(before, declared, options, settings, cancel)
     return replace(session, last_command=before.command)
 
 
 def open_reset(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Session:
     """As `open_saved`, of the snapshot that `reset` restores."""
-    session = open_living(options, cancel=cancel, settings=settings)
+    session = open_remembered_stack(options, cancel=cancel, settings=settings)
     return open_saved(reset_name(session), options, cancel=cancel, settings=settings)
 
 
@@ -100,7 +100,7 @@ def _differences(before: RememberedStack, loaded: LoadedStack) -> tuple[ValueDif
     return with_default_images(different, loaded.stack, provider)
 
 
-def open_remembered(state: StatePaths, cancel: CancelToken, *, settings: Settings | None = None) -> Session | None:
+def open_state_folder(state: StatePaths, cancel: CancelToken, *, settings: Settings | None = None) -> Session | None:
     """The remembered stack of a state folder, independent of its file; None if it was never brought up.
 
     Raises:
@@ -118,10 +118,10 @@ def collector(cancel: CancelToken, *, settings: Settings | None = None, on_engin
     """The adapter that removes expired stacks."""
     return Collector(
         root=state_folder(os.environ),
-        open=partial(open_remembered, settings=settings),
+        open=partial(open_state_folder, settings=settings),
         processes=SystemProcesses(cancel.clock),
         command=typed(),
-        marked=EngineMarks(os.environ) if on_engine else None,
+        marked=LabelledOnEngine(os.environ) if on_engine else None,
     )
 
 
@@ -139,10 +139,10 @@ def _declared(options: StackOptions) -> _Declared:
     except (StackNotFoundError, InvalidError) as error:
         if _is_of_flags(error):
             raise
-        held_stack = _without_file(options)
-        if held_stack is None:
+        stored_stack = _without_file(options)
+        if stored_stack is None:
             raise _hinted(error, options) from None
-        return _Declared(state=held_stack.state)
+        return _Declared(state=stored_stack.state)
     return _Declared(state=state_paths(loaded.stack, os.environ), loaded=loaded)
 
 
@@ -154,8 +154,8 @@ def state_of(options: StackOptions) -> StatePaths | None:
     try:
         return _declared(options).state
     except BootstrapError:
-        held_stack = _without_file(options)
-        return None if held_stack is None else held_stack.state
+        stored_stack = _without_file(options)
+        return None if stored_stack is None else stored_stack.state
 
 
 def _hinted(error: StackNotFoundError | InvalidError, options: StackOptions) -> StackNotFoundError | InvalidError:
@@ -166,36 +166,38 @@ def _hinted(error: StackNotFoundError | InvalidError, options: StackOptions) -> 
     return StackNotFoundError(error.what, fix=f"the one of another project is meant by: --stack {name}")
 
 
-def _named(name: str, options: StackOptions) -> list[HeldStack]:
+def _named(name: str, options: StackOptions) -> list[StoredStack]:
     """Every stack with this name and instance on this machine."""
     instance = instance_name(options.overrides.name)
-    stacks = held_stacks(state_folder(os.environ))
+    stacks = stored_stacks(state_folder(os.environ))
     return [
-        held_stack
-        for held_stack in stacks
-        if held_stack.stack is not None and (held_stack.stack.name, held_stack.stack.instance) == (name, instance)
+        stored_stack
+        for stored_stack in stacks
+        if stored_stack.stack is not None and (stored_stack.stack.name, stored_stack.stack.instance) == (name, instance)
     ]
 
 
-def _without_file(options: StackOptions) -> HeldStack | None:
+def _without_file(options: StackOptions) -> StoredStack | None:
     """The stack of this name that was brought up from here, or with `--stack` the only one on this machine."""
     named = Path(options.reference or DEFAULT_STACK)
     here = Path.cwd().resolve()
     of_name = _named(named.stem, options)
-    near = [held_stack for held_stack in of_name if _project(held_stack) in {here, *here.parents, *_near(named, here)}]
+    near = [
+        stored_stack for stored_stack in of_name if _project(stored_stack) in {here, *here.parents, *_near(named, here)}
+    ]
     if len(near) == 1:
         return near[0]
     if not options.anywhere or not of_name:
         return None
     if len(of_name) > 1:
-        projects = ", ".join(sorted(str(_project(held_stack)) for held_stack in of_name))
+        projects = ", ".join(sorted(str(_project(stored_stack)) for stored_stack in of_name))
         raise UsageError(f"stacks named {named.stem} are in several projects: {projects}", fix="cd to the one you mean")
     return of_name[0]
 
 
-def _project(held_stack: HeldStack) -> Path:
-    assert held_stack.stack is not None  # noqa: S101 - the caller looked
-    return held_stack.stack.project.resolve()
+def _project(stored_stack: StoredStack) -> Path:
+    assert stored_stack.stack is not None  # noqa: S101 - the caller looked
+    return stored_stack.stack.project.resolve()
 
 
 def _near(named: Path, here: Path) -> tuple[Path, ...]:
@@ -245,15 +247,15 @@ def _session(
     loaded: LoadedStack, state: StatePaths, options: StackOptions, settings: Settings | None, cancel: CancelToken
 ) -> Session:
     settings = settings or settings_of(options)
-    lives_on = _lives_on(state)
-    docker_answers = _docker_answers(loaded.stack, lives_on)
+    last_provider = _last_provider(state)
+    docker_answers = _docker_answers(loaded.stack, last_provider)
     stack = resolve_auto(
         loaded.stack,
         docker_answers=docker_answers,
         docker_program=shutil.which("docker") is not None,
-        lives_on=lives_on,
-        lived_in=_lived_in(state),
-        named_engine=_named_engine(loaded.stack, lives_on, docker_answers=docker_answers),
+        last_provider=last_provider,
+        last_placement=_last_placement(state),
+        named_engine=_named_engine(loaded.stack, last_provider, docker_answers=docker_answers),
         place=loaded.place,
     )
     stack = _with_ports(_apart(stack), state, options)
@@ -284,7 +286,7 @@ def _session(
         processes=processes,
         journal=journal,
         clock=cancel.clock,
-        headline=_headline(loaded.stack, stack, lives_on, docker_answers=docker_answers),
+        headline=_headline(loaded.stack, stack, last_provider, docker_answers=docker_answers),
         values=loaded.values,
     )
 
@@ -308,7 +310,7 @@ def _with_ports(stack: Stack, state: StatePaths, options: StackOptions) -> Stack
     return replace(stack, cluster=replace(stack.cluster, ports=ports))
 
 
-def _lives_on(state: StatePaths) -> Provider | None:
+def _last_provider(state: StatePaths) -> Provider | None:
     try:
         return Provider(state.provider.read_text().strip())
     except (FileNotFoundError, NotADirectoryError):
@@ -317,33 +319,33 @@ def _lives_on(state: StatePaths) -> Provider | None:
         raise RefusedError(f"{state.provider} names no provider", fix=f"remove {state.folder}") from None
 
 
-def _lived_in(state: StatePaths) -> Placement | None:
+def _last_placement(state: StatePaths) -> Placement | None:
     before = remembered(state)
     return None if before is None or before.emulator is None else before.emulator.placement
 
 
-def _docker_answers(stack: Stack, lives_on: Provider | None) -> bool:
+def _docker_answers(stack: Stack, last_provider: Provider | None) -> bool:
     """Whether a Docker engine answers; asked only if it matters."""
     asked = stack.cluster.provider
-    if not (lives_on is None or lives_on.on_docker) or not (asked is Provider.AUTO or asked.on_docker):
+    if not (last_provider is None or last_provider.on_docker) or not (asked is Provider.AUTO or asked.on_docker):
         return False
     from bootstrap.docker.engine import engine_answers  # noqa: PLC0415 - the docker library loads slowly
 
     return engine_answers(os.environ)
 
 
-def _named_engine(stack: Stack, lives_on: Provider | None, *, docker_answers: bool) -> tuple[str, str] | None:
+def _named_engine(stack: Stack, last_provider: Provider | None, *, docker_answers: bool) -> tuple[str, str] | None:
     """The setting that names an engine that does not answer, and the fix; asked only to resolve `auto`."""
-    if docker_answers or stack.cluster.provider is not Provider.AUTO or lives_on is not None:
+    if docker_answers or stack.cluster.provider is not Provider.AUTO or last_provider is not None:
         return None
     from bootstrap.docker.engine import is_pointed_at, named_elsewhere  # noqa: PLC0415 - the docker library loads slowly
 
     return named_elsewhere(os.environ) if is_pointed_at(os.environ) else None
 
 
-def _headline(asked: Stack, stack: Stack, lives_on: Provider | None, *, docker_answers: bool) -> str:
+def _headline(asked: Stack, stack: Stack, last_provider: Provider | None, *, docker_answers: bool) -> str:
     provider = stack.cluster.provider
-    chosen = asked.cluster.provider is Provider.AUTO and lives_on is None and provider.simulates_pods
+    chosen = asked.cluster.provider is Provider.AUTO and last_provider is None and provider.simulates_pods
     lacking = "kind needs the program docker, which is not on PATH" if docker_answers else "no Docker engine answers"
     why = f" ({lacking})" if chosen else ""
     simulated = ": a real Kubernetes API, but pods are simulated" if provider.simulates_pods else ""

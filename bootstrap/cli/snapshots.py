@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bootstrap.cli.options import StackOptions, TellOptions
+from bootstrap.cli.options import ReportOptions, StackOptions
 from bootstrap.cli.output import show
 from bootstrap.cli.reported_run import OpenSession, look_at, reported_run
 from bootstrap.config.flags import SettingFlags
@@ -23,7 +23,7 @@ def restored(  # noqa: PLR0913 - what the two verbs were given
     find: OpenSession,
     choose: "Callable[[Session], str]",
     stack: StackOptions,
-    tell: TellOptions,
+    tell: ReportOptions,
     flags: SettingFlags,
     *,
     output: str,

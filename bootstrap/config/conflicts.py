@@ -28,16 +28,16 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
     stack: Stack,
     *,
     docker_answers: bool,
-    lives_on: Provider | None,
+    last_provider: Provider | None,
     docker_program: bool = True,
-    lived_in: Placement | None = None,
+    last_placement: Placement | None = None,
     place: PlaceOf | None = None,
     named_engine: tuple[str, str] | None = None,
 ) -> Stack:
     """The stack with provider, placement and driver decided.
 
-    `lives_on` and `lived_in` are the provider and the placement of the last `up`: a flag that was given once need
-    not be given to every later command.
+    `last_provider` and `last_placement` are those of the last `up`: a flag that was given once need not be given to
+    every later command.
 
     An engine alone is not enough for kind: it works through the program `docker`.
 
@@ -51,11 +51,16 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
             a second cluster.
         InvalidError: the value of `auto` and another value exclude each other.
     """
-    if stack.cluster.provider is Provider.AUTO and lives_on is None and named_engine is not None and not docker_answers:
+    if (
+        stack.cluster.provider is Provider.AUTO
+        and last_provider is None
+        and named_engine is not None
+        and not docker_answers
+    ):
         raise RefusedError(named_engine[0], fix=f"{named_engine[1]}; or without Docker: --provider kwok")
     kind_works = docker_answers and docker_program
-    provider = _provider(stack, docker_answers=docker_answers, kind_works=kind_works, lives_on=lives_on)
-    emulator = None if stack.emulator is None else resolved_emulator(stack.emulator, provider, lived_in)
+    provider = _provider(stack, docker_answers=docker_answers, kind_works=kind_works, last_provider=last_provider)
+    emulator = None if stack.emulator is None else resolved_emulator(stack.emulator, provider, last_placement)
     cluster = dataclasses.replace(stack.cluster, provider=provider)
     resolved = dataclasses.replace(stack, cluster=cluster, emulator=emulator)
     problems = tuple(conflicts(resolved, place or _place_in(stack)))
@@ -64,40 +69,40 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
     return resolved
 
 
-def _provider(stack: Stack, *, docker_answers: bool, kind_works: bool, lives_on: Provider | None) -> Provider:
+def _provider(stack: Stack, *, docker_answers: bool, kind_works: bool, last_provider: Provider | None) -> Provider:
     asked = stack.cluster.provider
-    if lives_on is not None and asked not in {Provider.AUTO, lives_on}:
+    if last_provider is not None and asked not in {Provider.AUTO, last_provider}:
         raise RefusedError(
-            f"stack {stack.name} lives on {lives_on}; {asked} would be a second cluster",
-            fix=f"take it away first: bootstrap down {stack.typed} --provider {lives_on}",
+            f"stack {stack.name} lives on {last_provider}; {asked} would be a second cluster",
+            fix=f"take it away first: bootstrap down {stack.typed} --provider {last_provider}",
         )
-    if lives_on is not None and lives_on.on_docker and not docker_answers:
+    if last_provider is not None and last_provider.on_docker and not docker_answers:
         raise RefusedError(
-            f"stack {stack.name} lives on {lives_on}, and no Docker engine answers",
+            f"stack {stack.name} lives on {last_provider}, and no Docker engine answers",
             fix="start Docker, then run the same command again (bootstrap doctor says what is wrong with it)",
         )
     if asked is not Provider.AUTO:
         return asked
-    return lives_on or (Provider.KIND if kind_works else Provider.KWOK)
+    return last_provider or (Provider.KIND if kind_works else Provider.KWOK)
 
 
-def resolved_emulator(emulator: EmulatorSpec, provider: Provider, lived_in: Placement | None) -> EmulatorSpec:
-    """The emulator with placement and driver decided; `lived_in` is the placement of the last `up`."""
+def resolved_emulator(emulator: EmulatorSpec, provider: Provider, last_placement: Placement | None) -> EmulatorSpec:
+    """The emulator with placement and driver decided; `last_placement` is the placement of the last `up`."""
     placement = emulator.placement
     if placement is Placement.AUTO:
-        placement = _placement(emulator, provider, lived_in)
+        placement = _placement(emulator, provider, last_placement)
     driver = emulator.driver
     if driver is Driver.AUTO and placement not in {Placement.ENDPOINT, Placement.CHART}:
         driver = Driver.MINISTACK
     return dataclasses.replace(emulator, placement=placement, driver=driver)
 
 
-def _placement(emulator: EmulatorSpec, provider: Provider, lived_in: Placement | None) -> Placement:
+def _placement(emulator: EmulatorSpec, provider: Provider, last_placement: Placement | None) -> Placement:
     if emulator.endpoint is not None:
         return Placement.ENDPOINT
     if provider is Provider.EXISTING:
         return Placement.CHART
-    stays = lived_in is Placement.CHART and provider.on_docker
+    stays = last_placement is Placement.CHART and provider.on_docker
     if stays and not any(_chart_conflicts(emulator, lambda _path: Place(file=""))):
         return Placement.CHART
     in_process = provider.simulates_pods and emulator.driver is not Driver.LOCALSTACK

@@ -66,8 +66,8 @@ def _effective(stack: Stack, values: Mapping[str, DeclaredValue], lives: Stack) 
 
 
 def _emulator(emulator: EmulatorSpec, provider: Provider, lives: Stack) -> EmulatorSpec:
-    lived_in = None if lives.emulator is None else lives.emulator.placement
-    return resolved_emulator(emulator, provider, lived_in)
+    last_placement = None if lives.emulator is None else lives.emulator.placement
+    return resolved_emulator(emulator, provider, last_placement)
 
 
 def _shown(value: DeclaredValue | None) -> str:

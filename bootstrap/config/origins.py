@@ -13,9 +13,7 @@ def shown_values(table: Section, values: Values) -> tuple[DeclaredValue, ...]:
     def rank(path: ValuePath) -> tuple[int, str]:
         # A value belongs to the first field that leads to it (a text map) or that it leads to (a section that is off).
         length = next(
-            n
-            for n, known_path in enumerate(order)
-            if known_path == path[: len(known_path)] or known_path[: len(path)] == path
+            n for n, prefix in enumerate(order) if prefix == path[: len(prefix)] or prefix[: len(path)] == path
         )
         return length, path_text(path)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from bootstrap.console.format import lasted, short_id, told_outcome
+from bootstrap.console.format import lasted, outcome_text, short_id
 from bootstrap.console.progress import Progress, StepState
 from bootstrap.model.event import Status
 from bootstrap.model.step import StepId
@@ -143,7 +143,7 @@ def _mark(step: StepState, now: datetime, symbols: Symbols) -> tuple[str, str]:
 
 def _said(step: StepState) -> str:
     if step.outcome is not None:
-        return told_outcome(step.outcome)
+        return outcome_text(step.outcome)
     if step.started is None:
         return f"needs {', '.join(map(short_id, step.needs))}" if step.needs else ""
     return step.text

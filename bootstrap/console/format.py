@@ -50,7 +50,7 @@ def short_id(step: StepId) -> str:
     return f"{kind}/{name}" if name and namespace == name else step
 
 
-def told_outcome(outcome: Outcome) -> str:
+def outcome_text(outcome: Outcome) -> str:
     """The text after the id of a step that ended."""
     match outcome.status:
         case Status.FAILED:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 MASK = "***"
-_LEAST_KNOWN = 8
+_SHORTEST = 8
 _SECRET_NAME = re.compile(r"(?i)pass|secret|token|key|cred|auth|dsn|private")
 _LEAST = 4
 """Least length of a masked value in characters: shorter ones would mask parts of unrelated words."""
@@ -54,12 +54,12 @@ class Masker:
 
     def mask(self, text: str) -> str:
         """The text with every registered secret, and everything that looks like one, replaced."""
-        masked = self._in_reports.replaced(self.mask_known(text))
+        masked = self._in_reports.replaced(self.mask_registered(text))
         for looks_like, instead in _PATTERNS:
             masked = looks_like.sub(instead, masked)
         return masked
 
-    def mask_known(self, text: str) -> str:
+    def mask_registered(self, text: str) -> str:
         """The text with every registered secret replaced."""
         return self._everywhere.replaced(text)
 
@@ -111,12 +111,12 @@ def secret_values(manifests: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             entries = manifest.get(field)
             for name, value in entries.items() if isinstance(entries, Mapping) else ():
                 plain = _decoded(value) if field == "data" else value
-                if isinstance(plain, str) and _SECRET_NAME.search(str(name)) and _is_telling(plain.strip()):
+                if isinstance(plain, str) and _SECRET_NAME.search(str(name)) and _is_significant(plain.strip()):
                     yield plain
 
 
-def _is_telling(value: str) -> bool:
-    return len(value) >= _LEAST_KNOWN and "\n" not in value
+def _is_significant(value: str) -> bool:
+    return len(value) >= _SHORTEST and "\n" not in value
 
 
 def _decoded(value: object) -> str | None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bootstrap.console.format import lasted, short_id, stopwatch, told_outcome
+from bootstrap.console.format import lasted, outcome_text, short_id, stopwatch
 from bootstrap.console.progress import Progress, ending, failures
 from bootstrap.console.stream import Writer
 from bootstrap.model.event import (
@@ -111,5 +111,5 @@ def _words(text: str) -> str:
 
 
 def _ended(outcome: Outcome, seconds: float) -> str:
-    text = told_outcome(outcome)
+    text = outcome_text(outcome)
     return f"{text} ({lasted(seconds)})" if outcome.status is Status.DONE and seconds >= 1 else text

@@ -61,7 +61,7 @@ def in_ci(environment: Mapping[str, str]) -> bool:
     return environment.get("CI", "").lower() not in {"", "0", "false"}
 
 
-def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+def is_json_requested(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Whether a command line requests JSON lines, also for errors before its options are parsed."""
     ours = list(takewhile(lambda word: word != "--", arguments))
     asked = [word for before, word in pairwise(ours) if before == "--progress"]

@@ -40,7 +40,7 @@ def write_result(stream: TextIO, text: str, *, secrets: Masker = SECRETS) -> Non
     Raises:
         BrokenPipeError: nobody reads any more; the command ends quietly (`bootstrap.cli.main`).
     """
-    _write(stream, encodable(secrets.mask_known(_ended(text)), stream.encoding))
+    _write(stream, encodable(secrets.mask_registered(_ended(text)), stream.encoding))
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -24,7 +24,7 @@ _CGROUPS = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class EngineTold:
+class EngineInfo:
     """What an engine reports of itself."""
 
     version: str
@@ -40,7 +40,7 @@ class EngineTold:
     """Whether it runs as a user who is not root."""
 
 
-Ask: TypeAlias = Callable[[Mapping[str, str]], EngineTold]
+Ask: TypeAlias = Callable[[Mapping[str, str]], EngineInfo]
 """Asks the engine that the environment names; raises what the library raises."""
 
 
@@ -66,7 +66,7 @@ def docker_probe(
     return probe
 
 
-def ask_engine(environment: Mapping[str, str]) -> EngineTold:
+def ask_engine(environment: Mapping[str, str]) -> EngineInfo:
     """Ask the engine itself."""
     client = connect(environment)
     try:
@@ -74,7 +74,7 @@ def ask_engine(environment: Mapping[str, str]) -> EngineTold:
     finally:
         client.close()
     major, _, minor = str(version.get("ApiVersion", "0.0")).partition(".")
-    return EngineTold(
+    return EngineInfo(
         version=str(version.get("Version", "?")),
         api=(int(major), int(minor)),
         memory=int(about.get("MemTotal") or 0),
@@ -125,7 +125,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         waiting += [inner_error for inner_error in inner if isinstance(inner_error, BaseException)]
 
 
-def _examined(answer: EngineTold, proc: Path) -> Iterator[Check]:
+def _examined(answer: EngineInfo, proc: Path) -> Iterator[Check]:
     if answer.api < _OLDEST_API:
         yield _finding(f"{answer.version} is too old", f"install Docker {_OLDEST_NAME} or newer")
     else:
@@ -146,9 +146,9 @@ def _examined(answer: EngineTold, proc: Path) -> Iterator[Check]:
         yield from _inotify(proc)
 
 
-def _of_rootless(engine_told: EngineTold) -> Check:
+def _of_rootless(engine: EngineInfo) -> Check:
     """What a cluster needs of an engine whose user is not root."""
-    if engine_told.cgroup and engine_told.cgroup < _CGROUPS:
+    if engine.cgroup and engine.cgroup < _CGROUPS:
         text = "the engine is rootless, and without control groups of version 2 no cluster starts on it"
         return _finding(
             text, "boot with systemd.unified_cgroup_hierarchy=1, or use an engine that runs as root", _ROOTLESS

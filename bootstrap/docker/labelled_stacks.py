@@ -1,4 +1,4 @@
-"""The stacks that have something on a Docker engine, whoever made them: the port `MarkedStacks`."""
+"""The stacks that have something on a Docker engine, whoever made them: the port `LabelledStacks`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from bootstrap.system.work import Work
 
 
 @dataclass(frozen=True, slots=True)
-class EngineMarks:
-    """Implements `MarkedStacks` for the engine that an environment names."""
+class LabelledOnEngine:
+    """Implements `LabelledStacks` for the engine that an environment names."""
 
     environment: Mapping[str, str]
 
     def observe(self) -> Mapping[str, Mark]:
-        """See `MarkedStacks.observe`; nothing if no engine is named."""
+        """See `LabelledStacks.observe`; nothing if no engine is named."""
         from bootstrap.docker.engine import is_pointed_at  # noqa: PLC0415 - the docker library loads slowly
         from bootstrap.docker.labels import marks  # noqa: PLC0415
         from bootstrap.docker.stack_resources import opened_engine  # noqa: PLC0415
@@ -25,11 +25,11 @@ class EngineMarks:
             return {mark.owner: mark for mark in marks(client)}
 
     def remove(self, mark: Mark, work: Work) -> None:
-        """See `MarkedStacks.remove`."""
-        from bootstrap.docker.labels import marks, remove_marked  # noqa: PLC0415 - the docker library loads slowly
+        """See `LabelledStacks.remove`."""
+        from bootstrap.docker.labels import marks, remove_labelled  # noqa: PLC0415 - the docker library loads slowly
         from bootstrap.docker.stack_resources import opened_engine  # noqa: PLC0415
 
         with opened_engine(self.environment) as client:
             now = next((other for other in marks(client) if other.owner == mark.owner), None)
             if now is not None and now.expires == mark.expires:
-                remove_marked(client, mark, work)
+                remove_labelled(client, mark, work)

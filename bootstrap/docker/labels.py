@@ -43,10 +43,10 @@ def marks(client: "DockerClient") -> tuple[Mark, ...]:
     by_owner: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for labels in map(labels_of, listed):
         by_owner.setdefault((labels.get(STACK_LABEL, ""), labels[OWNER_LABEL]), []).append(labels)
-    marks_found = (
+    labels_read = (
         Mark(stack=stack, owner=owner, expires=expiry(label_sets)) for (stack, owner), label_sets in by_owner.items()
     )
-    return tuple(sorted((mark for mark in marks_found if mark.stack), key=lambda mark: (mark.stack, mark.owner)))
+    return tuple(sorted((mark for mark in labels_read if mark.stack), key=lambda mark: (mark.stack, mark.owner)))
 
 
 def expiry(labels: Iterable[Mapping[str, str]]) -> datetime | None:
@@ -68,7 +68,7 @@ def leases(client: "DockerClient", mark: Mark) -> Sequence[_Told]:
     return [volume for volume in _volumes(client, f"{OWNER_LABEL}={mark.owner}") if LEASE_LABEL in labels_of(volume)]
 
 
-def remove_marked(client: "DockerClient", mark: Mark, work: Work, *, keep_data: bool = False) -> tuple[str, ...]:
+def remove_labelled(client: "DockerClient", mark: Mark, work: Work, *, keep_data: bool = False) -> tuple[str, ...]:
     """Remove what carries the label, network and leases last; `keep_data` leaves volumes, and with them their lease.
 
     What others put on the stack's network stays, and so does the network then.
@@ -107,7 +107,7 @@ class _Going:
     def containers(self, mark: Mark, networks: frozenset[str]) -> Iterable[str]:
         """Remove them, and what comes while they go; the name of each before it goes."""
         while remaining := [
-            container for container in _containers(self._client) if is_marked(container, mark, networks)
+            container for container in _containers(self._client) if is_labelled(container, mark, networks)
         ]:
             for item in remaining:
                 name = str(item["Names"][0]).removeprefix("/") if item.get("Names") else str(item["Id"])
@@ -121,7 +121,7 @@ class _Going:
         remove_patiently(act, self._cancel)
 
 
-def is_marked(container: _Told, mark: Mark, networks: frozenset[str]) -> bool:
+def is_labelled(container: _Told, mark: Mark, networks: frozenset[str]) -> bool:
     """Whether the container is this stack's: by its own label, or as a part of its cluster on its labelled network."""
     labels = labels_of(container)
     if OWNER_LABEL in labels:

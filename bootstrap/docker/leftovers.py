@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bootstrap.docker.labels import NEVER, WITHOUT_END, expiry, labels_of, leases, remove_marked
+from bootstrap.docker.labels import NEVER, WITHOUT_END, expiry, labels_of, leases, remove_labelled
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.model.labels import EXPIRES_LABEL, LEASE_LABEL
 from bootstrap.model.lease import Lease
@@ -48,7 +48,7 @@ class DockerLeftovers:
             if keep_data and self._docker.lease is not None and not leases(client, mark):
                 # The network's label goes with it; what is kept is not kept for ever.
                 self._write(client, self._docker.lease, work.cancel.clock.now())
-            return remove_marked(client, mark, work, keep_data=keep_data)
+            return remove_labelled(client, mark, work, keep_data=keep_data)
 
     def _write(self, client: "DockerClient", lease: Lease | None, now: datetime) -> None:
         given = {LEASE_LABEL: now.isoformat(), EXPIRES_LABEL: NEVER if lease is None else lease.expires.isoformat()}

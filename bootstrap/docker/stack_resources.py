@@ -67,10 +67,10 @@ class StackOnDocker:
     def _prove(self, client: "DockerClient") -> None:
         """Return unless the stack lives on an engine at another address, and this one holds nothing of it."""
         file, here = self._state.folder / "engine", engine_address(self.environment)
-        lives_at = file.read_text().strip() if not self._is_proven and file.exists() else here
-        if lives_at != here and not any(self.is_ours({OWNER_LABEL: mark.owner}) for mark in marks(client)):
+        remembered = file.read_text().strip() if not self._is_proven and file.exists() else here
+        if remembered != here and not any(self.is_ours({OWNER_LABEL: mark.owner}) for mark in marks(client)):
             raise RefusedError(
-                f"stack {self._state.folder.name} lives on the Docker engine at {lives_at}; {here} holds nothing of it",
+                f"stack {self._state.folder.name} is on the Docker engine at {remembered}; {here} holds nothing of it",
                 fix=f"lead DOCKER_HOST or the docker context there; if that engine is gone for good: rm -r "
                 f"{shlex.quote(str(self._state.folder))}",
             )

@@ -68,7 +68,7 @@ def _host_and_port(endpoint: str) -> tuple[str, int]:
         host, port = parts.hostname, parts.port or 80
     except ValueError as error:
         raise RefusedError(f"{endpoint!r} is not an address: {error}", fix=_EXAMPLE) from error
-    wrong = _what_is_wrong(parts)
+    wrong = _fault(parts)
     if wrong is not None or not host:
         raise RefusedError(f"{endpoint!r} is not an emulator's address: {wrong or 'no host'}", fix=_EXAMPLE)
     return host, port
@@ -77,7 +77,7 @@ def _host_and_port(endpoint: str) -> tuple[str, int]:
 _EXAMPLE = "write http://HOST:PORT, such as http://127.0.0.1:4566"
 
 
-def _what_is_wrong(parts: SplitResult) -> str | None:
+def _fault(parts: SplitResult) -> str | None:
     if parts.scheme != "http":
         return f"scheme {parts.scheme or '(none)'}, emulators speak http"
     if parts.username is not None or parts.password is not None:

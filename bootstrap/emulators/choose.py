@@ -10,8 +10,8 @@ from bootstrap.emulators.endpoint import EndpointEmulator
 from bootstrap.emulators.in_cluster import ChartEmulator
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.emulators.process_state import ProcessState
-from bootstrap.emulators.registry import known_drivers
-from bootstrap.emulators.relocation import GoneEmulator, MovedEmulator, left_placements
+from bootstrap.emulators.registry import all_drivers
+from bootstrap.emulators.relocation import DeletedEmulator, MovedEmulator, left_placements
 from bootstrap.model.observed import EmulatorRelease
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths
 from bootstrap.ports import Emulator, NotSaved, Programs, SavedPart
@@ -21,7 +21,7 @@ from bootstrap.system.processes import Processes
 
 def driver_of(spec: EmulatorSpec) -> EmulatorDriver:
     """The driver the stack names; `auto` is MiniStack."""
-    return known_drivers()[Driver.MINISTACK if spec.driver is Driver.AUTO else spec.driver]
+    return all_drivers()[Driver.MINISTACK if spec.driver is Driver.AUTO else spec.driver]
 
 
 def capabilities_of(spec: EmulatorSpec) -> frozenset[str] | None:
@@ -70,7 +70,7 @@ def emulator_of(stack_name: str, spec: EmulatorSpec, means: Means) -> Callable[[
 def no_emulator(stack_name: str, means: Means) -> Emulator | None:
     """For a stack that declares none: what is left of one that it had; None: nothing."""
     former = _former(stack_name, means)
-    return GoneEmulator(former, means.state) if former else None
+    return DeletedEmulator(former, means.state) if former else None
 
 
 def saved_emulator(spec: EmulatorSpec, means: Means) -> SavedPart | NotSaved:

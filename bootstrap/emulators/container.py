@@ -16,12 +16,12 @@ from bootstrap.emulators.address import Address
 from bootstrap.emulators.container_inspection import exit_code, explained, last_lines, published_port, written_spec
 from bootstrap.emulators.driver import EmulatorDriver, ImageRecipe
 from bootstrap.emulators.endpoint import empty, proven_endpoint
-from bootstrap.emulators.host_port import FIX, choose_port, is_taken, taken
+from bootstrap.emulators.host_port import FIX, choose_port, is_in_use, taken
 from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
 from bootstrap.emulators.process_record import ContainerFolder
 from bootstrap.emulators.proof import Proven, prove_address
-from bootstrap.emulators.registry import known_drivers
+from bootstrap.emulators.registry import all_drivers
 from bootstrap.errors import (
     BootstrapError,
     CancelledError,
@@ -206,7 +206,7 @@ class ContainerEmulator:
 
     def _observe_absent(self, cancel: CancelToken) -> EmulatorObserved:
         port = self._spec.port
-        if port and is_taken(port, self._folder.port(), cancel):
+        if port and is_in_use(port, self._folder.port(), cancel):
             return EmulatorObserved(state=TargetState.FOREIGN, detail=taken(port, self._processes, cancel))
         return EmulatorObserved(state=TargetState.ABSENT, detail="not found")
 
@@ -347,7 +347,7 @@ class ContainerEmulator:
         # One that has ended holds its port no longer: somebody else may.
         own = last if container is not None and container.status in {"running", "paused"} else 0
         port = self._spec.port
-        if port not in {0, own} and is_taken(port, last, work.cancel):
+        if port not in {0, own} and is_in_use(port, last, work.cancel):
             raise RefusedError(taken(port, self._processes, work.cancel), fix=FIX)
 
     def _refuse(self, seen: EmulatorObserved, cancel: CancelToken) -> None:
@@ -357,7 +357,7 @@ class ContainerEmulator:
     def _lost_port(self, container: "Container", cancel: CancelToken) -> str:
         """Who took the port of one that ended, so that no engine can start it again; empty: nobody."""
         port = published_port(container)
-        if container.status in {"running", "paused"} or not port or not is_taken(port, port, cancel):
+        if container.status in {"running", "paused"} or not port or not is_in_use(port, port, cancel):
             return ""
         return taken(port, self._processes, cancel)
 
@@ -419,7 +419,7 @@ class ContainerEmulator:
         return "/var/run/docker.sock"
 
     def _way_out(self, cancel: CancelToken) -> str:
-        if self._spec.port and is_taken(self._spec.port, 0, cancel):
+        if self._spec.port and is_in_use(self._spec.port, 0, cancel):
             return FIX
         return f"remove it if nobody needs it: docker rm {self._name}; or rename the stack"
 
@@ -465,7 +465,7 @@ class ContainerEmulator:
 
     def _drivers(self, container: "Container") -> tuple[EmulatorDriver, ...]:
         """The declared one, and the one that the container was created for."""
-        drivers = {driver.name.value: driver for driver in known_drivers().values()}
+        drivers = {driver.name.value: driver for driver in all_drivers().values()}
         former = drivers.get(str(written_spec(container).get("driver")))
         return (self._driver,) if former is None or former is self._driver else (self._driver, former)
 

@@ -22,12 +22,12 @@ def choose_port(spec: EmulatorSpec, last: int, processes: Processes, cancel: Can
     """
     candidates = (spec.port,) if spec.port else (last or spec.first_port, spec.first_port, 0)
     for port in candidates:
-        if not is_taken(port, last, cancel) and (free := free_port(port)) is not None:
+        if not is_in_use(port, last, cancel) and (free := free_port(port)) is not None:
             return free
     raise RefusedError(taken(candidates[0], processes, cancel), fix=FIX)
 
 
-def is_taken(port: int, last: int, cancel: CancelToken) -> bool:
+def is_in_use(port: int, last: int, cancel: CancelToken) -> bool:
     """Whether somebody has the port; the last one is waited for a moment."""
     # The threads of a killed process hold its port for a moment after it counts as ended.
     until = cancel.clock.monotonic() + (_RELEASE_SECONDS if port and port == last else 0.0)

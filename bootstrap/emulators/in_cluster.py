@@ -8,12 +8,12 @@ from typing import Any
 
 from bootstrap.emulators.daemon import Resident, end_recorded, python_path
 from bootstrap.emulators.endpoint import proven_endpoint
-from bootstrap.emulators.host_port import DEFAULT_PORT, choose_port, is_taken, taken
+from bootstrap.emulators.host_port import DEFAULT_PORT, choose_port, is_in_use, taken
 from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
 from bootstrap.emulators.process_record import Forward, ForwardFolder
 from bootstrap.emulators.proof import Proven
-from bootstrap.emulators.registry import known_drivers
+from bootstrap.emulators.registry import all_drivers
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.identity import Clusters
@@ -56,7 +56,7 @@ class ChartEmulator:
         log = state.logs / "emulator-forward.log"
         self._resident = Resident("the way to the emulator", self._folder.keeper, log, processes, seconds=START_SECONDS)
         # Unless the stack declares which emulator a chart runs, only its answers show it.
-        drivers = known_drivers()
+        drivers = all_drivers()
         self._drivers = tuple(drivers.values()) if spec.driver is Driver.AUTO else (drivers[spec.driver],)
 
     def observe(self, cancel: CancelToken) -> EmulatorObserved:
@@ -121,7 +121,7 @@ class ChartEmulator:
 
     def _observe_ended(self, forward: Forward | None, cancel: CancelToken) -> EmulatorObserved:
         port = self._spec.port
-        if port and is_taken(port, 0 if forward is None else forward.port, cancel):
+        if port and is_in_use(port, 0 if forward is None else forward.port, cancel):
             return EmulatorObserved(state=TargetState.FOREIGN, detail=taken(port, self._processes, cancel))
         if forward is None:
             return EmulatorObserved(state=TargetState.ABSENT, detail="not found")

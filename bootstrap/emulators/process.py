@@ -10,12 +10,12 @@ from pathlib import Path
 from bootstrap.emulators.daemon import Resident, python_path
 from bootstrap.emulators.driver import EmulatorDriver, Launch, ProcessRecipe
 from bootstrap.emulators.endpoint import proven_endpoint
-from bootstrap.emulators.host_port import FIX, choose_port, is_taken, taken
+from bootstrap.emulators.host_port import FIX, choose_port, is_in_use, taken
 from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
 from bootstrap.emulators.process_record import EmulatorFolder, Record
 from bootstrap.emulators.proof import Proven
-from bootstrap.emulators.registry import known_drivers
+from bootstrap.emulators.registry import all_drivers
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
@@ -92,7 +92,7 @@ class ProcessEmulator:
         self._check_installed()
         record = self._folder.record()
         port, own = self._spec.port, 0 if record is None else record.port
-        if port not in {0, own} and is_taken(port, 0, work.cancel):
+        if port not in {0, own} and is_in_use(port, 0, work.cancel):
             raise RefusedError(taken(port, self._processes, work.cancel), fix=FIX)
 
     def up(self, work: Work) -> EmulatorEndpoint:
@@ -171,7 +171,7 @@ class ProcessEmulator:
 
     def _observe_ended(self, record: Record | None, cancel: CancelToken) -> EmulatorObserved:
         port = self._spec.port
-        if port and is_taken(port, 0 if record is None else record.port, cancel):
+        if port and is_in_use(port, 0 if record is None else record.port, cancel):
             return EmulatorObserved(state=TargetState.FOREIGN, detail=taken(port, self._processes, cancel))
         if record is None:
             return EmulatorObserved(state=TargetState.ABSENT, detail="not found")
@@ -204,7 +204,7 @@ class ProcessEmulator:
 
     def _drivers(self, record: Record) -> tuple[EmulatorDriver, ...]:
         """The declared one, and the one that runs."""
-        former = next((driver for driver in known_drivers().values() if driver.name.value == record.driver), None)
+        former = next((driver for driver in all_drivers().values() if driver.name.value == record.driver), None)
         return (self._driver,) if former is None or former is self._driver else (self._driver, former)
 
     def _can_keep(self, record: Record) -> bool:
@@ -213,7 +213,7 @@ class ProcessEmulator:
         return same and self._spec.persist and bool(self._recipe.saves)
 
     def _saved_since(self, record: Record) -> bool:
-        former = next((driver for driver in known_drivers().values() if driver.name.value == record.driver), None)
+        former = next((driver for driver in all_drivers().values() if driver.name.value == record.driver), None)
         if former is None or former.process is None:
             return False
         saved = former.process.saved(self._folder.contents)

@@ -14,7 +14,7 @@ from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.dummy_signature import signed
 from bootstrap.emulators.http_exchange import Answer, NoAnswerError, Request, exchange
 from bootstrap.emulators.recognition import Recognised, recognise
-from bootstrap.emulators.registry import known_drivers
+from bootstrap.emulators.registry import all_drivers
 from bootstrap.errors import RefusedError
 from bootstrap.model.stack import Driver
 from bootstrap.system.clock import CancelToken
@@ -55,7 +55,7 @@ def prove(
         RefusedError: it is not, or not provably, an emulator (of this driver).
         CancelledError: the token is cancelled.
     """
-    candidates = tuple(known_drivers().values()) if driver is None else (known_drivers()[driver],)
+    candidates = tuple(all_drivers().values()) if driver is None else (all_drivers()[driver],)
     reasons = []
     for address in permitted_addresses(endpoint, trust, resolve):
         try:

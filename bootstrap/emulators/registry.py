@@ -11,7 +11,7 @@ from bootstrap.model.stack import Driver
 
 
 @functools.cache
-def known_drivers() -> Mapping[Driver, EmulatorDriver]:
+def all_drivers() -> Mapping[Driver, EmulatorDriver]:
     """By name, in the order in which a running emulator is asked whether it is one of them.
 
     Names that imitate others come before them: MiniStack answers LocalStack's health route too.

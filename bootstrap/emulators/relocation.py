@@ -25,7 +25,7 @@ def left_placements(state: StatePaths) -> tuple[Placement, ...]:
     return tuple(placement for placement, is_used in present.items() if is_used)
 
 
-class GoneEmulator:
+class DeletedEmulator:
     """Implements `ports.Emulator` for a stack that declares none any more: what it had can only be removed."""
 
     def __init__(self, former: Mapping[Placement, Emulator], state: StatePaths) -> None:

@@ -13,10 +13,10 @@ from bootstrap.engine.stack_list import OpenStack
 from bootstrap.errors import BootstrapError, RefusedError
 from bootstrap.model.event import Event, StepFinished
 from bootstrap.model.lease import Collected, Mark
-from bootstrap.ports import MarkedStacks
+from bootstrap.ports import LabelledStacks
 from bootstrap.state.lease import read_lease
 from bootstrap.state.orphans import import_leftovers, orphans
-from bootstrap.state.stacks import HeldStack, abandoned, discard, held_stacks, is_over
+from bootstrap.state.stacks import StoredStack, abandoned, discard, is_over, stored_stacks
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Processes, ProcessIdentity
 from bootstrap.system.work import Work
@@ -34,7 +34,7 @@ class Collector:
     processes: Processes
     command: str
     """As typed, for the journals and locks of the stacks that are removed."""
-    marked: MarkedStacks | None
+    marked: LabelledStacks | None
     """The stacks on the Docker engine; None: the engine is not asked."""
     except_for: Path | None = None
     """The state folder of the stack that is being brought up: its lease was just renewed."""
@@ -63,7 +63,7 @@ class Collector:
         return tuple(results)
 
     def _due(self, marks: Mapping[str, Mark], now: datetime) -> Iterator["_Due"]:
-        here = held_stacks(self.root)
+        here = stored_stacks(self.root)
         expiry = {owner: mark.expires for owner, mark in marks.items()}
         for stack in here:
             if stack.state.folder == self.except_for:
@@ -75,7 +75,7 @@ class Collector:
                 yield _Due(stack.identity, why, partial(self._discard, stack))
         for owner in abandoned(here, expiry, now):
             mark = marks[owner]
-            yield _Due(mark.stack, _since(expiry[owner], now), partial(self._remove_marked, mark))
+            yield _Due(mark.stack, _since(expiry[owner], now), partial(self._remove_labelled, mark))
         # All before the first ends: the folder could be there again, once one has written what it keeps.
         for process in tuple(orphans(self.root)) if self.orphans_too else ():
             name = f"{process.program} (pid {process.pid})"
@@ -95,7 +95,7 @@ class Collector:
             return _briefly(error)
         return ""
 
-    def _remove(self, stack: HeldStack, cancel: CancelToken) -> None:
+    def _remove(self, stack: StoredStack, cancel: CancelToken) -> None:
         session = self.open(stack.state, cancel)
         if session is None:
             discard(stack, self.command)
@@ -114,11 +114,11 @@ class Collector:
         if report.exit_code:
             raise RefusedError("its removal did not end in time")
 
-    def _discard(self, stack: HeldStack, cancel: CancelToken) -> None:
+    def _discard(self, stack: StoredStack, cancel: CancelToken) -> None:
         cancel.check()
         discard(stack, self.command)
 
-    def _remove_marked(self, mark: Mark, cancel: CancelToken) -> None:
+    def _remove_labelled(self, mark: Mark, cancel: CancelToken) -> None:
         if self.marked is not None:
             self.marked.remove(mark, Work(cancel, lambda _text: None))
 

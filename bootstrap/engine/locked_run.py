@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from bootstrap.engine.perform import BringCharts, Performer
+from bootstrap.engine.perform import FetchCharts, Performer
 from bootstrap.engine.recover import end_leftovers
 from bootstrap.engine.run import Report, Watch, run_plan
 from bootstrap.engine.session import RunOptions, Session
@@ -74,7 +74,7 @@ def perform_plan(  # noqa: PLR0913 - what there is to a run
 
 
 def performer_of(
-    session: Session, plan: Plan, observed: Observed, bring_charts: BringCharts | None = None
+    session: Session, plan: Plan, observed: Observed, fetch_charts: FetchCharts | None = None
 ) -> Performer:
     """The performer of this plan's actions."""
     return Performer(
@@ -82,7 +82,7 @@ def performer_of(
         observed,
         lambda keep_data: remove_state(session, keep_data=keep_data),
         makes_cluster=any(makes_cluster(step.action) for step in plan.steps),
-        bring_charts=bring_charts,
+        fetch_charts=fetch_charts,
         snapshots=lambda action, work: perform_snapshot(session, action, work),
     )
 

@@ -9,7 +9,7 @@ from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorObserved,
     InventoryEntry,
-    ObjectsSeen,
+    ObjectsObserved,
     Observed,
     ReleaseObserved,
     SeedsObserved,
@@ -52,13 +52,13 @@ def _emulator(ports: Ports, cancel: CancelToken) -> tuple[EmulatorObserved | Non
     return emulator_observed, ports.seeds.observe(emulator_observed.endpoint, cancel)
 
 
-_InCluster = tuple[ClusterObserved, Mapping[str, ReleaseObserved], Mapping[str, InventoryEntry], ObjectsSeen]
+_InCluster = tuple[ClusterObserved, Mapping[str, ReleaseObserved], Mapping[str, InventoryEntry], ObjectsObserved]
 
 
 def _cluster(ports: Ports, cancel: CancelToken, pool: ThreadPoolExecutor) -> _InCluster:
     cluster_observed = ports.cluster.observe(cancel)
     if cluster_observed.kube is None:
-        return cluster_observed, {}, {}, ObjectsSeen()
+        return cluster_observed, {}, {}, ObjectsObserved()
     releases = pool.submit(ports.charts.observe, cluster_observed.kube, cancel)
     inventory, objects = _inventory(ports, cluster_observed.kube, cancel)
     return cluster_observed, releases.result(), inventory, objects
@@ -66,7 +66,7 @@ def _cluster(ports: Ports, cancel: CancelToken, pool: ThreadPoolExecutor) -> _In
 
 def _inventory(
     ports: Ports, kube: KubeContext, cancel: CancelToken
-) -> tuple[Mapping[str, InventoryEntry], ObjectsSeen]:
+) -> tuple[Mapping[str, InventoryEntry], ObjectsObserved]:
     inventory = ports.objects.inventory(kube, cancel)
     applied = [ref for entry in inventory.values() for ref in entry.objects]
-    return inventory, ports.objects.look(applied, kube, cancel) if applied else ObjectsSeen()
+    return inventory, ports.objects.look(applied, kube, cancel) if applied else ObjectsObserved()

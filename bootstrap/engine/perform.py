@@ -38,11 +38,11 @@ from bootstrap.model.step import (
 from bootstrap.plan import ids
 from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import not_ready
-from bootstrap.ports import Brought, Emulator, Images, Ports
+from bootstrap.ports import Emulator, Images, LoadedImages, Ports
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
-BringCharts: TypeAlias = Callable[[Sequence[Release], Work], str]
+FetchCharts: TypeAlias = Callable[[Sequence[Release], Work], str]
 """Brings charts into the cache, and plans what needs them; the detail to print."""
 
 Snapshots: TypeAlias = Callable[[SaveSnapshot | RestoreSnapshot, Work], str]
@@ -68,12 +68,12 @@ class Performer:
         remove_state: Callable[[bool], str],
         *,
         makes_cluster: bool = False,
-        bring_charts: BringCharts | None = None,
+        fetch_charts: FetchCharts | None = None,
         snapshots: Snapshots | None = None,
     ) -> None:
         self._ports = ports
         self._remove_state = remove_state
-        self._bring_charts = bring_charts
+        self._fetch_charts = fetch_charts
         self._snapshots = snapshots
         self._kube = observed.cluster.kube
         self._endpoint = None if observed.emulator is None else observed.emulator.endpoint
@@ -120,8 +120,8 @@ class Performer:
             case PullChart(release=release):
                 return _done(self._ports.charts.pull(release, work))
             case PullCharts(releases=releases):
-                assert self._bring_charts is not None  # noqa: S101 - whoever plans this gives it
-                return _done(self._bring_charts(releases, work))
+                assert self._fetch_charts is not None  # noqa: S101 - whoever plans this gives it
+                return _done(self._fetch_charts(releases, work))
             case ApplyCrds(prepared=prepared):
                 return self._apply_crds(prepared, work)
             case InstallRelease(prepared=prepared, may_replace=may_replace):
@@ -289,11 +289,11 @@ class Performer:
             return _done(f"left for the cluster to pull: {', '.join(late.left)}")
         return _done("on every node") if early.loaded or late.loaded else _unchanged()
 
-    def _load_early(self, port: Images, images: Sequence[str], work: Work) -> Brought:
+    def _load_early(self, port: Images, images: Sequence[str], work: Work) -> LoadedImages:
         try:
             while not port.taken(work.cancel):
                 if self._cluster_over.is_set():
-                    return Brought()
+                    return LoadedImages()
                 work.cancel.sleep(_POLL_SECONDS)
             return port.ensure(images, work)
         except CancelledError:
@@ -302,7 +302,7 @@ class Performer:
             # The nodes are not finished: kind or k3d may still remove or restart one.
             work.cancel.check()
             work.say(f"again once the cluster is ready: {error.what}")
-            return Brought()
+            return LoadedImages()
 
     def _preload(self, manifests: Sequence[Manifest], work: Work) -> None:
         images, builds = images_of(manifests), self._ports.builds

@@ -18,7 +18,7 @@ from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
 from bootstrap.plan import ids
 from bootstrap.plan.build import build_plan
 from bootstrap.plan.consent import as_if_replaced, unconsented
-from bootstrap.plan.deprecations import known_dead
+from bootstrap.plan.deprecations import discontinued
 from bootstrap.plan.desired import Desired
 from bootstrap.plan.edges import unmet
 from bootstrap.plan.infer import expected, infer, probes
@@ -67,7 +67,7 @@ def plan_up(session: Session, options: PlanOptions, cancel: CancelToken) -> Plan
         observing = pool.submit(observe, session.ports, cancel)
         desired = desired_now(session, options, lambda: observing.result().cluster.kube, cancel)
         checking.result()
-        observed = _with_held(session, desired.repo.releases, observing.result(), cancel)
+        observed = _with_values_hashes(session, desired.repo.releases, observing.result(), cancel)
     plan = with_findings(session, planned(session, desired, observed, options), desired, observed, cancel)
     observed = as_if_replaced(observed, options.consent)
     return Planning(plan=plan, desired=desired, observed=observed, configuration=configuration)
@@ -132,7 +132,7 @@ def with_ownership(session: Session, plan: Plan, observed: Observed, cancel: Can
         for prepared in installed
         if f"{prepared.release.target_namespace}/{prepared.release.release_name}" in observed.releases
     }
-    taken = session.ports.charts.taken_over(installed, there, observed.cluster.kube, cancel)
+    taken = session.ports.charts.adoption_notes(installed, there, observed.cluster.kube, cancel)
     return replace(plan, notes=(*plan.notes, *taken))
 
 
@@ -177,7 +177,7 @@ def _preflight(session: Session, desired: Desired, steps: Sequence[str]) -> tupl
     """The warnings of `lint` for these steps."""
     if not steps:
         return ()
-    notes = list(lint(desired, known_dead(), frozenset(steps)))
+    notes = list(lint(desired, discontinued(), frozenset(steps)))
     for prepared in desired.prepared.values():
         if ids.release(prepared.release.id) in steps:
             unread = session.ports.charts.unknown_values(prepared)
@@ -277,7 +277,9 @@ def _with_probes(
     return {key: replace(release, probes=by_release.get(key, ())) for key, release in prepared.items()}
 
 
-def _with_held(session: Session, releases: Sequence[Release], observed: Observed, cancel: CancelToken) -> Observed:
+def _with_values_hashes(
+    session: Session, releases: Sequence[Release], observed: Observed, cancel: CancelToken
+) -> Observed:
     """The releases with the values that only the cluster holds, if it is running."""
     kube, asking = observed.cluster.kube, [release for release in releases if release.values_from]
     if kube is None or not asking:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from bootstrap.engine.consent import refusal
-from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError, of_the_machine
+from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError, system_failure
 from bootstrap.model.event import Emit, Noted, Outcome, Planned, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import Action, Keep, Plan, Step, StepId
 from bootstrap.plan.needs import Gate, strict_needs
@@ -168,7 +168,7 @@ class _Run:
             self._look_for_cancel()
             self._look_at_watched()
             # Settling may free steps that were waiting, and never takes one back: it ends.
-            while self._settle_one():
+            while self._settle_step():
                 pass
             if self.running:
                 self._listen()
@@ -203,12 +203,12 @@ class _Run:
         for running in self.running.values():
             running.token.cancel(reason)
 
-    def _settle_one(self) -> bool:
+    def _settle_step(self) -> bool:
         """Decide about one more waiting step; False when all that wait have to."""
         for step in self.plan.steps:
             if step.id in self.outcomes or step.id in self.running:
                 continue
-            outcome = self._known_outcome(step)
+            outcome = self._outcome_without_running(step)
             if outcome is not None:
                 self._finish(step.id, outcome, seconds=0.0)
                 return True
@@ -217,7 +217,7 @@ class _Run:
                 return True
         return False
 
-    def _known_outcome(self, step: Step) -> Outcome | None:
+    def _outcome_without_running(self, step: Step) -> Outcome | None:
         """The outcome of a step that need not be performed, or never will be."""
         ended = [(need, self.outcomes[need]) for need in self.strict[step.id] if need in self.outcomes]
         for need, outcome in ended:
@@ -326,7 +326,7 @@ def _outcome_of(perform: Perform, action: Action, work: Work) -> Outcome:
     except BootstrapError as error:
         return Outcome(status=Status.FAILED, detail=error.what, error=error)
     except Exception as error:  # noqa: BLE001 - the one place where an unforeseen exception becomes a value
-        failure = of_the_machine(error) or BugError(
+        failure = system_failure(error) or BugError(
             f"unexpected {type(error).__name__}: {error}", fix="this is a bug: please report it with the log"
         )
         failure.__cause__ = error

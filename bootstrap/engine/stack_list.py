@@ -12,8 +12,8 @@ from bootstrap.model.lease import Mark
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import StatePaths
 from bootstrap.model.status import StackLine
-from bootstrap.ports import MarkedStacks
-from bootstrap.state.stacks import HeldStack, held_stacks
+from bootstrap.ports import LabelledStacks
+from bootstrap.state.stacks import StoredStack, stored_stacks
 from bootstrap.system.clock import CancelToken
 
 _LOOK_SECONDS = 20.0
@@ -35,20 +35,20 @@ class OpenStack(Protocol):
         ...
 
 
-def stack_lines(root: Path, marked: MarkedStacks, opener: OpenStack, cancel: CancelToken) -> tuple[StackLine, ...]:
+def stack_lines(root: Path, marked: LabelledStacks, opener: OpenStack, cancel: CancelToken) -> tuple[StackLine, ...]:
     """Each stack with its folder and state; one that cannot be observed with the reason."""
-    here, now = held_stacks(root), cancel.clock.now()
+    here, now = stored_stacks(root), cancel.clock.now()
     with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="look") as pool:
         lines = tuple(pool.map(lambda stack: _line(stack, now, opener, cancel), here))
     return (*lines, *_elsewhere(here, marked, now))
 
 
-def _line(held_stack: HeldStack, now: datetime, opener: OpenStack, cancel: CancelToken) -> StackLine:
-    stack, expires = held_stack.stack, None if held_stack.lease is None else held_stack.lease.expires
-    state, detail = _seen(held_stack, opener, cancel)
+def _line(stored_stack: StoredStack, now: datetime, opener: OpenStack, cancel: CancelToken) -> StackLine:
+    stack, expires = stored_stack.stack, None if stored_stack.lease is None else stored_stack.lease.expires
+    state, detail = _seen(stored_stack, opener, cancel)
     return StackLine(
-        identity=held_stack.identity,
-        stack=held_stack.identity if stack is None else stack.name,
+        identity=stored_stack.identity,
+        stack=stored_stack.identity if stack is None else stack.name,
         instance="" if stack is None else stack.instance,
         project="" if stack is None else str(stack.project),
         provider="" if stack is None else stack.cluster.provider,
@@ -56,11 +56,11 @@ def _line(held_stack: HeldStack, now: datetime, opener: OpenStack, cancel: Cance
         detail=detail,
         expires=expires,
         seconds_left=_left(expires, now),
-        folder=str(held_stack.state.folder),
+        folder=str(stored_stack.state.folder),
     )
 
 
-def _seen(stack: HeldStack, opener: OpenStack, cancel: CancelToken) -> tuple[str, str]:
+def _seen(stack: StoredStack, opener: OpenStack, cancel: CancelToken) -> tuple[str, str]:
     try:
         session = opener(stack.state, cancel)
         if session is None:
@@ -74,7 +74,7 @@ def _seen(stack: HeldStack, opener: OpenStack, cancel: CancelToken) -> tuple[str
     return cluster.state, cluster.detail
 
 
-def _elsewhere(here: tuple[HeldStack, ...], marked: MarkedStacks, now: datetime) -> Iterator[StackLine]:
+def _elsewhere(here: tuple[StoredStack, ...], marked: LabelledStacks, now: datetime) -> Iterator[StackLine]:
     marks: Mapping[str, Mark] = {}
     try:
         marks = marked.observe()

@@ -138,7 +138,7 @@ def _perform_growing(  # noqa: PLR0913 - what there is to a run
     """Start with the steps that need no charts, and continue with the full plan once the charts are pulled."""
     grown: list[Plan] = []
 
-    def bring_charts(releases: Sequence[Release], work: Work) -> str:
+    def fetch_charts(releases: Sequence[Release], work: Work) -> str:
         # A chart that cannot be pulled now is tried again, and reported, by its own step: the other releases continue.
         failed = pull_all(session, releases, work.within(_PULL_SECONDS, "pulling charts"))
         desired = desired_now(session, options, lambda: planning.observed.cluster.kube, work.cancel)
@@ -150,7 +150,7 @@ def _perform_growing(  # noqa: PLR0913 - what there is to a run
     emit(Planned(at=session.clock.now(), plan=early))
     return run_plan(
         early,
-        performer_of(session, early, planning.observed, bring_charts),
+        performer_of(session, early, planning.observed, fetch_charts),
         emit,
         jobs=session.settings.jobs,
         cancel=cancel,

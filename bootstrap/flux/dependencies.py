@@ -95,7 +95,7 @@ class _Tree:
             kustomization = self._by_id[waiting.pop(0)]
             if f"objects/{kustomization.id}" in names:
                 continue
-            names |= dict.fromkeys((f"objects/{kustomization.id}", *self._releases_seen(kustomization)))
+            names |= dict.fromkeys((f"objects/{kustomization.id}", *self._releases_observed(kustomization)))
             waiting += (
                 self._children.get(kustomization.id, ())
                 if kustomization.wait
@@ -103,7 +103,7 @@ class _Tree:
             )
         return tuple(names)
 
-    def _releases_seen(self, kustomization: Kustomization) -> tuple[str, ...]:
+    def _releases_observed(self, kustomization: Kustomization) -> tuple[str, ...]:
         seen = kustomization.releases if kustomization.wait else _checked(kustomization, "HelmRelease", self._releases)
         return tuple(f"release/{release}" for release in seen)
 

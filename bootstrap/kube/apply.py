@@ -8,7 +8,7 @@ from bootstrap.errors import StepFailedError
 from bootstrap.kube.api import ApiRefusedError, KubeApi
 from bootstrap.kube.batch_read import in_namespace, read_all
 from bootstrap.kube.cause_timeout import Patience
-from bootstrap.kube.deletion import wait_gone
+from bootstrap.kube.deletion import wait_deleted
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.immutable_objects import delete_for_replacement, immutable_objects, replacement_needed
@@ -20,7 +20,7 @@ from bootstrap.kube.simulated_pods import is_api_backend
 from bootstrap.kube.webhooks import NOT_CALLABLE
 from bootstrap.model import labels
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
-from bootstrap.model.observed import InventoryEntry, ObjectsSeen
+from bootstrap.model.observed import InventoryEntry, ObjectsObserved
 from bootstrap.model.release import Kustomization, chain_of
 from bootstrap.model.step import StepId
 from bootstrap.plan import ids
@@ -48,14 +48,14 @@ class KubeObjects:
         """See `Objects.inventory`."""
         return Inventory(self._clusters.api(kube, cancel), self._owner).read(cancel)
 
-    def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsSeen:
+    def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsObserved:
         """See `Objects.look`."""
         live = read_all(objects, self._clusters.api(kube, cancel), cancel)
         missing = frozenset(ref for ref, live_object in live.items() if live_object is None)
         if kube.simulated:
-            return ObjectsSeen(missing=missing)
+            return ObjectsObserved(missing=missing)
         judged = {ref: judge(live_object) for ref, live_object in live.items() if live_object is not None}
-        return ObjectsSeen(
+        return ObjectsObserved(
             missing=missing,
             unready={ref: judgement.reason for ref, judgement in judged.items() if not judgement.current},
         )
@@ -100,8 +100,8 @@ class KubeObjects:
     def delete(self, owner: str, objects: Sequence[ObjectRef], kube: KubeContext, work: Work) -> None:
         """See `Objects.delete`. Objects that do not carry this stack's label, or ask not to be pruned, stay."""
         api = self._clusters.proven(kube, work.cancel)
-        going = tuple(ref for ref in _backwards(objects) if self._delete_one(ref, api, work.cancel))
-        wait_gone(going, api, work)
+        going = tuple(ref for ref in _backwards(objects) if self._delete_object(ref, api, work.cancel))
+        wait_deleted(going, api, work)
         inventory = Inventory(api, self._owner)
         before = inventory.entry(owner, work.cancel)
         if before is None:
@@ -117,13 +117,13 @@ class KubeObjects:
     ) -> tuple[ObjectRef, ...]:
         definitions = [manifest for manifest in manifests if manifest.get("kind") in _DEFINITIONS]
         others = [manifest for manifest in manifests if manifest.get("kind") not in _DEFINITIONS]
-        applied = [self._apply_one(manifest, api, work, step) for manifest in definitions]
+        applied = [self._apply_object(manifest, api, work, step) for manifest in definitions]
         if applied:
             wait_ready(applied, api, work, what="its namespaces and definitions", simulated=False)
-        applied.extend(self._apply_one(manifest, api, work, step) for manifest in others)
+        applied.extend(self._apply_object(manifest, api, work, step) for manifest in others)
         return tuple(applied)
 
-    def _apply_one(self, manifest: Manifest, api: KubeApi, work: Work, step: StepId | None) -> ObjectRef:
+    def _apply_object(self, manifest: Manifest, api: KubeApi, work: Work, step: StepId | None) -> ObjectRef:
         """Apply it; what can only be replaced is, unless `step` names the step that consent is lacking for."""
         ref = ref_of(manifest)
         wait_for_kind(ref, api, work)
@@ -173,7 +173,7 @@ class KubeObjects:
             expected=kustomization.expected,
         ).simulated
 
-    def _delete_one(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> bool:
+    def _delete_object(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> bool:
         live = api.read(ref, cancel, metadata_only=True)
         if live is None or _labels(live).get(labels.OWNER) != self._owner:
             return False

@@ -12,7 +12,7 @@ from bootstrap.system.work import Work
 _REMAINING = {"NamespaceContentRemaining", "NamespaceFinalizersRemaining", "NamespaceDeletionDiscoveryFailure"}
 
 
-def wait_gone(refs: Sequence[ObjectRef], api: KubeApi, work: Work) -> None:
+def wait_deleted(refs: Sequence[ObjectRef], api: KubeApi, work: Work) -> None:
     """Return when none of them is in the cluster any more.
 
     Raises:

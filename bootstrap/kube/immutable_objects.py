@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from bootstrap.kube.api import KubeApi
-from bootstrap.kube.deletion import wait_gone
+from bootstrap.kube.deletion import wait_deleted
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.replacement import Replacement, ReplacementNeededError
 from bootstrap.system.work import Work
@@ -68,4 +68,4 @@ def delete_for_replacement(refs: Iterable[ObjectRef], api: KubeApi, work: Work) 
     for ref in going:
         work.say(f"replacing {ref}")
         api.delete(ref, work.cancel)
-    wait_gone(going, api, work)
+    wait_deleted(going, api, work)

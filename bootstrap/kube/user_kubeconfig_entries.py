@@ -46,7 +46,7 @@ class MergedEntries:
         for name, entries in _noted(self._state).items():
             work.cancel.check()
             try:
-                gone = _taken_out(Path(name), {(section, entry): digest for section, entry, digest in entries})
+                gone = _remove_entries(Path(name), {(section, entry): digest for section, entry, digest in entries})
             except InvalidError as error:
                 work.say(f"{name} stays as it is: {error.what}")
                 continue
@@ -55,7 +55,7 @@ class MergedEntries:
         return removed
 
 
-def _taken_out(file: Path, entries: Mapping[tuple[str, str], str]) -> list[str]:
+def _remove_entries(file: Path, entries: Mapping[tuple[str, str], str]) -> list[str]:
     """Take the entries out of the file if they are unchanged; the contexts among them."""
     if not file.exists():
         return []

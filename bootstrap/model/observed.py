@@ -126,7 +126,7 @@ class InventoryEntry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ObjectsSeen:
+class ObjectsObserved:
     """Applied objects that were changed since."""
 
     missing: frozenset[ObjectRef] = frozenset()
@@ -185,5 +185,5 @@ class Observed:
     """By NAMESPACE/NAME of the Kustomization."""
     built: frozenset[str] = frozenset()
     """References of the stack's own images that the engine has."""
-    objects: ObjectsSeen = field(default_factory=ObjectsSeen)
+    objects: ObjectsObserved = field(default_factory=ObjectsObserved)
     """Objects of the inventory that were changed since they were applied."""

@@ -95,7 +95,7 @@ def _actions(desired: Desired, observed: Observed, units: Units) -> Iterator[_Ro
         emulator = _emulator(desired, observed, units)
         yield emulator
         if desired.stack.seeds:
-            yield _seeds(observed, is_made_anew=isinstance(emulator[1], EnsureEmulator))
+            yield _seeds(observed, is_recreated=isinstance(emulator[1], EnsureEmulator))
     elif observed.emulator is not None and _is_there(observed.emulator) and not desired.start_only:
         yield _undeclared_emulator(desired, observed.emulator)
     listed = tuple(_unit(unit, desired, observed) for unit in units.listed)
@@ -210,8 +210,8 @@ def _reason(state: TargetState, detail: str, changes: Sequence[Change] = ()) -> 
     return f"{word}: {detail}" if detail not in {"", word} else word
 
 
-def _seeds(observed: Observed, *, is_made_anew: bool) -> _Row:
-    if observed.seeds is None or (is_made_anew and observed.seeds.changes == 0):
+def _seeds(observed: Observed, *, is_recreated: bool) -> _Row:
+    if observed.seeds is None or (is_recreated and observed.seeds.changes == 0):
         return ids.SEEDS, ApplySeeds(), "not known before the emulator runs", SEEDS_TIMEOUT
     if observed.seeds.changes == 0:
         return ids.SEEDS, Keep(what="seeds"), _UNCHANGED, SEEDS_TIMEOUT

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from bootstrap.errors import UsageError
-from bootstrap.model.observed import ClusterObserved, EmulatorObserved, ObjectsSeen, Observed, TargetState
+from bootstrap.model.observed import ClusterObserved, EmulatorObserved, ObjectsObserved, Observed, TargetState
 from bootstrap.model.replacement import EVERYTHING, Consent, Replacement
 from bootstrap.model.step import Action, EnsureCluster, Plan, Replace, Replaceable, StartCluster, Step, StepId
 from bootstrap.plan import ids
@@ -63,7 +63,7 @@ def as_if_replaced(observed: Observed, consent: Consent) -> Observed:
     """The observed state after all consented deletions; later steps are planned from it."""
     if observed.cluster.replacement is not None and is_allowed(consent, ids.CLUSTER):
         gone = _without_cluster(observed.cluster)
-        nothing = ObjectsSeen()
+        nothing = ObjectsObserved()
         observed = dataclasses.replace(
             observed, cluster=gone, releases={}, values_hashes={}, inventory={}, objects=nothing
         )

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DeadThing:
+class Discontinued:
     """Images or charts that are discontinued, or have changed their purpose."""
 
     image: re.Pattern[str] | None
@@ -19,13 +19,13 @@ class DeadThing:
 
 
 @functools.cache
-def known_dead() -> tuple[DeadThing, ...]:
+def discontinued() -> tuple[Discontinued, ...]:
     """All of them."""
     import yaml  # noqa: PLC0415 - `--help` reads no YAML
 
     entries = yaml.safe_load(files("bootstrap.plan").joinpath("deprecations.yaml").read_text(encoding="utf-8"))
     return tuple(
-        DeadThing(
+        Discontinued(
             image=_pattern(entry.get("image")),
             chart=_pattern(entry.get("chart")),
             says=entry["says"],

@@ -44,7 +44,7 @@ def emulator_release(stack: Stack, releases: Sequence[Release], paused: Collecti
         for release in releases
         if (chart_name(release) == EMULATOR_CHART if automatic else named in {release.id, release.name})
     ]
-    wrong = _what_is_wrong(named, matching, paused)
+    wrong = _fault(named, matching, paused)
     if wrong and (is_in_cluster(stack) or not (automatic or len(matching) == 1)):
         place = Place(file=stack.name if stack.file is None else str(stack.file), path="emulator.release")
         names = ", ".join(release.id for release in releases) or "none"
@@ -54,7 +54,7 @@ def emulator_release(stack: Stack, releases: Sequence[Release], paused: Collecti
     return matching[0] if len(matching) == 1 else None
 
 
-def _what_is_wrong(named: str, candidates: Sequence[Release], paused: Collection[str]) -> str:
+def _fault(named: str, candidates: Sequence[Release], paused: Collection[str]) -> str:
     """Why the release cannot be the emulator; empty if it can."""
     if not candidates:
         chart = f"no HelmRelease has a chart named {EMULATOR_CHART}"

@@ -9,7 +9,7 @@ from bootstrap.model.observed import PreparedRelease, Probe
 from bootstrap.model.release import Kustomization
 from bootstrap.plan import ids
 from bootstrap.plan.pods import mounted, pod_spec
-from bootstrap.plan.webhooks import Asked, Webhook, asks_about, webhooks_of, what_is_asked_about
+from bootstrap.plan.webhooks import Asked, Webhook, asks_about, objects_asked_about, webhooks_of
 
 Needed = tuple[str, str]
 """(unit that must be done first, reason)."""
@@ -132,7 +132,7 @@ def probes(releases: Iterable[PreparedRelease], parts: Iterable[Kustomization]) 
     for item in placed if makers.webhooks else ():
         asked = _asked(item, makers)
         for webhook, unit in makers.webhooks:
-            manifest = None if _owner(unit) == _owner(item.unit) else what_is_asked_about(webhook, asked)
+            manifest = None if _owner(unit) == _owner(item.unit) else objects_asked_about(webhook, asked)
             if manifest is not None:
                 probe = Probe(
                     webhook=webhook.name,

@@ -11,7 +11,7 @@ from bootstrap.model.kube import Manifest, mapping_in, ref_of
 from bootstrap.model.release import GitChart, LocalChart, Note, OciChart, Release, RepositoryChart, UnknownChart
 from bootstrap.model.stack import Provider
 from bootstrap.plan import ids
-from bootstrap.plan.deprecations import DeadThing
+from bootstrap.plan.deprecations import Discontinued
 from bootstrap.plan.desired import Desired
 from bootstrap.plan.emulator import emulator_address, emulator_release
 from bootstrap.plan.manifest_images import images_of
@@ -39,7 +39,7 @@ class Placed:
 _Check: TypeAlias = Callable[[Placed], Iterator[str]]
 
 
-def lint(desired: Desired, dead: Sequence[DeadThing], units: Collection[str]) -> tuple[Note, ...]:
+def lint(desired: Desired, dead: Sequence[Discontinued], units: Collection[str]) -> tuple[Note, ...]:
     """A note for every likely mistake in these units (step ids).
 
     Releases that are not rendered are left out.
@@ -120,8 +120,8 @@ def _storage_classes(value: Any) -> Iterator[str]:  # noqa: ANN401 - a manifest'
 def _load_balancer(desired: Desired) -> _Check:
     def check(item: Placed) -> Iterator[str]:
         spec = mapping_in(item.manifest, "spec")
-        is_one = item.manifest.get("kind") == "Service" and spec.get("type") == "LoadBalancer"
-        if is_one and desired.stack.cluster.provider is Provider.KIND:
+        is_match = item.manifest.get("kind") == "Service" and spec.get("type") == "LoadBalancer"
+        if is_match and desired.stack.cluster.provider is Provider.KIND:
             yield f"{ref_of(item.manifest)} is a LoadBalancer, which gets no address on kind: use NodePort or ClusterIP"
 
     return check
@@ -170,14 +170,14 @@ def _variables(value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - a man
             yield from _variables(inner)
 
 
-def _dead_images(item: Placed, dead: Sequence[DeadThing]) -> Iterator[str]:
+def _dead_images(item: Placed, dead: Sequence[Discontinued]) -> Iterator[str]:
     for image in images_of(item.manifest):
         for thing in dead:
             if thing.image is not None and thing.image.fullmatch(image):
                 yield f"{image}: {thing.says}; instead: {thing.instead}"
 
 
-def _dead_charts(release: Release, dead: Sequence[DeadThing]) -> Iterator[str]:
+def _dead_charts(release: Release, dead: Sequence[Discontinued]) -> Iterator[str]:
     source = _source(release)
     for thing in dead:
         if thing.chart is not None and thing.chart.fullmatch(source):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, ref_of
-from bootstrap.model.observed import ObjectsSeen
+from bootstrap.model.observed import ObjectsObserved
 from bootstrap.model.release import FluxRepo, Kustomization, Release
 from bootstrap.model.stack import Stack
 from bootstrap.model.step import StepId
@@ -100,7 +100,7 @@ def fingerprint(part: Kustomization) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def not_ready(part: Kustomization, seen: ObjectsSeen) -> str:
+def not_ready(part: Kustomization, seen: ObjectsObserved) -> str:
     """The first object it waits for that is not ready now, and why; empty if there is none."""
     waited = frozenset(refs_of(part) if part.wait else part.health_checks)
     return next((f"{ref}: {why}" for ref, why in seen.unready.items() if ref in waited), "")

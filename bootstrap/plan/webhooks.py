@@ -57,10 +57,10 @@ def webhooks_of(manifest: Manifest) -> Iterator[Webhook]:
 
 def asks_about(webhook: Webhook, asked: Asked) -> bool:
     """Whether creating this object calls the webhook; pods count for the workload that makes them."""
-    return what_is_asked_about(webhook, asked) is not None
+    return objects_asked_about(webhook, asked) is not None
 
 
-def what_is_asked_about(webhook: Webhook, asked: Asked) -> Manifest | None:
+def objects_asked_about(webhook: Webhook, asked: Asked) -> Manifest | None:
     """What calls the webhook when this object is created: itself, or a pod as it makes them; None when nothing does."""
     labels = mapping_in(asked.manifest, "metadata", "labels")
     group = str(asked.manifest.get("apiVersion", "")).rpartition("/")[0]

@@ -228,12 +228,12 @@ def _request(model: "OperationModel", parameters: dict[str, Any], body: bytes | 
     elif isinstance(content, str):
         content = content.encode()
     headers = {name: str(value) for name, value in request["headers"].items()}
-    if _wants_md5(model) and isinstance(content, bytes):
+    if _needs_md5(model) and isinstance(content, bytes):
         headers["Content-MD5"] = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
     return _Request(request["method"], target, headers, content)
 
 
-def _wants_md5(model: "OperationModel") -> bool:
+def _needs_md5(model: "OperationModel") -> bool:
     return bool(model.http_checksum_required or (model.http_checksum or {}).get("requestChecksumRequired"))
 
 

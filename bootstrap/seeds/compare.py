@@ -42,7 +42,7 @@ def _of_declared(path: FieldPath, desired: Desired) -> bool:
     return any(path.startswith((f"{field}#", f"{field}.")) for field in desired.fields)
 
 
-def told_otherwise(desired: Desired, observed: Observed, applied: Applied) -> dict[FieldPath, str]:
+def reported_differently(desired: Desired, observed: Observed, applied: Applied) -> dict[FieldPath, str]:
     """Hashes of what was found of verbatim fields that are not as declared, though they were just written."""
     olds = {path: _old(desired, observed, applied, path) for path in desired.verbatim if path in desired.fields}
     return {path: digest(old) for path, old in olds.items() if desired.fields[path] not in (old, KNOWN_LATER)}

@@ -44,7 +44,7 @@ class Run:
     def _startable(
         self, waiting: dict[ResourceId, Case], running: Iterable[ResourceId], failed: dict[ResourceId, ResourceId]
     ) -> list[ResourceId]:
-        open_ones = {*waiting, *running}
+        unfinished = {*waiting, *running}
         startable = []
         for resource in list(waiting):
             needs = self.order.get(resource, frozenset())
@@ -53,7 +53,7 @@ class Run:
                 failed[resource] = failed[culprit]
                 self.failures.append(Failure(id=resource, error=None, because=failed[culprit]))
                 del waiting[resource]
-            elif not needs & open_ones:
+            elif not needs & unfinished:
                 startable.append(resource)
         return startable
 

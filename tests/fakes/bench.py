@@ -12,7 +12,7 @@ import boto3
 from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.endpoint import empty
 from bootstrap.emulators.process import ProcessEmulator
-from bootstrap.emulators.registry import known_drivers
+from bootstrap.emulators.registry import all_drivers
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.seeds.observe import Options
@@ -23,7 +23,7 @@ from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.work import Work
 from fakes.emulator_containers import CONTAINERS, container
 
-AS_PROCESS = tuple(name for name, driver in known_drivers().items() if driver.process is not None)
+AS_PROCESS = tuple(name for name, driver in all_drivers().items() if driver.process is not None)
 """The drivers that run as processes."""
 EVERYWHERE = (*AS_PROCESS, *CONTAINERS)
 """The drivers that every suite of seeds takes; those that run as containers are marked `docker`."""

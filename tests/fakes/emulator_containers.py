@@ -15,7 +15,7 @@ from bootstrap.emulators.endpoint import proven_endpoint
 from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation
 from bootstrap.emulators.proof import Proven, prove_address
-from bootstrap.emulators.registry import known_drivers
+from bootstrap.emulators.registry import all_drivers
 from bootstrap.errors import RefusedError
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver
@@ -51,7 +51,7 @@ def container(driver: Driver, **variables: str) -> Iterator[EmulatorEndpoint]:
 
 def _endpoint(driver: Driver, port: int) -> EmulatorEndpoint:
     cancel = CancelToken(SystemClock())
-    recipe = known_drivers()[driver]
+    recipe = all_drivers()[driver]
 
     def proven() -> Proven | None:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clusters.docker_nodes.cluster import MachineCluster
+from bootstrap.clusters.docker_nodes.cluster import NodeCluster
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.clusters.k3d.tool import LONGEST, K3d
 from bootstrap.clusters.kind.tool import Kind
@@ -68,14 +68,14 @@ def kind_cluster(
     ports: HostPorts | None = None,
     adopt: bool = False,
     image: str = NODE_IMAGE,
-) -> MachineCluster:
+) -> NodeCluster:
     """A kind cluster of a stack with this state folder; a new provider each time."""
     skip_without(NODE_IMAGE)
     spec = ClusterSpec(workers=workers, image=image, ports=ports or free_ports(folder))
     state, docker = StatePaths(folder=folder), docker_of(folder)
     processes = SystemProcesses(SystemClock(), Journal(state.journal, SystemClock()).child)
     tool = Kind(spec, docker.name, real_programs(), processes, os.environ)
-    return MachineCluster(tool, spec.ports, state, docker, processes, adopt=adopt)
+    return NodeCluster(tool, spec.ports, state, docker, processes, adopt=adopt)
 
 
 def end_what_was_left(folder: Path) -> None:
@@ -86,7 +86,7 @@ def end_what_was_left(folder: Path) -> None:
     journal.close()
 
 
-def k3d_cluster(folder: Path) -> MachineCluster:
+def k3d_cluster(folder: Path) -> NodeCluster:
     """A k3d cluster of a stack with this state folder."""
     skip_without(K3S_IMAGE)
     spec = ClusterSpec(image=K3S_IMAGE, ports=free_ports(folder))
@@ -95,7 +95,7 @@ def k3d_cluster(folder: Path) -> MachineCluster:
     environment = {**K3D_IMAGES, **os.environ}
     name = docker.name_within(LONGEST)
     tool: ClusterTool = K3d(spec, name, docker.name, real_programs(), processes, environment)
-    return MachineCluster(tool, spec.ports, state, docker, processes)
+    return NodeCluster(tool, spec.ports, state, docker, processes)
 
 
 def left_on_engine(docker: StackOnDocker) -> list[str]:

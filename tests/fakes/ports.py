@@ -14,7 +14,7 @@ from bootstrap.model.observed import (
     EmulatorObserved,
     EmulatorRelease,
     InventoryEntry,
-    ObjectsSeen,
+    ObjectsObserved,
     PreparedRelease,
     ReleaseObserved,
     SeedsObserved,
@@ -23,7 +23,7 @@ from bootstrap.model.observed import (
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release, UnknownValue
 from bootstrap.model.replacement import Replacement
 from bootstrap.model.status import Health
-from bootstrap.ports import Brought, NotSaved, Ports
+from bootstrap.ports import LoadedImages, NotSaved, Ports
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
@@ -411,7 +411,7 @@ class FakeCharts:
         assert kube == KUBE
         return {release.id: self.world.values_hash for release in releases}
 
-    def taken_over(
+    def adoption_notes(
         self, prepared: Sequence[PreparedRelease], upgraded: Collection[str], kube: KubeContext, cancel: CancelToken
     ) -> Sequence[Note]:
         del kube, cancel
@@ -469,11 +469,11 @@ class FakeObjects:
         assert kube == KUBE
         return dict(self.world.inventory)
 
-    def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsSeen:
+    def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsObserved:
         del cancel
         assert kube == KUBE
         unready = {ref: why for ref in objects if (why := self.world.unready.get(ref.name))}
-        return ObjectsSeen(missing=frozenset(objects) & self.world.gone, unready=unready)
+        return ObjectsObserved(missing=frozenset(objects) & self.world.gone, unready=unready)
 
     def apply(
         self,
@@ -520,10 +520,10 @@ class FakeImages:
         self.looks -= 1
         return self.looks < 0
 
-    def ensure(self, images: Sequence[str], work: Work) -> Brought:
+    def ensure(self, images: Sequence[str], work: Work) -> LoadedImages:
         work.cancel.check()
         self.world.write(f"load {' '.join(images)} on a cluster that is {self.world.cluster}")
         left = tuple(image for image in images if image in self.unknown)
         loaded = tuple(image for image in images if image not in {*left, *self.there})
         self.there |= {*loaded}
-        return Brought(loaded=loaded, left=left)
+        return LoadedImages(loaded=loaded, left=left)

@@ -2,17 +2,17 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, chart_options, living_options, output_option, quiet_option
+from bootstrap.cli.options import StackOptions, chart_options, output_option, quiet_option, remembered_stack_options
 from bootstrap.errors import ExitCode
 
 
 @click.command("diff")
-@living_options
+@remembered_stack_options
 @chart_options
 @output_option
 @quiet_option
-@click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 if something differs.")
-def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool, tell_changes: bool) -> int:
+@click.option("--exit-code", "fail_on_changes", is_flag=True, help="End with 10 if something differs.")
+def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool, fail_on_changes: bool) -> int:
     """Print what up would change in the running cluster, object by object; change nothing.
 
     A dry run on the API server compares the objects, so its defaults are not differences. Values of Secrets are masked.
@@ -22,14 +22,14 @@ def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: boo
       bootstrap diff --exit-code       ends with 10 if something differs
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.console.results.diff import differences_json, differences_text  # noqa: PLC0415
     from bootstrap.engine.diff import differences  # noqa: PLC0415
     from bootstrap.engine.plan import plan_up  # noqa: PLC0415
     from bootstrap.engine.session import PlanOptions  # noqa: PLC0415
     from bootstrap.kube.dry_run import KubeDifferences  # noqa: PLC0415
 
-    with look_at_living(stack, timeout=timeout, quiet=quiet) as look:
+    with look_at_remembered(stack, timeout=timeout, quiet=quiet) as look:
         session = look.session
         planning = plan_up(session, PlanOptions(), look.cancel)
         compare = KubeDifferences(session.processes, session.state.folder.name)
@@ -38,4 +38,4 @@ def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: boo
         show(differences_json(by_unit))
     else:
         show("".join(differences_text(unit, each) for unit, each in by_unit))
-    return ExitCode.WOULD_CHANGE if tell_changes and by_unit else ExitCode.OK
+    return ExitCode.WOULD_CHANGE if fail_on_changes and by_unit else ExitCode.OK

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, living_options, output_option, run_options, tool_option
+from bootstrap.cli.options import (
+    ReportOptions,
+    StackOptions,
+    output_option,
+    remembered_stack_options,
+    run_options,
+    tool_option,
+)
 from bootstrap.config.flags import Overrides, SettingFlags
 from bootstrap.errors import BootstrapError, CancelledError, ExitCode, UsageError
 
@@ -18,12 +25,12 @@ if TYPE_CHECKING:
     from bootstrap.config.settings import Settings
     from bootstrap.console.results.run import RunResult
     from bootstrap.engine.session import Session
-    from bootstrap.state.stacks import HeldStack
+    from bootstrap.state.stacks import StoredStack
     from bootstrap.system.clock import CancelToken
 
 
 @click.command("down")
-@living_options
+@remembered_stack_options
 @tool_option
 @run_options
 @output_option
@@ -36,7 +43,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     *,
     stack: StackOptions,
     flags: SettingFlags,
-    tell: TellOptions,
+    tell: ReportOptions,
     output: str,
     keep_data: bool,
     whole_project: bool,
@@ -56,9 +63,9 @@ def command(  # noqa: PLR0913 - one parameter per flag
     if dry_run:
         quiet = tell.verbosity < 0
         return show_teardown(stack, output=output, timeout=flags.timeout, quiet=quiet, keep_data=keep_data)
-    from bootstrap.cli.session import open_living  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.session import open_remembered_stack  # noqa: PLC0415 - `--help` imports no adapter
 
-    result = _down(stack, tell, flags, find=open_living, keep_data=keep_data)
+    result = _down(stack, tell, flags, find=open_remembered_stack, keep_data=keep_data)
     if output == "json":
         from bootstrap.cli.output import show  # noqa: PLC0415
         from bootstrap.console.results.run import run_json  # noqa: PLC0415
@@ -74,27 +81,27 @@ def show_teardown(
     timeout: str | None,
     quiet: bool,
     keep_data: bool = False,
-    tell_changes: bool = False,
+    fail_on_changes: bool = False,
 ) -> int:
     """Print the plan of `down`; the exit code."""
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.console.results.plan import plan_json, plan_text  # noqa: PLC0415
     from bootstrap.engine.down import is_down, plan_down  # noqa: PLC0415
     from bootstrap.model.step import Plan  # noqa: PLC0415
 
-    with look_at_living(stack, timeout=timeout, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, timeout=timeout, quiet=quiet, programs=False) as look:
         if is_down(look.session, look.cancel):
             plan = Plan(steps=())
         else:
             plan, _ = plan_down(look.session, look.cancel, keep_data=keep_data)
     show(plan_json(plan) if output == "json" else plan_text(plan))
-    return ExitCode.WOULD_CHANGE if tell_changes and plan.changes else ExitCode.OK
+    return ExitCode.WOULD_CHANGE if fail_on_changes and plan.changes else ExitCode.OK
 
 
 def _down(
     stack: StackOptions,
-    tell: TellOptions,
+    tell: ReportOptions,
     flags: SettingFlags,
     *,
     find: "OpenSession",
@@ -110,25 +117,25 @@ def _down(
 
 
 def _all_down(
-    stack: StackOptions, tell: TellOptions, flags: SettingFlags, *, output: str, keep_data: bool, dry_run: bool
+    stack: StackOptions, tell: ReportOptions, flags: SettingFlags, *, output: str, keep_data: bool, dry_run: bool
 ) -> int:
     """Remove every stack of the project, one after the other; the first exit code that is not 0."""
-    from bootstrap.cli.main import tell_error  # noqa: PLC0415 - main imports the commands lazily too
+    from bootstrap.cli.main import print_error  # noqa: PLC0415 - main imports the commands lazily too
     from bootstrap.cli.output import reporter, show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.results.run import runs_json  # noqa: PLC0415
 
-    _refuse_one(stack, dry_run=dry_run)
+    _refuse_instance(stack, dry_run=dry_run)
     codes: list[int] = []
     results = []
-    for held_stack in _all_of_project(stack.overrides.name):
-        find = functools.partial(_open_held, held_stack)
+    for stored_stack in _all_of_project(stack.overrides.name):
+        find = functools.partial(_open_stored, stored_stack)
         try:
             result = _down(stack, replace(tell, more=bool(codes)), flags, find=find, keep_data=keep_data)
         except CancelledError:
             raise
         except BootstrapError as error:
             # One that cannot go keeps none of the others.
-            tell_error(error, sys.argv[1:])
+            print_error(error, sys.argv[1:])
             codes.append(int(error.exit_code))
         else:
             results.append(result)
@@ -140,32 +147,32 @@ def _all_down(
     return next((code for code in codes if code), 0)
 
 
-def _refuse_one(stack: StackOptions, *, dry_run: bool) -> None:
+def _refuse_instance(stack: StackOptions, *, dry_run: bool) -> None:
     if stack.reference is not None or stack.overrides != Overrides(name=stack.overrides.name):
         raise UsageError("--all removes every stack of this project, and you mean one", fix="leave out --all")
     if dry_run:
         raise UsageError("--dry-run goes with one stack", fix="bootstrap status --all, then down --dry-run of each")
 
 
-def _all_of_project(name: str) -> "tuple[HeldStack, ...]":
+def _all_of_project(name: str) -> "tuple[StoredStack, ...]":
     """Every stack of the project around the current folder; with a name, all of that name."""
     from bootstrap.state.paths import state_folder  # noqa: PLC0415 - `--help` does without
-    from bootstrap.state.stacks import held_stacks, of_project  # noqa: PLC0415
+    from bootstrap.state.stacks import of_project, stored_stacks  # noqa: PLC0415
 
-    of_it = of_project(held_stacks(state_folder(os.environ)), Path.cwd())
+    of_it = of_project(stored_stacks(state_folder(os.environ)), Path.cwd())
     return tuple(
-        held_stack
-        for held_stack in of_it
-        if not name or (held_stack.stack is not None and held_stack.stack.instance == name)
+        stored_stack
+        for stored_stack in of_it
+        if not name or (stored_stack.stack is not None and stored_stack.stack.instance == name)
     )
 
 
-def _open_held(
-    held_stack: "HeldStack", options: StackOptions, *, cancel: "CancelToken", settings: "Settings | None" = None
+def _open_stored(
+    stored_stack: "StoredStack", options: StackOptions, *, cancel: "CancelToken", settings: "Settings | None" = None
 ) -> "Session":
-    from bootstrap.cli.session import open_remembered  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.session import open_state_folder  # noqa: PLC0415 - `--help` imports no adapter
 
     del options
-    session = open_remembered(held_stack.state, cancel, settings=settings)
+    session = open_state_folder(stored_stack.state, cancel, settings=settings)
     assert session is not None  # noqa: S101 - it was found by what it remembers
     return session

@@ -5,12 +5,12 @@ import shlex
 
 import click
 
-from bootstrap.cli.options import StackOptions, living_options, quiet_option, tool_option
+from bootstrap.cli.options import StackOptions, quiet_option, remembered_stack_options, tool_option
 from bootstrap.errors import ExitCode
 
 
 @click.command("env")
-@living_options
+@remembered_stack_options
 @tool_option
 @quiet_option
 @click.option(
@@ -29,10 +29,10 @@ def command(*, stack: StackOptions, quiet: bool, output: str) -> int:
       bootstrap env --output dotenv > .env
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.engine.environment import REMOVED, platform_environment  # noqa: PLC0415
 
-    with look_at_living(stack, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         variables = platform_environment(look.session, look.cancel)
         match output:
             case "json":

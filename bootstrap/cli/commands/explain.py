@@ -22,14 +22,14 @@ def command(*, subject: str | None, stack: StackOptions, output: str, quiet: boo
       bootstrap explain pod/web-7d4b9-x2x8q --output json
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.console.results.explain import explain_json, explain_text  # noqa: PLC0415
     from bootstrap.engine.explain import explain  # noqa: PLC0415
     from bootstrap.engine.plan import plan_up  # noqa: PLC0415
     from bootstrap.engine.session import PlanOptions  # noqa: PLC0415
     from bootstrap.kube.object_report import KubeReports  # noqa: PLC0415
 
-    with look_at_living(stack, quiet=quiet) as look:
+    with look_at_remembered(stack, quiet=quiet) as look:
         planning = plan_up(look.session, PlanOptions(tolerant=True), look.cancel)
         cluster = KubeReports(look.session.processes)
         reports = explain(subject, planning, cluster, cluster.find, look.cancel)

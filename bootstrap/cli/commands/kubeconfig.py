@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from bootstrap.cli.options import StackOptions, living_options, quiet_option
+from bootstrap.cli.options import StackOptions, quiet_option, remembered_stack_options
 from bootstrap.errors import ExitCode
 
 
 @click.command("kubeconfig")
-@living_options
+@remembered_stack_options
 @quiet_option
 @click.option("--merge", is_flag=True, help="Write its cluster, user and context into your kubeconfig.")
 def command(*, stack: StackOptions, quiet: bool, merge: bool) -> int:
@@ -22,10 +22,10 @@ def command(*, stack: StackOptions, quiet: bool, merge: bool) -> int:
       bootstrap kubeconfig --merge && kubectl config use-context bootstrap-dev
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.engine.environment import existing_kubeconfig  # noqa: PLC0415
 
-    with look_at_living(stack, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         own = existing_kubeconfig(look.session)
         if not merge:
             show(f"{Path(own)}\n")

@@ -20,10 +20,10 @@ def command(*, stack: StackOptions, quiet: bool, images: tuple[str, ...]) -> int
       bootstrap load --stack quickstart web:1
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.model.observed import TargetState  # noqa: PLC0415
 
-    with look_at_living(stack, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         session = look.session
         if session.ports.images is None:
             raise RefusedError(f"provider {session.stack.cluster.provider} has no nodes to load images to")

@@ -19,11 +19,11 @@ def command(*, stack: StackOptions, quiet: bool) -> int:
     import os  # noqa: PLC0415 - `--help` imports no adapter
 
     from bootstrap.cli.options import typed  # noqa: PLC0415
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
     from bootstrap.system.filelock import hold  # noqa: PLC0415
 
-    with look_at_living(stack, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         session = look.session
         if not session.stack.cluster.provider.on_docker:
             raise RefusedError(f"provider {session.stack.cluster.provider} has no containers to stop")

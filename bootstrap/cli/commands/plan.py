@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--prune-all", is_flag=True, help="Include what up --prune-all would delete.")
 @allow_replace_option
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
-@click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 if something would change.")
+@click.option("--exit-code", "fail_on_changes", is_flag=True, help="End with 10 if something would change.")
 @click.option("--down", "teardown", is_flag=True, help="Print what down would do instead.")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
@@ -45,7 +45,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     prune_all: bool,
     strict: bool,
     allow_replace: tuple[str, ...],
-    tell_changes: bool,
+    fail_on_changes: bool,
     teardown: bool,
 ) -> int:
     """Print what up would do, each step with its reason and the steps it needs; change nothing.
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     if teardown:
         from bootstrap.cli.commands.down import show_teardown  # noqa: PLC0415
 
-        return show_teardown(stack, output=output, timeout=timeout, quiet=quiet, tell_changes=tell_changes)
+        return show_teardown(stack, output=output, timeout=timeout, quiet=quiet, fail_on_changes=fail_on_changes)
     from bootstrap.engine.session import PlanOptions  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.model.replacement import Consent  # noqa: PLC0415
 
@@ -71,7 +71,9 @@ def command(  # noqa: PLR0913 - one parameter per flag
         only=only, skip=skip, prune=prune, prune_all=prune_all, strict=strict, tolerant=True, consent=consent
     )
     verbosity = -1 if quiet else verbose
-    return show_plan(stack, options, timeout=timeout, output=output, verbosity=verbosity, tell_changes=tell_changes)
+    return show_plan(
+        stack, options, timeout=timeout, output=output, verbosity=verbosity, fail_on_changes=fail_on_changes
+    )
 
 
 def show_plan(
@@ -81,7 +83,7 @@ def show_plan(
     timeout: str | None,
     output: str = "text",
     verbosity: int = 0,
-    tell_changes: bool = False,
+    fail_on_changes: bool = False,
 ) -> int:
     """Print the plan of `up`; the exit code."""
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
@@ -96,4 +98,4 @@ def show_plan(
     show(plan_json(plan, configuration) if output == "json" else plan_text(plan, configuration))
     look.work.say(flags_missing(look.session))
     raise_all(planning.failures)
-    return ExitCode.WOULD_CHANGE if tell_changes and plan.changes else ExitCode.OK
+    return ExitCode.WOULD_CHANGE if fail_on_changes and plan.changes else ExitCode.OK

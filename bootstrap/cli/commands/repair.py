@@ -3,10 +3,10 @@
 import click
 
 from bootstrap.cli.options import (
+    ReportOptions,
     StackOptions,
-    TellOptions,
-    living_options,
     locked_option,
+    remembered_stack_options,
     run_options,
     tool_option,
 )
@@ -14,11 +14,11 @@ from bootstrap.config.flags import SettingFlags
 
 
 @click.command("repair")
-@living_options
+@remembered_stack_options
 @tool_option
 @locked_option
 @run_options
-def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> int:
+def command(*, stack: StackOptions, flags: SettingFlags, tell: ReportOptions) -> int:
     """Start what has stopped, reconnect it, restore the AWS data, and wait until cluster and emulator are ready.
 
     Charts that neither of them needs are left unchanged.
@@ -30,11 +30,11 @@ def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> i
     return run_revive(stack, tell, flags)
 
 
-def run_revive(stack: StackOptions, tell: TellOptions, flags: SettingFlags) -> int:
+def run_revive(stack: StackOptions, tell: ReportOptions, flags: SettingFlags) -> int:
     """What `repair` and `resume` do; the exit code."""
     from bootstrap.cli.reported_run import reported_run  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.session import open_living  # noqa: PLC0415
+    from bootstrap.cli.session import open_remembered_stack  # noqa: PLC0415
     from bootstrap.engine.up import revive  # noqa: PLC0415
 
-    with reported_run("up", stack, tell, flags, find=open_living) as run:
+    with reported_run("up", stack, tell, flags, find=open_remembered_stack) as run:
         return revive(run.session, run.how(), emit=run.emit, cancel=run.cancel).exit_code

@@ -2,7 +2,7 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, TellOptions, output_option, paused_stack_options, run_options
+from bootstrap.cli.options import ReportOptions, StackOptions, output_option, paused_stack_options, run_options
 from bootstrap.config.flags import SettingFlags
 
 
@@ -11,7 +11,7 @@ from bootstrap.config.flags import SettingFlags
 @run_options
 @output_option
 @click.option("--dry-run", is_flag=True, help="Only print what would be done.")
-def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions, output: str, dry_run: bool) -> int:
+def command(*, stack: StackOptions, flags: SettingFlags, tell: ReportOptions, output: str, dry_run: bool) -> int:
     """Bring cluster and emulator back to where the last up left them; what came later is deleted.
 
     Restores the snapshot after-up, which up makes with --snapshot, or with snapshot.afterUp in the stack file.

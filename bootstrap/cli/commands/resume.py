@@ -4,10 +4,10 @@ import click
 
 from bootstrap.cli.commands.repair import run_revive
 from bootstrap.cli.options import (
+    ReportOptions,
     StackOptions,
-    TellOptions,
-    living_options,
     locked_option,
+    remembered_stack_options,
     run_options,
     tool_option,
 )
@@ -15,11 +15,11 @@ from bootstrap.config.flags import SettingFlags
 
 
 @click.command("resume")
-@living_options
+@remembered_stack_options
 @tool_option
 @locked_option
 @run_options
-def command(*, stack: StackOptions, flags: SettingFlags, tell: TellOptions) -> int:
+def command(*, stack: StackOptions, flags: SettingFlags, tell: ReportOptions) -> int:
     """Start the containers of a paused stack, and wait until everything in them is ready again.
 
     \b

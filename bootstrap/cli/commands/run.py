@@ -21,10 +21,10 @@ def command(*, stack: StackOptions, quiet: bool, words: tuple[str, ...]) -> int:
       bootstrap run -- kubectl get pods -A
       bootstrap run --stack quickstart -- aws s3 ls
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.engine.environment import REMOVED, platform_environment  # noqa: PLC0415
 
-    with look_at_living(stack, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         variables = platform_environment(look.session, look.cancel)
         folders = look.session.ports.programs.folders()
     path = os.pathsep.join((*folders, os.environ.get("PATH", os.defpath)))

@@ -47,8 +47,8 @@ _rerun = click.option("--rerun", multiple=True, metavar="SCRIPT", help="Run this
 @command.command("plan")
 @seed_options
 @_adopt
-@click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 if something is not as declared.")
-def plan(*, seed: SeedOptions, output: str, adopt: bool, tell_changes: bool) -> int:
+@click.option("--exit-code", "fail_on_changes", is_flag=True, help="End with 10 if something is not as declared.")
+def plan(*, seed: SeedOptions, output: str, adopt: bool, fail_on_changes: bool) -> int:
     """Print what is not as declared, field by field; change nothing.
 
     \b
@@ -62,7 +62,7 @@ def plan(*, seed: SeedOptions, output: str, adopt: bool, tell_changes: bool) -> 
     with opened_seeds(seed, writes=False) as opened:
         seed_plan = opened.seeding.plan(opened.endpoint, opened.cancel, chosen(seed, adopt=adopt))
     show(shown_json(seed_plan.to_json()) if output == "json" else plan_text(seed_plan))
-    return ExitCode.WOULD_CHANGE if tell_changes and seed_plan.differs else ExitCode.OK
+    return ExitCode.WOULD_CHANGE if fail_on_changes and seed_plan.differs else ExitCode.OK
 
 
 @command.command("lint")

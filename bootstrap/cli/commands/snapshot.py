@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from bootstrap.cli.options import (
+    ReportOptions,
     StackOptions,
-    TellOptions,
     bare_stack_options,
     output_option,
     quiet_option,
@@ -47,7 +47,7 @@ def save(  # noqa: PLR0913 - one parameter per flag
     name: str,
     stack: StackOptions,
     flags: SettingFlags,
-    tell: TellOptions,
+    tell: ReportOptions,
     output: str,
     overwrite: bool,
     dry_run: bool,
@@ -58,8 +58,8 @@ def save(  # noqa: PLR0913 - one parameter per flag
       bootstrap snapshot save before-tests
       bootstrap snapshot save before-tests --overwrite --stack quickstart
     """  # noqa: D301 - as above
-    from bootstrap.cli.reported_run import look_at_living, reported_run  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.session import open_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered, reported_run  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.session import open_remembered_stack  # noqa: PLC0415
     from bootstrap.cli.snapshots import ended, shown_plan  # noqa: PLC0415
     from bootstrap.engine import snapshot as engine  # noqa: PLC0415
     from bootstrap.engine.snapshot_keeper import SnapshotKeeper  # noqa: PLC0415
@@ -67,11 +67,11 @@ def save(  # noqa: PLR0913 - one parameter per flag
 
     checked_name(name)
     if dry_run:
-        with look_at_living(stack, timeout=flags.timeout, quiet=tell.verbosity < 0, programs=False) as look:
+        with look_at_remembered(stack, timeout=flags.timeout, quiet=tell.verbosity < 0, programs=False) as look:
             engine.refuse_absent(look.session)
             SnapshotKeeper(look.session).check_save(name, look.cancel, overwrite=overwrite)
         return shown_plan(engine.save_plan(name, overwrite=overwrite), output)
-    with reported_run("snapshot", stack, tell, flags, find=open_living) as run:
+    with reported_run("snapshot", stack, tell, flags, find=open_remembered_stack) as run:
         report = engine.save(run.session, name, run.how(), emit=run.emit, cancel=run.cancel, overwrite=overwrite)
     return ended(run.session, report, output)
 
@@ -83,7 +83,7 @@ def save(  # noqa: PLR0913 - one parameter per flag
 @output_option
 @_dry_run
 def restore(
-    *, name: str, stack: StackOptions, flags: SettingFlags, tell: TellOptions, output: str, dry_run: bool
+    *, name: str, stack: StackOptions, flags: SettingFlags, tell: ReportOptions, output: str, dry_run: bool
 ) -> int:
     """Bring cluster and emulator back to where they were when the snapshot was saved; what came later is deleted.
 
@@ -110,11 +110,11 @@ def list_snapshots(*, stack: StackOptions, output: str) -> int:
       bootstrap snapshot list --stack quickstart -o json
     """  # noqa: D301 - as above
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.console.results.snapshots import snapshots_json, snapshots_text  # noqa: PLC0415
     from bootstrap.state.snapshots import manifests  # noqa: PLC0415
 
-    with look_at_living(stack, quiet=True, programs=False) as look:
+    with look_at_remembered(stack, quiet=True, programs=False) as look:
         saved, now = manifests(look.session.state), look.session.clock.now()
     show(snapshots_json(saved) if output == "json" else snapshots_text(saved, now))
     return ExitCode.OK
@@ -131,13 +131,13 @@ def rm(*, names: tuple[str, ...], stack: StackOptions, quiet: bool) -> int:
       bootstrap snapshot rm before-tests
     """  # noqa: D301 - as above
     from bootstrap.cli.options import typed  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.engine.snapshot import remove  # noqa: PLC0415
     from bootstrap.state.snapshots import checked_name  # noqa: PLC0415
 
     for name in names:
         checked_name(name)
-    with look_at_living(stack, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         for name in names:
             remove(look.session, name, typed())
             look.work.say(f"deleted snapshot {name}")
@@ -156,12 +156,12 @@ def export(*, name: str, file: Path, stack: StackOptions, quiet: bool) -> int:
       bootstrap snapshot export after-up platform.tar.gz
       bootstrap up --from-snapshot platform.tar.gz      a cold up begins with its data
     """  # noqa: D301 - as above
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.format import size_text  # noqa: PLC0415
     from bootstrap.engine.snapshot import refuse_absent  # noqa: PLC0415
     from bootstrap.state.snapshot_file import export_snapshot  # noqa: PLC0415
 
-    with look_at_living(stack, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         refuse_absent(look.session)
         manifest = export_snapshot(look.session.state, name, file, look.cancel)
         look.work.say(f"{file}: {size_text(file.stat().st_size)}; it holds secrets, keep it to yourself:")
@@ -183,7 +183,7 @@ def import_file(*, file: Path, name: str, stack: StackOptions, quiet: bool) -> i
       bootstrap snapshot import platform.tar.gz of-monday
     """  # noqa: D301 - as above
     from bootstrap.cli.options import typed  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.engine.snapshot import refuse_absent  # noqa: PLC0415
     from bootstrap.state.snapshot_file import import_snapshot  # noqa: PLC0415
     from bootstrap.state.snapshots import checked_name  # noqa: PLC0415
@@ -191,7 +191,7 @@ def import_file(*, file: Path, name: str, stack: StackOptions, quiet: bool) -> i
 
     if name:
         checked_name(name)
-    with look_at_living(stack, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         refuse_absent(look.session)
         with hold(look.session.state.lock, typed()):
             manifest = import_snapshot(look.session.state, file, look.cancel, name=name)
@@ -204,8 +204,8 @@ def import_file(*, file: Path, name: str, stack: StackOptions, quiet: bool) -> i
 @bare_stack_options
 @output_option
 @quiet_option
-@click.option("--exit-code", "tell_changes", is_flag=True, help="End with 10 if something differs.")
-def diff(*, name: str, stack: StackOptions, output: str, quiet: bool, tell_changes: bool) -> int:
+@click.option("--exit-code", "fail_on_changes", is_flag=True, help="End with 10 if something differs.")
+def diff(*, name: str, stack: StackOptions, output: str, quiet: bool, fail_on_changes: bool) -> int:
     """Print which objects and AWS resources came, went or changed since the snapshot, by count and name.
 
     Not compared: status, events, leases, endpoints, and pods that a controller made.
@@ -215,11 +215,11 @@ def diff(*, name: str, stack: StackOptions, output: str, quiet: bool, tell_chang
       bootstrap snapshot diff before-tests --exit-code     ends with 10 if something differs
     """  # noqa: D301 - as above
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.console.results.snapshots import changes_json, changes_text  # noqa: PLC0415
     from bootstrap.engine.snapshot import changes_since  # noqa: PLC0415
 
-    with look_at_living(stack, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         objects, resources = changes_since(look.session, name, look.cancel)
     show(changes_json(name, objects, resources) if output == "json" else changes_text(name, objects, resources))
-    return ExitCode.WOULD_CHANGE if tell_changes and (objects.count or resources.count) else ExitCode.OK
+    return ExitCode.WOULD_CHANGE if fail_on_changes and (objects.count or resources.count) else ExitCode.OK

@@ -10,9 +10,9 @@ import click
 from bootstrap.cli.options import (
     StackOptions,
     chart_options,
-    living_options,
     output_option,
     quiet_option,
+    remembered_stack_options,
     seconds_of,
 )
 from bootstrap.errors import ExitCode, raise_all
@@ -27,11 +27,11 @@ _CLEAR = "\x1b[H\x1b[2J"
 
 
 @click.command("status")
-@living_options
+@remembered_stack_options
 @chart_options
 @output_option
 @quiet_option
-@click.option("--all", "whole_machine", is_flag=True, help="List all your stacks on this machine.")
+@click.option("--all", "all_stacks", is_flag=True, help="List all your stacks on this machine.")
 @click.option("--watch", is_flag=True, help="Print the status every 2s, until Ctrl-C.")
 @click.option(
     "--wait",
@@ -46,7 +46,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     timeout: str | None,
     output: str,
     quiet: bool,
-    whole_machine: bool,
+    all_stacks: bool,
     watch: bool,
     wait: str | None,
 ) -> int:
@@ -61,7 +61,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
       bootstrap status --wait 10m         wait for an up in another terminal
       bootstrap status --all              every stack: folder, state, expiry
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    if whole_machine:
+    if all_stacks:
         _show_all(output)
         return ExitCode.OK
     if watch:
@@ -73,10 +73,10 @@ def command(  # noqa: PLR0913 - one parameter per flag
 
 
 def _look(stack: StackOptions, *, timeout: str | None, quiet: bool) -> "StatusReport":
-    from bootstrap.cli.reported_run import look_at_living  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.engine.status import read_status  # noqa: PLC0415
 
-    with look_at_living(stack, timeout=timeout, quiet=quiet) as look:
+    with look_at_remembered(stack, timeout=timeout, quiet=quiet) as look:
         return read_status(look.session, look.cancel)
 
 
@@ -98,15 +98,15 @@ def _show_all(output: str) -> None:
     from bootstrap.cli.interrupt import interruptible  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.machine import new_token  # noqa: PLC0415
     from bootstrap.cli.output import show  # noqa: PLC0415
-    from bootstrap.cli.session import open_remembered  # noqa: PLC0415
+    from bootstrap.cli.session import open_state_folder  # noqa: PLC0415
     from bootstrap.console.results.stacks import stacks_json, stacks_text  # noqa: PLC0415
-    from bootstrap.docker.labelled_stacks import EngineMarks  # noqa: PLC0415
+    from bootstrap.docker.labelled_stacks import LabelledOnEngine  # noqa: PLC0415
     from bootstrap.engine.stack_list import stack_lines  # noqa: PLC0415
     from bootstrap.state.paths import state_folder  # noqa: PLC0415
 
     cancel = new_token()
     with interruptible(cancel):
-        lines = stack_lines(state_folder(os.environ), EngineMarks(os.environ), open_remembered, cancel)
+        lines = stack_lines(state_folder(os.environ), LabelledOnEngine(os.environ), open_state_folder, cancel)
     show(stacks_json(lines) if output == "json" else stacks_text(lines))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from bootstrap.cli.options import (
+    ReportOptions,
     StackOptions,
-    TellOptions,
     allow_replace_option,
     declared_options,
     locked_option,
@@ -58,7 +58,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     *,
     stack: StackOptions,
     flags: SettingFlags,
-    tell: TellOptions,
+    tell: ReportOptions,
     only: tuple[str, ...],
     skip: tuple[str, ...],
     fail_fast: bool,

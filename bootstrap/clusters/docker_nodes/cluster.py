@@ -10,10 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.clusters.docker_nodes.cluster_fields import changes
-from bootstrap.clusters.docker_nodes.containers import add_host_record, host_record, machines_of, nodes_of
+from bootstrap.clusters.docker_nodes.containers import add_host_record, cluster_containers, host_record, nodes_of
 from bootstrap.clusters.docker_nodes.name_service import quicken_probe
 from bootstrap.clusters.docker_nodes.node_heartbeat import moment, silent, stale
-from bootstrap.clusters.docker_nodes.prerequisites import gather, published_ports, refuse_all_taken
+from bootstrap.clusters.docker_nodes.prerequisites import gather, published_ports, refuse_used_ports
 from bootstrap.clusters.docker_nodes.record import CREATION, REMOVAL, ClusterRecord, DamagedRecordError, RecordFile
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.removal import remove_patiently
@@ -49,7 +49,7 @@ _KEPT = "gone: its nodes and all that was in them; kept: its network, the emulat
 _LEASES = "/apis/coordination.k8s.io/v1/leases"
 
 
-class MachineCluster:
+class NodeCluster:
     """Implements `ports.ClusterProvider` for kind and k3d."""
 
     def __init__(
@@ -167,7 +167,7 @@ class MachineCluster:
         """See `ClusterProvider.check`: only the engine knows, and asking it costs something."""
 
     def _containers(self, client: "DockerClient") -> "Sequence[Container]":
-        return machines_of(self._tool, client)
+        return cluster_containers(self._tool, client)
 
     def _foreign(self, client: "DockerClient", containers: "Sequence[Container]") -> str:
         """Why these nodes are not ours; empty if they are. A node that is not on our network was not created by us.
@@ -340,7 +340,7 @@ class MachineCluster:
                     container.unpause()
             stopped = [container for container in containers if container.status not in {"running", "paused"}]
             if len(stopped) == len(containers):
-                refuse_all_taken(self._tool, self._ports, self._processes, work.cancel)
+                refuse_used_ports(self._tool, self._ports, self._processes, work.cancel)
             if stopped:
                 work.say(f"starting {_briefly([str(container.name) for container in stopped])}")
             if not stopped or self._tool.start(work.cancel):
@@ -463,24 +463,24 @@ class MachineCluster:
             write_whole(self._state.kubeconfig, kubeconfig)
 
     def _remove_containers(self, client: "DockerClient", work: Work) -> None:
-        half_made = self._file.unfinished == CREATION
+        is_unfinished = self._file.unfinished == CREATION
         # First: what is left when we are killed here must not pass for a cluster with all its nodes.
-        if half_made or self._file.path.exists() or self._containers(client):
-            self._file.begin(CREATION if half_made else REMOVAL)
-        looks = _LOOKS if half_made else 0
+        if is_unfinished or self._file.path.exists() or self._containers(client):
+            self._file.begin(CREATION if is_unfinished else REMOVAL)
+        looks = _LOOKS if is_unfinished else 0
         while (containers := self._containers(client)) or looks:
             for container in containers:
                 work.say(f"removing {container.name}")
                 remove_patiently(partial(container.remove, v=True, force=True), work.cancel)
             if not containers:
                 looks -= 1
-            work.cancel.sleep(_LOOK_AGAIN_SECONDS if half_made else 0.0)
+            work.cancel.sleep(_LOOK_AGAIN_SECONDS if is_unfinished else 0.0)
         for volume in client.volumes.list(filters={"label": self._tool.label}):
             remove_patiently(partial(volume.remove, force=True), work.cancel)
 
     def _accepted(self) -> Sequence[str]:
         """Digests of what its nodes may have been created from and still be as declared."""
-        given = (self._tool.configuration(), *self._tool.former_configurations())
+        given = (self._tool.configuration(), *self._tool.earlier_configurations())
         return tuple(hashlib.sha256(configuration).hexdigest() for configuration in given)
 
     def _note(self, cancel: CancelToken, *, uid: str = "", created: bool = False) -> None:

@@ -18,7 +18,7 @@ _NO_MATCH = 1
 """What grep ends with when it found nothing; with more when it could not look."""
 
 
-def machines_of(tool: ClusterTool, client: "DockerClient") -> "Sequence[Container]":
+def cluster_containers(tool: ClusterTool, client: "DockerClient") -> "Sequence[Container]":
     """All of the cluster, by name."""
     containers = client.containers.list(all=True, filters={"label": tool.label}, ignore_removed=True)
     return sorted(containers, key=lambda container: str(container.name))
@@ -26,7 +26,7 @@ def machines_of(tool: ClusterTool, client: "DockerClient") -> "Sequence[Containe
 
 def nodes_of(tool: ClusterTool, client: "DockerClient") -> "Sequence[Container]":
     """Those in which pods run."""
-    return [machine for machine in machines_of(tool, client) if _ROLES.intersection(machine.labels.values())]
+    return [machine for machine in cluster_containers(tool, client) if _ROLES.intersection(machine.labels.values())]
 
 
 def host_record(node: "Container", name: str | None, cancel: CancelToken) -> str:

@@ -15,7 +15,7 @@ HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
 _OTHERS = "end that program, or use others: --ports auto, or --set cluster.ports.http=… (or .https)"
 
 
-def refuse_taken(ports: Iterable[int], processes: Processes, cancel: CancelToken, *, file: Path | None = None) -> None:
+def refuse_used(ports: Iterable[int], processes: Processes, cancel: CancelToken, *, file: Path | None = None) -> None:
     """Return when every port of 127.0.0.1 is free; `file`: where they are declared, if not in the stack.
 
     Raises:

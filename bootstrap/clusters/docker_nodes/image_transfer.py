@@ -14,7 +14,7 @@ from bootstrap.docker.image_archive import EngineImage, find_image, full_name
 from bootstrap.docker.images import pull
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import RefusedError, StepFailedError
-from bootstrap.ports import Brought
+from bootstrap.ports import LoadedImages
 from bootstrap.system.clock import CancelToken, Clock
 from bootstrap.system.work import Work
 
@@ -30,7 +30,7 @@ _PROGRESS_SECONDS = 0.5
 _MEGABYTE = 1_000_000
 
 
-class MachineImages:
+class NodeImages:
     """Implements `ports.Images` for kind and k3d."""
 
     def __init__(self, tool: ClusterTool, docker: StackOnDocker) -> None:
@@ -63,13 +63,15 @@ class MachineImages:
                 return False
             return all(execute(node, ("ctr", "version"), cancel)[0] == 0 for node in nodes)
 
-    def ensure(self, images: Sequence[str], work: Work) -> Brought:
+    def ensure(self, images: Sequence[str], work: Work) -> LoadedImages:
         """See `Images.ensure`; the first images come first, each to all nodes in one stream."""
         with ThreadPoolExecutor(max_workers=_STREAMS_AT_ONCE, thread_name_prefix="images") as pool:
             results = tuple(pool.map(lambda image: self._bring(image, work), images))
         by_image = dict(zip(images, results, strict=True))
         loaded = tuple(image for image, is_loaded in by_image.items() if is_loaded)
-        return Brought(loaded=loaded, left=tuple(image for image, is_loaded in by_image.items() if is_loaded is False))
+        return LoadedImages(
+            loaded=loaded, left=tuple(image for image, is_loaded in by_image.items() if is_loaded is False)
+        )
 
     def _bring(self, image: str, work: Work) -> bool | None:
         """Whether it could be brought; None: it was there."""

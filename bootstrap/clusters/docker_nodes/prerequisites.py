@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap.clusters.docker_nodes.host_ports import refuse_asked_twice, refuse_taken
+from bootstrap.clusters.docker_nodes.host_ports import refuse_asked_twice, refuse_used
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.images import pull
 from bootstrap.errors import RefusedError
@@ -41,14 +41,14 @@ def gather(
         RefusedError: something else is missing; nothing was created or deleted.
     """
     tool.configuration()
-    refuse_all_taken(tool, ports, processes, work.cancel, own=own)
+    refuse_used_ports(tool, ports, processes, work.cancel, own=own)
     refuse_full(Path(str(client.info().get("DockerRootDir") or "")))
     for image in tool.images:
         # The programs would pull without a word for minutes, and fail without a way out.
         pull(client, image, work.say, work.cancel.check, another="--set cluster.image=…")
 
 
-def refuse_all_taken(
+def refuse_used_ports(
     tool: ClusterTool, ports: HostPorts, processes: Processes, cancel: CancelToken, *, own: Collection[int] = ()
 ) -> None:
     """Return when every port of the stack and of the user's own configuration is free, except for those in `own`.
@@ -57,9 +57,9 @@ def refuse_all_taken(
         RefusedError: one is in use, or declared twice.
     """
     ours, theirs = (ports.http, ports.https), tool.own_ports
-    refuse_taken([port for port in ours if port not in own], processes, cancel)
+    refuse_used([port for port in ours if port not in own], processes, cancel)
     refuse_asked_twice(ours, theirs, tool.own_file)
-    refuse_taken([port for port in theirs if port not in own], processes, cancel, file=tool.own_file)
+    refuse_used([port for port in theirs if port not in own], processes, cancel, file=tool.own_file)
 
 
 def refuse_full(root: Path) -> None:

@@ -72,7 +72,7 @@ class ClusterTool(Protocol):
         """The declaration that the configuration comes from, by field of the stack file; see `declared_fields`."""
         ...
 
-    def former_configurations(self) -> Sequence[bytes]:
+    def earlier_configurations(self) -> Sequence[bytes]:
         """Others under which a cluster is as declared: what only makes it faster is not a reason to recreate it."""
         ...
 

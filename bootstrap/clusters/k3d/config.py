@@ -68,7 +68,7 @@ def _own(spec: ClusterSpec) -> Mapping[str, Any]:
     return {} if spec.config is None else in_current_words(read_native(spec.config, "Simple", "k3d"), spec.config)
 
 
-def wants_ipv6(spec: ClusterSpec) -> bool:
+def needs_ipv6(spec: ClusterSpec) -> bool:
     """Whether the user's own configuration gives pods or services addresses of IPv6: then the network needs it too."""
     arguments = ((_own(spec).get("options") or {}).get("k3s") or {}).get("extraArgs") or ()
     given = (str(argument.get("arg", "")).partition("=") for argument in arguments)

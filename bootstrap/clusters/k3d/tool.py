@@ -84,8 +84,8 @@ class K3d:
         native = {} if self._spec.config is None else read_native(self._spec.config, "Simple", "k3d")
         return declared_fields(self._spec, image_of(self._spec), native)
 
-    def former_configurations(self) -> Sequence[bytes]:
-        """See `ClusterTool.former_configurations`."""
+    def earlier_configurations(self) -> Sequence[bytes]:
+        """See `ClusterTool.earlier_configurations`."""
         if self._spec.profile is Profile.STOCK:
             return ()
         return (

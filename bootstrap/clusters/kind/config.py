@@ -68,7 +68,7 @@ def _own(spec: ClusterSpec) -> Mapping[str, Any]:
     return {} if spec.config is None else read_native(spec.config, "Cluster", "kind")
 
 
-def wants_ipv6(spec: ClusterSpec) -> bool:
+def needs_ipv6(spec: ClusterSpec) -> bool:
     """Whether the user's own configuration asks for IPv6: then the network of the nodes needs it too."""
     return (_own(spec).get("networking") or {}).get("ipFamily") in {"ipv6", "dual"}
 

@@ -79,8 +79,8 @@ class Kind:
         native = {} if self._spec.config is None else read_native(self._spec.config, "Cluster", "kind")
         return declared_fields(self._spec, image_of(self._spec), native)
 
-    def former_configurations(self) -> Sequence[bytes]:
-        """See `ClusterTool.former_configurations`."""
+    def earlier_configurations(self) -> Sequence[bytes]:
+        """See `ClusterTool.earlier_configurations`."""
         if self._spec.profile is Profile.STOCK:
             return ()
         return (json.dumps(kind_config(replace(self._spec, profile=Profile.STOCK), self.cluster)).encode(),)

@@ -12,7 +12,7 @@ _SCARCE = 64 << 20
 _FAILURE = re.compile(r'^[EF]\d{4} |"level":"(?:ERROR|error|panic|fatal)"|^panic:|^fatal|^Error:|error:')
 
 
-def telling_lines(log: Path) -> tuple[str, ...]:
+def significant_lines(log: Path) -> tuple[str, ...]:
     """The last lines that speak of a failure, or the last lines if none does; each shortened."""
     try:
         with log.open("rb") as stream:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from bootstrap.clusters.kwok.component_log import disk_note, telling_lines
+from bootstrap.clusters.kwok.component_log import disk_note, significant_lines
 from bootstrap.clusters.kwok.components import SOCKETS, Component, arguments
 from bootstrap.clusters.kwok.layout import Layout
 from bootstrap.errors import StepFailedError
@@ -118,7 +118,7 @@ class Children:
     def last_words(self, component: Component) -> tuple[str, ...]:
         """The lines of its log that explain the most, and a full disk."""
         note = disk_note(self._layout.folder)
-        return (*telling_lines(self._layout.log(component)), *((note,) if note else ()))
+        return (*significant_lines(self._layout.log(component)), *((note,) if note else ()))
 
     def stop(self, cancel: CancelToken, *, polite: signal.Signals = signal.SIGTERM) -> None:
         """Stop all, in the order in which none misses another."""

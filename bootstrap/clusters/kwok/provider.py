@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bootstrap.clusters.kwok import default_objects
 from bootstrap.clusters.kwok.api import Api
-from bootstrap.clusters.kwok.component_log import disk_note, telling_lines
+from bootstrap.clusters.kwok.component_log import disk_note, significant_lines
 from bootstrap.clusters.kwok.component_processes import Children
 from bootstrap.clusters.kwok.components import FIRST, Component, egress, stages
 from bootstrap.clusters.kwok.layout import (
@@ -260,7 +260,7 @@ class KwokProvider:
 
     def _converge(self, record: Record, programs: Mapping[Component, Path], seconds: float, work: Work) -> KubeContext:
         if Component.API_SERVER not in self._children.running():
-            _refuse_taken(record.port, self._processes, work.cancel)
+            _refuse_used(record.port, self._processes, work.cancel)
         first = {component: programs[component] for component in FIRST}
         api = Api(record.port, self._layout.pki, work.cancel)
         work.say("starting etcd and the API server")
@@ -294,7 +294,7 @@ class KwokProvider:
         except DeadlineError as error:
             log = self._layout.log(Component.API_SERVER)
             raise DeadlineError(
-                error.what, evidence=(lack, *telling_lines(log)), fix="run: bootstrap up", log=str(log)
+                error.what, evidence=(lack, *significant_lines(log)), fix="run: bootstrap up", log=str(log)
             ) from error
         self._children.check()
 
@@ -349,7 +349,7 @@ def free_port(folder: Path) -> int:
     return port
 
 
-def _refuse_taken(port: int, processes: Processes, cancel: CancelToken) -> None:
+def _refuse_used(port: int, processes: Processes, cancel: CancelToken) -> None:
     until = cancel.clock.monotonic() + _CLOSING_SECONDS
     while not is_free(port):
         if cancel.clock.monotonic() >= until:

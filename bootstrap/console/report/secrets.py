@@ -51,7 +51,7 @@ class ReportMasker:
 
     def mask(self, text: str) -> str:
         """The text without secrets."""
-        masked = self._process.mask(self._known.mask_known(text))
+        masked = self._process.mask(self._known.mask_registered(text))
         masked = _ASSIGNED.sub(rf"\1{MASK}", masked)
         return _RANDOM.sub(MASK, masked)
 

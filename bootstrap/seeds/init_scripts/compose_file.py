@@ -55,7 +55,7 @@ def read_compose(file: Path, environment: Mapping[str, str]) -> ScriptSource:
         for name, service in (document.value.get("services") or {}).items()
         if isinstance(service, dict)
     ]
-    emulators = [service_found for service_found in services if _is_emulator(service_found[2])]
+    emulators = [service for service in services if _is_emulator(service[2])]
     if not emulators:
         text = (
             f"none of its services is an AWS emulator ({', '.join(name for _, name, _ in services) or 'it has none'})"

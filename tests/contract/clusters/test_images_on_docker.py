@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clusters.docker_nodes.image_transfer import MachineImages
+from bootstrap.clusters.docker_nodes.image_transfer import NodeImages
 from bootstrap.clusters.docker_nodes.node_images import images_on
 from bootstrap.clusters.kind.tool import Kind
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.model.stack import ClusterSpec
-from bootstrap.ports import Brought
+from bootstrap.ports import LoadedImages
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.work import Work
@@ -45,11 +45,11 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackOnDocker]:
         assert left_on_engine(docker_of(folder)) == []
 
 
-def _images(docker: StackOnDocker) -> MachineImages:
+def _images(docker: StackOnDocker) -> NodeImages:
     """As in a new run."""
     spec = ClusterSpec(workers=1, image=NODE_IMAGE)
     processes = SystemProcesses(SystemClock())
-    return MachineImages(Kind(spec, docker.name, real_programs(), processes, os.environ), docker)
+    return NodeImages(Kind(spec, docker.name, real_programs(), processes, os.environ), docker)
 
 
 def _digests(docker: StackOnDocker, name: str) -> set[str | None]:
@@ -73,14 +73,14 @@ def _build(docker: StackOnDocker, tag: str, content: bytes) -> None:
 
 def test_an_image_of_which_other_platforms_are_absent(docker: StackOnDocker) -> None:
     skip_without(MULTI)
-    assert _images(docker).ensure((MULTI,), _work()) == Brought(loaded=(MULTI,))
-    assert _images(docker).ensure((MULTI,), _work()) == Brought()
+    assert _images(docker).ensure((MULTI,), _work()) == LoadedImages(loaded=(MULTI,))
+    assert _images(docker).ensure((MULTI,), _work()) == LoadedImages()
 
 
 def test_a_second_run_loads_nothing(docker: StackOnDocker) -> None:
     skip_without(APP)
-    assert _images(docker).ensure((APP,), _work()) == Brought(loaded=(APP,))
-    assert _images(docker).ensure((APP,), _work()) == Brought()
+    assert _images(docker).ensure((APP,), _work()) == LoadedImages(loaded=(APP,))
+    assert _images(docker).ensure((APP,), _work()) == LoadedImages()
     assert None not in _digests(docker, f"docker.io/{APP}")
 
 
@@ -88,10 +88,10 @@ def test_a_rebuilt_image_replaces_the_older_one(docker: StackOnDocker, tmp_path:
     tag = f"images-test-{uuid.uuid4().hex[:8]}:dev"
     try:
         _build(docker, tag, b"first")
-        assert _images(docker).ensure((tag,), _work()) == Brought(loaded=(tag,))
+        assert _images(docker).ensure((tag,), _work()) == LoadedImages(loaded=(tag,))
         before = _digests(docker, f"docker.io/library/{tag}")
         _build(docker, tag, b"second")
-        assert _images(docker).ensure((tag,), _work()) == Brought(loaded=(tag,))
+        assert _images(docker).ensure((tag,), _work()) == LoadedImages(loaded=(tag,))
         after = _digests(docker, f"docker.io/library/{tag}")
         assert None not in before | after
         assert not before & after
@@ -101,4 +101,4 @@ def test_a_rebuilt_image_replaces_the_older_one(docker: StackOnDocker, tmp_path:
 
 
 def test_what_nobody_has_is_left_for_the_cluster(docker: StackOnDocker) -> None:
-    assert _images(docker).ensure(("127.0.0.1:9/no:1",), _work()) == Brought(left=("127.0.0.1:9/no:1",))
+    assert _images(docker).ensure(("127.0.0.1:9/no:1",), _work()) == LoadedImages(left=("127.0.0.1:9/no:1",))

@@ -650,20 +650,20 @@ def test_what_is_there_is_taken_over_unless_the_release_forbids_it(
 def test_the_plan_names_what_a_release_would_take_over(stage: Stage, token: CancelToken) -> None:
     path = "/api/v1/namespaces/web/configmaps/c"
     prepared = stage.prepared(token)
-    assert stage.charts.taken_over([prepared], (), stage.kube, token) == []
+    assert stage.charts.adoption_notes([prepared], (), stage.kube, token) == []
     stage.api.put(path, SETTINGS)
-    [note] = stage.charts.taken_over([prepared], (), stage.kube, token)
+    [note] = stage.charts.adoption_notes([prepared], (), stage.kube, token)
     assert note.text == "release/flux/app takes over ConfigMap web/c, which no release owns"
     marks = {"meta.helm.sh/release-name": "other", "meta.helm.sh/release-namespace": "web"}
     stage.api.put(path, {**SETTINGS, "metadata": {"name": "c", "annotations": marks}})
     refusing = replace(prepared, release=replace(prepared.release, disable_take_ownership=True))
-    [note] = stage.charts.taken_over([refusing], (), stage.kube, token)
+    [note] = stage.charts.adoption_notes([refusing], (), stage.kube, token)
     assert note.text.endswith(
         "will fail, as disableTakeOwnership forbids to take over ConfigMap web/c, of release web/other"
     )
     own = {"meta.helm.sh/release-name": "app", "meta.helm.sh/release-namespace": "web"}
     stage.api.put(path, {**SETTINGS, "metadata": {"name": "c", "annotations": own}})
-    assert stage.charts.taken_over([prepared], (), stage.kube, token) == []
+    assert stage.charts.adoption_notes([prepared], (), stage.kube, token) == []
 
 
 STUCK = 'Error: UPGRADE FAILED: ConfigMap "c" is invalid: data: Forbidden: field is immutable when `immutable` is set'

@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 
 from bootstrap.clusters.kwok import component_log
-from bootstrap.clusters.kwok.component_log import disk_note, telling_lines
+from bootstrap.clusters.kwok.component_log import disk_note, significant_lines
 
 
 def error_lines(folder: Path, text: str) -> tuple[str, ...]:
     log = folder / "log"
     log.write_text(text)
-    return telling_lines(log)
+    return significant_lines(log)
 
 
 def test_lines_that_speak_of_a_failure_go_before_the_last_ones(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_long_line_is_shortened(tmp_path: Path) -> None:
 
 
 def test_without_a_log_nothing_is_told(tmp_path: Path) -> None:
-    assert telling_lines(tmp_path / "absent") == ()
+    assert significant_lines(tmp_path / "absent") == ()
 
 
 def test_a_full_disk_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bootstrap.clusters.docker_nodes import prerequisites
-from bootstrap.clusters.docker_nodes.cluster import MachineCluster
+from bootstrap.clusters.docker_nodes.cluster import NodeCluster
 from bootstrap.clusters.docker_nodes.record import RecordFile
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.clusters.k3d.tool import K3d
@@ -43,10 +43,10 @@ class Room:
     engine: FakeEngine
     processes: FakeProcesses
 
-    def cluster(self, spec: ClusterSpec = BASE, *, adopt: bool = False) -> MachineCluster:
+    def cluster(self, spec: ClusterSpec = BASE, *, adopt: bool = False) -> NodeCluster:
         state, docker = StatePaths(folder=self.folder), self.docker
         tool = self.tool(spec)
-        return MachineCluster(tool, spec.ports, state, docker, self.processes, adopt=adopt)
+        return NodeCluster(tool, spec.ports, state, docker, self.processes, adopt=adopt)
 
     @property
     def docker(self) -> FakeStackOnDocker:

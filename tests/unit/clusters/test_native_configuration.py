@@ -201,12 +201,12 @@ def test_a_cluster_made_without_the_profile_is_as_declared(profile: Profile) -> 
     kind = Kind(spec, "a", programs, processes, {})
     k3d = K3d(spec, "a", "net", programs, processes, {})
     assert Kind(stock, "a", programs, processes, {}).configuration() in (
-        *kind.former_configurations(),
+        *kind.earlier_configurations(),
         kind.configuration(),
     )
     assert K3d(stock, "a", "net", programs, processes, {}).configuration() in (
-        *k3d.former_configurations(),
+        *k3d.earlier_configurations(),
         k3d.configuration(),
     )
     # The other way round the user has asked for another cluster.
-    assert len(kind.former_configurations()) == len(k3d.former_configurations()) == (profile is Profile.FAST)
+    assert len(kind.earlier_configurations()) == len(k3d.earlier_configurations()) == (profile is Profile.FAST)

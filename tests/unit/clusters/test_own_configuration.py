@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.clusters.docker_nodes.host_ports import refuse_asked_twice, refuse_taken
+from bootstrap.clusters.docker_nodes.host_ports import refuse_asked_twice, refuse_used
 from bootstrap.clusters.k3d import config as k3d
 from bootstrap.clusters.kind import config as kind
 from bootstrap.errors import InvalidError, RefusedError
@@ -27,8 +27,8 @@ def _k3d(folder: Path, text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("family", "expected"), [("dual", True), ("ipv6", True), ("ipv4", False)])
 def test_a_family_of_addresses_for_kind(tmp_path: Path, family: str, expected: bool) -> None:
-    assert kind.wants_ipv6(_spec(tmp_path, f"kind: Cluster\nnetworking: {{ipFamily: {family}}}\n")) is expected
-    assert not kind.wants_ipv6(ClusterSpec())
+    assert kind.needs_ipv6(_spec(tmp_path, f"kind: Cluster\nnetworking: {{ipFamily: {family}}}\n")) is expected
+    assert not kind.needs_ipv6(ClusterSpec())
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_family_of_addresses_for_kind(tmp_path: Path, family: str, expected: b
 )
 def test_a_family_of_addresses_for_k3d(tmp_path: Path, argument: str, expected: bool) -> None:
     text = f"kind: Simple\noptions: {{k3s: {{extraArgs: [{{arg: '{argument}', nodeFilters: ['server:*']}}]}}}}\n"
-    assert k3d.wants_ipv6(_spec(tmp_path, text)) is expected
+    assert k3d.needs_ipv6(_spec(tmp_path, text)) is expected
 
 
 def test_ports_that_a_kind_file_asks_for(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_port_that_somebody_has_is_told_with_the_file() -> None:
         port = holder.getsockname()[1]
         cancel = CancelToken(SystemClock())
         with pytest.raises(RefusedError, match=f"port {port} of 127.0.0.1 is taken by pid") as error:
-            refuse_taken([port], SystemProcesses(SystemClock()), cancel, file=Path("own.yaml"))
+            refuse_used([port], SystemProcesses(SystemClock()), cancel, file=Path("own.yaml"))
         assert error.value.fix == "end that program, or write another port in own.yaml"
 
 

@@ -20,9 +20,9 @@ def stack(provider: Provider = Provider.AUTO, emulator: EmulatorSpec | None = No
 
 
 def resolved(
-    given: Stack, *, docker: bool = False, lives_on: Provider | None = None
+    given: Stack, *, docker: bool = False, last_provider: Provider | None = None
 ) -> tuple[Provider, Placement, Driver]:
-    chosen_stack = resolve_auto(given, docker_answers=docker, lives_on=lives_on)
+    chosen_stack = resolve_auto(given, docker_answers=docker, last_provider=last_provider)
     assert chosen_stack.emulator is not None
     return chosen_stack.cluster.provider, chosen_stack.emulator.placement, chosen_stack.emulator.driver
 
@@ -33,36 +33,38 @@ def test_kind_where_docker_answers_else_kwok() -> None:
 
 
 def test_an_engine_without_the_program_docker_is_of_no_use_to_kind() -> None:
-    chosen_stack = resolve_auto(stack(), docker_answers=True, docker_program=False, lives_on=None)
+    chosen_stack = resolve_auto(stack(), docker_answers=True, docker_program=False, last_provider=None)
     assert chosen_stack.cluster.provider is Provider.KWOK
-    chosen_stack = resolve_auto(stack(Provider.K3D), docker_answers=True, docker_program=False, lives_on=Provider.K3D)
+    chosen_stack = resolve_auto(
+        stack(Provider.K3D), docker_answers=True, docker_program=False, last_provider=Provider.K3D
+    )
     assert chosen_stack.cluster.provider is Provider.K3D
 
 
 def test_whoever_named_an_engine_is_not_given_another_provider() -> None:
     named = ("DOCKER_HOST=x leads to no engine that answers", "correct it, or: unset DOCKER_HOST")
     with pytest.raises(RefusedError, match="DOCKER_HOST=x leads to no engine") as caught:
-        resolve_auto(stack(), docker_answers=False, lives_on=None, named_engine=named)
+        resolve_auto(stack(), docker_answers=False, last_provider=None, named_engine=named)
     assert caught.value.fix == "correct it, or: unset DOCKER_HOST; or without Docker: --provider kwok"
-    chosen_stack = resolve_auto(stack(Provider.KWOK), docker_answers=False, lives_on=None, named_engine=named)
+    chosen_stack = resolve_auto(stack(Provider.KWOK), docker_answers=False, last_provider=None, named_engine=named)
     assert chosen_stack.cluster.provider is Provider.KWOK
 
 
 def test_a_stack_stays_where_it_lives() -> None:
-    assert resolved(stack(), docker=True, lives_on=Provider.KWOK)[0] is Provider.KWOK
-    assert resolved(stack(), docker=True, lives_on=Provider.K3D)[0] is Provider.K3D
+    assert resolved(stack(), docker=True, last_provider=Provider.KWOK)[0] is Provider.KWOK
+    assert resolved(stack(), docker=True, last_provider=Provider.K3D)[0] is Provider.K3D
 
 
 @pytest.mark.parametrize("asked", [Provider.AUTO, Provider.KIND])
 def test_docker_down_is_an_error_where_the_stack_lives_on_it(asked: Provider) -> None:
     with pytest.raises(RefusedError) as caught:
-        resolve_auto(stack(asked), docker_answers=False, lives_on=Provider.KIND)
+        resolve_auto(stack(asked), docker_answers=False, last_provider=Provider.KIND)
     assert caught.value.what == "stack dev lives on kind, and no Docker engine answers"
 
 
 def test_another_provider_is_refused_while_the_stack_lives() -> None:
     with pytest.raises(RefusedError) as caught:
-        resolve_auto(stack(Provider.KWOK), docker_answers=True, lives_on=Provider.KIND)
+        resolve_auto(stack(Provider.KWOK), docker_answers=True, last_provider=Provider.KIND)
     assert caught.value.what == "stack dev lives on kind; kwok would be a second cluster"
     assert caught.value.fix == "take it away first: bootstrap down dev --provider kind"
 
@@ -84,13 +86,13 @@ def test_placement_and_driver(provider: Provider, emulator: EmulatorSpec, placem
 
 def test_no_emulator_stays_none() -> None:
     without = Stack(name="dev", file=None, project=Path("/p"), emulator=None)
-    assert resolve_auto(without, docker_answers=False, lives_on=None).emulator is None
+    assert resolve_auto(without, docker_answers=False, last_provider=None).emulator is None
 
 
 def test_what_auto_came_to_must_go_with_the_rest() -> None:
     chart = stack(emulator=EmulatorSpec(placement=Placement.CHART))
     with pytest.raises(InvalidError) as caught:
-        resolve_auto(chart, docker_answers=False, lives_on=None)
+        resolve_auto(chart, docker_answers=False, last_provider=None)
     assert str(caught.value) == (
         "/p/stacks/dev.yaml: emulator.placement: chart cannot be used on kwok, whose pods are simulated: "
         "write process, container or auto"
@@ -106,7 +108,7 @@ def test_the_docker_socket_is_for_localstack_in_a_container_alone() -> None:
     localstack = EmulatorSpec(driver=Driver.LOCALSTACK, docker_socket=True)
     assert resolved(stack(emulator=localstack), docker=True)[1] is Placement.CONTAINER
     with pytest.raises(InvalidError, match=r"emulator\.dockerSocket: goes with placement container and driver"):
-        resolve_auto(stack(emulator=EmulatorSpec(docker_socket=True)), docker_answers=True, lives_on=None)
+        resolve_auto(stack(emulator=EmulatorSpec(docker_socket=True)), docker_answers=True, last_provider=None)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,9 @@ def test_the_docker_socket_is_for_localstack_in_a_container_alone() -> None:
 def test_an_emulator_that_was_a_release_stays_one_where_nothing_else_is_said(
     emulator: EmulatorSpec, provider: Provider, placement: Placement
 ) -> None:
-    chosen_stack = resolve_auto(stack(provider, emulator), docker_answers=True, lives_on=None, lived_in=Placement.CHART)
+    chosen_stack = resolve_auto(
+        stack(provider, emulator), docker_answers=True, last_provider=None, last_placement=Placement.CHART
+    )
     assert chosen_stack.emulator is not None
     assert chosen_stack.emulator.placement is placement
 
@@ -140,8 +144,8 @@ def test_an_emulator_that_was_a_release_stays_one_where_nothing_else_is_said(
 def test_what_goes_with_a_release(emulator: EmulatorSpec, text: str | None) -> None:
     given = stack(Provider.KIND, emulator)
     if text is None:
-        resolve_auto(given, docker_answers=True, lives_on=None)
+        resolve_auto(given, docker_answers=True, last_provider=None)
         return
     with pytest.raises(InvalidError) as caught:
-        resolve_auto(given, docker_answers=True, lives_on=None)
+        resolve_auto(given, docker_answers=True, last_provider=None)
     assert str(caught.value).endswith(text)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootstrap.console.format import counted, grouped, lasted, short_id, stopwatch, tally, told_outcome
+from bootstrap.console.format import counted, grouped, lasted, outcome_text, short_id, stopwatch, tally
 from bootstrap.errors import BootstrapError
 from bootstrap.model.event import Outcome, Status
 from bootstrap.model.step import StepId
@@ -39,9 +39,9 @@ def test_names(step: str, short: str) -> None:
 
 def test_outcomes() -> None:
     failed = Outcome(status=Status.FAILED, error=BootstrapError("what\nmore"))
-    assert told_outcome(failed) == "what"
-    assert told_outcome(Outcome(status=Status.FAILED)) == "failed"
-    assert told_outcome(Outcome(status=Status.SKIPPED, detail="release/a/a")) == "needs release/a"
-    assert told_outcome(Outcome(status=Status.SKIPPED)) == "not wanted"
-    assert told_outcome(Outcome(status=Status.DONE)) == "done"
-    assert told_outcome(Outcome(status=Status.UNCHANGED, detail="6 objects")) == "6 objects"
+    assert outcome_text(failed) == "what"
+    assert outcome_text(Outcome(status=Status.FAILED)) == "failed"
+    assert outcome_text(Outcome(status=Status.SKIPPED, detail="release/a/a")) == "needs release/a"
+    assert outcome_text(Outcome(status=Status.SKIPPED)) == "not wanted"
+    assert outcome_text(Outcome(status=Status.DONE)) == "done"
+    assert outcome_text(Outcome(status=Status.UNCHANGED, detail="6 objects")) == "6 objects"

@@ -12,7 +12,7 @@ from bootstrap.console.mask import Masker
 from bootstrap.console.plain import PlainRenderer
 from bootstrap.console.quiet import QuietRenderer
 from bootstrap.console.renderer import FanOut, Renderer
-from bootstrap.console.renderer_choice import choose_renderer, wants_json
+from bootstrap.console.renderer_choice import choose_renderer, is_json_requested
 from bootstrap.console.stream import ProgressSink
 from bootstrap.errors import InvalidError, Place, Problem
 from bootstrap.model.event import Event
@@ -344,4 +344,4 @@ def test_which_renderer_is_chosen(
     ],
 )
 def test_whether_errors_are_records(arguments: list[str], environment: dict[str, str], *, asked: bool) -> None:
-    assert wants_json(arguments, environment) is asked
+    assert is_json_requested(arguments, environment) is asked

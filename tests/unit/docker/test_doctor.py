@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 from docker.errors import DockerException
 
-from bootstrap.docker.doctor import EngineTold, ask_engine, docker_probe
+from bootstrap.docker.doctor import EngineInfo, ask_engine, docker_probe
 from bootstrap.model.check import Check, Level
 
-WELL = EngineTold(
+WELL = EngineInfo(
     version="28.2.2", api=(1, 50), memory=8 << 30, cgroup=2, root=Path("/nowhere/docker"), system="Debian GNU/Linux 12"
 )
 
 
 def looked(
-    answer: EngineTold | Exception, environment: Mapping[str, str] | None = None, proc: Path = Path("/nowhere")
+    answer: EngineInfo | Exception, environment: Mapping[str, str] | None = None, proc: Path = Path("/nowhere")
 ) -> dict[str, Check]:
-    def ask(_environment: Mapping[str, str]) -> EngineTold:
+    def ask(_environment: Mapping[str, str]) -> EngineInfo:
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -162,7 +162,7 @@ def engine(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_an_engine_is_asked_over_its_socket(engine: Path) -> None:
-    assert ask_engine({"DOCKER_HOST": f"unix://{engine}"}) == EngineTold(
+    assert ask_engine({"DOCKER_HOST": f"unix://{engine}"}) == EngineInfo(
         version="26.0.0", api=(1, 45), memory=4 << 30, cgroup=2, root=Path("/d"), system="Docker Desktop"
     )
 

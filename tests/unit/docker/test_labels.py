@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from bootstrap.docker.labels import NEVER, WITHOUT_END, engine_name, expiry, marks, remove_marked
+from bootstrap.docker.labels import NEVER, WITHOUT_END, engine_name, expiry, marks, remove_labelled
 from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.model.labels import EXPIRES_LABEL, LEASE_LABEL
 from bootstrap.model.lease import Mark
@@ -29,7 +29,7 @@ def client(api: FakeApi) -> "DockerClient":
 
 
 def removed(api: FakeApi, mark: Mark = OURS, *, keep_data: bool = False) -> list[str]:
-    remove_marked(client(api), mark, Work(CancelToken(FakeClock()), lambda _text: None), keep_data=keep_data)
+    remove_labelled(client(api), mark, Work(CancelToken(FakeClock()), lambda _text: None), keep_data=keep_data)
     return api.removed
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from bootstrap.emulators.drivers import localstack
-from bootstrap.emulators.registry import known_drivers
+from bootstrap.emulators.registry import all_drivers
 from bootstrap.errors import RefusedError
 from bootstrap.model.stack import Driver
 
@@ -12,7 +12,7 @@ MOTO = {"batch": {"use_docker": True}, "lambda": {"use_docker": True}}
 
 
 def test_every_driver_that_a_stack_can_name_is_known_in_that_order() -> None:
-    assert list(known_drivers()) == [driver for driver in Driver if driver is not Driver.AUTO]
+    assert list(all_drivers()) == [driver for driver in Driver if driver is not Driver.AUTO]
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,12 @@ def test_every_driver_that_a_stack_can_name_is_known_in_that_order() -> None:
     ids=lambda value: str(value) if isinstance(value, Driver) else "",
 )
 def test_a_health_answer_is_recognised_by_its_own_driver_alone(health: dict[str, object], name: Driver) -> None:
-    assert [driver.name for driver in known_drivers().values() if driver.identify(health)] == [name]
+    assert [driver.name for driver in all_drivers().values() if driver.identify(health)] == [name]
 
 
 @pytest.mark.parametrize("health", [{}, {"status": "ok"}, {"services": []}, {"version": "4.14.0"}])
 def test_other_answers_are_nobodys(health: dict[str, object]) -> None:
-    assert not [driver.name for driver in known_drivers().values() if driver.identify(health)]
+    assert not [driver.name for driver in all_drivers().values() if driver.identify(health)]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,6 @@ def test_a_later_localstack_is_refused_without_a_token_and_says_why(image: str) 
 
 
 def test_the_exit_code_of_a_missing_licence_is_explained() -> None:
-    recipe = known_drivers()[Driver.LOCALSTACK].image
+    recipe = all_drivers()[Driver.LOCALSTACK].image
     assert recipe is not None
     assert "licence" in recipe.exit_codes[55]

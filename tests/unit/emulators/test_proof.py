@@ -13,7 +13,7 @@ import pytest
 from bootstrap.emulators.address import Resolve, Trust
 from bootstrap.emulators.endpoint import EndpointEmulator
 from bootstrap.emulators.proof import prove
-from bootstrap.emulators.registry import known_drivers
+from bootstrap.emulators.registry import all_drivers
 from bootstrap.errors import CancelledError, ExitCode, RefusedError
 from bootstrap.model.stack import Driver, EmulatorSpec, Placement
 from bootstrap.system.clock import CancelToken
@@ -158,7 +158,7 @@ def test_an_sts_that_is_only_said_to_be_off_proves_nothing(
 
 
 def test_all_health_routes_are_asked_at_once_and_a_slow_one_is_waited_for(decoy: Decoy, cancel: CancelToken) -> None:
-    asked = threading.Barrier(len(known_drivers()))
+    asked = threading.Barrier(len(all_drivers()))
     answer = localstack(services={"sts": "running"}, identity=sts("000000000000"))
 
     def reply(seen: Seen) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from bootstrap.emulators.choose import Means, emulator_for, emulator_of, no_emulator
 from bootstrap.emulators.in_cluster import ChartEmulator
 from bootstrap.emulators.process_record import ContainerFolder, EmulatorFolder, Forward, ForwardFolder, Record
-from bootstrap.emulators.relocation import GoneEmulator, MovedEmulator, left_placements
+from bootstrap.emulators.relocation import DeletedEmulator, MovedEmulator, left_placements
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, EmulatorRelease, TargetState
 from bootstrap.model.replacement import Replacement, ReplacementNeededError
@@ -187,7 +187,7 @@ def test_one_that_cannot_go_keeps_the_new_one_from_starting(
 
 
 def test_one_that_is_declared_no_more_is_only_removed(container: Noted, state: StatePaths, cancel: CancelToken) -> None:
-    gone = GoneEmulator({Placement.CONTAINER: container}, state)
+    gone = DeletedEmulator({Placement.CONTAINER: container}, state)
     observed = gone.observe(cancel)
     assert observed.replacement is not None
     assert observed.replacement.reasons == ("emulator.placement: container → none",)
@@ -228,6 +228,6 @@ def test_an_emulator_is_told_of_former_ones_and_not_of_itself(state: StatePaths)
     assert isinstance(emulator_for("test", chart, means), MovedEmulator)
     assert isinstance(make(inside), MovedEmulator)
     assert emulator_of("test", EmulatorSpec(placement=Placement.PROCESS), means) is None
-    assert isinstance(no_emulator("test", means), GoneEmulator)
+    assert isinstance(no_emulator("test", means), DeletedEmulator)
     means.state.emulator.rename(means.state.folder / "elsewhere")
     assert no_emulator("test", means) is None

@@ -13,7 +13,7 @@ from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, Observed, TargetState
 from bootstrap.model.stack import ClusterSpec
 from bootstrap.model.step import EnsureCluster, LoadImages
-from bootstrap.ports import Brought
+from bootstrap.ports import LoadedImages
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.work import Work
 from fakes.ports import KUBE, FakeCluster, FakeImages, World
@@ -75,7 +75,7 @@ class EndsTheCluster(FakeImages):
         super().__init__(world, **fields)  # type: ignore[arg-type]  # fields of the fake
         self.cluster = cluster
 
-    def ensure(self, images: Sequence[str], work: Work) -> Brought:
+    def ensure(self, images: Sequence[str], work: Work) -> LoadedImages:
         try:
             return super().ensure(images, work)
         finally:

@@ -9,7 +9,7 @@ from bootstrap.kube.api import ApiRefusedError
 from bootstrap.kube.apply import KubeObjects
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.model.kube import ObjectRef
-from bootstrap.model.observed import InventoryEntry, ObjectsSeen
+from bootstrap.model.observed import InventoryEntry, ObjectsObserved
 from bootstrap.model.release import Kustomization, chain_of
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
@@ -168,7 +168,7 @@ def test_what_is_not_ready_is_seen_where_pods_run(
     )
     ref = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="web", name="d")
     assert objects.look([ref], kube_api.context(tmp_path), token).unready == {ref: "0/1 replicas updated"}
-    assert objects.look([ref], kube_api.context(tmp_path, simulated=True), token) == ObjectsSeen()
+    assert objects.look([ref], kube_api.context(tmp_path, simulated=True), token) == ObjectsObserved()
 
 
 def test_waits_until_ready_and_says_for_what(

@@ -6,7 +6,7 @@ import pytest
 
 from bootstrap.errors import DeadlineError
 from bootstrap.kube.apply import KubeObjects
-from bootstrap.kube.deletion import holders, wait_gone
+from bootstrap.kube.deletion import holders, wait_deleted
 from bootstrap.kube.identity import Clusters
 from bootstrap.model.kube import Manifest, ObjectRef
 from bootstrap.system.clock import CancelToken
@@ -53,7 +53,7 @@ def test_what_stays_is_named_at_the_deadline(kube_api: FakeKubeApi, token: Cance
     api = Clusters(FakeProcesses()).api(kube_api.context(tmp_path), token)
     said: list[str] = []
     with pytest.raises(DeadlineError, match="Namespace web and 1 more does not go: the test was not done") as caught:
-        wait_gone([NAMESPACE, SETTINGS], api, Work(token, said.append))
+        wait_deleted([NAMESPACE, SETTINGS], api, Work(token, said.append))
     assert caught.value.evidence == (
         "Namespace web: finalizers x/y",
         "ConfigMap web/c: nothing is known to hold it",
@@ -65,7 +65,7 @@ def test_what_stays_is_named_at_the_deadline(kube_api: FakeKubeApi, token: Cance
 def test_what_goes_late_is_waited_for(kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path) -> None:
     kube_api.put("/api/v1/namespaces/web", {"metadata": {**DELETED, "name": "web"}})
     api = Clusters(FakeProcesses()).api(kube_api.context(tmp_path), token)
-    wait_gone([NAMESPACE], api, Work(token, lambda _text: kube_api.objects.clear()))
+    wait_deleted([NAMESPACE], api, Work(token, lambda _text: kube_api.objects.clear()))
     assert not kube_api.objects
 
 

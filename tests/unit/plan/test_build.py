@@ -10,7 +10,7 @@ from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorObserved,
     InventoryEntry,
-    ObjectsSeen,
+    ObjectsObserved,
     Observed,
     PreparedRelease,
     ReleaseObserved,
@@ -285,7 +285,7 @@ def test_objects_that_changed_or_are_gone_are_applied_again() -> None:
     changed = dataclasses.replace(EMPTY, inventory={part.id: InventoryEntry(fingerprint="old", objects=refs)})
     assert lines(build_plan(desired, changed))[1].endswith("(manifests changed)")
     same = InventoryEntry(fingerprint=fingerprint(part), objects=refs)
-    gone = dataclasses.replace(EMPTY, inventory={part.id: same}, objects=ObjectsSeen(missing=frozenset(refs[:1])))
+    gone = dataclasses.replace(EMPTY, inventory={part.id: same}, objects=ObjectsObserved(missing=frozenset(refs[:1])))
     assert lines(build_plan(desired, gone))[1].endswith("(gone: ConfigMap apps/one)")
 
 
@@ -305,7 +305,7 @@ def test_what_is_as_declared_but_not_ready_is_waited_for_again() -> None:
             for helm_release in (a, careless)
         },
         inventory={part.id: InventoryEntry(fingerprint=fingerprint(part), objects=tuple(refs)) for part in parts},
-        objects=ObjectsSeen(unready=refs),
+        objects=ObjectsObserved(unready=refs),
     )
     assert lines(build_plan(desired, observed))[1:] == [
         "objects/flux-system/waiting: ApplyObjects after cluster "

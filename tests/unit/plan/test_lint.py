@@ -10,7 +10,7 @@ from bootstrap.model.kube import Manifest
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo, OciChart
 from bootstrap.model.stack import Provider
-from bootstrap.plan.deprecations import known_dead
+from bootstrap.plan.deprecations import discontinued
 from bootstrap.plan.desired import Desired
 from bootstrap.plan.infer import infer
 from bootstrap.plan.lint import lint, unknown_value
@@ -56,7 +56,7 @@ SERVICE: Manifest = {
 def noted(*objects: Manifest, provider: Provider = Provider.KWOK) -> list[str]:
     repo = FluxRepo(kustomizations=(kustomization("apps", *objects),))
     desired = Desired(stack=stack(emulator=True, provider=provider), repo=repo)
-    return [note.text.partition(": ")[2] for note in lint(desired, known_dead(), UNITS)]
+    return [note.text.partition(": ")[2] for note in lint(desired, discontinued(), UNITS)]
 
 
 def test_a_storage_class_that_the_cluster_does_not_have() -> None:
@@ -132,14 +132,14 @@ def test_charts_that_are_dead_and_what_they_render() -> None:
     prepared = PreparedRelease(release=bitnami, manifests=(pod("bitnami/postgresql:16"),))
     desired = Desired(stack=stack(), repo=FluxRepo(releases=(dying, bitnami)), prepared={bitnami.id: prepared})
     units = {"release/apps/wego", "release/apps/pg"}
-    texts = [note.text for note in lint(desired, known_dead(), units)]
+    texts = [note.text for note in lint(desired, discontinued(), units)]
     assert [text.partition(":")[0] for text in texts] == ["release/apps/pg", "release/apps/wego"]
     assert "Headlamp" in texts[1]
 
 
 def test_only_the_units_that_are_asked_about_are_looked_into() -> None:
     desired = Desired(stack=stack(), repo=FluxRepo(kustomizations=(kustomization("apps", claim("fast")),)))
-    assert lint(desired, known_dead(), frozenset({"objects/flux-system/other"})) == ()
+    assert lint(desired, discontinued(), frozenset({"objects/flux-system/other"})) == ()
 
 
 def test_a_value_that_is_not_read() -> None:
@@ -250,5 +250,5 @@ def test_objects_that_no_api_server_would_take_break_nothing(manifest: Manifest)
             continue  # the repository's reader refuses it
         repo = FluxRepo(kustomizations=(kustomization("apps", odd, *others),))
         desired = Desired(stack=stack(emulator=True), repo=repo)
-        lint(desired, known_dead(), UNITS)
+        lint(desired, discontinued(), UNITS)
         infer((), cut(desired.stack, repo).parts, simulated=False, secrets={"a"})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bootstrap.seeds.applied_state import Applied
-from bootstrap.seeds.compare import action_for, differences, for_apply, told_otherwise
+from bootstrap.seeds.compare import action_for, differences, for_apply, reported_differently
 from bootstrap.seeds.model import KNOWN_LATER, Desired, Observed, ResourceId, digest
 
 ID = ResourceId("s3", "a")
@@ -73,7 +73,7 @@ def test_what_the_emulator_makes_of_a_value_counts_as_declared() -> None:
     declared = Desired(id=ID, fields={"x": {"a": 1}, "y": 2}, verbatim=frozenset({"x", "z"}))
     observed = Observed(id=ID, fields={"x": {"a": 1, "filled": 0}, "y": 3})
     remembered = Applied(fields={path: digest(value) for path, value in declared.fields.items()})
-    otherwise = told_otherwise(declared, observed, remembered)
+    otherwise = reported_differently(declared, observed, remembered)
     assert otherwise == {"x": digest({"a": 1, "filled": 0})}
     remembered = replace(remembered, reported=otherwise)
     assert [difference.path for difference in differences(declared, observed, remembered)] == ["y"]

@@ -12,7 +12,7 @@ from bootstrap.model.lease import Lease
 from bootstrap.model.stack import ClusterSpec, EmulatorSpec, HostPorts, Mount, Placement, Provider, Stack, StatePaths
 from bootstrap.state.lease import write_lease
 from bootstrap.state.remembered_stack import remember, remembered
-from bootstrap.state.stacks import HeldStack, abandoned, discard, held_stacks, is_over, of_project
+from bootstrap.state.stacks import StoredStack, abandoned, discard, is_over, of_project, stored_stacks
 from bootstrap.system.filelock import hold
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -37,13 +37,13 @@ FULL = Stack(
 )
 
 
-def stack_in(root: Path, name: str, *, project: Path | None = None, expires: datetime | None = None) -> HeldStack:
+def stack_in(root: Path, name: str, *, project: Path | None = None, expires: datetime | None = None) -> StoredStack:
     state = StatePaths(folder=root / name)
     stack = dataclasses.replace(FULL, name=name, instance="", project=project or root)
     remember(stack, state)
     write_lease(state, None if expires is None else Lease(expires=expires, length=HOUR))
     (state.folder / "owner").write_text(f"nonce of {name}\n")
-    return next(held_stack for held_stack in held_stacks(root) if held_stack.identity == name)
+    return next(stored_stack for stored_stack in stored_stacks(root) if stored_stack.identity == name)
 
 
 def test_a_stack_is_remembered_whole_but_for_its_variables(tmp_path: Path) -> None:
@@ -81,13 +81,13 @@ def test_another_versions_memory_is_taken_as_far_as_it_goes(tmp_path: Path) -> N
 
 
 def test_every_folder_but_those_of_fixtures_alone_is_a_stack(tmp_path: Path) -> None:
-    assert held_stacks(tmp_path / "nowhere") == ()
+    assert stored_stacks(tmp_path / "nowhere") == ()
     stack = stack_in(tmp_path, "a", expires=NOON)
     (tmp_path / "seeds-x-0123456789").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "lease.json").write_text("{")
-    first, second = held_stacks(tmp_path)
+    first, second = stored_stacks(tmp_path)
     assert first == stack
     assert (first.owner, first.lease) == ("nonce of a", Lease(expires=NOON, length=HOUR))
     assert (second.stack, second.lease, second.owner, second.is_empty) == (None, None, "", True)
@@ -131,7 +131,7 @@ def test_only_its_own_mark_that_is_over_speaks_for_a_stack_of_elsewhere(tmp_path
 def test_a_folder_in_which_nothing_was_made_is_discarded(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "dev-1"
     (folder / "logs").mkdir(parents=True)
-    (stack,) = held_stacks(tmp_path / "state")
+    (stack,) = stored_stacks(tmp_path / "state")
     with hold(stack.state.lock, "another run"), pytest.raises(RefusedError, match="another run"):
         discard(stack, "gc")
     assert folder.exists()

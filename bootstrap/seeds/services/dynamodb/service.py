@@ -132,11 +132,9 @@ class DynamoDB(Service):
         applied = contents.declared and notes.get("items") == desired.fields["items"]
         if thorough or (applied and max(there, declared) <= _SMALL):
             total = notes.get("items.total") if applied else None
-            differences_found = contents.differences(target, desired.id.name, total, most=_SHOWN, applied=applied)
+            differences = contents.differences(target, desired.id.name, total, most=_SHOWN, applied=applied)
             yield from (
-                difference
-                for difference in differences_found
-                if thorough or difference.kind is not DifferenceKind.EXTRA
+                difference for difference in differences if thorough or difference.kind is not DifferenceKind.EXTRA
             )
         elif applied and there < declared:
             yield Difference(path="items.count", old=there, new=declared, kind=DifferenceKind.DRIFTED)

@@ -66,7 +66,7 @@ def is_configuration(path: str) -> bool:
     return path in {*SIMPLE.values(), "layers"} or path.startswith(("environment.", "aws."))
 
 
-def told_parameters(name: str, fields: Mapping[str, Value]) -> dict[str, Value]:
+def reported_parameters(name: str, fields: Mapping[str, Value]) -> dict[str, Value]:
     """AWS's own parameters as they may be given, without what every function has without being asked."""
     accepteds = {key: accepted("lambda", "CreateFunction", key, fields.get(f"aws.{key}")) for key in AWS_DEFAULTS}
     logging = dict(accepteds["LoggingConfig"] or {})

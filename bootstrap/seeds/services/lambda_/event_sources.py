@@ -157,16 +157,16 @@ def observed_sources(target: Target, function: str, buckets: Iterable[str]) -> l
     """Everything that feeds the function now; buckets are asked one by one."""
     arn = _function_arn(target, function)
     sources = [
-        _found_mapping(event_source_mapping)
+        _observed_mapping(event_source_mapping)
         for page in target.pages("lambda", "ListEventSourceMappings", FunctionName=function)
         for event_source_mapping in page["EventSourceMappings"]
     ]
     admitted = _sources_of_policy(function_policy(target, function))
     for topic in (source for source in admitted if source.startswith("arn:aws:sns:")):
-        sources.extend(_found_subscriptions(target, topic, arn))
+        sources.extend(_observed_subscriptions(target, topic, arn))
     asked = {*buckets, *(source.rpartition(":")[2] for source in admitted if source.startswith("arn:aws:s3:"))}
     for bucket in sorted(asked):
-        sources.extend(_found_notifications(target, bucket, arn))
+        sources.extend(_observed_notifications(target, bucket, arn))
     return [source for source in sources if source.kind in MAPPED or _arn_of(source) in admitted]
 
 
@@ -261,7 +261,7 @@ def _of_topic(statement: Mapping[str, Value]) -> bool:
     return service == "sns.amazonaws.com" and not ours
 
 
-def _found_mapping(mapping: Answer) -> EventSource:
+def _observed_mapping(mapping: Answer) -> EventSource:
     arn = mapping["EventSourceArn"]
     kind = "stream" if ":dynamodb:" in arn else "queue"
     filters = [
@@ -281,7 +281,7 @@ def _found_mapping(mapping: Answer) -> EventSource:
     )
 
 
-def _found_subscriptions(target: Target, topic: str, function_arn: str) -> Iterator[EventSource]:
+def _observed_subscriptions(target: Target, topic: str, function_arn: str) -> Iterator[EventSource]:
     listed = target.find("sns", "ListSubscriptionsByTopic", *_ABSENT, TopicArn=topic) or {}
     for subscription in listed.get("Subscriptions", ()):
         if subscription["Endpoint"] == function_arn:
@@ -292,7 +292,7 @@ def _found_subscriptions(target: Target, topic: str, function_arn: str) -> Itera
             yield EventSource(kind="topic", key=key, source=topic, settings=settings, handle=handle)
 
 
-def _found_notifications(target: Target, bucket: str, function_arn: str) -> Iterator[EventSource]:
+def _observed_notifications(target: Target, bucket: str, function_arn: str) -> Iterator[EventSource]:
     for entry in of_functions(target, bucket):
         if entry["LambdaFunctionArn"] == function_arn:
             rules = entry.get("Filter", {}).get("Key", {}).get("FilterRules", ())

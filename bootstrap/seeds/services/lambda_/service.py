@@ -56,8 +56,8 @@ from bootstrap.seeds.services.lambda_.configuration import (
     is_configuration,
     machine,
     not_running,
+    reported_parameters,
     settled,
-    told_parameters,
     update_function,
 )
 from bootstrap.seeds.services.lambda_.export import exported_code, exported_names, older_aliases
@@ -376,7 +376,7 @@ class Lambda(Service):
             for path, value in fields.items()
             if path.startswith("environment.")
         }
-        accepteds = told_parameters(name, fields) | {
+        accepteds = reported_parameters(name, fields) | {
             key: fields[f"aws.{key}"] for key in sorted(LATER) if fields.get(f"aws.{key}") is not None
         }
         permissions = {path.removeprefix(PREFIX): given for path, given in fields.items() if path.startswith(PREFIX)}

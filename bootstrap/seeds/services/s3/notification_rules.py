@@ -25,7 +25,7 @@ class Rule:
         """The event that both are about for some object; None: no object is in both, or one receiver has both."""
         if self.receiver == other.receiver:
             return None
-        if not (_one_begins(self.prefix, other.prefix) and _one_ends(self.suffix, other.suffix)):
+        if not (_begins_with_other(self.prefix, other.prefix) and _ends_with_other(self.suffix, other.suffix)):
             return None
         shared = (mine for mine in self.events for theirs in other.events if _same_event(mine, theirs))
         return next(shared, None)
@@ -60,11 +60,11 @@ def overlaps(rules: Sequence[Rule]) -> Iterator[tuple[int, int, str]]:
                 break
 
 
-def _one_begins(first: str, other: str) -> bool:
+def _begins_with_other(first: str, other: str) -> bool:
     return first.startswith(other) or other.startswith(first)
 
 
-def _one_ends(first: str, other: str) -> bool:
+def _ends_with_other(first: str, other: str) -> bool:
     return first.endswith(other) or other.endswith(first)
 
 

@@ -222,7 +222,7 @@ class S3(Service):
         objects: Mapping[str, DeclaredObject] = desired.spec[0]
         if not thorough and not objects:
             return
-        extra = sorted(set(_found_objects(target, observed)) - set(objects))
+        extra = sorted(set(_observed_objects(target, observed)) - set(objects))
         for key in extra[:_SHOWN]:
             old = observed.fields.get(PREFIX + key, "there")
             yield Difference(path=PREFIX + key, old=old, kind=DifferenceKind.EXTRA)
@@ -445,7 +445,7 @@ def _notification(notification: Mapping[str, Value]) -> Value:
     return fields
 
 
-def _found_objects(target: Target, observed: Observed) -> list[str]:
+def _observed_objects(target: Target, observed: Observed) -> list[str]:
     paths = [path.removeprefix(PREFIX) for path in observed.fields if path.startswith(PREFIX) and not _is_about(path)]
     return paths or list(s3_objects.listed(target, observed.id.name))
 

@@ -7,11 +7,11 @@ from typing import Any, cast
 import pytest
 from docker import DockerClient
 
-from bootstrap.clusters.docker_nodes.image_transfer import MachineImages
+from bootstrap.clusters.docker_nodes.image_transfer import NodeImages
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import StepFailedError
-from bootstrap.ports import Brought
+from bootstrap.ports import LoadedImages
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.work import Work
 from fakes.engine_with_nodes import FakeEngine, FakeImage, FakeNode
@@ -39,11 +39,11 @@ class Setting:
         self.said: list[str] = []
         self.work = Work(CancelToken(SystemClock()), self.said.append)
 
-    def images(self) -> MachineImages:
+    def images(self) -> NodeImages:
         """As in a new run."""
-        return MachineImages(cast("ClusterTool", _Tool()), cast("StackOnDocker", _Docker(self.engine)))
+        return NodeImages(cast("ClusterTool", _Tool()), cast("StackOnDocker", _Docker(self.engine)))
 
-    def ensure(self, *images: str) -> Brought:
+    def ensure(self, *images: str) -> LoadedImages:
         return self.images().ensure(images, self.work)
 
 
@@ -51,8 +51,8 @@ class Setting:
 def test_the_second_run_loads_nothing(new: bool) -> None:
     setting = Setting(FakeNode("a"), FakeNode("b"), new=new)
     setting.engine.image("web:dev", "d1" if new else "c1", "d1")
-    assert setting.ensure("web:dev") == Brought(loaded=("web:dev",))
-    assert setting.ensure("web:dev") == Brought()
+    assert setting.ensure("web:dev") == LoadedImages(loaded=("web:dev",))
+    assert setting.ensure("web:dev") == LoadedImages()
     assert len(setting.engine.saves) == 1
 
 
@@ -62,7 +62,7 @@ def test_a_rebuilt_image_is_loaded_again(new: bool) -> None:
     setting.engine.image("web:dev", "d1" if new else "c1", "d1")
     setting.ensure("web:dev")
     setting.engine.image("web:dev", "d2" if new else "c2", "d2")
-    assert setting.ensure("web:dev") == Brought(loaded=("web:dev",))
+    assert setting.ensure("web:dev") == LoadedImages(loaded=("web:dev",))
 
 
 def test_only_nodes_that_lack_it_are_fed() -> None:
@@ -77,7 +77,7 @@ def test_only_nodes_that_lack_it_are_fed() -> None:
 def test_what_the_engine_lacks_is_pulled_first() -> None:
     setting = Setting(FakeNode("a"))
     setting.engine.pullable["redis:7"] = FakeImage(id="sha256:c1", digest="sha256:d1")
-    assert setting.ensure("redis:7", "none:1") == Brought(loaded=("redis:7",), left=("none:1",))
+    assert setting.ensure("redis:7", "none:1") == LoadedImages(loaded=("redis:7",), left=("none:1",))
     assert sorted(setting.engine.pulls) == ["none:1", "redis:7"]
 
 
@@ -85,21 +85,21 @@ def test_an_image_named_by_its_digest_is_brought_too() -> None:
     node = FakeNode("a")
     setting = Setting(node)
     setting.engine.pullable["redis@sha256:asked"] = FakeImage(id="sha256:c1", digest="sha256:made-here")
-    assert setting.ensure("redis:7@sha256:asked") == Brought(loaded=("redis:7@sha256:asked",))
-    assert setting.ensure("redis:7@sha256:asked") == Brought()
+    assert setting.ensure("redis:7@sha256:asked") == LoadedImages(loaded=("redis:7@sha256:asked",))
+    assert setting.ensure("redis:7@sha256:asked") == LoadedImages()
     assert "docker.io/library/redis@sha256:asked" in node.rows
 
 
 def test_what_a_node_has_and_the_engine_has_not_is_there() -> None:
     setting = Setting(FakeNode("a", rows={"docker.io/library/redis:7": "sha256:d1"}))
-    assert setting.ensure("redis:7") == Brought()
+    assert setting.ensure("redis:7") == LoadedImages()
     assert setting.engine.pulls == []
 
 
 def test_what_cannot_be_saved_is_left_for_the_cluster_and_said() -> None:
     setting = Setting(FakeNode("a"))
     setting.engine.image("web:dev", "c1", "d1", padding=300_000, broken=True)
-    assert setting.ensure("web:dev") == Brought(left=("web:dev",))
+    assert setting.ensure("web:dev") == LoadedImages(left=("web:dev",))
     assert (
         "the engine cannot save web:dev, it is left for the cluster to pull: content digest sha256:5d"
         in (setting.said[-1])
