@@ -131,7 +131,7 @@ def system_failure(error: Exception) -> BootstrapError | None:
 _DISK = {
     errno.ENOSPC: "make room on the disk of the state and cache folders",
     errno.EDQUOT: "make room within the quota of the state and cache folders",
-    errno.EROFS: "name folders that can be written (XDG_STATE_HOME, XDG_CACHE_HOME)",
+    errno.EROFS: "choose folders that can be written (XDG_STATE_HOME, XDG_CACHE_HOME)",
 }
 
 

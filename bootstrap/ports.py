@@ -101,7 +101,7 @@ class ClusterProvider(Protocol):
         ...
 
     def replace(self, work: Work) -> KubeContext:
-        """Delete what is there and create it as declared, once all that the new one needs is at hand.
+        """Delete the old one and create it as declared, once all that the new one needs is at hand.
 
         Raises:
             RefusedError: what the new one needs is not at hand; nothing was deleted.

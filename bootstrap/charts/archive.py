@@ -98,10 +98,10 @@ def chart_files(files: Mapping[str, bytes], where: str) -> ChartFiles:
         InvalidError: there is no Chart.yaml with a name and a version.
     """
     if _CHART_FILE not in files:
-        raise _invalid(where, "is no chart: it has no Chart.yaml")
+        raise _invalid(where, "is not a chart: it has no Chart.yaml")
     metadata = _yaml(files[_CHART_FILE], f"{where}/{_CHART_FILE}")
     if not metadata.get("name") or not metadata.get("version"):
-        raise _invalid(f"{where}/{_CHART_FILE}", "lacks name or version")
+        raise _invalid(f"{where}/{_CHART_FILE}", "has no name or no version")
     return ChartFiles(
         name=str(metadata["name"]),
         version=str(metadata["version"]),

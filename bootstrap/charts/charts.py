@@ -284,7 +284,7 @@ def _looks_up(release: Release, chart: StoredChart) -> Iterator[Note]:
     """A warning if a template asks the cluster: nothing is there while it is rendered, something when helm installs."""
     if chart.lookups:
         named = ", ".join(sorted(chart.lookups))
-        text = f"release/{release.id}: its chart looks up {named} in the cluster, where render and plan see nothing"
+        text = f"release/{release.id}: its chart looks up {named} in the cluster, which render and plan do not see"
         yield Note(text=text, place=release.place, expected=True)
 
 

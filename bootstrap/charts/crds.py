@@ -77,11 +77,11 @@ def apply(prepared: PreparedRelease, api: KubeApi, work: Work, *, installed: boo
 def _rejected(crd: Manifest, release: Release, error: ApiRefusedError) -> StepFailedError:
     """With what to do: a version that objects may be stored in cannot just be dropped."""
     name = ref_of(crd).name
-    fix = "choose another version of the chart, or correct the values that this definition is made from"
+    fix = "choose another version of the chart, or correct the values that this definition is rendered from"
     if _STORED in error.answer.message:
         fix = (
-            f"objects may still be stored in that version. Without need of them: kubectl delete crd {name}; "
-            "else migrate them, then take the version out of the definition's status.storedVersions"
+            f"objects may still be stored in that version. If you do not need them: kubectl delete crd {name}; "
+            "otherwise migrate them, then remove the version from the definition's status.storedVersions"
         )
     where = f" ({release.place})" if release.place is not None else ""
     return StepFailedError(

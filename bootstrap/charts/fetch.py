@@ -72,9 +72,9 @@ class ChartSources:
         chart = self._pull(_pinned(release.chart, locked), work)
         if locked is not None and locked.digest != chart.digest:
             raise StepFailedError(
-                f"chart {chart.name} {chart.version} is not what {self._lock_file} says: "
+                f"chart {chart.name} {chart.version} differs from {self._lock_file}: "
                 f"{chart.digest}, not {locked.digest}",
-                fix="if that change is wanted, run: bootstrap lock --upgrade",
+                fix="if the new one is right, run: bootstrap lock --upgrade",
             )
         self._store.resolve(release.chart, chart.digest)
         self._note(release.chart, chart)
@@ -181,7 +181,7 @@ class ChartSources:
             )
         if not dependency.repository:
             problem = Problem(
-                place=Place(file=str(folder)), text=f"lacks charts/{dependency.name}, which has no repository"
+                place=Place(file=str(folder)), text=f"has no charts/{dependency.name}, which has no repository"
             )
             raise InvalidError((problem,))
         ref = RepositoryChart(url=dependency.repository, name=dependency.name, version=dependency.version)

@@ -35,7 +35,7 @@ def explained(error: CommandFailedError, release: Release, *, doing: str, look: 
 def _fix_of_hook(cause: Cause) -> str | None:
     """Its log is shown if there is one: by now helm may have removed its pod, which could be asked for it."""
     if cause.evidence and cause.kind in _ENDED:
-        return "correct what its log says, then run: bootstrap up"
+        return "correct what its log shows, then run: bootstrap up"
     return fix_of(cause)
 
 
@@ -72,17 +72,20 @@ def _fix(output: str, release: Release) -> str | None:
 _FIXES = (
     (
         r"(\S+) \"([^\"]+)\" in namespace \"([^\"]*)\" exists and cannot be imported",
-        "{0} {1} exists already and is not of this release: remove it, or give the release another name{where}",
+        "{0} {1} already exists and does not belong to this release: remove it, or rename the release{where}",
     ),
     (
         r"resource name may not be empty",
-        "helm deletes a hook by its name before it makes it again: give the one with generateName a name{where}",
+        "helm deletes a hook by its name before it creates it again: give one with generateName a name{where}",
     ),
     (
         r"no matches for kind \"([^\"]+)\" in version \"([^\"]+)\"",
         "the cluster does not know {0} ({1}): add the chart that defines it, and a dependsOn on it to {id}{where}",
     ),
-    (r"don't meet the specifications of the schema", "correct spec.values of {id}{where}: the chart's schema says how"),
+    (
+        r"don't meet the specifications of the schema",
+        "correct spec.values of {id}{where} as the chart's schema requires",
+    ),
     (
         r"namespaces? \"([^\"]+)\" not found",
         "namespace {0} is missing: set install.createNamespace of {id}{where}, or add the Namespace to the repository",
@@ -97,7 +100,7 @@ _FIXES = (
     ),
     (
         r"conversion webhook for ([^,]+(?:, Kind=\w+)?) failed",
-        "the conversion webhook of {0} refuses: write the object in the version that the definition stores",
+        "the conversion webhook of {0} fails: write the object in the version that the definition stores",
     ),
     (
         r"(?:pre|post)-(?:install|upgrade|rollback|delete)",

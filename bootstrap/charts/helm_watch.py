@@ -78,7 +78,7 @@ class HelmWatch:
             BootstrapError: the API server does not answer.
         """
         before = self._watch.causes
-        within = CancelToken(self._work.cancel.clock).within(_LAST_LOOK_SECONDS, "the look for causes")
+        within = CancelToken(self._work.cancel.clock).within(_LAST_LOOK_SECONDS, "reading the causes")
         cluster_uid(self._api, within)
         unready = self._unready(within)
         return (self._watch.refresh(unready, within) if unready else ()) or before

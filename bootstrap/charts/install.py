@@ -129,7 +129,7 @@ def _install(
         except CommandFailedError as error:
             unanswered = NOT_CALLABLE in " ".join(error.finished.lines())
             if unanswered and target.work.cancel.clock.monotonic() < patient_until:
-                target.work.say("waiting for a webhook that cannot be called yet")
+                target.work.say("waiting for a webhook that does not answer yet")
             elif stuck := _immutable(prepared, error, target):
                 if not may_replace:
                     _roll_back(release, invocation, target, newest)
@@ -249,7 +249,7 @@ def _test(release: Release, invocation: Invocation, target: Target) -> None:
     except StepFailedError:
         if not release.ignore_test_failures:
             raise
-        target.work.say("its tests failed, which it asks to ignore")
+        target.work.say("its tests failed, which its spec.test.ignoreFailures ignores")
 
 
 def _mutate(command: Command, release: Release, invocation: Invocation, target: Target, *, doing: str) -> None:

@@ -25,7 +25,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForeignObject:
-    """An object of a release that is there and not the release's own."""
+    """An object of a release that exists and does not belong to the release."""
 
     ref: ObjectRef
     owner: str
@@ -49,7 +49,7 @@ def ownership_note(release: Release, foreign: tuple[ForeignObject, ...], *, upgr
     """What the plan shows of them."""
     shown = "; ".join(str(each) for each in foreign[:_SHOWN]) + ("; …" if len(foreign) > _SHOWN else "")
     refused = release.upgrade_disable_take_ownership if upgrade else release.disable_take_ownership
-    verb = "will fail, as disableTakeOwnership forbids to take over" if refused else "takes over"
+    verb = "will fail, because disableTakeOwnership forbids adopting" if refused else "adopts"
     return Note(text=f"release/{release.id} {verb} {shown}", place=release.place)
 
 

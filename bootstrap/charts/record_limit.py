@@ -39,7 +39,7 @@ def check_record(release: Release, chart: StoredChart, rendered: Rendered) -> No
     where = f" ({release.place})" if release.place is not None else ""
     raise StepFailedError(
         f"chart {chart.name} {chart.version} of {release.id} is too large for helm: "
-        f"its release record would have {size / LIMIT:.1f} MiB, a Secret takes 1.0 MiB",
+        f"its release record would have {size / LIMIT:.1f} MiB, a Secret holds at most 1.0 MiB",
         evidence=largest({**files, "(the rendered objects)": objects}),
         fix=f"leave large files out with a .helmignore in the chart, or use a smaller chart{where}",
     )

@@ -22,7 +22,7 @@ def heal(history: tuple[Revision, ...], api: KubeApi, work: Work) -> tuple[Revis
     if history and history[-1].status.startswith("uninstall"):
         going = history
     for revision in going:
-        work.say(f"healing: revision {revision.number} is {revision.status}")
+        work.say(f"recovering: revision {revision.number} is {revision.status}")
         forget(revision, api, work.cancel)
     return tuple(revision for revision in history if revision not in going)
 
@@ -36,6 +36,6 @@ def refuse_foreign(release: Release, history: tuple[Revision, ...], stack: str) 
     if history and not any(revision.is_of(stack) for revision in history):
         name = f"{release.target_namespace}/{release.release_name}"
         raise RefusedError(
-            f"release {name} is there and was not installed by this stack",
-            fix=f"if it may go, run: helm uninstall {release.release_name} --namespace {release.target_namespace}",
+            f"release {name} exists and was not installed by this stack",
+            fix=f"to delete it, run: helm uninstall {release.release_name} --namespace {release.target_namespace}",
         )

@@ -81,7 +81,9 @@ class Renders:
         except CommandFailedError as error:
             raise _refused(release, chart, error) from error
         except UnreadableTemplateError as error:
-            raise StepFailedError(f"chart {chart.name} of {release.id} gives what is not YAML: {error}") from error
+            raise StepFailedError(
+                f"chart {chart.name} of {release.id} renders to text that is not YAML: {error}"
+            ) from error
 
     def _template_command(self, release: Release, file: Path, capabilities: Capabilities) -> Command:
         return self._helm.command(
@@ -101,7 +103,7 @@ class Renders:
             changed = self._post.render(renderer, seen, name, cancel)
         except CommandFailedError as error:
             raise StepFailedError(
-                f"a post renderer of {release.id} fails{_at(release)}", evidence=error.evidence, command=error.command
+                f"a post renderer of {release.id} failed{_at(release)}", evidence=error.evidence, command=error.command
             ) from error
         if not renderer.needed:
             return rendered
@@ -172,9 +174,9 @@ def _refused(release: Release, chart: StoredChart, error: CommandFailedError) ->
     output = " ".join(error.evidence)
     fix = None
     if "don't meet the specifications of the schema" in output:
-        fix = f"correct spec.values of {release.id}{_at(release)}: the chart's schema says what it takes"
+        fix = f"correct spec.values of {release.id}{_at(release)}: the chart's schema lists what is allowed"
     elif match := re.search(r"chart requires kubeVersion: (\S+)", output):
-        fix = f"set cluster.kubernetes of the stack to a version that is {match[1]}, or take another chart version"
+        fix = f"set cluster.kubernetes of the stack to a version that is {match[1]}, or choose another chart version"
     return StepFailedError(
         f"chart {chart.name} {chart.version} of {release.id} cannot be rendered",
         evidence=error.evidence,

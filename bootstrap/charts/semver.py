@@ -73,7 +73,7 @@ def _comparisons(text: str) -> list[_Test]:
             continue
         match = _COMPARISON.match(spelled, position)
         if match is None:
-            raise RangeError(f"{text.strip()!r} is no version range")
+            raise RangeError(f"{text.strip()!r} is not a version range")
         tests.append(_comparison(match["operator"] or "", match["numbers"], match["pre"]))
         position = match.end()
     return tests

@@ -268,10 +268,10 @@ class Adapters:
         except BootstrapError as error:
             # The secrets are written; without this they are read at the next refresh.
             work.cancel.check()
-            work.say(f"ExternalSecrets follow at their next refresh: {error.what}")
+            work.say(f"ExternalSecrets are updated at their next refresh: {error.what}")
             return
         if asked:
-            work.say(f"{len(asked)} ExternalSecrets read them again")
+            work.say(f"{len(asked)} ExternalSecrets refreshed")
 
 
 @dataclass(frozen=True, slots=True)

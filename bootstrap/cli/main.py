@@ -12,7 +12,7 @@ from bootstrap.errors import BootstrapError, CancelledError, ExitCode, SeveralEr
 
 _EXIT_CODES = """\b
 Exit codes: 0 ok · 1 a step failed · 2 usage · 3 invalid files or an impossible combination ·
-4 a program or target is missing or refused · 5 the run timed out · 10 would change (--exit-code) ·
+4 a program or target is missing or was refused · 5 the run timed out · 10 would change (--exit-code) ·
 70 bug · 130 interrupted"""
 
 # Kept here so that `--help` imports no command: the verb and its line in the list.

@@ -63,7 +63,7 @@ class ReportOptions:
     junit: Path | None = None
 
 
-STACK_OPTION = click.option("--stack", metavar="NAME", help="Use this stack, of any project, from any folder.")
+STACK_OPTION = click.option("--stack", metavar="NAME", help="Use this stack of any project, from any folder.")
 name_option = click.option(
     "--name",
     "instance",
@@ -75,7 +75,7 @@ name_option = click.option(
 tool_option = click.option(
     "--tool", "tools", multiple=True, metavar="NAME=PATH", help="Use this program, such as helm=/opt/helm."
 )
-locked_option = click.option("--locked", is_flag=True, help="Refuse charts that bootstrap.lock lacks.")
+locked_option = click.option("--locked", is_flag=True, help="Refuse charts not in bootstrap.lock.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print only the result and errors.")
 output_option = click.option(
     "-o",
@@ -264,7 +264,7 @@ def seconds_of(flag: str, text: str, fix: str) -> int:
 
     seconds = seconds_in(text)
     if seconds is None:
-        raise UsageError(f"{flag} {text}: is no length of time", fix=fix)
+        raise UsageError(f"{flag} {text}: not a duration", fix=fix)
     return seconds
 
 

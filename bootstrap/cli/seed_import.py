@@ -64,9 +64,9 @@ def import_scripts(options: ImportOptions, output: str) -> int:
     show(shown_json(imported.to_json(files)) if output == "json" else import_text(imported, files))
     if imported.differences:
         raise StepFailedError(
-            f"the fixtures in {options.into} are not the same as what the scripts made",
+            f"the fixtures in {options.into} differ from what the scripts created",
             evidence=imported.differences,
-            fix="correct the fixtures by what differs, or keep the scripts for it, in ready.d beside them",
+            fix="correct the fixtures where they differ, or keep those scripts in ready.d beside the fixtures",
         )
     return ExitCode.OK
 
@@ -109,7 +109,7 @@ def _source(path: Path) -> ScriptSource:
             return ScriptSource(scripts=tuple(scripts))
     if compose is not None:
         return read_compose(compose, os.environ)
-    raise UsageError(f"{path}: no init script (*.sh, *.py), folder of them, or compose file")
+    raise UsageError(f"{path}: not an init script (*.sh, *.py), a folder of them, or a compose file")
 
 
 @contextlib.contextmanager

@@ -233,7 +233,7 @@ def _running(session: "Session", cancel: CancelToken) -> EmulatorEndpoint:
     emulator = session.ports.emulator
     observed = None if emulator is None else emulator.observe(cancel)
     if observed is None or observed.endpoint is None:
-        why = "it has none" if observed is None else observed.detail or str(observed.state)
+        why = "it declares none" if observed is None else observed.detail or str(observed.state)
         raise RefusedError(
             f"the emulator of stack {session.stack.name} is not running: {why}",
             fix=f"run: {session.up_command}",
@@ -253,7 +253,7 @@ def _endpoint(url: str, cancel: CancelToken, writes: bool) -> EmulatorEndpoint: 
         return emulator.up(Work(cancel, lambda _text: None))
     observed = emulator.observe(cancel)
     if observed.endpoint is None:
-        raise RefusedError(f"{url} did not prove to be an emulator: {observed.detail}")
+        raise RefusedError(f"{url} is not proven to be an emulator: {observed.detail}")
     return observed.endpoint
 
 

@@ -163,7 +163,7 @@ def _hinted(error: StackNotFoundError | InvalidError, options: StackOptions) -> 
     name = options.reference or DEFAULT_STACK
     if not isinstance(error, StackNotFoundError) or options.anywhere or not _named(Path(name).stem, options):
         return error
-    return StackNotFoundError(error.what, fix=f"the one of another project is meant by: --stack {name}")
+    return StackNotFoundError(error.what, fix=f"to use the stack of another project: --stack {name}")
 
 
 def _named(name: str, options: StackOptions) -> list[StoredStack]:
@@ -191,7 +191,10 @@ def _without_file(options: StackOptions) -> StoredStack | None:
         return None
     if len(of_name) > 1:
         projects = ", ".join(sorted(str(_project(stored_stack)) for stored_stack in of_name))
-        raise UsageError(f"stacks named {named.stem} are in several projects: {projects}", fix="cd to the one you mean")
+        raise UsageError(
+            f"stacks named {named.stem} are in several projects: {projects}",
+            fix="change to the folder of the one you mean",
+        )
     return of_name[0]
 
 
@@ -216,7 +219,7 @@ def _refuse_elsewhere(provider: str, lives: Stack) -> None:
     """Check that `--provider`, if given again, is the provider of the stack."""
     if provider not in {Provider.AUTO, lives.cluster.provider}:
         raise RefusedError(
-            f"stack {lives.name} lives on {lives.cluster.provider}, not on {provider}", fix="leave out --provider"
+            f"stack {lives.name} runs on {lives.cluster.provider}, not on {provider}", fix="leave out --provider"
         )
 
 

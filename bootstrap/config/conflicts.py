@@ -73,12 +73,12 @@ def _provider(stack: Stack, *, docker_answers: bool, kind_works: bool, last_prov
     asked = stack.cluster.provider
     if last_provider is not None and asked not in {Provider.AUTO, last_provider}:
         raise RefusedError(
-            f"stack {stack.name} lives on {last_provider}; {asked} would be a second cluster",
-            fix=f"take it away first: bootstrap down {stack.typed} --provider {last_provider}",
+            f"stack {stack.name} runs on {last_provider}; {asked} would be a second cluster",
+            fix=f"remove it first: bootstrap down {stack.typed} --provider {last_provider}",
         )
     if last_provider is not None and last_provider.on_docker and not docker_answers:
         raise RefusedError(
-            f"stack {stack.name} lives on {last_provider}, and no Docker engine answers",
+            f"stack {stack.name} runs on {last_provider}, and no Docker engine answers",
             fix="start Docker, then run the same command again (bootstrap doctor says what is wrong with it)",
         )
     if asked is not Provider.AUTO:
@@ -112,7 +112,7 @@ def _placement(emulator: EmulatorSpec, provider: Provider, last_placement: Place
 def _cluster_conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
     ports = stack.cluster.ports
     if ports.http == ports.https:
-        yield _said(place, ("cluster", "ports", "https"), f"{ports.https} is the port of http already")
+        yield _said(place, ("cluster", "ports", "https"), f"{ports.https} is already the port of http")
     if stack.cluster.provider is Provider.EXISTING and stack.cluster.context is None:
         text = "is missing: provider existing needs the name of a context in your kubeconfig"
         yield _said(place, ("cluster", "context"), text)
@@ -120,9 +120,7 @@ def _cluster_conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
 
 def _image_conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
     if stack.images and stack.cluster.provider is Provider.EXISTING:
-        text = (
-            "cannot be used on an existing cluster, whose nodes pull what they run: push it, and name it in manifests"
-        )
+        text = "cannot be used on an existing cluster, whose nodes pull their images: push it, and name it in manifests"
         yield _said(place, ("images", stack.images[0].name), text)
 
 
@@ -132,22 +130,20 @@ def _placement_conflicts(emulator: EmulatorSpec, provider: Provider, place: Plac
         text = "chart cannot be used on kwok, whose pods are simulated: write process, container or auto"
         yield _said(place, _PLACEMENT, text)
     if placement is Placement.PROCESS and provider.on_docker:
-        text = f"process cannot be used on {provider}, whose pods would not reach it: write container, chart or auto"
+        text = f"process cannot be used on {provider}, whose pods cannot reach it: write container, chart or auto"
         yield _said(place, _PLACEMENT, text)
     if placement in {Placement.PROCESS, Placement.CONTAINER} and provider is Provider.EXISTING:
-        text = (
-            f"{placement} cannot be used on an existing cluster: its pods would not reach it; write chart or endpoint"
-        )
+        text = f"{placement} cannot be used on an existing cluster: its pods cannot reach it; write chart or endpoint"
         yield _said(place, _PLACEMENT, text)
     if placement is Placement.CHART:
         yield from _chart_conflicts(emulator, place)
     with_socket = {Driver.AUTO, Driver.LOCALSTACK, Driver.FLOCI}
     used = placement in {Placement.AUTO, Placement.CONTAINER} and driver in with_socket
     if emulator.docker_socket and not used:
-        text = "goes with placement container and driver localstack: nothing else has a use for it"
+        text = "is only for placement container with driver localstack"
         yield _said(place, ("emulator", "dockerSocket"), text)
     if placement is Placement.PROCESS and driver in {Driver.LOCALSTACK, Driver.FLOCI}:
-        text = f"{driver} does not run as a plain process: write placement container or chart"
+        text = f"{driver} cannot run as a plain process: write placement container or chart"
         yield _said(place, _PLACEMENT, text)
 
 
@@ -157,7 +153,7 @@ def _chart_conflicts(emulator: EmulatorSpec, place: PlaceOf) -> Iterator[Problem
         text = f"{emulator.driver} has no chart: write localstack, or another placement"
         yield _said(place, _DRIVER, text)
     if emulator.image is not None:
-        text = "goes with placement container: the image of a chart is in the values of its HelmRelease"
+        text = "is only for placement container: the image of a chart is in the values of its HelmRelease"
         yield _said(place, ("emulator", "image"), text)
 
 
@@ -167,14 +163,14 @@ def _endpoint_conflicts(emulator: EmulatorSpec, place: PlaceOf) -> Iterator[Prob
         text = "is missing: placement endpoint needs its address, such as http://127.0.0.1:4566"
         yield _said(place, _ENDPOINT, text)
     if emulator.endpoint is not None and placement not in {Placement.AUTO, Placement.ENDPOINT}:
-        yield _said(place, _ENDPOINT, f"goes with placement endpoint, not with {placement}")
+        yield _said(place, _ENDPOINT, f"is only for placement endpoint, not for {placement}")
 
 
 def _port_conflicts(stack: Stack, port: int, place: PlaceOf) -> Iterator[Problem]:
     ports = stack.cluster.ports
     if port in {ports.http, ports.https}:
         taken = "http" if port == ports.http else "https"
-        yield _said(place, ("emulator", "port"), f"{port} is the port cluster.ports.{taken} already")
+        yield _said(place, ("emulator", "port"), f"{port} is already cluster.ports.{taken}")
 
 
 def _said(place: PlaceOf, path: ValuePath, text: str) -> Problem:

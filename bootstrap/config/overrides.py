@@ -20,7 +20,7 @@ def repository_layer(overrides: Overrides, cwd: Path) -> Layer:
         raise UsageError(f"--repo {overrides.repo}: is not a folder")
     root = work_tree(entry) if overrides.root is None else (cwd / overrides.root).resolve()
     if not entry.is_relative_to(root):
-        raise UsageError(f"--repo {overrides.repo}: does not lie in --root {overrides.root}")
+        raise UsageError(f"--repo {overrides.repo}: is not inside --root {overrides.root}")
     source = {"root": str(root), "path": entry.relative_to(root).as_posix()}
     return Layer(source=Source.FLAG, value={"source": source}, place=_place_of("--repo"), folder=cwd)
 

@@ -53,7 +53,7 @@ _CLUSTER_SECTION = Section(
     fields={
         "provider": Field(
             kind=Choice(words=tuple(Provider)),
-            says="Who makes the cluster; auto: kind where a Docker engine answers, else kwok.",
+            says="What creates the cluster; auto: kind if a Docker engine answers, else kwok.",
             default=_CLUSTER.provider.value,
         ),
         "kubernetes": Field(
@@ -78,7 +78,7 @@ _CLUSTER_SECTION = Section(
         ),
         "mounts": Field(
             kind=Listed(of=_MOUNT),
-            says="Folders of this machine inside every node of a kind or k3d cluster; relative to this file.",
+            says="Folders of this machine mounted into every node of a kind or k3d cluster; relative to this file.",
             default=[],
         ),
         "context": Field(kind=Text(), says="Provider existing: the context in your kubeconfig."),
@@ -88,7 +88,7 @@ _CLUSTER_SECTION = Section(
                 what="a UID",
                 example="what `kubectl get namespace kube-system -o jsonpath={.metadata.uid}` prints",
             ),
-            says="Provider existing: UID of the cluster's kube-system namespace, the proof that it is the one meant.",
+            says="Provider existing: UID of the cluster's kube-system namespace, the proof that it is this cluster.",
         ),
     }
 )
@@ -122,7 +122,7 @@ _EMULATOR_SECTION = Section(
         ),
         "port": Field(
             kind=Whole(least=0, most=65535),
-            says="Port on 127.0.0.1; 0: 4566 where it is free, else any other, which is remembered.",
+            says="Port on 127.0.0.1; 0: 4566 if it is free, else any other, which is remembered.",
             default=_EMULATOR.port,
         ),
         "image": Field(kind=Text(), says="The emulator's image, instead of the driver's own."),
@@ -130,7 +130,7 @@ _EMULATOR_SECTION = Section(
             kind=Text(pattern=r"https?://[^\s/]+/?", what="an address", example="http://127.0.0.1:4566"),
             says="Placement endpoint: where the emulator is.",
         ),
-        "persist": Field(kind=Truth(), says="Whether its contents outlive a stop.", default=_EMULATOR.persist),
+        "persist": Field(kind=Truth(), says="Whether its contents are kept when it stops.", default=_EMULATOR.persist),
         "dockerSocket": Field(
             kind=Truth(),
             says="Placement container: whether LocalStack is given the Docker socket, which its functions need to run.",
@@ -158,7 +158,7 @@ _SOURCE_SECTION = Section(
 
 _IMAGE_SECTION = Section(
     fields={
-        "build": Field(kind=Text(), says="The folder it is built of; relative to this file."),
+        "build": Field(kind=Text(), says="The folder it is built from; relative to this file."),
         "dockerfile": Field(
             kind=Text(),
             says="The Dockerfile, relative to build; without build relative to this file, and its folder is built of. "
@@ -204,7 +204,7 @@ STACK = Section(
                 key=r"[a-z0-9]+([._:/-]+[a-z0-9]+)*",
                 what="the name of an image without a tag (lower case letters, digits, and . _ - / between them)",
             ),
-            says="Images that the stack builds itself, by the name that manifests call them.",
+            says="Images that the stack builds itself, by the name that manifests use.",
         ),
         "variables": Field(kind=_VARIABLES, says="Values for ${name} in seeds and, over source.substitute, manifests."),
         "snapshot": Field(kind=_SNAPSHOT_SECTION, says="Snapshots of the data of cluster and emulator."),

@@ -80,7 +80,7 @@ def _file(path: Path, cwd: Path) -> Iterator[Layer]:
         return
     for document in read_documents(path, shown=shown_path(path, cwd)):
         if not isinstance(document.value, dict):
-            raise InvalidError([document.problem((), "is no settings file: write keys such as jobs: 4")])
+            raise InvalidError([document.problem((), "is not a settings file: write keys such as jobs: 4")])
         yield Layer(
             source=Source.FILE,
             value=document.value,

@@ -68,7 +68,7 @@ def load_stack(
 def _file(reference: str | None, overrides: Overrides, cwd: Path) -> Path | None:
     if overrides.repo is None:
         if overrides.root is not None:
-            raise UsageError("--root goes with --repo", fix="a stack file says it as source.root")
+            raise UsageError("--root needs --repo", fix="in a stack file, write source.root")
         return find_stack(reference, cwd)
     if reference is not None:
         raise UsageError(f"--repo runs a repository without a stack file, but {reference} was named too")
@@ -84,11 +84,13 @@ def _only_document(file: Path, shown: str) -> Document:
     if more:
         raise InvalidError([more[0].problem((), "begins a second document; a stack file holds one")])
     if not isinstance(first.value, Mapping):
-        raise InvalidError([first.problem((), f"is no stack: {begin}")])
+        raise InvalidError([first.problem((), f"is not a stack: {begin}")])
     given = (first.value.get("apiVersion"), first.value.get("kind"))
     if None not in given and given != (API_VERSION, "Stack"):
         # A file of another kind would only give a long list of unknown keys.
-        raise InvalidError([first.problem((), f"is {given[1]} of {given[0]}; a stack is Stack of {API_VERSION}")])
+        raise InvalidError(
+            [first.problem((), f"is {given[1]} of {given[0]}; a stack needs kind: Stack and apiVersion: {API_VERSION}")]
+        )
     return first
 
 
@@ -134,7 +136,7 @@ def _context_problems(stack: Stack, values: Values, place: Callable[[ValuePath],
         return
     for name in ("context", "uid"):
         if ("cluster", name) in values:
-            text = f"goes with provider existing, not with {stack.cluster.provider}"
+            text = f"is only for provider existing, not for {stack.cluster.provider}"
             yield Problem(place=place(("cluster", name)), text=text)
 
 

@@ -134,7 +134,7 @@ class Reading:
     def _build_files(self, name: str, build: Given | None, file: Given | None) -> tuple[Path, Path] | None:
         """The folder it is built of, and its Dockerfile; None: that was wrong."""
         if build is None and file is None:
-            text = "says not what it is built of: write build: ../web, or dockerfile: ../web/Dockerfile"
+            text = "does not say what it is built from: write build: ../web, or dockerfile: ../web/Dockerfile"
             self._say(self.place(("images", name)), text)
             return None
         if build is not None:

@@ -117,7 +117,7 @@ class JunitRenderer:
 
     def _unfinished(self, case: ET.Element, state: StepState) -> None:
         if state.running:
-            message = f"had not ended when the run ended: {state.text}"
+            message = f"still running when the run ended: {state.text}"
             ET.SubElement(case, "error", {"message": self._text(message), "type": "NotFinished"})
         else:
             ET.SubElement(case, "skipped", {"message": "not started"})

@@ -94,19 +94,19 @@ def _failed(error: BaseException, environment: Mapping[str, str]) -> Check:
 def _diagnosed(kinds: frozenset[type[BaseException]], said: str, elsewhere: tuple[str, str] | None) -> tuple[str, str]:
     """What is wrong, and what to do about it."""
     rows = (
-        (_NO_CONTEXT in {kind.__name__ for kind in kinds}, "the docker context is not there", _OTHER_CONTEXT),
-        (PermissionError in kinds, "its socket may not be opened by you", _JOIN),
+        (_NO_CONTEXT in {kind.__name__ for kind in kinds}, "the docker context does not exist", _OTHER_CONTEXT),
+        (PermissionError in kinds, "you are not allowed to open its socket", _JOIN),
         ("no space left" in said.lower(), "its disk is full", _FREE_DISK),
         ("version" in said and "too old" in said, "it is too old", f"install Docker {_OLDEST_NAME} or newer"),
         (elsewhere is not None, *(elsewhere or ("", ""))),
-        (bool(kinds & _NOBODY), "installed, but the engine does not run", _START),
+        (bool(kinds & _NOBODY), "installed, but the engine is not running", _START),
     )
     return next(((wrong, fix) for holds, wrong, fix in rows if holds), ("it does not answer", "see: docker version"))
 
 
 _NO_CONTEXT = "ContextNotFound"  # docker's own; the library loads slowly
 _NOBODY = {FileNotFoundError, ConnectionRefusedError}
-_OTHER_CONTEXT = "choose one that is: docker context ls, docker context use default"
+_OTHER_CONTEXT = "choose one that exists: docker context ls, docker context use default"
 _JOIN = "join its group: sudo usermod -aG docker $USER, then log in again; or use rootless Docker"
 _START = "start it: sudo systemctl start docker, or open Docker Desktop, or colima start"
 _FREE_DISK = "free space: docker system df shows what takes it; docker image prune removes what is unused"
@@ -137,8 +137,8 @@ def _examined(answer: EngineInfo, proc: Path) -> Iterator[Check]:
         yield _fine("docker memory", _gib(answer.memory))
     yield from _disk(answer.root)
     if answer.cgroup and answer.cgroup < _CGROUPS:
-        text = "control groups are of version 1, which Kubernetes 1.35 and later refuse"
-        fix = "for those, boot with systemd.unified_cgroup_hierarchy=1"
+        text = "control groups are version 1, which Kubernetes 1.35 and later refuse"
+        fix = "for these versions, boot with systemd.unified_cgroup_hierarchy=1"
         yield Check(subject="docker cgroup", level=Level.NOTE, text=text, fix=fix)
     if answer.rootless:
         yield _of_rootless(answer)
@@ -149,11 +149,13 @@ def _examined(answer: EngineInfo, proc: Path) -> Iterator[Check]:
 def _of_rootless(engine: EngineInfo) -> Check:
     """What a cluster needs of an engine whose user is not root."""
     if engine.cgroup and engine.cgroup < _CGROUPS:
-        text = "the engine is rootless, and without control groups of version 2 no cluster starts on it"
+        text = "the engine is rootless, and no cluster starts on it without control groups version 2"
         return _finding(
             text, "boot with systemd.unified_cgroup_hierarchy=1, or use an engine that runs as root", _ROOTLESS
         )
-    text = "the engine is rootless: it gives no port below 1024, and nodes need control groups that are delegated"
+    text = (
+        "the engine is rootless: it cannot publish ports below 1024, and nodes need control groups that are delegated"
+    )
     fix = "Delegate=cpu cpuset io memory pids in /etc/systemd/system/user@.service.d/delegate.conf, then log in again"
     return Check(subject=_ROOTLESS, level=Level.NOTE, text=text, fix=fix)
 
@@ -174,7 +176,7 @@ def _inotify(proc: Path) -> Iterator[Check]:
     for name, least in _INOTIFY.items():
         file = proc / "sys/fs/inotify" / name
         if file.exists() and (value := int(file.read_text())) < least:
-            text = f"{value}: several clusters, or one of many machines, want {least}"
+            text = f"{value}: several clusters, or one with many nodes, need {least}"
             fix = f"sudo sysctl fs.inotify.{name}={least}"
             yield Check(subject=f"docker inotify {name}", level=Level.NOTE, text=text, fix=fix)
 

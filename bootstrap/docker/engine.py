@@ -94,11 +94,11 @@ def named_elsewhere(environment: Mapping[str, str]) -> tuple[str, str] | None:
 def _elsewhere(subject: str, environment: Mapping[str, str], leave: str) -> tuple[str, str]:
     if _address_or_nothing(environment).startswith("ssh://"):
         return (
-            f"{subject} leads over ssh to the engine of another machine, whose ports this one does not reach",
-            f"run bootstrap there, or leave it: {leave}",
+            f"{subject} connects over ssh to the engine of another machine, whose ports cannot be reached from here",
+            f"run bootstrap on that machine, or use the local engine: {leave}",
         )
     return (
-        f"{subject} leads to no engine that answers",
+        f"{subject} points to an engine that does not answer",
         f"{'start' if leave == _DEFAULT_CONTEXT else 'correct'} it, or: {leave}",
     )
 

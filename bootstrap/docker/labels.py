@@ -76,9 +76,7 @@ def remove_labelled(client: "DockerClient", mark: Mark, work: Work, *, keep_data
     Raises:
         StepFailedError: others are on its network, or something does not go.
     """
-    going = _Going(
-        client, work.cancel.within(_PATIENCE_SECONDS, f"the removal of what carries the mark of {mark.stack}")
-    )
+    going = _Going(client, work.cancel.within(_PATIENCE_SECONDS, f"removing what carries the label of {mark.stack}"))
     networks = _networks(client, f"{OWNER_LABEL}={mark.owner}")
     names = frozenset(str(docker_network["Name"]) for docker_network in networks)
     for container in going.containers(mark, names):
@@ -165,7 +163,7 @@ def _refuse_others(client: "DockerClient", network: _Told, mark: Mark) -> None:
     others = sorted(str(container.get("Name")) for container in joined.values())
     if others:
         raise StepFailedError(
-            f"{', '.join(others)} is on the network of {mark.stack}, and not a part of it",
+            f"{', '.join(others)} is on the network of {mark.stack}, but does not belong to it",
             fix=f"docker network disconnect -f {network['Name']} {others[0]}, then run the same command again",
         )
 

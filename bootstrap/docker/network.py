@@ -20,7 +20,7 @@ def create_network(client: "DockerClient", name: str, labels: Mapping[str, str],
     """A bridge network of its own; with `ipv6` it has addresses of both families.
 
     Raises:
-        RefusedError: the engine has no range of addresses left; names the networks that nobody is on.
+        RefusedError: the engine has no range of addresses left; names the unused networks.
         docker.errors.APIError: the engine refuses.
     """
     from docker.errors import APIError  # noqa: PLC0415 - loads slowly
@@ -52,16 +52,16 @@ def refuse_without_ipv6(network: "Network") -> None:
     if not network.attrs.get("EnableIPv6"):
         raise RefusedError(
             f"the Docker network {network.name} has no IPv6, which the cluster's configuration asks for",
-            fix="make it anew: bootstrap down, then bootstrap up",
+            fix="recreate it: bootstrap down, then bootstrap up",
         )
 
 
 def _no_room(reason: str, unused: Sequence[str]) -> RefusedError:
-    removal = f"docker network rm {' '.join(unused)}" if unused else "bootstrap down of a stack that nobody needs"
+    removal = f"docker network rm {' '.join(unused)}" if unused else "bootstrap down for a stack that nobody needs"
     return RefusedError(
-        "the Docker engine has no range of addresses left for another network",
-        evidence=[reason, *(f"nobody is on {name}" for name in unused)],
-        fix=f"{removal}; or give the engine more: default-address-pools in its daemon.json",
+        "the Docker engine has no address range left for another network",
+        evidence=[reason, *(f"nothing uses the network {name}" for name in unused)],
+        fix=f"{removal}; or add address ranges: default-address-pools in its daemon.json",
     )
 
 

@@ -65,13 +65,13 @@ class StackOnDocker:
             yield client
 
     def _prove(self, client: "DockerClient") -> None:
-        """Return unless the stack lives on an engine at another address, and this one holds nothing of it."""
+        """Return unless the stack is on an engine at another address, and this one holds nothing of it."""
         file, here = self._state.folder / "engine", engine_address(self.environment)
         remembered = file.read_text().strip() if not self._is_proven and file.exists() else here
         if remembered != here and not any(self.is_ours({OWNER_LABEL: mark.owner}) for mark in marks(client)):
             raise RefusedError(
-                f"stack {self._state.folder.name} is on the Docker engine at {remembered}; {here} holds nothing of it",
-                fix=f"lead DOCKER_HOST or the docker context there; if that engine is gone for good: rm -r "
+                f"stack {self._state.folder.name} is on another Docker engine, {remembered}; {here} has nothing of it",
+                fix=f"point DOCKER_HOST or the docker context to it; if that engine no longer exists: rm -r "
                 f"{shlex.quote(str(self._state.folder))}",
             )
         self._is_proven = True
@@ -109,9 +109,9 @@ class StackOnDocker:
         foreign = [candidate for candidate in networks if not self.is_ours(_labels(candidate.attrs))]
         if foreign:
             raise RefusedError(
-                f"the Docker network {self.name} was not made by this stack",
+                f"the Docker network {self.name} was not created by this stack",
                 evidence=[f"{candidate.short_id}: labels {_labels(candidate.attrs)}" for candidate in foreign],
-                fix=f"give this one a name of its own: --name N; or, if nobody needs it: docker network rm {self.name}",
+                fix=f"give this stack its own name: --name N; or, if nobody needs it: docker network rm {self.name}",
             )
         return sorted(networks, key=_age)
 
@@ -168,7 +168,7 @@ class StackOnDocker:
                 continue
             if labels.get(STACK_LABEL) != self._state.folder.name or OWNER_LABEL not in labels:
                 raise RefusedError(
-                    f"the Docker network {self.name} was not made for a stack of this name",
+                    f"the Docker network {self.name} was not created for a stack of this name",
                     evidence=[f"{candidate.short_id}: labels {labels}"],
                     fix=f"remove it if nobody needs it: docker network rm {self.name}",
                 )

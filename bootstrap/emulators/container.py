@@ -87,7 +87,7 @@ class ContainerEmulator:
                 return self._observe_absent(cancel)
             if not self._docker.is_ours(container.labels):
                 return EmulatorObserved(
-                    state=TargetState.FOREIGN, detail=f"the container {self._name} was not made by this stack"
+                    state=TargetState.FOREIGN, detail=f"the container {self._name} was not created by this stack"
                 )
             seen = (
                 self._observe_running(container, cancel)
@@ -131,12 +131,12 @@ class ContainerEmulator:
             if container is None:
                 raise RefusedError(
                     f"there is no emulator to start: {seen.detail}",
-                    fix="create it again and seed it: bootstrap up; or remove what is left: bootstrap down",
+                    fix="create it again and seed it: bootstrap up; or remove the rest of the stack: bootstrap down",
                 )
             if lost := self._lost_port(container, work.cancel):
                 raise RefusedError(
                     f"the emulator cannot start: {lost}",
-                    fix="end that program; or let it go on at another port, with its data: bootstrap up",
+                    fix="end that program; or move it to another port, with its data: bootstrap up",
                 )
             whole = container.status == "running" or self._is_whole(container)
             self._begin(client, container, work)
@@ -157,7 +157,7 @@ class ContainerEmulator:
                 work.say(f"removing the container {self._name}, with its data")
                 self._remove(client, container, work.cancel)
             self._forget_contents(client, work.cancel)
-            with _reporting("gone: the emulator with its data; kept: everything else of the stack"):
+            with _reporting("lost: the emulator and its data; kept: everything else of the stack"):
                 return self._incarnated(self._answering(self._made(client, work), work.cancel), work.cancel)
 
     def delete(self, work: Work) -> None:
@@ -317,11 +317,11 @@ class ContainerEmulator:
         if container.status in {"running", "paused"}:
             self._stop(container)
         self._remove_keeping(client, container, work.cancel)
-        with _reporting(f"gone: the container {self._name}; kept: {self._kept_data()}"):
+        with _reporting(f"lost: the container {self._name}; kept: {self._kept_data()}"):
             return self._made(client, work)
 
     def _kept_data(self) -> str:
-        return "nothing of it" if self._folder.kept() is None else f"its data in the volume {self._name}"
+        return "none of its data" if self._folder.kept() is None else f"its data in the volume {self._name}"
 
     def _begin(self, client: "DockerClient", container: "Container", work: Work) -> "Container":
         """The same container, running; on the stack's network again if that was removed."""
@@ -434,7 +434,7 @@ class ContainerEmulator:
                         explained(container, self._driver),
                         evidence=last_lines(container),
                         command=f"docker logs {self._name}",
-                        fix="the last lines of its log say why",
+                        fix="the last lines of its log show why",
                     )
                 try:
                     return self._prove(container, token)
@@ -498,7 +498,7 @@ class ContainerEmulator:
 
     def _refuse_foreign(self, labels: Mapping[str, str] | None, kind: str) -> None:
         if not self._docker.is_ours(labels):
-            raise RefusedError(f"the {kind} {self._name} was not made by this stack", fix="rename the stack")
+            raise RefusedError(f"the {kind} {self._name} was not created by this stack", fix="rename the stack")
 
 
 def _change(name: str, old: str, new: str) -> Change:

@@ -46,5 +46,5 @@ def explained(container: "Container", driver: EmulatorDriver) -> str:
     if code in exit_codes:
         return exit_codes[code]
     if container.attrs["State"].get("OOMKilled"):
-        return f"{driver.name} was ended because memory ran out (exit code {code})"
+        return f"{driver.name} was killed because memory ran out (exit code {code})"
     return f"{driver.name} {'was killed' if code == _KILLED else 'ended'} (exit code {code})"

@@ -84,8 +84,8 @@ class Resident:
         ]
         if beyond:
             raise StepFailedError(
-                f"{self.name} listens on {', '.join(beyond)}, which others can reach",
-                fix="report this: every socket has to be on 127.0.0.1",
+                f"{self.name} listens on {', '.join(beyond)}, which is reachable from outside",
+                fix="report this as a bug: every socket must be on 127.0.0.1",
             )
         return proven
 
@@ -121,7 +121,7 @@ class Resident:
             f"{self.name} ended while it was starting",
             evidence=self.last_lines(),
             log=str(self._log),
-            fix="the last lines of its log say why",
+            fix="the last lines of its log show why",
         )
 
     def last_lines(self) -> tuple[str, ...]:

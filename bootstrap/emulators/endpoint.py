@@ -114,7 +114,7 @@ def empty(
     elif answer.status >= _FAILED:
         raise StepFailedError(
             f"{endpoint.driver} cannot be emptied: POST {proven.driver.reset} answers {answer.status}",
-            fix="restart the emulator instead; its data goes with it",
+            fix="restart the emulator instead, which also deletes its data",
         )
     incarnation = ensure_incarnation(proven, endpoint.region, cancel)
     return replace(proven_endpoint(proven, endpoint.region, incarnation), capabilities=endpoint.capabilities)
@@ -130,7 +130,7 @@ def _restarted(proven: Proven, left: Sequence[str], cancel: CancelToken) -> Prov
         raise StepFailedError(
             f"{len(left)} resources could not be deleted",
             evidence=left,
-            fix="restart the emulator; its data goes with it",
+            fix="restart the emulator, which also deletes its data",
         )
     before = start_of(proven, cancel)
     path, body = proven.driver.restart
@@ -144,6 +144,6 @@ def _restarted(proven: Proven, left: Sequence[str], cancel: CancelToken) -> Prov
         except (NoAnswerError, RefusedError):
             return None
 
-    waiting = cancel.within(_RESTART_SECONDS, f"{proven.address.url} starting anew")
+    waiting = cancel.within(_RESTART_SECONDS, f"{proven.address.url} restarting")
     wait_until(state, waiting, interval=0.5)
     return prove_address(proven.address, (proven.driver,), cancel)

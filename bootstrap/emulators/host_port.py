@@ -40,4 +40,4 @@ def is_in_use(port: int, last: int, cancel: CancelToken) -> bool:
 
 def taken(port: int, processes: Processes, cancel: CancelToken) -> str:
     """Who has the port."""
-    return f"port {port} of {LOOPBACK} is taken by {holder_of(port, processes, cancel)}"
+    return f"port {port} of {LOOPBACK} is in use by {holder_of(port, processes, cancel)}"

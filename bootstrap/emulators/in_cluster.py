@@ -54,7 +54,9 @@ class ChartEmulator:
         self._state = state
         self._folder = ForwardFolder(state.emulator)
         log = state.logs / "emulator-forward.log"
-        self._resident = Resident("the way to the emulator", self._folder.keeper, log, processes, seconds=START_SECONDS)
+        self._resident = Resident(
+            "the port to the emulator", self._folder.keeper, log, processes, seconds=START_SECONDS
+        )
         # Unless the stack declares which emulator a chart runs, only its answers show it.
         drivers = all_drivers()
         self._drivers = tuple(drivers.values()) if spec.driver is Driver.AUTO else (drivers[spec.driver],)
@@ -106,7 +108,7 @@ class ChartEmulator:
         """See `Emulator.delete`; the release itself goes with the cluster, or is uninstalled from it."""
         self._await_launch(work.cancel)
         if self._resident.living() is not None:
-            work.say("closing the way to the emulator")
+            work.say("closing the port to the emulator")
         self._end(work.cancel)
         self._folder.remove()
 
@@ -125,7 +127,7 @@ class ChartEmulator:
             return EmulatorObserved(state=TargetState.FOREIGN, detail=taken(port, self._processes, cancel))
         if forward is None:
             return EmulatorObserved(state=TargetState.ABSENT, detail="not found")
-        return EmulatorObserved(state=TargetState.STOPPED, detail=f"nothing leads to it from {LOOPBACK}")
+        return EmulatorObserved(state=TargetState.STOPPED, detail=f"no port of {LOOPBACK} is forwarded to it")
 
     def _desired(self, cancel: CancelToken) -> Forward:
         """Where to lead, except for the port here; as before if nobody names the release."""
@@ -133,7 +135,7 @@ class ChartEmulator:
         if inside is None and last is not None:
             return replace(last, port=0)
         if inside is None:
-            raise RefusedError("nobody says which release the emulator is", fix="run: bootstrap up")
+            raise RefusedError("nothing shows which release the emulator is", fix="run: bootstrap up")
         api = self._clusters.proven(inside.kube, cancel)
         service, port = service_of(inside.release, api, cancel)
         return Forward(
@@ -164,7 +166,7 @@ class ChartEmulator:
         port = choose_port(self._spec, 0 if last is None else last.port, self._processes, work.cancel)
         forward = replace(target, port=port)
         self._folder.remember(forward)
-        work.say(f"leading {LOOPBACK}:{port} to Service {forward.namespace}/{forward.service}")
+        work.say(f"forwarding {LOOPBACK}:{port} to Service {forward.namespace}/{forward.service}")
         command = Command(
             argv=(sys.executable, "-m", "bootstrap.emulators.port_forward", str(self._state.emulator)),
             # kubectl may need all of the user's: credential plugins, proxies, certificates.

@@ -43,7 +43,7 @@ def ensure_incarnation(proven: Proven, region: str, cancel: CancelToken) -> str:
         raise StepFailedError(
             f"{proven.address.url} does not keep an id in its service {holder.service}",
             evidence=[answer.body.decode(errors="replace")[:_SHOWN] for answer in answers],
-            fix=f"look at the log of the emulator: its service {holder.service} is switched on and fails",
+            fix=f"look at the log of the emulator: its service {holder.service} is enabled but fails",
         )
     return here
 
@@ -70,7 +70,7 @@ def start_of(proven: Proven, cancel: CancelToken) -> str:
         RefusedError: it reports none.
     """
     names = ", ".join(holder.service for holder in HOLDERS)
-    fix = f"switch on one of {names} with its setting {proven.driver.services_setting}"
+    fix = f"enable one of {names} with its setting {proven.driver.services_setting}"
     if proven.driver.start is None:
         raise RefusedError(f"{proven.address.url} has no service that can keep an id of its contents", fix=fix)
     path, key = proven.driver.start
@@ -78,4 +78,4 @@ def start_of(proven: Proven, cancel: CancelToken) -> str:
     try:
         return str(json.loads(answer.body)[key])
     except (ValueError, KeyError, TypeError):
-        raise RefusedError(f"{proven.address.url}{path} does not tell {key}", fix=fix) from None
+        raise RefusedError(f"{proven.address.url}{path} does not report {key}", fix=fix) from None

@@ -125,7 +125,7 @@ class Keeper:
         port = wait_until(opened, cancel.within(_OPEN_SECONDS, "kubectl port-forward"), interval=_POLL_SECONDS / 4)
         self._pod = pods[0]
         self._lead.set(port)
-        self._report(f"leads to pod {self._pod.name} of Service {where}")
+        self._report(f"forwarding to pod {self._pod.name} of Service {where}")
 
     def _command(self, pod: Pod) -> Command:
         forward = self._forward
@@ -147,7 +147,7 @@ class Keeper:
     def _last_line(self) -> str:
         file = self._folder.kubectl_log
         lines = file.read_text(errors="replace").splitlines() if file.exists() else []
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else "it printed nothing"
 
     def _shorten_log(self) -> None:
         # It reports every connection, for as long as the stack is up.
@@ -198,7 +198,7 @@ def main() -> None:
     folder = ForwardFolder(Path(sys.argv[1]))
     forward = folder.forward()
     if forward is None:
-        raise RefusedError(f"{sys.argv[1]} names no forward")
+        raise RefusedError(f"{sys.argv[1]} is not a forward record")
     cancel = CancelToken(SystemClock())
     lead = Lead(cancel, HOLD_SECONDS)
     keeper = Keeper(forward, folder, lead)

@@ -115,7 +115,7 @@ class ProcessEmulator:
         if self._folder.record() is None:
             raise RefusedError(
                 f"there is no emulator to start: {seen.detail}",
-                fix="start it again and seed it: bootstrap up; or remove what is left of the stack: bootstrap down",
+                fix="start it again and seed it: bootstrap up; or remove the rest of the stack: bootstrap down",
             )
         if seen.state is TargetState.RUNNING:
             return self._incarnated(self._prove_running(work.cancel), work.cancel)
@@ -140,7 +140,7 @@ class ProcessEmulator:
         """See `Emulator.replace`; it is found at the same port again."""
         self._await_launcher(work.cancel)
         self.gather(work)
-        work.say(f"stopping {self._driver.name}, its data goes")
+        work.say(f"stopping {self._driver.name}, with its data")
         self.stop(work.cancel)
         self._folder.forget_contents()
         return self._incarnated(self._start(work), work.cancel)
@@ -252,7 +252,7 @@ class ProcessEmulator:
                 taken_away = record is not None and self._resident.living() is None and free_port(record.port) is None
                 if self._spec.port or not taken_away:
                     raise
-                work.say("its port was taken meanwhile")
+                work.say("its port is now in use by another program")
         return self._start_once(work)
 
     def _start_once(self, work: Work) -> Proven:
@@ -285,7 +285,9 @@ class ProcessEmulator:
     def _prove_running(self, cancel: CancelToken) -> Proven:
         record, identity = self._folder.record(), self._resident.living()
         if record is None or identity is None:
-            raise StepFailedError(f"{self._driver.name} has just ended", log=str(self._log), fix="run it again")
+            raise StepFailedError(
+                f"{self._driver.name} has just ended", log=str(self._log), fix="run the command again"
+            )
         return self._resident.prove(record.port, identity, (self._driver,), cancel)
 
     def _incarnated(self, proven: Proven, cancel: CancelToken) -> EmulatorEndpoint:

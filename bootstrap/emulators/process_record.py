@@ -188,5 +188,5 @@ def _read(file: Path) -> dict[str, Any] | None:
         return None
     record = json.loads(file.read_text())
     if not isinstance(record, dict):
-        raise StepFailedError(f"{file} is not what bootstrap writes", fix=f"remove {file}")
+        raise StepFailedError(f"{file} was not written by bootstrap", fix=f"remove {file}")
     return record

@@ -22,7 +22,7 @@ from bootstrap.system.clock import CancelToken
 _OK = 200
 _FAILED = 400
 _FORBIDDEN = frozenset({401, 403})
-_FIX = "start an emulator there, or give the endpoint of one"
+_FIX = "start an emulator there, or name the endpoint of a running one"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,7 +40,7 @@ class Lead:
             DeadlineError: it leads nowhere, and has for some time.
         """
         seconds = self._hold_seconds if self._port is not None else self._left()
-        token = self._cancel.within(seconds, "a way to the emulator")
+        token = self._cancel.within(seconds, "a connection to the emulator")
         while True:
             if self._port is not None:
                 with contextlib.suppress(OSError):

@@ -118,7 +118,7 @@ class MovedEmulator:
         except BootstrapError as error:
             raise StepFailedError(
                 f"the emulator is gone, and could not be created as {self._placement}: {error.what}",
-                evidence=(*error.evidence, "gone: the emulator with its data; kept: everything else of the stack"),
+                evidence=(*error.evidence, "lost: the emulator and its data; kept: everything else of the stack"),
                 command=error.command,
                 fix=f"{error.fix or 'see the evidence'}; then run: bootstrap up",
                 log=error.log,
@@ -147,7 +147,7 @@ def _moving(left: Mapping[Placement, Emulator], declared: str, cancel: CancelTok
         if seen.state in {TargetState.RUNNING, TargetState.STOPPED} or seen.replacement is not None:
             replacement = Replacement(reasons=(str(change),), losses=("all AWS data in it",))
             return replace(seen, changes=(), replacement=replacement)
-    return EmulatorObserved(state=TargetState.BROKEN, detail=f"left of a former one: {change}")
+    return EmulatorObserved(state=TargetState.BROKEN, detail=f"left by an earlier emulator: {change}")
 
 
 def _left(former: Mapping[Placement, Emulator], state: StatePaths) -> Mapping[Placement, Emulator]:

@@ -32,7 +32,7 @@ def differences(
     """
     kube = planning.observed.cluster.kube
     if kube is None:
-        raise RefusedError("the cluster does not run: there is nothing to compare with", fix="run: bootstrap plan")
+        raise RefusedError("the cluster is not running: there is nothing to compare with", fix="run: bootstrap plan")
     units = planning.desired.units
     for part in units.parts:
         applied = [item for item in part.objects if not (kube.simulated and is_api_backend(item))]

@@ -39,7 +39,7 @@ def platform_environment(session: Session, cancel: CancelToken) -> Mapping[str, 
     looked = session.ports.emulator.observe(cancel.within(_LOOK_SECONDS, "the emulator's address"))
     if looked.endpoint is None:
         raise RefusedError(
-            f"the emulator does not run: {looked.detail or looked.state}",
+            f"the emulator is not running: {looked.detail or looked.state}",
             fix=f"run: {session.up_command}",
         )
     return {

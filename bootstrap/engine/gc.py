@@ -50,7 +50,7 @@ class Collector:
         try:
             marks = {} if self.marked is None else self.marked.observe()
         except RefusedError as error:
-            results.append(Collected(identity="what is on the Docker engine", failure=_briefly(error)))
+            results.append(Collected(identity="reading the stacks on the Docker engine", failure=_briefly(error)))
         results += [
             Collected(identity=due.identity, why=due.why, failure=self._failure(due, work.cancel))
             for due in self._due(marks, work.cancel.clock.now())
@@ -59,7 +59,7 @@ class Collector:
             if result.failure:
                 work.say(f"{result.identity} stays: {result.failure}")
             elif not self.dry_run:
-                work.say(f"took away {result.identity}: {result.why}")
+                work.say(f"removed {result.identity}: {result.why}")
         return tuple(results)
 
     def _due(self, marks: Mapping[str, Mark], now: datetime) -> Iterator["_Due"]:
@@ -71,7 +71,7 @@ class Collector:
             if stack.lease is not None and is_over(stack, expiry, now):
                 yield _Due(stack.identity, _since(stack.lease.expires, now), partial(self._remove, stack))
             elif self.orphans_too and stack.is_empty:
-                why = "its run was killed before it made anything"
+                why = "its run was killed before it created anything"
                 yield _Due(stack.identity, why, partial(self._discard, stack))
         for owner in abandoned(here, expiry, now):
             mark = marks[owner]
@@ -112,7 +112,7 @@ class Collector:
         if failed:
             raise failed[0]
         if report.exit_code:
-            raise RefusedError("its removal did not end in time")
+            raise RefusedError("its removal timed out")
 
     def _discard(self, stack: StoredStack, cancel: CancelToken) -> None:
         cancel.check()
@@ -138,7 +138,7 @@ def _since(expires: datetime | None, now: datetime) -> str:
     if expires is None:
         return ""
     minutes, seconds = divmod(int((now - expires).total_seconds()), 60)
-    return f"its time was over {f'{minutes} min' if minutes else f'{seconds} s'} ago"
+    return f"expired {f'{minutes} min' if minutes else f'{seconds} s'} ago"
 
 
 def _briefly(error: BootstrapError) -> str:

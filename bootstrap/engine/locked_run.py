@@ -38,7 +38,7 @@ def locked_run(
     with hold(session.state.lock, how.command):
         journaled(run_started(session, how))
         for program in end_leftovers(session.journal, session.processes, cancel):
-            note(session, journaled, f"ended {program}, which a killed run had left running")
+            note(session, journaled, f"ended {program}, left running by a killed run")
         if settles and (done := SnapshotKeeper(session).settle(Work(cancel))):
             note(session, journaled, done)
         yield journaled

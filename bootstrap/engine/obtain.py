@@ -62,7 +62,7 @@ def definitions_of(repo: FluxRepo) -> tuple[Manifest, ...]:
 def _running(session: Session, work: Work) -> KubeContext | None:
     """The cluster, if it is running; errors of the cluster do not matter for rendering."""
     try:
-        return session.ports.cluster.observe(work.cancel.within(_LOOK_SECONDS, "a look at the cluster")).kube
+        return session.ports.cluster.observe(work.cancel.within(_LOOK_SECONDS, "reading the cluster")).kube
     except BootstrapError:
         work.cancel.check()
         return None
@@ -105,7 +105,7 @@ def fetch_programs(session: Session, emit: Emit, cancel: CancelToken) -> None:
     if not lacking:
         return
     clock, started = session.clock, session.clock.monotonic()
-    emit(StepStarted(at=clock.now(), step=PROGRAMS, reason=f"not here: {', '.join(lacking)}"))
+    emit(StepStarted(at=clock.now(), step=PROGRAMS, reason=f"not downloaded yet: {', '.join(lacking)}"))
 
     def say(text: str) -> None:
         emit(StepProgress(at=clock.now(), step=PROGRAMS, text=text))
@@ -119,4 +119,4 @@ def fetch_programs(session: Session, emit: Emit, cancel: CancelToken) -> None:
     except BootstrapError as error:
         finish(Outcome(status=Status.FAILED, detail=error.what, error=error))
         raise
-    finish(Outcome(status=Status.DONE, detail=f"{', '.join(lacking)}: here now"))
+    finish(Outcome(status=Status.DONE, detail=f"{', '.join(lacking)}: downloaded"))

@@ -157,7 +157,7 @@ class Performer:
             BootstrapError: it is not running, and the step `cluster` was left out.
         """
         if self._kube is None:
-            raise BootstrapError("the cluster does not run", fix="do not leave out the step cluster")
+            raise BootstrapError("the cluster is not running", fix="run it with the step cluster")
         return self._kube
 
     @property
@@ -168,7 +168,7 @@ class Performer:
             BootstrapError: it is not running, and the step `emulator` was left out.
         """
         if self._endpoint is None:
-            raise BootstrapError("the emulator does not run", fix="do not leave out the step emulator")
+            raise BootstrapError("the emulator is not running", fix="run it with the step emulator")
         return self._endpoint
 
     def _ensure_cluster(self, bring: Callable[[Work], KubeContext], work: Work) -> Outcome:
@@ -199,7 +199,7 @@ class Performer:
 
     def _remove_leftovers(self, work: Work, *, keep_data: bool) -> Outcome:
         if self._ports.leftovers is None:
-            raise BootstrapError("the stack has nothing that carries a mark")
+            raise BootstrapError("the stack has nothing that carries a label")
         removed = self._ports.leftovers.remove(work, keep_data=keep_data)
         return _done(f"removed {', '.join(removed)}") if removed else _unchanged()
 
@@ -264,7 +264,7 @@ class Performer:
         """Pull images while the cluster is being created, and copy them to each node as soon as it is ready."""
         port = self._ports.images
         if port is None:
-            raise BootstrapError("the machines of this provider take no images")
+            raise BootstrapError("images cannot be loaded into the nodes of this provider")
         port.fetch(images, work)
         return self._load(port, images, work)
 
@@ -286,7 +286,7 @@ class Performer:
             return Outcome(status=Status.SKIPPED, detail=ids.CLUSTER)
         late = port.ensure(images, work)
         if late.left:
-            return _done(f"left for the cluster to pull: {', '.join(late.left)}")
+            return _done(f"the cluster pulls: {', '.join(late.left)}")
         return _done("on every node") if early.loaded or late.loaded else _unchanged()
 
     def _load_early(self, port: Images, images: Sequence[str], work: Work) -> LoadedImages:
@@ -311,7 +311,7 @@ class Performer:
         others = [image for image in images if image not in own]
         for port, names in ((None if builds is None else builds.images, own), (self._ports.images, others)):
             for image in port.ensure(names, work).left if port is not None and names else ():
-                work.say(f"{image} is left for the cluster to pull")
+                work.say(f"{image} is pulled by the cluster itself")
 
     def _is_deployed(self, prepared: PreparedRelease, cancel: CancelToken) -> bool:
         if not self._late or prepared.fingerprint is None:

@@ -182,7 +182,7 @@ class _Run:
             self.stopping = "stopped"
         elif self.cancel.remaining() == 0.0:
             self.timed_out = True
-            self.stopping = "the run's time is over"
+            self.stopping = "the run timed out"
 
     def _look_at_watched(self) -> None:
         now = self.cancel.clock.monotonic()
@@ -285,7 +285,9 @@ class _Run:
                 running.overdue_since = now
             elif now - running.overdue_since > STOP_GRACE_SECONDS:
                 del self.running[running.step.id]
-                error = StepFailedError(f"{running.step.id} does not stop; what it started may still run")
+                error = StepFailedError(
+                    f"{running.step.id} does not stop; programs that it started may still be running"
+                )
                 self._finish(running.step.id, Outcome(status=Status.FAILED, error=error), seconds=now - running.started)
 
     def _finish(self, step: StepId, outcome: Outcome, *, seconds: float) -> None:

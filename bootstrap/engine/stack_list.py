@@ -64,8 +64,8 @@ def _seen(stack: StoredStack, opener: OpenStack, cancel: CancelToken) -> tuple[s
     try:
         session = opener(stack.state, cancel)
         if session is None:
-            return UNKNOWN, "no run got so far that anything was made, or another version of bootstrap made it"
-        cluster = session.ports.cluster.observe(cancel.within(_LOOK_SECONDS, f"a look at {stack.identity}"))
+            return UNKNOWN, "no run created anything, or another version of bootstrap did"
+        cluster = session.ports.cluster.observe(cancel.within(_LOOK_SECONDS, f"reading {stack.identity}"))
     except BootstrapError as error:
         cancel.check()
         return UNKNOWN, error.what
@@ -87,7 +87,7 @@ def _elsewhere(here: tuple[StoredStack, ...], marked: LabelledStacks, now: datet
                 identity=mark.stack,
                 stack=mark.stack,
                 state=ELSEWHERE,
-                detail="on this engine, but its state folder is not here: somebody else's, or lost",
+                detail="on this engine, but without a state folder here: somebody else's, or the folder was deleted",
                 expires=mark.expires,
                 seconds_left=_left(mark.expires, now),
             )

@@ -34,7 +34,7 @@ def remove_state(session: Session, *, keep_data: bool = False) -> str:
         if entry not in {*kept, *(state.folder / name for name in _KEPT)}:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     descriptions = {
-        state.emulator: "what finds the emulator's data",
+        state.emulator: "the record of the emulator's data",
         state.seeds: "generated secrets",
         state.snapshots: "snapshots",
     }

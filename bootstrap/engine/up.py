@@ -88,8 +88,8 @@ def flags_missing(session: Session) -> str:
     if not (session.lives and different and all(difference.for_lack_of_a_flag for difference in different)):
         return ""
     text = "; ".join(map(str, different))
-    last = f". The command line used last: {session.last_command}" if session.last_command else ""
-    return f"flags that were given last are missing: {text}{last}"
+    last = f". The last command line: {session.last_command}" if session.last_command else ""
+    return f"flags of the last run are missing: {text}{last}"
 
 
 def _perform(session: Session, options: PlanOptions, how: RunOptions, *, emit: Emit, cancel: CancelToken) -> Report:
@@ -174,7 +174,7 @@ def _way_in(session: Session, report: Report) -> tuple[str, ...]:
         lines.append("Pods are simulated: the Kubernetes API is real, nothing in a pod runs")
     if (lease := read_lease(session.state)) is not None:
         until = lease.expires.astimezone().strftime("%Y-%m-%d %H:%M")
-        lines.append(f"Wanted until {until}: any later run may take it away; longer with --ttl")
+        lines.append(f"Expires {until}: any later run of bootstrap may remove it; keep it longer with --ttl")
     after = f"bootstrap run{_meaning(session.stack)} -- kubectl get pods -A"
     return (*lines, f"Next: {_status_command(session)}, or: {after}")
 

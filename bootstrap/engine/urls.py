@@ -46,7 +46,7 @@ def addresses(session: Session, cancel: CancelToken) -> Iterator[str]:
                 urls = _host_urls(session, hosts, kube, within)
     except BootstrapError as error:
         cancel.check()
-        yield f"The addresses could not be asked for: {error.what}"
+        yield f"The addresses could not be read: {error.what}"
         return
     for url in urls:
         yield f"{url.name} is not answered: {url.problem}" if url.problem else f"{url.name}: {url.url}"

@@ -23,7 +23,7 @@ _LONGEST_NAME = 53
 _MAX_HISTORY = 5
 _UNLIMITED = -1
 _OWN_CREDENTIALS = "has no effect: everything is done with the stack's own credentials"
-_UNKNOWN = ChartSource(chart=UnknownChart(reason="its chart cannot be told from the repository"))
+_UNKNOWN = ChartSource(chart=UnknownChart(reason="the repository does not show which chart it uses"))
 
 
 def release_name(name: str, *, target_namespace: str | None = None, given: str | None = None) -> str:
@@ -155,7 +155,7 @@ def _with_install(release: Release, fields: Fields) -> Release:
         disable_take_ownership=install.flag("disableTakeOwnership"),
     )
     install.ignore("replace", "remediation")
-    install.note("is not followed: helm's own default holds", "serverSideApply")
+    install.note("is ignored: helm's default applies", "serverSideApply")
     install.close()
     return changed
 
@@ -182,8 +182,8 @@ def _with_upgrade(release: Release, fields: Fields) -> Release:
     if strategy == "uninstall":
         remediation.subject.note(f"{remediation.path}.strategy uninstall is not supported", remediation.at("strategy"))
     upgrade.ignore("timeout", "remediation")
-    upgrade.note("is not supported: every upgrade takes the declared values alone", "preserveValues")
-    upgrade.note("is not followed: helm's own default holds", "serverSideApply")
+    upgrade.note("is not supported: every upgrade uses only the declared values", "preserveValues")
+    upgrade.note("is ignored: helm's default applies", "serverSideApply")
     upgrade.note("is not supported: the release is upgraded in place", "chartNameChangeStrategy")
     upgrade.close()
     return changed
@@ -192,7 +192,7 @@ def _with_upgrade(release: Release, fields: Fields) -> Release:
 def _remediation(action: Fields) -> Fields:
     remediation = action.child("remediation")
     remediation.ignore("retries", "strategy", "ignoreTestFailures")
-    remediation.note("is not supported: what failed last stays to be looked at", "remediateLastFailure")
+    remediation.note("is not supported: a failed release stays as it is, to be examined", "remediateLastFailure")
     remediation.close()
     return remediation
 
@@ -209,7 +209,7 @@ def _with_test(release: Release, fields: Fields) -> Release:
     test = fields.child("test")
     changed = replace(release, run_tests=test.flag("enable"), ignore_test_failures=test.flag("ignoreFailures"))
     test.note("is not supported: all tests of the chart run", "filters")
-    test.note("has no effect: the release's own timeout holds", "timeout")
+    test.note("has no effect: the release's own timeout applies", "timeout")
     test.close()
     return changed
 
@@ -221,4 +221,4 @@ def _accept(fields: Fields) -> None:
     fields.note(_OWN_CREDENTIALS, "serviceAccountName", "kubeConfig")
     fields.note("has no effect: helm keeps a release in its own namespace", "storageNamespace")
     fields.note("is not evaluated: objects count as ready by their conditions", "healthCheckExprs")
-    fields.note("is not followed: helm's own default holds", "postRenderStrategy", "waitStrategy")
+    fields.note("is ignored: helm's default applies", "postRenderStrategy", "waitStrategy")

@@ -203,9 +203,13 @@ def _timeout(fields: Fields) -> timedelta:
 def _accept(fields: Fields) -> None:
     fields.ignore("commonMetadata")
     fields.note(NOT_RECONCILED, "interval", expected=True)
-    fields.note("has no effect by itself: what left the repository is removed by up --prune", "prune", expected=True)
+    fields.note(
+        "has no effect by itself: objects that were removed from the repository are deleted by up --prune",
+        "prune",
+        expected=True,
+    )
     fields.note(NOT_RECONCILED, "retryInterval", "deletionPolicy", "ignore")
     fields.note(_OWN_CREDENTIALS, "serviceAccountName", "kubeConfig")
     fields.note("is not evaluated: objects count as ready by their conditions", "healthCheckExprs")
-    fields.note("has no effect: objects are never deleted to be made anew", "force")
+    fields.note("has no effect: objects are never deleted and recreated", "force")
     fields.note("has no effect: the API server validates", "validation")

@@ -109,7 +109,7 @@ def manifests(
     objects = [manifest for text in texts for manifest in _objects(text, variables, decrypt, missing)]
     if missing:
         names = ", ".join(f"${{{name}}}" for name in sorted(missing))
-        built.declared.subject.note(f"{names} has no value in what {built.declared.path} holds: nothing is put there")
+        built.declared.subject.note(f"{names} has no value in {built.declared.path}: it becomes empty")
     return tuple(_labelled(manifest, built.declared) for manifest in objects)
 
 
@@ -153,7 +153,7 @@ class _Text:
             message = (
                 f"variable {name} is not set: give it a value in spec.postBuild.substitute of Kustomization "
                 f"{self.declared.id} or with --var {name}=…, a default with ${{{name}:=…}}, or write $${{{name}}} for "
-                "the text itself (Flux before 2.9 puts nothing there: source.strictSubstitution: false)"
+                "the text itself (to make it empty, as Flux before 2.9 does: source.strictSubstitution: false)"
             )
             manifest = _tolerant(self.text)
             if manifest is None:
@@ -184,11 +184,11 @@ def _objects(
         text.unset(error.names)
         return
     except YamlError as error:
-        when = "cannot be read" if variables is None else "is no YAML any more once its variables are replaced"
+        when = "cannot be read" if variables is None else "is not YAML any more after its variables are replaced"
         text.problem(f"{when}: {error}")
         return
     if not is_object(manifest):
-        text.problem("is no Kubernetes object: it needs apiVersion, kind and metadata.name")
+        text.problem("is not a Kubernetes object: it needs apiVersion, kind and metadata.name")
         return
     yield manifest
 

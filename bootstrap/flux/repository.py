@@ -153,7 +153,7 @@ def _check_empty(kustomizations: Sequence[Kustomization], findings: Findings) ->
 def _with_namespace_of_flux(
     kustomizations: tuple[Kustomization, ...], releases: Sequence[Release], findings: Findings
 ) -> tuple[Kustomization, ...]:
-    """With the namespace that Flux itself lives in, if anything goes into it and nothing declares it.
+    """With the namespace of Flux itself, if anything goes into it and nothing declares it.
 
     Flux is installed into it before it reads the repository, which therefore need not hold it.
     """
@@ -201,7 +201,7 @@ def _defined_kind(definition: Manifest) -> tuple[str, str]:
 
 
 def _check_graph(repo: FluxRepo, findings: Findings) -> None:
-    """Report a cycle in which Flux would wait for ever."""
+    """Report a cycle in which Flux would wait forever."""
     cycle = find_cycle(dependency for dependency in dependencies(repo) if dependency.strict)
     if cycle:
         circle = "; ".join(str(dependency) for dependency in cycle)
@@ -225,7 +225,7 @@ def _releases(expanded: Sequence[Expanded], places: Sources, store: Store, findi
             ref = ref_of(manifest)
             subject = Subject(ref=ref, findings=findings, fallback=item.declared.path)
             if str(ref) in ids:
-                subject.note("is declared more than once: the first one counts")
+                subject.note("is declared more than once: the first one is used")
                 continue
             ids.add(str(ref))
             yield read_release(manifest, subject, places, store, item.declared.id)

@@ -122,7 +122,7 @@ class Sources:
             digest=version.text("digest"),
             insecure=spec.flag("insecure"),
         )
-        version.note("is not supported: every version of the range is taken", "semverFilter")
+        version.note("is not supported: any version of the range may be chosen", "semverFilter")
         version.close()
         _check_layer(spec)
         spec.note(_OWN_LOGIN, "provider", "secretRef", "serviceAccountName", "certSecretRef", "proxySecretRef")
@@ -196,7 +196,7 @@ def _repository_chart(spec: Fields, chart: str, version: str | None) -> ChartRef
 def _check_layer(spec: Fields) -> None:
     layer = spec.child("layerSelector")
     if layer.text("mediaType") not in {None, _HELM_LAYER}:
-        layer.subject.note("spec.layerSelector is not supported: the chart's own layer is taken", layer.path)
+        layer.subject.note("spec.layerSelector is not supported: the chart's own layer is used", layer.path)
     layer.ignore("operation")
     layer.close()
 

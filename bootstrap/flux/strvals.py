@@ -88,7 +88,7 @@ class _Parser:
     def _index(self) -> int:
         text, _ = self._until("]")
         if not _INTEGER.fullmatch(text) or not 0 <= int(text) <= _LARGEST_INDEX:
-            raise PathError(f'"{text}" is no index')
+            raise PathError(f'"{text}" is not an index')
         return int(text)
 
     def _value(self) -> Any:  # noqa: ANN401 - YAML holds any

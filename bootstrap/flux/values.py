@@ -46,7 +46,7 @@ def _document(source: ValuesFrom, content: str) -> dict[str, Any]:
     except YamlError as error:
         raise ValuesError(source, str(error)) from error
     if values is not None and not isinstance(values, dict):
-        raise ValuesError(source, "is no mapping")
+        raise ValuesError(source, "is not a mapping")
     return values or {}
 
 

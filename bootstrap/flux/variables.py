@@ -74,6 +74,6 @@ def _read(text: str) -> dict[str, Any] | None:
 def _report(declared: Declared, ref: VariablesRef, given: Sequence[str]) -> None:
     source = f"{ref.kind} {declared.namespace}/{ref.name} is not in the repository"
     if given:
-        declared.subject.note(f"{source}: only the stack's own variables stand for what it holds", _PATH)
+        declared.subject.note(f"{source}: only the stack's own variables are used instead", _PATH)
     else:
-        declared.subject.problem(f"{source}: add it, mark it optional, or give what it holds with --var", _PATH)
+        declared.subject.problem(f"{source}: add it, mark it optional, or set its variables with --var", _PATH)

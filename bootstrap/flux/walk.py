@@ -170,7 +170,7 @@ class Walk:
             first = self._done[child.id].declared
             # The same object is often built twice: the root of a cluster holds its own sync object.
             if replace(child, subject=first.subject) != first:
-                child.subject.note("is declared more than once: the first one counts")
+                child.subject.note("is declared more than once: the first one is used")
             return False
         self._parents[child.id] = parent.id
         unread = "" if child.suspended else self._unread(child)
@@ -205,7 +205,7 @@ class Walk:
         fits = child.path != "." and (self._tools.root / child.path).is_dir()
         if child.source.kind == "ExternalArtifact" or not fits:
             return None
-        child.subject.note(f"{child.source} is not declared: it is taken for this repository", "spec.sourceRef")
+        child.subject.note(f"{child.source} is not declared: bootstrap assumes this repository", "spec.sourceRef")
         return self._tools.root
 
     def _check_kinds(self, objects: Sequence[Manifest], declared: Declared) -> None:

@@ -150,7 +150,7 @@ class KubeObjects:
         if owner is not None and owner != self._owner:
             raise StepFailedError(
                 f"{ref} belongs to another stack ({owner})",
-                fix=f"run that stack's `bootstrap down`, or remove the label {labels.OWNER} from the object",
+                fix=f"run `bootstrap down` for that stack, or remove the label {labels.OWNER} from the object",
             )
 
     def _wait(

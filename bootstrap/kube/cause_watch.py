@@ -60,7 +60,7 @@ class CauseWatch:
     def has_just_restarted(self, ready: Mapping[ObjectRef, Manifest | None], cancel: CancelToken) -> bool:
         """Whether a container of these ended a moment ago and only begins again; False if nothing shows it."""
         try:
-            surroundings = self._reader.surroundings(ready, cancel.within(_LOOK_SECONDS, "the look for restarts"))
+            surroundings = self._reader.surroundings(ready, cancel.within(_LOOK_SECONDS, "reading the restarts"))
         except BootstrapError:
             cancel.check()
             return False
@@ -69,7 +69,7 @@ class CauseWatch:
     def refresh(self, unready: Mapping[ObjectRef, Manifest | None], cancel: CancelToken) -> tuple[Cause, ...]:
         """Look now, for a few seconds at most; what was seen before stays if the cluster does not answer."""
         try:
-            self.causes = self._reader.causes(unready, cancel.within(_LOOK_SECONDS, "the look for causes"))
+            self.causes = self._reader.causes(unready, cancel.within(_LOOK_SECONDS, "reading the causes"))
         except BootstrapError:
             # Whoever waits finds out by himself that the API server is away or that his time is over.
             cancel.check()

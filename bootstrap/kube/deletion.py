@@ -38,9 +38,9 @@ def wait_deleted(refs: Sequence[ObjectRef], api: KubeApi, work: Work) -> None:
         if not reasons:
             raise
         raise DeadlineError(
-            f"{_briefly(reasons)} does not go: {error.what}",
-            evidence=[f"{ref}: {why or 'nothing is known to hold it'}" for ref, why in reasons.items()],
-            fix="let what the finalizers wait for end (its controller may be gone), then run: bootstrap down",
+            f"{_briefly(reasons)} is not deleted: {error.what}",
+            evidence=[f"{ref}: {why or 'no reason found'}" for ref, why in reasons.items()],
+            fix="resolve what the finalizers wait for (their controller may be gone), then run: bootstrap down",
         ) from error
 
 
@@ -62,7 +62,7 @@ def holders(live: Manifest) -> Iterator[str]:
 
 def _waiting(left: Mapping[ObjectRef, Manifest]) -> str:
     why = next(holders(next(iter(left.values()))), "")
-    return f"waiting for {_briefly(left)} to go" + (f" ({why})" if why else "")
+    return f"waiting until {_briefly(left)} is deleted" + (f" ({why})" if why else "")
 
 
 def _briefly(refs: Mapping[ObjectRef, object]) -> str:

@@ -54,7 +54,7 @@ class Discovery:
         if served is None:
             raise UnknownKindError(
                 f"the cluster does not know {kind} ({api_version})",
-                fix="add the chart that brings its CustomResourceDefinition, or a dependsOn on it",
+                fix="add the chart that contains its CustomResourceDefinition, or a dependsOn on it",
             )
         return served
 

@@ -42,7 +42,7 @@ class KubeHealth:
 
 def _health(live: Manifest | None, *, simulated: bool) -> tuple[Health, str]:
     if live is None:
-        return Health.DOWN, "not there"
+        return Health.DOWN, "not found"
     reason = simulated_reason(live) if simulated else None
     if reason is not None:
         return Health.SIMULATED, reason

@@ -47,7 +47,7 @@ class Inventory:
         Raises:
             DeadlineError: the last stack deleted it just now, and it is still terminating.
         """
-        token = cancel.within(_GOING_SECONDS, f"namespace {NAMESPACE}, which the last stack of this cluster left,")
+        token = cancel.within(_GOING_SECONDS, f"namespace {NAMESPACE}, left by the last stack of this cluster,")
         wait_until(lambda: self._home(cancel), token)
         self._api.apply(self._manifest(kustomization, entry), cancel)
 

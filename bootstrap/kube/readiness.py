@@ -78,7 +78,7 @@ def _deployment(manifest: Manifest) -> Judgement:
     if updated < replicas:
         return _progress(f"{updated}/{replicas} replicas updated")
     if total > updated:
-        return _progress(f"{total - updated} old replicas are to end")
+        return _progress(f"{total - updated} old replicas have not ended yet")
     if available < replicas:
         return _progress(f"{available}/{replicas} replicas available")
     return CURRENT
@@ -192,7 +192,7 @@ def _api_service(manifest: Manifest) -> Judgement:
 def _crd(manifest: Manifest) -> Judgement:
     names = _condition(manifest, "NamesAccepted")
     if names.get("status") == "False":
-        return _failed(f"its names are taken: {names.get('message')}")
+        return _failed(f"its names are already in use: {names.get('message')}")
     if _condition(manifest, "Established").get("status") == "True":
         return CURRENT
     return _progress("not Established yet")

@@ -38,7 +38,7 @@ def simulated_reason(manifest: Manifest) -> str | None:
     if is_api_backend(manifest):
         return "the API it adds would be served by a pod"
     if (group, manifest.get("kind")) == ("", "Service") and spec.get("type") == "LoadBalancer":
-        return "nothing gives out load balancer addresses"
+        return "nothing assigns load balancer addresses"
     return None
 
 

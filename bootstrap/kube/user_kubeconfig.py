@@ -51,5 +51,5 @@ def read_kubeconfig(target: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise InvalidError([Problem(place=Place(file=str(target)), text=f"is not YAML: {error}")]) from error
     if not isinstance(document, dict) or not all(isinstance(document.get(name) or [], list) for name in LISTS):
-        raise InvalidError([Problem(place=Place(file=str(target)), text="is no kubeconfig")])
+        raise InvalidError([Problem(place=Place(file=str(target)), text="is not a kubeconfig")])
     return document

@@ -83,7 +83,7 @@ def _uncalled(ref: ObjectRef, lack: str, why: str) -> DeadlineError:
 def _unanswered(probe: Probe, silence: str, why: str) -> DeadlineError:
     about = replace(ref_of(probe.manifest), namespace=probe.namespace)
     return DeadlineError(
-        f"webhook {probe.webhook} does not answer when it is asked about {about} ({why})",
+        f"webhook {probe.webhook} does not answer for {about} ({why})",
         evidence=(silence,),
         fix="look at the pods behind it with: bootstrap status; then run: bootstrap up",
     )

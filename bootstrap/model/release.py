@@ -18,7 +18,7 @@ class Note:
     text: str
     place: Place | None = None
     loud: bool = False
-    """Flux would wait for ever because of it: `lint` reports an error, `plan` a warning, at the end."""
+    """Flux would wait forever because of it: `lint` reports an error, `plan` a warning, at the end."""
     expected: bool = False
     """Flux requires the field of this warning (`interval`, `prune`), so that `--strict` accepts it."""
 

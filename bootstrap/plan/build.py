@@ -115,7 +115,7 @@ def _cluster(desired: Desired, observed: Observed) -> _Row:
     stack, cluster = desired.stack, observed.cluster
     if cluster.state is TargetState.FOREIGN:
         raise RefusedError(
-            f"the cluster of stack {stack.name} is not ours: {cluster.detail}",
+            f"the cluster of stack {stack.name} was not created by it: {cluster.detail}",
             fix="adopt it with --adopt (kind, k3d), or rename the stack",
         )
     if cluster.state is TargetState.UNVERIFIED:
@@ -146,7 +146,9 @@ def _started_cluster(observed: Observed) -> _Row:
 def _emulator(desired: Desired, observed: Observed, units: Units) -> _Row:
     stack, emulator = desired.stack, observed.emulator
     if emulator is not None and emulator.state is TargetState.FOREIGN:
-        raise RefusedError(f"the emulator of stack {stack.name} is not ours: {emulator.detail}", fix="rename the stack")
+        raise RefusedError(
+            f"the emulator of stack {stack.name} was not created by it: {emulator.detail}", fix="rename the stack"
+        )
     if desired.start_only:
         return _started_emulator(observed, units)
     assert stack.emulator is not None  # noqa: S101 - the caller looked
@@ -196,7 +198,7 @@ def _emulator_reason(desired: Desired, observed: Observed, units: Units) -> str:
     if release is None:
         return ""
     if emulator.release != release.id:
-        return f"it is {emulator.release}, declared {release.id}"
+        return f"it is {emulator.release}, but {release.id} is declared"
     prepared = desired.prepared.get(release.id) or PreparedRelease(release=release)
     if changed := _release_reason(prepared, release, observed):
         return f"its release is installed: {changed}"
@@ -232,11 +234,11 @@ def _build(image: BuiltImage, used: Collection[str], desired: Desired, observed:
         return Keep(what="image"), _UNCHANGED
     if desired.stack.cluster.provider.simulates_pods:
         if desired.build_simulated:
-            return BuildImage(image=image), "asked for"
+            return BuildImage(image=image), "requested with --only"
         return Keep(what="image"), f"pods are simulated; build it with: --only {name}"
     if image.reference in used:
         return BuildImage(image=image), "its files are not built yet"
-    return Keep(what="image"), "nothing that is applied runs it"
+    return Keep(what="image"), "no applied object uses it"
 
 
 def _images(rows: Sequence[_Row], built: Collection[str]) -> Iterator[_Row]:
@@ -244,7 +246,7 @@ def _images(rows: Sequence[_Row], built: Collection[str]) -> Iterator[_Row]:
     images = dict.fromkeys(image for row in rows for image in edges.images_of_action(row[1]) if image not in built)
     if images:
         count = f"{len(images)} image{'' if len(images) == 1 else 's'}"
-        yield ids.IMAGES, LoadImages(images=tuple(images)), f"{count} in what is applied", IMAGES_TIMEOUT
+        yield ids.IMAGES, LoadImages(images=tuple(images)), f"{count} in the applied objects", IMAGES_TIMEOUT
 
 
 def _unit(unit: Kustomization | Release, desired: Desired, observed: Observed) -> _Row:
@@ -329,7 +331,7 @@ def _moved_emulator(desired: Desired, observed: Observed, units: Units) -> Itera
         for release in observed.releases.values():
             if release.owner == units.emulator.id:
                 removal = UninstallRelease(namespace=release.namespace, release_name=release.release_name)
-                yield _making_room(step, removal, "the emulator takes its place", desired.consent)
+                yield _making_room(step, removal, "the emulator replaces it", desired.consent)
         return
     entry = observed.inventory.get(EMULATOR_PART)
     # Its namespace is the release's too.

@@ -34,12 +34,12 @@ def structure(stack: Stack, units: Units, steps: Iterable[StepId]) -> Iterator[E
 
 
 def _of_emulator(units: Units) -> Iterator[Edge]:
-    yield _edge(ids.SEEDS, ids.EMULATOR, "they are in the emulator")
+    yield _edge(ids.SEEDS, ids.EMULATOR, "the data is in the emulator")
     if units.installed_emulator is not None:
         yield _edge(ids.EMULATOR, ids.release(units.installed_emulator.id), "it is this release")
     if units.emulator is not None:
         for step in units.emulator_steps:
-            yield _edge(step, ids.replaced(units.emulator.id), "what was there goes first")
+            yield _edge(step, ids.replaced(units.emulator.id), "the old one is removed first")
 
 
 def written(repo: FluxRepo, units: Units) -> Iterator[Edge]:
@@ -77,7 +77,9 @@ def unmet(repo: FluxRepo) -> Iterator[Note]:
             for need in (need for need in helm_release.depends_on if need not in names):
                 near = nearest(need, [name for name in names if name != helm_release.id])
                 hint = f"; did you mean {near}?" if near is not None else ""
-                text = f"{kind} {helm_release.id} depends on {need}, which is not there: Flux would wait for ever{hint}"
+                text = (
+                    f"{kind} {helm_release.id} depends on {need}, which does not exist: Flux would wait forever{hint}"
+                )
                 yield Note(text=text, place=helm_release.place, loud=True)
 
 

@@ -62,7 +62,7 @@ def _fault(named: str, candidates: Sequence[Release], paused: Collection[str]) -
     if len(candidates) > 1:
         return f"{named} could be {' or '.join(release.id for release in candidates)}"
     resting = candidates[0].suspended or candidates[0].owner in paused
-    return f"{candidates[0].id} is suspended, so that nothing installs it" if resting else ""
+    return f"{candidates[0].id} is suspended, so it is not installed" if resting else ""
 
 
 def chart_name(release: Release) -> str:
@@ -119,7 +119,7 @@ def out_of_reach(stack: Stack) -> Iterator[Note]:
         return
     host, port = _outside(stack)
     if not host:
-        yield Note(text=f"pods cannot reach {stack.emulator.endpoint}: it is an address of this machine's own")
+        yield Note(text=f"pods cannot reach {stack.emulator.endpoint}: that address is local to this machine")
     elif port != EMULATOR_PORT and not _is_number(host):
         yield Note(text=f"pods find {host} at port {EMULATOR_PORT}, not {port}: a name has no port; write its number")
 

@@ -86,7 +86,7 @@ def build_graph(steps: Sequence[StepId], edges: Iterable[Edge]) -> tuple[Graph, 
         if edge.kind in {EdgeKind.DEPENDS_ON, EdgeKind.STRUCTURE}:
             problems.append(Problem(place=Place(file=edge.step), text=f"depends on itself: {circle}"))
         elif edge.kind is EdgeKind.INFERRED:
-            notes.append(Note(text=f"the written order wins over what was found in the manifests: {circle}"))
+            notes.append(Note(text=f"the declared order wins over the one inferred from manifests: {circle}"))
     if problems:
-        raise InvalidError(problems, fix="take one of these dependencies out")
+        raise InvalidError(problems, fix="remove one of these dependencies")
     return graph, tuple(notes)

@@ -130,7 +130,7 @@ class _Sorting:
 
 
 def _why(part: Kustomization) -> str:
-    return part.unread or "it, or what it is below, is suspended"
+    return part.unread or "it, or its parent, is suspended"
 
 
 def _named(release: ReleaseObserved) -> str:

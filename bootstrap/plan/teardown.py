@@ -43,9 +43,9 @@ def build_teardown(
         steps.append(_emulator(observed, keep_data=keep_data))
     if marked:
         needs = tuple(step.id for step in steps)
-        steps.append(_step(LEFTOVERS, RemoveLeftovers(keep_data=keep_data), "all that carries its mark", needs))
+        steps.append(_step(LEFTOVERS, RemoveLeftovers(keep_data=keep_data), "everything that carries its label", needs))
     needs = tuple(step.id for step in steps)
-    reason = "all but what is kept" if keep_data else "the last of this stack"
+    reason = "everything except what is kept" if keep_data else "the rest of this stack"
     if snapshots:
         named = f"snapshot{'' if len(snapshots) == 1 else 's'} {', '.join(snapshots)}"
         reason += f" ({named})" if keep_data else f", with {named}"
@@ -60,23 +60,23 @@ def _emptying(observed: Observed) -> Iterator[Step]:
             step = StepId(f"release/{release.namespace}/{release.release_name}")
             action = UninstallRelease(namespace=release.namespace, release_name=release.release_name)
             # One by one, the last installed first: a release was installed after those it depends on.
-            yield _step(step, action, "installed by us", tuple(releases[-1:]))
+            yield _step(step, action, "installed by bootstrap", tuple(releases[-1:]))
             releases.append(step)
     for owner, entry in observed.inventory.items():
         deletion = DeleteObjects(owner=owner, objects=tuple(reversed(entry.objects)))
-        yield _step(ids.objects(owner), deletion, "applied by us", tuple(releases[-1:]))
+        yield _step(ids.objects(owner), deletion, "applied by bootstrap", tuple(releases[-1:]))
 
 
 def _cluster(observed: Observed, needs: tuple[StepId, ...]) -> Step:
     if observed.cluster.state is TargetState.FOREIGN:
-        return _step(ids.CLUSTER, Keep(what="cluster"), f"not ours: {observed.cluster.detail}", needs)
+        return _step(ids.CLUSTER, Keep(what="cluster"), f"not created by bootstrap: {observed.cluster.detail}", needs)
     return _step(ids.CLUSTER, DeleteCluster(), observed.cluster.state.value, needs)
 
 
 def _emulator(observed: Observed, *, keep_data: bool) -> Step:
     emulator = observed.emulator
     if emulator is not None and emulator.state is TargetState.FOREIGN:
-        return _step(ids.EMULATOR, Keep(what="emulator"), f"not ours: {emulator.detail}", ())
+        return _step(ids.EMULATOR, Keep(what="emulator"), f"not created by bootstrap: {emulator.detail}", ())
     reason = TargetState.ABSENT.value if emulator is None else emulator.state.value
     return _step(ids.EMULATOR, DeleteEmulator(keep_data=keep_data), reason, ())
 

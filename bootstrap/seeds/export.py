@@ -51,7 +51,7 @@ class SeedExport:
         other = [str(file) for file, (_, content) in contents.items() if file.exists() and file.read_bytes() != content]
         if other and not overwrite:
             raise UsageError(
-                f"{len(other)} files would be overwritten, first {other[0]}",
+                f"{len(other)} files would be overwritten, for example {other[0]}",
                 fix="export into an empty folder, or add --force",
             )
         for file, (name, content) in contents.items():
@@ -141,7 +141,7 @@ def _notes(exports: Mapping[ResourceId, Exported]) -> list[str]:
     notes = [f"{resource} is not exported: {item.left_out}" for resource, item in exports.items() if item.left_out]
     notes.extend(f"{resource}: {note}" for resource, item in exports.items() for note in item.notes)
     if secret:
-        notes.append(f"{len(secret)} files hold secrets and are readable by you alone: keep them out of the repository")
+        notes.append(f"{len(secret)} files hold secrets, and only you can read them: keep them out of the repository")
     return notes
 
 

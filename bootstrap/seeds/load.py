@@ -135,7 +135,7 @@ class _Loading:
         for path, text in expressions:
             self.complain(fixture, path, text)
         if is_reserved(name):
-            self.complain(fixture, (), "this name is reserved for our own notes")
+            self.complain(fixture, (), "this name is reserved for bootstrap")
         if not expressions:
             wrong = list(self._checked(fixture))
             self.problems.extend(wrong)

@@ -45,8 +45,8 @@ def marker_store(target: Target) -> MarkerStore:
             return store(target)
     if target.beside is None:
         raise RefusedError(
-            f"{target.endpoint.url} has no service that can hold our notes",
-            fix=f"switch on one of {', '.join(_STORES)}",
+            f"{target.endpoint.url} has no service that can keep the ownership record of bootstrap",
+            fix=f"enable one of {', '.join(_STORES)}",
         )
     return _Files(target.beside / f"marker-{target.endpoint.incarnation}")
 

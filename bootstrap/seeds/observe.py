@@ -196,7 +196,7 @@ class Survey:
                 observed=observed,
                 differences=(),
                 action=Action.FOREIGN,
-                reason="has this name but is not ours (--adopt takes it over)",
+                reason="has this name but was not created by bootstrap (--adopt adopts it)",
             )
         applied = self.marker.applied(fixture.id)
         if any(applied.fields.get(path) != digest(value) for path, value in desired.fields.items()):

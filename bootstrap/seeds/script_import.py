@@ -92,7 +92,7 @@ class Importer:
         )
         ended = run_scripts(source.scripts, how, work)
         _raise_failure(ended)
-        work.say("exporting what the scripts made")
+        work.say("exporting what the scripts created")
         exported = export(self.scripts_in, self.services, lambda resource: resource not in before, work.cancel)
         files = list(exported.write(into, overwrite=overwrite))
         differences = tuple(self._prove(files, work)) if exported.resources else ()
@@ -128,7 +128,7 @@ class Importer:
         raise_failures(seeding.make_so(self.proof_in, work))
         own = seeding.plan(self.proof_in, work.cancel)
         yield from (f"{change}, in an empty emulator that the fixtures were applied to" for change in _changes(own))
-        work.say("comparing the fixtures with what the scripts made")
+        work.say("comparing the fixtures with what the scripts created")
         stranger = replace(seeding, owner=f"{_OWNER}-stranger")
         # What a plan shows only because it does not know who wrote it, it shows of the proven emulator too.
         unknown = _changes(stranger.plan(self.proof_in, work.cancel, Options(adopt=True)))
@@ -140,9 +140,9 @@ class Importer:
         yield from _other_services(source.scripts, ended, self.services)
         regions = {region for _, region, service in ended.signed if service in self.services} - {self.scripts_in.region}
         for region in sorted(regions):
-            yield f"the scripts asked for region {region}: of other services than s3, what is there is not taken over"
+            yield f"the scripts used region {region}: only its s3 resources are imported"
         for key in sorted({key for key, _, _ in ended.signed if _ACCOUNT.fullmatch(key)} - {_OWN_ACCOUNT}):
-            yield f"the scripts asked as account {key}: what is there is not taken over"
+            yield f"the scripts used account {key}: its resources are not imported"
 
 
 def _raise_failure(ended: Ended) -> None:
@@ -195,7 +195,7 @@ def _other_services(scripts: Iterable[Script], ended: Ended, services: Mapping[s
         places.setdefault(service, [])
     for name in sorted(set(places) - set(services) - _LEAVE_NOTHING):
         where = f" ({', '.join(places[name][:3])}{', …' if len(places[name]) > 3 else ''})" if places[name] else ""  # noqa: PLR2004 - a line's worth
-        yield f"{name}: there are no fixtures of it{where}"
+        yield f"{name}: it cannot be declared by fixtures{where}"
 
 
 def _used(line: str) -> Iterator[str]:

@@ -109,7 +109,7 @@ class Seeding:
         declares_functions = any(resource.service == "lambda" for resource in self.fixtures().by_id)
         if self.capabilities is None or LAMBDA_INVOKE in self.capabilities or not declares_functions:
             return ()
-        return (f"functions are kept as declared but do not run on {self.driver}, {not_running(self.driver)}",)
+        return (f"functions are created as declared but cannot run on {self.driver}, {not_running(self.driver)}",)
 
     def lint(self) -> Fixtures:
         """The fixtures, if nothing is wrong with them or with the files that they name; asks no emulator.
@@ -136,7 +136,7 @@ class Seeding:
         """See `ports.Seeds`.
 
         Raises:
-            StepFailedError: some resources could not be made as declared.
+            StepFailedError: some resources could not be created or updated.
         """
         result = raise_failures(self.make_so(endpoint, work))
         warned = "".join(f"; commands failed in {warning.id}: see {warning.log}" for warning in result.warnings)
@@ -412,13 +412,13 @@ def raise_failures(result: SeedResult) -> SeedResult:
         only = failed[0].error
         assert only is not None  # noqa: S101 - those without an error are left out above
         raise StepFailedError(
-            f"{failed[0].id} could not be made as declared{more}: {only}",
+            f"{failed[0].id} could not be created or updated{more}: {only}",
             evidence=only.evidence,
             command=only.command,
             fix=only.fix,
             log=only.log,
         )
-    what = f"{len(failed)} resources could not be made as declared{more.replace('it', 'them')}"
+    what = f"{len(failed)} resources could not be created or updated{more.replace('it', 'them')}"
     raise StepFailedError(
         what,
         evidence=[f"{failure.id}: {failure.error}" for failure in failed],
@@ -484,7 +484,7 @@ def _named(survey: Survey, orphans: Sequence[Observed]) -> None:
     missing = sorted(survey.options.only - ours)
     if missing:
         fix = f"no longer declared are: {', '.join(str(orphan.id) for orphan in orphans) or 'none'}"
-        raise UsageError(f"{missing[0]} is neither declared nor ours", fix=fix)
+        raise UsageError(f"{missing[0]} is neither declared nor created by bootstrap", fix=fix)
 
 
 def _acts(case: Case, *, extras: bool) -> bool:
@@ -499,7 +499,7 @@ def _refuse_replace(acting: Sequence[Case], options: Options) -> None:
             for case in replaced
         ]
         raise StepFailedError(
-            "some changes need resources to be deleted and made anew; nothing was written",
+            "some changes need resources to be deleted and recreated; nothing was written",
             evidence=evidence,
             fix="run again with --allow-replace (what is in them is lost)",
         )
@@ -507,13 +507,13 @@ def _refuse_replace(acting: Sequence[Case], options: Options) -> None:
 
 def _orphan(observed: Observed) -> ResourceChange:
     return ResourceChange(
-        id=observed.id, action=Action.ORPHANED, reason="ours, and no longer declared (prune deletes it)"
+        id=observed.id, action=Action.ORPHANED, reason="created by bootstrap, no longer declared (prune deletes it)"
     )
 
 
 def _refuse_left(left: Sequence[str]) -> None:
     if left:
-        fix = "restart the emulator; its data goes with it"
+        fix = "restart the emulator, which also deletes its data"
         raise StepFailedError(f"{len(left)} resources could not be deleted", evidence=left, fix=fix)
 
 
@@ -541,7 +541,9 @@ def _others(endpoint: EmulatorEndpoint, options: Options) -> tuple[str, ...]:
 
 
 def _pruned(observed: Observed) -> ResourceChange:
-    return ResourceChange(id=observed.id, action=Action.ORPHANED, reason="ours, and no longer declared", applies=True)
+    return ResourceChange(
+        id=observed.id, action=Action.ORPHANED, reason="created by bootstrap, no longer declared", applies=True
+    )
 
 
 def _deletable(orphans: Sequence[Observed], services: Mapping[str, Service]) -> list[Observed]:

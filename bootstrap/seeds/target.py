@@ -159,7 +159,7 @@ def switched_off(endpoint: EmulatorEndpoint, service: str, evidence: Sequence[st
     setting = endpoint.services_setting
     services = ",".join([*on, *_NEXT_TO.get(service, (service,))])
     return RefusedError(
-        f"the service {service} is switched off in this {endpoint.driver}"
+        f"the service {service} is disabled in this {endpoint.driver}"
         + (f" ({setting}={','.join(on)})" if setting else ""),
         evidence=evidence,
         fix=f"start the emulator with {setting}={services}" if setting else "start the emulator with this service",

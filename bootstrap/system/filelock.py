@@ -73,5 +73,5 @@ def _holder(descriptor: int) -> str:
     try:
         signed = json.loads(os.pread(descriptor, 65536, 0))
     except ValueError:
-        return "a run that is just beginning"
+        return "a run that is starting"
     return f"pid {signed['pid']}, {signed['command']}"

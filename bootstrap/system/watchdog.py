@@ -44,5 +44,5 @@ def run_beside(
             raise errors[0] from error
         raise
     finally:
-        looking.cancel("what it looked at is over")
+        looking.cancel("the watched work has ended")
         watcher.join()

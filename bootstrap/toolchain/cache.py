@@ -56,7 +56,7 @@ class Store:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _wait_for(
-                descriptor, work.cancel, lambda: work.say(f"waiting for {_holder(descriptor)}, which gets {name}")
+                descriptor, work.cancel, lambda: work.say(f"waiting for {_holder(descriptor)}, which downloads {name}")
             )
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
@@ -95,7 +95,7 @@ class Store:
 
 
 def _wait_for(descriptor: int, cancel: CancelToken, tell: Callable[[], None]) -> None:
-    within = cancel.within(_LOCK_SECONDS, "another run that gets the same program")
+    within = cancel.within(_LOCK_SECONDS, "another run that downloads the same program")
     reported = -_SAY_SECONDS
     while True:
         try:

@@ -72,7 +72,7 @@ def _python() -> Sequence[Check]:
 def _git(machine: Machine) -> Sequence[Check]:
     path = shutil.which("git", path=machine.environment.get("PATH", ""))
     if path is None:
-        return (_finding("git", "not on PATH", "install git, such as by: apt install git"),)
+        return (_finding("git", "not on PATH", "install git, for example: apt install git"),)
     return (Check(subject="git", level=Level.FINE, text=path),)
 
 
@@ -118,11 +118,11 @@ def _here(machine: Machine, names: Sequence[str]) -> Sequence[Found | Missing]:
 def _memory(machine: Machine) -> Sequence[Check]:
     available = _available_memory(machine.proc)
     if available is None:
-        return (Check(subject="memory", level=Level.NOTE, text="this system does not tell how much is free"),)
+        return (Check(subject="memory", level=Level.NOTE, text="this system does not report how much is free"),)
     text = f"{_gib(available)} free"
     if available >= _MEMORY:
         return (Check(subject="memory", level=Level.FINE, text=text),)
-    return (_finding("memory", f"{text}; a stack needs {_gib(_MEMORY)}", "end what needs much of it"),)
+    return (_finding("memory", f"{text}; a stack needs {_gib(_MEMORY)}", "end programs that use much of it"),)
 
 
 def _available_memory(proc: Path) -> int | None:
@@ -152,7 +152,7 @@ def _inotify(machine: Machine) -> Sequence[Check]:
 def _sockets(machine: Machine) -> Sequence[Check]:
     checks = []
     for subject, make, fix in (
-        ("loopback", _loopback_socket, "bring the loopback interface up: ip link set lo up"),
+        ("loopback", _loopback_socket, "start the loopback interface: ip link set lo up"),
         ("unix sockets", lambda: _unix_socket(machine.state), "set XDG_STATE_HOME to a folder on a local disk"),
     ):
         try:
@@ -195,7 +195,7 @@ def _program(machine: Machine, name: str) -> Check:
     how = "from a wheel" if isinstance(PROGRAMS[name].build, Wheel) else "or built with go"
     source = f"downloaded {how}" if PROGRAMS[name].download is None else f"downloaded, {how}"
     text = f"{program.why}; {PROGRAMS[name].default_version} is {source} when it is needed"
-    return Check(subject=name, level=Level.NOTE, text=text, fix=f"bring it now: bootstrap tools fetch {name}")
+    return Check(subject=name, level=Level.NOTE, text=text, fix=f"download it now: bootstrap tools fetch {name}")
 
 
 def _finding(subject: str, text: str, fix: str) -> Check:

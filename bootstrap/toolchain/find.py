@@ -148,10 +148,10 @@ class Toolchain:
         path = path.expanduser().absolute()
         version = self._versions.of(program, path, self._work.cancel) if _executable(path) else None
         if version is None or not program.accepted.holds(version):
-            reason = f"is {version}" if version else "tells no version" if _executable(path) else "is no program"
+            reason = f"is {version}" if version else "reports no version" if _executable(path) else "is not a program"
             raise RefusedError(
                 f"{program.name}, named by {by}, {reason}; accepted is {program.accepted}: {path}",
-                fix=f"name another one, or take the setting away: {program.name} is then looked for and fetched",
+                fix=f"name another one, or remove the setting: {program.name} is then looked for and fetched",
             )
         return Found(name=program.name, version=version, path=path, where=Where.GIVEN, why=f"named by {by}")
 
@@ -166,7 +166,7 @@ class Toolchain:
             if version is not None and program.accepted.holds(version):
                 why = "; ".join((f"on PATH, within {program.accepted}", *refused))
                 return Found(name=program.name, version=version, path=path, where=Where.PATH, why=why), ()
-            refused.append(f"{path} is not taken: {version or 'tells no version'}, not {program.accepted}")
+            refused.append(f"{path} is not used: {version or 'reports no version'}, not {program.accepted}")
         return None, tuple(refused)
 
     def _in_cache(self, program: Program, refused: Sequence[str]) -> Found | None:
@@ -189,7 +189,7 @@ class Toolchain:
         if isinstance(result, Missing) or version is None or not program.accepted.holds(version):
             self._store.drop(program)
             raise RefusedError(
-                f"{name} was brought, but tells {version or 'no version'}; accepted is {program.accepted}",
+                f"{name} was fetched, but reports {version or 'no version'}; accepted is {program.accepted}",
                 fix=f"name a program that works here: {variable(name)}=PATH",
             )
         return result

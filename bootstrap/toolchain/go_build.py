@@ -108,7 +108,7 @@ def _logged(command: Command, log: Path) -> Command:
 def _silent(error: CommandFailedError, log: Path) -> str:
     """What is known of a build that printed nothing: its log lies on the disk that it fills."""
     free = shutil.disk_usage(log.parent).free >> 20
-    return f"exit code {error.finished.returncode} without a word; {free} MiB are free on the disk of {log.parent}"
+    return f"exit code {error.finished.returncode} without output; {free} MiB are free on the disk of {log.parent}"
 
 
 def _watch(work: Callable[[], Finished], cancel: CancelToken, tell: Callable[[float], None]) -> None:

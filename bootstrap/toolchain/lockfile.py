@@ -42,7 +42,7 @@ class LockFile:
             with _alone(self.file.parent):
                 self._add(self.file, key, digest)
         except OSError as error:
-            say(f"the digest of {key} is not kept: {self.file} cannot be written ({error.strerror})")
+            say(f"the digest of {key} is not saved: {self.file} cannot be written ({error.strerror})")
 
     def _add(self, file: Path, key: str, digest: str) -> None:
         entries = self._read()
@@ -66,7 +66,7 @@ class LockFile:
             else:
                 entries[matched[1]] = matched[2]
         if problems:
-            raise InvalidError(problems, fix="take these lines out; the digests are verified anew")
+            raise InvalidError(problems, fix="remove these lines; the digests are then verified again")
         return entries
 
 
@@ -84,7 +84,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def drift(key: str, digest: str, locked: str, file: Path | None) -> RefusedError:
     """The error for a download that is not what it was."""
     return RefusedError(
-        f"the download of {key} is not the one that the lock file knows",
+        f"the download of {key} is not the one in the lock file",
         evidence=(f"locked:     sha256:{locked}", f"downloaded: sha256:{digest}"),
-        fix=f"find out why it changed; only if the new one is right, take the line out of {file}",
+        fix=f"find out why it changed; only if the new one is right, remove the line from {file}",
     )

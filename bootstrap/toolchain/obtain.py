@@ -38,7 +38,7 @@ class Sources:
         except OSError as error:
             raise RefusedError(
                 f"{program.name} cannot be put into the cache: {error}",
-                fix="make room or make it writable, or set XDG_CACHE_HOME to another folder",
+                fix="free space or make it writable, or set XDG_CACHE_HOME to another folder",
             ) from error
 
     def _bring(self, program: Program, work: Work) -> Path:
@@ -59,7 +59,7 @@ class Sources:
                 refused.append(str(error))
         name = wish.program.name
         raise RefusedError(
-            f"{name} {wish.program.accepted} is not here, and no source can give it",
+            f"{name} {wish.program.accepted} is not installed, and no source has it",
             evidence=refused,
             fix=f"install {name}, or name it: --tool {name}=PATH or {variable(name)}=PATH",
         )

@@ -37,7 +37,7 @@ class Official:
         """
         offered = wish.program.download
         if offered is None:
-            raise CannotGiveError("its publisher offers no download that is used here")
+            raise CannotGiveError("its publisher offers no download for this machine")
         url = wish.filled(offered.url)
         key = f"{wish.program.name} {wish.program.default_version} {wish.platform}"
         locked = self.lock.digest(key)
@@ -54,7 +54,7 @@ class Official:
 
     def _published(self, offered: Download, wish: Wish, cancel: CancelToken) -> str:
         if offered.checksums is None:
-            raise CannotGiveError("its publisher gives no checksum, and the lock file knows none")
+            raise CannotGiveError("its publisher offers no checksum, and the lock file has none")
         url = wish.filled(offered.checksums)
         digest = published_digest(self.downloads.text(url, cancel), wish.filled(offered.url).rpartition("/")[2])
         if digest is None:
@@ -97,7 +97,7 @@ def file_digest(file: Path) -> str:
 
 def _mismatch(url: str, digest: str, expected: str) -> RefusedError:
     return RefusedError(
-        f"{url} is not what its publisher says it is",
+        f"{url} does not match the checksum of its publisher",
         evidence=(f"published:  sha256:{expected}", f"downloaded: sha256:{digest}"),
-        fix="something on the way changes files: try another network, or name the program by --tool",
+        fix="something on the network changes files: try another network, or name the program by --tool",
     )

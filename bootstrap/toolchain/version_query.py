@@ -49,7 +49,7 @@ class Versions:
         environment = {**self.environment, "GOTOOLCHAIN": "local", "KUBECONFIG": os.devnull}
         command = Command(argv=(str(path), *program.asks), env=environment, cwd=Path("/"))
         try:
-            finished = self.processes.run(command, cancel.within(_ASK_SECONDS, f"{path} telling its version"))
+            finished = self.processes.run(command, cancel.within(_ASK_SECONDS, f"{path} reporting its version"))
         except CancelledError:
             raise
         except BootstrapError:

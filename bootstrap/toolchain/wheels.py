@@ -60,7 +60,7 @@ class Wheels:
             raise CannotGiveError(f"{command} failed: {'; '.join(error.evidence[-2:])}") from error
         wheels = sorted(wish.folder.glob("*.whl"))
         if len(wheels) != 1:
-            raise CannotGiveError(f"{command} brought {len(wheels)} wheels, not one")
+            raise CannotGiveError(f"{command} downloaded {len(wheels)} wheels instead of one")
         return wheels[0]
 
     def _take(self, file: Path, wheel: Wheel, wish: Wish) -> str:

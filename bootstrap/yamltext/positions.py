@@ -74,7 +74,7 @@ class Document:
         return Problem(place=self.place(path), text=text)
 
     def written(self, path: ValuePath) -> str | None:
-        """A scalar exactly as written, `1.10` for what reads as 1.1; None where `path` leads to no scalar."""
+        """A scalar exactly as written, `1.10` for what reads as 1.1; None where `path` names no scalar."""
         node = self._find(path)[1]
         return node.value if isinstance(node, yaml.ScalarNode) else None
 

@@ -214,7 +214,7 @@ def test_images_are_loaded_only_to_machines(cli: "Cli") -> None:
     cli.stack("cluster: {provider: existing, context: shared}\nemulator: false")
     ended = cli("load", "web:1")
     assert (ended.code, ended.out) == (4, "")
-    assert "provider existing has no nodes to load images to" in ended.err
+    assert "provider existing has no nodes that images can be loaded into" in ended.err
 
 
 def test_only_containers_are_paused(cli: "Cli") -> None:
@@ -231,7 +231,7 @@ def test_an_engine_that_is_named_and_does_not_answer_is_no_reason_for_kwok(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{cli.folder / 'nobody.sock'}")
     ended = cli("plan")
     assert ended.code == 4
-    assert f"DOCKER_HOST=unix://{cli.folder / 'nobody.sock'} leads to no engine that answers" in ended.err
+    assert f"DOCKER_HOST=unix://{cli.folder / 'nobody.sock'} points to an engine that does not answer" in ended.err
     assert "unset DOCKER_HOST; or without Docker: --provider kwok" in ended.err
 
 

@@ -46,16 +46,16 @@ def dict_of_environment() -> dict[str, str]:
 
 
 def test_gc_takes_only_what_is_past_its_time(cli: "Cli") -> None:
-    assert cli("gc").out == "nothing is past its time\n"
+    assert cli("gc").out == "nothing has expired\n"
     over, left, always = (
         stack_folder(cli.folder, "a", "one", minutes=-5),
         stack_folder(cli.folder, "b", minutes=5),
         stack_folder(cli.folder, "c"),
     )
-    assert cli("gc", "--dry-run").out == "would take away a-one-0123456789: its time was over 5 min ago\n"
+    assert cli("gc", "--dry-run").out == "would remove a-one-0123456789: expired 5 min ago\n"
     assert over.folder.exists()
     ended = cli("gc")
-    assert (ended.code, ended.out) == (0, "took away a-one-0123456789: its time was over 5 min ago\n")
+    assert (ended.code, ended.out) == (0, "removed a-one-0123456789: expired 5 min ago\n")
     assert [paths.folder.exists() for paths in (over, left, always)] == [False, True, True]
 
 
@@ -75,7 +75,7 @@ def test_gc_takes_what_a_killed_run_left_before_it_made_anything(cli: "Cli") -> 
     state = StatePaths(folder=state_folder(dict_of_environment()) / "a-0123456789")
     state.logs.mkdir(parents=True)
     state.lock.touch()
-    assert cli("gc").out == "took away a-0123456789: its run was killed before it made anything\n"
+    assert cli("gc").out == "removed a-0123456789: its run was killed before it created anything\n"
     assert not state.folder.parent.exists()
 
 
@@ -124,7 +124,7 @@ def test_status_all_lists_every_stack(cli: "Cli") -> None:
 
 
 def test_down_all_takes_every_stack_of_this_project_and_none_of_another(cli: "Cli") -> None:
-    assert "nothing of this project is here" in cli("down", "--all").err
+    assert "this project has no stacks on this machine" in cli("down", "--all").err
     ours = [stack_folder(cli.folder, "a"), stack_folder(cli.folder, "a", "one"), stack_folder(cli.folder, "b", "two")]
     other = stack_folder(cli.folder.parent, "c")
     assert cli("down", "--all", "--name", "one").code == 0

@@ -144,7 +144,7 @@ def test_another_provider_than_it_lives_on_is_refused(cli: "Cli") -> None:
     brought_up(cli)
     ended = cli("kubeconfig", "--provider", "existing", "--set", "cluster.context=a")
     assert (ended.code, ended.out) == (4, "")
-    assert "lives on kwok" in ended.err
+    assert "runs on kwok" in ended.err
 
 
 def test_secrets_of_variables_are_neither_shown_nor_pasted(cli: "Cli", capfd: pytest.CaptureFixture[str]) -> None:

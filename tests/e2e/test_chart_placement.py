@@ -159,7 +159,7 @@ def test_a_keeper_that_was_killed_is_started_again_at_the_same_address(inside: I
     before = inside.variables()
     keeper, kubectl = inside.processes()
     os.kill(keeper, 9)
-    assert inside.status()["emulator"] == "stopped nothing leads to it from 127.0.0.1"
+    assert inside.status()["emulator"] == "stopped no port of 127.0.0.1 is forwarded to it"
     inside.bootstrap("repair", inside.name)
     assert inside.variables() == before
     assert inside.greeting() == GREETING

@@ -168,7 +168,7 @@ def test_killed_in_the_middle_then_installed(stage: Stage) -> None:
     running.join()
     assert stage.kubectl(*command)
     assert stage.up().startswith("installed")
-    assert "healing: revision 1 is pending-install" in stage.said
+    assert "recovering: revision 1 is pending-install" in stage.said
     assert stage.up() == "unchanged"
 
 
@@ -219,7 +219,7 @@ def test_release_that_someone_else_installed(own: Stage) -> None:
     labels = "owner=helm,name=eown,status=deployed,version=1"
     own.kubectl("create", "secret", "generic", "sh.helm.release.v1.eown.v1", "-n", "foreign")
     own.kubectl("label", "secret", "sh.helm.release.v1.eown.v1", "-n", "foreign", *labels.split(","))
-    with pytest.raises(RefusedError, match="release foreign/eown is there and was not installed by this stack"):
+    with pytest.raises(RefusedError, match="release foreign/eown exists and was not installed by this stack"):
         own.up(target_namespace="foreign")
 
 

@@ -61,7 +61,7 @@ def test_machines_are_as_declared_and_take_images(project: Project) -> None:
     assert f"{APP} is on every node" in project.bootstrap("load", "--stack", project.name, APP)
     for name in nodes:
         assert json.loads(inside(name, "crictl", "inspecti", APP))
-    with pytest.raises(AssertionError, match=r"neither here nor to be pulled: 127\.0\.0\.1:9/no:1"):
+    with pytest.raises(AssertionError, match=r"not on this machine and cannot be pulled: 127\.0\.0\.1:9/no:1"):
         project.bootstrap("load", "--stack", project.name, "127.0.0.1:9/no:1")
 
 
@@ -81,7 +81,7 @@ def test_a_taken_port_is_told_with_its_holder_and_auto_takes_another_for_good(pr
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "\n"
-        with pytest.raises(AssertionError, match=rf"port {project.http} .* is taken by pid {holder.pid} \(python"):
+        with pytest.raises(AssertionError, match=rf"port {project.http} .* is in use by pid {holder.pid} \(python"):
             project.up()
         assert project.on_engine() == []
         project.up("--ports", "auto")

@@ -210,7 +210,7 @@ def test_a_hook_that_fails(project: Project) -> None:
     assert (seen.steps["release/hooked/hooked"], seen.steps["release/beside3/beside3"]) == ("failed", "done")
     assert "Job hooked/hooked" in seen.output
     assert "DeadlineExceeded" in seen.output
-    assert re.search(r"Fix:   its log says why: kubectl .* logs job/\S+", seen.output), seen.output
+    assert re.search(r"Fix:   its log shows why: kubectl .* logs job/\S+", seen.output), seen.output
 
 
 def test_a_name_that_someone_else_took(project: Project) -> None:
@@ -219,7 +219,7 @@ def test_a_name_that_someone_else_took(project: Project) -> None:
     seen = project.up()
     assert seen.code == 4
     assert (seen.steps["release/taken/taken"], seen.steps["release/beside4/beside4"]) == ("failed", "done")
-    assert "release taken/taken is there and was not installed by this stack" in seen.output
+    assert "release taken/taken exists and was not installed by this stack" in seen.output
     assert "helm uninstall taken --namespace taken" in seen.output
 
 

@@ -1,4 +1,4 @@
-"""`down` from a cluster that stays, where what is deleted does not go: it ends in time, and says what holds it."""
+"""`down` from a cluster that stays, where what is deleted stays: it ends in time, and says what holds it."""
 
 import json
 import os

@@ -320,7 +320,7 @@ def _is_zombie(pid: int) -> bool:
 def test_processes_whose_files_are_gone_are_found(fresh: Embedded) -> None:
     fresh.up()
     subprocess.run(("rm", "-rf", str(fresh.state.folder)), check=True)
-    assert fresh.observe() == (TargetState.BROKEN, "its files are gone, but its processes run")
+    assert fresh.observe() == (TargetState.BROKEN, "its files are gone, but its processes are running")
     fresh.delete()
     assert not processes(fresh)
     assert not fresh.state.cluster.exists()

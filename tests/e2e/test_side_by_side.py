@@ -74,7 +74,7 @@ def test_two_instances_never_meet(project: Project) -> None:
     for verb in ("up", "down", "pause", "plan"):
         result = project.run(verb, project.stack, "--name", "b", **first_home)
         assert result.code == 4, result.output
-        assert "was not made by this stack" in result.output or "is not up" in result.output
+        assert "was not created by this stack" in result.output or "is not up" in result.output
     project.done("gc", **first_home)
     assert of(project, "b") == theirs
 

@@ -106,7 +106,7 @@ def test_a_webhook_that_never_answers(guarded: Guarded) -> None:
     assert seen.steps["release/guard/guard"] == "failed", seen.output
     assert seen.steps["release/guarded/guarded"] == "skipped"
     assert seen.steps["release/beside/beside"] in {"done", "unchanged"}
-    silent = "webhook guard.example.com does not answer when it is asked about ConfigMap guarded/guarded"
+    silent = "webhook guard.example.com does not answer for ConfigMap guarded/guarded"
     assert f"{silent} (release/guard/guard was not done within 75s)" in seen.output
     assert 'failed calling webhook "guard.example.com"' in seen.output
 

@@ -421,7 +421,7 @@ class FakeCharts:
             for prepared_release in prepared
             if prepared_release.release.id in self.world.foreign
         ]
-        return [Note(text=f"{word[name in upgraded]} of {name} takes over {self.world.foreign[name]}") for name in ids]
+        return [Note(text=f"{word[name in upgraded]} of {name} adopts {self.world.foreign[name]}") for name in ids]
 
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> int:
         del work

@@ -141,7 +141,7 @@ def _all_down(
             results.append(result)
             codes.append(int(result.report.exit_code))
     if not codes:
-        reporter(quiet=tell.verbosity < 0)("nothing of this project is here")
+        reporter(quiet=tell.verbosity < 0)("this project has no stacks on this machine")
     if output == "json":
         show(runs_json(results))
     return next((code for code in codes if code), 0)
@@ -149,9 +149,14 @@ def _all_down(
 
 def _refuse_instance(stack: StackOptions, *, dry_run: bool) -> None:
     if stack.reference is not None or stack.overrides != Overrides(name=stack.overrides.name):
-        raise UsageError("--all removes every stack of this project, and you mean one", fix="leave out --all")
+        raise UsageError(
+            "--all removes every stack of this project, so it cannot be combined with the name of one",
+            fix="leave out --all",
+        )
     if dry_run:
-        raise UsageError("--dry-run goes with one stack", fix="bootstrap status --all, then down --dry-run of each")
+        raise UsageError(
+            "--dry-run shows one stack at a time", fix="bootstrap status --all, then down --dry-run of each"
+        )
 
 
 def _all_of_project(name: str) -> "tuple[StoredStack, ...]":

@@ -26,13 +26,14 @@ def command(*, stack: StackOptions, quiet: bool, images: tuple[str, ...]) -> int
     with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         session = look.session
         if session.ports.images is None:
-            raise RefusedError(f"provider {session.stack.cluster.provider} has no nodes to load images to")
+            raise RefusedError(f"provider {session.stack.cluster.provider} has no nodes that images can be loaded into")
         # The remembered cluster counts, even if another one is declared now.
         if session.ports.cluster.observe(look.cancel).state is not TargetState.RUNNING:
             raise RefusedError("the cluster is not running", fix=f"run: {session.up_command}")
         if left := session.ports.images.ensure(images, look.work).left:
             raise RefusedError(
-                f"neither here nor to be pulled: {', '.join(left)}", fix="docker build or docker load it first"
+                f"not on this machine and cannot be pulled: {', '.join(left)}",
+                fix="build or load it first: docker build, docker load",
             )
     show("".join(f"{image} is on every node\n" for image in images))
     return ExitCode.OK

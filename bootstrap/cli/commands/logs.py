@@ -34,7 +34,7 @@ def command(*, stack: StackOptions, quiet: bool, name: str | None, lines: int, l
     from bootstrap.state.logs import find_log, last_lines, log_files  # noqa: PLC0415
 
     if output == "json" and not list_only:
-        raise UsageError("a log has no JSON form", fix="bootstrap logs --list --output json, or up --events FILE")
+        raise UsageError("a log has no JSON output", fix="bootstrap logs --list --output json, or up --events FILE")
     with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         state = look.session.state
         if list_only:

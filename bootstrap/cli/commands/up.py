@@ -105,7 +105,9 @@ def command(  # noqa: PLR0913 - one parameter per flag
     )
     if dry_run:
         if tell.progress == "json" or tell.events is not None:
-            raise UsageError("--dry-run runs nothing that events could tell of", fix="bootstrap plan --output json")
+            raise UsageError(
+                "--dry-run performs no steps, so there are no events to write", fix="bootstrap plan --output json"
+            )
         from bootstrap.cli.commands.plan import show_plan  # noqa: PLC0415
 
         return show_plan(meant, options, timeout=flags.timeout, verbosity=tell.verbosity)

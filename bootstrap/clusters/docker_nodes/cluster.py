@@ -45,7 +45,7 @@ _SETTLE_SECONDS = 45.0
 _LOOKS, _LOOK_AGAIN_SECONDS = 2, 1.0
 """How often an engine is asked whether a creation that was cut off has still brought something, and how far apart."""
 UP = "bootstrap up"
-_KEPT = "gone: its nodes and all that was in them; kept: its network, the emulator and its data, images"
+_KEPT = "lost: its nodes and everything in them; kept: its network, the emulator and its data, images"
 _LEASES = "/apis/coordination.k8s.io/v1/leases"
 
 
@@ -84,7 +84,9 @@ class NodeCluster:
             if standing := self._standing(containers):
                 return self._compared(standing, containers)
             if forgetful := self._forgetful(client, cancel):
-                return self._compared(_broken(f"{_briefly(forgetful)} lost {self._tool.host}"), containers)
+                return self._compared(
+                    _broken(f"{_briefly(forgetful)} no longer resolves {self._tool.host}"), containers
+                )
         return self._compared(self._examined(containers, cancel), containers)
 
     def up(self, work: Work) -> KubeContext:
@@ -113,7 +115,7 @@ class NodeCluster:
         if seen.state is TargetState.ABSENT or self._file.unfinished:
             raise RefusedError(
                 f"there is no cluster to start: {seen.detail or 'not found'}",
-                fix=f"create it, empty: {UP}; or remove what is left of the stack: bootstrap down",
+                fix=f"create it, empty: {UP}; or remove the rest of the stack: bootstrap down",
             )
         if removed := self._removed():
             raise self._incomplete(removed)
@@ -151,7 +153,9 @@ class NodeCluster:
         with self._docker.open() as client:
             containers = self._containers(client)
             if containers and (foreign := self._foreign(client, containers)):
-                raise RefusedError(f"the cluster {self._tool.cluster} is not ours: {foreign}", fix=self._removal())
+                raise RefusedError(
+                    f"the cluster {self._tool.cluster} does not belong to this stack: {foreign}", fix=self._removal()
+                )
             self._remove_containers(client, work)
             self._docker.remove_network(client, work.cancel)
         if self._state.cluster.exists():
@@ -179,7 +183,7 @@ class NodeCluster:
             record = self._readable()
             if record is not None and {container.id for container in containers} <= {*record.nodes}:
                 return ""
-            return f"its machines are there, but not on a network {self._docker.name} of this stack"
+            return f"its nodes exist, but not on a network {self._docker.name} of this stack"
         strangers = [str(container.name) for container in containers if not self._may_be_ours(container)]
         return f"{', '.join(strangers)} is on another network" if strangers else ""
 
@@ -217,7 +221,7 @@ class NodeCluster:
     def _incomplete(self, removed: Sequence[str]) -> RefusedError:
         return RefusedError(
             f"{', '.join(removed)} of the cluster was removed",
-            evidence=("a node cannot be added to this cluster again; what is in the others is still there",),
+            evidence=("a node cannot be added to this cluster again; the other nodes keep what is in them",),
             fix=f"create the whole cluster again, losing what is in it: {UP} --allow-replace cluster; "
             "or save what you need of it first, then: bootstrap down",
         )
@@ -256,7 +260,7 @@ class NodeCluster:
 
     def _strangers(self, why: str) -> ClusterObserved:
         # With --adopt, `up` must be planned: it adopts them before anything else.
-        return _broken(f"to be taken over: {why}") if self._adopt else _foreign(why)
+        return _broken(f"to be adopted: {why}") if self._adopt else _foreign(why)
 
     def _adopt_cluster(self, work: Work) -> None:
         with self._docker.open() as client:
@@ -279,12 +283,12 @@ class NodeCluster:
         if unfinished := self._file.unfinished:
             return _broken(f"its {unfinished} was interrupted")
         if self._readable() is None:
-            return _broken("it is not known yet")
+            return _broken("bootstrap has no record of it")
         stopped = [str(container.name) for container in containers if container.status != "running"]
         if len(stopped) == len(containers):
-            return ClusterObserved(state=TargetState.STOPPED, detail="its containers do not run")
+            return ClusterObserved(state=TargetState.STOPPED, detail="its containers are not running")
         if stopped:
-            return _broken(f"{', '.join(stopped)} does not run")
+            return _broken(f"not running: {', '.join(stopped)}")
         return None
 
     def _examined(self, containers: "Sequence[Container]", cancel: CancelToken) -> ClusterObserved:
@@ -302,7 +306,7 @@ class NodeCluster:
         if quiet:
             return _broken("; ".join(f"{node} {why}" for node, why in quiet.items()))
         if old:
-            return _broken(f"{_briefly(old)} not heard of since the restart of the machines")
+            return _broken(f"{_briefly(old)} has not reported since the nodes were restarted")
         return ClusterObserved(state=TargetState.RUNNING, kube=kube)
 
     def _silent(self, api: KubeApi, containers: "Sequence[Container]", cancel: CancelToken) -> Mapping[str, str]:
@@ -360,7 +364,7 @@ class NodeCluster:
     def _restore_host(self, work: Work) -> None:
         with self._docker.open() as client:
             for name in self._forgetful(client, work.cancel):
-                work.say(f"telling {name} of {self._tool.host} again")
+                work.say(f"writing {self._tool.host} into /etc/hosts of {name} again")
                 address = self._known().host
                 add_host_record(client.containers.get(name), address, self._tool.host, work.cancel)
 

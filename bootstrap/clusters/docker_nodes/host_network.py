@@ -62,8 +62,8 @@ def _reached(name: str, value: str, gateway: Callable[[], str], is_reachable: Ca
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if not is_reachable(port):
         raise RefusedError(
-            f"{name}={_shown(value)} is a proxy on this machine's loopback, which no node reaches",
-            fix=f"let it listen on 0.0.0.0:{port}; or unset {name}: images come through the Docker engine all the same",
+            f"{name}={_shown(value)} is a proxy on this machine's loopback address, which nodes cannot reach",
+            fix=f"let it listen on 0.0.0.0:{port}; or unset {name}: images are pulled through the Docker engine anyway",
         )
     user, at, _ = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=f"{user}{at}{gateway()}:{port}"))

@@ -12,7 +12,7 @@ HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
 """Where the ingress controller of a stack listens on every node."""
 
 
-_OTHERS = "end that program, or use others: --ports auto, or --set cluster.ports.http=… (or .https)"
+_OTHERS = "end that program, or use other ports: --ports auto, or --set cluster.ports.http=… (or .https)"
 
 
 def refuse_used(ports: Iterable[int], processes: Processes, cancel: CancelToken, *, file: Path | None = None) -> None:
@@ -24,7 +24,7 @@ def refuse_used(ports: Iterable[int], processes: Processes, cancel: CancelToken,
     for port in ports:
         if not is_free(port):
             raise RefusedError(
-                f"port {port} of 127.0.0.1 is taken by {holder_of(port, processes, cancel)}",
+                f"port {port} of 127.0.0.1 is in use by {holder_of(port, processes, cancel)}",
                 fix=_OTHERS if file is None else f"end that program, or write another port in {file}",
             )
 
@@ -38,10 +38,10 @@ def refuse_asked_twice(ports: Sequence[int], own: Sequence[int], file: Path | No
     for port in own:
         if port in ports:
             raise RefusedError(
-                f"port {port} of 127.0.0.1 is wanted twice: by cluster.ports and by {file}",
+                f"port {port} of 127.0.0.1 is declared twice: in cluster.ports and in {file}",
                 fix="--ports auto, or --set cluster.ports.http=… (or .https)",
             )
         if own.count(port) > 1:
             raise RefusedError(
-                f"port {port} of 127.0.0.1 is wanted twice by {file}", fix=f"write another one in {file}"
+                f"port {port} of 127.0.0.1 is declared twice in {file}", fix=f"write another one in {file}"
             )

@@ -91,7 +91,7 @@ class NodeImages:
         try:
             copy_image(client, image, nodes, work.cancel, _progress(image, work))
         except SaveFailedError as error:
-            work.say(f"{error.what}, it is left for the cluster to pull: {'; '.join(error.evidence)}")
+            work.say(f"{error.what}; the cluster pulls it itself: {'; '.join(error.evidence)}")
             return False
         for node in nodes:
             if full_name(image.name) not in self._read(node, work.cancel):

@@ -24,7 +24,7 @@ def read_native(file: Path, kind: str, program: str) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         raise _invalid(file, f"cannot be read: {error}") from error
     if not isinstance(configuration, dict) or configuration.get("kind") != kind:
-        raise _invalid(file, f"is no {program} configuration (kind: {kind})")
+        raise _invalid(file, f"is not a {program} configuration (kind: {kind})")
     return configuration
 
 

@@ -25,9 +25,9 @@ def silent(leases: Iterable[Manifest], started: Mapping[str, datetime]) -> dict[
     for machine, since in started.items():
         last = renewed.get(("kube-node-lease", machine))
         if last is None or last < since:
-            reasons[machine] = "has not told of itself since it was started"
+            reasons[machine] = "has not reported since it was started"
         elif now is not None and now - last > SILENCE:
-            reasons[machine] = f"has not told of itself for {(now - last).seconds} s"
+            reasons[machine] = f"has not reported for {(now - last).seconds} s"
     return reasons
 
 

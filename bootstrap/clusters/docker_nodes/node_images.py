@@ -133,4 +133,4 @@ def _name_by_digest(node: "Container", image: EngineImage, cancel: CancelToken) 
     code, output = execute(node, (*_CTR, "tag", image.id, image.full_name), cancel)
     if code != 0:
         evidence = output.decode(errors="replace").splitlines()
-        raise StepFailedError(f"{node.name} cannot name {image.name}", evidence=evidence)
+        raise StepFailedError(f"{node.name} cannot tag {image.name}", evidence=evidence)

@@ -50,7 +50,7 @@ class ExistingProvider:
     def up(self, work: Work) -> KubeContext:
         """See `ClusterProvider.up`: takes a copy of the one context, and proves whom it leads to."""
         work.cancel.check()
-        work.say(f"asking {self._spec.context} who it is")
+        work.say(f"reading the UID of {self._spec.context}")
         content = json.dumps(only_context(user_files(self._environment), str(self._spec.context))).encode()
         asked = self._state.cluster / "asked"
         write_whole(asked, content)
@@ -79,7 +79,7 @@ class ExistingProvider:
             RefusedError: always.
         """
         del work
-        raise RefusedError(f"{self._spec.context} is a cluster of others: bootstrap never replaces it")
+        raise RefusedError(f"{self._spec.context} is an existing cluster: bootstrap never replaces it")
 
     def configuration(self) -> None:
         """See `ClusterProvider.configuration`: others created the cluster."""
@@ -90,7 +90,7 @@ class ExistingProvider:
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`: the cluster stays as it is, only the copy goes."""
         work.cancel.check()
-        work.say("leaving the cluster to its owner")
+        work.say("leaving the existing cluster as it is")
         self._state.kubeconfig.unlink(missing_ok=True)
         with contextlib.suppress(FileNotFoundError):
             self._state.cluster.rmdir()

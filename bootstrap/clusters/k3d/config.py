@@ -34,7 +34,7 @@ def image_of(spec: ClusterSpec) -> str:
     if spec.kubernetes.count(".") > 1:
         return f"docker.io/rancher/k3s:v{spec.kubernetes}-k3s1"
     if spec.kubernetes not in IMAGES:
-        text = f"no image is known for Kubernetes {spec.kubernetes}; known are {', '.join(IMAGES)}"
+        text = f"there is no image for Kubernetes {spec.kubernetes}; known are {', '.join(IMAGES)}"
         raise InvalidError([Problem(place=Place(file="cluster.kubernetes"), text=text)], fix="set cluster.image")
     return IMAGES[spec.kubernetes]
 

@@ -112,7 +112,7 @@ class Children:
         if disk_note(self._layout.folder):
             return "make room on the disk, then run: bootstrap up"
         if component is Component.ETCD:
-            return "run: bootstrap up; when its data is damaged, make the cluster anew: bootstrap down first"
+            return "run: bootstrap up; if its data is damaged, recreate the cluster: bootstrap down, then bootstrap up"
         return "run: bootstrap up"
 
     def last_words(self, component: Component) -> tuple[str, ...]:

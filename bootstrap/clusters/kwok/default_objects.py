@@ -118,7 +118,7 @@ def missing(api: Api, workers: int) -> str:
     there = machines(api)
     for name in node_names(workers):
         if name not in there or not _is_ready(there[name]):
-            return f"machine {name} is not Ready"
+            return f"node {name} is not Ready"
     gone = next((path for path in _BEGUN if api.get(path) is None), None)
     return "" if gone is None else f"{gone.rpartition('/')[2]} is not in namespace default"
 

@@ -106,7 +106,7 @@ def recovered_record(layout: Layout, kubernetes: str) -> Record:
     port = next((int(match.group(1)) for text in texts if (match := _SERVER.search(text))), None)
     if port is None:
         raise RefusedError(
-            f"no kubeconfig in {layout.folder} says at which port its API server was", fix="remove it: bootstrap down"
+            f"no kubeconfig in {layout.folder} shows the port of its API server", fix="remove it: bootstrap down"
         )
     return Record(port=port, kubernetes=kubernetes)
 
@@ -123,7 +123,7 @@ def read_record(layout: Layout) -> Record | None:
         return None
     except (ValueError, TypeError) as error:
         raise DamagedRecordError(
-            f"its record {layout.record} is damaged: {error}", fix="go on with its data: bootstrap up --adopt"
+            f"its record {layout.record} is damaged: {error}", fix="continue with its data: bootstrap up --adopt"
         ) from error
 
 

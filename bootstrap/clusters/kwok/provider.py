@@ -40,7 +40,7 @@ from bootstrap.system.sockets import first_free, holder_of, is_free
 from bootstrap.system.wait import wait_until
 from bootstrap.system.work import Work
 
-_ADOPT = "go on with its data: bootstrap up --adopt; or remove it: bootstrap down"
+_ADOPT = "continue with its data: bootstrap up --adopt; or remove it: bootstrap down"
 _START_SECONDS = 120.0
 _ANSWER_SECONDS = 30.0
 _CLOSING_SECONDS = 2.0
@@ -89,7 +89,7 @@ class KwokProvider:
         if record is None:
             return self._without_record(running)
         if not running:
-            kept = ClusterObserved(state=TargetState.STOPPED, detail="its processes are gone, its data is kept")
+            kept = ClusterObserved(state=TargetState.STOPPED, detail="its processes have ended, its data is kept")
             return compared(kept, record, self._spec)
         dead = next((component for component in Component if component not in running), None)
         if dead is not None:
@@ -111,7 +111,7 @@ class KwokProvider:
                 work.cancel.check()
                 if not adopted:
                     raise
-                work.say(f"{error.what}: restarting all of it")
+                work.say(f"{error.what}: restarting all components")
             self._children.stop(work.cancel)
             return self._converge(record, programs, _limit(adopted=False), work)
 
@@ -123,7 +123,7 @@ class KwokProvider:
         if read_record(self._layout) is None:
             raise RefusedError(
                 f"there is no cluster to start: {seen.detail or 'not found'}",
-                fix="create it, empty: bootstrap up; or remove what is left of the stack: bootstrap down",
+                fix="create it, empty: bootstrap up; or remove the rest of the stack: bootstrap down",
             )
         return self.up(work)
 
@@ -140,7 +140,7 @@ class KwokProvider:
         except BootstrapError as error:
             raise StepFailedError(
                 f"the cluster is gone, and could not be created again: {error.what}",
-                evidence=(*error.evidence, "gone: all that was in it; kept: the emulator and its data"),
+                evidence=(*error.evidence, "lost: everything in it; kept: the emulator and its data"),
                 command=error.command,
                 fix=f"{error.fix or 'see the evidence'}; then run: bootstrap up",
                 log=error.log,
@@ -173,7 +173,7 @@ class KwokProvider:
         if holds_data(self._layout):
             return self._unverified(f"its record {self._layout.record} is gone")
         if running:
-            return broken("its files are gone, but its processes run")
+            return broken("its files are gone, but its processes are running")
         if self._layout.folder.exists():
             return broken("its creation was interrupted")
         return ClusterObserved(state=TargetState.ABSENT)
@@ -266,7 +266,7 @@ class KwokProvider:
         work.say("starting etcd and the API server")
         self._children.ensure(first, record.port)
         self._wait(api.ready, work.cancel.within(seconds, "the start of the cluster's API server"))
-        work.say("setting up machines and volumes")
+        work.say("creating nodes and volumes")
         self._children.ensure(programs, record.port)
         self._wait(lambda: self._furnish(api, record), work.cancel.within(seconds, "the set-up of the cluster"))
         return self._prove(api, record)
@@ -354,7 +354,7 @@ def _refuse_used(port: int, processes: Processes, cancel: CancelToken) -> None:
     while not is_free(port):
         if cancel.clock.monotonic() >= until:
             raise RefusedError(
-                f"port {port}, the cluster's API server's, is taken by {holder_of(port, processes, cancel)}",
-                fix="end that program, or let the cluster have another port: bootstrap down, then bootstrap up",
+                f"port {port}, for the cluster's API server, is in use by {holder_of(port, processes, cancel)}",
+                fix="end that program, or recreate the cluster on another port: bootstrap down, then bootstrap up",
             )
         cancel.sleep(_INTERVAL)

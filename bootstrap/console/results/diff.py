@@ -36,7 +36,7 @@ def _text(unit: str, difference: ObjectDifference) -> str:
     lines = list(
         difflib.unified_diff(before, _lines(difference.after), f"live {name}", f"declared {name}", lineterm="")
     )
-    note = [f"# the API server would refuse this now: {difference.refused}"] if difference.refused else []
+    note = [f"# the API server refuses this change: {difference.refused}"] if difference.refused else []
     return "".join(f"{line}\n" for line in (*note, *lines))
 
 

@@ -54,7 +54,7 @@ def checks_text(checks: Sequence[Checked]) -> str:
         if checked.fix is not None and checked.level != "fine":
             lines.append(f"  {'':<{width}}  Fix: {checked.fix}")
     bad = sum(check.level == "finding" for check in checks)
-    lines.append(f"{bad} to mend" if bad else "nothing to mend")
+    lines.append(f"{bad} to repair" if bad else "nothing to repair")
     return "\n".join((*lines, ""))
 
 

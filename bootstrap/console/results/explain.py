@@ -29,7 +29,7 @@ def _lines(report: ObjectReport) -> Iterator[str]:
     yield f"{report.object}: {report.state}"
     if report.step:
         needed = f", which {', '.join(report.needed_by)} need{'s' if len(report.needed_by) == 1 else ''}"
-        yield f"  made by {report.step}" + (needed if report.needed_by else "")
+        yield f"  created by {report.step}" + (needed if report.needed_by else "")
     for cause in report.causes:
         yield f"  Cause: {cause.text}"
         yield from (f"    {line}" for line in cause.evidence)
@@ -38,7 +38,7 @@ def _lines(report: ObjectReport) -> Iterator[str]:
     yield from _section("Conditions", report.conditions)
     yield from _section("Events", report.events)
     for log in report.logs:
-        run = "previous run" if log.previous else "present run"
+        run = "previous run" if log.previous else "current run"
         yield from _section(f"Log of {log.pod}/{log.container}, {run}", log.lines)
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from bootstrap.console.format import counted
 from bootstrap.console.json_lines import place_record
 from bootstrap.model.release import Note
 
@@ -11,7 +12,7 @@ def notes_text(notes: Sequence[Note]) -> str:
     """A line per note, after the place it is about."""
     lines = [f"{note.place}: {note.text}" if note.place is not None else note.text for note in notes]
     return "".join(
-        f"{line}\n" for line in (*dict.fromkeys(lines), f"{len(notes)} to note" if notes else "nothing to note")
+        f"{line}\n" for line in (*dict.fromkeys(lines), counted(len(notes), "warning") if notes else "no warnings")
     )
 
 

@@ -68,7 +68,7 @@ def _replacing(action: Replace) -> Iterator[str]:
     if action.replacement.losses:
         yield f"lost with it: {action.replacement.loss}"
     if not action.consented:
-        going_on = "; what lives stays, and the rest goes on with it" if action.lives else ""
+        going_on = "; the old one stays, and the other steps use it" if action.lives else ""
         yield f"refused without --allow-replace {action.consent_to}{going_on}"
 
 

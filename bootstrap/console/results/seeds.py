@@ -48,7 +48,7 @@ def import_text(imported: SeedImport, files: Sequence[Path]) -> str:
         lines.append(f"proven: their plan is empty {where}")
     lines += [line for warning in imported.warnings for line in _warning(warning)]
     if imported.left_out:
-        lines += ["not taken over:", *(f"    {line}" for line in imported.left_out)]
+        lines += ["not imported:", *(f"    {line}" for line in imported.left_out)]
     return "\n".join([*lines, *imported.notes, ""])
 
 

@@ -14,8 +14,8 @@ _COLUMNS = ("STACK", "NAME", "PROVIDER", "STATE", "TIME LEFT", "PROJECT")
 def collected_text(stacks: Sequence[Collected], *, dry_run: bool) -> str:
     """A line for each."""
     if not stacks:
-        return "nothing is past its time\n"
-    verb = "would take away" if dry_run else "took away"
+        return "nothing has expired\n"
+    verb = "would remove" if dry_run else "removed"
     return "".join(
         f"{stack.identity} stays: {stack.failure}\n" if stack.failure else f"{verb} {stack.identity}: {stack.why}\n"
         for stack in stacks

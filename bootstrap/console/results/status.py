@@ -105,7 +105,7 @@ def _sum(report: StatusReport) -> str:
     named = f" --name {report.instance}" if report.instance else ""
     command = report.up_command or f"bootstrap up {report.stack}{named}"
     if not report.up:
-        return f"{counted}: bring up what is not with {command}"
+        return f"{counted}: bring up the rest with {command}"
     differs = report.declared is Declared.DIFFERS
     return (
         f"{counted} · differs from what is declared: see bootstrap plan {report.stack}{named}" if differs else counted

@@ -39,7 +39,7 @@ def claim_causes(claim: Manifest, of: ObjectRef, surroundings: Surroundings, *, 
     named = f"claim {ref.namespace}/{ref.name} {text}"
     if phase == "Lost":
         named, terminal = f"claim {ref.namespace}/{ref.name} has lost its volume", True
-        fix = f"remove the claim, its data is gone: {surroundings.kubectl} -n {ref.namespace} delete pvc {ref.name}"
+        fix = f"its data is lost; remove the claim: {surroundings.kubectl} -n {ref.namespace} delete pvc {ref.name}"
     yield Cause(
         kind=CauseKind.CLAIM, of=of, object=ref, text=named, evidence=tuple(evidence), fix=fix, terminal=terminal
     )

@@ -47,7 +47,7 @@ def probe_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> It
                 probe, _, answer = message_of(event).partition(" probe ")
                 text = f"the {probe.lower()} probe of container {name} fails: {answer.partition(': ')[2] or answer}"
                 fix = f"{surroundings.kubectl} -n {pod_ref(pod).namespace} logs {pod_ref(pod).name} -c {name}"
-                fix = f"look at what it does: {fix}"
+                fix = f"read its log: {fix}"
                 yield Cause(kind=CauseKind.PROBE, of=of, object=pod_ref(pod), text=text, fix=fix)
                 break
 
@@ -190,7 +190,7 @@ def _exit_text(pod: Manifest, name: str, what: str, ended: Manifest, surrounding
     look = f"{surroundings.kubectl} -n {ref.namespace} logs {ref.name} -c {name} --previous"
     if code == 0:
         return (
-            f"{what} ends with exit code 0, and what it is part of must keep running",
+            f"{what} ends with exit code 0, but it must keep running",
             f"give it a command that does not end, or make it a Job; its log: {look}",
         )
     if liveness := _killed_by_probe(pod, name, surroundings):
@@ -199,7 +199,7 @@ def _exit_text(pod: Manifest, name: str, what: str, ended: Manifest, surrounding
             f"give the probe more time (initialDelaySeconds, failureThreshold) or correct it; its log: {look}",
         )
     signal = f" by signal {ended['signal']}" if ended.get("signal") else ""
-    return f"{what} ends with exit code {code}{_CODES.get(_number(code), '')}{signal}", f"its log says why: {look}"
+    return f"{what} ends with exit code {code}{_CODES.get(_number(code), '')}{signal}", f"its log shows why: {look}"
 
 
 def _killed_by_probe(pod: Manifest, name: str, surroundings: Surroundings) -> str:

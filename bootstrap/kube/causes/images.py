@@ -30,7 +30,7 @@ _KINDS: Sequence[tuple[CauseKind, str, str, str]] = (
     (
         CauseKind.IMAGE_LIMITED,
         r"toomanyrequests|429 Too Many Requests|pull rate limit",
-        "is not given out: the registry's rate limit is reached",
+        "cannot be pulled: the registry's rate limit is reached",
         "log in with docker login, docker pull {image}, then run: bootstrap load {image}",
     ),
     (

@@ -44,12 +44,12 @@ def missing_cause(lack: Lack, where: ObjectRef, of: ObjectRef, surroundings: Sur
     kind = CauseKind.MISSING_KEY if lack.key else CauseKind.MISSING
     evidence = (lack.words,) if lack.words else ()
     if named in surroundings.present and (not lack.key or lack.key in surroundings.present[named]):
-        text = f"{what} is there now; the kubelet looks for it again within 2 minutes"
+        text = f"{what} exists now; the kubelet looks for it again within 2 minutes"
         return Cause(kind=kind, of=of, object=where, text=text)
     # A plain object of the plan that is there has the keys that it will have; a controller may still add some.
     maker = surroundings.expected.get(named, "")
     if maker and not (named in surroundings.present and maker.startswith(f"{lack.kind} ")):
-        text = f"{what} is not there yet: {maker} makes it"
+        text = f"{what} does not exist yet: {maker} creates it"
         return Cause(kind=kind, of=of, object=where, text=text, evidence=evidence)
     # A key may be missing from an object that is there: then that one says which keys it has.
     keys = sorted(surroundings.present.get(named, ()))

@@ -82,7 +82,7 @@ def _job(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator
         of=ref,
         object=ref,
         text=f"{ref} failed: {failed.get('reason')}: {message_of(failed)}",
-        fix=f"its log says why: {surroundings.kubectl} -n {ref.namespace} logs job/{ref.name} --all-containers",
+        fix=f"its log shows why: {surroundings.kubectl} -n {ref.namespace} logs job/{ref.name} --all-containers",
         terminal=True,
     )
 
@@ -90,8 +90,8 @@ def _job(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator
 def _service(ref: ObjectRef, live: Manifest) -> Iterator[Cause]:
     if mapping_in(live, "spec").get("type") != "LoadBalancer" or mappings_in(live, "status", "loadBalancer", "ingress"):
         return
-    text = f"{ref} has no address: nothing in this cluster has given it one yet"
-    fix = "use type ClusterIP or NodePort here, or install something that gives addresses, such as MetalLB"
+    text = f"{ref} has no address: nothing in this cluster assigns one"
+    fix = "use type ClusterIP or NodePort here, or install something that assigns addresses, such as MetalLB"
     yield Cause(kind=CauseKind.LOAD_BALANCER, of=ref, object=ref, text=text, fix=fix)
 
 
@@ -99,7 +99,7 @@ def _conditions(ref: ObjectRef, live: Manifest) -> Iterator[Cause]:
     """Of a custom resource: what its controller reports."""
     conditions = mappings_in(live, "status", "conditions")
     if not conditions:
-        text = f"{ref} has no status: its controller has not looked at it yet"
+        text = f"{ref} has no status: its controller has not processed it yet"
         yield Cause(kind=CauseKind.CONDITION, of=ref, object=ref, text=text)
     for condition in conditions:
         if condition.get("type") == "Ready" and condition.get("status") != "True":

@@ -85,20 +85,20 @@ _RULES = (
     (
         CauseKind.WEBHOOK,
         r'failed calling webhook "([^"]+)"',
-        " as long as webhook {0} does not answer",
+        " because webhook {0} does not answer",
         "look at the pods behind it: {kubectl} get pods -A",
     ),
     (
         CauseKind.ADMISSION,
         r'admission webhook "([^"]+)" denied the request:? ?(.*)',
         " by webhook {0}: {1}",
-        f"change the pods as the webhook asks; where it is registered: {_REGISTERED}",
+        f"change the pods as the webhook requires; find it with: {_REGISTERED}",
     ),
     (
         CauseKind.ADMISSION,
         r"ValidatingAdmissionPolicy '([^']+)'.* denied request: (.*)",
         " by policy {0}: {1}",
-        "change the pods as the policy asks: {kubectl} get validatingadmissionpolicy {0} -o yaml",
+        "change the pods as the policy requires: {kubectl} get validatingadmissionpolicy {0} -o yaml",
     ),
     (
         CauseKind.LIMITS,

@@ -18,7 +18,7 @@ _FIXES = (
     (r"free ports", "free the hostPort, use a Service instead, or run fewer replicas"),
     (r"anti-affinity", "run fewer replicas than nodes, or prefer the anti-affinity instead of requiring it"),
     (r"topology spread", "allow whenUnsatisfiable: ScheduleAnyway, or add nodes"),
-    (r"Too many pods", "add a node: those that are there run as many pods as they may"),
+    (r"Too many pods", "add a node: the existing ones run as many pods as they are allowed to"),
     (r"volume node affinity conflict", "the volume is on another node: remove the claim, or let the pod go there"),
     (r"unschedulable", "a node is cordoned: kubectl uncordon NODE"),
 )
@@ -79,7 +79,7 @@ def causes_of_node(node: Manifest, of: ObjectRef, surroundings: Surroundings) ->
     ready = condition_of(node, "Ready")
     if ready.get("status") != "True":
         since = lasted(ready.get("lastTransitionTime"), surroundings.now)
-        said = message_of(ready) or "its kubelet has not said anything yet"
+        said = message_of(ready) or "its kubelet has not reported yet"
         text = f"node {ref.name} is not ready{since}: {said}"
         yield Cause(kind=CauseKind.NODE_NOT_READY, of=of, object=ref, text=text, fix=look, terminal=True)
 

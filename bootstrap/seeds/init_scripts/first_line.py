@@ -51,9 +51,7 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        what = (
-            "is a link to nothing" if file.is_symlink() and not file.exists() else f"cannot be read: {error.strerror}"
-        )
+        what = "is a broken link" if file.is_symlink() and not file.exists() else f"cannot be read: {error.strerror}"
         raise InvalidError([Problem(place=Place(file=str(file)), text=what)]) from error
 
 
@@ -66,7 +64,7 @@ def _bytes_problems(file: Path, content: bytes) -> Iterator[Problem]:
         return
     for number, line in enumerate(content.split(b"\n"), start=1):
         if line.endswith(b"\r"):
-            text = f"ends in a carriage return: the file has the line ends of Windows (run: sed -i 's/\\r$//' {file})"
+            text = f"ends in a carriage return: the file has Windows line endings (run: sed -i 's/\\r$//' {file})"
             yield Problem(place=Place(file=str(file), line=number), text=text)
             return
 
@@ -75,11 +73,11 @@ def _without_first_line(file: Path, first: str, rest: list[str], path: str) -> I
     shell = shutil.which("bash", path=path) or "/bin/sh"
     late = next((number for number, line in enumerate([first, *rest], start=1) if line.lstrip().startswith("#!")), None)
     if late is not None:
-        note = f"{file}:{late}: `#!` counts only as the very beginning of the file; it is run by {shell}"
+        note = f"{file}:{late}: `#!` must be at the very beginning of the file; the script is run by {shell}"
     elif first.lstrip().replace(" ", "").startswith(("#!", "#/bin", "#/usr", "!/bin", "!/usr")):
-        note = f"{file}:1: {first.strip()!r} is not a `#!` line; it is run by {shell}"
+        note = f"{file}:1: {first.strip()!r} is not a `#!` line; the script is run by {shell}"
     else:
-        note = f"{file}:1: there is no `#!` line; it is run by {shell}"
+        note = f"{file}:1: there is no `#!` line; the script is run by {shell}"
     return Interpreter(argv=(shell,), note=note)
 
 
@@ -95,7 +93,7 @@ def _first_line_problem(program: str, argument: str, path: str) -> str:
     if not Path(program).is_file():
         return f"{program} is not there ({better})"
     if any(quote in argument for quote in "'\"`"):
-        return f"{argument} is given to {name} as it stands, quotes included (write: #!{program})"
+        return f"{argument} is passed to {name} literally, with its quotes (write: #!{program})"
     return _env_problem(program, argument, path) if name == _ENV else ""
 
 
@@ -103,9 +101,9 @@ def _env_problem(program: str, argument: str, path: str) -> str:
     """What is wrong with the argument of `#!/usr/bin/env ARGUMENT`."""
     words = [word for word in argument.split() if not word.startswith("-") and "=" not in word]
     if len(argument.split()) > 1 and not argument.startswith(("-S", "--split-string")):
-        return f"{argument!r} is one name for {program} (write: #!{program} -S {argument})"
+        return f"{argument!r} is passed to {program} as one argument (write: #!{program} -S {argument})"
     if not words:
-        return f"{program} is given no program (write: #!/usr/bin/env bash)"
+        return f"{program} gets no program (write: #!/usr/bin/env bash)"
     if shutil.which(words[0], path=path) is None:
         return f"{words[0]} is not installed (install it, or write: #!/usr/bin/env bash)"
     return ""

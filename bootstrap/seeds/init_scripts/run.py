@@ -34,7 +34,7 @@ SECONDS = 600.0
 _WORKPLACE = "running-scripts-"
 _PROBE_SECONDS = 30.0
 _WARNING_LINES = 3
-_CORRECT = "correct the script, then apply again: it runs once more from its beginning"
+_CORRECT = "correct the script, then apply again: it then runs again from the start"
 _CORRECTION = re.compile(r"(?P<what>.*) \((?P<fix>(?:run|write|install|leave)\b.*)\)")
 _NOT_FOUND = re.compile(
     r"(?:line \d+: |: \d+: |^)(?P<name>[\w.+-]+): (?:command )?not found|command not found: (?P<zsh>\S+)"
@@ -145,7 +145,7 @@ def _own_folder(state: Path) -> Iterator[Path]:
 
 def strongest_guard(processes: Processes, work: Work) -> Guard:
     """What this system can hold a script with, tried out just now."""
-    token = work.cancel.within(_PROBE_SECONDS, "a look at what can hold init scripts")
+    token = work.cancel.within(_PROBE_SECONDS, "checking how init scripts can be confined")
     finished = processes.run(_gate("--probe"), token, check=False)
     word = finished.text().strip()
     return Guard(word) if word in set(Guard) else Guard.NONE
@@ -153,7 +153,7 @@ def strongest_guard(processes: Processes, work: Work) -> Guard:
 
 def holds(guard: Guard, processes: Processes, work: Work) -> bool:
     """Whether this system has this guard, tried out just now."""
-    token = work.cancel.within(_PROBE_SECONDS, f"a look at {guard}")
+    token = work.cancel.within(_PROBE_SECONDS, f"checking {guard}")
     return processes.run(_gate(f"--probe={guard}"), token, check=False).text().strip() == guard
 
 
@@ -249,7 +249,7 @@ def _failure(
     if late is not None:
         what = f"init script {script.file}: {late.what}"
     elif outcome.code == 0 and fatal is not None:
-        what = f"init script {script.file} could not do its work: {fatal.text}"
+        what = f"init script {script.file} could not run: {fatal.text}"
     last = next((entry for entry in reversed(noted) if entry.kind == FAILED), None)
     if late is None and last is not None and last.code == outcome.code and last.line is not None:
         what += f" in line {last.line}" if _is_of(script, place, last) else f" in {_where(script, place, last)}"
@@ -265,7 +265,7 @@ def _fix(lines: Sequence[str], fatal: Entry | None, emulator: str) -> str:
             return f"install {match['name'] or match['zsh']} on this machine, then apply again"
         if match := _UNREACHED.search(line):
             asked = next(value for value in match.groups() if value)
-            return f"let the script ask its emulator, {emulator}, and not {asked}; then apply again"
+            return f"let the script use its emulator, {emulator}, instead of {asked}; then apply again"
     return _CORRECT
 
 

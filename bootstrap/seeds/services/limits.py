@@ -42,12 +42,12 @@ def tag_problems(tags: Mapping[str, Value], path: ValuePath = ("tags",)) -> Iter
     """Tag naming limits and requirements (AWS General Reference)."""
     # Ours are two more.
     if len(tags) > _TAGS - 2:
-        yield path, f"has {len(tags)} tags, and AWS takes {_TAGS} with ours"
+        yield path, f"has {len(tags)} tags, and AWS allows {_TAGS}, with those of bootstrap"
     for key, value in tags.items():
         if key.lower().startswith("aws:"):
             yield (*path, key), "begins with aws:, which is reserved by AWS"
         elif key in {OWNER, MESSAGES}:
-            yield (*path, key), "is reserved for our own notes"
+            yield (*path, key), "is reserved for bootstrap"
         elif not 0 < len(key) <= _TAG_KEY:
             yield (*path, key), f"a tag's key has 1 to {_TAG_KEY} characters"
         if isinstance(value, str) and len(value) > _TAG_VALUE:
@@ -93,11 +93,11 @@ def object_problems(key: str, about: Value) -> Iterator[Wrong]:
         return
     tags = about.get("tags", {})
     if len(tags) > _OBJECT_TAGS:
-        yield ("tags",), f"has {len(tags)} tags, and AWS takes {_OBJECT_TAGS} for an object"
+        yield ("tags",), f"has {len(tags)} tags, and AWS allows {_OBJECT_TAGS} for an object"
     yield from tag_problems(tags)
     size = sum(len(name.encode()) + len(str(value).encode()) for name, value in about.get("metadata", {}).items())
     if size > _METADATA:
-        yield ("metadata",), f"has {size} bytes, and AWS takes {_METADATA}"
+        yield ("metadata",), f"has {size} bytes, and AWS allows {_METADATA}"
 
 
 def message_problems(message: Value, size: int, *, fifo: bool) -> Iterator[Wrong]:
@@ -123,7 +123,7 @@ def message_problems(message: Value, size: int, *, fifo: bool) -> Iterator[Wrong
 
 def _message_attribute_problems(attributes: Mapping[str, Value]) -> Iterator[Wrong]:
     if len(attributes) > _MESSAGE_ATTRIBUTES:
-        yield ("attributes",), f"has {len(attributes)} attributes, and AWS takes {_MESSAGE_ATTRIBUTES}"
+        yield ("attributes",), f"has {len(attributes)} attributes, and AWS allows {_MESSAGE_ATTRIBUTES}"
     for name, text in attributes.items():
         if text == "":
             yield ("attributes", name), "must not be empty"
@@ -150,7 +150,7 @@ def table_problems(definition: Mapping[str, Value]) -> Iterator[str]:
     for kind, most in (("GlobalSecondaryIndexes", _GLOBAL_INDEXES), ("LocalSecondaryIndexes", _LOCAL_INDEXES)):
         count = len(definition.get(kind) or ())
         if count > most:
-            yield f"has {count} {'global' if most == _GLOBAL_INDEXES else 'local'} indexes, and AWS takes {most}"
+            yield f"has {count} {'global' if most == _GLOBAL_INDEXES else 'local'} indexes, and AWS allows {most}"
     if len(set(keys.values())) < len(keys):
         yield "partition and sort are the same attribute"
     for index in definition.get("LocalSecondaryIndexes") or ():
@@ -165,14 +165,14 @@ def table_problems(definition: Mapping[str, Value]) -> Iterator[str]:
 def function_problems(body: Mapping[str, Value]) -> Iterator[Wrong]:
     """Lambda quotas; environment variables of CreateFunction (Lambda developer guide and API reference)."""
     if len(body.get("layers", ())) > _LAYERS:
-        yield ("layers",), f"has {len(body['layers'])} layers, and AWS takes {_LAYERS}"
+        yield ("layers",), f"has {len(body['layers'])} layers, and AWS allows {_LAYERS}"
     environment = body.get("environment", {})
     for name in environment:
         if not _VARIABLE.fullmatch(name):
             yield ("environment", name), "is not a variable's name (a letter, then letters, digits and _)"
     size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
     if size > _ENVIRONMENT:
-        yield ("environment",), f"has {size} bytes, and AWS takes {_ENVIRONMENT}"
+        yield ("environment",), f"has {size} bytes, and AWS allows {_ENVIRONMENT}"
 
 
 def mapping_problems(kind: str, given: Mapping[str, Value]) -> Iterator[Wrong]:
@@ -202,7 +202,7 @@ def _source_problems(kind: str, given: Mapping[str, Value]) -> Iterator[Wrong]:
             yield ("aws", name), f"is not for a {kind} (AWS: {only['sources'] if only else 'streams'} only)"
     filters = given.get("filters", ())
     if len(filters) > _FILTERS:
-        yield ("filters",), f"has {len(filters)} filters, and AWS takes {_FILTERS}"
+        yield ("filters",), f"has {len(filters)} filters, and AWS allows {_FILTERS}"
     for number, pattern in enumerate(filters):
         for inside in _empty_lists(pattern, ()):
             yield ("filters", number, *inside), "must not be an empty list"

@@ -422,7 +422,7 @@ def _batches(entries: Sequence[dict[str, Any]], messages: Sequence[Value]) -> It
 
 def _refuse_failed(answer: Answer) -> None:
     for failed in answer.get("Failed", ()):
-        raise AwsError("SendMessageBatch", failed.get("Code", ""), failed.get("Message", "a message was not taken"))
+        raise AwsError("SendMessageBatch", failed.get("Code", ""), failed.get("Message", "a message was not accepted"))
 
 
 def _deduplication(message: Mapping[str, Value], again: bool) -> str:  # noqa: FBT001 - as `_send` says

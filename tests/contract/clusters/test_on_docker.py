@@ -113,7 +113,7 @@ def test_a_dead_kubelet_is_found_and_its_machine_restarted(folder: Path) -> None
     while (observed := kind_cluster(folder).observe(token())).state is TargetState.RUNNING and time.monotonic() < until:
         time.sleep(1)
     assert observed.state is TargetState.BROKEN
-    assert "has not told of itself for" in observed.detail
+    assert "has not reported for" in observed.detail
     assert kind_cluster(folder).up(Work(token(120), ignore)) == kube
 
 
@@ -144,9 +144,9 @@ def test_a_cluster_of_the_same_name_that_is_not_ours(folder: Path) -> None:
     owner = folder / "owner"
     nonce = owner.read_text()
     owner.write_text("another\n")
-    with pytest.raises(RefusedError, match="was not made by this stack"):
+    with pytest.raises(RefusedError, match="was not created by this stack"):
         kind_cluster(folder).up(Work(token(), ignore))
-    with pytest.raises(RefusedError, match="was not made by this stack"):
+    with pytest.raises(RefusedError, match="was not created by this stack"):
         kind_cluster(folder).delete(Work(token(), ignore))
     adopted = kind_cluster(folder, adopt=True).up(Work(token(), ignore))
     assert (adopted, owner.read_text()) == (kube, nonce)
@@ -178,7 +178,7 @@ def test_a_taken_port_is_found_before_anything_is_made(folder: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         ports = HostPorts(http=taken.getsockname()[1], https=free_ports(folder).https)
-        with pytest.raises(RefusedError, match=rf"port {ports.http} .* is taken by pid {os.getpid()} "):
+        with pytest.raises(RefusedError, match=rf"port {ports.http} .* is in use by pid {os.getpid()} "):
             kind_cluster(folder, ports=ports).up(Work(token(), ignore))
     assert left_on_engine(docker_of(folder)) == []
 

@@ -478,12 +478,12 @@ def test_a_functions_smoke_event_is_proven_or_said_to_be_impossible(bench: Bench
         assert notes == ()
         return
     why = {
-        Driver.MOTO: "which does not run functions",
+        Driver.MOTO: "which cannot run functions",
         Driver.LOCALSTACK: "which has no Docker engine to run them"
         " (emulator.dockerSocket: true gives it the one of this machine)",
     }[bench.driver]
     assert notes == (
-        f"functions are kept as declared but do not run on {bench.driver}, {why}",
+        f"functions are created as declared but cannot run on {bench.driver}, {why}",
         f"lambda/conf-echo: smoke cannot run on {bench.driver}, {why}",
     )
 

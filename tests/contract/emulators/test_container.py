@@ -212,7 +212,7 @@ def test_one_whose_port_was_taken_while_it_was_stopped_goes_on_at_another_with_i
     container_of(docker, client).stop(timeout=30)
     port = int(endpoint.url.rpartition(":")[2])
     with socket.create_server(("127.0.0.1", port)):
-        with pytest.raises(RefusedError, match=rf"port {port} .* is taken by pid {os.getpid()} "):
+        with pytest.raises(RefusedError, match=rf"port {port} .* is in use by pid {os.getpid()} "):
             make(port=port).up(Work(cancel, quiet))
         again = make(port=0).up(Work(cancel, quiet))
     assert again.url != endpoint.url
@@ -432,9 +432,9 @@ def test_one_of_its_name_that_is_not_ours_is_left_alone(
     stranger = client.containers.create(IMAGE, name=f"{docker.name}-emulator")
     try:
         assert make().observe(cancel).state is TargetState.FOREIGN
-        with pytest.raises(RefusedError, match="was not made by this stack"):
+        with pytest.raises(RefusedError, match="was not created by this stack"):
             make().up(Work(cancel, quiet))
-        with pytest.raises(RefusedError, match="was not made by this stack"):
+        with pytest.raises(RefusedError, match="was not created by this stack"):
             make().delete(Work(cancel, quiet))
         stranger.reload()
     finally:
@@ -446,7 +446,7 @@ def test_a_taken_port_names_its_holder(make: Make, cancel: CancelToken) -> None:
         port = other.getsockname()[1]
         observed = make(port=port).observe(cancel)
         assert observed.state is TargetState.FOREIGN
-        assert f"port {port} of 127.0.0.1 is taken by pid {os.getpid()}" in observed.detail
+        assert f"port {port} of 127.0.0.1 is in use by pid {os.getpid()}" in observed.detail
         with pytest.raises(RefusedError, match=f"port {port} of 127.0.0.1 is taken"):
             make(port=port).up(Work(cancel, quiet))
 

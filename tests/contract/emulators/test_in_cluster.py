@@ -202,7 +202,7 @@ def test_after_a_kill_of_the_keeper_the_next_up_takes_the_same_port_and_leaves_n
     kubectl = setting.process("kubectl")
     kill(setting.process("keeper"), cancel)
     observed = setting.make().observe(cancel)
-    assert (observed.state, observed.detail) == (TargetState.STOPPED, "nothing leads to it from 127.0.0.1")
+    assert (observed.state, observed.detail) == (TargetState.STOPPED, "no port of 127.0.0.1 is forwarded to it")
     assert setting.make().up(Work(cancel, quiet)) == first
     gone(kubectl, cancel)
 
@@ -246,7 +246,7 @@ def test_a_taken_port_names_its_holder(setting: Setting, emulator: FakeEmulator,
     with socket.create_server(("127.0.0.1", setting.port)):
         observed = setting.make(inside=False).observe(cancel)
         assert observed.state is TargetState.FOREIGN
-        with pytest.raises(RefusedError, match=f"port {setting.port} of 127.0.0.1 is taken by pid {os.getpid()}"):
+        with pytest.raises(RefusedError, match=f"port {setting.port} of 127.0.0.1 is in use by pid {os.getpid()}"):
             setting.make().up(Work(cancel, quiet))
 
 

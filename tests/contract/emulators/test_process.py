@@ -226,7 +226,7 @@ def test_a_taken_port_names_its_holder(make: Make, cancel: CancelToken) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         name = Path("/proc/self/comm").read_text().strip()
-        taken = f"port {port} of 127.0.0.1 is taken by pid {os.getpid()} ({name})"
+        taken = f"port {port} of 127.0.0.1 is in use by pid {os.getpid()} ({name})"
         observed = make(port=port).observe(cancel)
         assert (observed.state, observed.detail) == (TargetState.FOREIGN, taken)
         with pytest.raises(RefusedError, match=re.escape(taken)) as refused:

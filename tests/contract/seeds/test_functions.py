@@ -317,15 +317,15 @@ def test_a_wrong_smoke_answer_fails_with_both_answers_until_it_is_right(bench: B
     """
     if not runs(bench):
         assert bench.apply(text.replace("ANSWER", "2")).notes == (
-            "functions are kept as declared but do not run on moto, which does not run functions",
-            "lambda/echo: smoke cannot run on moto, which does not run functions",
+            "functions are created as declared but cannot run on moto, which cannot run functions",
+            "lambda/echo: smoke cannot run on moto, which cannot run functions",
         )
         bench.settled()
         return
     for _ in range(2):
         with pytest.raises(StepFailedError) as failed:
             bench.apply(text.replace("ANSWER", "2"))
-        assert "smoke test of lambda/echo does not answer what is expected" in failed.value.what
+        assert "smoke test of lambda/echo does not return what is expected" in failed.value.what
         assert '{"got": {"n": 1}}' in failed.value.what
     bench.apply(text.replace("ANSWER", "1"))
     bench.settled()
@@ -361,5 +361,5 @@ def test_export_gives_a_fixture_with_its_code(bench: Bench) -> None:
         zipped = packed(bench.fixtures / "functions" / "writer")
         assert exported.files == {"lambda/writer.zip": zipped}
     else:
-        assert exported.notes == ("moto does not give the code back: put it in place of lambda/writer.zip",)
+        assert exported.notes == ("moto does not return the code: put it in place of lambda/writer.zip",)
         assert b"put it here" in exported.files["lambda/writer.zip"]

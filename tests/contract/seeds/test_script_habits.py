@@ -256,7 +256,7 @@ def test_scripts_after_a_fixture_that_failed_are_skipped_and_not_called_made(
     assert result.changed == 0
     assert [str(failure.id) for failure in result.failures] == ["sqs/broken", "ready.d/10.sh"]
     with pytest.raises(
-        StepFailedError, match="sqs/broken could not be made as declared, 1 more need it: refused"
+        StepFailedError, match="sqs/broken could not be created or updated, 1 more need it: refused"
     ) as failed:
         raise_failures(result)
     assert (failed.value.evidence, failed.value.fix) == (("in its own words",), "do otherwise")

@@ -60,7 +60,7 @@ def test_a_script_becomes_fixtures_that_are_proven(
     result = imported(capsys, "make.py", "--into", "fixtures", "--driver", str(bench.driver))
     assert result["resources"] == ["s3/crate", "sns/events", "sqs/dead", "sqs/orders"]
     assert (result["proven"], result["differences"]) == (True, [])
-    assert result["leftOut"] == ["ssm: there are no fixtures of it (make.py:16)"]
+    assert result["leftOut"] == ["ssm: it cannot be declared by fixtures (make.py:16)"]
     assert run(["seed", "apply", "fixtures", "--endpoint", bench.endpoint.url]) == ExitCode.OK
     assert run(["seed", "plan", "fixtures", "--endpoint", bench.endpoint.url, "--exit-code"]) == ExitCode.OK
     body = bench.client("s3").get_object(Bucket="crate", Key="prices.json")["Body"].read()

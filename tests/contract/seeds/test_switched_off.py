@@ -70,9 +70,7 @@ def test_a_service_that_is_switched_off_is_named_with_the_emulators_setting(benc
     assert bench.endpoint.services is not None
     off = next(service for service in DECLARED if service not in bench.endpoint.services)
     bench.write(DECLARED[off])
-    with pytest.raises(
-        RefusedError, match=rf"the service {off} is switched off in this localstack \(SERVICES="
-    ) as caught:
+    with pytest.raises(RefusedError, match=rf"the service {off} is disabled in this localstack \(SERVICES=") as caught:
         bench.plan()
     assert str(caught.value.fix).startswith("start the emulator with SERVICES=")
     assert caught.value.evidence == (

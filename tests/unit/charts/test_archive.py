@@ -71,7 +71,7 @@ def test_packed_and_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("name: app\n", "lacks name or version"), ("a: [", "did not find|expected")],
+    [("name: app\n", "has no name or no version"), ("a: [", "did not find|expected")],
 )
 def test_no_chart(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match=message):

@@ -236,7 +236,7 @@ def test_healed_before_helm_runs(stage: Stage, token: CancelToken, history: list
 
 def test_release_of_someone_else_is_refused(stage: Stage, token: CancelToken) -> None:
     stage.revision(1, "deployed", ours=False)
-    with pytest.raises(RefusedError, match="release web/app is there and was not installed by this stack"):
+    with pytest.raises(RefusedError, match="release web/app exists and was not installed by this stack"):
         stage.install(token)
     with pytest.raises(RefusedError, match="not installed by this stack"):
         stage.charts.apply_crds(stage.prepared(token), stage.kube, Work(token, stage.said.append))
@@ -282,7 +282,7 @@ def test_another_cluster_is_never_written_to(stage: Stage, token: CancelToken) -
         ('no matches for kind "Widget" in version "example.dev/v1"', "add the chart that defines it"),
         (
             'ConfigMap "c" in namespace "web" exists and cannot be imported',
-            "not of this release",
+            "does not belong to this release",
         ),
         ("values don't meet the specifications of the schema(s)", "correct spec.values of flux/app"),
         ('namespaces "web" not found', "set install.createNamespace of flux/app"),
@@ -293,7 +293,7 @@ def test_another_cluster_is_never_written_to(stage: Stage, token: CancelToken) -
         ),
         (
             "conversion webhook for example.dev/v1, Kind=Widget failed: no size",
-            "conversion webhook of example.dev/v1, Kind=Widget refuses",
+            "conversion webhook of example.dev/v1, Kind=Widget fails",
         ),
     ],
 )
@@ -349,7 +349,7 @@ def test_webhook_that_cannot_be_called_yet_is_no_failure(stage: Stage, token: Ca
     unanswered = failed(1, 'Error: Internal error occurred: failed calling webhook "w": no endpoints')
     stage.outcomes = [unanswered, unanswered]
     assert stage.install(token) == "installed, app 1.0.0"
-    assert "waiting for a webhook that cannot be called yet" in stage.said
+    assert "waiting for a webhook that does not answer yet" in stage.said
 
 
 def test_webhook_that_never_answers_ends(stage: Stage, token: CancelToken) -> None:
@@ -482,7 +482,7 @@ def test_a_chart_folder_that_is_none_is_the_failure_of_its_release_alone(stage: 
     (stage.folder / "empty").mkdir()
     broken = replace(stage.release, name="broken", chart=LocalChart(path=stage.folder / "empty"))
     prepared = stage.charts.prepare([broken, stage.release], token)
-    assert "is no chart: it has no Chart.yaml" in str(prepared["flux/broken"].failure)
+    assert "is not a chart: it has no Chart.yaml" in str(prepared["flux/broken"].failure)
     assert prepared["flux/app"].failure is None
     assert prepared["flux/app"].manifests is not None
 
@@ -653,13 +653,13 @@ def test_the_plan_names_what_a_release_would_take_over(stage: Stage, token: Canc
     assert stage.charts.adoption_notes([prepared], (), stage.kube, token) == []
     stage.api.put(path, SETTINGS)
     [note] = stage.charts.adoption_notes([prepared], (), stage.kube, token)
-    assert note.text == "release/flux/app takes over ConfigMap web/c, which no release owns"
+    assert note.text == "release/flux/app adopts ConfigMap web/c, which no release owns"
     marks = {"meta.helm.sh/release-name": "other", "meta.helm.sh/release-namespace": "web"}
     stage.api.put(path, {**SETTINGS, "metadata": {"name": "c", "annotations": marks}})
     refusing = replace(prepared, release=replace(prepared.release, disable_take_ownership=True))
     [note] = stage.charts.adoption_notes([refusing], (), stage.kube, token)
     assert note.text.endswith(
-        "will fail, as disableTakeOwnership forbids to take over ConfigMap web/c, of release web/other"
+        "will fail, because disableTakeOwnership forbids adopting ConfigMap web/c, of release web/other"
     )
     own = {"meta.helm.sh/release-name": "app", "meta.helm.sh/release-namespace": "web"}
     stage.api.put(path, {**SETTINGS, "metadata": {"name": "c", "annotations": own}})

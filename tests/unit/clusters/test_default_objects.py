@@ -97,10 +97,10 @@ def test_a_machine_that_someone_else_made_stays() -> None:
 
 def test_what_is_missing_is_named_in_order() -> None:
     api = MemoryApi()
-    assert missing(api, 1) == "machine control-plane is not Ready"
+    assert missing(api, 1) == "node control-plane is not Ready"
     furnish(api, 1, "1.34.4")
     api.set_ready("control-plane")
-    assert missing(api, 1) == "machine worker-1 is not Ready"
+    assert missing(api, 1) == "node worker-1 is not Ready"
     api.set_ready("worker-1")
     assert missing(api, 1) == "default is not in namespace default"
     api.begin()

@@ -267,7 +267,7 @@ def test_nothing_goes_before_all_that_the_new_one_needs_is_here(
         monkeypatch.setattr(prerequisites, "ROOM", 1 << 60)
     if missing == "configuration":
         spec = dataclasses.replace(spec, image=None, kubernetes="1.2")
-    with pytest.raises(Exception, match=r"cannot be pulled|18099 of|are free in|no image is known"):
+    with pytest.raises(Exception, match=r"cannot be pulled|18099 of|are free in|no image for Kubernetes"):
         room.cluster(spec).replace(room.work())
     assert room.untouched
     assert {*room.engine.boxes} == {f"{room.docker.name}-{role}" for role in NODES}

@@ -100,10 +100,7 @@ def test_what_cannot_be_saved_is_left_for_the_cluster_and_said() -> None:
     setting = Setting(FakeNode("a"))
     setting.engine.image("web:dev", "c1", "d1", padding=300_000, broken=True)
     assert setting.ensure("web:dev") == LoadedImages(left=("web:dev",))
-    assert (
-        "the engine cannot save web:dev, it is left for the cluster to pull: content digest sha256:5d"
-        in (setting.said[-1])
-    )
+    assert "the engine cannot save web:dev; the cluster pulls it itself: content digest sha256:5d" in (setting.said[-1])
 
 
 class _Forgetful(FakeNode):

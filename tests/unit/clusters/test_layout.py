@@ -22,7 +22,7 @@ def test_a_damaged_record_is_told_with_its_fix(tmp_path: Path, text: str) -> Non
     layout.record.write_text(text)
     with pytest.raises(StepFailedError, match="is damaged") as caught:
         read_record(layout)
-    assert caught.value.fix == "go on with its data: bootstrap up --adopt"
+    assert caught.value.fix == "continue with its data: bootstrap up --adopt"
 
 
 def test_a_folder_has_one_name_whatever_way_leads_there(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ nodes:
 def test_images_by_version() -> None:
     assert image_of(ClusterSpec(kubernetes="1.36")) == IMAGES["1.36"]
     assert image_of(ClusterSpec(kubernetes="1.34.2")) == "kindest/node:v1.34.2"
-    with pytest.raises(InvalidError, match=r"no image is known for Kubernetes 1.2; known are 1.37"):
+    with pytest.raises(InvalidError, match=r"there is no image for Kubernetes 1.2; known are 1.37"):
         image_of(ClusterSpec(kubernetes="1.2"))
 
 
@@ -136,7 +136,7 @@ options: {k3s: {extraArgs: [{arg: --tls-san=x, nodeFilters: ["server:*"]}]}, k3d
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("kind: Simple\n", "is no kind configuration"), ("[", "cannot be read"), (None, "cannot be read")],
+    [("kind: Simple\n", "is not a kind configuration"), ("[", "cannot be read"), (None, "cannot be read")],
 )
 def test_a_file_that_is_no_configuration(tmp_path: Path, text: str | None, message: str) -> None:
     file = tmp_path / "kind.yaml"

@@ -16,13 +16,13 @@ def test_a_machine_that_has_told_of_itself_since_it_started_and_lately() -> None
 
 
 def test_what_it_said_before_it_was_started_again_does_not_count() -> None:
-    assert silent([lease("a", -1)], {"a": NOON}) == {"a": "has not told of itself since it was started"}
-    assert silent([], {"a": NOON}) == {"a": "has not told of itself since it was started"}
+    assert silent([lease("a", -1)], {"a": NOON}) == {"a": "has not reported since it was started"}
+    assert silent([], {"a": NOON}) == {"a": "has not reported since it was started"}
 
 
 def test_silence_is_measured_on_the_clusters_own_clock() -> None:
     leases = [lease("a", 1), lease("kube-scheduler", 50, "kube-system")]
-    assert silent(leases, {"a": NOON}) == {"a": "has not told of itself for 49 s"}
+    assert silent(leases, {"a": NOON}) == {"a": "has not reported for 49 s"}
 
 
 def test_a_lease_of_the_same_name_elsewhere_is_no_machines() -> None:

@@ -76,13 +76,13 @@ def test_a_port_that_somebody_has_is_told_with_the_file() -> None:
         holder.listen(1)
         port = holder.getsockname()[1]
         cancel = CancelToken(SystemClock())
-        with pytest.raises(RefusedError, match=f"port {port} of 127.0.0.1 is taken by pid") as error:
+        with pytest.raises(RefusedError, match=f"port {port} of 127.0.0.1 is in use by pid") as error:
             refuse_used([port], SystemProcesses(SystemClock()), cancel, file=Path("own.yaml"))
         assert error.value.fix == "end that program, or write another port in own.yaml"
 
 
 @pytest.mark.parametrize(
-    ("own", "message"), [([8080], "by cluster.ports and by own.yaml"), ([9000, 9000], "twice by own.yaml")]
+    ("own", "message"), [([8080], "in cluster.ports and in own.yaml"), ([9000, 9000], "twice in own.yaml")]
 )
 def test_a_port_that_is_asked_for_twice(own: list[int], message: str) -> None:
     with pytest.raises(RefusedError, match=message):

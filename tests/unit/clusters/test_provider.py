@@ -82,7 +82,7 @@ def test_a_folder_without_a_record_is_half_made(room: Room) -> None:
 
 def test_a_record_without_processes_is_stopped(room: Room) -> None:
     room.remember(Record(port=20001, kubernetes="1.34.4", uid="u"))
-    assert room.observe() == (TargetState.STOPPED, "its processes are gone, its data is kept")
+    assert room.observe() == (TargetState.STOPPED, "its processes have ended, its data is kept")
 
 
 @pytest.mark.usefixtures("etcd_alone")
@@ -98,7 +98,7 @@ def test_the_first_dead_component_is_named_with_its_last_word(room: Room) -> Non
 
 @pytest.mark.usefixtures("etcd_alone")
 def test_processes_without_files_are_seen(room: Room) -> None:
-    assert room.observe() == (TargetState.BROKEN, "its files are gone, but its processes run")
+    assert room.observe() == (TargetState.BROKEN, "its files are gone, but its processes are running")
 
 
 def test_a_damaged_record_proves_nothing_and_can_be_deleted(room: Room) -> None:

@@ -42,8 +42,8 @@ def test_an_engine_without_the_program_docker_is_of_no_use_to_kind() -> None:
 
 
 def test_whoever_named_an_engine_is_not_given_another_provider() -> None:
-    named = ("DOCKER_HOST=x leads to no engine that answers", "correct it, or: unset DOCKER_HOST")
-    with pytest.raises(RefusedError, match="DOCKER_HOST=x leads to no engine") as caught:
+    named = ("DOCKER_HOST=x points to an engine that does not answer", "correct it, or: unset DOCKER_HOST")
+    with pytest.raises(RefusedError, match="DOCKER_HOST=x points to an engine") as caught:
         resolve_auto(stack(), docker_answers=False, last_provider=None, named_engine=named)
     assert caught.value.fix == "correct it, or: unset DOCKER_HOST; or without Docker: --provider kwok"
     chosen_stack = resolve_auto(stack(Provider.KWOK), docker_answers=False, last_provider=None, named_engine=named)
@@ -59,14 +59,14 @@ def test_a_stack_stays_where_it_lives() -> None:
 def test_docker_down_is_an_error_where_the_stack_lives_on_it(asked: Provider) -> None:
     with pytest.raises(RefusedError) as caught:
         resolve_auto(stack(asked), docker_answers=False, last_provider=Provider.KIND)
-    assert caught.value.what == "stack dev lives on kind, and no Docker engine answers"
+    assert caught.value.what == "stack dev runs on kind, and no Docker engine answers"
 
 
 def test_another_provider_is_refused_while_the_stack_lives() -> None:
     with pytest.raises(RefusedError) as caught:
         resolve_auto(stack(Provider.KWOK), docker_answers=True, last_provider=Provider.KIND)
-    assert caught.value.what == "stack dev lives on kind; kwok would be a second cluster"
-    assert caught.value.fix == "take it away first: bootstrap down dev --provider kind"
+    assert caught.value.what == "stack dev runs on kind; kwok would be a second cluster"
+    assert caught.value.fix == "remove it first: bootstrap down dev --provider kind"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_ministack_has_no_place_on_an_existing_cluster_but_an_endpoint() -> None
 def test_the_docker_socket_is_for_localstack_in_a_container_alone() -> None:
     localstack = EmulatorSpec(driver=Driver.LOCALSTACK, docker_socket=True)
     assert resolved(stack(emulator=localstack), docker=True)[1] is Placement.CONTAINER
-    with pytest.raises(InvalidError, match=r"emulator\.dockerSocket: goes with placement container and driver"):
+    with pytest.raises(InvalidError, match=r"emulator\.dockerSocket: is only for placement container with driver"):
         resolve_auto(stack(emulator=EmulatorSpec(docker_socket=True)), docker_answers=True, last_provider=None)
 
 
@@ -137,7 +137,7 @@ def test_an_emulator_that_was_a_release_stays_one_where_nothing_else_is_said(
         (EmulatorSpec(placement=Placement.CHART, driver=Driver.MOTO, release="aws/moto"), None),
         (
             EmulatorSpec(placement=Placement.CHART, image="ministack:1"),
-            "emulator.image: goes with placement container: the image of a chart is in the values of its HelmRelease",
+            "emulator.image: is only for placement container: the image of a chart is in the values of its HelmRelease",
         ),
     ],
 )

@@ -63,7 +63,7 @@ def test_problems_of_every_source_are_told_at_once(tmp_path: Path) -> None:
 
 def test_a_file_that_holds_no_settings(tmp_path: Path) -> None:
     write(tmp_path, "- jobs\n")
-    with pytest.raises(InvalidError, match=r"config\.yaml:1: is no settings file: write keys such as jobs: 4"):
+    with pytest.raises(InvalidError, match=r"config\.yaml:1: is not a settings file: write keys such as jobs: 4"):
         settings(tmp_path)
 
 

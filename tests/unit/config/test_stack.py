@@ -192,7 +192,7 @@ def test_another_provider_asked_for_by_a_flag_does_not_read_the_context() -> Non
         (Overrides(sets=("=1",)), "--set =1: is not key=value"),
         (Overrides(variables=("a",)), "--var a: is not name=value"),
         (Overrides(variables=("=a",)), "--var =a: is not name=value"),
-        (Overrides(root=Path()), "--root goes with --repo"),
+        (Overrides(root=Path()), "--root needs --repo"),
         (
             Overrides(repo=Path()),
             "--repo runs a repository without a stack file, but valid-minimal.yaml was named too",
@@ -276,7 +276,7 @@ def test_root_says_what_the_paths_of_a_repository_are_relative_to(tmp_path: Path
     flags = Overrides(repo=Path("a/b"), root=Path("a"))
     resolved = load_stack(None, flags, cwd=tmp_path, environment={}).stack
     assert resolved.source == SourceSpec(root=tmp_path / "a", path="b")
-    with pytest.raises(UsageError, match="--repo a: does not lie in --root a/b"):
+    with pytest.raises(UsageError, match="--repo a: is not inside --root a/b"):
         load_stack(None, Overrides(repo=Path("a"), root=Path("a/b")), cwd=tmp_path, environment={})
     with pytest.raises(UsageError, match="--repo none: is not a folder"):
         load_stack(None, Overrides(repo=Path("none")), cwd=tmp_path, environment={})

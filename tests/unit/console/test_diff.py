@@ -32,7 +32,7 @@ def test_what_is_not_there_is_added_and_what_would_be_refused_is_said() -> None:
     text = differences_text(
         "objects/x/y", [ObjectDifference(ref=ref_of(MAP), before=None, after=MAP, refused="no kind")]
     )
-    assert text.startswith("# the API server would refuse this now: no kind\n--- live objects/x/y: ConfigMap m\n")
+    assert text.startswith("# the API server refuses this change: no kind\n--- live objects/x/y: ConfigMap m\n")
     assert "+kind: ConfigMap\n" in text
 
 

@@ -63,7 +63,7 @@ def test_a_killed_run_leaves_what_had_ended_and_names_what_had_not(file: Path) -
     errors = [
         (case.attrib["name"], error.attrib["message"]) for case in root.iter("testcase") for error in case.iter("error")
     ]
-    assert errors == [("release/traefik/traefik", "had not ended when the run ended: 1 of 2 pods Ready")]
+    assert errors == [("release/traefik/traefik", "still running when the run ended: 1 of 2 pods Ready")]
     assert [case.attrib["name"] for case in root.iter("testcase") if case.find("skipped") is not None] == [
         "release/apps/n8n",
         "objects/flux-system/apps",

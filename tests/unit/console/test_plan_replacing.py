@@ -24,7 +24,7 @@ def test_one_without_consent_says_what_is_lost_and_how_it_is_given() -> None:
     assert plan_text(planned(ACTION)).splitlines()[:3] == [
         "* cluster  replace  cluster.image: a → b",
         "    lost with it: 3 namespaces, 2 volumes",
-        "    refused without --allow-replace cluster; what lives stays, and the rest goes on with it",
+        "    refused without --allow-replace cluster; the old one stays, and the other steps use it",
     ]
 
 

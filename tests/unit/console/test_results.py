@@ -115,7 +115,7 @@ REPORT = StatusReport(
                     object=N8N,
                     text="container main ends with exit code 3",
                     evidence=tuple(f"line {number}" for number in range(7)),
-                    fix="its log says why: kubectl logs n8n-0",
+                    fix="its log shows why: kubectl logs n8n-0",
                     terminal=True,
                 ),
             ),
@@ -145,13 +145,13 @@ stack dev on kwok: pods are simulated
         line 4
         line 5
         line 6
-        Fix: its log says why: kubectl logs n8n-0
+        Fix: its log shows why: kubectl logs n8n-0
         More: bootstrap explain release/apps/n8n
   objects/apps/stores  simulated  2 of 2 objects simulated
   AWS                http://127.0.0.1:4566
   grafana.localhost  http://grafana.localhost:8080
   n8n.localhost      not answered: no ingress controller is installed
-2 up · 1 simulated · 1 down: bring up what is not with bootstrap up dev
+2 up · 1 simulated · 1 down: bring up the rest with bootstrap up dev
 """
 
 

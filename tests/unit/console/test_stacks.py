@@ -23,7 +23,7 @@ STACKS = (
     StackLine(identity="ci-1", stack="ci", project="/p", provider="kwok", state="stopped", detail="why", folder="/s"),
     StackLine(identity="x-1", stack="x-1", state="elsewhere", detail="not here", expires=NOON, seconds_left=-1.0),
 )
-GONE = (Collected(identity="a-1", why="its time was over 5 min ago"), Collected(identity="b-1", failure="in use"))
+GONE = (Collected(identity="a-1", why="expired 5 min ago"), Collected(identity="b-1", failure="in use"))
 
 
 def test_stacks_are_a_table_with_why_beneath() -> None:
@@ -57,14 +57,14 @@ def test_stacks_are_json_for_programs() -> None:
 
 
 def test_what_was_taken_away_is_told_with_what_was_not() -> None:
-    assert collected_text(GONE, dry_run=False) == "took away a-1: its time was over 5 min ago\nb-1 stays: in use\n"
-    assert collected_text(GONE[:1], dry_run=True) == "would take away a-1: its time was over 5 min ago\n"
-    assert collected_text((), dry_run=False) == "nothing is past its time\n"
+    assert collected_text(GONE, dry_run=False) == "removed a-1: expired 5 min ago\nb-1 stays: in use\n"
+    assert collected_text(GONE[:1], dry_run=True) == "would remove a-1: expired 5 min ago\n"
+    assert collected_text((), dry_run=False) == "nothing has expired\n"
     assert json.loads(collected_json(GONE, dry_run=True)) == {
         "version": 1,
         "dry_run": True,
         "stacks": [
-            {"id": "a-1", "why": "its time was over 5 min ago", "failure": ""},
+            {"id": "a-1", "why": "expired 5 min ago", "failure": ""},
             {"id": "b-1", "why": "", "failure": "in use"},
         ],
     }

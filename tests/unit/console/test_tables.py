@@ -76,9 +76,9 @@ def test_checks() -> None:
         "          Fix: start it\n"
         "✗ disk    full\n"
         "          Fix: make room\n"
-        "1 to mend\n"
+        "1 to repair\n"
     )
-    assert checks_text(CHECKS[:1]).endswith("nothing to mend\n")
+    assert checks_text(CHECKS[:1]).endswith("nothing to repair\n")
     document = json.loads(checks_json(CHECKS))
     assert document["checks"][2] == {"subject": "disk", "level": "finding", "text": "full", "fix": "make room"}
 

@@ -56,11 +56,15 @@ def test_without_docker_there_is_a_note_because_kwok_needs_none() -> None:
 @pytest.mark.parametrize(
     ("error", "text", "fix"),
     [
-        (wrapped(FileNotFoundError(2, "No such file")), "installed, but the engine does not run", "systemctl start"),
-        (wrapped(ConnectionRefusedError(111, "refused")), "installed, but the engine does not run", "systemctl start"),
+        (wrapped(FileNotFoundError(2, "No such file")), "installed, but the engine is not running", "systemctl start"),
+        (
+            wrapped(ConnectionRefusedError(111, "refused")),
+            "installed, but the engine is not running",
+            "systemctl start",
+        ),
         (
             wrapped(PermissionError(13, "Permission denied")),
-            "its socket may not be opened by you",
+            "you are not allowed to open its socket",
             "usermod -aG docker",
         ),
         (OSError("write /tmp/x: no space left on device"), "its disk is full", "docker system df"),
@@ -78,7 +82,7 @@ def test_what_keeps_it_from_answering_is_told_apart(error: Exception, text: str,
 @pytest.mark.parametrize("name", ["DOCKER_HOST", "DOCKER_CONTEXT"])
 def test_a_variable_that_leads_nowhere_is_named(name: str) -> None:
     check = looked(wrapped(ConnectionRefusedError(111, "refused")), {name: "colima"})["docker"]
-    assert check.text.startswith(f"{name}=colima leads to no engine that answers")
+    assert check.text.startswith(f"{name}=colima points to an engine that does not answer")
     assert check.fix == f"correct it, or: unset {name}"
 
 
@@ -86,13 +90,13 @@ def test_a_current_context_that_leads_nowhere_is_named(monkeypatch: pytest.Monke
     (tmp_path / "config.json").write_text('{"currentContext": "colima"}')
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     check = looked(wrapped(FileNotFoundError(2, "No such file")))["docker"]
-    assert check.text.startswith("the docker context colima leads to no engine that answers")
+    assert check.text.startswith("the docker context colima points to an engine that does not answer")
     assert check.fix == "start it, or: docker context use default"
 
 
 def test_a_context_that_is_not_there_is_told() -> None:
     (check,) = docker_probe({"DOCKER_CONTEXT": "no-such"}, there=True)()
-    assert check.text == "the docker context is not there: context 'no-such' not found"
+    assert check.text == "the docker context does not exist: context 'no-such' not found"
     assert "docker context use default" in (check.fix or "")
 
 
@@ -173,7 +177,7 @@ def test_a_socket_without_an_engine_is_told_of_with_the_variable_that_names_it(t
     host = f"unix://{tmp_path}/none.sock"
     (check,) = docker_probe({"DOCKER_HOST": host})()
     gc.collect()
-    assert check.text.startswith(f"DOCKER_HOST={host} leads to no engine that answers: ")
+    assert check.text.startswith(f"DOCKER_HOST={host} points to an engine that does not answer: ")
 
 
 @pytest.mark.parametrize(
@@ -189,5 +193,5 @@ def test_a_rootless_engine_is_told_apart(cgroup: int, level: Level, text: str) -
 def test_an_engine_by_ssh_is_told_apart() -> None:
     error = DockerException("Install paramiko package to enable ssh:// support")
     check = looked(error, {"DOCKER_HOST": "ssh://build.example.com"})["docker"]
-    assert "DOCKER_HOST=ssh://build.example.com leads over ssh to the engine of another machine" in check.text
-    assert check.fix == "run bootstrap there, or leave it: unset DOCKER_HOST"
+    assert "DOCKER_HOST=ssh://build.example.com connects over ssh to the engine of another machine" in check.text
+    assert check.fix == "run bootstrap on that machine, or use the local engine: unset DOCKER_HOST"

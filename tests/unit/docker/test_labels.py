@@ -145,5 +145,5 @@ def test_what_another_run_removes_at_the_same_time_is_waited_for() -> None:
 def test_what_does_not_go_is_told_at_the_deadline() -> None:
     api = FakeApi(busy={NAME: 10**6})
     whole(api)
-    with pytest.raises(DeadlineError, match=f"the mark of {STACK}"):
+    with pytest.raises(DeadlineError, match=f"the label of {STACK}"):
         removed(api)

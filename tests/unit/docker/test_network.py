@@ -73,16 +73,16 @@ def test_no_room_names_the_networks_that_can_go(reason: str) -> None:
         _Network("used", Containers={"c": {}}),
         _Network("bootstrap-other", Labels={"dev.bootstrap.owner": "n"}),
     )
-    with pytest.raises(RefusedError, match="no range of addresses left") as error:
+    with pytest.raises(RefusedError, match="no address range left") as error:
         create_network(_Engine(reason, networks).client(), "a", {}, ipv6=False)
-    assert error.value.evidence == (reason, "nobody is on old_default")
+    assert error.value.evidence == (reason, "nothing uses the network old_default")
     assert str(error.value.fix).startswith("docker network rm old_default;")
 
 
 def test_no_room_where_every_network_is_used() -> None:
     with pytest.raises(RefusedError) as error:
         create_network(_Engine("fully subnetted").client(), "a", {}, ipv6=False)
-    assert str(error.value.fix).startswith("bootstrap down of a stack that nobody needs")
+    assert str(error.value.fix).startswith("bootstrap down for a stack that nobody needs")
 
 
 def test_what_else_an_engine_refuses_is_its_own_to_tell() -> None:

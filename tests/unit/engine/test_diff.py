@@ -78,5 +78,5 @@ def test_what_nobody_can_compare_is_left_out() -> None:
 
 
 def test_without_a_cluster_there_is_nothing_to_compare_with() -> None:
-    with pytest.raises(RefusedError, match="the cluster does not run"):
+    with pytest.raises(RefusedError, match="the cluster is not running"):
         list(differences(planning(TargetState.STOPPED), lambda *_: None, CancelToken(FakeClock())))

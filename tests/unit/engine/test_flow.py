@@ -215,7 +215,7 @@ def test_what_a_killed_run_left_is_ended_politely_before_anything_else(setting: 
     setting.up()
     assert [name for name, _ in setting.processes.stopped] == ["helm"]
     assert isinstance(setting.events[1], Noted)
-    assert setting.events[1].note.text == "ended helm, which a killed run had left running"
+    assert setting.events[1].note.text == "ended helm, left running by a killed run"
 
 
 def test_down_takes_all_away_and_leaves_no_file(setting: Setting, tmp_path: Path) -> None:

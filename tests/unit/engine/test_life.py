@@ -48,7 +48,7 @@ def test_a_time_is_told_on_the_engine_before_it_is_remembered_here(setting: Sett
     assert (current_lease.expires, setting.world.writes[0], seen[0]) == (until, lease, None)
     last = setting.events[-1]
     assert isinstance(last, RunFinished)
-    assert any(line.startswith("Wanted until ") for line in last.summary)
+    assert any(line.startswith("Expires ") for line in last.summary)
 
 
 def test_an_unchanged_stack_keeps_its_time_and_a_second_one_extends_it(setting: Setting) -> None:
@@ -81,12 +81,12 @@ def test_what_is_past_its_time_goes_before_anything_is_planned_and_is_told(setti
     def collect(work: Work) -> None:
         assert work.cancel.remaining() is not None
         assert setting.world.writes == []
-        work.say("took away other-1: its time was over 5 min ago")
+        work.say("removed other-1: expired 5 min ago")
 
     setting.world.collect = collect
     setting.up()
     texts = [event.note.text for event in setting.events if isinstance(event, Noted)]
-    assert texts[0] == "took away other-1: its time was over 5 min ago"
+    assert texts[0] == "removed other-1: expired 5 min ago"
 
 
 def test_a_stack_is_remembered_even_when_its_plan_cannot_be_made(setting: Setting) -> None:
@@ -120,7 +120,7 @@ def test_kept_data_is_what_the_next_up_finds(setting: Setting) -> None:
     left = {path.name for path in state.folder.iterdir()}
     assert left == {"emulator", "seeds", "owner", "provider", "stack.json", "lease.json", "lock"}
     assert details(setting)["emulator"] == "removed, kept: its data in memory"
-    assert details(setting)["state"].startswith("kept: what finds the emulator's data, generated secrets in ")
+    assert details(setting)["state"].startswith("kept: the record of the emulator's data, generated secrets in ")
     setting.world.writes.clear()
     assert setting.up().exit_code == 0
     assert setting.world.cluster is TargetState.RUNNING

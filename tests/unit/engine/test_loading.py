@@ -108,7 +108,7 @@ def test_a_cluster_that_is_there_is_not_waited_for() -> None:
     world = World(cluster=TargetState.RUNNING)
     images = FakeImages(world, unknown=frozenset({"b:2"}))
     outcome = performer(FakeCluster(world), images, makes_cluster=False)(IMAGES, Work(token(), lambda _text: None))
-    assert outcome.detail == "left for the cluster to pull: b:2"
+    assert outcome.detail == "the cluster pulls: b:2"
 
 
 def test_images_that_are_on_every_machine_change_nothing() -> None:
@@ -127,5 +127,5 @@ def test_machines_that_never_take_them_do_not_hold_up_a_cluster_that_nobody_make
 
 def test_a_provider_without_machines_says_so() -> None:
     perform = Performer(World().ports(), Observed(cluster=ClusterObserved(state=TargetState.ABSENT)), lambda _keep: "")
-    with pytest.raises(BootstrapError, match="take no images"):
+    with pytest.raises(BootstrapError, match="cannot be loaded into the nodes"):
         perform(IMAGES, Work(token(), lambda _text: None))

@@ -447,7 +447,7 @@ def test_a_step_that_finds_nothing_out_leaves_the_plan_as_it_is() -> None:
 
 @pytest.mark.parametrize("words", ["", "waiting for Deployment shop/web"])
 def test_no_step_is_silent_for_long(words: str) -> None:
-    """What it said last is said again after 15 s, also where it said nothing yet."""
+    """What it said last is said again after 15 s, also where it printed nothing yet."""
     clock, spoken, again = FakeClock(), threading.Event(), threading.Event()
     texts: list[str] = []
 

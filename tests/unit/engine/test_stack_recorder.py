@@ -97,8 +97,8 @@ def test_up_without_its_flags_ends_its_message_with_the_command_line_used_last(s
     bring_up(setting, session(setting, 0, SECOND, differences=(LACKING,), last_command=FIRST))
     notes = [event.note.text for event in setting.events if isinstance(event, Noted)]
     assert notes[0] == (
-        "flags that were given last are missing: cluster.workers: 1 (--set), now 0 (default). "
-        f"The command line used last: {FIRST}"
+        "flags of the last run are missing: cluster.workers: 1 (--set), now 0 (default). "
+        f"The last command line: {FIRST}"
     )
 
 

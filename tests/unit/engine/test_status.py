@@ -130,7 +130,7 @@ def test_the_environment_leads_to_this_platform_alone(session: Session, world: W
     assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
     assert variables["AWS_CONFIG_FILE"] == "/dev/null"
     world.emulator = TargetState.STOPPED
-    with pytest.raises(RefusedError, match="the emulator does not run: stopped"):
+    with pytest.raises(RefusedError, match="the emulator is not running: stopped"):
         platform_environment(session, CancelToken(session.clock))
 
 

@@ -104,8 +104,7 @@ def test_variables_from_objects_of_another_kustomization(read_for_real: Read) ->
     assert object_named(repo, "ConfigMap", "script")["data"] == {"run.sh": "echo ${domain}"}
     assert object_named(repo, "ConfigMap", "plain")["data"] == {"run.sh": "echo ${HOME} $$"}
     assert notes(repo) == [
-        "clusters/dev/apps.yaml:2: Kustomization flux-system/apps:"
-        " ${nothing} has no value in what apps holds: nothing is put there"
+        "clusters/dev/apps.yaml:2: Kustomization flux-system/apps: ${nothing} has no value in apps: it becomes empty"
     ]
 
 
@@ -180,7 +179,7 @@ def test_what_has_no_effect_is_noted_once_per_field(read_for_real: Read) -> None
         "release.yaml:31: spec.install.strategy.retryInterval: HelmRelease web/web:"
         " spec.install.strategy.retryInterval has no effect: nothing is reconciled after the run",
         "release.yaml:33: spec.upgrade.preserveValues: HelmRelease web/web:"
-        " spec.upgrade.preserveValues is not supported: every upgrade takes the declared values alone",
+        " spec.upgrade.preserveValues is not supported: every upgrade uses only the declared values",
         "release.yaml:25: spec.driftDetection: HelmRelease web/web, HelmRelease web/api:"
         " spec.driftDetection has no effect: nothing is reconciled after the run",
         "release.yaml:26: spec.serviceAccountName: HelmRelease web/web:"
@@ -297,7 +296,7 @@ def test_all_problems_are_told_at_once(read_for_real: Read) -> None:
         'clusters/dev/apps.yaml:26: spec.timeout: Kustomization flux-system/bad: "5 min" is not a duration (write 5m)',
         "clusters/dev/apps.yaml:8: spec.path: Kustomization flux-system/apps: there is no folder absent",
         "clusters/dev/apps.yaml:42: spec.postBuild.substituteFrom: Kustomization flux-system/vars: ConfigMap"
-        " flux-system/nowhere is not in the repository: add it, mark it optional, or give what it holds with --var",
+        " flux-system/nowhere is not in the repository: add it, mark it optional, or set its variables with --var",
         "clusters/dev/release.yaml:12: spec.chart.spec.sourceRef: HelmRelease web/bucket:"
         " charts from a Bucket (web/charts) are not supported",
         "clusters/dev/release.yaml:27: spec.chart.spec.sourceRef: HelmRelease web/lost:"

@@ -201,7 +201,7 @@ def test_a_kustomization_that_is_declared_twice_is_noted(write: Write, read: Rea
     write("in/a.yaml", "---\n".join((kustomization("a", "./a"), kustomization("b", "./b"))))
     write("a/x.yaml", config("x"))
     write("b/a.yaml", kustomization("a", "./elsewhere"))
-    assert noted(read("in")) == ["Kustomization f/a: is declared more than once: the first one counts"]
+    assert noted(read("in")) == ["Kustomization f/a: is declared more than once: the first one is used"]
 
 
 def test_a_path_cannot_leave_the_root(write: Write, read: Read, collector: Collector) -> None:
@@ -378,7 +378,7 @@ def test_missing_variables_can_be_given_by_the_stack(write: Write, read: Read) -
     assert data_of(repo, "made") == {"value": "twolines"}
     assert noted(repo) == [
         "Kustomization f/a: ConfigMap f/nowhere is not in the repository:"
-        " only the stack's own variables stand for what it holds"
+        " only the stack's own variables are used instead"
     ]
 
 
@@ -405,13 +405,13 @@ def test_a_mention_of_the_switch_switches_nothing_off(write: Write, read: Read) 
     ("text", "message"),
     [
         (config("a", "data: {w: '${v'}"), "ConfigMap f/a: Flux refuses a ${…} in it: missing closing brace"),
-        (config("a", "data:\n  w: ${b}"), "ConfigMap f/a: is no YAML any more once its variables are replaced: "),
+        (config("a", "data:\n  w: ${b}"), "ConfigMap f/a: is not YAML any more after its variables are replaced: "),
         (
             "kind: Pod\nmetadata:\n  name: ${empty}\n",
-            "is no Kubernetes object: it needs apiVersion, kind and metadata.name",
+            "is not a Kubernetes object: it needs apiVersion, kind and metadata.name",
         ),
-        ("- 1\n", "a: is no Kubernetes object"),
-        ("a: {b\n", "a: is no YAML any more"),
+        ("- 1\n", "a: is not a Kubernetes object"),
+        ("a: {b\n", "a: is not YAML any more"),
     ],
 )
 def test_what_substitution_breaks(write: Write, read: Read, text: str, message: str) -> None:
@@ -457,7 +457,7 @@ def test_sources_that_are_this_repository(write: Write, read: Read) -> None:
         "g": 0,
     }
     assert noted(repo) == [
-        "Kustomization f/b: GitRepository f/undeclared is not declared: it is taken for this repository",
+        "Kustomization f/b: GitRepository f/undeclared is not declared: bootstrap assumes this repository",
         "Kustomization f/d: its files are not read: they come from GitRepository f/undeclared,"
         " which is not this repository",
         "Kustomization f/e: its files are not read: they come from GitRepository f/foreign"
@@ -502,7 +502,7 @@ def test_a_release_that_is_declared_twice_counts_once(write: Write, read: Read) 
     write("b/b.yaml", release(CHART))
     repo = read()
     assert [helm_release.id for helm_release in repo.releases] == ["f/web"]
-    assert noted(repo) == ["HelmRelease f/web: is declared more than once: the first one counts"]
+    assert noted(repo) == ["HelmRelease f/web: is declared more than once: the first one is used"]
 
 
 @pytest.mark.parametrize(
@@ -541,7 +541,7 @@ def test_a_release_that_is_declared_twice_counts_once(write: Write, read: Read) 
             release(CHART + "valuesFrom: [{kind: ConfigMap, name: c}]")
             + "---\n"
             + config("c", "data: {values.yaml: '- 1'}"),
-            "HelmRelease f/web: ConfigMap c, key values.yaml: is no mapping",
+            "HelmRelease f/web: ConfigMap c, key values.yaml: is not a mapping",
         ),
     ],
 )
@@ -574,7 +574,7 @@ def test_what_is_wrong_with_an_object(write: Write, read: Read, text: str, messa
             release("chartRef: {kind: OCIRepository, name: o}")
             + "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: o, namespace: f}\n"
             + "spec: {url: oci://r/o, layerSelector: {mediaType: other}}\n",
-            "OCIRepository f/o: spec.layerSelector is not supported: the chart's own layer is taken",
+            "OCIRepository f/o: spec.layerSelector is not supported: the chart's own layer is used",
         ),
     ],
 )
@@ -745,7 +745,7 @@ def test_who_only_looks_gets_what_can_be_read_beside_what_is_wrong(write: Write,
     repo = read("in", tolerant=True)
     assert [problem.text for problem in repo.problems] == [
         "Kustomization f/b: there is no folder gone",
-        "Kustomization f/c: Secret f/lost is not in the repository: add it, mark it optional, or give what it holds"
+        "Kustomization f/c: Secret f/lost is not in the repository: add it, mark it optional, or set its variables"
         " with --var",
         "HelmRelease f/web: HelmRepository f/charts is not in the repository",
         "Secret f/s: is encrypted with SOPS and cannot be decrypted: the program sops is not installed;"

@@ -85,7 +85,7 @@ def test_merging_changes_nothing_that_was_given() -> None:
     ("wrong", "text"),
     [
         (source("a: {b"), "ConfigMap given, key values.yaml: "),
-        (source("- 1"), "is no mapping"),
+        (source("- 1"), "is not a mapping"),
         (source("x", target_path="a[b]"), "at a\\[b\\]: "),
     ],
 )

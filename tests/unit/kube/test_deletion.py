@@ -1,4 +1,4 @@
-"""What is being deleted and does not go: named at the deadline with what holds it."""
+"""What is being deleted and stays: named at the deadline with what holds it."""
 
 from pathlib import Path
 
@@ -52,14 +52,14 @@ def test_what_stays_is_named_at_the_deadline(kube_api: FakeKubeApi, token: Cance
     kube_api.put("/api/v1/namespaces/web/configmaps/c", {"metadata": {**DELETED, "name": "c"}})
     api = Clusters(FakeProcesses()).api(kube_api.context(tmp_path), token)
     said: list[str] = []
-    with pytest.raises(DeadlineError, match="Namespace web and 1 more does not go: the test was not done") as caught:
+    with pytest.raises(DeadlineError, match="Namespace web and 1 more is not deleted: the test was not done") as caught:
         wait_deleted([NAMESPACE, SETTINGS], api, Work(token, said.append))
     assert caught.value.evidence == (
         "Namespace web: finalizers x/y",
-        "ConfigMap web/c: nothing is known to hold it",
+        "ConfigMap web/c: no reason found",
     )
     assert "finalizers" in str(caught.value.fix)
-    assert said == ["waiting for Namespace web and 1 more to go (finalizers x/y)"]
+    assert said == ["waiting until Namespace web and 1 more is deleted (finalizers x/y)"]
 
 
 def test_what_goes_late_is_waited_for(kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path) -> None:
@@ -77,6 +77,6 @@ def test_deleting_what_hangs_keeps_it_in_the_inventory(
     live = kube_api.put("/api/v1/namespaces/web", {"metadata": ours})
     kube_api.fault = lambda method, path: (200, live) if method == "DELETE" and path.endswith("/web") else None
     objects = KubeObjects(FakeProcesses(), "mine")
-    with pytest.raises(DeadlineError, match="Namespace web does not go"):
+    with pytest.raises(DeadlineError, match="Namespace web is not deleted"):
         objects.delete("flux/apps", (NAMESPACE,), kube, Work(token, lambda _text: None))
     assert not [request for request in kube_api.requests if "configmaps" in request]

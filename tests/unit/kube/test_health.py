@@ -44,12 +44,12 @@ def test_each_object_is_judged_where_it_lives(kube_api: FakeKubeApi, token: Canc
     states = health(asked, "web", kube_api.context(tmp_path), token)
     assert {object_ref.name: state for object_ref, state in states.items()} == {
         "c": (Health.UP, ""),
-        "gone": (Health.DOWN, "not there"),
+        "gone": (Health.DOWN, "not found"),
         "lb": (Health.NOT_READY, "no load balancer address yet"),
         "w": (Health.DOWN, "the cluster does not know its kind"),
     }
     simulated = health(asked[2:3], "web", kube_api.context(tmp_path, simulated=True), token)
-    assert list(simulated.values()) == [(Health.SIMULATED, "nothing gives out load balancer addresses")]
+    assert list(simulated.values()) == [(Health.SIMULATED, "nothing assigns load balancer addresses")]
 
 
 def test_what_failed_for_good_is_down(kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path) -> None:

@@ -63,7 +63,10 @@ IN_PROGRESS = [
     (live(APPS, "Deployment"), "not seen by its controller yet"),
     (live(APPS, "Deployment", status={"observedGeneration": 1}), "its controller has not seen the newest spec"),
     (live(APPS, "Deployment", status=SEEN), "0/1 replicas updated"),
-    (live(APPS, "Deployment", status={**SEEN, "updatedReplicas": 1, "replicas": 2}), "1 old replicas are to end"),
+    (
+        live(APPS, "Deployment", status={**SEEN, "updatedReplicas": 1, "replicas": 2}),
+        "1 old replicas have not ended yet",
+    ),
     (live(APPS, "Deployment", status={**SEEN, "updatedReplicas": 1, "replicas": 1}), "0/1 replicas available"),
     (live(APPS, "StatefulSet"), "not seen by its controller yet"),
     (live(APPS, "StatefulSet", spec={"replicas": 2}, status={**SEEN, "readyReplicas": 1}), "1/2 replicas ready"),
@@ -165,7 +168,7 @@ FAILED = [
             "CustomResourceDefinition",
             status={"conditions": conditions(("NamesAccepted", "False", "Conflict", "plural taken"))},
         ),
-        "its names are taken: plural taken",
+        "its names are already in use: plural taken",
     ),
     (
         live("example.dev/v1", "Widget", status={"conditions": conditions(("Stalled", "True", "Broken", "no way"))}),

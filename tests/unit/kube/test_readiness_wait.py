@@ -92,7 +92,7 @@ def test_a_secret_that_the_plan_makes_is_waited_for_and_named(
     )
     with pytest.raises(DeadlineError):
         objects.apply(waiting_part, "print", kube_api.context(tmp_path), Work(token, said.append))
-    assert said[-1] == "Secret web/db is not there yet: ExternalSecret db (objects/x/y) makes it"
+    assert said[-1] == "Secret web/db does not exist yet: ExternalSecret db (objects/x/y) creates it"
 
 
 def test_a_namespace_that_is_being_deleted_is_waited_for_and_made_again(

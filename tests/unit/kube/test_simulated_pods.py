@@ -11,7 +11,7 @@ from bootstrap.model.kube import Manifest
         ({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway"}, "its controller would run in a pod"),
         (
             {"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer"}},
-            "nothing gives out load balancer addresses",
+            "nothing assigns load balancer addresses",
         ),
         (
             {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "spec": {"service": {"name": "m"}}},

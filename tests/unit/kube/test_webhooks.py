@@ -130,7 +130,7 @@ def test_a_rejection_is_an_answer(
 def test_a_webhook_that_never_answers_ends_at_the_deadline(
     kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path
 ) -> None:
-    asked = r"webhook check\.example\.dev does not answer when it is asked about ConfigMap web/c"
+    asked = r"webhook check\.example\.dev does not answer for ConfigMap web/c"
     with pytest.raises(DeadlineError, match=asked) as error:
         answers(kube_api, token.within(5, "release a/b"), tmp_path, *[(500, SILENT)] * 100)
     assert error.value.evidence == (SILENT,)

@@ -160,7 +160,7 @@ def test_images_of_what_is_applied_are_one_step_that_nothing_waits_for() -> None
     plan = build_plan(desired, observed)
     (step,) = [planned for planned in plan.steps if planned.id == "images"]
     assert (step.action, step.needs) == (LoadImages(images=("shared:2", "own:3", "a:1", "b:1")), ())
-    assert step.reason == "4 images in what is applied"
+    assert step.reason == "4 images in the applied objects"
     assert not [planned for planned in plan.steps if "images" in planned.needs]
     assert [planned.id for planned in build_plan(desired, NOTHING).steps][:3] == ["cluster", "emulator", "images"]
     assert "images" not in {
@@ -235,7 +235,7 @@ def test_the_written_order_wins_over_the_inferred_one_and_says_so() -> None:
     plan = build_plan(desired, NOTHING)
     assert [step.id for step in plan.steps] == ["cluster", "release/apps/b", "release/apps/a"]
     assert notes(plan) == [
-        "the written order wins over what was found in the manifests: "
+        "the declared order wins over the one inferred from manifests: "
         "release/apps/b needs release/apps/a (uses its Secret); "
         "release/apps/a needs release/apps/b (HelmRelease apps/a dependsOn apps/b)"
     ]
@@ -264,8 +264,8 @@ def test_a_dependency_that_is_nowhere_is_noted() -> None:
     a = release("a", needs=["ghost"])
     repo = FluxRepo(kustomizations=(kustomization("apps", config_map("c"), needs=["nobody"]),), releases=(a,))
     assert notes(build_plan(Desired(stack=stack(), repo=repo, prepared={a.id: prepared(a)}), NOTHING)) == [
-        "Kustomization flux-system/apps depends on flux-system/nobody, which is not there: Flux would wait for ever",
-        "HelmRelease apps/a depends on apps/ghost, which is not there: Flux would wait for ever",
+        "Kustomization flux-system/apps depends on flux-system/nobody, which does not exist: Flux would wait forever",
+        "HelmRelease apps/a depends on apps/ghost, which does not exist: Flux would wait forever",
     ]
 
 
@@ -274,7 +274,7 @@ def test_a_misspelt_dependency_gets_the_nearest_name_and_is_loud() -> None:
     plan = build_plan(Desired(stack=stack(), repo=FluxRepo(releases=releases)), NOTHING)
     [note] = [note for note in plan.notes if note.loud]
     assert note.text.endswith(
-        "depends on apps/postgress, which is not there: Flux would wait for ever; did you mean apps/postgres?"
+        "depends on apps/postgress, which does not exist: Flux would wait forever; did you mean apps/postgres?"
     )
 
 
@@ -351,10 +351,10 @@ def test_a_stopped_stack_is_started_and_looked_at_again() -> None:
 
 def test_a_foreign_target_is_refused() -> None:
     foreign = Observed(cluster=ClusterObserved(state=TargetState.FOREIGN, detail="on another network"))
-    with pytest.raises(RefusedError, match="the cluster of stack test is not ours: on another network"):
+    with pytest.raises(RefusedError, match="the cluster of stack test was not created by it: on another network"):
         build_plan(Desired(stack=stack()), foreign)
     emulator = dataclasses.replace(NOTHING, emulator=EmulatorObserved(state=TargetState.FOREIGN, detail="no label"))
-    with pytest.raises(RefusedError, match="the emulator of stack test is not ours: no label"):
+    with pytest.raises(RefusedError, match="the emulator of stack test was not created by it: no label"):
         build_plan(Desired(stack=stack(emulator=True)), emulator)
 
 

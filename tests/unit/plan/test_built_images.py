@@ -81,7 +81,7 @@ def test_what_is_applied_waits_for_the_build() -> None:
     steps = _steps()
     assert steps["build/web"] == "BuildImage: its files are not built yet []"
     assert steps["objects/a/b"] == "ApplyObjects: not found ['cluster', 'build/web']"
-    assert steps["images"] == "LoadImages: 1 image in what is applied []"
+    assert steps["images"] == "LoadImages: 1 image in the applied objects []"
 
 
 def test_what_the_engine_has_is_not_built_again() -> None:
@@ -89,12 +89,12 @@ def test_what_the_engine_has_is_not_built_again() -> None:
 
 
 def test_what_nothing_runs_is_not_built() -> None:
-    assert _steps(image="nginx:1")["build/web"] == "Keep: nothing that is applied runs it []"
+    assert _steps(image="nginx:1")["build/web"] == "Keep: no applied object uses it []"
 
 
 def test_where_pods_are_simulated_it_is_built_when_asked() -> None:
     assert _steps(Provider.KWOK)["build/web"].startswith("Keep: pods are simulated; build it with: --only build/web")
-    assert _steps(Provider.KWOK, asked=True)["build/web"] == "BuildImage: asked for []"
+    assert _steps(Provider.KWOK, asked=True)["build/web"] == "BuildImage: requested with --only []"
 
 
 def test_a_release_that_is_not_known_yet_waits_too() -> None:

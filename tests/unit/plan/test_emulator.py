@@ -105,7 +105,7 @@ def test_it_is_kept_when_it_runs_with_its_data() -> None:
         ),
         (
             {"emulator": EmulatorObserved(state=TargetState.RUNNING, endpoint=LIVING, release="apps/other")},
-            "it is apps/other, declared apps/localstack",
+            "it is apps/other, but apps/localstack is declared",
             "not known before the emulator runs",
         ),
         (
@@ -156,7 +156,7 @@ def test_an_emulator_that_was_outside_leaves_its_name_to_the_release() -> None:
 
 def test_an_emulator_that_was_a_release_leaves_its_name_to_the_one_outside() -> None:
     shown = lines(planned(UP, OUTSIDE))
-    assert "replaced/apps/localstack: Replace after  (the emulator takes its place)" in shown
+    assert "replaced/apps/localstack: Replace after  (the emulator replaces it)" in shown
     part = next(line for line in shown if line.startswith(f"objects/{EMULATOR_PART}"))
     assert "replaced/apps/localstack" in part
 
@@ -193,7 +193,7 @@ def test_objects_that_moved_to_another_kustomization_are_not_pruned() -> None:
         (
             INSIDE,
             (release("localstack", chart="localstack", suspended=True),),
-            "emulator.release: apps/localstack is suspended, so that nothing installs it",
+            "emulator.release: apps/localstack is suspended, so it is not installed",
         ),
         (
             stack(emulator=True, emulator_release="apps/locolstack"),
@@ -246,7 +246,7 @@ def test_an_endpoint_with_a_name_is_led_to_by_that_name() -> None:
         (
             "http://127.0.0.1:4567",
             Provider.KIND,
-            ["pods cannot reach http://127.0.0.1:4567: it is an address of this machine's own"],
+            ["pods cannot reach http://127.0.0.1:4567: that address is local to this machine"],
         ),
         (
             "http://emulator.lan:4567",

@@ -82,7 +82,7 @@ def test_a_kustomization_that_is_gone_or_empty_needs_its_own_consent(entry: tupl
 @pytest.mark.parametrize(
     ("part", "why"),
     [
-        (apps(suspended=True), "it, or what it is below, is suspended"),
+        (apps(suspended=True), "it, or its parent, is suspended"),
         (apps(holds=False, unread="they come from elsewhere"), "they come from elsewhere"),
     ],
 )

@@ -47,14 +47,14 @@ def test_our_own_cluster_goes_whole() -> None:
     assert lines(build_teardown(stack(emulator=True), UP)) == [
         "cluster: DeleteCluster after  (running)",
         "emulator: DeleteEmulator after  (running)",
-        "state: RemoveState after cluster, emulator (the last of this stack)",
+        "state: RemoveState after cluster, emulator (the rest of this stack)",
     ]
 
 
 def test_all_that_carries_a_mark_goes_after_those_two() -> None:
     assert lines(build_teardown(stack(emulator=True), UP, marked=True))[2:] == [
-        "leftovers: RemoveLeftovers after cluster, emulator (all that carries its mark)",
-        "state: RemoveState after cluster, emulator, leftovers (the last of this stack)",
+        "leftovers: RemoveLeftovers after cluster, emulator (everything that carries its label)",
+        "state: RemoveState after cluster, emulator, leftovers (the rest of this stack)",
     ]
 
 
@@ -66,18 +66,18 @@ def test_kept_data_is_kept_by_every_step() -> None:
         RemoveLeftovers(keep_data=True),
         RemoveState(keep_data=True),
     ]
-    assert plan.steps[-1].reason == "all but what is kept"
+    assert plan.steps[-1].reason == "everything except what is kept"
 
 
 def test_someone_elses_cluster_loses_only_what_we_put_there() -> None:
     plan = build_teardown(stack(provider=Provider.EXISTING), dataclasses.replace(UP, emulator=None))
     assert lines(plan) == [
-        "release/apps/ours: UninstallRelease after  (installed by us)",
-        "release/apps/second: UninstallRelease after release/apps/ours (installed by us)",
-        "objects/flux-system/apps: DeleteObjects after release/apps/second (applied by us)",
+        "release/apps/ours: UninstallRelease after  (installed by bootstrap)",
+        "release/apps/second: UninstallRelease after release/apps/ours (installed by bootstrap)",
+        "objects/flux-system/apps: DeleteObjects after release/apps/second (applied by bootstrap)",
         "cluster: DeleteCluster after release/apps/ours, release/apps/second, objects/flux-system/apps (running)",
         "state: RemoveState after release/apps/ours, release/apps/second, objects/flux-system/apps, cluster "
-        "(the last of this stack)",
+        "(the rest of this stack)",
     ]
     deletion = plan.steps[2].action
     assert isinstance(deletion, DeleteObjects)
@@ -91,8 +91,8 @@ def test_what_is_foreign_stays() -> None:
         emulator=EmulatorObserved(state=TargetState.FOREIGN, detail="no label"),
     )
     assert lines(build_teardown(stack(emulator=True), foreign))[:2] == [
-        "cluster: Keep after  (not ours: on another network)",
-        "emulator: Keep after  (not ours: no label)",
+        "cluster: Keep after  (not created by bootstrap: on another network)",
+        "emulator: Keep after  (not created by bootstrap: no label)",
     ]
 
 

@@ -115,4 +115,4 @@ def test_a_failed_function_is_never_unchanged_where_functions_run(runs: bool, ex
 
 def test_what_runs_no_functions_says_why() -> None:
     assert "emulator.dockerSocket: true" in not_running("localstack")
-    assert not_running("moto") == "which does not run functions"
+    assert not_running("moto") == "which cannot run functions"

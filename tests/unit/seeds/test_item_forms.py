@@ -81,7 +81,7 @@ def test_plain_items_stay_plain(tmp_path: Path) -> None:
             {"people": [{"DeleteRequest": {"Key": {"id": {"S": "1"}}}}]},
             "rows.json:3: is a BatchWriteItem request with DeleteRequest: only PutRequest is an item",
         ),
-        ({"a": 1, "b": 2}, "rows.json:1: is an object, and no form that is known (a JSON array of items,"),
+        ({"a": 1, "b": 2}, "rows.json:1: is an object in an unknown format (a JSON array of items,"),
         (
             {"Metadata": {}, "Keys": {}, "NewImage": {}},
             "rows.json:1: is an incremental export to S3: only a full export holds items",

@@ -24,7 +24,7 @@ def said(folder: Path, spec: EmulatorSpec, declared: str = FUNCTION) -> tuple[st
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
-        (EmulatorSpec(driver=Driver.MOTO), "moto, which does not run functions"),
+        (EmulatorSpec(driver=Driver.MOTO), "moto, which cannot run functions"),
         (
             EmulatorSpec(driver=Driver.LOCALSTACK, placement=Placement.CONTAINER),
             "localstack, which has no Docker engine to run them"
@@ -33,7 +33,7 @@ def said(folder: Path, spec: EmulatorSpec, declared: str = FUNCTION) -> tuple[st
     ],
 )
 def test_functions_that_will_not_run_are_named_with_the_reason(tmp_path: Path, spec: EmulatorSpec, why: str) -> None:
-    assert said(tmp_path, spec) == (f"functions are kept as declared but do not run on {why}",)
+    assert said(tmp_path, spec) == (f"functions are created as declared but cannot run on {why}",)
     assert said(tmp_path, spec, "sqs: {q: {}}") == ()
 
 

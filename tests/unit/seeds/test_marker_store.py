@@ -89,7 +89,7 @@ def test_beside_the_stack_notes_are_of_one_start_of_the_emulator(tmp_path: Path)
 
 def test_without_a_folder_there_is_no_place() -> None:
     target = Target(endpoint("one"), "o", CancelToken(SystemClock()))
-    with pytest.raises(RefusedError, match="has no service that can hold our notes"):
+    with pytest.raises(RefusedError, match="has no service that can keep the ownership record of bootstrap"):
         marker_store(target)
     target.close()
 

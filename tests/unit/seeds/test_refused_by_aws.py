@@ -35,7 +35,7 @@ REFUSED = {
     "SNS: subscription filter policies, five keys": (
         "sns: {t: {subscriptions: [{http: 'http://h', filterPolicy:"
         " {a: [1], b: [1], c: [1], d: [1], e: [1], f: [1]}}]}}",
-        "sns.t.subscriptions[0].filterPolicy: has 6 keys, and AWS takes 5",
+        "sns.t.subscriptions[0].filterPolicy: has 6 keys, and AWS allows 5",
     ),
     "SNS: message delivery for FIFO topics": (
         "{sqs: {q.fifo: {}}, sns: {t: {subscriptions: [{queue: q.fifo}]}}}",
@@ -69,7 +69,7 @@ REFUSED = {
     ),
     "S3: object tags": (
         "s3: {abc: {objects: {k: {text: x, tags: {" + ", ".join(f"{letter}: x" for letter in "abcdefghijk") + "}}}}}",
-        "s3.abc.objects.k.tags: has 11 tags, and AWS takes 10 for an object",
+        "s3.abc.objects.k.tags: has 11 tags, and AWS allows 10 for an object",
     ),
     "General: tags, reserved prefix": (
         "sqs: {q: {tags: {'aws:x': a}}}",
@@ -182,15 +182,15 @@ REFUSED = {
     ),
     "DynamoDB: quotas, items": (
         "dynamodb: {tab: {keys: {partition: id}, items: [{id: a, x: " + "x" * 409601 + "}]}}",
-        "dynamodb.tab.items[0]: has 409605 bytes, and AWS takes 409600",
+        "dynamodb.tab.items[0]: has 409605 bytes, and AWS allows 409600",
     ),
     "DynamoDB: quotas, partition keys": (
         "dynamodb: {tab: {keys: {partition: id}, items: [{id: " + "x" * 2049 + "}]}}",
-        "the key attribute id has 2049 bytes, and AWS takes 2048",
+        "the key attribute id has 2049 bytes, and AWS allows 2048",
     ),
     "DynamoDB: quotas, sort keys": (
         "dynamodb: {tab: {keys: {partition: id, sort: s}, items: [{id: a, s: " + "x" * 1025 + "}]}}",
-        "the key attribute s has 1025 bytes, and AWS takes 1024",
+        "the key attribute s has 1025 bytes, and AWS allows 1024",
     ),
     "DynamoDB: quotas, depth": (
         "dynamodb: {tab: {keys: {partition: id}, items: [{id: a, x: " + "[" * 33 + "1" + "]" * 33 + "}]}}",
@@ -253,7 +253,7 @@ REFUSED = {
     ),
     "S3: CORS, rules": (
         "s3: {abc: {cors: [" + ", ".join(["{origins: ['*'], methods: [GET]}"] * 101) + "]}}",
-        "s3.abc.cors: has 101 rules, and AWS takes 100",
+        "s3.abc.cors: has 101 rules, and AWS allows 100",
     ),
     "S3: lifecycle, ids": (
         "s3: {abc: {lifecycle: [{id: a, prefix: x/, expireDays: 1}, {id: a, prefix: y/, expireDays: 1}]}}",
@@ -272,7 +272,7 @@ REFUSED = {
     "S3: PutBucketWebsite, index": ("s3: {abc: {website: {index: a/b}}}", "s3.abc.website.index: must not contain /"),
     "ours: reserved names": (
         "sqs: {bootstrap-marker: {}}",
-        "this name is reserved for our own notes",
+        "this name is reserved for bootstrap",
     ),
 }
 

@@ -154,13 +154,16 @@ def problem_of(tmp_path: Path, content: bytes, name: str = "10.sh") -> str:
         (b"#!/bin/sh\n", "/bin/sh|"),
         (b"#! /bin/sh -e\n", "/bin/sh -e|"),
         (b"#!/usr/bin/env -S bash -e\n", "/usr/bin/env -S bash -e|"),
-        (b"#!/bin/sh\r\necho\r\n", "10.sh:1: ends in a carriage return: the file has the line ends of Windows"),
+        (b"#!/bin/sh\r\necho\r\n", "10.sh:1: ends in a carriage return: the file has Windows line endings"),
         (b"#!/bin/sh\necho\r\n", "10.sh:2: ends in a carriage return"),
         (b"\xef\xbb\xbf#!/bin/sh\n", "10.sh:1: begins with a byte order mark"),
         (b"#!bin/sh\n", "10.sh:1: bin/sh is not an absolute path (write: #!/"),
         (b"#!/opt/none/fish\n", "10.sh:1: /opt/none/fish is not there (install fish, or write: #!/usr/bin/env bash)"),
-        (b"#!/bin/sh -c 'x\n", "10.sh:1: -c 'x is given to sh as it stands, quotes included (write: #!/bin/sh)"),
-        (b"#!/usr/bin/env sh -e\n", "10.sh:1: 'sh -e' is one name for /usr/bin/env (write: #!/usr/bin/env -S sh -e)"),
+        (b"#!/bin/sh -c 'x\n", "10.sh:1: -c 'x is passed to sh literally, with its quotes (write: #!/bin/sh)"),
+        (
+            b"#!/usr/bin/env sh -e\n",
+            "10.sh:1: 'sh -e' is passed to /usr/bin/env as one argument (write: #!/usr/bin/env -S",
+        ),
         (b"#!/usr/bin/env nosuchshell\n", "10.sh:1: nosuchshell is not installed"),
         (b"#!\n", "10.sh:1: `#!` names no program"),
     ],
@@ -171,9 +174,9 @@ def test_the_first_line_decides_or_is_told_in_words(tmp_path: Path, content: byt
 
 def test_a_script_without_a_first_line_is_run_by_bash_and_says_so(tmp_path: Path) -> None:
     bash = shutil.which("bash", path="/usr/bin:/bin")
-    assert problem_of(tmp_path, b"echo\n") == f"{bash}|10.sh:1: there is no `#!` line; it is run by {bash}"
+    assert problem_of(tmp_path, b"echo\n") == f"{bash}|10.sh:1: there is no `#!` line; the script is run by {bash}"
     late = problem_of(tmp_path, b"\n#!/bin/sh\n")
-    assert "10.sh:2: `#!` counts only as the very beginning of the file" in late
+    assert "10.sh:2: `#!` must be at the very beginning of the file" in late
     assert "'# !/bin/sh' is not a `#!` line" in problem_of(tmp_path, b"# !/bin/sh\n")
 
 
@@ -184,7 +187,7 @@ def test_python_needs_no_first_line_and_reads_any_line_end(tmp_path: Path) -> No
 def test_a_link_to_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "10.sh").symlink_to(tmp_path / "gone")
     [script] = scripts_of(tmp_path)
-    with pytest.raises(InvalidError, match="is a link to nothing"):
+    with pytest.raises(InvalidError, match="is a broken link"):
         interpreter_of(script.file, "/usr/bin:/bin")
 
 

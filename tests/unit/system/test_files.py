@@ -49,7 +49,7 @@ def test_a_lock_whose_holder_has_not_signed_yet_is_told_so(tmp_path: Path) -> No
     file = tmp_path / "lock"
     with hold(file, "bootstrap up"):
         file.write_text("")
-        with pytest.raises(RefusedError, match="a run that is just beginning"), hold(file, "bootstrap up"):
+        with pytest.raises(RefusedError, match="a run that is starting"), hold(file, "bootstrap up"):
             raise AssertionError
 
 

@@ -77,7 +77,7 @@ def test_a_second_run_waits_and_names_the_first(store: Store) -> None:
         store.claim("helm", Work(token.within(30, "patience"), messages.append)),
     ):
         pytest.fail("two hold the claim")
-    assert messages[0] == f"waiting for pid {os.getpid()}, which gets helm"
+    assert messages[0] == f"waiting for pid {os.getpid()}, which downloads helm"
     assert len(messages) == 3
 
 

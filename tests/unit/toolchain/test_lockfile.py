@@ -48,7 +48,7 @@ def test_a_project_that_cannot_be_written_is_told_and_no_error(tmp_path: Path) -
     messages: list[str] = []
     file = tmp_path / "project/bootstrap.lock"
     LockFile(file=file).keep("helm 4.1.4 linux/amd64", ONE, messages.append)
-    assert messages == [f"the digest of helm 4.1.4 linux/amd64 is not kept: {file} cannot be written (File exists)"]
+    assert messages == [f"the digest of helm 4.1.4 linux/amd64 is not saved: {file} cannot be written (File exists)"]
 
 
 def test_runs_that_keep_at_once_lose_nothing(tmp_path: Path) -> None:

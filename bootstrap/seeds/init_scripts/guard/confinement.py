@@ -84,7 +84,7 @@ def listen(ports: Iterable[int]) -> list[socket.socket]:
 
 
 def restrict_connections(ports: Sequence[int]) -> None:
-    """Let this process and its children make TCP connections to these ports alone, for ever (Landlock).
+    """Let this process and its children make TCP connections to these ports alone, permanently (Landlock).
 
     Raises:
         OSError: the kernel cannot.

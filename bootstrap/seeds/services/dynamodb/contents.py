@@ -308,7 +308,7 @@ def _send(target: Target, table: str, batch: Sequence[dict[str, Value]]) -> None
         if not left:
             return
         waiting.sleep(_BACKOFF_SECONDS * tried)
-    waiting.cancel(f"{table} takes no more items")
+    waiting.cancel(f"{table} accepts no more items")
     waiting.check()
 
 

@@ -104,8 +104,7 @@ def entries(text: str, table: str) -> Iterator[Entry]:
 
 
 _UNKNOWN = (
-    "is an object, and no form that is known (a JSON array of items, aws dynamodb scan's output, "
-    "a BatchWriteItem request)"
+    "is an object in an unknown format (a JSON array of items, aws dynamodb scan's output, a BatchWriteItem request)"
 )
 
 

@@ -292,7 +292,7 @@ def source_problems(fixture: Fixture) -> Iterator[tuple[ValuePath, str]]:
         if not fixture.file(spec["file"]).is_file():
             yield path, f"there is no file {spec['file']}"
         elif "format" not in spec and not _format_of(fixture.file(spec["file"])):
-            yield path, "its format cannot be told from its name (write format: jsonl, json, csv or dynamodb)"
+            yield path, "its name does not show its format (write format: jsonl, json, csv or dynamodb)"
 
 
 def to_item(value: Any) -> Item:  # noqa: ANN401 - JSON or YAML

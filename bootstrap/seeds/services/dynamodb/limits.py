@@ -35,7 +35,7 @@ def definition_problems(definition: Mapping[str, Value], body: Mapping[str, Valu
     )
     projected = sum(map(len, lists))
     if projected > _PROJECTED:
-        yield (), f"its indexes project {projected} attributes, and AWS takes {_PROJECTED} in all"
+        yield (), f"its indexes project {projected} attributes, and AWS allows {_PROJECTED} in all"
 
 
 _INDEXES = ("globalIndexes", "localIndexes")
@@ -66,10 +66,10 @@ def item_problems(item: Mapping[str, Mapping[str, Any]], keys: Mapping[str, str]
     for name, most in zip(keys, _KEY_BYTES, strict=False):
         size = _size(item[name])
         if size > most:
-            yield f"the key attribute {name} has {size} bytes, and AWS takes {most}"
+            yield f"the key attribute {name} has {size} bytes, and AWS allows {most}"
     size = sum(len(name.encode()) + _size(value) for name, value in item.items())
     if size > _ITEM_BYTES:
-        yield f"has {size} bytes, and AWS takes {_ITEM_BYTES}"
+        yield f"has {size} bytes, and AWS allows {_ITEM_BYTES}"
     deep = next((name for name, value in item.items() if _depth(value) > _DEPTH), None)
     if deep is not None:
         yield f"{deep}: is nested more than {_DEPTH} levels deep"

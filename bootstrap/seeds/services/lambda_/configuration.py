@@ -162,4 +162,4 @@ def not_running(driver: str) -> str:
     """Why an emulator runs no functions, for the reader."""
     if driver in {"localstack", "floci"}:
         return "which has no Docker engine to run them (emulator.dockerSocket: true gives it the one of this machine)"
-    return "which does not run functions"
+    return "which cannot run functions"

@@ -41,12 +41,12 @@ def exported_code(target: Target, name: str, image: Value) -> ExportedCode:
     files: dict[str, bytes] = {}
     notes = []
     if content is None:
-        notes.append(f"{target.endpoint.driver} does not give the code back: put it in place of {source}")
-    files[source] = content or noted(f"The code of {name} was not given back: put it here.\n")
+        notes.append(f"{target.endpoint.driver} does not return the code: put it in place of {source}")
+    files[source] = content or noted(f"The code of {name} was not returned by the emulator: put it here.\n")
     layers = []
     for arn, layer in _layers(target, response["Configuration"]):
         if layer is None:
-            notes.append(f"layer {arn} is not exported: {target.endpoint.driver} does not give it back")
+            notes.append(f"layer {arn} is not exported: {target.endpoint.driver} does not return it")
         else:
             own = arn.split(":")[6].removeprefix(f"{name}-")
             layers.append(f"lambda/{name}-layers/{own}.zip")

@@ -291,7 +291,7 @@ class Lambda(Service):
         if target.can(LAMBDA_INVOKE):
             return
         why = not_running(target.endpoint.driver)
-        yield f"functions are kept as declared but do not run on {target.endpoint.driver}, {why}"
+        yield f"functions are created as declared but cannot run on {target.endpoint.driver}, {why}"
         if desired.spec.body.get("smoke"):
             yield f"{desired.id}: smoke cannot run on {target.endpoint.driver}, {why}"
 
@@ -391,7 +391,7 @@ class Lambda(Service):
             **exported_names(fields),
         }
         secret = [variable for variable in environment if _SECRET.search(variable)]
-        hidden = (f"{', '.join(secret)} stands in lambda.yaml, readable by you alone",) if secret else ()
+        hidden = (f"{', '.join(secret)} is in lambda.yaml, which only you can read",) if secret else ()
         return Exported(
             body={**code.body, **{key: value for key, value in body.items() if value}},
             files=code.files,

@@ -33,7 +33,7 @@ def prove(target: Target, desired: Desired) -> None:
         if answer.get("FunctionError"):
             raise _smoke_failed(desired, smoke, text, "fails")
         if "expect" in smoke and _json(text) != smoke["expect"]:
-            raise _smoke_failed(desired, smoke, text, "does not answer what is expected")
+            raise _smoke_failed(desired, smoke, text, "does not return what is expected")
 
 
 def _smoke_failed(desired: Desired, smoke: Mapping[str, Value], text: str, what: str) -> StepFailedError:

@@ -40,7 +40,7 @@ def setting_problems(body: Mapping[str, Value]) -> Iterator[Wrong]:
 
 def _cors(rules: Value) -> Iterator[Wrong]:
     if len(rules) > _CORS_RULES:
-        yield ("cors",), f"has {len(rules)} rules, and AWS takes {_CORS_RULES}"
+        yield ("cors",), f"has {len(rules)} rules, and AWS allows {_CORS_RULES}"
     for number, rule in enumerate(rules):
         for kind in ("origins", "headers"):
             for place, text in enumerate(rule.get(kind, ())):
@@ -50,7 +50,7 @@ def _cors(rules: Value) -> Iterator[Wrong]:
 
 def _lifecycle(rules: Value) -> Iterator[Wrong]:
     if len(rules) > _LIFECYCLE_RULES:
-        yield ("lifecycle",), f"has {len(rules)} rules, and AWS takes {_LIFECYCLE_RULES}"
+        yield ("lifecycle",), f"has {len(rules)} rules, and AWS allows {_LIFECYCLE_RULES}"
     seen: dict[str, int] = {}
     for number, rule in enumerate(rules):
         name = rule.get("id", f"rule-{number}")

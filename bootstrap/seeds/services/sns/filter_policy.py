@@ -37,10 +37,10 @@ def filter_policy_problems(policy: Mapping[str, Value], scope: str) -> Iterator[
     leaves = list(_leaves(policy))
     keys = len(leaves) if in_body else len(policy)
     if keys > _MOST_KEYS:
-        yield (), f"has {keys} keys, and AWS takes {_MOST_KEYS}"
+        yield (), f"has {keys} keys, and AWS allows {_MOST_KEYS}"
     combinations = prod(len(values) for values in leaves if values)
     if combinations > _MOST_COMBINATIONS:
-        yield (), f"has {combinations} combinations of values, and AWS takes {_MOST_COMBINATIONS}"
+        yield (), f"has {combinations} combinations of values, and AWS allows {_MOST_COMBINATIONS}"
 
 
 def _level(policy: Mapping[str, Value], path: ValuePath, *, in_body: bool) -> Iterator[tuple[ValuePath, str]]:

@@ -103,7 +103,7 @@ def test_a_crash_shows_the_last_twenty_lines_of_the_container_that_died() -> Non
     cause = find_causes(surroundings)[0]
     assert cause.evidence == lines[-20:]
     assert cause.text == "container main ends with exit code 3, 3rd start"
-    assert cause.fix == "its log says why: kubectl -n shop logs web-1-a -c main --previous"
+    assert cause.fix == "its log shows why: kubectl -n shop logs web-1-a -c main --previous"
 
 
 def test_while_a_container_runs_once_more_the_log_before_is_meant_and_nothing_ends() -> None:
@@ -118,7 +118,7 @@ def test_a_container_that_ends_well_in_a_deployment_is_told() -> None:
     cause = first(
         pod(containerStatuses=[container(waiting("CrashLoopBackOff"), restarts=3, last=ended(0, "Completed"))])
     )
-    assert "ends with exit code 0, and what it is part of must keep running" in cause.text
+    assert "ends with exit code 0, but it must keep running" in cause.text
     assert cause.terminal
 
 

@@ -208,14 +208,14 @@ def refused(message: str) -> Surroundings:
             'admission webhook "policy.test" denied the request: no latest tags here',
             CauseKind.ADMISSION,
             "by webhook policy.test: no latest tags here",
-            "change the pods as the webhook asks",
+            "change the pods as the webhook requires",
             True,
         ),
         (
             'Internal error occurred: failed calling webhook "policy.test": failed to call webhook: Post "https://x": '
             "connection refused",
             CauseKind.WEBHOOK,
-            "as long as webhook policy.test does not answer",
+            "because webhook policy.test does not answer",
             "kubectl get pods -A",
             False,
         ),
@@ -317,7 +317,7 @@ def test_what_the_plan_will_make_is_waited_for_and_named() -> None:
     )
     assert needed_objects(surroundings) == {("Secret", "shop", "db")}
     cause = first(surroundings)
-    assert cause.text == "Secret shop/db is not there yet: ExternalSecret shop/db of release/shop/web makes it"
+    assert cause.text == "Secret shop/db does not exist yet: ExternalSecret shop/db of release/shop/web creates it"
     assert not cause.terminal
 
 
@@ -332,7 +332,7 @@ def test_what_is_there_by_now_is_waited_for() -> None:
     words = 'secret "db" not found'
     stuck = pod(containerStatuses=[container(waiting("CreateContainerConfigError", words))])
     cause = first(surroundings_of([stuck], present={("Secret", "shop", "db"): frozenset()}))
-    assert "is there now" in cause.text
+    assert "exists now" in cause.text
     assert not cause.terminal
 
 
