@@ -34,11 +34,12 @@ def template_crds(objects: Iterable[Manifest]) -> tuple[Manifest, ...]:
 def apply(prepared: PreparedRelease, api: KubeApi, work: Work, *, installed: bool) -> int:
     """Apply them server-side, wait until they are Established; how many.
 
-    Those of templates are labelled as helm's own, so that it adopts them. Those of crds/ follow the release's
-    policy: `Skip` leaves all as it is, `Create` makes what is missing, `CreateReplace` brings all up to date.
+    Those of templates are labelled as helm's own, so that it adopts them, from another release too unless
+    `disableTakeOwnership` forbids it. Those of crds/ follow the release's policy: `Skip` leaves all as it is, `Create`
+    makes what is missing, `CreateReplace` brings all up to date.
 
     Raises:
-        StepFailedError: the API server rejects one, or another release holds it.
+        StepFailedError: the API server rejects one, or another release holds one that must not be adopted.
     """
     release = prepared.release
     policy = release.upgrade_crds if installed else release.crds
@@ -49,8 +50,9 @@ def apply(prepared: PreparedRelease, api: KubeApi, work: Work, *, installed: boo
         ref_of(definition): api.read(ref_of(definition), work.cancel, metadata_only=True)
         for definition in (*folder, *templates)
     }
-    for crd in templates:
-        _refuse_other_release(crd, live[ref_of(crd)], release, api, work.cancel)
+    if release.upgrade_disable_take_ownership if installed else release.disable_take_ownership:
+        for crd in templates:
+            _refuse_other_release(crd, live[ref_of(crd)], release, api, work.cancel)
     writes = [
         (definition, FIELD_MANAGER)
         for definition in folder
@@ -114,7 +116,8 @@ def _refuse_other_release(
     # Marks of a release that is gone, or was never installed, bind nobody.
     if revisions(str(namespace), str(name), api, cancel):
         raise StepFailedError(
-            f"{ref_of(crd)} of {release.id} belongs to release {namespace}/{name}",
+            f"{ref_of(crd)} of {release.id} belongs to release {namespace}/{name}, and disableTakeOwnership forbids to"
+            " take it over",
             fix="switch its definitions off in one of the two charts' values (often `crds.enabled: false`)",
         )
 

@@ -8,7 +8,6 @@ helm-controller lets helm adopt what exists (`action.Install.TakeOwnership`) unl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bootstrap.charts.crds import CRD
 from bootstrap.charts.post_render import is_hook
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.batch_read import in_namespace, read_all
@@ -55,7 +54,7 @@ def ownership_note(release: Release, foreign: tuple[ForeignObject, ...], *, upgr
 
 def _installed(prepared: PreparedRelease, api: KubeApi, cancel: CancelToken) -> Iterator[ObjectRef]:
     for manifest in prepared.manifests or ():
-        if is_hook(manifest) or manifest.get("kind") == CRD or is_named_by_server(manifest) or is_api_backend(manifest):
+        if is_hook(manifest) or is_named_by_server(manifest) or is_api_backend(manifest):
             continue
         try:
             yield in_namespace(ref_of(manifest), prepared.release.target_namespace, api, cancel)

@@ -393,14 +393,25 @@ def test_definitions_of_templates_carry_helms_own_marks(stage: Stage, token: Can
     }
 
 
-def test_definition_of_another_release_is_refused(stage: Stage, token: CancelToken) -> None:
+def test_definition_of_another_release_is_taken_over_unless_the_release_forbids_it(
+    stage: Stage, token: CancelToken
+) -> None:
     other = {"meta.helm.sh/release-name": "other", "meta.helm.sh/release-namespace": "else"}
-    stage.api.put(CRD_PATH, {"metadata": {"annotations": other}})
+    metadata = {"name": "widgets.example.dev", "annotations": other}
+    stage.api.put(CRD_PATH, {**CRD, "metadata": metadata})
     path = "/api/v1/namespaces/else/secrets/sh.helm.release.v1.other.v1"
     stage.api.put(path, {"metadata": {"labels": {"owner": "helm", "name": "other", "version": "1"}}})
     stage.rendered = [CRD]
+    refusing = stage.prepared(token, disable_take_ownership=True)
     with pytest.raises(StepFailedError, match=r"widgets\.example\.dev of flux/app belongs to release else/other"):
-        stage.charts.apply_crds(stage.prepared(token), stage.kube, Work(token, stage.said.append))
+        stage.charts.apply_crds(refusing, stage.kube, Work(token, stage.said.append))
+    prepared = stage.prepared(token)
+    [note] = stage.charts.taken_over([prepared], (), stage.kube, token)
+    assert note.text == (
+        "release/flux/app takes over CustomResourceDefinition widgets.example.dev, of release else/other"
+    )
+    assert stage.charts.apply_crds(prepared, stage.kube, Work(token, stage.said.append)) == 1
+    assert stage.api.objects[CRD_PATH]["metadata"]["annotations"]["meta.helm.sh/release-name"] == "app"
 
 
 def test_definition_of_a_release_that_is_gone_is_taken_over(stage: Stage, token: CancelToken) -> None:
