@@ -322,6 +322,10 @@ class Charts(Protocol):
         """
         ...
 
+    def looked_up(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken) -> PreparedRelease:
+        """The release as helm would install it now if its chart looks up objects of the cluster; else as it is."""
+        ...
+
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> int:
         """Apply the chart's CRDs and wait until they are Established; how many."""
         ...

@@ -176,6 +176,15 @@ class HelmCharts:
             if foreign
         ]
 
+    def looked_up(self, prepared: PreparedRelease, kube: KubeContext, cancel: CancelToken) -> PreparedRelease:
+        """See `Charts.looked_up`."""
+        chart = None if prepared.chart_digest is None else self._store.find(prepared.chart_digest)
+        if chart is None or not chart.lookups or prepared.failure is not None:
+            return prepared
+        served = self._served(kube, cancel).having(self._defined)
+        rendered = self._renders.render_live(prepared.release, chart, served, kube.kubeconfig, cancel)
+        return replace(prepared, manifests=(*rendered.objects, *rendered.hooks))
+
     def apply_crds(self, prepared: PreparedRelease, kube: KubeContext, work: Work) -> int:
         """See `Charts.apply_crds`.
 

@@ -69,13 +69,24 @@ class Renders:
         write_whole(file, json.dumps(kept_form).encode())
         return rendered
 
+    def render_live(
+        self, release: Release, chart: StoredChart, capabilities: Capabilities, kubeconfig: Path, cancel: CancelToken
+    ) -> Rendered:
+        """As `render`, but `lookup` sees the cluster as helm's install does; never remembered.
+
+        Raises:
+            StepFailedError: as `render`.
+        """
+        seen = ("--dry-run=server", "--kubeconfig", str(kubeconfig))
+        return self._post_rendered(release, self._template(release, chart, capabilities, cancel, *seen), cancel)
+
     def _template(
-        self, release: Release, chart: StoredChart, capabilities: Capabilities, cancel: CancelToken
+        self, release: Release, chart: StoredChart, capabilities: Capabilities, cancel: CancelToken, *more: str
     ) -> Rendered:
         within = cancel.within(_SECONDS, f"rendering {release.id}")
         try:
             with archive_to_render(chart, frozenset(capabilities.api_versions)) as file:
-                command = self._template_command(release, file, capabilities)
+                command = self._template_command(release, file, capabilities, *more)
                 text = self._helm.run(command, within).stdout.decode()
             return split(text, partial(self._converter.objects, cancel=within))
         except CommandFailedError as error:
@@ -85,9 +96,9 @@ class Renders:
                 f"chart {chart.name} of {release.id} renders to text that is not YAML: {error}"
             ) from error
 
-    def _template_command(self, release: Release, file: Path, capabilities: Capabilities) -> Command:
+    def _template_command(self, release: Release, file: Path, capabilities: Capabilities, *more: str) -> Command:
         return self._helm.command(
-            *("template", release.release_name, str(file)),
+            *("template", release.release_name, str(file), *more),
             *("--namespace", release.target_namespace, "--values", "-", "--include-crds"),
             *("--kube-version", capabilities.kube_version),
             *(("--skip-schema-validation",) if release.disable_schema_validation else ()),

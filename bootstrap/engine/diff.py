@@ -21,11 +21,13 @@ def differences(
     planning: Planning,
     compare: Callable[[Sequence[Manifest], str, str, KubeContext, CancelToken], T],
     cancel: CancelToken,
+    *,
+    looked_up: Callable[[PreparedRelease, KubeContext, CancelToken], PreparedRelease] = lambda prepared, *_: prepared,
 ) -> Iterator[tuple[str, T]]:
     """(unit, the differences of its objects as `compare` finds them) for every release and every Kustomization.
 
-    A release that the plan leaves unchanged has no differences: a new rendering may hold other random values than
-    the installed one, or lack what was looked up in the cluster, but it would not be applied.
+    `looked_up` renders a release with what its chart looks up in the cluster. One that the plan leaves unchanged has no
+    differences: a new rendering may hold other random values than the installed one, but it would not be applied.
 
     Raises:
         RefusedError: the cluster is not running; there is nothing to compare with.
@@ -41,7 +43,7 @@ def differences(
     for release in units.releases:
         if ids.release(release.id) in kept:
             continue
-        prepared = planning.desired.prepared[release.id]
+        prepared = looked_up(planning.desired.prepared[release.id], kube, cancel)
         objects = tuple(_as_installed(prepared, simulated=kube.simulated))
         yield ids.release(release.id), compare(objects, release.target_namespace, _HELM, kube, cancel)
 

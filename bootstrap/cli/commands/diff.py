@@ -33,7 +33,8 @@ def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: boo
         session = look.session
         planning = plan_up(session, PlanOptions(), look.cancel)
         compare = KubeDifferences(session.processes, session.state.folder.name)
-        by_unit = [(unit, each) for unit, each in differences(planning, compare, look.cancel) if each]
+        found = differences(planning, compare, look.cancel, looked_up=session.ports.charts.looked_up)
+        by_unit = [(unit, each) for unit, each in found if each]
     if output == "json":
         show(differences_json(by_unit))
     else:

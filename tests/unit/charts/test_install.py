@@ -698,3 +698,20 @@ def test_with_consent_it_is_deleted_and_helm_runs_once_more(stage: Stage, token:
     stage.charts.install(prepared, stage.kube, Work(token), may_replace=True)
     assert f"DELETE {path}" in stage.api.requests
     assert sum("upgrade" in command.argv for command in stage.processes.commands) == 2
+
+
+def test_what_a_chart_looks_up_is_seen_when_it_is_compared_with_the_cluster(stage: Stage, token: CancelToken) -> None:
+    templates = stage.folder / "chart" / "templates"
+    templates.mkdir()
+    (templates / "a.yaml").write_text("plain: true\n")
+    plain = stage.prepared(token)
+    assert stage.charts.looked_up(plain, stage.kube, token) is plain
+    (templates / "a.yaml").write_text('a: {{ lookup "v1" "Secret" "web" "pw" }}\n')
+    stage.api.put("/version", {"gitVersion": "v1.34.4"})
+    prepared = stage.prepared(token)
+    stage.rendered = [{**SETTINGS, "data": {"kept": "yes"}}]
+    live = stage.charts.looked_up(prepared, stage.kube, token)
+    assert [manifest["data"] for manifest in live.manifests or ()] == [{"kept": "yes"}]
+    asked = stage.processes.commands[-1].argv
+    assert "--dry-run=server" in asked
+    assert asked[asked.index("--kubeconfig") + 1] == str(stage.kube.kubeconfig)
