@@ -116,8 +116,8 @@ def _refuse_other_release(
     # Marks of a release that is gone, or was never installed, bind nobody.
     if revisions(str(namespace), str(name), api, cancel):
         raise StepFailedError(
-            f"{ref_of(crd)} of {release.id} belongs to release {namespace}/{name}, and disableTakeOwnership forbids to"
-            " take it over",
+            f"{ref_of(crd)} of {release.id} belongs to release {namespace}/{name}, and disableTakeOwnership forbids"
+            " adopting it",
             fix="switch its definitions off in one of the two charts' values (often `crds.enabled: false`)",
         )
 

@@ -406,10 +406,8 @@ def test_definition_of_another_release_is_taken_over_unless_the_release_forbids_
     with pytest.raises(StepFailedError, match=r"widgets\.example\.dev of flux/app belongs to release else/other"):
         stage.charts.apply_crds(refusing, stage.kube, Work(token, stage.said.append))
     prepared = stage.prepared(token)
-    [note] = stage.charts.taken_over([prepared], (), stage.kube, token)
-    assert note.text == (
-        "release/flux/app takes over CustomResourceDefinition widgets.example.dev, of release else/other"
-    )
+    [note] = stage.charts.adoption_notes([prepared], (), stage.kube, token)
+    assert note.text == ("release/flux/app adopts CustomResourceDefinition widgets.example.dev, of release else/other")
     assert stage.charts.apply_crds(prepared, stage.kube, Work(token, stage.said.append)) == 1
     assert stage.api.objects[CRD_PATH]["metadata"]["annotations"]["meta.helm.sh/release-name"] == "app"
 
