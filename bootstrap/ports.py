@@ -222,6 +222,10 @@ class SavedPart(Protocol):
         """Let what was staged from the folder become its data; may be cut off at any moment and called again."""
         ...
 
+    def wake(self, work: Work) -> None:
+        """Let begin again what `stop` ended and the part's own port does not start, and wait for it."""
+        ...
+
     def refill(self, folder: Path, work: Work) -> None:
         """Bring back, now that it runs again, what no file holds."""
         ...

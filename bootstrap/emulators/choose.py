@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.emulators.container import ContainerEmulator
+from bootstrap.emulators.container_state import ContainerState
 from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.endpoint import EndpointEmulator
 from bootstrap.emulators.in_cluster import ChartEmulator
@@ -78,13 +79,17 @@ def saved_emulator(spec: EmulatorSpec, means: Means) -> SavedPart | NotSaved:
     if left := [placement for placement in left_placements(means.state) if placement != spec.placement]:
         return NotSaved(f"its emulator moves from {left[0]} to {spec.placement} with the next up")
     driver = driver_of(spec)
-    if spec.placement not in {Placement.PROCESS, Placement.AUTO} or driver.process is None:
-        return NotSaved(f"the data of an emulator of placement {spec.placement} cannot be copied")
     if not spec.persist:
         return NotSaved("emulator.persist is off")
-    if not driver.process.saves:
-        return NotSaved(f"emulator {driver.name} saves nothing when it ends")
-    return ProcessState(means.state, driver, driver.process, means.processes)
+    match spec.placement:
+        case Placement.PROCESS | Placement.AUTO if driver.process is not None and driver.process.saves:
+            return ProcessState(means.state, driver, driver.process, means.processes)
+        case Placement.CONTAINER if driver.image is not None and driver.image.saving is not None:
+            return ContainerState(driver, StackOnDocker(means.state, means.environment))
+        case Placement.CHART | Placement.ENDPOINT:
+            return NotSaved(f"the data of an emulator of placement {spec.placement} cannot be copied")
+        case _:
+            return NotSaved(f"emulator {driver.name} saves nothing when it ends")
 
 
 def _moved(stack_name: str, spec: EmulatorSpec, means: Means, declared: Emulator) -> Emulator:

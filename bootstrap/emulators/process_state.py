@@ -83,6 +83,9 @@ class ProcessState:
         # Data of before any start: the next one goes on with it.
         self._folder.remember(dataclasses.replace(saved, port=port, started=0.0))
 
+    def wake(self, work: Work) -> None:
+        """See `SavedPart.wake`: the port starts its processes."""
+
     def refill(self, folder: Path, work: Work) -> None:
         """See `SavedPart.refill`: nothing is left to do."""
 

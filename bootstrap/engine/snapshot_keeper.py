@@ -285,9 +285,14 @@ class SnapshotKeeper:
         starts: dict[str, Callable[[Work], object]] = {"cluster": ports.cluster.start}
         if ports.emulator is not None and "emulator" in parts:
             starts["emulator"] = ports.emulator.start
+
+        def started(name: str) -> None:
+            parts[name].wake(work)
+            starts[name](work)
+
         work.say("starting cluster and emulator" if len(starts) > 1 else "starting the cluster")
         with ThreadPoolExecutor(max_workers=len(starts), thread_name_prefix="start") as pool:
-            running = [pool.submit(start, work) for start in starts.values()]
+            running = [pool.submit(started, name) for name in starts]
         for each in running:
             each.result()
 

@@ -300,6 +300,9 @@ class FakeSavedPart:
         self.world.write(f"{self.name} exchange")
         self.world.data[self.name] = (folder / "data").read_text()
 
+    def wake(self, work: Work) -> None:
+        work.cancel.check()
+
     def refill(self, folder: Path, work: Work) -> None:
         work.cancel.check()
 

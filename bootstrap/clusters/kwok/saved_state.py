@@ -78,6 +78,9 @@ class KwokState:
             port = self._free_port(self._layout.folder) if current is None else current.port
             write_record(self._layout, dataclasses.replace(saved, port=port))
 
+    def wake(self, work: Work) -> None:
+        """See `SavedPart.wake`: the port starts its processes."""
+
     def refill(self, folder: Path, work: Work) -> None:
         """See `SavedPart.refill`: nothing is left to do."""
 
