@@ -44,6 +44,8 @@ class SeedOptions:
     services: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     quiet: bool = False
+    account: str = ""
+    """`--account`: of the emulator; empty: the usual one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +55,8 @@ class OpenedSeeds:
     seeding: "Seeding"
     endpoint: EmulatorEndpoint
     cancel: CancelToken
+    lock: Path
+    """Held by whoever writes."""
 
 
 _Decorate = Callable[[_Command], _Command]
@@ -64,6 +68,9 @@ _WHERE: tuple[_Decorate, ...] = (
     click.option("--stack", metavar="NAME", help="Use seeds and emulator of this stack (default dev)."),
     name_option,
     _ENDPOINT,
+)
+_ACCOUNT = click.option(
+    "--account", metavar="ID", default="", help="Use this account of the emulator: 12 digits, apart from all others."
 )
 _VARIABLES = click.option(
     "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the seeds; repeatable."
@@ -80,7 +87,13 @@ _WHICH: tuple[_Decorate, ...] = (
 
 def seed_options(command: _Command) -> _Command:
     """PATH… and the flags of every verb that reads fixtures, as one argument `seed`, and --output."""
-    return _gathered(command, (*_WHERE, _VARIABLES, *_WHICH))
+    return _gathered(command, (*_WHERE, _ACCOUNT, _VARIABLES, *_WHICH))
+
+
+def serve_options(command: _Command) -> _Command:
+    """As `seed_options`, for a verb whose output has one form."""
+    which = (option for option in _WHICH if option is not output_option)
+    return _gathered(command, (*_WHERE, _ACCOUNT, _VARIABLES, *which))
 
 
 def lint_options(command: _Command) -> _Command:
@@ -97,7 +110,7 @@ def export_options(command: _Command) -> _Command:
 def _gathered(command: _Command, options: tuple[_Decorate, ...]) -> _Command:
     @functools.wraps(command)
     def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
-        names = ("paths", "stack", "instance", "endpoint", "variables", "services", "only", "quiet")
+        names = ("paths", "stack", "instance", "endpoint", "variables", "services", "only", "quiet", "account")
         return command(seed=SeedOptions(**{name: given.pop(name) for name in names if name in given}), **given)
 
     decorated: _Command = wrapped
@@ -107,8 +120,8 @@ def _gathered(command: _Command, options: tuple[_Decorate, ...]) -> _Command:
 
 
 @contextlib.contextmanager
-def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]:
-    """Open fixtures and emulator. With `writes` no other run changes them meanwhile.
+def opened_seeds(options: SeedOptions, *, writes: bool, locked: bool = True) -> Iterator[OpenedSeeds]:
+    """Open fixtures and emulator. With `writes` no other run changes them meanwhile, unless the caller holds the lock.
 
     Raises:
         UsageError, InvalidError: the command line or the stack file is wrong.
@@ -121,12 +134,29 @@ def opened_seeds(options: SeedOptions, *, writes: bool) -> Iterator[OpenedSeeds]
     with interruptible(cancel), contextlib.ExitStack() as stack:
         alone = options.stack is None and not options.instance and options.endpoint is not None
         seeding, lock, find = _alone(options) if alone else _of_stack(options, cancel)
+        if options.account:
+            seeding, lock, find = _in_account(options.account, seeding, lock, find)
         seeding.fixtures()
-        if writes:
+        if writes and locked:
             stack.enter_context(hold(lock, typed()))
+<<<<<<< HEAD
         if writes and alone:
             _record_paths(seeding)
         yield OpenedSeeds(seeding=seeding, endpoint=find(cancel, writes), cancel=cancel)
+=======
+        yield OpenedSeeds(seeding=seeding, endpoint=find(cancel, writes), cancel=cancel, lock=lock)
+
+
+def _in_account(account: str, seeding: "Seeding", lock: Path, find: "_Find") -> "tuple[Seeding, Path, _Find]":
+    """The same in one account, which other runs leave alone: it has a lock of its own."""
+    from bootstrap.seeds.restore import in_account, of_account  # noqa: PLC0415 - `--help` imports no adapter
+
+    return (
+        of_account(seeding, account),
+        lock.with_name(f"{lock.name}-{account}"),
+        lambda cancel, writes: in_account(find(cancel, writes), account),
+    )
+>>>>>>> 2c7ecac (ci: an action, snippets that are run, keys and locks for caches)
 
 
 def linted(options: SeedOptions) -> "Fixtures":

@@ -12,6 +12,8 @@ Identify: TypeAlias = Callable[[Mapping[str, Any]], str | None]
 
 LAMBDA_INVOKE = "lambda-invoke"
 """Functions run: when invoked, and when a queue, stream, topic or bucket feeds them."""
+ACCOUNTS = "accounts"
+"""An access key of 12 digits is an account of its own, apart from every other."""
 PERSISTENCE = "persistence"
 """Its contents can outlive a stop."""
 

@@ -52,6 +52,8 @@ class EmulatorEndpoint:
     """What it can do beyond the API, such as `lambda-invoke`."""
     account: str = ""
     """The id its ARNs are made of; empty: it has to be asked."""
+    access_key: str = ""
+    """The access key that chooses an account of its own; empty: any, which is the usual account."""
     services: frozenset[str] | None = None
     """Those that are switched on; None: all."""
     services_setting: str = ""

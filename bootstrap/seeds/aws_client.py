@@ -40,6 +40,7 @@ _TRIES = 5
 _FIRST_WAIT_SECONDS = 0.1
 _TIMEOUT_SECONDS = 60.0
 _DATE = "20200101"
+_ACCESS_KEY = "bootstrap"
 _BUCKET_REGION = "x-amz-bucket-region"
 
 
@@ -85,7 +86,7 @@ def is_read(operation: str) -> bool:
 class Wire:
     """Requests to one address; safe to use from many threads."""
 
-    def __init__(self, url: str, region: str, cancel: CancelToken) -> None:
+    def __init__(self, url: str, region: str, cancel: CancelToken, access_key: str = "") -> None:
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
@@ -93,6 +94,7 @@ class Wire:
         self._connections = Connections(parts.hostname or "", port, tls=tls)
         self._authority = parts.netloc
         self._region = region
+        self._access_key = access_key or _ACCESS_KEY
         self._cancel = cancel
         self._regions: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -131,7 +133,7 @@ class Wire:
 
     def _signed(self, service: str, region: str) -> dict[str, str]:
         scope = service_model(service).signing_name
-        credential = f"Credential=bootstrap/{_DATE}/{region}/{scope}/aws4_request"
+        credential = f"Credential={self._access_key}/{_DATE}/{region}/{scope}/aws4_request"
         return {
             "Authorization": f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}",
             "X-Amz-Date": f"{_DATE}T000000Z",

@@ -41,7 +41,8 @@ def marker_store(target: Target) -> MarkerStore:
         RefusedError: there is neither.
     """
     for service, store in _STORES.items():
-        if target.has(service):
+        # The name of a bucket is unique in all accounts: one of ours can only be in the usual one.
+        if target.has(service) and not (service == "s3" and target.endpoint.access_key):
             return store(target)
     if target.beside is None:
         raise RefusedError(

@@ -51,7 +51,7 @@ class Target:
         self.cancel = cancel
         self.beside = beside
         """A folder for the notes that the emulator cannot hold."""
-        self._wire = Wire(endpoint.url, endpoint.region, cancel)
+        self._wire = Wire(endpoint.url, endpoint.region, cancel, endpoint.access_key)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="seeds")
         # A task that waits for tasks of its own pool could wait for ever: inner maps have a pool of their own.
         self._inner = ThreadPoolExecutor(_WORKERS, thread_name_prefix="seeds-inner")

@@ -1,6 +1,9 @@
 """`bootstrap seed`."""
 
+import contextlib
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,7 @@ from bootstrap.cli.seeds import (
     linted,
     opened_seeds,
     seed_options,
+    serve_options,
     shown_json,
 )
 from bootstrap.errors import ExitCode, UsageError
@@ -230,6 +234,39 @@ def import_(**given: Any) -> int:  # noqa: ANN401 - click gives what its decorat
 
     output = given.pop("output")
     return import_scripts(ImportOptions(**given), output)
+
+
+@command.command("serve")
+@serve_options
+@click.option(
+    "--apart", metavar="ID", help="Use this account if it keeps what is declared apart from others, else the usual one."
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keep in FILE what was there at first, for other processes that share the account.",
+)
+def serve(*, seed: SeedOptions, apart: str | None, baseline: Path | None) -> int:
+    """Restore the data for each line of standard input, and answer with a line of JSON; for test runners.
+
+    The first line of its output names the account, and whether that is apart from others.
+
+    A line is a JSON object: {} restores what is declared, {"paths": ["more"]} what these files declare too. To
+    restore is to refresh, and to delete what appeared since the first line. Ends with its input.
+
+    \b
+      echo '{}' | bootstrap seed serve --stack dev --apart 000000000001
+    """  # noqa: D301 - as above
+    from bootstrap.cli.seed_serve import serve_lines  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.seeds.restore import NotApartError  # noqa: PLC0415
+
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(opened_seeds(replace(seed, account=apart or ""), writes=True, locked=False))
+        except NotApartError:
+            opened = stack.enter_context(opened_seeds(seed, writes=True, locked=False))
+        return serve_lines(opened, sys.stdin, None if opened.endpoint.access_key else baseline)
 
 
 def _told(result: "SeedResult", output: str) -> int:

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bootstrap.emulators.driver import LAMBDA_INVOKE, PERSISTENCE, EmulatorDriver, ImageRecipe, Launch, ProcessRecipe
+from bootstrap.emulators.driver import (
+    ACCOUNTS,
+    LAMBDA_INVOKE,
+    PERSISTENCE,
+    EmulatorDriver,
+    ImageRecipe,
+    Launch,
+    ProcessRecipe,
+)
 from bootstrap.model.stack import Driver
 from bootstrap.system.installation import this_installation
 
@@ -48,7 +56,7 @@ DRIVER = EmulatorDriver(
     services_setting="SERVICES",
     switched_off="Unsupported service: {service}",
     accounts=frozenset({"000000000000"}),
-    capabilities=frozenset({LAMBDA_INVOKE, PERSISTENCE}),
+    capabilities=frozenset({ACCOUNTS, LAMBDA_INVOKE, PERSISTENCE}),
     process=ProcessRecipe(
         modules=("ministack",),
         distribution="ministack",

@@ -123,7 +123,7 @@ class Workplace:
             "PYTHONPATH": str(self.folder / "python"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "BASH_ENV": str(self.folder / "bash"),
-            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_ACCESS_KEY_ID": self.endpoint.access_key or "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": self.endpoint.region,
             "AWS_REGION": self.endpoint.region,
