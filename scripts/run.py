@@ -41,7 +41,7 @@ def place() -> str:
 def wishes() -> str:
     """What is to be installed."""
     digest = hashlib.sha256()
-    for name in ("pyproject.toml", "constraints.txt"):
+    for name in ("pyproject.toml", "pytest-plugin/pyproject.toml", "constraints.txt"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
@@ -63,6 +63,7 @@ def set_up() -> None:
     pip("install", "--require-hashes", "--requirement", str(ROOT / "constraints.txt"))
     # The project itself is a folder, which has no digest; what it needs is there already.
     pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT / "pytest-plugin"))
     STAMP.write_text(f"{place()}\n{wishes()}\n")
 
 

@@ -1,0 +1,1 @@
+"""A platform of bootstrap for a pytest session."""
