@@ -1,6 +1,6 @@
 """`bootstrap.lock`: which version and digest each chart reference means, kept in the user's repository."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +51,12 @@ def lock_key(ref: ChartRef) -> str | None:
             return f"{ref.url} {ref.path} {ref.commit or ref.ref_name or ref.semver or ref.tag or ref.branch or 'HEAD'}"
         case LocalChart() | UnknownChart():
             return None
+
+
+def missing(lock: ChartLock, refs: Iterable[ChartRef]) -> tuple[str, ...]:
+    """The references that the lock does not have, each once; charts on disk are not locked."""
+    keys = dict.fromkeys(key for ref in refs if (key := lock_key(ref)) is not None)
+    return tuple(key for key in keys if key not in lock.charts)
 
 
 def read_lock(file: Path) -> ChartLock:

@@ -40,6 +40,7 @@ COMMANDS = {
     "diff": "Print what up would change in the running cluster.",
     "lint": "Report problems in the repository and the stack, without a cluster.",
     "lock": "Pin the version and digest of each chart in bootstrap.lock.",
+    "cache": "Print the key under which CI keeps the cache of programs and charts.",
     "graph": "Print the dependencies between steps, each with its reason.",
     "config": "Print the effective values of stack and settings, and their origins.",
     "doctor": "Check this machine: programs, folders, memory, limits.",

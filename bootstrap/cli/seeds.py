@@ -139,11 +139,8 @@ def opened_seeds(options: SeedOptions, *, writes: bool, locked: bool = True) -> 
         seeding.fixtures()
         if writes and locked:
             stack.enter_context(hold(lock, typed()))
-<<<<<<< HEAD
         if writes and alone:
             _record_paths(seeding)
-        yield OpenedSeeds(seeding=seeding, endpoint=find(cancel, writes), cancel=cancel)
-=======
         yield OpenedSeeds(seeding=seeding, endpoint=find(cancel, writes), cancel=cancel, lock=lock)
 
 
@@ -156,7 +153,6 @@ def _in_account(account: str, seeding: "Seeding", lock: Path, find: "_Find") -> 
         lock.with_name(f"{lock.name}-{account}"),
         lambda cancel, writes: in_account(find(cancel, writes), account),
     )
->>>>>>> 2c7ecac (ci: an action, snippets that are run, keys and locks for caches)
 
 
 def linted(options: SeedOptions) -> "Fixtures":

@@ -16,7 +16,7 @@ from bootstrap.errors import ExitCode
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["shell", "dotenv", "json"]),
+    type=click.Choice(["shell", "dotenv", "github", "json"]),
     default="shell",
     show_default=True,
     help="Print the result in this form.",
@@ -27,6 +27,7 @@ def command(*, stack: StackOptions, quiet: bool, output: str) -> int:
     \b
       eval "$(bootstrap env)"
       bootstrap env --output dotenv > .env
+      bootstrap env --output github >> "$GITHUB_ENV"
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
@@ -39,6 +40,9 @@ def command(*, stack: StackOptions, quiet: bool, output: str) -> int:
                 show(f"{json.dumps(variables, indent=2)}\n")
             case "dotenv":
                 show("".join(f"{name}={json.dumps(value)}\n" for name, value in variables.items()))
+            case "github":
+                # The file that GITHUB_ENV names: the values are ours, and of one line.
+                show("".join(f"{name}={value}\n" for name, value in variables.items()))
             case _:
                 exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
                 folders = "".join(f"{shlex.quote(folder)}:" for folder in look.session.ports.programs.folders())

@@ -26,15 +26,15 @@ def echo() -> int:
 
 def test_a_relay_passes_all_on_and_knows_whether_it_was_used(echo: int) -> None:
     relay = Relay("127.0.0.1", echo)
-    assert not relay.touched
+    touched = [relay.touched]
     with socket.create_connection(("127.0.0.1", int(relay.url.rpartition(":")[2]))) as client:
         client.sendall(b"hello")
         client.shutdown(socket.SHUT_WR)
         assert client.recv(1000) == b"HELLO"
-        assert relay.touched
+        touched.append(relay.touched)
         relay.reset()
         assert client.recv(1000) == b""
-    assert not relay.touched
+    assert [*touched, relay.touched] == [False, True, False]
     relay.close()
 
 
