@@ -45,6 +45,10 @@ class Programs(Protocol):
         """The version of what `path` gives, without a leading v."""
         ...
 
+    def present(self, name: str) -> str | None:
+        """The version of what is on this machine already; None if `path` would fetch or build it."""
+        ...
+
 
 class RequiredPrograms(Protocol):
     """The programs that reading, planning and running one stack need."""

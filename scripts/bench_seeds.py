@@ -24,11 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.emulators.choose import driver_of
+from bootstrap.emulators.means import Means
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
+from bootstrap.state.paths import cache_folder
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.work import Work
+from bootstrap.toolchain.find import Toolchain, ToolchainSettings
 
 ROLE = "arn:aws:iam::000000000000:role/bench"
 TAG = "bootstrap.dev/owner"
@@ -72,8 +75,17 @@ def started(folder: Path) -> tuple[ProcessEmulator, CancelToken]:
     """A MiniStack of our own."""
     clock = SystemClock()
     spec = EmulatorSpec(driver=Driver.MINISTACK, persist=False)
-    state = StatePaths(folder=folder / "state")
-    return ProcessEmulator("bench", spec, state, driver_of(spec), SystemProcesses(clock), clock), CancelToken(clock)
+    processes, cancel = SystemProcesses(clock), CancelToken(clock)
+    means = Means(
+        state=StatePaths(folder=folder / "state"),
+        processes=processes,
+        clock=clock,
+        environment=os.environ,
+        programs=Toolchain(
+            ToolchainSettings(cache=cache_folder(os.environ), environment=os.environ), processes, Work(cancel)
+        ),
+    )
+    return ProcessEmulator("bench", spec, driver_of(spec), means), cancel
 
 
 def measured(options: argparse.Namespace, folder: Path, endpoint: str) -> int:

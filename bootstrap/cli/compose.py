@@ -190,7 +190,8 @@ class Adapters:
         """The data of the emulator, for snapshots; None: the stack has none."""
         if self.stack.emulator is None:
             return None
-        from bootstrap.emulators.choose import Means, saved_emulator  # noqa: PLC0415 - `--help` imports no adapter
+        from bootstrap.emulators.choose import saved_emulator  # noqa: PLC0415 - `--help` imports no adapter
+        from bootstrap.emulators.means import Means  # noqa: PLC0415
 
         means = Means(
             state=self.state,
@@ -226,7 +227,8 @@ class Adapters:
         return NodeImages(self._tool(docker), docker)
 
     def _emulators(self) -> tuple[Emulator | None, Callable[[EmulatorRelease], Emulator] | None]:
-        from bootstrap.emulators.choose import Means, emulator_for, emulator_of, no_emulator  # noqa: PLC0415
+        from bootstrap.emulators.choose import emulator_for, emulator_of, no_emulator  # noqa: PLC0415
+        from bootstrap.emulators.means import Means  # noqa: PLC0415
 
         name, spec = self.stack.name, self.stack.emulator
         means = Means(

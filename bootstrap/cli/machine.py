@@ -1,20 +1,21 @@
 """This machine: its programs, and what `doctor` looks at."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from bootstrap.cli.options import StackOptions, settings_of
 from bootstrap.config.settings import Settings
 from bootstrap.model.check import Check
 from bootstrap.model.event import Say
-from bootstrap.model.stack import Provider
+from bootstrap.model.stack import Driver, Placement, Provider, Stack
 from bootstrap.state.paths import cache_folder, state_folder
 from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.system.processes import Processes, SystemProcesses
 from bootstrap.system.work import Work
 from bootstrap.toolchain.doctor import Machine, examine, machine_probes
 from bootstrap.toolchain.find import Found, Missing, Toolchain, ToolchainSettings, Where
-from bootstrap.toolchain.programs import EMBEDDED
+from bootstrap.toolchain.programs import EMBEDDED, PROGRAMS
 
 TOOLS_LOCK_FILE = "bootstrap.tools.lock"
 """The lock file beside it: digests of downloaded programs."""
@@ -26,6 +27,15 @@ REQUIRED = {
     Provider.EXISTING: ("kubectl", "helm"),
 }
 """The programs that each provider's `up` uses."""
+
+
+def required_programs(stack: Stack) -> tuple[str, ...]:
+    """The programs that the stack's `up` uses."""
+    spec = stack.emulator
+    if spec is None or spec.placement not in {Placement.AUTO, Placement.PROCESS}:
+        return REQUIRED[stack.cluster.provider]
+    driver = Driver.MINISTACK if spec.driver is Driver.AUTO else spec.driver
+    return (*REQUIRED[stack.cluster.provider], *((driver.value,) if driver.value in PROGRAMS else ()))
 
 
 def make_toolchain(settings: Settings, work: Work) -> Toolchain:
@@ -63,13 +73,13 @@ def toolchain_settings(settings: Settings, cache: Path, lock_file: Path | None) 
 
 
 class StackPrograms:
-    """Implements `Programs`, and `RequiredPrograms` for the programs of one provider."""
+    """Implements `Programs`, and `RequiredPrograms` for the programs that one stack uses."""
 
     def __init__(
-        self, toolchain_options: ToolchainSettings, processes: Processes, cancel: CancelToken, provider: Provider
+        self, toolchain_options: ToolchainSettings, processes: Processes, cancel: CancelToken, required: Sequence[str]
     ) -> None:
         self._listener: Say | None = None
-        self._required = REQUIRED[provider]
+        self._required = required
         self._toolchain = Toolchain(toolchain_options, processes, Work(cancel, self._report))
 
     def path(self, name: str) -> Path:
@@ -79,6 +89,10 @@ class StackPrograms:
     def version(self, name: str) -> str:
         """See `Programs.version`."""
         return self._toolchain.version(name)
+
+    def present(self, name: str) -> str | None:
+        """See `Programs.present`."""
+        return self._toolchain.present(name)
 
     def missing(self) -> tuple[str, ...]:
         """See `RequiredPrograms.missing`."""

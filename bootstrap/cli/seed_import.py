@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap.cli.interrupt import interruptible
-from bootstrap.cli.options import typed
+from bootstrap.cli.machine import make_toolchain
+from bootstrap.cli.options import StackOptions, settings_of, typed
 from bootstrap.cli.output import reporter, show
 from bootstrap.cli.seeds import SeedOptions, endpoint_of, shown_json
+from bootstrap.config.flags import Overrides
 from bootstrap.console.results.seeds import import_text
 from bootstrap.emulators.choose import driver_of
+from bootstrap.emulators.means import Means
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.errors import ExitCode, StepFailedError, UsageError
 from bootstrap.model.observed import EmulatorEndpoint
@@ -127,8 +130,15 @@ def _discard(folder: Path, driver: Driver, region: str, work: Work) -> Iterator[
     """An emulator of our own for as long as the block; one that a killed run left is ended first."""
     spec = EmulatorSpec(driver=driver, region=region, persist=False, first_port=0)
     clock = work.cancel.clock
-    state = StatePaths(folder=folder)
-    emulator = ProcessEmulator("seed import", spec, state, driver_of(spec), SystemProcesses(clock), clock)
+    settings = settings_of(StackOptions(reference=None, overrides=Overrides()))
+    means = Means(
+        state=StatePaths(folder=folder),
+        processes=SystemProcesses(clock),
+        clock=clock,
+        environment=os.environ,
+        programs=make_toolchain(settings, work),
+    )
+    emulator = ProcessEmulator("seed import", spec, driver_of(spec), means)
     emulator.delete(work)
     try:
         yield emulator.up(work)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bootstrap.cli.compose import Adapters, images_once, is_on_engine
 from bootstrap.cli.default_images import with_default_images
-from bootstrap.cli.machine import TOOLS_LOCK_FILE, StackPrograms, toolchain_settings
+from bootstrap.cli.machine import TOOLS_LOCK_FILE, StackPrograms, required_programs, toolchain_settings
 from bootstrap.cli.options import StackOptions, pasteable, settings_of, typed
 from bootstrap.config.conflicts import resolve_auto
 from bootstrap.config.differences import ValueDifference, differences
@@ -265,7 +265,7 @@ def _session(
     journal = Journal(state.journal, cancel.clock)
     processes = SystemProcesses(cancel.clock, journal.child)
     toolchain_options = toolchain_settings(settings, cache_folder(os.environ), loaded.stack.project / TOOLS_LOCK_FILE)
-    programs = StackPrograms(toolchain_options, processes, cancel, stack.cluster.provider)
+    programs = StackPrograms(toolchain_options, processes, cancel, required_programs(stack))
     adapters = Adapters(
         stack=stack,
         state=state,

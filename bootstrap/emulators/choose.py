@@ -1,7 +1,6 @@
 """Which emulator a stack gets, once its provider and placement are decided."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.emulators.container import ContainerEmulator
@@ -9,15 +8,14 @@ from bootstrap.emulators.container_state import ContainerState
 from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.endpoint import EndpointEmulator
 from bootstrap.emulators.in_cluster import ChartEmulator
+from bootstrap.emulators.means import Means
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.emulators.process_state import ProcessState
 from bootstrap.emulators.registry import all_drivers
 from bootstrap.emulators.relocation import DeletedEmulator, MovedEmulator, left_placements
 from bootstrap.model.observed import EmulatorRelease
-from bootstrap.model.stack import Driver, EmulatorSpec, Placement, StatePaths
-from bootstrap.ports import Emulator, NotSaved, Programs, SavedPart
-from bootstrap.system.clock import Clock
-from bootstrap.system.processes import Processes
+from bootstrap.model.stack import Driver, EmulatorSpec, Placement
+from bootstrap.ports import Emulator, NotSaved, SavedPart
 
 
 def driver_of(spec: EmulatorSpec) -> EmulatorDriver:
@@ -32,19 +30,6 @@ def capabilities_of(spec: EmulatorSpec) -> frozenset[str] | None:
     driver = driver_of(spec)
     by_socket = driver.image.by_socket if driver.image is not None and not spec.docker_socket else frozenset()
     return driver.capabilities - by_socket
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Means:
-    """What the emulators of one stack are made with."""
-
-    state: StatePaths
-    processes: Processes
-    clock: Clock
-    environment: Mapping[str, str]
-    programs: Programs
-    ipv6: bool = False
-    """Whether the stack's network on a Docker engine has addresses of IPv6 too."""
 
 
 def emulator_for(stack_name: str, spec: EmulatorSpec, means: Means) -> Emulator:
@@ -105,14 +90,13 @@ def _former(stack_name: str, means: Means) -> Mapping[Placement, Emulator]:
 
 
 def _placed(stack_name: str, spec: EmulatorSpec, means: Means) -> Emulator:
-    state, processes = means.state, means.processes
     match spec.placement:
         case Placement.PROCESS | Placement.AUTO:
-            return ProcessEmulator(stack_name, spec, state, driver_of(spec), processes, means.clock)
+            return ProcessEmulator(stack_name, spec, driver_of(spec), means)
         case Placement.ENDPOINT:
             return EndpointEmulator(spec)
         case Placement.CONTAINER:
-            docker = StackOnDocker(state, means.environment, ipv6=means.ipv6)
-            return ContainerEmulator(stack_name, spec, state, driver_of(spec), docker, processes)
+            docker = StackOnDocker(means.state, means.environment, ipv6=means.ipv6)
+            return ContainerEmulator(stack_name, spec, means.state, driver_of(spec), docker, means.processes)
         case Placement.CHART:
-            return ChartEmulator(spec, state, means.programs, processes)
+            return ChartEmulator(spec, means.state, means.programs, means.processes)

@@ -1,7 +1,6 @@
 """Programs of ours that outlive the run: each writes down who it is before it begins, so that later runs know it."""
 
 import json
-import os
 import signal
 import sys
 import threading
@@ -22,6 +21,14 @@ PACKAGE_ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 30.0
 LAUNCH_SECONDS = 3.0
 _POLL_SECONDS = 0.05
+# A user's project may have a package `bootstrap` of its own, first in PYTHONPATH.
+_RUN = """
+import importlib, sys
+sys.path.insert(0, {root!r})
+importlib.import_module("bootstrap")
+sys.path.pop(0)
+importlib.import_module({module!r}).main()
+"""
 _LOG_LINES = 200
 """Of its log, as evidence: what is wrong stands near its end."""
 
@@ -53,7 +60,7 @@ class Resident:
         """Begin the program; its output goes to the log."""
         private_folder(self._log.parent)
         self._begins = self._log.stat().st_size if self._log.exists() else 0
-        launcher = (sys.executable, "-m", "bootstrap.emulators.launch", str(self._identity_file))
+        launcher = (*module_command("bootstrap.emulators.launch"), str(self._identity_file))
         launched = Command(argv=(*launcher, *command.argv), env=command.env, cwd=command.cwd)
         return self._processes.spawn(launched, self._log)
 
@@ -147,6 +154,6 @@ def end_recorded(file: Path, processes: Processes, cancel: CancelToken) -> None:
     file.unlink(missing_ok=True)
 
 
-def python_path() -> str:
-    """PYTHONPATH of a Python that is to find this package, whatever folder it begins in."""
-    return os.pathsep.join(filter(None, (str(PACKAGE_ROOT), os.environ.get("PYTHONPATH"))))
+def module_command(module: str) -> tuple[str, ...]:
+    """The argument list that runs `main` of a module of ours, whatever folder and PYTHONPATH it begins with."""
+    return (sys.executable, "-P", "-c", _RUN.format(root=str(PACKAGE_ROOT), module=module))

@@ -31,14 +31,8 @@ class Launch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProcessRecipe:
-    """How it runs as a child process under this very Python."""
+    """How it runs as a child process, under the Python that the toolchain has for it."""
 
-    modules: tuple[str, ...]
-    """All importable exactly when it is installed as it has to be."""
-    distribution: str
-    """What pip calls it; its version is reported and compared."""
-    install: Callable[[], str]
-    """The command that adds it to this copy of bootstrap."""
     arguments: Callable[[Launch], tuple[str, ...]]
     """What follows `python`."""
     environment: Callable[[Launch], Mapping[str, str]]

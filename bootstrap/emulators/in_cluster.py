@@ -1,12 +1,11 @@
 """Placement `chart`: the emulator is a release of the stack; a port of 127.0.0.1 leads to its Service."""
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bootstrap.emulators.daemon import Resident, end_recorded, python_path
+from bootstrap.emulators.daemon import Resident, end_recorded, module_command
 from bootstrap.emulators.endpoint import proven_endpoint
 from bootstrap.emulators.host_port import DEFAULT_PORT, choose_port, is_in_use, taken
 from bootstrap.emulators.http_exchange import NoAnswerError
@@ -168,9 +167,9 @@ class ChartEmulator:
         self._folder.remember(forward)
         work.say(f"forwarding {LOOPBACK}:{port} to Service {forward.namespace}/{forward.service}")
         command = Command(
-            argv=(sys.executable, "-m", "bootstrap.emulators.port_forward", str(self._state.emulator)),
+            argv=(*module_command("bootstrap.emulators.port_forward"), str(self._state.emulator)),
             # kubectl may need all of the user's: credential plugins, proxies, certificates.
-            env={**os.environ, "PYTHONPATH": python_path(), "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
             cwd=self._state.folder,
         )
         keeper = self._resident.start(command)

@@ -1,6 +1,6 @@
 """Becomes the emulator, after writing down which process that is.
 
-Run as `python -m bootstrap.emulators.launch IDENTITY_FILE PROGRAM ARGUMENT…`. The file is on disk before the program
+Run by `module_command` with the arguments IDENTITY_FILE PROGRAM ARGUMENT…. The file is on disk before the program
 begins, so a `bootstrap` killed at any moment leaves no emulator that the next one does not know.
 """
 
@@ -20,7 +20,3 @@ def main() -> None:
     identity = {"pid": pid, "started": started_at(pid), "program": Path(argv[0]).name}
     write_whole(Path(file), json.dumps(identity).encode())
     os.execv(argv[0], argv)  # noqa: S606  # no shell is wanted: the argument list is the whole program
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Keeps the way to an emulator in the cluster open: a program of its own, which outlives the run that starts it.
 
-Run as `python -m bootstrap.emulators.port_forward FOLDER`. `kubectl port-forward` leads to one pod, and ends with it
+Run by `module_command` with the argument FOLDER. `kubectl port-forward` leads to one pod, and ends with it
 or with its connection to the API server; this one starts it again, to a pod that is Ready then, and keeps the
 port meanwhile.
 It ends on SIGTERM, or when FOLDER no longer asks for it.
@@ -209,7 +209,3 @@ def main() -> None:
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             keeper.end(cancel)
-
-
-if __name__ == "__main__":
-    main()

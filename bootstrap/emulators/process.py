@@ -1,28 +1,27 @@
 """Placement `process`: the emulator is a child of ours that listens on 127.0.0.1 and outlives the run."""
 
-import importlib.metadata
-import importlib.util
 import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.emulators.daemon import Resident, python_path
+from bootstrap.emulators.daemon import Resident
 from bootstrap.emulators.driver import EmulatorDriver, Launch, ProcessRecipe
 from bootstrap.emulators.endpoint import proven_endpoint
 from bootstrap.emulators.host_port import FIX, choose_port, is_in_use, taken
 from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
+from bootstrap.emulators.means import Means
 from bootstrap.emulators.process_record import EmulatorFolder, Record
 from bootstrap.emulators.proof import Proven
 from bootstrap.emulators.registry import all_drivers
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
-from bootstrap.model.stack import EmulatorSpec, StatePaths
+from bootstrap.model.stack import EmulatorSpec
 from bootstrap.plan import ids
-from bootstrap.system.clock import CancelToken, Clock
-from bootstrap.system.processes import Command, Processes
+from bootstrap.system.clock import CancelToken
+from bootstrap.system.processes import Command
 from bootstrap.system.sockets import LOOPBACK, free_port
 from bootstrap.system.work import Work
 
@@ -39,10 +38,8 @@ class ProcessEmulator:
         self,
         stack_name: str,
         spec: EmulatorSpec,
-        state: StatePaths,
         driver: EmulatorDriver,
-        processes: Processes,
-        clock: Clock,
+        means: Means,
     ) -> None:
         if driver.process is None:
             raise InvalidError(
@@ -56,12 +53,13 @@ class ProcessEmulator:
         self._spec = spec
         self._driver = driver
         self._recipe: ProcessRecipe = driver.process
-        self._processes = processes
-        self._clock = clock
-        self._folder = EmulatorFolder(state.emulator)
-        self._log = state.logs / "emulator.log"
+        self._programs = means.programs
+        self._processes = means.processes
+        self._clock = means.clock
+        self._folder = EmulatorFolder(means.state.emulator)
+        self._log = means.state.logs / "emulator.log"
         self._resident = Resident(
-            driver.name.value, self._folder.identity_file, self._log, processes, seconds=START_SECONDS
+            driver.name.value, self._folder.identity_file, self._log, means.processes, seconds=START_SECONDS
         )
 
     def observe(self, cancel: CancelToken) -> EmulatorObserved:
@@ -88,8 +86,8 @@ class ProcessEmulator:
         return replace(running, changes=changes)
 
     def gather(self, work: Work) -> None:
-        """See `Emulator.gather`: that it is installed, and its port if one is declared."""
-        self._check_installed()
+        """See `Emulator.gather`: the program, and its port if one is declared."""
+        self._obtain(work)
         record = self._folder.record()
         port, own = self._spec.port, 0 if record is None else record.port
         if port not in {0, own} and is_in_use(port, 0, work.cancel):
@@ -99,7 +97,7 @@ class ProcessEmulator:
         """See `Emulator.up`.
 
         Raises:
-            RefusedError: the driver is not installed, or its port is in use.
+            RefusedError: the driver can be neither found nor installed, or its port is in use.
             StepFailedError: it ended, or did not answer in time; shows the end of its log.
         """
         self._await_launcher(work.cancel)
@@ -126,7 +124,7 @@ class ProcessEmulator:
             return self._incarnated(self._prove_running(work.cancel), work.cancel)
         if seen.state is TargetState.FOREIGN:
             raise RefusedError(seen.detail, fix=FIX)
-        self._check_installed()
+        self._obtain(work)
         if self._resident.living() is not None:
             work.say(f"stopping {self._driver.name}: {'; '.join(map(str, seen.changes)) or seen.detail}")
             self.stop(work.cancel)
@@ -229,18 +227,13 @@ class ProcessEmulator:
         return same and self._spec.persist and any(file.stat().st_mtime >= record.started for file in saved)
 
     def _version(self) -> str | None:
-        try:
-            return importlib.metadata.version(self._recipe.distribution)
-        except importlib.metadata.PackageNotFoundError:
-            return None
+        return self._programs.present(self._driver.name.value)
 
-    def _check_installed(self) -> None:
-        missing = [name for name in self._recipe.modules if importlib.util.find_spec(name) is None]
-        if missing:
-            raise RefusedError(
-                f"emulator {self._driver.name} is not installed: {sys.executable} has no module {', '.join(missing)}",
-                fix=f"run: {self._recipe.install()}",
-            )
+    def _obtain(self, work: Work) -> Path:
+        """The Python that has it; installed first if it is missing."""
+        if self._version() is None:
+            work.say(f"installing {self._driver.name}")
+        return self._programs.path(self._driver.name.value)
 
     def _start(self, work: Work) -> Proven:
         """Start it; again where somebody took the port that was free a moment ago, and another one will do."""
@@ -274,11 +267,12 @@ class ProcessEmulator:
         return self._resident.answering(record.port, identity, (self._driver,), work.cancel)
 
     def _command(self, record: Record) -> Command:
-        folder = self._folder.contents
+        folder, python = self._folder.contents, self._programs.path(self._driver.name.value)
         launch = Launch(port=record.port, region=record.region, folder=folder, persist=record.persist)
         return Command(
-            argv=(sys.executable, *self._recipe.arguments(launch)),
-            env={**_clean_environment(folder / "tmp"), **self._recipe.environment(launch)},
+            # -P: modules are those of its environment, whatever lies in the folder it begins in.
+            argv=(str(python), "-P", *self._recipe.arguments(launch)),
+            env={**_clean_environment(folder / "tmp", python), **self._recipe.environment(launch)},
             cwd=folder / "tmp",
         )
 
@@ -302,11 +296,12 @@ def _as_written(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _clean_environment(home: Path) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+def _clean_environment(home: Path, python: Path) -> dict[str, str]:
+    # PYTHONPATH leads to packages of this Python; to an environment of the emulator's own they are strangers.
+    names = (*_INHERITED, "PYTHONPATH") if str(python) == sys.executable else _INHERITED
+    inherited = {name: os.environ[name] for name in names if name in os.environ}
     return {
         **inherited,
-        "PYTHONPATH": python_path(),
         "PYTHONUNBUFFERED": "1",
         "HOME": str(home),
         "TMPDIR": str(home),

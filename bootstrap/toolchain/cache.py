@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import private_folder, write_whole
 from bootstrap.system.work import Work
 from bootstrap.toolchain.platforms import Platform
-from bootstrap.toolchain.programs import Program
+from bootstrap.toolchain.programs import Program, PythonPackage
 from bootstrap.toolchain.source import Origin
 
 _LOCK_SECONDS = 60 * 60.0
@@ -32,7 +33,11 @@ class Store:
 
     def place(self, program: Program, version: str) -> Path:
         """The folder of one version."""
-        return self.root / program.name / version / f"{self.platform.system}-{self.platform.machine}"
+        machine = f"{self.platform.system}-{self.platform.machine}"
+        if isinstance(program.build, PythonPackage):
+            # Its packages are for this Python alone, whose version a new system may raise.
+            machine = f"{machine}-{sys.implementation.cache_tag}"
+        return self.root / program.name / version / machine
 
     def find(self, program: Program) -> tuple[Path, Origin] | None:
         """The best version that is here, and where it came from."""

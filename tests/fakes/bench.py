@@ -19,9 +19,9 @@ from bootstrap.seeds.observe import Options
 from bootstrap.seeds.results import SeedPlan, SeedResult
 from bootstrap.seeds.seeding import Seeding, raise_failures
 from bootstrap.system.clock import CancelToken, SystemClock
-from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.work import Work
 from fakes.emulator_containers import CONTAINERS, container
+from fakes.means import means_of
 
 AS_PROCESS = tuple(name for name, driver in all_drivers().items() if driver.process is not None)
 """The drivers that run as processes."""
@@ -44,8 +44,7 @@ def running(driver: Driver, folder: Path) -> Iterator[EmulatorEndpoint]:
     clock = SystemClock()
     # Several suites start theirs at the same time.
     spec = EmulatorSpec(driver=driver, persist=False, first_port=0)
-    state = StatePaths(folder=folder)
-    emulator = ProcessEmulator("test", spec, state, driver_of(spec), SystemProcesses(clock), clock)
+    emulator = ProcessEmulator("test", spec, driver_of(spec), means_of(StatePaths(folder=folder)))
     cancel = CancelToken(clock)
     try:
         yield emulator.up(Work(cancel, quiet))

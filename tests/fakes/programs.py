@@ -33,6 +33,9 @@ class GivenPrograms:
     def version(self, name: str) -> str:
         return self.versions[name]
 
+    def present(self, name: str) -> str | None:
+        return self.versions.get(name)
+
 
 def script(file: Path, text: str) -> Path:
     """An executable shell script."""

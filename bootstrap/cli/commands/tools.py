@@ -5,7 +5,7 @@ import click
 from bootstrap.cli.options import StackOptions, output_option, quiet_option, settings_of, tool_option
 from bootstrap.config.flags import Overrides
 from bootstrap.errors import ExitCode
-from bootstrap.model.stack import Provider
+from bootstrap.model.stack import Driver, Provider
 from bootstrap.system.work import Work
 
 
@@ -51,5 +51,5 @@ def fetch(*, names: tuple[str, ...], quiet: bool) -> int:
     cancel = new_token()
     with interruptible(cancel):
         toolchain = make_toolchain(settings, Work(cancel, reporter(quiet=quiet)))
-        show(programs_text(toolchain.fetch(names or REQUIRED[Provider.KWOK])))
+        show(programs_text(toolchain.fetch(names or (*REQUIRED[Provider.KWOK], Driver.MINISTACK.value))))
     return ExitCode.OK

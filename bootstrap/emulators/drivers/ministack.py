@@ -14,7 +14,6 @@ from bootstrap.emulators.driver import (
     ProcessRecipe,
 )
 from bootstrap.model.stack import Driver
-from bootstrap.system.installation import this_installation
 
 IMAGE = "ministackorg/ministack:1.5.33"
 
@@ -58,9 +57,6 @@ DRIVER = EmulatorDriver(
     accounts=frozenset({"000000000000"}),
     capabilities=frozenset({ACCOUNTS, LAMBDA_INVOKE, PERSISTENCE}),
     process=ProcessRecipe(
-        modules=("ministack",),
-        distribution="ministack",
-        install=lambda: this_installation().extra_command("embedded"),
         arguments=lambda _launch: ("-m", "ministack"),
         environment=_environment,
         saved=_saved,

@@ -5,7 +5,6 @@ from typing import Any
 
 from bootstrap.emulators.driver import EmulatorDriver, ImageRecipe, Launch, ProcessRecipe
 from bootstrap.model.stack import Driver
-from bootstrap.system.installation import this_installation
 
 
 def _identify(health: Mapping[str, Any]) -> str | None:
@@ -29,9 +28,6 @@ DRIVER = EmulatorDriver(
     accounts=frozenset({"123456789012"}),
     capabilities=frozenset(),
     process=ProcessRecipe(
-        modules=("moto", "flask"),
-        distribution="moto",
-        install=lambda: this_installation().command("moto[server]"),
         arguments=lambda launch: ("-m", "moto.server", "-H", "127.0.0.1", "-p", str(launch.port)),
         environment=_environment,
     ),

@@ -9,11 +9,11 @@ from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.system.clock import CancelToken, SystemClock
-from bootstrap.system.processes import SystemProcesses
 from bootstrap.system.sockets import free_port
 from bootstrap.system.work import Work
 from fakes.bench import AS_PROCESS
 from fakes.machine import Make, quiet
+from fakes.means import means_of
 
 
 @pytest.fixture
@@ -40,8 +40,7 @@ def make(driver: Driver, state: StatePaths, cancel: CancelToken) -> Iterator[Mak
 
     def build(**changed: object) -> ProcessEmulator:
         spec = EmulatorSpec(**{"driver": driver, "port": port, **changed})  # type: ignore[arg-type]  # fields of the spec
-        clock = SystemClock()
-        return ProcessEmulator("test", spec, state, driver_of(spec), SystemProcesses(clock), clock)
+        return ProcessEmulator("test", spec, driver_of(spec), means_of(state))
 
     yield build
     build().delete(Work(cancel, quiet))

@@ -28,6 +28,7 @@ from bootstrap.system.processes import ProcessIdentity, SystemProcesses
 from bootstrap.system.sockets import free_port, listeners_of
 from bootstrap.system.work import Work
 from fakes.machine import Make, descendants, quiet
+from fakes.means import NoPrograms, means_of
 
 pytestmark = pytest.mark.e2e
 
@@ -249,14 +250,11 @@ def test_a_child_that_dies_ends_up_at_once_with_its_last_words(
     recipe = dataclasses.replace(
         declared.process, arguments=lambda _launch: ("-c", "print('no licence'); raise SystemExit(55)")
     )
-    clock = SystemClock()
     emulator = ProcessEmulator(
         "test",
         EmulatorSpec(driver=driver),
-        state,
         dataclasses.replace(declared, process=recipe),
-        SystemProcesses(clock),
-        clock,
+        means_of(state),
     )
     with pytest.raises(StepFailedError) as failed:
         emulator.up(Work(cancel.within(10, "its end"), quiet))
@@ -276,10 +274,8 @@ def test_one_that_never_answers_is_ended_at_its_deadline(
     emulator = ProcessEmulator(
         "test",
         EmulatorSpec(driver=driver),
-        state,
         dataclasses.replace(declared, process=recipe),
-        SystemProcesses(clock),
-        clock,
+        means_of(state),
     )
     with pytest.raises(StepFailedError, match=f"{driver} answering on 127.0.0.1:.* was not done within 1s"):
         emulator.up(Work(cancel, quiet))
@@ -311,24 +307,13 @@ def test_the_endpoint_placement_uses_a_running_one_and_leaves_it(
     assert running.driver == driver
 
 
-def test_a_missing_extra_is_refused_with_the_command_that_brings_it(
+def test_one_that_can_neither_be_found_nor_installed_is_refused_before_anything_is_made(
     driver: Driver, state: StatePaths, cancel: CancelToken
 ) -> None:
-    declared = driver_of(EmulatorSpec(driver=driver))
-    assert declared.process is not None
-    recipe = dataclasses.replace(declared.process, modules=("no_such_emulator",))
-    clock = SystemClock()
-    emulator = ProcessEmulator(
-        "test",
-        EmulatorSpec(driver=driver),
-        state,
-        dataclasses.replace(declared, process=recipe),
-        SystemProcesses(clock),
-        clock,
-    )
-    with pytest.raises(RefusedError, match=f"emulator {driver} is not installed") as refused:
+    means = dataclasses.replace(means_of(state), programs=NoPrograms())
+    emulator = ProcessEmulator("test", EmulatorSpec(driver=driver), driver_of(EmulatorSpec(driver=driver)), means)
+    with pytest.raises(RefusedError, match=f"no source has {driver}"):
         emulator.up(Work(cancel, quiet))
-    assert refused.value.fix == f"run: {declared.process.install()}"
     assert not state.emulator.exists()
 
 
@@ -346,9 +331,8 @@ def test_two_that_find_the_same_port_free_both_come_up(driver: Driver, tmp_path:
     first = free_port()
     assert first is not None
     spec = EmulatorSpec(driver=driver, first_port=first)
-    clock = SystemClock()
     both = [
-        ProcessEmulator(name, spec, StatePaths(folder=tmp_path / name), driver_of(spec), SystemProcesses(clock), clock)
+        ProcessEmulator(name, spec, driver_of(spec), means_of(StatePaths(folder=tmp_path / name)))
         for name in ("one", "other")
     ]
     try:

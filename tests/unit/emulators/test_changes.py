@@ -10,6 +10,7 @@ import pytest
 
 from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.container import ContainerEmulator
+from bootstrap.emulators.means import Means
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.emulators.process_record import EmulatorFolder, Record
 from bootstrap.model.labels import SPEC_LABEL
@@ -23,6 +24,7 @@ from bootstrap.system.sockets import free_port
 from bootstrap.system.work import Work
 from fakes.clock import FakeClock
 from fakes.docker_nodes import FakeEngine, FakeStackOnDocker
+from fakes.means import InstalledPrograms
 from fakes.processes import FakeProcesses
 
 PORT = free_port() or 0
@@ -75,6 +77,9 @@ class Process:
 
     def __init__(self, folder: Path) -> None:
         self.state, self.processes = StatePaths(folder=folder), FakeProcesses()
+        self.means = Means(
+            state=self.state, processes=self.processes, clock=FakeClock(), environment={}, programs=InstalledPrograms()
+        )
         version = self.make(BASE)._version() or "?"
         record = Record(driver="ministack", version=version, region=BASE.region, persist=True, port=PORT, started=0.0)
         files = EmulatorFolder(self.state.emulator)
@@ -83,7 +88,7 @@ class Process:
         files.identity_file.write_text(json.dumps(dataclasses.asdict(identity)))
 
     def make(self, spec: EmulatorSpec) -> ProcessEmulator:
-        return ProcessEmulator("dev", spec, self.state, driver_of(spec), self.processes, FakeClock())
+        return ProcessEmulator("dev", spec, driver_of(spec), self.means)
 
     @property
     def untouched(self) -> bool:

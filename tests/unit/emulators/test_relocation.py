@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.emulators.choose import Means, emulator_for, emulator_of, no_emulator
+from bootstrap.emulators.choose import emulator_for, emulator_of, no_emulator
 from bootstrap.emulators.in_cluster import ChartEmulator
+from bootstrap.emulators.means import Means
 from bootstrap.emulators.process_record import ContainerFolder, EmulatorFolder, Forward, ForwardFolder, Record
 from bootstrap.emulators.relocation import DeletedEmulator, MovedEmulator, left_placements
 from bootstrap.errors import RefusedError, StepFailedError

@@ -162,6 +162,18 @@ def test_the_control_plane_is_refused_where_it_does_not_run(desk: Desk) -> None:
     assert refused.value.fix == "use a cluster on Docker: --provider kind or --provider k3d"
 
 
+@pytest.mark.parametrize(("installed", "where"), [("1.5.30", Where.INSTALLED), ("1.4.9", None), (None, None)])
+def test_a_python_program_beside_us_is_preferred_if_its_version_will_do(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, installed: str | None, where: Where | None
+) -> None:
+    monkeypatch.setattr("bootstrap.toolchain.find.installed_version", lambda _build: installed)
+    result = desk.toolchain().find("ministack")
+    assert (result.where if isinstance(result, Found) else None) is where
+    if isinstance(result, Missing):
+        assert result.why == "not installed, not in the cache"
+        assert result.fetchable
+
+
 def test_an_unknown_name_is_a_usage_error(tmp_path: Path, desk: Desk) -> None:
     with pytest.raises(UsageError, match="no program is called helmm"):
         desk.toolchain().find("helmm")
@@ -170,7 +182,8 @@ def test_an_unknown_name_is_a_usage_error(tmp_path: Path, desk: Desk) -> None:
         Toolchain(settings, desk.processes, Work(CancelToken(FakeClock())))
 
 
-def test_resolve_all_tells_of_every_program_and_fetches_none(desk: Desk) -> None:
+def test_resolve_all_tells_of_every_program_and_fetches_none(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstrap.toolchain.find.installed_version", lambda _build: None)
     resolved = desk.toolchain().resolve_all()
     assert [entry.name for entry in resolved] == list(PROGRAMS)
     assert all(isinstance(entry, Missing) for entry in resolved)

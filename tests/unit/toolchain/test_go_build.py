@@ -1,11 +1,11 @@
 import threading
-from pathlib import Path
 
 import pytest
 
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Finished
-from bootstrap.toolchain.go_build import _so_far, _watch
+from bootstrap.toolchain.go_build import _so_far
+from bootstrap.toolchain.logged_run import _watch
 from fakes.clock import FakeClock
 from fakes.processes import ok
 
@@ -41,6 +41,5 @@ def test_the_error_of_the_work_is_raised() -> None:
         ("go: downloading a v1\ngo: downloading b v2\na\n", "2 modules downloaded, 1 packages compiled"),
     ],
 )
-def test_go_s_own_lines_tell_how_far_it_is(tmp_path: Path, log: str, message: str) -> None:
-    (tmp_path / "log").write_text(log)
-    assert _so_far(tmp_path / "log") == message
+def test_go_s_own_lines_tell_how_far_it_is(log: str, message: str) -> None:
+    assert _so_far(log.splitlines()) == message

@@ -7,7 +7,8 @@ import pytest
 
 from bootstrap.toolchain.go_build import module_folder
 from bootstrap.toolchain.platforms import Platform
-from bootstrap.toolchain.programs import EMBEDDED, PROGRAMS, GoModule, Program, Wheel
+from bootstrap.toolchain.programs import EMBEDDED, PROGRAMS, GoModule, Program, PythonPackage, Wheel
+from bootstrap.toolchain.python_environments import requirements_file
 from bootstrap.toolchain.source import Wish
 
 ANSWERS = {
@@ -21,6 +22,8 @@ ANSWERS = {
     "kube-controller-manager": ("Kubernetes v1.34.4", "1.34.4"),
     "kube-scheduler": ("Kubernetes v1.34.4", "1.34.4"),
     "go": ("go version go1.26.8 linux/amd64", "1.26.8"),
+    "ministack": ("1.5.33", "1.5.33"),
+    "moto": ("5.2.5", "5.2.5"),
 }
 
 every_program = pytest.mark.parametrize("program", PROGRAMS.values(), ids=lambda program: program.name)
@@ -44,6 +47,16 @@ def test_a_module_of_ours_is_in_the_package(program: Program) -> None:
     if isinstance(program.build, GoModule):
         names = {file.name for file in module_folder(program.build).iterdir()}
         assert {"go.mod", "go.sum"} <= names
+
+
+@every_program
+def test_packages_are_pinned_by_digest_and_name_no_index(program: Program) -> None:
+    if isinstance(program.build, PythonPackage):
+        text = requirements_file(program.build).read_text()
+        assert re.search(rf"(?m)^{program.build.project}(\[\w+\])?=={program.default_version} ", text)
+        assert "://" not in text
+        packages = re.findall(r"(?m)^\w", text)
+        assert text.count("--hash=sha256:") >= len(packages) > 10
 
 
 def test_a_wheel_names_the_version_in_its_member() -> None:
