@@ -17,6 +17,7 @@ Exit codes: 0 ok · 1 a step failed · 2 usage · 3 invalid files or an impossib
 
 # Kept here so that `--help` imports no command: the verb and its line in the list.
 COMMANDS = {
+    "init": "Write stack files for what is in this folder, or a small example.",
     "up": "Bring the platform up; change nothing if it is already as declared.",
     "plan": "Print what up would do, each step with its reason.",
     "status": "Print what is up, what is not, and why.",

@@ -21,7 +21,7 @@ from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.model.stack import Driver, EmulatorSpec, StatePaths
 from bootstrap.seeds.init_scripts.compose_file import ScriptSource, find_compose, read_compose
 from bootstrap.seeds.init_scripts.scripts import SERVICE, SUFFIXES, scripts_of, single_script
-from bootstrap.seeds.script_import import Importer
+from bootstrap.seeds.script_import import Importer, SeedImport
 from bootstrap.state.orphans import SEED_IMPORT
 from bootstrap.state.paths import state_folder
 from bootstrap.system.clock import CancelToken, SystemClock
@@ -43,11 +43,38 @@ class ImportOptions:
 
 
 def import_scripts(options: ImportOptions, output: str) -> int:
-    """Run scripts in a temporary emulator and write what they created as fixtures.
+    """Run scripts in a temporary emulator, write what they created as fixtures, and print it.
 
     Raises:
         UsageError, InvalidError: there is nothing to import, or it cannot run.
         StepFailedError: a script failed, or the fixtures differ from what it created.
+    """
+    imported, files = import_into(options)
+    show(shown_json(imported.to_json(files)) if output == "json" else import_text(imported, files))
+    raise_differences(imported, options.into)
+    return ExitCode.OK
+
+
+def raise_differences(imported: SeedImport, into: Path) -> None:
+    """Pass if the fixtures create what the scripts created.
+
+    Raises:
+        StepFailedError: they differ.
+    """
+    if imported.differences:
+        raise StepFailedError(
+            f"the fixtures in {into} differ from what the scripts created",
+            evidence=imported.differences,
+            fix="correct the fixtures where they differ, or keep those scripts in ready.d beside the fixtures",
+        )
+
+
+def import_into(options: ImportOptions) -> tuple[SeedImport, list[Path]]:
+    """Run scripts in a temporary emulator and write what they created as fixtures; the files.
+
+    Raises:
+        UsageError, InvalidError: there is nothing to import, or it cannot run.
+        StepFailedError: a script failed.
     """
     clock = SystemClock()
     cancel = CancelToken(clock)
@@ -63,15 +90,7 @@ def import_scripts(options: ImportOptions, output: str) -> int:
             importer = Importer(
                 scripts_in=scripts_in, proof_in=proof_in, processes=SystemProcesses(clock), logs=folder / "logs"
             )
-            imported, files = importer.run(source, options.into, work, overwrite=options.force)
-    show(shown_json(imported.to_json(files)) if output == "json" else import_text(imported, files))
-    if imported.differences:
-        raise StepFailedError(
-            f"the fixtures in {options.into} differ from what the scripts created",
-            evidence=imported.differences,
-            fix="correct the fixtures where they differ, or keep those scripts in ready.d beside the fixtures",
-        )
-    return ExitCode.OK
+            return importer.run(source, options.into, work, overwrite=options.force)
 
 
 def script_source(paths: Sequence[Path]) -> ScriptSource:

@@ -41,6 +41,39 @@ class ScriptSource:
     region: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmulatorService:
+    """The service of a compose file that is an AWS emulator."""
+
+    name: str
+    image: str
+    line: int
+    region: str | None
+    scripts: tuple[Path, ...]
+    """The init scripts that it mounts."""
+
+
+def emulator_service(file: Path, environment: Mapping[str, str]) -> EmulatorService | None:
+    """The first service that is an AWS emulator, with or without init scripts; None: there is none.
+
+    Raises:
+        InvalidError: the file is not YAML.
+    """
+    interpolated = {**_env_file(file.parent / ".env"), **environment}
+    for document, name, service in _services(file, interpolated):
+        if _is_emulator(service):
+            mounts = _mounts(service, file.parent)
+            scripts = [script.file for target, path in mounts for script in _scripts(target, path)]
+            return EmulatorService(
+                name=name,
+                image=str(service.get("image", "")),
+                line=document.place(("services", name)).line or 1,
+                region=_region(_variables(service, file.parent, interpolated)),
+                scripts=tuple(dict.fromkeys(scripts)),
+            )
+    return None
+
+
 def read_compose(file: Path, environment: Mapping[str, str]) -> ScriptSource:
     """The emulator's service; values in `${…}` come from `environment` and the `.env` beside the file.
 
@@ -48,13 +81,7 @@ def read_compose(file: Path, environment: Mapping[str, str]) -> ScriptSource:
         InvalidError: it has no service that is an emulator, or that service has no init scripts.
     """
     interpolated = {**_env_file(file.parent / ".env"), **environment}
-    services = [
-        (document, name, _filled(service, interpolated))
-        for document in read_documents(file)
-        if isinstance(document.value, dict)
-        for name, service in (document.value.get("services") or {}).items()
-        if isinstance(service, dict)
-    ]
+    services = _services(file, interpolated)
     emulators = [service for service in services if _is_emulator(service[2])]
     if not emulators:
         text = (
@@ -72,8 +99,23 @@ def read_compose(file: Path, environment: Mapping[str, str]) -> ScriptSource:
         scripts=tuple(sorted(scripts, key=lambda script: script.id.name)),
         mounts={target: path for target, path in mounts.items() if not target.startswith(_NOT_DATA)},
         variables={name: value for name, value in variables.items() if not _NEVER.match(name)},
-        region=variables.get("AWS_DEFAULT_REGION") or variables.get("AWS_REGION") or variables.get("DEFAULT_REGION"),
+        region=_region(variables),
     )
+
+
+def _services(file: Path, interpolated: Mapping[str, str]) -> list[tuple[Document, str, Mapping[str, Any]]]:
+    """Document, name and text of each service, its variables filled in."""
+    return [
+        (document, name, _filled(service, interpolated))
+        for document in read_documents(file)
+        if isinstance(document.value, dict)
+        for name, service in (document.value.get("services") or {}).items()
+        if isinstance(service, dict)
+    ]
+
+
+def _region(variables: Mapping[str, str]) -> str | None:
+    return variables.get("AWS_DEFAULT_REGION") or variables.get("AWS_REGION") or variables.get("DEFAULT_REGION")
 
 
 def _without_scripts(document: Document, name: str, mounts: Mapping[str, Path]) -> Problem:
