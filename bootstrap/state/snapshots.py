@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -56,15 +57,15 @@ def snapshot_names(state: StatePaths) -> tuple[str, ...]:
     return tuple(sorted(entry.name for entry in entries if is_whole(entry)))
 
 
-def manifests(state: StatePaths) -> tuple[Manifest, ...]:
-    """Every snapshot, the newest first; a damaged one is left out, `read_manifest` says why."""
-    readable = []
+def manifests(state: StatePaths) -> tuple[tuple[Manifest, ...], Mapping[str, str]]:
+    """Every snapshot, the newest first; and those that cannot be read, by name with the reason."""
+    readable, unreadable = [], {}
     for name in snapshot_names(state):
         try:
             readable.append(read_manifest(state, name))
-        except RefusedError:
-            continue
-    return tuple(sorted(readable, key=lambda manifest: manifest.created, reverse=True))
+        except RefusedError as error:
+            unreadable[name] = error.what
+    return tuple(sorted(readable, key=lambda manifest: manifest.created, reverse=True)), unreadable
 
 
 def read_manifest(state: StatePaths, name: str) -> Manifest:

@@ -115,8 +115,8 @@ def list_snapshots(*, stack: StackOptions, output: str) -> int:
     from bootstrap.state.snapshots import manifests  # noqa: PLC0415
 
     with look_at_remembered(stack, quiet=True, programs=False) as look:
-        saved, now = manifests(look.session.state), look.session.clock.now()
-    show(snapshots_json(saved) if output == "json" else snapshots_text(saved, now))
+        (saved, unreadable), now = manifests(look.session.state), look.session.clock.now()
+    show(snapshots_json(saved, unreadable) if output == "json" else snapshots_text(saved, unreadable, now))
     return ExitCode.OK
 
 

@@ -66,6 +66,7 @@ for root; do
   number=$((number + 1))
   from="$staged/volumes-$number"
   [ -d "$from" ] || continue
+  [ -d "$root" ] || [ -n "$(ls -A "$from")" ] || continue
   mkdir -p "$root"
   for volume in "$root"/* "$root"/.[!.]*; do
     if [ -e "$volume" ] && [ ! -e "$from/${volume##*/}" ]; then rm -rf "$volume"; fi
@@ -81,7 +82,8 @@ sync -f "$etcd" 2>/dev/null || sync
 """
 _STAGE = """
 set -e
-rm -rf "$1"; mkdir -p -m 700 "$1"
+rm -rf "$1"; mkdir -p -m 700 "$1"; cd "$1"; shift
+for volumes; do mkdir "$volumes"; done
 """
 # Renamed first: what is half removed must not be taken for what was staged.
 _CLEAR = """
@@ -148,7 +150,8 @@ class NodesState:
         """See `SavedPart.stage`."""
         with self._docker.open() as client:
             for node in self._nodes(client):
-                _run(node, _STAGE, (_STAGED,), work.cancel)
+                # Where there were none, there will be none.
+                _run(node, _STAGE, (_STAGED, *(name for name in _FOLDERS if name != "etcd")), work.cancel)
                 for name in _FOLDERS:
                     archive = folder / f"{node.name}.{name}.tar.gz"
                     if archive.exists():

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,14 +13,15 @@ from bootstrap.model.snapshot import Changed, Manifest
 _SHOWN = 50
 
 
-def snapshots_text(manifests: Sequence[Manifest], now: datetime) -> str:
-    """One line for each: name, age, size, and what is in it."""
-    if not manifests:
+def snapshots_text(manifests: Sequence[Manifest], unreadable: Mapping[str, str], now: datetime) -> str:
+    """One line for each: name, age, size, and what is in it, or why it cannot be read."""
+    if not manifests and not unreadable:
         return "no snapshots\n"
     rows = [
         (manifest.name, _age(manifest.created, now), size_text(manifest.size), _contents(manifest))
         for manifest in manifests
     ]
+    rows += [(name, "-", "-", reason) for name, reason in unreadable.items()]
     titles = ("NAME", "AGE", "SIZE", "CONTENTS")
     widths = [max(len(row[column]) for row in (titles, *rows)) for column in range(3)]
     return "".join(
@@ -29,9 +30,15 @@ def snapshots_text(manifests: Sequence[Manifest], now: datetime) -> str:
     )
 
 
-def snapshots_json(manifests: Sequence[Manifest]) -> str:
-    """`{"version": 1, "snapshots": [{"name", "created", "bytes", "objects", "resources", …}]}`."""
-    return _json({"version": VERSION, "snapshots": [snapshot_fields(manifest) for manifest in manifests]})
+def snapshots_json(manifests: Sequence[Manifest], unreadable: Mapping[str, str]) -> str:
+    """`{"version": 1, "snapshots": [{"name", "created", "bytes", …}], "unreadable": [{"name", "reason"}]}`."""
+    return _json(
+        {
+            "version": VERSION,
+            "snapshots": [snapshot_fields(manifest) for manifest in manifests],
+            "unreadable": [{"name": name, "reason": reason} for name, reason in unreadable.items()],
+        }
+    )
 
 
 def snapshot_fields(manifest: Manifest) -> dict[str, Any]:

@@ -161,4 +161,6 @@ def test_a_damaged_or_missing_one_is_named(state: StatePaths) -> None:
     (folder_of(state, "a") / "snapshot.json").write_text("{")
     with pytest.raises(RefusedError, match="is damaged"):
         read_manifest(state, "a")
-    assert manifests(state) == ()
+    readable, unreadable = manifests(state)
+    assert readable == ()
+    assert "is damaged" in unreadable["a"]

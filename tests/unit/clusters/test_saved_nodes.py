@@ -1,0 +1,92 @@
+"""The scripts that exchange the data of a node, run here on folders of the test."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clusters.docker_nodes import saved_state
+
+
+class Node:
+    """The folders of a node, below a folder of the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.staged = folder / "staged"
+        self.etcd = folder / "lib" / "etcd"
+        self.roots = (folder / "volumes", folder / "others")
+        write(self.etcd / "db", "now")
+        write(self.roots[0] / "pvc-1" / "file", "now")
+        write(self.roots[0] / "pvc-1" / "later", "now")
+        write(self.roots[0] / "pvc-2" / "file", "now")
+
+    def run(self, script: str, *arguments: object) -> None:
+        command = ("sh", "-c", script, "sh", *map(str, arguments))
+        finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert finished.returncode == 0, finished.stderr
+
+    def stage(self) -> None:
+        self.run(saved_state._STAGE, self.staged, "volumes-1", "volumes-2")
+        write(self.staged / "etcd" / "db", "then")
+        write(self.staged / "volumes-1" / "pvc-1" / "file", "then")
+        write(self.staged / "volumes-1" / "pvc-3" / "file", "then")
+
+    def exchange(self) -> None:
+        self.run(saved_state._EXCHANGE, self.staged, self.etcd, *self.roots)
+
+    def contents(self) -> dict[str, str]:
+        found = (file for root in (self.etcd, *self.roots) for file in root.rglob("*") if file.is_file())
+        return {str(file.relative_to(self.folder)): file.read_text() for file in found}
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+THEN = {"lib/etcd/db": "then", "volumes/pvc-1/file": "then", "volumes/pvc-3/file": "then"}
+
+
+def test_everything_is_as_it_was_then(node: Node) -> None:
+    node.stage()
+    before = (node.roots[0] / "pvc-1").stat().st_ino
+    node.exchange()
+    assert node.contents() == THEN
+    # kubelet may still have it mounted.
+    assert (node.roots[0] / "pvc-1").stat().st_ino == before
+    node.run(saved_state._CLEAR, node.staged)
+    assert not node.staged.exists()
+    assert node.contents() == THEN
+
+
+def test_it_ends_the_same_wherever_it_was_cut_off(node: Node) -> None:
+    node.stage()
+    node.etcd.rename(node.staged / "etcd.replaced")
+    (node.roots[0] / "pvc-1" / "file").unlink()
+    node.exchange()
+    write(node.roots[0] / "pvc-1" / "more", "half")
+    node.exchange()
+    assert node.contents() == THEN
+
+
+def test_nothing_happens_once_it_is_cleared(node: Node) -> None:
+    node.stage()
+    node.exchange()
+    node.staged.rename(node.staged.with_name("staged.removed"))
+    node.exchange()
+    assert node.contents() == THEN
+    node.run(saved_state._CLEAR, node.staged)
+    assert not node.staged.with_name("staged.removed").exists()
+
+
+def test_volumes_that_came_later_go_where_there_were_none(node: Node) -> None:
+    write(node.roots[1] / "pvc-9" / "file", "now")
+    node.stage()
+    node.exchange()
+    assert node.contents() == THEN
