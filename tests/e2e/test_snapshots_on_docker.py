@@ -60,8 +60,10 @@ def in_node(project: Project, script: str) -> str:
 
 
 def test_a_restore_brings_everything_back(project: Project) -> None:
-    stack = ("--stack", project.stack)
-    project.done("up", project.stack, "--ports", "auto")
+    # An instance has ports of its own, whatever else is up.
+    instance = ("--name", "ci-1")
+    stack = ("--stack", project.stack, *instance)
+    project.done("up", project.stack, *instance, "--ports", "auto")
     project.done("load", ECHO, *stack)
     in_node(project, f"mkdir -p {VOLUME} && echo saved >{VOLUME}/file")
     kubectl(project, "create", "namespace", "kept")
@@ -81,7 +83,7 @@ def test_a_restore_brings_everything_back(project: Project) -> None:
     assert "namespace/kept" in names
     assert "namespace/later" not in names
     assert in_node(project, f"cat {VOLUME}/file; ls {Path(VOLUME).parent}").split() == ["saved", "pvc-1"]
-    assert project.run("plan", project.stack, "--exit-code").code == 0
+    assert project.run("plan", project.stack, *instance, "--exit-code").code == 0
     assert project.run("seed", "plan", *stack, "--exit-code").code == 0
     kubectl(project, "create", "deployment", "probe", f"--image={ECHO}", "-n", "kept")
     kubectl(project, "rollout", "status", "deployment/probe", "-n", "kept", "--timeout=120s")
