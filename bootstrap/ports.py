@@ -560,6 +560,8 @@ class Ports:
     builds: Builds | None = None
     """None: the stack builds no images."""
     leftovers: Leftovers | None = None
+    orphaned: bool = False
+    """Whether processes of the stack run although its state folder is gone; `leftovers` removes them."""
     """None: the stack has never had anything that carries a label."""
     others: OtherStacks | None = None
     """None: no other stack is looked at."""

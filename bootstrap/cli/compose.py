@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.cli.losses import losses_of
 from bootstrap.cli.machine import StackPrograms
+from bootstrap.cli.orphaned_processes import OrphanedProcesses, orphaned_processes
 from bootstrap.cli.platform_digests import PlatformDigests
 from bootstrap.console.mask import SECRETS, secret_values
 from bootstrap.engine.leftovers import AllLeftovers
@@ -31,7 +32,7 @@ from bootstrap.ports import (
     SavedPart,
 )
 from bootstrap.system.clock import CancelToken, Clock
-from bootstrap.system.processes import SystemProcesses
+from bootstrap.system.processes import ProcessIdentity, SystemProcesses
 from bootstrap.system.work import Work
 from bootstrap.toolchain.programs import PROGRAMS
 
@@ -77,6 +78,7 @@ class Adapters:
         from bootstrap.kube.ingress import IngressAnswers  # noqa: PLC0415
 
         emulator, emulator_of = self._emulators()
+        orphaned = orphaned_processes(self.state)
         return Ports(
             cluster=self._cluster(),
             emulator=emulator,
@@ -91,7 +93,8 @@ class Adapters:
             answers=IngressAnswers(self.processes),
             images=self._loader() if self.preload else None,
             builds=self._builds(),
-            leftovers=self._leftovers(),
+            leftovers=self._leftovers(orphaned),
+            orphaned=bool(orphaned),
             others=others,
             losses=losses_of(self.state.folder.name, self.processes, self._seeds),
             saved_cluster=self._saved_cluster(),
@@ -202,7 +205,7 @@ class Adapters:
         )
         return saved_emulator(self.stack.emulator, means)
 
-    def _leftovers(self) -> Leftovers | None:
+    def _leftovers(self, orphaned: tuple[ProcessIdentity, ...]) -> Leftovers | None:
         """Resources outside the state folder: on the Docker engine, and in a cluster; None: there cannot be any."""
         leftovers: list[Leftovers] = []
         # If another provider is declared since, its resources are still there.
@@ -215,6 +218,8 @@ class Adapters:
 
         if is_merged(self.state):
             leftovers.append(MergedEntries(self.state))
+        if orphaned:
+            leftovers.append(OrphanedProcesses(found=orphaned, processes=self.processes))
         return AllLeftovers(leftovers) if leftovers else None
 
     def _loader(self) -> Images | None:

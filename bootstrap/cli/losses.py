@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from bootstrap.model.count import counted
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.ports import Losses
@@ -29,6 +30,6 @@ def losses_of(owner: str, processes: SystemProcesses, seeds: "Callable[[], Seedi
         seeding = seeds()
         declared = () if seeding is None else tuple(seeding.fixtures().by_id)
         count = count_undeclared(endpoint, all_services(), declared, cancel)
-        return (f"{count} AWS resource{'' if count == 1 else 's'} that no fixture declares",) if count else ()
+        return (f"{counted(count, 'AWS resource')} that no fixture declares",) if count else ()
 
     return Losses(in_cluster=in_cluster, in_emulator=in_emulator)

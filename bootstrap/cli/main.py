@@ -117,7 +117,21 @@ def bootstrap() -> None:
 
 def main() -> NoReturn:
     """Run the command line of this process and end it with the documented exit code."""
+    _open_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_streams() -> None:
+    """Open each standard stream that the caller closed (`>&-`) as one that nobody reads.
+
+    Otherwise the next file that is opened would be where children write.
+    """
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # Descriptors are given out from the lowest: this one.
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - open until the end
 
 
 def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return per way to end

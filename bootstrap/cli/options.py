@@ -47,6 +47,8 @@ class StackOptions:
     """Whether a cluster of the stack's name that bootstrap did not create is adopted."""
     patience: timedelta | None = None
     """How long a run waits for a cause that cannot heal by itself; None: 15s."""
+    engine_needed: bool = True
+    """Whether the Docker engine of a stack that runs on one has to answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,12 +136,7 @@ _ARGUMENT = click.argument("reference", metavar="[STACK]", required=False)
 
 
 def declared_options(command: _Command) -> _Command:
-    """STACK and the flags that override its file, as one argument `stack`."""
-    return _decorated(_with_stack(command), (_ARGUMENT, name_option, *_DECLARATION))
-
-
-def remembered_stack_options(command: _Command) -> _Command:
-    """As `declared_options`, for verbs that act on an existing stack: with `--stack NAME` from any folder."""
+    """STACK, or `--stack NAME` from any folder, and the flags that override its file, as one argument `stack`."""
     return _decorated(_with_stack(command), (_ARGUMENT, STACK_OPTION, name_option, *_DECLARATION))
 
 
@@ -178,13 +175,13 @@ def run_options(command: _Command) -> _Command:
     return _decorated(
         wrapped,
         (
-            click.option("--jobs", type=int, metavar="N", help="Run N steps at once (default 8; BOOTSTRAP_JOBS)."),
+            click.option("--jobs", type=int, metavar="N", help="Steps at once (default 8; BOOTSTRAP_JOBS)."),
             timeout_option,
             click.option(
                 "--progress",
                 type=progress,
                 envvar="BOOTSTRAP_PROGRESS",
-                help="Form of progress on standard error (default auto; BOOTSTRAP_PROGRESS).",
+                help="Form of progress on stderr (BOOTSTRAP_PROGRESS).",
             ),
             click.option("-v", "--verbose", count=True, help="Print more detail (-vv: everything)."),
             click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
@@ -296,7 +293,7 @@ def pasteable(options: StackOptions, environment: Mapping[str, str]) -> str:
         (
             *_given_by(environment),
             "bootstrap up",
-            *(() if overrides.repo is not None else (shlex.quote(options.reference or DEFAULT_STACK),)),
+            *(() if overrides.repo is not None else (_selected(options),)),
             *(f"{flag} {shlex.quote(str(value))}" for flag, value in named if value),
             *(f'--var {name}="${{{name}:?}}"' for name in variables),
             *(("--locked",) if options.locked else ()),
@@ -304,6 +301,11 @@ def pasteable(options: StackOptions, environment: Mapping[str, str]) -> str:
             *(() if options.preload else ("--no-preload",)),
         )
     )
+
+
+def _selected(options: StackOptions) -> str:
+    name = shlex.quote(options.reference or DEFAULT_STACK)
+    return f"--stack {name}" if options.anywhere else name
 
 
 def _given_by(environment: Mapping[str, str]) -> tuple[str, ...]:

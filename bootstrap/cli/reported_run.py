@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -26,6 +26,7 @@ from bootstrap.console.renderer import FanOut, Renderer
 from bootstrap.console.renderer_choice import choose_renderer, in_ci
 from bootstrap.console.stream import write_text
 from bootstrap.engine.consent import Ask, ask_nobody
+from bootstrap.engine.fix_commands import complete
 from bootstrap.engine.obtain import fetch_programs
 from bootstrap.engine.session import RunOptions, Session
 from bootstrap.errors import BootstrapError, CancelledError, ExitCode, UsageError
@@ -87,7 +88,18 @@ def reported_run(
         if find is not open_stack and not as_json:
             reporter(quiet=tell.verbosity < 0)(differences_line(session.stack.name, session.differences))
         ask = asking(renderers[0], stdin=sys.stdin, stderr=sys.stderr, environment=os.environ)
-        yield Run(session=session, emit=emit, cancel=cancel, log=str(log), ask=ask)
+        with _fixes_completed(session):
+            yield Run(session=session, emit=emit, cancel=cancel, log=str(log), ask=ask)
+
+
+@contextlib.contextmanager
+def _fixes_completed(session: Session) -> Iterator[None]:
+    """An error that ends a verb has fixes that mean this stack."""
+    try:
+        yield
+    except BootstrapError as error:
+        complete(error, session)
+        raise
 
 
 class _Ending:
@@ -219,25 +231,36 @@ def look_at(
     quiet: bool = False,
     find: OpenSession = open_stack,
     programs: bool = True,
+    engine_needed: bool = True,
 ) -> Iterator[Look]:
     """A stack that is looked at, with Ctrl-C obeyed; `programs` that planning needs are fetched first.
+
+    Unless `engine_needed`, a stack is opened whose Docker engine does not answer.
 
     What is declared differently now than when it was brought up is reported, unless `quiet`.
     """
     settings = settings_of(stack, SettingFlags(timeout=timeout))
     cancel = new_token()
-    session = find(stack, cancel=cancel, settings=settings)
+    session = find(replace(stack, engine_needed=engine_needed), cancel=cancel, settings=settings)
     say = reporter(quiet=quiet)
     with interruptible(cancel, session.processes, quiet=quiet):
         if find is not open_stack:
             say(differences_line(session.stack.name, session.differences))
         if programs:
             fetch_programs(session, lambda event: say(str(getattr(event, "text", ""))), cancel)
-        yield Look(session=session, work=Work(cancel.within(settings.timeout.total_seconds(), "the run"), say))
+        with _fixes_completed(session):
+            yield Look(session=session, work=Work(cancel.within(settings.timeout.total_seconds(), "the run"), say))
 
 
 def look_at_remembered(
-    stack: StackOptions, *, timeout: str | None = None, quiet: bool = False, programs: bool = True
+    stack: StackOptions,
+    *,
+    timeout: str | None = None,
+    quiet: bool = False,
+    programs: bool = True,
+    engine_needed: bool = True,
 ) -> contextlib.AbstractContextManager[Look]:
     """As `look_at`, at the stack as it was brought up last."""
-    return look_at(stack, timeout=timeout, quiet=quiet, find=open_remembered_stack, programs=programs)
+    return look_at(
+        stack, timeout=timeout, quiet=quiet, find=open_remembered_stack, programs=programs, engine_needed=engine_needed
+    )

@@ -18,6 +18,7 @@ from bootstrap.config.instance import instance_name
 from bootstrap.config.settings import Settings
 from bootstrap.config.stack import LoadedStack, load_stack
 from bootstrap.config.stack_file import StackNotFoundError
+from bootstrap.console.mask import SECRETS
 from bootstrap.docker.labelled_stacks import LabelledOnEngine
 from bootstrap.engine.gc import Collector
 from bootstrap.engine.session import Session
@@ -41,7 +42,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         UsageError, InvalidError: the command line, the stack file or the settings are wrong.
         RefusedError: the engine or cluster of the stack cannot be reached.
     """
-    loaded = load_stack(options.reference, options.overrides, cwd=Path.cwd(), environment=os.environ)
+    loaded = load_declared(options)
     state = state_paths(loaded.stack, os.environ)
     before = read_remembered(state, with_variables=True)
     session = _session(loaded, state, options, settings, cancel)
@@ -51,6 +52,17 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
         last_command="" if before is None else before.command,
         differences=() if before is None else _differences(before, loaded),
     )
+
+
+def load_declared(options: StackOptions) -> LoadedStack:
+    """The stack that is declared here; with `--stack`, if there is none here, the one of another project."""
+    try:
+        return load_stack(options.reference, options.overrides, cwd=Path.cwd(), environment=os.environ)
+    except StackNotFoundError:
+        other = _without_file(options) if options.anywhere else None
+        if other is None:
+            raise
+        return load_stack(options.reference, options.overrides, cwd=_project(other), environment=os.environ)
 
 
 def open_remembered_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings | None = None) -> Session:
@@ -100,6 +112,19 @@ def _differences(before: RememberedStack, loaded: LoadedStack) -> tuple[ValueDif
     return with_default_images(different, loaded.stack, provider)
 
 
+def _declared_differently(state: StatePaths) -> tuple[str, ...]:
+    """What the file of a remembered stack declares differently now; nothing if the file is gone or wrong."""
+    before = read_remembered(state, with_variables=True)
+    if before is None or before.stack.file is None:
+        return ()
+    overrides = Overrides(name=before.stack.instance)
+    try:
+        loaded = load_stack(str(before.stack.file), overrides, cwd=before.stack.project, environment={})
+    except (StackNotFoundError, InvalidError):
+        return ()
+    return tuple(map(str, _differences(before, loaded)))
+
+
 def open_state_folder(state: StatePaths, cancel: CancelToken, *, settings: Settings | None = None) -> Session | None:
     """The remembered stack of a state folder, independent of its file; None if it was never brought up.
 
@@ -119,6 +144,7 @@ def collector(cancel: CancelToken, *, settings: Settings | None = None, on_engin
     return Collector(
         root=state_folder(os.environ),
         open=partial(open_state_folder, settings=settings),
+        differences=_declared_differently,
         processes=SystemProcesses(cancel.clock),
         command=typed(),
         marked=LabelledOnEngine(os.environ) if on_engine else None,
@@ -255,6 +281,7 @@ def _session(
     stack = resolve_auto(
         loaded.stack,
         docker_answers=docker_answers,
+        engine_needed=options.engine_needed,
         docker_program=shutil.which("docker") is not None,
         last_provider=last_provider,
         last_placement=_last_placement(state),
@@ -262,7 +289,7 @@ def _session(
         place=loaded.place,
     )
     stack = _with_ports(_apart(stack), state, options)
-    journal = Journal(state.journal, cancel.clock)
+    journal = Journal(state.journal, cancel.clock, mask=SECRETS.mask)
     processes = SystemProcesses(cancel.clock, journal.child)
     toolchain_options = toolchain_settings(settings, cache_folder(os.environ), loaded.stack.project / TOOLS_LOCK_FILE)
     programs = StackPrograms(toolchain_options, processes, cancel, required_programs(stack))

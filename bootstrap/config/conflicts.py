@@ -33,6 +33,7 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
     last_placement: Placement | None = None,
     place: PlaceOf | None = None,
     named_engine: tuple[str, str] | None = None,
+    engine_needed: bool = True,
 ) -> Stack:
     """The stack with provider, placement and driver decided.
 
@@ -43,6 +44,8 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
 
     `named_engine`: the setting that names an engine that does not answer, and the fix. An engine that the user named
     is required: `auto` is not kwok then.
+
+    `engine_needed`: whether a stack that runs on an engine is refused if that does not answer.
 
     With the placements `endpoint` and `chart` the driver may stay `auto`: the emulator that answers decides it.
 
@@ -59,7 +62,8 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
     ):
         raise RefusedError(named_engine[0], fix=f"{named_engine[1]}; or without Docker: --provider kwok")
     kind_works = docker_answers and docker_program
-    provider = _provider(stack, docker_answers=docker_answers, kind_works=kind_works, last_provider=last_provider)
+    lacking = engine_needed and not docker_answers
+    provider = _provider(stack, kind_works=kind_works, lacking=lacking, last_provider=last_provider)
     emulator = None if stack.emulator is None else resolved_emulator(stack.emulator, provider, last_placement)
     cluster = dataclasses.replace(stack.cluster, provider=provider)
     resolved = dataclasses.replace(stack, cluster=cluster, emulator=emulator)
@@ -69,14 +73,14 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
     return resolved
 
 
-def _provider(stack: Stack, *, docker_answers: bool, kind_works: bool, last_provider: Provider | None) -> Provider:
+def _provider(stack: Stack, *, kind_works: bool, lacking: bool, last_provider: Provider | None) -> Provider:
     asked = stack.cluster.provider
     if last_provider is not None and asked not in {Provider.AUTO, last_provider}:
         raise RefusedError(
             f"stack {stack.name} runs on {last_provider}; {asked} would be a second cluster",
             fix=f"remove it first: bootstrap down {stack.typed} --provider {last_provider}",
         )
-    if last_provider is not None and last_provider.on_docker and not docker_answers:
+    if last_provider is not None and last_provider.on_docker and lacking:
         raise RefusedError(
             f"stack {stack.name} runs on {last_provider}, and no Docker engine answers",
             fix="start Docker, then run the same command again (bootstrap doctor says what is wrong with it)",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bootstrap.config.conflicts import resolved_emulator
 from bootstrap.model.stack import DeclaredValue, EmulatorSpec, Provider, Stack
@@ -10,6 +10,7 @@ from bootstrap.state.remembered_stack import RememberedStack
 
 _NOT_PART_OF_IT = frozenset({"apiVersion", "kind", "metadata.name"})
 _LONGEST = 60
+_DEFAULT = "default"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,11 +47,38 @@ def differences(
     now = {value.path: value for value in values}
     then = _effective(remembered.stack, before, remembered.stack)
     here = _effective(declared, now, remembered.stack)
-    return tuple(
-        ValueDifference(path=path, before=before.get(path), now=now.get(path))
-        for path in dict.fromkeys((*now, *before))
-        if path not in _NOT_PART_OF_IT and then.get(path) != here.get(path)
+    return _collapsed(
+        tuple(
+            ValueDifference(path=path, before=before.get(path), now=now.get(path))
+            for path in dict.fromkeys((*now, *before))
+            if path not in _NOT_PART_OF_IT and then.get(path) != here.get(path)
+        )
     )
+
+
+def _collapsed(found: Sequence[ValueDifference]) -> tuple[ValueDifference, ...]:
+    """A block that is there on one side only, such as an emulator, is one difference instead of one for each field."""
+    blocks = {outer.path for outer in found if any(inner.path.startswith(f"{outer.path}.") for inner in found)}
+    inside = {block: [each for each in found if each.path.startswith(f"{block}.")] for block in blocks}
+    hidden = {each.path for members in inside.values() for each in members}
+    return tuple(
+        replace(
+            each,
+            before=each.before or _declared(each.path, [member.before for member in inside[each.path]]),
+            now=each.now or _declared(each.path, [member.now for member in inside[each.path]]),
+        )
+        if each.path in blocks
+        else each
+        for each in found
+        if each.path not in hidden
+    )
+
+
+def _declared(path: str, fields: Sequence[DeclaredValue | None]) -> DeclaredValue | None:
+    """A block with the origin of the first of its fields that somebody wrote; None: none of them is there."""
+    here = [value for value in fields if value is not None]
+    origin = next((value.origin for value in here if value.origin != _DEFAULT), _DEFAULT)
+    return DeclaredValue(path=path, value="declared", origin=origin) if here else None
 
 
 def _effective(stack: Stack, values: Mapping[str, DeclaredValue], lives: Stack) -> Mapping[str, object]:

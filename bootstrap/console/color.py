@@ -35,12 +35,14 @@ def is_colored(environment: Mapping[str, str], *, terminal: bool, allowed: bool 
 def painted(text: str) -> str:
     """The text with the words for results coloured."""
     return _ERRORS.sub(
-        lambda match: _in_style(match[1]), _PLAIN.sub(lambda match: match[1] + _in_style(match[2]), text)
+        lambda match: in_style(match[1], match[1]),
+        _PLAIN.sub(lambda match: match[1] + in_style(match[2], match[2]), text),
     )
 
 
-def _in_style(word: str) -> str:
-    return f"{_STYLES[word]}{word}{_RESET}"
+def in_style(word: str, text: str) -> str:
+    """The text, coloured as this word for a result is."""
+    return f"{_STYLES[word]}{text}{_RESET}"
 
 
 def _is_on(environment: Mapping[str, str], name: str) -> bool:

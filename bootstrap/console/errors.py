@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bootstrap.console.format import counted, grouped, short_id
+from bootstrap.console.format import grouped, short_id
 from bootstrap.errors import BootstrapError, InvalidError, Problem
+from bootstrap.model.count import counted
 from bootstrap.model.step import StepId
 
 _EVIDENCE_LINES = 5
@@ -94,7 +95,7 @@ def shortened(evidence: Sequence[str], room: int = _EVIDENCE_LINES) -> list[str]
     if len(lines) <= room:
         return lines
     first, last = room - _LAST_LINES - 1, _LAST_LINES
-    return [*lines[:first], f"… {len(lines) - first - last} lines more …", *lines[-last:]]
+    return [*lines[:first], f"… {counted(len(lines) - first - last, 'line')} more …", *lines[-last:]]
 
 
 def _clipped(line: str) -> str:

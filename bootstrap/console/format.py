@@ -38,11 +38,6 @@ def lasted(seconds: float) -> str:
     return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02}m"
 
 
-def counted(number: int, singular: str, many: str | None = None) -> str:
-    """`1 step`, `3 steps`."""
-    return f"{number} {singular if number == 1 else many or singular + 's'}"
-
-
 def short_id(step: StepId) -> str:
     """The id without a redundant namespace: `release/redis` for `release/redis/redis`."""
     kind, _, rest = step.partition("/")

@@ -111,9 +111,18 @@ class StackOnDocker:
             raise RefusedError(
                 f"the Docker network {self.name} was not created by this stack",
                 evidence=[f"{candidate.short_id}: labels {_labels(candidate.attrs)}" for candidate in foreign],
-                fix=f"give this stack its own name: --name N; or, if nobody needs it: docker network rm {self.name}",
+                fix=f"give this stack its own name: --name N; or, if nobody needs it: {self._removal(foreign[0])}",
             )
         return sorted(networks, key=_age)
+
+    def _removal(self, network: "Network") -> str:
+        """The commands that remove a network of our name, and what carries its label: its state folder was deleted."""
+        owner = _labels(network.attrs).get(OWNER_LABEL)
+        alone = f"docker network rm {self.name}"
+        if not owner:
+            return alone
+        on_it = f"$(docker ps -aq --filter network={self.name})"
+        return f"docker rm -fv {on_it}; {alone}; docker volume prune -a --filter label={OWNER_LABEL}={owner}"
 
     def ensure_network(self, client: "DockerClient") -> "Network":
         """The stack's network, created if there is none: its label exists before anything else does."""
@@ -225,7 +234,9 @@ def opened_engine(environment: Mapping[str, str]) -> Iterator["DockerClient"]:
 
     try:
         client = connect(environment, seconds=_ANSWER_SECONDS)
-    except (DockerException, OSError) as error:
+    except OSError as error:
+        raise _silent(environment, error) from error
+    except DockerException as error:
         raise refused(error) from error
     try:
         yield client
@@ -233,6 +244,13 @@ def opened_engine(environment: Mapping[str, str]) -> Iterator["DockerClient"]:
         raise refused(error) from error
     finally:
         client.close()
+
+
+def _silent(environment: Mapping[str, str], error: OSError) -> RefusedError:
+    return RefusedError(
+        f"no Docker engine answers at {engine_address(environment)}: {error.strerror or error}",
+        fix="start Docker, then run the same command again (bootstrap doctor says what is wrong with it)",
+    )
 
 
 def refused(error: Exception) -> RefusedError:

@@ -8,6 +8,7 @@ from bootstrap.emulators.http_exchange import NoAnswerError, Request, exchange
 from bootstrap.emulators.incarnation import ensure_incarnation, forget_incarnation, incarnation_of, start_of
 from bootstrap.emulators.proof import Proven, prove, prove_address
 from bootstrap.errors import RefusedError, StepFailedError
+from bootstrap.model.count import counted
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.stack import Driver, EmulatorSpec
 from bootstrap.system.clock import CancelToken
@@ -128,7 +129,7 @@ def _restarted(proven: Proven, left: Sequence[str], cancel: CancelToken) -> Prov
     """
     if proven.driver.restart is None or proven.driver.start is None:
         raise StepFailedError(
-            f"{len(left)} resources could not be deleted",
+            f"{counted(len(left), 'resource')} could not be deleted",
             evidence=left,
             fix="restart the emulator, which also deletes its data",
         )

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from bootstrap.engine.plan import Planning
-from bootstrap.errors import RefusedError
 from bootstrap.kube.simulated_pods import is_api_backend
 from bootstrap.model.kube import KubeContext, Manifest, is_named_by_server
 from bootstrap.model.labels import HELM_HOOK, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE
@@ -32,9 +31,7 @@ def differences(
     Raises:
         RefusedError: the cluster is not running; there is nothing to compare with.
     """
-    kube = planning.observed.cluster.kube
-    if kube is None:
-        raise RefusedError("the cluster is not running: there is nothing to compare with", fix="run: bootstrap plan")
+    kube = planning.kube
     units = planning.desired.units
     for part in units.parts:
         applied = [item for item in part.objects if not (kube.simulated and is_api_backend(item))]

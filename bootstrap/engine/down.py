@@ -30,7 +30,8 @@ def down(session: Session, how: RunOptions, *, emit: Emit, cancel: CancelToken, 
 
 def is_down(session: Session, cancel: CancelToken) -> bool:
     """Whether there is nothing to remove."""
-    return not session.state.folder.exists() and session.ports.cluster.observe(cancel).state is TargetState.ABSENT
+    gone = not session.state.folder.exists() and not session.ports.orphaned
+    return gone and session.ports.cluster.observe(cancel).state is TargetState.ABSENT
 
 
 def plan_down(session: Session, cancel: CancelToken, *, keep_data: bool = False) -> tuple[Plan, Observed]:

@@ -112,7 +112,7 @@ def _listed(session: Session, kube: KubeContext, path: str, cancel: CancelToken)
 
 def _unready(session: Session, planning: Planning, kube: KubeContext, cancel: CancelToken) -> Iterator[ObjectReport]:
     reports = KubeReports(session.processes, log_lines=LOG_LINES)
-    unready: Sequence[ObjectReport] = explain(None, planning, reports, reports.find, cancel)
+    unready: Sequence[ObjectReport] = explain(None, planning, reports, reports.find, cancel).reports
     yield from (report for report in unready if not report.ready)
     emulator = planning.desired.units.installed_emulator
     if emulator is None:

@@ -13,6 +13,7 @@ from bootstrap.engine.stack_list import OpenStack
 from bootstrap.errors import BootstrapError, RefusedError
 from bootstrap.model.event import Event, StepFinished
 from bootstrap.model.lease import Collected, Mark
+from bootstrap.model.stack import StatePaths
 from bootstrap.ports import LabelledStacks
 from bootstrap.state.lease import read_lease
 from bootstrap.state.orphans import import_leftovers, orphans
@@ -36,6 +37,8 @@ class Collector:
     """As typed, for the journals and locks of the stacks that are removed."""
     marked: LabelledStacks | None
     """The stacks on the Docker engine; None: the engine is not asked."""
+    differences: Callable[[StatePaths], tuple[str, ...]] = lambda _state: ()
+    """What the file of a stack declares differently now than when it was brought up."""
     except_for: Path | None = None
     """The state folder of the stack that is being brought up: its lease was just renewed."""
     dry_run: bool = False
@@ -52,7 +55,12 @@ class Collector:
         except RefusedError as error:
             results.append(Collected(identity="reading the stacks on the Docker engine", failure=_briefly(error)))
         results += [
-            Collected(identity=due.identity, why=due.why, failure=self._failure(due, work.cancel))
+            Collected(
+                identity=due.identity,
+                why=due.why,
+                differences=due.differences,
+                failure=self._failure(due, work.cancel),
+            )
             for due in self._due(marks, work.cancel.clock.now())
         ]
         for result in results:
@@ -69,7 +77,8 @@ class Collector:
             if stack.state.folder == self.except_for:
                 continue
             if stack.lease is not None and is_over(stack, expiry, now):
-                yield _Due(stack.identity, _since(stack.lease.expires, now), partial(self._remove, stack))
+                why, differences = _since(stack.lease.expires, now), self.differences(stack.state)
+                yield _Due(stack.identity, why, partial(self._remove, stack), differences)
             elif self.orphans_too and stack.is_empty:
                 why = "its run was killed before it created anything"
                 yield _Due(stack.identity, why, partial(self._discard, stack))
@@ -132,6 +141,7 @@ class _Due:
     identity: str
     why: str
     remove: Callable[[CancelToken], None]
+    differences: tuple[str, ...] = ()
 
 
 def _since(expires: datetime | None, now: datetime) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
+from bootstrap.engine.fix_commands import completed_event
 from bootstrap.engine.perform import FetchCharts, Performer
 from bootstrap.engine.recover import end_leftovers
 from bootstrap.engine.run import Report, Watch, run_plan
@@ -32,6 +33,7 @@ def locked_run(
     """
 
     def journaled(event: Event) -> None:
+        event = completed_event(event, session)
         session.journal.write(event)
         emit(event)
 

@@ -26,6 +26,7 @@ from bootstrap.model.step import (
     LoadImages,
     PullChart,
     PullCharts,
+    Refuse,
     RemoveLeftovers,
     RemoveState,
     Replace,
@@ -97,6 +98,8 @@ class Performer:
         match action:
             case Keep(what=what):
                 return Outcome(status=Status.UNCHANGED, detail=what)
+            case Refuse(error=error):
+                raise error
             case Replace(action=EnsureCluster()):
                 return self._ensure_cluster(self._ports.cluster.replace, work)
             case Replace(action=EnsureEmulator(release=release)):

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bootstrap.engine.consent import Ask
+from bootstrap.engine.fix_commands import completed
 from bootstrap.engine.observe import observe
 from bootstrap.engine.obtain import definitions_of, prepare_all
 from bootstrap.engine.session import PlanOptions, Session
-from bootstrap.errors import BootstrapError, InvalidError, Place, Problem
+from bootstrap.errors import BootstrapError, InvalidError, Place, Problem, RefusedError, raise_all
 from bootstrap.model.kube import KubeContext, namespace_ref
-from bootstrap.model.observed import Observed, PreparedRelease
+from bootstrap.model.observed import Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import Provider
 from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
@@ -46,6 +47,24 @@ class Planning:
         """The errors that keep this plan from being run to its end."""
         return failures_of(self.desired.repo, self.desired.prepared.values())
 
+    @property
+    def kube(self) -> KubeContext:
+        """The cluster, which has to be running.
+
+        Raises:
+            BootstrapError: it is not, or nothing may be done with it; with what to do.
+        """
+        if self.observed.cluster.kube is None:
+            raise_all(self.plan.refusals)
+            raise RefusedError(f"the cluster is not running: {_state(self.observed)}", fix="run: bootstrap up")
+        return self.observed.cluster.kube
+
+
+def _state(observed: Observed) -> str:
+    state, detail = observed.cluster.state, observed.cluster.detail
+    word = "it was not created" if state is TargetState.ABSENT else state.value
+    return f"{word}, {detail}" if detail else word
+
 
 def failures_of(repo: FluxRepo, prepared: Iterable[PreparedRelease]) -> tuple[BootstrapError, ...]:
     """The problems of a repository and its releases, each once."""
@@ -64,10 +83,11 @@ def plan_up(session: Session, options: PlanOptions, cancel: CancelToken) -> Plan
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="plan") as pool:
         configuration = session.ports.cluster.configuration()
         checking = pool.submit(check_fixtures, session)
-        observing = pool.submit(observe, session.ports, cancel)
+        observing = pool.submit(observe, session.ports, cancel, tolerant=options.tolerant)
         desired = desired_now(session, options, lambda: observing.result().cluster.kube, cancel)
         checking.result()
-        observed = _with_values_hashes(session, desired.repo.releases, observing.result(), cancel)
+        observed = replace(observing.result(), failed=session.journal.failures())
+        observed = _with_values_hashes(session, desired.repo.releases, observed, cancel)
     plan = with_findings(session, planned(session, desired, observed, options), desired, observed, cancel)
     observed = as_if_replaced(observed, options.consent)
     return Planning(plan=plan, desired=desired, observed=observed, configuration=configuration)
@@ -90,11 +110,16 @@ def planned(session: Session, desired: Desired, observed: Observed, options: Pla
 
     Raises:
         InvalidError: the repository's dependencies form a cycle, or with `strict` there is a warning.
+        RefusedError: something of our name exists that is not ours, unless `tolerant`.
     """
     desired = replace(desired, consent=options.consent, start_only=options.start_only)
-    plan = select(build_plan(desired, observed), only=options.only, skip=options.skip)
-    plan = replace(plan, notes=(*plan.notes, *_preflight(session, desired, _applied(plan)), *_kept_only(session)))
-    plan = replace(plan, notes=(*plan.notes, *_unused_variables(session, desired.repo)))
+    whole = build_plan(desired, observed)
+    if not options.tolerant:
+        raise_all(whole.refusals)
+    plan = select(whole, only=options.only, skip=options.skip)
+    notes = (*plan.notes, *_preflight(session, desired, _applied(plan)), *_kept_only(session))
+    notes = (*notes, *_unused_variables(session, desired.repo))
+    plan = replace(plan, notes=tuple(replace(note, text=completed(note.text, session)) for note in notes))
     unexpected = [note for note in plan.notes if not note.expected]
     if options.strict and unexpected:
         nowhere = Place(file=session.stack.name)

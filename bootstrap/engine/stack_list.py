@@ -13,6 +13,7 @@ from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import StatePaths
 from bootstrap.model.status import StackLine
 from bootstrap.ports import LabelledStacks
+from bootstrap.state.remembered_stack import damage
 from bootstrap.state.stacks import StoredStack, stored_stacks
 from bootstrap.system.clock import CancelToken
 
@@ -64,7 +65,7 @@ def _seen(stack: StoredStack, opener: OpenStack, cancel: CancelToken) -> tuple[s
     try:
         session = opener(stack.state, cancel)
         if session is None:
-            return UNKNOWN, "no run created anything, or another version of bootstrap did"
+            return UNKNOWN, _unreadable(stack)
         cluster = session.ports.cluster.observe(cancel.within(_LOOK_SECONDS, f"reading {stack.identity}"))
     except BootstrapError as error:
         cancel.check()
@@ -72,6 +73,16 @@ def _seen(stack: StoredStack, opener: OpenStack, cancel: CancelToken) -> tuple[s
     if cluster.state is TargetState.ABSENT and stack.state.emulator.exists():
         return cluster.state, "the data of its emulator is kept"
     return cluster.state, cluster.detail
+
+
+def _unreadable(stack: StoredStack) -> str:
+    """Why a folder does not name its stack, what is in it, and the way on."""
+    if stack.is_empty:
+        return "its run ended before anything was created; bootstrap gc deletes the folder"
+    damaged, file = damage(stack.state), stack.state.remembered
+    what = f"{file} is damaged: {damaged}" if damaged else f"{file} is missing"
+    here = f"; it has {', '.join(stack.contents)}" if stack.contents else ""
+    return f"{what}{here}; in its project, bootstrap up writes the file again, and bootstrap down deletes everything"
 
 
 def _elsewhere(here: tuple[StoredStack, ...], marked: LabelledStacks, now: datetime) -> Iterator[StackLine]:

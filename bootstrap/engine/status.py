@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from bootstrap.engine.fix_commands import complete, completed_cause, selection
 from bootstrap.engine.plan import Planning, plan_up
 from bootstrap.engine.session import PlanOptions, Session
 from bootstrap.engine.urls import urls_of
+from bootstrap.errors import BootstrapError
 from bootstrap.kube.simulated_pods import is_api_backend, simulated_reason
+from bootstrap.model.count import counted
 from bootstrap.model.kube import Manifest, ObjectRef, is_named_by_server, ref_of
 from bootstrap.model.labels import HELM_HOOK
 from bootstrap.model.observed import Observed, PreparedRelease, ReleaseObserved, TargetState
 from bootstrap.model.status import Health, PartStatus, StatusReport
-from bootstrap.model.step import ApplyObjects, Keep, Step
+from bootstrap.model.step import ApplyObjects, Keep, Refuse, Step
 from bootstrap.plan import ids
 from bootstrap.state.snapshots import read_unfinished
 from bootstrap.system.clock import CancelToken
@@ -23,8 +26,9 @@ _HEALTH_OF = {
     TargetState.STOPPED: Health.STOPPED,
     TargetState.BROKEN: Health.UNREACHABLE,
     TargetState.RUNNING: Health.UP,
-    TargetState.UNVERIFIED: Health.UNREACHABLE,
-    TargetState.FOREIGN: Health.DOWN,
+    TargetState.UNVERIFIED: Health.UNKNOWN,
+    TargetState.FOREIGN: Health.UNKNOWN,
+    TargetState.UNKNOWN: Health.UNKNOWN,
 }
 # They have no state besides their existence.
 _NOT_SHOWN = frozenset({"CustomResourceDefinition"})
@@ -44,6 +48,8 @@ def read_status(session: Session, cancel: CancelToken) -> StatusReport:
 def status_of(session: Session, planning: Planning, cancel: CancelToken) -> StatusReport:
     """As `read_status`, from a plan that was made just now."""
     steps = (step for step in planning.plan.steps if _is_part(step))
+    for refusal in planning.plan.refusals:
+        complete(refusal, session)
     parts = tuple(_with_causes(_part(step, session, planning, cancel), session, planning, cancel) for step in steps)
     return StatusReport(
         stack=session.stack.name,
@@ -53,6 +59,7 @@ def status_of(session: Session, planning: Planning, cancel: CancelToken) -> Stat
         urls=urls_of(session, planning, cancel),
         differences=tuple(map(str, session.differences)),
         up_command=session.up_command,
+        selection=selection(session.stack),
         failures=planning.failures,
     )
 
@@ -82,7 +89,8 @@ def _with_causes(part: PartStatus, session: Session, planning: Planning, cancel:
     if part.is_up or kube is None or not part.name.startswith(("release/", "objects/")):
         return part
     objects, namespace = objects_of(part.name, planning)
-    return replace(part, causes=tuple(session.ports.causes(objects, namespace, kube, cancel))) if objects else part
+    causes = session.ports.causes(objects, namespace, kube, cancel) if objects else ()
+    return replace(part, causes=tuple(completed_cause(cause, session) for cause in causes))
 
 
 def objects_of(step: str, planning: Planning) -> tuple[Sequence[ObjectRef], str]:
@@ -121,15 +129,26 @@ def _target(step: Step, state: TargetState, detail: str) -> PartStatus:
     """The cluster or the emulator; one that runs is up, as declared or not."""
     if isinstance(step.action, Keep):
         return PartStatus(name=step.id, health=Health.UP, detail=detail)
+    if isinstance(step.action, Refuse):
+        return _refused(step.id, _HEALTH_OF[state], step.action.error)
     health = _HEALTH_OF[state]
     differs = step.reason if health in {Health.UP, Health.DOWN} else ""
     return PartStatus(name=step.id, health=health, detail=detail or step.reason, difference=differs)
+
+
+def _refused(name: str, health: Health, error: BootstrapError) -> PartStatus:
+    """What nothing may be done with, or what could not be looked at: why, and what to do."""
+    fix = (f"Fix: {error.fix}",) if error.fix else ()
+    return PartStatus(name=name, health=health, detail=error.what, evidence=(*error.evidence, *fix))
 
 
 def _emulator(step: Step, observed: Observed) -> PartStatus:
     emulator = observed.emulator
     if emulator is None:
         return _target(step, TargetState.ABSENT, "")
+    if emulator.state is TargetState.FOREIGN and isinstance(step.action, Refuse):
+        # Somebody else has its port or its name: it is not there itself.
+        return _refused(step.id, Health.DOWN, step.action.error)
     if emulator.endpoint is None:
         return _target(step, emulator.state, emulator.detail)
     detail = f"{emulator.endpoint.driver} at {emulator.endpoint.url}"
@@ -138,6 +157,8 @@ def _emulator(step: Step, observed: Observed) -> PartStatus:
 
 
 def _seeds(step: Step, observed: Observed) -> PartStatus:
+    if isinstance(step.action, Refuse):
+        return _refused(step.id, Health.UNKNOWN, step.action.error)
     if isinstance(step.action, Keep):
         return PartStatus(name=step.id, health=Health.UP)
     if observed.seeds is not None and observed.seeds.changes:
@@ -146,15 +167,16 @@ def _seeds(step: Step, observed: Observed) -> PartStatus:
     if observed.seeds is not None:
         return PartStatus(name=step.id, health=Health.UP)
     state = TargetState.ABSENT if observed.emulator is None else observed.emulator.state
-    return _unseen(step, state)
+    return _unseen(step, state, "emulator")
 
 
-def _unseen(step: Step, state: TargetState) -> PartStatus:
+def _unseen(step: Step, state: TargetState, where: str) -> PartStatus:
     """The state of a part that cannot be observed: that of what contains it; down if that does not exist."""
     health = _HEALTH_OF[state]
     if health is Health.UP:
         health = Health.UNREACHABLE
-    return PartStatus(name=step.id, health=health, detail=step.reason, difference=_missing(health, step))
+    detail = step.reason if health in {Health.DOWN, Health.UNREACHABLE} else f"the {where} is {health}"
+    return PartStatus(name=step.id, health=health, detail=detail, difference=_missing(health, step))
 
 
 def _missing(health: Health, step: Step) -> str:
@@ -164,7 +186,7 @@ def _missing(health: Health, step: Step) -> str:
 def _release(step: Step, name: str, session: Session, planning: Planning, cancel: CancelToken) -> PartStatus:
     kube, prepared = planning.observed.cluster.kube, planning.desired.prepared.get(name)
     if kube is None or prepared is None:
-        return _unseen(step, planning.observed.cluster.state)
+        return _unseen(step, planning.observed.cluster.state, "cluster")
     release = prepared.release
     release_observed = planning.observed.releases.get(f"{release.target_namespace}/{release.release_name}")
     if release_observed is None:
@@ -202,7 +224,7 @@ def _with_status(part: PartStatus, installed: ReleaseObserved, step: Step) -> Pa
 def _applied(step: Step, name: str, session: Session, planning: Planning, cancel: CancelToken) -> PartStatus:
     kube, entry = planning.observed.cluster.kube, planning.observed.inventory.get(name)
     if kube is None:
-        return _unseen(step, planning.observed.cluster.state)
+        return _unseen(step, planning.observed.cluster.state, "cluster")
     if entry is None:
         return PartStatus(name=step.id, health=Health.DOWN, detail=step.reason, difference=step.reason)
     own = next((part.objects for part in planning.desired.units.parts if part.id == name), ())
@@ -239,6 +261,6 @@ def _judged(step: Step, health_by_object: Mapping[ObjectRef, tuple[Health, str]]
         for ref, (health, text) in health_by_object.items()
         if health is worst and health is not Health.UP
     ]
-    counted = f"{len(health_by_object)} object{'' if len(health_by_object) == 1 else 's'}"
-    detail = counted if worst is Health.UP else f"{len(lines)} of {counted} {worst}"
+    objects = counted(len(health_by_object), "object")
+    detail = objects if worst is Health.UP else f"{len(lines)} of {objects} {worst}"
     return PartStatus(name=step.id, health=worst, detail=detail, evidence=tuple(lines))

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bootstrap.config.flags import DEFAULT_STACK
+from bootstrap.engine.fix_commands import selection, verb_command
 from bootstrap.engine.locked_run import (
     finish,
     locked_run,
@@ -24,7 +24,6 @@ from bootstrap.engine.urls import addresses
 from bootstrap.model.event import Emit, Event, Planned
 from bootstrap.model.lease import Term, renewed
 from bootstrap.model.release import Release
-from bootstrap.model.stack import Stack
 from bootstrap.model.step import Plan, PullChart
 from bootstrap.plan import ids
 from bootstrap.plan.select import before_charts, targets
@@ -175,18 +174,5 @@ def _way_in(session: Session, report: Report) -> tuple[str, ...]:
     if (lease := read_lease(session.state)) is not None:
         until = lease.expires.astimezone().strftime("%Y-%m-%d %H:%M")
         lines.append(f"Expires {until}: any later run of bootstrap may remove it; keep it longer with --ttl")
-    after = f"bootstrap run{_meaning(session.stack)} -- kubectl get pods -A"
-    return (*lines, f"Next: {_status_command(session)}, or: {after}")
-
-
-def _status_command(session: Session) -> str:
-    """The `status` command of this stack; without a stack file it needs the options of `up`."""
-    if session.stack.file is None and session.command.startswith("bootstrap up"):
-        return f"bootstrap status{session.command.removeprefix('bootstrap up')}"
-    return f"bootstrap status {session.stack.typed}"
-
-
-def _meaning(stack: Stack) -> str:
-    """The options of `run` that select this stack."""
-    named = "" if stack.name == DEFAULT_STACK else f" --stack {stack.name}"
-    return f"{named} --name {stack.instance}" if stack.instance else named
+    status = verb_command("status", session.command, session.stack)
+    return (*lines, f"Next: {status}, or: bootstrap run{selection(session.stack)} -- kubectl get pods -A")

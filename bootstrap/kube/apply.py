@@ -19,6 +19,7 @@ from bootstrap.kube.readiness_wait import wait_ready
 from bootstrap.kube.simulated_pods import is_api_backend
 from bootstrap.kube.webhooks import NOT_CALLABLE
 from bootstrap.model import labels
+from bootstrap.model.count import counted
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
 from bootstrap.model.observed import InventoryEntry, ObjectsObserved
 from bootstrap.model.release import Kustomization, chain_of
@@ -95,7 +96,7 @@ class KubeObjects:
         done = InventoryEntry(fingerprint=fingerprint, objects=tuple(kept), within=within)
         inventory.write(kustomization.id, done, work.cancel)
         simulated = len(waited) + len(kustomization.objects) - len(manifests)
-        return f"{len(applied)} objects" + (f", {simulated} simulated" if simulated else "")
+        return counted(len(applied), "object") + (f", {simulated} simulated" if simulated else "")
 
     def delete(self, owner: str, objects: Sequence[ObjectRef], kube: KubeContext, work: Work) -> None:
         """See `Objects.delete`. Objects that do not carry this stack's label, or ask not to be pruned, stay."""

@@ -9,7 +9,7 @@ from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.readiness import Readiness, judge
 from bootstrap.kube.readiness_wait import look_at
-from bootstrap.kube.simulated_pods import simulated_reason
+from bootstrap.kube.simulated_pods import has_pods, simulated_reason
 from bootstrap.model.cause import Cause
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
 from bootstrap.model.status import Health
@@ -36,17 +36,19 @@ class KubeHealth:
             except UnknownKindError:
                 states[ref] = (Health.DOWN, "the cluster does not know its kind")
         for ref, live in read_all(named, api, cancel).items():
-            states[ref] = _health(live, simulated=kube.simulated)
+            states[ref] = _health(ref, live, simulated=kube.simulated)
         return states
 
 
-def _health(live: Manifest | None, *, simulated: bool) -> tuple[Health, str]:
+def _health(ref: ObjectRef, live: Manifest | None, *, simulated: bool) -> tuple[Health, str]:
     if live is None:
         return Health.DOWN, "not found"
     reason = simulated_reason(live) if simulated else None
     if reason is not None:
         return Health.SIMULATED, reason
     judgement = judge(live)
+    if judgement.current and simulated and has_pods(ref):
+        return Health.SIMULATED, "its pods are simulated"
     if judgement.current:
         return Health.UP, ""
     return (Health.DOWN if judgement.readiness is Readiness.FAILED else Health.NOT_READY), judgement.reason

@@ -11,6 +11,7 @@ from itertools import zip_longest
 
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.deletion import wait_deleted
+from bootstrap.model.count import counted
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.replacement import Replacement, ReplacementNeededError
 from bootstrap.system.work import Work
@@ -54,7 +55,7 @@ def replacement_needed(
     """Why the step goes no further without consent, with the API server's own words."""
     reasons = tuple(f"{ref}: {each.field} cannot change" for ref, each in objects)
     volumes = sum(ref.kind in _HOLDS_DATA for ref, _ in objects)
-    losses = (f"{volumes} volume{'' if volumes == 1 else 's'}",) if volumes else ()
+    losses = (counted(volumes, "volume"),) if volumes else ()
     return ReplacementNeededError(step, Replacement(reasons=reasons, losses=losses), evidence=evidence)
 
 

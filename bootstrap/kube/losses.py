@@ -6,6 +6,7 @@ from typing import Any
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.inventory import NAMESPACE as INVENTORY_NAMESPACE
 from bootstrap.model import labels
+from bootstrap.model.count import counted
 from bootstrap.system.clock import CancelToken
 
 _CLAIMS = "/api/v1/persistentvolumeclaims"
@@ -47,7 +48,7 @@ def cluster_losses(api: KubeApi, owner: str, releases: Collection[str], cancel: 
             " with what is in it" if len(listed[_CLAIMS]) == 1 else " with what is in them",
         ),
     )
-    return tuple(f"{count} {word}{'' if count == 1 else 's'}{rest}" for count, word, rest in counts if count)
+    return tuple(f"{counted(count, word)}{rest}" for count, word, rest in counts if count)
 
 
 def _items(api: KubeApi, path: str, cancel: CancelToken) -> list[Mapping[str, Any]]:

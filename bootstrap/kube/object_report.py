@@ -10,6 +10,8 @@ from bootstrap.kube.causes.surroundings import Surroundings, core_ref, message_o
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.readiness import judge
+from bootstrap.kube.simulated_pods import has_pods
+from bootstrap.model.count import counted
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, mapping_in, mappings_in
 from bootstrap.model.object_report import LogPart, ObjectReport
 from bootstrap.system.clock import CancelToken
@@ -35,18 +37,19 @@ class KubeReports:
         try:
             ref = in_namespace(ref, namespace, api, cancel)
         except UnknownKindError as error:
-            return ObjectReport(object=ref, state=error.what, ready=False)
+            return ObjectReport(object=ref, state=error.what, ready=False, there=False)
         live = api.read(ref, cancel)
         if live is None:
-            return ObjectReport(object=ref, state="not found", ready=False)
+            return ObjectReport(object=ref, state="not found", ready=False, there=False)
         surroundings = CauseReader(api, simulated=kube.simulated).surroundings({ref: live}, cancel)
         judgement = judge(live)
         return ObjectReport(
             object=ref,
             state="ready" if judgement.current else judgement.reason,
             ready=judgement.current,
+            simulated=kube.simulated and has_pods(ref),
             causes=() if judgement.current else find_causes(surroundings),
-            conditions=tuple(_conditions(ref, live, surroundings)),
+            conditions=tuple(_conditions(ref, live, surroundings, simulated=kube.simulated)),
             events=tuple(_events(ref, live, surroundings)),
             logs=() if kube.simulated else tuple(self._logs(ref, live, surroundings, api, cancel)),
             manifests=tuple(manifest for _, manifest in _related(ref, live, surroundings)),
@@ -105,34 +108,35 @@ def _related(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iter
             yield str(pod_ref(pod)), pod
 
 
-def _conditions(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator[str]:
+def _conditions(ref: ObjectRef, live: Manifest, surroundings: Surroundings, *, simulated: bool) -> Iterator[str]:
     for name, manifest in _related(ref, live, surroundings):
         for condition in mappings_in(manifest, "status", "conditions"):
             why = ": ".join(part for part in (str(condition.get("reason") or ""), message_of(condition)) if part)
             yield f"{name}: {condition.get('type')} is {condition.get('status')}" + (f": {why}" if why else "")
         for part in ("initContainerStatuses", "containerStatuses"):
             for status in mappings_in(manifest, "status", part):
-                yield f"{name}: container {status.get('name')} {_container_state(status)}"
+                yield f"{name}: container {status.get('name')} {_container_state(status, simulated=simulated)}"
 
 
-def _container_state(status: Manifest) -> str:
+def _container_state(status: Manifest, *, simulated: bool) -> str:
     """`is waiting: CrashLoopBackOff: …, ended before with exit code 1 (Error), 3 restarts`."""
-    words = [_state(mapping_in(status, "state"))]
+    words = [_state(mapping_in(status, "state"), simulated=simulated)]
     before = mapping_in(status, "lastState", "terminated")
     if before:
         words.append(f"ended before with exit code {before.get('exitCode')} ({before.get('reason')})")
     if restarts := int(status.get("restartCount") or 0):
-        words.append(f"{restarts} restart{'' if restarts == 1 else 's'}")
+        words.append(counted(restarts, "restart"))
     return ", ".join(words)
 
 
-def _state(state: Manifest) -> str:
+def _state(state: Manifest, *, simulated: bool) -> str:
     if waiting := mapping_in(state, "waiting"):
         return ": ".join(filter(None, ("is waiting", str(waiting.get("reason") or ""), message_of(waiting))))
     if ended := mapping_in(state, "terminated"):
         return f"ended with exit code {ended.get('exitCode')} ({ended.get('reason')})"
     if running := mapping_in(state, "running"):
-        return f"runs since {running.get('startedAt')}"
+        verb = "is simulated, nothing runs in it," if simulated else "runs"
+        return f"{verb} since {running.get('startedAt')}"
     return "has no state yet"
 
 

@@ -1,6 +1,6 @@
 """What can never become ready where pods only exist in the API: it is shown, not waited for, and not faked."""
 
-from bootstrap.model.kube import Manifest
+from bootstrap.model.kube import Manifest, ObjectRef
 
 _SERVED = frozenset(
     {
@@ -27,6 +27,25 @@ _SERVED = frozenset(
     }
 )
 """Groups of the API server and the controller manager, which are real everywhere."""
+
+
+_WITH_PODS = frozenset(
+    {
+        ("", "Pod"),
+        ("", "ReplicationController"),
+        ("apps", "DaemonSet"),
+        ("apps", "Deployment"),
+        ("apps", "ReplicaSet"),
+        ("apps", "StatefulSet"),
+        ("batch", "CronJob"),
+        ("batch", "Job"),
+    }
+)
+
+
+def has_pods(ref: ObjectRef) -> bool:
+    """Whether it is a pod, or makes pods: where these are simulated, its being ready means nothing more."""
+    return (ref.group, ref.kind) in _WITH_PODS
 
 
 def simulated_reason(manifest: Manifest) -> str | None:

@@ -39,6 +39,8 @@ class Collected:
     why: str = ""
     failure: str = ""
     """Why it could not be removed."""
+    differences: tuple[str, ...] = ()
+    """What its file declares differently now: it is removed as it was brought up last."""
 
 
 def renewed(lease: Lease | None, term: Term | None, now: datetime) -> Lease | None:

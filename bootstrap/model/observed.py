@@ -22,6 +22,8 @@ class TargetState(StrEnum):
     """Carries our label, but its proof is lost, damaged or of another stack: only `--adopt` continues with it."""
     FOREIGN = "foreign"
     """Something of this name that is not ours; never touched."""
+    UNKNOWN = "unknown"
+    """It could not be observed: its engine does not answer, or refuses."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,3 +191,7 @@ class Observed:
     """References of the stack's own images that the engine has."""
     objects: ObjectsObserved = field(default_factory=ObjectsObserved)
     """Objects of the inventory that were changed since they were applied."""
+    unseen: Mapping[str, BootstrapError] = field(default_factory=dict)
+    """By `cluster`, `emulator` or `seeds`: why it could not be observed."""
+    failed: Mapping[str, BootstrapError] = field(default_factory=dict)
+    """By id of a step that failed when it was performed last: why."""

@@ -21,6 +21,8 @@ class Health(StrEnum):
     STOPPED = "stopped"
     UNREACHABLE = "unreachable"
     """It exists, but does not answer."""
+    UNKNOWN = "unknown"
+    """It could not be looked at, or is not proven to be ours."""
     DOWN = "down"
     """Not found, or failed."""
 
@@ -108,6 +110,9 @@ class StatusReport:
     """What is wrong with the stack's repository and its releases now."""
     up_command: str = ""
     """The command that brings up what is not up; empty: `bootstrap up` with the stack's name."""
+
+    selection: str = ""
+    """The options that select this stack, after a space, for verbs whose argument is something else."""
 
     @property
     def up(self) -> bool:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import NewType, TypeAlias
 
+from bootstrap.errors import BootstrapError
 from bootstrap.model.kube import ObjectRef
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import Kustomization, Note, Release
@@ -20,6 +21,13 @@ class Keep:
     """Nothing to do: it is as declared."""
 
     what: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refuse:
+    """Nothing can be done: what is there is not ours, not proven to be ours, or could not be observed."""
+
+    error: BootstrapError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,6 +197,7 @@ class Replace:
 
 Action: TypeAlias = (
     Keep
+    | Refuse
     | Replace
     | EnsureCluster
     | EnsureEmulator
@@ -255,4 +264,10 @@ class Plan:
     @property
     def changes(self) -> int:
         """Steps that would do something."""
-        return sum(not isinstance(step.action, Keep) for step in self.steps)
+        return sum(not isinstance(step.action, Keep | Refuse) for step in self.steps)
+
+    @property
+    def refusals(self) -> tuple[BootstrapError, ...]:
+        """The errors that keep it from being run, each once."""
+        errors = (step.action.error for step in self.steps if isinstance(step.action, Refuse))
+        return tuple({error.what: error for error in errors}.values())

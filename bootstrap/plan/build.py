@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 
-from bootstrap.errors import RefusedError
+from bootstrap.errors import BootstrapError, RefusedError
+from bootstrap.model.count import counted
 from bootstrap.model.observed import EmulatorObserved, Observed, PreparedRelease, ReleaseObserved, TargetState
 from bootstrap.model.release import Kustomization, Note, Release
 from bootstrap.model.replacement import Change, Consent, Replacement
-from bootstrap.model.stack import BuiltImage, Placement
+from bootstrap.model.stack import BuiltImage, Placement, Stack
 from bootstrap.model.step import (
     Action,
     ApplyCrds,
@@ -23,6 +24,7 @@ from bootstrap.model.step import (
     LoadImages,
     Plan,
     PullChart,
+    Refuse,
     StartCluster,
     StartEmulator,
     Step,
@@ -59,7 +61,6 @@ def build_plan(desired: Desired, observed: Observed) -> Plan:
 
     Raises:
         InvalidError: the repository's own dependencies form a cycle.
-        RefusedError: something of our name exists that is not ours.
         UsageError: consent was given to a step that does not exist.
     """
     units = desired.units
@@ -97,7 +98,7 @@ def _actions(desired: Desired, observed: Observed, units: Units) -> Iterator[_Ro
         if desired.stack.seeds:
             yield _seeds(observed, is_recreated=isinstance(emulator[1], EnsureEmulator))
     elif observed.emulator is not None and _is_there(observed.emulator) and not desired.start_only:
-        yield _undeclared_emulator(desired, observed.emulator)
+        yield _undeclared_emulator(desired, observed.emulator, observed.unseen.get(ids.EMULATOR))
     listed = tuple(_unit(unit, desired, observed) for unit in units.listed)
     yield from _builds(desired, observed, listed)
     if desired.preload:
@@ -113,16 +114,8 @@ def _actions(desired: Desired, observed: Observed, units: Units) -> Iterator[_Ro
 
 def _cluster(desired: Desired, observed: Observed) -> _Row:
     stack, cluster = desired.stack, observed.cluster
-    if cluster.state is TargetState.FOREIGN:
-        raise RefusedError(
-            f"the cluster of stack {stack.name} was not created by it: {cluster.detail}",
-            fix="adopt it with --adopt (kind, k3d), or rename the stack",
-        )
-    if cluster.state is TargetState.UNVERIFIED:
-        raise RefusedError(
-            f"the cluster of stack {stack.name} cannot be proven to be its own: {cluster.detail}",
-            fix=f"keep it as it is: bootstrap up {stack.typed} --adopt; or remove it: bootstrap down {stack.typed}",
-        )
+    if (refusal := _refused_cluster(stack, observed)) is not None:
+        return _refused(ids.CLUSTER, refusal)
     if desired.start_only:
         return _started_cluster(observed)
     pulled = IMAGE_TIMEOUT if stack.cluster.provider.on_docker else timedelta()
@@ -136,6 +129,26 @@ def _cluster(desired: Desired, observed: Observed) -> _Row:
     return ids.CLUSTER, action, _reason(cluster.state, cluster.detail, cluster.changes), timeout
 
 
+def _refused_cluster(stack: Stack, observed: Observed) -> BootstrapError | None:
+    """Why nothing may be done with what is there; None: something may."""
+    cluster = observed.cluster
+    if cluster.state is TargetState.FOREIGN:
+        return RefusedError(
+            f"the cluster of stack {stack.name} was not created by it: {cluster.detail}",
+            fix=f"adopt it (kind, k3d): bootstrap up {stack.typed} --adopt; or rename the stack",
+        )
+    if cluster.state is TargetState.UNVERIFIED:
+        return RefusedError(
+            f"the cluster of stack {stack.name} cannot be proven to be its own: {cluster.detail}",
+            fix=f"keep it as it is: bootstrap up {stack.typed} --adopt; or remove it: bootstrap down {stack.typed}",
+        )
+    return observed.unseen.get(ids.CLUSTER)
+
+
+def _refused(step: StepId, error: BootstrapError) -> _Row:
+    return step, Refuse(error=error), error.what, timedelta()
+
+
 def _started_cluster(observed: Observed) -> _Row:
     cluster = observed.cluster
     if cluster.state is TargetState.RUNNING:
@@ -146,9 +159,10 @@ def _started_cluster(observed: Observed) -> _Row:
 def _emulator(desired: Desired, observed: Observed, units: Units) -> _Row:
     stack, emulator = desired.stack, observed.emulator
     if emulator is not None and emulator.state is TargetState.FOREIGN:
-        raise RefusedError(
-            f"the emulator of stack {stack.name} was not created by it: {emulator.detail}", fix="rename the stack"
-        )
+        what = f"the emulator of stack {stack.name} was not created by it: {emulator.detail}"
+        return _refused(ids.EMULATOR, RefusedError(what, fix="rename the stack"))
+    if ids.EMULATOR in observed.unseen:
+        return _refused(ids.EMULATOR, observed.unseen[ids.EMULATOR])
     if desired.start_only:
         return _started_emulator(observed, units)
     assert stack.emulator is not None  # noqa: S101 - the caller looked
@@ -179,8 +193,10 @@ def _is_there(emulator: EmulatorObserved) -> bool:
     return emulator.state is not TargetState.ABSENT or emulator.replacement is not None
 
 
-def _undeclared_emulator(desired: Desired, emulator: EmulatorObserved) -> _Row:
+def _undeclared_emulator(desired: Desired, emulator: EmulatorObserved, unseen: BootstrapError | None) -> _Row:
     """An emulator that is no longer declared is deleted with its data; if it exists, only with consent."""
+    if unseen is not None:
+        return _refused(ids.EMULATOR, unseen)
     removal = DeleteEmulator()
     if emulator.replacement is None:
         return ids.EMULATOR, removal, "no longer declared", DELETE_TIMEOUT
@@ -213,6 +229,8 @@ def _reason(state: TargetState, detail: str, changes: Sequence[Change] = ()) -> 
 
 
 def _seeds(observed: Observed, *, is_recreated: bool) -> _Row:
+    if ids.SEEDS in observed.unseen:
+        return _refused(ids.SEEDS, observed.unseen[ids.SEEDS])
     if observed.seeds is None or (is_recreated and observed.seeds.changes == 0):
         return ids.SEEDS, ApplySeeds(), "not known before the emulator runs", SEEDS_TIMEOUT
     if observed.seeds.changes == 0:
@@ -245,7 +263,7 @@ def _images(rows: Sequence[_Row], built: Collection[str]) -> Iterator[_Row]:
     """One step for all images of what will be applied: no step waits for it; each waits for its own images."""
     images = dict.fromkeys(image for row in rows for image in edges.images_of_action(row[1]) if image not in built)
     if images:
-        count = f"{len(images)} image{'' if len(images) == 1 else 's'}"
+        count = counted(len(images), "image")
         yield ids.IMAGES, LoadImages(images=tuple(images)), f"{count} in the applied objects", IMAGES_TIMEOUT
 
 
@@ -283,11 +301,17 @@ def _release_reason(prepared: PreparedRelease, release: Release, observed: Obser
     if installed is None:
         return "not found"
     if installed.status != "deployed":
-        return f"its state is {installed.status}"
+        return _failed_last(ids.release(release.id), observed) or f"its state is {installed.status}"
     values_hash = observed.values_hashes.get(prepared.release.id, installed.values_hash)
     return _difference(installed, prepared) or (
         "" if values_hash == installed.values_hash else "its values in the cluster changed"
     )
+
+
+def _failed_last(step: StepId, observed: Observed) -> str:
+    """What kept a step from its end when it was performed last; empty: it did not fail."""
+    error = observed.failed.get(step)
+    return "" if error is None else f"failed last time: {error.what}"
 
 
 def _difference(installed: ReleaseObserved, prepared: PreparedRelease) -> str:
@@ -304,22 +328,31 @@ def _difference(installed: ReleaseObserved, prepared: PreparedRelease) -> str:
 
 
 def _objects(part: Kustomization, consent: Consent, observed: Observed) -> _Row:
-    print_, entry = fingerprint(part), observed.inventory.get(part.id)
-    step = ids.objects(part.id)
+    print_, step = fingerprint(part), ids.objects(part.id)
+    reason = _objects_reason(part, print_, observed)
+    if not reason:
+        return step, Keep(what="objects"), _UNCHANGED, part.timeout
     action = ApplyObjects(kustomization=part, fingerprint=print_, may_replace=is_allowed(consent, step))
+    return step, action, reason, part.timeout + HEAL_TIMEOUT
+
+
+def _objects_reason(part: Kustomization, print_: str, observed: Observed) -> str:
+    """Why they are applied; empty when they are as declared."""
     if observed.cluster.state is not TargetState.RUNNING:
-        fresh = observed.cluster.state is TargetState.ABSENT
-        return step, action, "not found" if fresh else _NEXT_TO_THE_CLUSTER, part.timeout + HEAL_TIMEOUT
+        return "not found" if observed.cluster.state is TargetState.ABSENT else _NEXT_TO_THE_CLUSTER
+    entry = observed.inventory.get(part.id)
     if entry is None:
-        return step, action, "not found", part.timeout + HEAL_TIMEOUT
+        return "not found"
+    if not entry.fingerprint:
+        # Written before the first object was applied, and completed after the last.
+        return _failed_last(ids.objects(part.id), observed) or "was not finished last time"
     if entry.fingerprint != print_:
-        return step, action, "manifests changed", part.timeout + HEAL_TIMEOUT
+        return "manifests changed"
     gone = [str(ref) for ref in entry.objects if ref in observed.objects.missing]
     if gone:
-        return step, action, f"gone: {', '.join(gone[:3])}{', …' if gone[3:] else ''}", part.timeout + HEAL_TIMEOUT
-    if unready := not_ready(part, observed.objects):
-        return step, action, f"not ready: {unready}", part.timeout + HEAL_TIMEOUT
-    return step, Keep(what="objects"), _UNCHANGED, part.timeout
+        return f"gone: {', '.join(gone[:3])}{', …' if gone[3:] else ''}"
+    unready = not_ready(part, observed.objects)
+    return f"not ready: {unready}" if unready else ""
 
 
 def _moved_emulator(desired: Desired, observed: Observed, units: Units) -> Iterator[_Row]:

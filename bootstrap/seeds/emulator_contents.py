@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from bootstrap.model.count import counted
 from bootstrap.seeds.marker_store import is_reserved
 from bootstrap.seeds.model import Observed, ResourceId
 from bootstrap.seeds.services.base import Look, Service
@@ -41,7 +42,7 @@ def delete_all(
         by_service.setdefault(resource.service, []).append(resource.name)
     for name in reversed(list(services)):
         if by_service.get(name):
-            say(f"deleting {len(by_service[name])} resources of {name}")
+            say(f"deleting {counted(len(by_service[name]), 'resource')} of {name}")
             left.extend(_delete(target, services[name], by_service[name]))
     return left
 

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from bootstrap.errors import UsageError
+from bootstrap.model.count import counted
 from bootstrap.model.labels import API_VERSION
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.seeds.elsewhere import elsewhere
@@ -51,7 +52,7 @@ class SeedExport:
         other = [str(file) for file, (_, content) in contents.items() if file.exists() and file.read_bytes() != content]
         if other and not overwrite:
             raise UsageError(
-                f"{len(other)} files would be overwritten, for example {other[0]}",
+                f"{counted(len(other), 'file')} would be overwritten, for example {other[0]}",
                 fix="export into an empty folder, or add --force",
             )
         for file, (name, content) in contents.items():
@@ -141,7 +142,9 @@ def _notes(exports: Mapping[ResourceId, Exported]) -> list[str]:
     notes = [f"{resource} is not exported: {item.left_out}" for resource, item in exports.items() if item.left_out]
     notes.extend(f"{resource}: {note}" for resource, item in exports.items() for note in item.notes)
     if secret:
-        notes.append(f"{len(secret)} files hold secrets, and only you can read them: keep them out of the repository")
+        notes.append(
+            f"secrets are in {counted(len(secret), 'file')}, readable by you alone: keep them out of the repository"
+        )
     return notes
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bootstrap.errors import InvalidError, RefusedError, StepFailedError, UsageError
+from bootstrap.model.count import counted
 from bootstrap.model.observed import EmulatorEndpoint, SeedsObserved
 from bootstrap.seeds.elsewhere import left_behind
 from bootstrap.seeds.emulator_contents import contents, delete_all, enabled
@@ -194,7 +195,7 @@ class Seeding:
                 scripts = [_run_again(script) for script in _scripts(survey)]
                 changes = (*deletions, *creations, *scripts)
                 return self._result("reset", survey, changes, [], dry_run=True, notes=_others(endpoint, options))
-            work.say(f"emptying the emulator of {len(listed)} resources")
+            work.say(f"emptying the emulator of {counted(len(listed), 'resource')}")
             limited = bool(options.services or options.only)
             if limited:
                 _refuse_left(delete_all(survey.target, services, listed, work.say))
@@ -514,7 +515,7 @@ def _orphan(observed: Observed) -> ResourceChange:
 def _refuse_left(left: Sequence[str]) -> None:
     if left:
         fix = "restart the emulator, which also deletes its data"
-        raise StepFailedError(f"{len(left)} resources could not be deleted", evidence=left, fix=fix)
+        raise StepFailedError(f"{counted(len(left), 'resource')} could not be deleted", evidence=left, fix=fix)
 
 
 def _deletion(resource: ResourceId) -> ResourceChange:

@@ -4,16 +4,19 @@ import dataclasses
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bootstrap.errors import BootstrapError
 from bootstrap.model.event import Event, RunFinished, RunStarted, StepFinished, StepStarted
 from bootstrap.system.clock import Clock
 from bootstrap.system.files import private_folder, write_whole
 from bootstrap.system.processes import Command, ProcessIdentity
 
 _LARGE = 1 << 20
+_EVIDENCE = 20
+"""Lines of an error that are kept; the log has all."""
 
 
 class Journal:
@@ -22,8 +25,10 @@ class Journal:
     It is an event renderer (`write`) and records children (`child`), from any thread.
     """
 
-    def __init__(self, file: Path, clock: Clock) -> None:
+    def __init__(self, file: Path, clock: Clock, *, mask: Callable[[str], str] = str) -> None:
+        """`mask` hides secrets in the texts of errors."""
         self._file = file
+        self._mask = mask
         self._clock = clock
         self._lock = threading.Lock()
         self._closed = False
@@ -41,7 +46,8 @@ class Journal:
             case StepStarted(step=step):
                 self._append("step_started", step=step)
             case StepFinished(step=step, outcome=outcome):
-                self._append("step_finished", step=step, status=outcome.status.value)
+                error = {} if outcome.error is None else {"error": self._written(outcome.error)}
+                self._append("step_finished", step=step, status=outcome.status.value, **error)
             case RunFinished(exit_code=exit_code):
                 self._append("run_finished", exit_code=exit_code)
             case _:
@@ -59,6 +65,24 @@ class Journal:
                     ProcessIdentity(pid=line["pid"], started=line["started"], program=line["program"]),
                     line["polite"],
                 )
+
+    def failures(self) -> Mapping[str, BootstrapError]:
+        """By step that failed when it was performed last: the error, with its first lines of evidence."""
+        last = {line["step"]: line for line in self._lines() if line.get("type") == "step_finished"}
+        return {
+            step: BootstrapError(error["what"], evidence=error["evidence"], fix=error["fix"], log=error["log"])
+            for step, line in last.items()
+            if (error := line.get("error")) is not None
+        }
+
+    def _written(self, error: BootstrapError) -> Mapping[str, object]:
+        evidence = [self._mask(text) for text in error.evidence[:_EVIDENCE]]
+        return {
+            "what": self._mask(error.what),
+            "evidence": evidence,
+            "fix": None if error.fix is None else self._mask(error.fix),
+            "log": error.log,
+        }
 
     def compact(self) -> None:
         """Delete old records of a large journal; only if none of its child processes is running."""

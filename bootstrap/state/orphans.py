@@ -33,8 +33,10 @@ def _of_folder(folder: Path, root: Path, proc: Path) -> Iterator[ProcessIdentity
             yield ProcessIdentity(pid=int(process.name), started=started, program=_name(process))
 
 
-def orphans(root: Path, *, proc: Path = Path("/proc")) -> Iterator[ProcessIdentity]:
+def orphans(root: Path, *, only: Path | None = None, proc: Path = Path("/proc")) -> Iterator[ProcessIdentity]:
     """Every process that bootstrap started for a state folder below `root` that does not exist any more.
+
+    `only`: this state folder.
 
     Long-running programs have a HOME inside their stack's state folder from the start: no other process has.
     None if the system does not show environments of processes (macOS).
@@ -42,7 +44,7 @@ def orphans(root: Path, *, proc: Path = Path("/proc")) -> Iterator[ProcessIdenti
     for process in sorted(proc.glob("[0-9]*")):
         home = _home(process)
         stack = None if home is None else _stack(home, root)
-        if stack is None or stack.exists():
+        if stack is None or stack.exists() or (only is not None and stack.resolve() != only.resolve()):
             continue
         started = started_at(int(process.name))
         # Read again: the pid may belong to another process by now.

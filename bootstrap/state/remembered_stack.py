@@ -29,6 +29,7 @@ _Spec = TypeVar("_Spec", ClusterSpec, EmulatorSpec, HostPorts, ImageSpec, Mount,
 CLUSTER, EMULATOR, REST = "cluster", "emulator", "rest"
 """The parts of a stack that are remembered one by one while it is brought up."""
 PARTS = frozenset({CLUSTER, EMULATOR, REST})
+_DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,16 +117,33 @@ def remembered(state: StatePaths) -> Stack | None:
 def read_remembered(state: StatePaths, *, with_variables: bool = False) -> RememberedStack | None:
     """The remembered stack with the origins of its values; None if it was never brought up, or the file is damaged."""
     try:
-        content = json.loads(state.remembered.read_bytes())
-        return RememberedStack(
-            stack=dataclasses.replace(_stack(content), variables=_variables(state) if with_variables else {}),
-            values=tuple(_declared(value) for value in content.get("values", ())),
-            command=content.get("command", ""),
-            whole="seeds" in content,
-        )
-    except (OSError, ValueError, TypeError, KeyError):
+        return _read(state, with_variables=with_variables)
+    except _DAMAGED:
         # Damaged, or of another version: ignored.
         return None
+
+
+def damage(state: StatePaths) -> str:
+    """What is wrong with the file of the remembered stack; empty: nothing, or it is not there."""
+    if not state.remembered.exists():
+        return ""
+    try:
+        _read(state, with_variables=True)
+    except KeyError as error:
+        return f"it has no field {error}"
+    except _DAMAGED as error:
+        return str(error)
+    return ""
+
+
+def _read(state: StatePaths, *, with_variables: bool) -> RememberedStack:
+    content = json.loads(state.remembered.read_bytes())
+    return RememberedStack(
+        stack=dataclasses.replace(_stack(content), variables=_variables(state) if with_variables else {}),
+        values=tuple(_declared(value) for value in content.get("values", ())),
+        command=content.get("command", ""),
+        whole="seeds" in content,
+    )
 
 
 def _declared(value: Mapping[str, Any]) -> DeclaredValue:

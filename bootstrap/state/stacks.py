@@ -37,6 +37,17 @@ class StoredStack:
         return self.state.folder.name
 
     @property
+    def contents(self) -> tuple[str, ...]:
+        """What was created for it, by the files in its folder."""
+        marks = {
+            "a cluster": (self.state.cluster, self.state.kubeconfig),
+            "an emulator": (self.state.emulator,),
+            "resources on the Docker engine": (self.state.folder / "owner",),
+            "AWS data": (self.state.seeds,),
+        }
+        return tuple(name for name, files in marks.items() if any(file.exists() for file in files))
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing was ever created for it: its run was killed, or failed, before that."""
         entries = {entry.name for entry in self.state.folder.iterdir()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
+from bootstrap.model.count import counted
 from bootstrap.system.files import private_folder
 from bootstrap.system.processes import Command, Processes
 from bootstrap.system.work import Work
@@ -96,7 +97,7 @@ def _so_far(lines: Sequence[str]) -> str:
     if not lines:
         return "linking what Go's cache has"
     downloaded = sum(line.startswith("go: downloading ") for line in lines)
-    return f"{downloaded} modules downloaded, {len(lines) - downloaded} packages compiled"
+    return f"{counted(downloaded, 'module')} downloaded, {counted(len(lines) - downloaded, 'package')} compiled"
 
 
 def _writable(folder: Path) -> bool:

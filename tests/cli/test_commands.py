@@ -2,6 +2,9 @@
 
 import json
 import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,6 +151,12 @@ def test_logs_are_shown_listed_and_missed(cli: "Cli") -> None:
     log.write_text("one\ntwo\n")
     assert cli("logs", "-n", "1").out == "two\n"
     assert cli("logs", "--list").out == f"{log}\n"
+    assert json.loads(cli("logs", "-o", "json", "-n", "1").out) == {
+        "version": 1,
+        "name": "up-20260102-030405",
+        "file": str(log),
+        "lines": ["two"],
+    }
     assert cli("logs", "--of", "etcd").code == 2
 
 
@@ -273,3 +282,29 @@ def test_a_file_that_cannot_be_written_is_refused_first(cli: "Cli", option: str,
     assert ended.code == 2
     assert why in ended.err
     assert not cli.state.folder.exists()
+
+
+STREAMS = {
+    "stdout closed": "config >&-",
+    "stderr closed": "config 2>&-",
+    "stdin closed": "config <&-",
+    "all closed": "config <&- >&- 2>&-",
+    "read in part": "config --schema | head -1",
+    "an error that nobody sees": "config nowhere 2>&-; test $? = 2",
+}
+
+
+@pytest.mark.parametrize("words", STREAMS.values(), ids=STREAMS)
+def test_closed_streams_change_no_exit_code(cli: "Cli", words: str) -> None:
+    cli.stack("cluster: {provider: kwok}\nemulator: false")
+    command = f"set -o pipefail; {shlex.quote(sys.executable)} -m bootstrap {words}"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_result_that_cannot_be_written_is_an_error(cli: "Cli") -> None:
+    cli.stack("cluster: {provider: kwok}\nemulator: false")
+    command = f"{shlex.quote(sys.executable)} -m bootstrap config > /dev/full"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (ended.returncode, "cannot be written to standard output: No space left" in ended.stderr) == (1, True)

@@ -123,6 +123,41 @@ def test_status_all_lists_every_stack(cli: "Cli") -> None:
     assert "1h30m" in cli("status", "--all").out
 
 
+def test_status_all_names_what_is_damaged_and_what_is_there(cli: "Cli") -> None:
+    state = stack_folder(cli.folder, "a", "one")
+    state.kubeconfig.write_text("")
+    state.remembered.write_text('{"name": "a"')
+    (killed := StatePaths(folder=state.folder.parent / "killed-0123456789")).logs.mkdir(parents=True)
+    text = cli("status", "--all").out
+    assert f"{state.remembered} is damaged: Expecting ',' delimiter" in text
+    assert "; it has a cluster; in its project, bootstrap up writes the file again" in text
+    assert "its run ended before anything was created; bootstrap gc deletes the folder" in text
+    state.remembered.write_text("{}")
+    assert f"{state.remembered} is damaged: it has no field 'name'" in cli("status", "--all").out
+    state.remembered.unlink()
+    assert f"{state.remembered} is missing; it has a cluster" in cli("status", "--all").out
+    assert killed.folder.exists()
+
+
+def test_down_ends_what_runs_without_its_state_folder_and_nothing_of_another_stack(cli: "Cli") -> None:
+    cli.stack()
+    program = (sys.executable, "-c", "print(flush=True); input()")
+    with contextlib.ExitStack() as stack:
+        children = []
+        for folder in (cli.state.folder, cli.state.folder.with_name("other-0123456789")):
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            home = {"HOME": str(folder / "emulator" / "tmp")}
+            child = stack.enter_context(subprocess.Popen(program, env=home, start_new_session=True, **pipes))  # type: ignore[call-overload]
+            stack.callback(child.kill)
+            child.stdout.readline()
+            children.append(child)
+        assert "remove leftovers" in cli("down", "--dry-run").out
+        ended = cli("down", "--progress", "plain")
+        assert (ended.code, f"(pid {children[0].pid})" in ended.err) == (0, True)
+        assert children[0].wait(10) == -signal.SIGKILL
+        assert children[1].poll() is None
+
+
 def test_down_all_takes_every_stack_of_this_project_and_none_of_another(cli: "Cli") -> None:
     assert "this project has no stacks on this machine" in cli("down", "--all").err
     ours = [stack_folder(cli.folder, "a"), stack_folder(cli.folder, "a", "one"), stack_folder(cli.folder, "b", "two")]

@@ -52,10 +52,7 @@ def test_what_is_declared_differently_now_is_one_line_and_the_verb_works(cli: "C
     assert (ended.code, ended.out) == (0, f"{state.kubeconfig}\n")
     assert ended.err == (
         "stack dev is declared differently now: cluster.workers: 2 (--set), now 0 (default); "
-        "emulator: not set, now false (stacks/dev.yaml:5); emulator.driver: auto (default), now not set; "
-        "emulator.placement: auto (default), now not set; emulator.release: auto (default), now not set; "
-        "emulator.region: eu-west-1 (--set), now not set; emulator.port: 0 (default), now not set; "
-        "emulator.persist: true (default), now not set; emulator.dockerSocket: false (default), now not set\n"
+        "emulator: declared (--set), now false (stacks/dev.yaml:5)\n"
     )
     assert cli("kubeconfig", "--quiet").err == ""
     assert cli("kubeconfig", "--set", "cluster.workers=2", "--set", "emulator.region=eu-west-1").err == ""
@@ -72,6 +69,15 @@ def test_from_any_folder_by_its_name(cli: "Cli", monkeypatch: pytest.MonkeyPatch
     missed = cli(words[0], *words[1:])
     assert (missed.code, "--stack dev" in missed.err) == (2, True)
     assert cli(words[0], "--stack", "other", *words[1:]).code == 2
+
+
+def test_what_is_declared_is_found_from_any_folder_too(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+    brought_up(cli, name="shop")
+    elsewhere(cli, monkeypatch)
+    ended = cli("config", "--stack", "shop")
+    assert (ended.code, ended.err) == (0, "")
+    assert cli("config", "--stack", "other").code == 2
+    assert cli("config", "shop").code == 2
 
 
 def test_two_projects_with_a_stack_of_that_name_are_no_answer(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:

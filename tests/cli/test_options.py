@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2] / "bootstrap"
 
-DECLARED = {"reference", "instance", "repo", "root", "sets", "provider", "variables"}
-LIVING = {*DECLARED, "stack"}
+DECLARED = {"stack", "reference", "instance", "repo", "root", "sets", "provider", "variables"}
 CHARTS = {"tools", "locked", "timeout"}
 RUN = {"jobs", "timeout", "progress", "verbose", "quiet", "no_color", "events", "junit"}
 LOOK = {"output", "quiet"}
-SHARED = {*LIVING, *CHARTS, *RUN, *LOOK} - {"only"}
+SHARED = {*DECLARED, *CHARTS, *RUN, *LOOK} - {"only"}
 """What several verbs have; an option of one verb alone is seen by the tests below."""
 SEEDS = {"paths", "stack", "instance", "endpoint", "services", "only", *LOOK}
 
@@ -43,20 +42,20 @@ OPTIONS: dict[str, set[str]] = {
     | {"ports", "ttl", "preload", "dry_run"},
     "plan": {*DECLARED, *CHARTS, *LOOK, "verbose", "only", "skip", "prune", "prune_all", "allow_replace", "strict"}
     | {"fail_on_changes", "teardown"},
-    "status": {*LIVING, *CHARTS, *LOOK, "all_stacks", "watch", "wait"},
-    "down": {*LIVING, *RUN, "tools", "output", "keep_data", "whole_project", "dry_run"},
+    "status": {*DECLARED, *CHARTS, *LOOK, "all_stacks", "watch", "wait"},
+    "down": {*DECLARED, *RUN, "tools", "output", "keep_data", "whole_project", "dry_run"},
     "gc": {*LOOK, "dry_run"},
-    "repair": {*LIVING, *RUN, "tools", "locked"},
-    "resume": {*LIVING, *RUN, "tools", "locked"},
+    "repair": {*DECLARED, *RUN, "tools", "locked"},
+    "resume": {*DECLARED, *RUN, "tools", "locked"},
     "pause": {"reference", "stack", "instance", "quiet"},
     "load": {"stack", "instance", "images", "quiet"},
     "run": {"stack", "instance", "words", "quiet"},
-    "env": {*LIVING, *LOOK, "tools"},
-    "kubeconfig": {*LIVING, "quiet", "merge"},
-    "logs": {*LIVING, *LOOK, "name", "lines", "list_only"},
+    "env": {*DECLARED, *LOOK, "tools"},
+    "kubeconfig": {*DECLARED, "quiet", "merge"},
+    "logs": {*DECLARED, *LOOK, "name", "lines", "list_only"},
     "render": {*DECLARED, *CHARTS, *LOOK, "release", "flux"},
     "images": {*DECLARED, *CHARTS, *LOOK},
-    "diff": {*LIVING, *CHARTS, *LOOK, "fail_on_changes"},
+    "diff": {*DECLARED, *CHARTS, *LOOK, "fail_on_changes"},
     "lint": {*DECLARED, *CHARTS, *LOOK, "strict"},
     "lock": {*DECLARED, "tools", "timeout", "quiet", "upgrade"},
     "graph": {*DECLARED, *CHARTS, *LOOK},

@@ -71,6 +71,9 @@ class World:
     unhealthy: dict[str, tuple[Health, str]] = field(default_factory=dict)
     """By name of the object."""
 
+    silent_engine: BootstrapError | None = None
+    """Why the cluster cannot be observed."""
+
     causes: dict[str, Cause] = field(default_factory=dict)
     """Why an object is not ready, by its name."""
     silent: dict[str, str] = field(default_factory=dict)
@@ -167,6 +170,8 @@ class FakeCluster:
 
     def observe(self, cancel: CancelToken) -> ClusterObserved:
         del cancel
+        if self.world.silent_engine is not None:
+            raise self.world.silent_engine
         running = self.world.cluster is TargetState.RUNNING
         return ClusterObserved(
             state=self.world.cluster, kube=KUBE if running else None, replacement=self.world.cluster_replacement

@@ -20,19 +20,17 @@ def command(*, stack: StackOptions, output: str, show_origin: bool, schema: bool
       bootstrap config --schema > stack.schema.json
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     import json  # noqa: PLC0415 - `--help` needs none of these
-    import os  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
 
     from bootstrap.cli.options import settings_of  # noqa: PLC0415
     from bootstrap.cli.output import show  # noqa: PLC0415
+    from bootstrap.cli.session import load_declared  # noqa: PLC0415
     from bootstrap.config.schema import stack_schema  # noqa: PLC0415
-    from bootstrap.config.stack import load_stack  # noqa: PLC0415
     from bootstrap.console.results.config import values_json, values_text  # noqa: PLC0415
 
     if schema:
         show(json.dumps(stack_schema(), indent=2) + "\n")
         return ExitCode.OK
-    loaded = load_stack(stack.reference, stack.overrides, cwd=Path.cwd(), environment=os.environ)
+    loaded = load_declared(stack)
     values = (*loaded.values, *settings_of(stack).values)
     show(values_json(values) if output == "json" else values_text(values, origins=show_origin))
     return ExitCode.OK

@@ -2,12 +2,12 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, chart_options, output_option, quiet_option, remembered_stack_options
+from bootstrap.cli.options import StackOptions, chart_options, declared_options, output_option, quiet_option
 from bootstrap.errors import ExitCode
 
 
 @click.command("diff")
-@remembered_stack_options
+@declared_options
 @chart_options
 @output_option
 @quiet_option

@@ -12,8 +12,8 @@ import click
 from bootstrap.cli.options import (
     ReportOptions,
     StackOptions,
+    declared_options,
     output_option,
-    remembered_stack_options,
     run_options,
     tool_option,
 )
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @click.command("down")
-@remembered_stack_options
+@declared_options
 @tool_option
 @run_options
 @output_option

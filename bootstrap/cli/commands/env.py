@@ -5,12 +5,12 @@ import shlex
 
 import click
 
-from bootstrap.cli.options import StackOptions, quiet_option, remembered_stack_options, tool_option
+from bootstrap.cli.options import StackOptions, declared_options, quiet_option, tool_option
 from bootstrap.errors import ExitCode
 
 
 @click.command("env")
-@remembered_stack_options
+@declared_options
 @tool_option
 @quiet_option
 @click.option(

@@ -13,6 +13,8 @@ from bootstrap.errors import ExitCode
 def command(*, dry_run: bool, output: str, quiet: bool) -> int:
     """Delete stacks that have expired (up --ttl): your own, and those of anybody on the same Docker engine.
 
+    Each is deleted as it was brought up last, whatever its file declares now.
+
     Processes of your stacks whose state folder was deleted by hand are stopped too. Stacks without an expiry, and
     stacks that have not expired, are never touched. Ends with 1 if something could not be deleted.
 

@@ -31,7 +31,7 @@ def command(*, stack: StackOptions, timeout: str | None, quiet: bool, output: st
     from bootstrap.engine.plan import plan_up  # noqa: PLC0415
     from bootstrap.engine.session import PlanOptions  # noqa: PLC0415
 
-    with look_at(stack, timeout=timeout, quiet=quiet) as look:
+    with look_at(stack, timeout=timeout, quiet=quiet, engine_needed=False) as look:
         planning = plan_up(look.session, PlanOptions(tolerant=True), look.cancel)
     show(graph_text(planning.plan, output))
     raise_all(planning.failures)

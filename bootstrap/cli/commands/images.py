@@ -28,7 +28,7 @@ def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: boo
     from bootstrap.engine.render import render_all  # noqa: PLC0415
     from bootstrap.plan.manifest_images import images_in  # noqa: PLC0415
 
-    with look_at(stack, timeout=timeout, quiet=quiet) as look:
+    with look_at(stack, timeout=timeout, quiet=quiet, engine_needed=False) as look:
         rendered = render_all(look.session, None, look.work)
     prepared = {each.release.id: each for each in rendered.releases}
     pairs = tuple(images_in(rendered.units, prepared))

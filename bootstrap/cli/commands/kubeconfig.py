@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from bootstrap.cli.options import StackOptions, quiet_option, remembered_stack_options
+from bootstrap.cli.options import StackOptions, declared_options, quiet_option
 from bootstrap.errors import ExitCode
 
 
 @click.command("kubeconfig")
-@remembered_stack_options
+@declared_options
 @quiet_option
 @click.option("--merge", is_flag=True, help="Write its cluster, user and context into your kubeconfig.")
 def command(*, stack: StackOptions, quiet: bool, merge: bool) -> int:
@@ -25,7 +25,7 @@ def command(*, stack: StackOptions, quiet: bool, merge: bool) -> int:
     from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.engine.environment import existing_kubeconfig  # noqa: PLC0415
 
-    with look_at_remembered(stack, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, quiet=quiet, programs=False, engine_needed=False) as look:
         own = existing_kubeconfig(look.session)
         if not merge:
             show(f"{Path(own)}\n")

@@ -6,6 +6,7 @@ import click
 
 from bootstrap.cli.options import StackOptions, declared_options, quiet_option, timeout_option, tool_option
 from bootstrap.errors import ExitCode, UsageError, raise_all
+from bootstrap.model.count import counted
 from bootstrap.model.stack import LockWriting
 
 
@@ -47,7 +48,7 @@ def command(*, stack: StackOptions, timeout: str | None, quiet: bool, check: boo
             ports.charts.upgrade_lock(repo.releases, look.work)
         else:
             raise_all(failures_of(repo, prepare_all(look.session, repo.releases, definitions_of(repo), look.work)))
-    show(f"{file}: {len(read_lock(file).charts)} charts\n")
+    show(f"{file}: {counted(len(read_lock(file).charts), 'chart')}\n")
     return ExitCode.OK
 
 

@@ -2,12 +2,12 @@
 
 import click
 
-from bootstrap.cli.options import StackOptions, output_option, quiet_option, remembered_stack_options
-from bootstrap.errors import ExitCode, UsageError
+from bootstrap.cli.options import StackOptions, declared_options, output_option, quiet_option
+from bootstrap.errors import ExitCode
 
 
 @click.command("logs")
-@remembered_stack_options
+@declared_options
 @quiet_option
 @click.option(
     "--of",
@@ -30,16 +30,16 @@ def command(*, stack: StackOptions, quiet: bool, name: str | None, lines: int, l
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
-    from bootstrap.console.results.logs import logs_json, logs_text  # noqa: PLC0415
+    from bootstrap.console.results.logs import log_json, logs_json, logs_text  # noqa: PLC0415
     from bootstrap.state.logs import find_log, last_lines, log_files  # noqa: PLC0415
 
-    if output == "json" and not list_only:
-        raise UsageError("a log has no JSON output", fix="bootstrap logs --list --output json, or up --events FILE")
-    with look_at_remembered(stack, quiet=quiet, programs=False) as look:
+    with look_at_remembered(stack, quiet=quiet, programs=False, engine_needed=False) as look:
         state = look.session.state
         if list_only:
             logs = log_files(state)
             show(logs_json(logs) if output == "json" else logs_text(logs))
         else:
-            show(last_lines(find_log(state, name), lines))
+            file = find_log(state, name)
+            text = last_lines(file, lines)
+            show(log_json(file, text) if output == "json" else text)
     return ExitCode.OK

@@ -92,10 +92,10 @@ def show_plan(
     from bootstrap.engine.plan import plan_up  # noqa: PLC0415
     from bootstrap.engine.up import flags_missing  # noqa: PLC0415
 
-    with look_at(stack, timeout=timeout, quiet=verbosity < 0) as look:
+    with look_at(stack, timeout=timeout, quiet=verbosity < 0, engine_needed=False) as look:
         planning = plan_up(look.session, options, look.cancel)
-    plan, configuration = planning.plan, planning.configuration if verbosity > 0 else None
-    show(plan_json(plan, configuration) if output == "json" else plan_text(plan, configuration))
-    look.work.say(flags_missing(look.session))
-    raise_all(planning.failures)
+        plan, configuration = planning.plan, planning.configuration if verbosity > 0 else None
+        show(plan_json(plan, configuration) if output == "json" else plan_text(plan, configuration))
+        look.work.say(flags_missing(look.session))
+        raise_all((*plan.refusals, *planning.failures))
     return ExitCode.WOULD_CHANGE if fail_on_changes and plan.changes else ExitCode.OK

@@ -40,7 +40,7 @@ def command(
     from bootstrap.console.results.manifests import rendered_json, rendered_yaml  # noqa: PLC0415
     from bootstrap.engine.render import render_all  # noqa: PLC0415
 
-    with look_at(stack, timeout=timeout, quiet=quiet) as look:
+    with look_at(stack, timeout=timeout, quiet=quiet, engine_needed=False) as look:
         rendered = render_all(look.session, release, look.work)
     show(rendered_json(rendered, flux=flux) if output == "json" else rendered_yaml(rendered, flux=flux))
     raise_all(rendered.failures)

@@ -5,8 +5,8 @@ import click
 from bootstrap.cli.options import (
     ReportOptions,
     StackOptions,
+    declared_options,
     locked_option,
-    remembered_stack_options,
     run_options,
     tool_option,
 )
@@ -14,7 +14,7 @@ from bootstrap.config.flags import SettingFlags
 
 
 @click.command("repair")
-@remembered_stack_options
+@declared_options
 @tool_option
 @locked_option
 @run_options

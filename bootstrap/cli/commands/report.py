@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from bootstrap.cli.options import StackOptions, quiet_option, remembered_stack_options
+from bootstrap.cli.options import StackOptions, declared_options, quiet_option
 from bootstrap.errors import ExitCode
 
 
 @click.command("report")
-@remembered_stack_options
+@declared_options
 @quiet_option
 @click.option(
     "--output",

@@ -6,8 +6,8 @@ from bootstrap.cli.commands.repair import run_revive
 from bootstrap.cli.options import (
     ReportOptions,
     StackOptions,
+    declared_options,
     locked_option,
-    remembered_stack_options,
     run_options,
     tool_option,
 )
@@ -15,7 +15,7 @@ from bootstrap.config.flags import SettingFlags
 
 
 @click.command("resume")
-@remembered_stack_options
+@declared_options
 @tool_option
 @locked_option
 @run_options

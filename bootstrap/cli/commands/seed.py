@@ -22,6 +22,7 @@ from bootstrap.cli.seeds import (
     shown_json,
 )
 from bootstrap.errors import ExitCode, UsageError
+from bootstrap.model.count import counted
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.system.work import Work
 
@@ -88,7 +89,7 @@ def lint(*, seed: SeedOptions, schema: bool) -> int:
 
         show(published_schema(all_services()))
         return ExitCode.OK
-    show(f"{len(linted(seed).by_id)} resources, nothing wrong\n")
+    show(f"{counted(len(linted(seed).by_id), 'resource')}, nothing wrong\n")
     return ExitCode.OK
 
 
@@ -193,7 +194,11 @@ def export(*, seed: SeedOptions, output: str, force: bool) -> int:
     if missing:
         raise UsageError(f"{missing[0]} is not in the emulator", fix="bootstrap seed export without --only")
     files = seed_export.write(seed.paths[0] if seed.paths else Path(), overwrite=force)
-    lines = [f"{len(seed_export.resources)} resources in {len(files)} files", *seed_export.notes, ""]
+    lines = [
+        f"{counted(len(seed_export.resources), 'resource')} in {counted(len(files), 'file')}",
+        *seed_export.notes,
+        "",
+    ]
     show(shown_json(seed_export.to_json()) if output == "json" else "\n".join(lines))
     return ExitCode.OK
 

@@ -1,5 +1,6 @@
 """`bootstrap status`."""
 
+import importlib
 import os
 import sys
 from dataclasses import replace
@@ -10,9 +11,9 @@ import click
 from bootstrap.cli.options import (
     StackOptions,
     chart_options,
+    declared_options,
     output_option,
     quiet_option,
-    remembered_stack_options,
     seconds_of,
 )
 from bootstrap.errors import ExitCode, raise_all
@@ -27,7 +28,7 @@ _CLEAR = "\x1b[H\x1b[2J"
 
 
 @click.command("status")
-@remembered_stack_options
+@declared_options
 @chart_options
 @output_option
 @quiet_option
@@ -52,8 +53,8 @@ def command(  # noqa: PLR0913 - one parameter per flag
 ) -> int:
     """Print the state of everything that up created, its URLs, and what is not as declared.
 
-    A state is up, simulated, not ready, stopped, unreachable or down. Ends with 1 if something is not up; with --all
-    always with 0.
+    A state is up, simulated, not ready, stopped, unreachable, unknown or down. Ends with 1 if something is not up;
+    with --all always with 0.
 
     \b
       bootstrap status                    stack dev of this project
@@ -76,14 +77,17 @@ def _look(stack: StackOptions, *, timeout: str | None, quiet: bool) -> "StatusRe
     from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.engine.status import read_status  # noqa: PLC0415
 
-    with look_at_remembered(stack, timeout=timeout, quiet=quiet) as look:
+    with look_at_remembered(stack, timeout=timeout, quiet=quiet, engine_needed=False) as look:
         return read_status(look.session, look.cancel)
 
 
 def _text(report: "StatusReport", output: str) -> str:
+    from bootstrap.console.color import is_colored  # noqa: PLC0415
     from bootstrap.console.results.status import status_json, status_text  # noqa: PLC0415 - `--help` imports no adapter
 
-    return status_json(report) if output == "json" else status_text(report)
+    if output == "json":
+        return status_json(report)
+    return status_text(report, colored=is_colored(os.environ, terminal=sys.stdout.isatty()))
 
 
 def _show(report: "StatusReport", output: str) -> int:
@@ -104,6 +108,8 @@ def _show_all(output: str) -> None:
     from bootstrap.engine.stack_list import stack_lines  # noqa: PLC0415
     from bootstrap.state.paths import state_folder  # noqa: PLC0415
 
+    # Threads that begin to import it at the same moment lock each other out (see its docstring).
+    importlib.import_module("bootstrap.system.http")
     cancel = new_token()
     with interruptible(cancel):
         lines = stack_lines(state_folder(os.environ), LabelledOnEngine(os.environ), open_state_folder, cancel)
@@ -120,8 +126,8 @@ def _watch(stack: StackOptions, *, timeout: str | None, output: str, quiet: bool
     with interruptible(cancel, quiet=True):
         while not cancel.cancelled:
             text = _text(_look(stack, timeout=timeout, quiet=quiet or bool(before)), output)
-            if terminal or text != before:
-                show(_CLEAR * terminal + text)
+            if (terminal or text != before) and not show(_CLEAR * terminal + text):
+                return ExitCode.OK
             before = text
             _pause(cancel)
     return ExitCode.INTERRUPTED

@@ -79,7 +79,6 @@ def command(  # noqa: PLR0913 - one parameter per flag
 
     \b
       bootstrap up                       stack dev of this project
-      bootstrap up quickstart            another stack
       bootstrap up --allow-replace cluster   delete the cluster and create it as declared now
       bootstrap up --only release/grafana    one release, with what it needs
       bootstrap up --set cluster.workers=2 --var app_image=web:2

@@ -23,6 +23,7 @@ from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError, KubeApi
 from bootstrap.kube.identity import Clusters, cluster_uid
 from bootstrap.kube.readiness import serves
 from bootstrap.kube.readiness_wait import wait_ready
+from bootstrap.model.count import counted
 from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
@@ -268,7 +269,7 @@ class NodeCluster:
             containers = self._containers(client)
             if not containers or not (self._foreign(client, containers) or self._unverified(containers)):
                 return
-            work.say(f"adopting {len(containers)} nodes")
+            work.say(f"adopting {counted(len(containers), 'node')}")
             network = self._docker.ensure_network(client)
             for container in containers:
                 if self._docker.has_lost_network(container):

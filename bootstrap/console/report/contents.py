@@ -36,7 +36,7 @@ from bootstrap.engine.evidence import LOG_LINES, Evidence
 from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError
 from bootstrap.model.kube import Manifest, mappings_in, ref_of
-from bootstrap.model.object_report import ObjectReport
+from bootstrap.model.object_report import Explanation, ObjectReport
 from bootstrap.model.stack import DeclaredValue
 from bootstrap.seeds.results import SeedPlan
 
@@ -186,7 +186,7 @@ def _object(number: int, report: ObjectReport, masker: ReportMasker) -> Iterator
     yield Section(
         file=f"objects/{name}.txt",
         title=f"{report.object}: {report.state}",
-        text=explain_text([report]),
+        text=explain_text(Explanation(reports=(report,))),
         keep_end=False,
     )
     if report.manifests:

@@ -4,29 +4,44 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bootstrap.console.json_lines import VERSION
+from bootstrap.console.json_lines import VERSION, error_fields
 from bootstrap.console.results.status import cause_record
-from bootstrap.model.object_report import ObjectReport
+from bootstrap.errors import BootstrapError
+from bootstrap.model.object_report import Explanation, ObjectReport
 
 _NOTHING = (
     "Everything is ready. To examine one step or object, name it, for example: bootstrap explain Deployment/web\n"
 )
 
 
-def explain_text(reports: Sequence[ObjectReport]) -> str:
-    """Each object with its causes and the fix, then conditions, events and logs."""
-    if not reports:
-        return _NOTHING
-    return "\n".join("".join(f"{line}\n" for line in _lines(report)) for report in reports)
+def explain_text(explanation: Explanation) -> str:
+    """How steps failed last, then each object with its causes and the fix, its conditions, events and logs."""
+    blocks = [_failure(step, error) for step, error in explanation.failures.items()]
+    blocks += [list(_lines(report)) for report in explanation.reports]
+    if not blocks:
+        return f"{explanation.subject}: everything in it is ready\n" if explanation.subject else _NOTHING
+    return "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
 
 
-def explain_json(reports: Sequence[ObjectReport]) -> str:
-    """`{"version": 1, "stories": [{"object", "ready", "state", "step", "needed_by", "causes", …}]}`."""
-    return json.dumps({"version": VERSION, "stories": [_record(report) for report in reports]}, indent=2) + "\n"
+def explain_json(explanation: Explanation) -> str:
+    """`{"version": 1, "failures": […], "stories": [{"object", "ready", "state", "step", "causes", …}]}`."""
+    document = {
+        "version": VERSION,
+        "failures": [{"step": step, **error_fields(error)} for step, error in explanation.failures.items()],
+        "stories": [_record(report) for report in explanation.reports],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _failure(step: str, error: BootstrapError) -> list[str]:
+    """The error that ended a step when it was performed last."""
+    lines = [f"{step} failed last time: {error.what}", *(f"  {line}" for line in error.evidence)]
+    lines += [f"  Fix: {error.fix}"] if error.fix else []
+    return lines + ([f"  Log: {error.log}"] if error.log else [])
 
 
 def _lines(report: ObjectReport) -> Iterator[str]:
-    yield f"{report.object}: {report.state}"
+    yield f"{report.object}: {report.state}" + (", its pods are simulated: nothing in them runs" * report.simulated)
     if report.step:
         needed = f", which {', '.join(report.needed_by)} need{'s' if len(report.needed_by) == 1 else ''}"
         yield f"  created by {report.step}" + (needed if report.needed_by else "")
@@ -53,6 +68,8 @@ def _record(report: ObjectReport) -> dict[str, Any]:
     return {
         "object": {"api_version": ref.api_version, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name},
         "ready": report.ready,
+        "there": report.there,
+        "simulated": report.simulated,
         "state": report.state,
         "step": report.step,
         "needed_by": list(report.needed_by),

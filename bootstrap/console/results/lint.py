@@ -3,8 +3,8 @@
 import json
 from collections.abc import Sequence
 
-from bootstrap.console.format import counted
 from bootstrap.console.json_lines import place_record
+from bootstrap.model.count import counted
 from bootstrap.model.release import Note
 
 

@@ -25,3 +25,9 @@ def logs_json(logs: Sequence[Path]) -> str:
         for file in logs
     ]
     return json.dumps({"version": VERSION, "logs": rows}, indent=2) + "\n"
+
+
+def log_json(file: Path, text: str) -> str:
+    """`{"version": 1, "name", "file", "lines"}`."""
+    document = {"version": VERSION, "name": file.stem, "file": str(file), "lines": text.splitlines()}
+    return json.dumps(document, indent=2) + "\n"

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bootstrap.console.format import counted
 from bootstrap.console.json_lines import VERSION, action_name, step_record
+from bootstrap.model.count import counted
 from bootstrap.model.release import Note
-from bootstrap.model.step import Keep, Plan, Replace
+from bootstrap.model.step import Keep, Plan, Refuse, Replace
 
 _NEEDS_SHOWN = 3
 
@@ -22,7 +22,7 @@ def plan_text(plan: Plan, configuration: Mapping[str, Any] | None = None) -> str
     lines = []
     for step, (name, action, reason) in zip(plan.steps, rows, strict=True):
         needs = f"  (needs {_listed(step.needs)})" if step.needs else ""
-        mark = " " if isinstance(step.action, Keep) else "*"
+        mark = " " if isinstance(step.action, Keep) else "!" if isinstance(step.action, Refuse) else "*"
         lines.append(f"{mark} {name:<{widths[0]}}  {action:<{widths[1]}}  {reason}{needs}")
         if isinstance(step.action, Replace):
             lines += [f"    {line}" for line in _replacing(step.action)]
@@ -58,6 +58,9 @@ def _given(configuration: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _sum(plan: Plan) -> str:
+    if refused := len(plan.refusals):
+        steps = counted(len(plan.steps), "step")
+        return f"{plan.changes} of {steps} would change something (*), {refused} cannot be done (!)"
     if not plan.changes:
         return f"Nothing to do: {counted(len(plan.steps), 'step')} unchanged"
     return f"{plan.changes} of {counted(len(plan.steps), 'step')} would change something (*)"

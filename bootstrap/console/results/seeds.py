@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bootstrap.console.format import counted
+from bootstrap.model.count import counted
 from bootstrap.seeds.model import MASK, Action, Difference, DifferenceKind, Value
 from bootstrap.seeds.results import ResourceChange, ScriptWarning, SeedPlan, SeedResult
 from bootstrap.seeds.script_import import SeedImport

@@ -16,15 +16,27 @@ def collected_text(stacks: Sequence[Collected], *, dry_run: bool) -> str:
     if not stacks:
         return "nothing has expired\n"
     verb = "would remove" if dry_run else "removed"
-    return "".join(
-        f"{stack.identity} stays: {stack.failure}\n" if stack.failure else f"{verb} {stack.identity}: {stack.why}\n"
-        for stack in stacks
-    )
+    lines = []
+    for stack in stacks:
+        lines.append(
+            f"{stack.identity} stays: {stack.failure}" if stack.failure else f"{verb} {stack.identity}: {stack.why}"
+        )
+        if stack.differences:
+            lines.append(f"    is declared differently now: {'; '.join(stack.differences)}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def collected_json(collected: Sequence[Collected], *, dry_run: bool) -> str:
-    """`{"version": 1, "dry_run", "stacks": [{"id", "why", "failure"}]}`."""
-    stacks = [{"id": stack.identity, "why": stack.why, "failure": stack.failure} for stack in collected]
+    """`{"version": 1, "dry_run", "stacks": [{"id", "why", "failure", "differences"}]}`."""
+    stacks = [
+        {
+            "id": stack.identity,
+            "why": stack.why,
+            "failure": stack.failure,
+            "differences": list(stack.differences),
+        }
+        for stack in collected
+    ]
     return json.dumps({"version": VERSION, "dry_run": dry_run, "stacks": stacks}, indent=2) + "\n"
 
 

@@ -4,23 +4,37 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bootstrap.console.color import in_style
 from bootstrap.console.errors import shortened
 from bootstrap.console.json_lines import VERSION
 from bootstrap.model.cause import Cause
 from bootstrap.model.status import Declared, Health, PartStatus, StatusReport, UrlStatus
 
 _CAUSES = 3
+_STYLES = {
+    Health.UP: "done ",
+    Health.SIMULATED: "note ",
+    Health.SUSPENDED: "same ",
+    Health.NOT_READY: "skip ",
+    Health.STOPPED: "skip ",
+    Health.UNREACHABLE: "FAIL ",
+    Health.UNKNOWN: "FAIL ",
+    Health.DOWN: "FAIL ",
+}
+"""Each is coloured as the word for a result of a step."""
 
 
-def status_text(report: StatusReport) -> str:
+def status_text(report: StatusReport, *, colored: bool = False) -> str:
     """Each part with its state and the reason, what is simulated, and the URLs."""
     names = max((len(part.name) for part in report.parts), default=0)
     healths = max((len(part.health) for part in report.parts), default=0)
     lines = [report.headline]
     for part in report.parts:
-        lines.append(f"  {part.name:<{names}}  {part.health:<{healths}}  {_about(part)}".rstrip())
+        health = f"{part.health:<{healths}}"
+        shown = in_style(_STYLES[part.health], health) if colored else health
+        lines.append(f"  {part.name:<{names}}  {shown}  {_about(part)}".rstrip())
         lines.extend(f"      {line}" for line in shortened(part.evidence))
-        lines.extend(_causes(part))
+        lines.extend(_causes(part, report.selection))
     return "".join(f"{line}\n" for line in [*lines, *url_lines(report.urls), _sum(report)])
 
 
@@ -79,7 +93,7 @@ def url_lines(urls: Sequence[UrlStatus]) -> Iterator[str]:
     return (f"  {url.name:<{width}}  {f'not answered: {url.problem}' if url.problem else url.url}" for url in urls)
 
 
-def _causes(part: PartStatus) -> Iterator[str]:
+def _causes(part: PartStatus, selection: str) -> Iterator[str]:
     """The sentences of the most significant causes, and the evidence and the fix of the first."""
     for cause in part.causes[:_CAUSES]:
         yield f"      {cause.text}"
@@ -88,7 +102,7 @@ def _causes(part: PartStatus) -> Iterator[str]:
         yield from (f"        {line}" for line in shortened(first.evidence))
         if first.fix:
             yield f"        Fix: {first.fix}"
-        yield f"        More: bootstrap explain {part.name}"
+        yield f"        More: bootstrap explain {part.name}{selection}"
 
 
 def _about(part: PartStatus) -> str:
@@ -104,6 +118,8 @@ def _sum(report: StatusReport) -> str:
     counted = " · ".join(f"{number} {health}" for health, number in counts if number) or "nothing is declared"
     named = f" --name {report.instance}" if report.instance else ""
     command = report.up_command or f"bootstrap up {report.stack}{named}"
+    if not report.up and report.health is Health.UNKNOWN:
+        return f"{counted}: what to do is written above"
     if not report.up:
         return f"{counted}: bring up the rest with {command}"
     differs = report.declared is Declared.DIFFERS

@@ -46,6 +46,12 @@ _KINDS: Sequence[tuple[CauseKind, str, str, str]] = (
         f"{_FIX_NAME}, or name an imagePullSecret that may read it; {_FIX_LOCAL}",
     ),
     (
+        CauseKind.IMAGE_PULL,
+        r"5\d\d (?:Internal Server Error|Bad Gateway|Gateway Timeout)",
+        "cannot be pulled: its registry answers with an error of its own",
+        "wait for the registry, or copy the image to the nodes with: bootstrap load {image}",
+    ),
+    (
         CauseKind.IMAGE_NOT_FOUND,
         r"not found|manifest unknown|NAME_UNKNOWN|MANIFEST_UNKNOWN|404 Not Found|NotFound",
         "is not found in its registry",

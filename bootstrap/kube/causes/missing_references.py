@@ -9,6 +9,8 @@ from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, NamedObject, ObjectRef, mapping_in, mappings_in
 
 _KINDS = {"configmap": "ConfigMap", "secret": "Secret", "config": "ConfigMap"}
+_OF_CLUSTER = frozenset({"PriorityClass", "RuntimeClass"})
+"""Kinds that are in no namespace."""
 _ABSENT = re.compile(r'(configmap|secret)s? "([^"]+)" not found', re.IGNORECASE)
 _NO_KEY = re.compile(r"couldn't find key (\S+) in (ConfigMap|Secret) (?:[^/\s]+/)?([^\s,]+)")
 _NO_FILE = re.compile(r'volume "([^"]+)" : .*references non-existent (config|secret) key: ([^\s,]+)')
@@ -38,8 +40,8 @@ def missing_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> 
 
 def missing_cause(lack: Lack, where: ObjectRef, of: ObjectRef, surroundings: Surroundings) -> Cause:
     """Waited for if something will create it, or if it is there by now."""
-    named: NamedObject = (lack.kind, where.namespace, lack.name)
-    name = f"{lack.kind} {where.namespace}/{lack.name}"
+    named: NamedObject = (lack.kind, None if lack.kind in _OF_CLUSTER else where.namespace, lack.name)
+    name = f"{lack.kind} {lack.name}" if lack.kind in _OF_CLUSTER else f"{lack.kind} {where.namespace}/{lack.name}"
     what = f"key {lack.key} of {name}" if lack.key else name
     kind = CauseKind.MISSING_KEY if lack.key else CauseKind.MISSING
     evidence = (lack.words,) if lack.words else ()
@@ -105,6 +107,8 @@ def _source_of(pod: Manifest, volume: str) -> str:
 
 def _fix(lack: Lack, where: ObjectRef, surroundings: Surroundings) -> str:
     command = f"{surroundings.kubectl} -n {where.namespace}"
+    if lack.kind in _OF_CLUSTER:
+        return f"add it to the repository, or name one that exists: {surroundings.kubectl} get {lack.kind.lower()}"
     if lack.kind == "ServiceAccount":
         make = f"{command} create serviceaccount {lack.name}"
     elif lack.key:

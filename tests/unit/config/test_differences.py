@@ -61,8 +61,10 @@ def test_auto_does_not_differ_from_what_it_comes_to(project: Path) -> None:
 
 
 def test_an_emulator_that_is_no_longer_declared(project: Path) -> None:
-    lines = now(project, brought_up(project), "emulator=false")
-    assert "emulator: not set, now false (--set)" in lines
+    assert now(project, brought_up(project), "emulator=false") == ["emulator: declared (default), now false (--set)"]
+    (project / "stacks" / "dev.yaml").write_text(FILE + "emulator: {region: eu-west-1}\n")
+    before = brought_up(project, "emulator=false")
+    assert now(project, before) == ["emulator: false (--set), now declared (stacks/dev.yaml:5)"]
 
 
 def test_values_of_variables_are_never_shown(project: Path) -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from bootstrap.console.format import counted, grouped, lasted, outcome_text, short_id, stopwatch, tally
+from bootstrap.console.format import grouped, lasted, outcome_text, short_id, stopwatch, tally
 from bootstrap.errors import BootstrapError
+from bootstrap.model.count import counted
 from bootstrap.model.event import Outcome, Status
 from bootstrap.model.step import StepId
 

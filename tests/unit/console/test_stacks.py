@@ -64,7 +64,14 @@ def test_what_was_taken_away_is_told_with_what_was_not() -> None:
         "version": 1,
         "dry_run": True,
         "stacks": [
-            {"id": "a-1", "why": "expired 5 min ago", "failure": ""},
-            {"id": "b-1", "why": "", "failure": "in use"},
+            {"id": "a-1", "why": "expired 5 min ago", "failure": "", "differences": []},
+            {"id": "b-1", "why": "", "failure": "in use", "differences": []},
         ],
     }
+
+
+def test_what_is_removed_otherwise_than_declared_says_so() -> None:
+    collected = Collected(identity="a-1", why="over", differences=("cluster.workers: 2 (--set), now 0 (default)",))
+    assert collected_text((collected,), dry_run=True) == (
+        "would remove a-1: over\n    is declared differently now: cluster.workers: 2 (--set), now 0 (default)\n"
+    )

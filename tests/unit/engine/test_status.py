@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.console.results.status import status_text
 from bootstrap.engine.environment import existing_kubeconfig, platform_environment
 from bootstrap.engine.plan import plan_up
 from bootstrap.engine.session import PlanOptions, RunOptions, Session
@@ -120,6 +121,33 @@ def test_a_stopped_cluster_is_told(session: Session, world: World) -> None:
     assert healths(look(session))["cluster"] == "stopped"
 
 
+def test_what_cannot_be_looked_at_is_unknown_and_the_rest_is_shown(session: Session, world: World) -> None:
+    bring_up(session)
+    world.silent_engine = RefusedError("no Docker engine answers", fix="start Docker")
+    report = look(session)
+    by_name = {part.name: (part.health.value, part.detail, part.evidence) for part in report.parts}
+    assert by_name["cluster"] == ("unknown", "no Docker engine answers", ("Fix: start Docker",))
+    assert by_name["release/apps/a"] == ("unknown", "the cluster is unknown", ())
+    assert by_name["emulator"][0] == by_name["seeds"][0] == "up"
+    assert not report.failures
+    assert "what to do is written above" in status_text(report)
+    with pytest.raises(RefusedError, match="no Docker engine answers"):
+        plan_up(session, PlanOptions(), CancelToken(session.clock))
+
+
+@pytest.mark.parametrize("state", [TargetState.UNVERIFIED, TargetState.FOREIGN])
+def test_what_is_not_proven_to_be_ours_is_a_line_of_the_status(
+    session: Session, world: World, state: TargetState
+) -> None:
+    bring_up(session)
+    world.cluster = state
+    report = look(session)
+    assert healths(report)["cluster"] == healths(report)["objects/flux-system/apps"] == "unknown"
+    assert any("--adopt" in line for line in report.parts[0].evidence)
+    with pytest.raises(RefusedError, match="the cluster of stack test"):
+        plan_up(session, PlanOptions(), CancelToken(session.clock))
+
+
 def test_the_environment_leads_to_this_platform_alone(session: Session, world: World) -> None:
     with pytest.raises(RefusedError, match="stack test is not up: it has no kubeconfig"):
         existing_kubeconfig(session)
@@ -155,3 +183,9 @@ def test_an_api_that_a_simulated_pod_would_serve_is_shown_as_simulated(session: 
     [part] = [part for part in look(session).parts if part.name == "objects/flux-system/apps"]
     assert part.health is Health.SIMULATED
     assert part.evidence == ("APIService v1beta1.metrics.k8s.io: the API it adds would be served by a pod",)
+
+
+def test_health_has_colour_if_it_is_asked_for(session: Session) -> None:
+    report = look(session)
+    assert "\x1b" not in status_text(report)
+    assert " \x1b[1;31mdown\x1b[0m  differs: not found" in status_text(report, colored=True)

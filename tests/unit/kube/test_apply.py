@@ -58,7 +58,7 @@ def test_a_namespace_that_another_stack_just_left_is_waited_for(
                 del kube_api.objects[home]
 
     kube_api.fault = going
-    assert objects.apply(part(NAMESPACE), "print", kube_api.context(tmp_path), Work(token, quiet)) == "1 objects"
+    assert objects.apply(part(NAMESPACE), "print", kube_api.context(tmp_path), Work(token, quiet)) == "1 object"
     assert kube_api.requests[0] == f"PATCH {home}"
     assert len(looks) > 3
 
@@ -221,7 +221,7 @@ def test_what_is_simulated_is_shown_not_waited_for(
     }
     kube = kube_api.context(tmp_path, simulated=True)
     applied = objects.apply(part(balancer, backend, wait=True), "print", kube, Work(token, quiet))
-    assert applied == "1 objects, 2 simulated"
+    assert applied == "1 object, 2 simulated"
 
 
 def test_kind_that_nobody_defines_is_waited_for_then_named(
@@ -247,7 +247,7 @@ def test_webhook_that_cannot_be_called_yet_is_waited_for(
         return None
 
     kube_api.fault = fault
-    assert objects.apply(part(SETTINGS), "print", kube_api.context(tmp_path), Work(token, quiet)) == "1 objects"
+    assert objects.apply(part(SETTINGS), "print", kube_api.context(tmp_path), Work(token, quiet)) == "1 object"
 
 
 def test_webhook_that_rejects_is_an_answer(

@@ -52,6 +52,28 @@ def test_each_object_is_judged_where_it_lives(kube_api: FakeKubeApi, token: Canc
     assert list(simulated.values()) == [(Health.SIMULATED, "nothing assigns load balancer addresses")]
 
 
+def test_a_workload_that_is_ready_is_simulated_if_its_pods_are(
+    kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path
+) -> None:
+    path = "/apis/apps/v1/namespaces/web/deployments/d"
+    status = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+    kube_api.objects[path] = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "d", "namespace": "web", "generation": 1},
+        "spec": {"replicas": 1},
+        "status": status,
+    }
+    deployment, health = ref("Deployment", "d", "apps/v1"), KubeHealth(FakeProcesses())
+    real, simulated = kube_api.context(tmp_path), kube_api.context(tmp_path, simulated=True)
+    assert list(health([deployment], "web", real, token).values()) == [(Health.UP, "")]
+    assert list(health([deployment], "web", simulated, token).values()) == [
+        (Health.SIMULATED, "its pods are simulated")
+    ]
+    kube_api.objects[path]["status"] = {**status, "availableReplicas": 0}
+    assert [state for state, _ in health([deployment], "web", simulated, token).values()] == [Health.NOT_READY]
+
+
 def test_what_failed_for_good_is_down(kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path) -> None:
     kube_api.objects["/apis/batch/v1/namespaces/web/jobs/j"] = {
         "apiVersion": "batch/v1",

@@ -6,6 +6,7 @@ from typing import Any
 from bootstrap.console.results.explain import explain_text
 from bootstrap.kube.object_report import KubeReports
 from bootstrap.model.kube import ObjectRef
+from bootstrap.model.object_report import Explanation
 from bootstrap.system.clock import CancelToken
 from fakes.kube_api import FakeKubeApi
 from fakes.processes import FakeProcesses
@@ -65,14 +66,29 @@ def test_conditions_events_logs_and_causes(kube_api: FakeKubeApi, token: CancelT
         "2026-01-02T03:04:05Z Warning Pod web-1-a: BackOff: Back-off restarting failed container (7 times)",
     )
     assert [(log.container, log.previous) for log in report.logs] == [("main", True), ("main", False)]
-    text = explain_text([report])
+    text = explain_text(Explanation(reports=(report,)))
     assert text.startswith("Deployment shop/web: not seen by its controller yet\n  Cause: container main ends")
     assert "  Log of web-1-a/main, previous run:\n" in text
 
 
 def test_what_is_not_there(kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path) -> None:
     report = KubeReports(FakeProcesses())(WEB, "shop", kube_api.context(tmp_path), token)
-    assert (report.state, report.ready, report.causes) == ("not found", False, ())
+    assert (report.state, report.ready, report.there, report.causes) == ("not found", False, False, ())
+
+
+def test_what_runs_nowhere_is_said_to_be_simulated(kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path) -> None:
+    running = {"name": "main", "state": {"running": {"startedAt": "2026-01-02T03:04:05Z"}}}
+    kube_api.put(
+        "/api/v1/namespaces/shop/pods/web-1",
+        {
+            "metadata": {"name": "web-1", "namespace": "shop"},
+            "status": {"containerStatuses": [running], "conditions": [{"type": "Ready", "status": "True"}]},
+        },
+    )
+    pod = ObjectRef(api_version="v1", kind="Pod", namespace="shop", name="web-1")
+    report = KubeReports(FakeProcesses())(pod, "shop", kube_api.context(tmp_path, simulated=True), token)
+    assert report.conditions[-1].endswith("container main is simulated, nothing runs in it, since 2026-01-02T03:04:05Z")
+    assert "its pods are simulated" in explain_text(Explanation(reports=(report,)))
 
 
 def test_objects_are_found_by_kind_and_name_in_every_namespace(

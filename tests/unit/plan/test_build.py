@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from bootstrap.errors import InvalidError, RefusedError
+from bootstrap.errors import InvalidError, RefusedError, StepFailedError
 from bootstrap.model.kube import Manifest, ref_of
 from bootstrap.model.observed import (
     ClusterObserved,
@@ -19,7 +19,8 @@ from bootstrap.model.observed import (
 )
 from bootstrap.model.release import FluxRepo, Release
 from bootstrap.model.stack import Provider
-from bootstrap.model.step import LoadImages, Plan
+from bootstrap.model.step import LoadImages, Plan, Refuse
+from bootstrap.plan import ids
 from bootstrap.plan.build import build_plan
 from bootstrap.plan.desired import Desired
 from bootstrap.plan.units import cut, fingerprint
@@ -349,13 +350,48 @@ def test_a_stopped_stack_is_started_and_looked_at_again() -> None:
     ]
 
 
-def test_a_foreign_target_is_refused() -> None:
+def test_what_is_not_ours_is_refused_and_the_rest_is_planned() -> None:
+    repo = FluxRepo(kustomizations=(kustomization("apps", config_map("one")),))
     foreign = Observed(cluster=ClusterObserved(state=TargetState.FOREIGN, detail="on another network"))
-    with pytest.raises(RefusedError, match="the cluster of stack test was not created by it: on another network"):
-        build_plan(Desired(stack=stack()), foreign)
+    plan = build_plan(Desired(stack=stack(), repo=repo), foreign)
+    assert [error.what for error in plan.refusals] == [
+        "the cluster of stack test was not created by it: on another network"
+    ]
+    assert [step.reason for step in plan.steps[1:]] == ["not known before the cluster runs"]
     emulator = dataclasses.replace(NOTHING, emulator=EmulatorObserved(state=TargetState.FOREIGN, detail="no label"))
-    with pytest.raises(RefusedError, match="the emulator of stack test was not created by it: no label"):
-        build_plan(Desired(stack=stack(emulator=True)), emulator)
+    plan = build_plan(Desired(stack=stack(emulator=True)), emulator)
+    assert [error.what for error in plan.refusals] == ["the emulator of stack test was not created by it: no label"]
+    assert not any(isinstance(step.action, Refuse) for step in plan.steps if step.id != ids.EMULATOR)
+
+
+def test_what_could_not_be_looked_at_is_refused_with_the_reason_said_once() -> None:
+    silent = RefusedError("no Docker engine answers")
+    observed = Observed(
+        cluster=ClusterObserved(state=TargetState.UNKNOWN),
+        emulator=EmulatorObserved(state=TargetState.UNKNOWN),
+        unseen={"cluster": silent, "emulator": silent, "seeds": silent},
+    )
+    for emulator in (True, False):
+        plan = build_plan(Desired(stack=stack(emulator=emulator)), observed)
+        assert plan.refusals == (silent,)
+
+
+def test_what_failed_last_time_says_so_instead_of_having_changed() -> None:
+    apps = kustomization("apps", config_map("one"))
+    a = release("a")
+    desired = Desired(stack=stack(), repo=FluxRepo(kustomizations=(apps,), releases=(a,)), prepared={a.id: prepared(a)})
+    failure = StepFailedError("the API server rejects ConfigMap one")
+    unfinished = dataclasses.replace(
+        EMPTY, inventory={apps.id: InventoryEntry(fingerprint="")}, releases={"apps/a": deployed(a, status="failed")}
+    )
+    objects, release_step = ids.objects(apps.id), ids.release(a.id)
+
+    def reasons(observed: Observed) -> list[str]:
+        return [step.reason for step in build_plan(desired, observed).steps[1:]]
+
+    assert reasons(unfinished) == ["was not finished last time", "its state is failed"]
+    failed = dataclasses.replace(unfinished, failed={objects: failure, release_step: failure})
+    assert reasons(failed) == ["failed last time: the API server rejects ConfigMap one"] * 2
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.engine.recover import end_leftovers
+from bootstrap.errors import BootstrapError, StepFailedError
 from bootstrap.model.event import Outcome, RunFinished, RunStarted, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import StepId
 from bootstrap.state.journal import Journal
@@ -46,6 +47,22 @@ def test_the_bounds_of_runs_and_steps_are_kept_and_progress_is_not(journal: Jour
     ]
     file = tmp_path / "state" / "journal.jsonl"
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_what_failed_last_is_kept_with_its_secrets_masked_until_it_succeeds(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl", FakeClock(), mask=lambda text: text.replace("s3cret", "***"))
+    error = StepFailedError("no s3cret", evidence=("said s3cret", *map(str, range(40))), fix="ask for s3cret")
+
+    def end(step: str, status: Status, error: BootstrapError | None = None) -> None:
+        outcome = Outcome(status=status, error=error)
+        journal.write(StepFinished(at=NOW, step=StepId(step), outcome=outcome, seconds=1))
+
+    end("release/a", Status.FAILED, error)
+    end("release/b", Status.FAILED, error)
+    end("release/b", Status.DONE)
+    ((step, kept),) = journal.failures().items()
+    assert (step, kept.what, kept.evidence[0], kept.fix) == ("release/a", "no ***", "said ***", "ask for ***")
+    assert len(kept.evidence) == 20
 
 
 def test_children_are_found_again_even_behind_a_half_written_line(journal: Journal, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_the_error_of_the_work_is_raised() -> None:
     ("log", "message"),
     [
         ("", "linking what Go's cache has"),
-        ("go: downloading a v1\ngo: downloading b v2\na\n", "2 modules downloaded, 1 packages compiled"),
+        ("go: downloading a v1\ngo: downloading b v2\na\n", "2 modules downloaded, 1 package compiled"),
     ],
 )
 def test_go_s_own_lines_tell_how_far_it_is(log: str, message: str) -> None:

@@ -41,6 +41,11 @@ def pulled(message: str, reason: str = "ErrImagePull") -> Manifest:
         ),
         ("dial tcp 10.1.2.3:443: i/o timeout", CauseKind.REGISTRY_UNREACHABLE, "its registry cannot be reached"),
         ("no match for platform in manifest: not found", CauseKind.IMAGE_PLATFORM, "has no variant for the nodes'"),
+        (
+            "pulling from host r failed with status code [manifests 1]: 500 Internal Server Error",
+            CauseKind.IMAGE_PULL,
+            "its registry answers with an error of its own",
+        ),
         ("429 Too Many Requests - toomanyrequests", CauseKind.IMAGE_LIMITED, "the registry's rate limit"),
         ("something nobody has seen", CauseKind.IMAGE_PULL, "image shop/web:1 cannot be pulled"),
     ],

@@ -220,6 +220,13 @@ def refused(message: str) -> Surroundings:
             False,
         ),
         (
+            'pods "web-1-" is forbidden: no PriorityClass with name urgent was found',
+            CauseKind.MISSING,
+            "PriorityClass urgent does not exist",
+            "name one that exists: kubectl get priorityclass",
+            True,
+        ),
+        (
             'pods "web-1-" is forbidden: error looking up service account shop/robot: serviceaccount "robot" not found',
             CauseKind.MISSING,
             "ServiceAccount shop/robot does not exist",
