@@ -7,10 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from bootstrap.charts.cache import StoredChart
-from bootstrap.charts.cluster_values import cluster_values_hash, effective_values
+from bootstrap.charts.cluster_values import effective_values
 from bootstrap.charts.helm import Helm
 from bootstrap.charts.post_render import PostRendering, post_renderer
-from bootstrap.charts.release_history import labels_for
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.cause_timeout import Patience
 from bootstrap.kube.simulated_pods import is_api_backend
@@ -56,14 +55,19 @@ class Invocation:
         return self._helm.run(command, target.work.cancel.within(limit.total_seconds() + _WATCHDOG_SECONDS, what))
 
     def install(
-        self, prepared: PreparedRelease, chart: StoredChart, target: Target, limit: timedelta, *, upgrade: bool = False
+        self,
+        prepared: PreparedRelease,
+        chart: StoredChart,
+        target: Target,
+        labels: Mapping[str, str],
+        *,
+        limit: timedelta,
+        upgrade: bool,
     ) -> Command:
-        """Install, or upgrade what is there; all values given again, its definitions left to us."""
+        """Install or upgrade, all values given again, its definitions left to us; `labels` for the new revision."""
         release = prepared.release
         renderer = post_renderer(release, prepared.manifests or (), dropped(prepared, target.kube))
         post, environment = self._post.flags(renderer, _file_name(release))
-        values_hash = cluster_values_hash(release, target.api, target.work.cancel)
-        labels = labels_for(release, prepared.fingerprint or "", target.stack, values_hash)
         return self._helm.command(
             *("upgrade", "--install", release.release_name, str(chart.file), *_where(release, target)),
             *("--values", str(self._values_file(release, target)), "--reset-values", "--skip-crds"),

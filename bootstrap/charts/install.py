@@ -1,9 +1,8 @@
 """Installs one release: heals it, runs helm under a watchdog, waits until it is ready, notes that it is."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bootstrap.charts.cache import StoredChart
 from bootstrap.charts.cluster_values import cluster_values_hash
@@ -12,7 +11,7 @@ from bootstrap.charts.helm_arguments import Invocation, Target, dropped, limit_o
 from bootstrap.charts.helm_errors import explained, late, own_words
 from bootstrap.charts.helm_watch import HelmWatch
 from bootstrap.charts.recovery import heal, refuse_foreign
-from bootstrap.charts.release_history import DEPLOYED, Revision, mark_ready, revisions
+from bootstrap.charts.release_history import DEPLOYED, Revision, labels_for, mark_ready, revisions
 from bootstrap.charts.rendered_objects import other_objects
 from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.kube.apply import labelled
@@ -63,26 +62,28 @@ def install(
     history = _history(release, target)
     refuse_foreign(release, history, target.stack)
     newest = _healed(history, target)
-    if newest is not None and _is_applied(newest, prepared, target):
-        manifests, word = prepared.manifests or (), "ready"
+    values_hash = cluster_values_hash(release, target.api, target.work.cancel)
+    if newest is not None and _is_applied(newest, prepared, values_hash):
+        manifests, number, word = tuple(prepared.manifests or ()), newest.number, "ready"
     else:
-        run = partial(_run, prepared, chart, invocation, target)
-        manifests = _install(prepared, invocation, target, newest, run, may_replace=may_replace)
+        labels = labels_for(release, prepared.fingerprint or "", target.stack, values_hash)
+        run = _Run(prepared=prepared, chart=chart, invocation=invocation, target=target, labels=labels)
+        manifests, number = _install(prepared, invocation, target, newest, run, may_replace=may_replace)
         word = "upgraded" if newest else "installed"
     simulated = _wait(prepared, manifests, target, upgrade=newest is not None)
     if not target.kube.simulated:
         _wait_for_answers(prepared.probes, target)
     if release.run_tests:
         _test(release, invocation, target)
-    mark_ready(_history(release, target)[-1], prepared.fingerprint or "", target.api, target.work.cancel)
+    mark_ready(release, number, prepared.fingerprint or "", target.api, target.work.cancel)
     description = f"{word}, {chart.name} {chart.version}"
     count = len(simulated) + len(dropped(prepared, target.kube))
     return f"{description}, {count} simulated" if count else description
 
 
-def _is_applied(newest: Revision, prepared: PreparedRelease, target: Target) -> bool:
+def _is_applied(newest: Revision, prepared: PreparedRelease, values_hash: str) -> bool:
     same = newest.status == DEPLOYED and newest.applied == prepared.fingerprint
-    return same and newest.values_hash == cluster_values_hash(prepared.release, target.api, target.work.cancel)
+    return same and newest.values_hash == values_hash
 
 
 def uninstall(release: Release, invocation: Invocation, target: Target) -> None:
@@ -111,11 +112,11 @@ def _install(
     invocation: Invocation,
     target: Target,
     newest: Revision | None,
-    run: Callable[[Revision | None, HelmWatch], tuple[Manifest, ...]],
+    run: "_Run",
     *,
     may_replace: bool,
-) -> tuple[Manifest, ...]:
-    """Run helm until it succeeds or its retries are used up; the objects it applied."""
+) -> tuple[tuple[Manifest, ...], int]:
+    """Run helm until it succeeds or its retries are used up; the objects it applied, and the number of the revision."""
     release = prepared.release
     if release.create_namespace:
         _ensure_namespace(release.target_namespace, target)
@@ -174,32 +175,41 @@ def _ensure_namespace(name: str, target: Target) -> None:
         target.api.apply(labelled(namespace, target.stack), target.work.cancel)
 
 
-def _run(
-    prepared: PreparedRelease,
-    chart: StoredChart,
-    invocation: Invocation,
-    target: Target,
-    newest: Revision | None,
-    watch: HelmWatch,
-) -> tuple[Manifest, ...]:
-    limit = limit_of(prepared.release, upgrade=newest is not None)
-    command = invocation.install(prepared, chart, target, limit, upgrade=newest is not None)
-    target.work.say(f"{'installing' if newest is None else 'upgrading'} {chart.name} {chart.version}")
-    what = f"helm for release {prepared.release.id}"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Run:
+    """One run of helm for a release; called again for each attempt."""
 
-    def run(cancel: CancelToken) -> Finished:
-        return invocation.run(command, replace(target, work=Work(cancel, target.work.say)), limit, what)
+    prepared: PreparedRelease
+    chart: StoredChart
+    invocation: Invocation
+    target: Target
+    labels: Mapping[str, str]
+    """For the new revision."""
 
-    try:
-        finished = watch.beside(run)
-    except NotReadyError:
-        # What keeps its hooks would keep them at the next attempt too.
-        _roll_back(prepared.release, invocation, target, newest)
-        raise
-    except DeadlineError as error:
-        raise late(error, command, watch.last_look) from error
-    # Of a chart that renders nothing but hooks, or nothing at all, helm leaves it out.
-    return other_objects(json.loads(finished.stdout).get("manifest") or "")
+    def __call__(self, newest: Revision | None, watch: HelmWatch) -> tuple[tuple[Manifest, ...], int]:
+        """The objects that were applied, and the number of the revision."""
+        release, upgrade = self.prepared.release, newest is not None
+        limit = limit_of(release, upgrade=upgrade)
+        command = self.invocation.install(
+            self.prepared, self.chart, self.target, self.labels, limit=limit, upgrade=upgrade
+        )
+        work, what = self.target.work, f"helm for release {release.id}"
+        work.say(f"{'upgrading' if upgrade else 'installing'} {self.chart.name} {self.chart.version}")
+
+        def run(cancel: CancelToken) -> Finished:
+            return self.invocation.run(command, replace(self.target, work=Work(cancel, work.say)), limit, what)
+
+        try:
+            finished = watch.beside(run)
+        except NotReadyError:
+            # What keeps its hooks would keep them at the next attempt too.
+            _roll_back(release, self.invocation, self.target, newest)
+            raise
+        except DeadlineError as error:
+            raise late(error, command, watch.last_look) from error
+        revision = json.loads(finished.stdout)
+        # Of a chart that renders nothing but hooks, or nothing at all, helm leaves the manifest out.
+        return other_objects(revision.get("manifest") or ""), int(revision["version"])
 
 
 def _wait(

@@ -106,9 +106,11 @@ def forget(revision: Revision, api: KubeApi, cancel: CancelToken) -> None:
     api.delete(_ref(revision), cancel)
 
 
-def mark_ready(revision: Revision, fingerprint: str, api: KubeApi, cancel: CancelToken) -> None:
-    """Note that this revision became ready."""
-    path = f"/api/v1/namespaces/{quote(revision.namespace)}/secrets/{quote(revision.secret)}"
+def mark_ready(release: Release, number: int, fingerprint: str, api: KubeApi, cancel: CancelToken) -> None:
+    """Note that this revision of the release became ready (the record's name: helm.sh/helm pkg/storage, `makeKey`)."""
+    record = f"sh.helm.release.v1.{release.release_name}.v{number}"
+    ref = ObjectRef(api_version="v1", kind="Secret", namespace=release.target_namespace, name=record)
+    path = f"/api/v1/namespaces/{quote(release.target_namespace)}/secrets/{quote(record)}"
     answer = api.ask(
         "PATCH",
         path,
@@ -117,7 +119,7 @@ def mark_ready(revision: Revision, fingerprint: str, api: KubeApi, cancel: Cance
         headers={"Content-Type": _MERGE},
     )
     if not answer.ok:
-        raise ApiRefusedError(f"cannot label {_ref(revision)}", answer)
+        raise ApiRefusedError(f"cannot label {ref}", answer)
 
 
 def _read(path: str, selector: str, api: KubeApi, cancel: CancelToken) -> Iterable[Revision]:

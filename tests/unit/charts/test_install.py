@@ -3,6 +3,7 @@
 import json
 import os
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -124,10 +125,11 @@ class Stage:
         self.api.put(record(number), {"metadata": {"labels": labels}})
 
     def _upgrade(self, command: Command) -> Finished:
-        outcome = self.outcomes.pop(0) if self.outcomes else ok(json.dumps({"manifest": json.dumps(SETTINGS)}))
+        number = 1 + sum("sh.helm.release" in path for path in self.api.objects)
+        succeeded = ok(json.dumps({"manifest": json.dumps(SETTINGS), "version": number}))
+        outcome = self.outcomes.pop(0) if self.outcomes else succeeded
         words = command.argv
         parts = dict(pair.split("=", 1) for pair in words[words.index("--labels") + 1].split(","))
-        number = 1 + sum("sh.helm.release" in path for path in self.api.objects)
         status = "failed" if outcome.returncode else "deployed"
         labels = {"owner": "helm", "name": "app", "status": status, "version": str(number), **parts}
         self.api.put(record(number), {"metadata": {"labels": labels}})
@@ -532,6 +534,24 @@ def test_values_that_only_the_cluster_holds_are_installed_anew_when_they_change(
     assert stage.charts.values_hashes([release], stage.kube, token)["flux/app"] != installed
     assert stage.install(token, values_from=(source,)) == "upgraded, app 1.0.0"
     assert len(stage.upgrades()) == 2
+
+
+def test_one_install_reads_the_history_and_hashes_the_cluster_s_values_once(stage: Stage, token: CancelToken) -> None:
+    where, reads = "/api/v1/namespaces/flux/secrets/made", Counter[str]()
+    stage.api.fault = lambda method, path: reads.update([path.partition("?")[0]] if method == "GET" else [])
+    source = ValuesFrom(kind="Secret", name="made", values_key="v")
+    stage.api.put(where, {"data": {"v": b64encode(b"a: 1").decode()}})
+    prepared = stage.prepared(token, values_from=(source,))
+    for value in (b"a: 2", b"a: 3"):
+        stage.api.put(where, {"data": {"v": b64encode(value).decode()}})
+        reads.clear()
+        stage.charts.install(prepared, stage.kube, Work(token, stage.said.append))
+        assert reads["/api/v1/namespaces/web/secrets"] == 1, "the history"
+        assert reads[where] == 2, "for the hash, and for the file of values that helm is given"
+    stage.charts.install(prepared, stage.kube, Work(token, stage.said.append))
+    assert (reads["/api/v1/namespaces/web/secrets"], reads[where]) == (2, 3), "installed already: the hash alone"
+    marked = [stage.api.objects[record(number)]["metadata"]["labels"]["bootstrap.dev/fingerprint"] for number in (1, 2)]
+    assert marked == [prepared.fingerprint] * 2
 
 
 WIDGET = """\
