@@ -209,7 +209,7 @@ def test_object_that_nobody_owns_is_taken_over_unless_the_release_forbids_it(own
     own.kubectl("create", "-f", "-", stdin=json.dumps(settings))
     with pytest.raises(StepFailedError) as raised:
         own.up(disable_take_ownership=True)
-    assert "ConfigMap eown-cm exists already" in (raised.value.fix or "")
+    assert "ConfigMap eown-cm already exists" in (raised.value.fix or "")
     own.up()
     assert own.live("configmap", "eown-cm")["metadata"]["annotations"]["meta.helm.sh/release-name"] == "eown"
 
