@@ -24,6 +24,8 @@ _CODES = {
     143: " (asked to end)",
 }
 _CANNOT_START = frozenset({"CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun"})
+_SENTENCE = 120
+"""Characters of a runtime's message that are said with the cause; a longer one is evidence alone."""
 
 
 def container_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
@@ -128,6 +130,8 @@ def _refused(pod: Manifest, status: Manifest, of: ObjectRef, kind: CauseKind, st
     elif "runAsNonRoot" in message:
         text = f"container {name} cannot be started: it would run as root, which runAsNonRoot forbids"
         fix = "set securityContext.runAsUser to a number other than 0, or use an image whose USER is one"
+    elif message and len(message) <= _SENTENCE:
+        text = f"container {name} cannot be started: {message}"
     # The runtime may have been too busy once; a command or a setting does not become another.
     transient = any(words in message for words in ("context deadline exceeded", "is reserved for", "try again"))
     return Cause(

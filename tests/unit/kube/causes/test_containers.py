@@ -177,6 +177,11 @@ def test_a_container_that_may_not_run_as_root() -> None:
     assert cause.terminal
 
 
+def test_a_setting_that_the_runtime_refuses_is_named_with_the_cause() -> None:
+    cause = first(pod(containerStatuses=[container(waiting("CreateContainerConfigError", "missing value for NOPE"))]))
+    assert cause.text == "container main cannot be started: missing value for NOPE"
+
+
 def test_a_failing_readiness_probe_is_told_with_its_answer_and_ends_nothing() -> None:
     words = "Readiness probe failed: HTTP probe failed with statuscode: 503"
     unhealthy = event("web-1-a", "Unhealthy", words, field="spec.containers{main}")
