@@ -97,13 +97,16 @@ allow_replace_option = click.option(
     help="Delete and recreate what cannot change in place: everything, or only STEP.",
 )
 """Consent, for this run only."""
-_DECLARATION: tuple[_Decorate, ...] = (
+_REPOSITORY: tuple[_Decorate, ...] = (
     click.option("--repo", type=click.Path(path_type=Path), help="Use a Flux repository without a stack file."),
     click.option(
         "--root",
         type=click.Path(path_type=Path),
         help="Resolve the paths in --repo from here (default: its Git work tree).",
     ),
+)
+_DECLARATION: tuple[_Decorate, ...] = (
+    *_REPOSITORY,
     click.option(
         "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a field of the stack; repeatable."
     ),
@@ -141,13 +144,13 @@ def declared_options(command: _Command) -> _Command:
 
 
 def bare_stack_options(command: _Command) -> _Command:
-    """Only `--stack` and `--name`, as one argument `stack`: for verbs whose arguments are something else."""
-    return _decorated(_with_stack(command), (STACK_OPTION, name_option))
+    """Only `--stack`, `--name` and `--repo`, as one argument `stack`: for verbs whose arguments are something else."""
+    return _decorated(_with_stack(command), (STACK_OPTION, name_option, *_REPOSITORY))
 
 
 def paused_stack_options(command: _Command) -> _Command:
-    """Only STACK, `--stack` and `--name`, as one argument `stack`."""
-    return _decorated(_with_stack(command), (_ARGUMENT, STACK_OPTION, name_option))
+    """Only STACK, `--stack`, `--name` and `--repo`, as one argument `stack`."""
+    return _decorated(_with_stack(command), (_ARGUMENT, STACK_OPTION, name_option, *_REPOSITORY))
 
 
 def chart_options(command: _Command) -> _Command:

@@ -47,9 +47,9 @@ OPTIONS: dict[str, set[str]] = {
     "gc": {*LOOK, "dry_run"},
     "repair": {*DECLARED, *RUN, "tools", "locked"},
     "resume": {*DECLARED, *RUN, "tools", "locked"},
-    "pause": {"reference", "stack", "instance", "quiet"},
-    "load": {"stack", "instance", "images", "quiet"},
-    "run": {"stack", "instance", "words", "quiet"},
+    "pause": {"reference", "stack", "instance", "repo", "root", "quiet"},
+    "load": {"stack", "instance", "repo", "root", "images", "quiet"},
+    "run": {"stack", "instance", "repo", "root", "words", "quiet"},
     "env": {*DECLARED, *LOOK, "tools"},
     "kubeconfig": {*DECLARED, "quiet", "merge"},
     "logs": {*DECLARED, *LOOK, "name", "lines", "list_only"},
@@ -157,3 +157,20 @@ def test_output_has_a_short_form_everywhere(cli: "Cli", verb: str) -> None:
 @pytest.mark.parametrize("verb", sorted(set(OPTIONS)))
 def test_help_of_every_verb_fits_a_screen(cli: "Cli", verb: str) -> None:
     assert len(cli(*verb.split(), "--help").out.splitlines()) <= 50
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("run", "--", "true"), ("load", "web:1"), ("pause",), ("env",)],
+    ids=lambda words: words[0],
+)
+def test_repo_chooses_the_stack_that_up_made_of_it(words: tuple[str, ...], cli: "Cli") -> None:
+    """Its name is the repository's, so that no stack file is looked for, and the fix names the repository."""
+    entry = cli.folder / "here" / "clusters" / "dev"
+    entry.mkdir(parents=True)
+    (cli.folder / "here" / ".git").mkdir()
+    verb, *rest = words
+    ended = cli(verb, "--repo", str(entry), *rest)
+    assert "here" in ended.err
+    assert ended.code == 4
+    assert "there is no stack" not in ended.err
