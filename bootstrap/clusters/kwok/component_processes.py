@@ -76,6 +76,10 @@ class Children:
             identity = running.get(component) or self._start(component, command)
             self._watched[component] = (identity, command)
 
+    def forget(self) -> None:
+        """Watch nothing any more: what was watched may have been stopped on purpose since, by a snapshot."""
+        self._watched.clear()
+
     def check(self) -> None:
         """Return while all that is watched still runs.
 

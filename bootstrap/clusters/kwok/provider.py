@@ -261,6 +261,7 @@ class KwokProvider:
     def _converge(self, record: Record, programs: Mapping[Component, Path], seconds: float, work: Work) -> KubeContext:
         if Component.API_SERVER not in self._children.running():
             _refuse_used(record.port, self._processes, work.cancel)
+        self._children.forget()
         first = {component: programs[component] for component in FIRST}
         api = Api(record.port, self._layout.pki, work.cancel)
         work.say("starting etcd and the API server")
