@@ -70,10 +70,12 @@ def wait_ready(  # noqa: PLR0913 - what there is to a wait
     whole = tuple(refs)
     pending, pause, last, settled = whole, _FIRST_PAUSE, "", 0
     look = Look(live={}, unready={}, simulated=())
+    overdue: frozenset[ObjectRef] | None = None
     try:
         while True:
             look = _look_patiently(pending, api, work.cancel, look, simulated=simulated, rule=rule)
-            _raise_failed(look, watch, work.cancel, what)
+            overdue = _overdue(look) if overdue is None else overdue & _overdue(look)
+            _raise_failed(look, watch, work.cancel, what, overdue)
             if not look.unready and pending is whole:
                 unproven = {} if simulated else _unproven(look)
                 if not unproven or settled > _LONGEST_SETTLING:
@@ -137,8 +139,22 @@ def _lacks_a_probe(live: Manifest) -> bool:
     return any("readinessProbe" not in container for container in containers)
 
 
-def _raise_failed(look: Look, watch: CauseWatch, cancel: CancelToken, what: str) -> None:
-    failed = {ref: judged for ref, judged in look.unready.items() if judged.readiness is Readiness.FAILED}
+def _overdue(look: Look) -> frozenset[ObjectRef]:
+    """Deployments whose progress deadline is over.
+
+    One for which that was so when the wait began is waited for: what kept it then may be corrected, such as an image
+    that was copied to the nodes meanwhile, and its condition changes only when a pod becomes ready.
+    """
+    failed = (ref for ref, judged in look.unready.items() if judged.readiness is Readiness.FAILED)
+    return frozenset(ref for ref in failed if ref.kind == "Deployment")
+
+
+def _raise_failed(look: Look, watch: CauseWatch, cancel: CancelToken, what: str, overdue: frozenset[ObjectRef]) -> None:
+    failed = {
+        ref: judged
+        for ref, judged in look.unready.items()
+        if judged.readiness is Readiness.FAILED and ref not in overdue
+    }
     if not failed:
         return
     first, judgement = next(iter(failed.items()))

@@ -68,6 +68,18 @@ def test_what_does_not_go_away_by_itself_ends_the_wait_long_before_its_deadline(
     assert 15 < token.clock.monotonic() < 20
 
 
+def test_a_deployment_that_was_overdue_before_is_given_time_again(
+    kube_api: FakeKubeApi, token: CancelToken, tmp_path: Path
+) -> None:
+    overdue = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "too slow"}
+    put_pod_of_deployment(kube_api, "d", {"waiting": {"reason": "ImagePullBackOff", "message": "typo: not found"}})
+    deployment = {**DEPLOYMENT, "status": {"observedGeneration": 1, "conditions": [overdue]}}
+    objects = KubeObjects(FakeProcesses(), "stack", Patience(loaded=lambda: False))
+    with pytest.raises(StepFailedError, match="image example/typo:1 is not found in its registry"):
+        objects.apply(part(deployment, wait=True), "print", kube_api.context(tmp_path), Work(token, quiet))
+    assert 15 < token.clock.monotonic() < 20
+
+
 @pytest.mark.parametrize(("asked", "loaded", "ends"), [(None, True, 30), (timedelta(minutes=2), False, 120)])
 def test_a_busy_machine_and_whoever_asks_for_it_are_given_more_time(
     kube_api: FakeKubeApi, tmp_path: Path, asked: timedelta | None, *, loaded: bool, ends: int
