@@ -16,6 +16,8 @@ pytestmark = [
 ]
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "example"
+CACHE = cache_folder(os.environ).parent
+"""Of the programs: `pytester` gives the tests another home."""
 SHADOWS = "raise ImportError('this bootstrap is not the one that was meant')\n"
 MORE = """
 import os
@@ -58,7 +60,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith(("BOOTSTRAP_SET", "BOOTSTRAP_NAME", "AWS_", "PYTEST_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(pytester.path / "state"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder({**os.environ, "HOME": str(Path.home())}).parent))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE))
     monkeypatch.setenv("BOOTSTRAP_SET_cluster__provider", "kwok")
     monkeypatch.setenv("TMPDIR", str(pytester.path))
     monkeypatch.setenv("PYTHONPATH", str(pytester.path))
