@@ -46,7 +46,7 @@ COMMANDS = {
     "config": "Print the effective values of stack and settings, and their origins.",
     "doctor": "Check this machine: programs, folders, memory, limits.",
     "tools": "List or download the programs that bootstrap runs, such as helm.",
-    "completion": "Print the completion script for a shell.",
+    "completion": "Print or install the completion script for a shell.",
     "version": "Print the version.",
 }
 

@@ -1,25 +1,33 @@
 """`bootstrap completion`."""
 
+import os
+from pathlib import Path
+
 import click
 
-from bootstrap.errors import ExitCode
+from bootstrap.errors import ExitCode, UsageError
+
+_SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def command(*, shell: str) -> int:
-    """Print the completion script for a shell.
+@click.argument("shell", type=click.Choice(_SHELLS), required=False)
+@click.option("--install", is_flag=True, help="Write it where the shell looks for completions, and overwrite nothing.")
+def command(*, shell: str | None, install: bool) -> int:
+    """Print the completion script for a shell (default: yours, of $SHELL), or install it.
 
     \b
+      bootstrap completion --install
+      bootstrap completion zsh --install
       bootstrap completion bash > ~/.local/share/bash-completion/completions/bootstrap
-      bootstrap completion zsh > "${fpath[1]}/_bootstrap"
-      bootstrap completion fish > ~/.config/fish/completions/bootstrap.fish
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from click.shell_completion import get_completion_class  # noqa: PLC0415 - only here
+    from bootstrap.cli.completion import install_script, script  # noqa: PLC0415 - only here
 
-    from bootstrap.cli.main import bootstrap  # noqa: PLC0415 - main imports us lazily too
-
-    kind = get_completion_class(shell)
-    assert kind is not None  # noqa: S101 - click has these three
-    click.echo(kind(bootstrap, {}, "bootstrap", "_BOOTSTRAP_COMPLETE").source())
+    chosen = shell or Path(os.environ.get("SHELL", "")).name
+    if chosen not in _SHELLS:
+        raise UsageError(
+            f"there is no completion for the shell {chosen or 'of $SHELL, which is not set'}",
+            fix=f"name one of {', '.join(_SHELLS)}: bootstrap completion bash",
+        )
+    click.echo(install_script(chosen, os.environ) if install else script(chosen))
     return ExitCode.OK
