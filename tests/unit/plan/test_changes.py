@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.cli.machine import REQUIRED
 from bootstrap.config.schema import STACK
 from bootstrap.model.replacement import Change
 from bootstrap.model.stack import Provider
@@ -24,6 +25,12 @@ def fields_of(section: str) -> set[str]:
 @pytest.mark.parametrize(("section", "table"), [("cluster", CLUSTER), ("emulator", EMULATOR)])
 def test_every_field_of_the_stack_file_has_a_row(section: str, table: dict[str, object]) -> None:
     assert set(table) == fields_of(section)
+
+
+def test_every_provider_has_a_column_and_its_programs() -> None:
+    providers = set(Provider) - {Provider.AUTO}
+    assert all(set(effects) == providers for effects in CLUSTER.values())
+    assert set(REQUIRED) == set(Provider)
 
 
 def test_the_documentation_shows_the_table() -> None:
