@@ -26,7 +26,11 @@ class Template(StrEnum):
     """AWS data alone."""
 
 
-_PARTS = {Template.MINIMAL: ("minimal", "seeds"), Template.FLUX: ("flux",), Template.SEEDS_ONLY: ("seeds",)}
+_PARTS = {
+    Template.MINIMAL: ("minimal", "web", "seeds"),
+    Template.FLUX: ("flux", "web"),
+    Template.SEEDS_ONLY: ("seeds",),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
