@@ -24,6 +24,7 @@ from bootstrap.model.observed import (
     SeedsObserved,
 )
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release, UnknownValue
+from bootstrap.model.replacement import Replacement
 from bootstrap.model.stack import BuiltImage
 from bootstrap.model.status import Health
 from bootstrap.system.clock import CancelToken
@@ -110,6 +111,28 @@ class ClusterProvider(Protocol):
         Raises:
             RefusedError: what the new one needs is not at hand; nothing was deleted.
             StepFailedError: the new one could not be created; names what is gone and what is not.
+        """
+        ...
+
+    def gather(self, work: Work, *, freed: Collection[int] = ()) -> None:
+        """Bring here all that `up` needs to create it; changes nothing that lives.
+
+        `freed`: ports of this machine that will be free by then.
+
+        Raises:
+            RefusedError, InvalidError: something cannot be had, or the configuration cannot be used.
+        """
+        ...
+
+    def published(self, cancel: CancelToken) -> frozenset[int]:
+        """The ports of this machine that it has, running or not."""
+        ...
+
+    def clear(self, work: Work) -> None:
+        """Delete the cluster alone; what a later one of the stack uses stays: its network, emulator and images.
+
+        Raises:
+            RefusedError: it is not the stack's, or of others.
         """
         ...
 
@@ -370,6 +393,15 @@ class Objects(Protocol):
 
     def look(self, objects: Sequence[ObjectRef], kube: KubeContext, cancel: CancelToken) -> ObjectsObserved:
         """Those of them that are not there, or not ready right now."""
+        ...
+
+    def replacement(
+        self, manifests: Sequence[Manifest], namespace: str, manager: str, kube: KubeContext, cancel: CancelToken
+    ) -> Replacement | None:
+        """Why these objects cannot become as declared in place, as the API server sees it; None: they can.
+
+        Those without a namespace belong in `namespace`; `manager` is the one that would apply them.
+        """
         ...
 
     def apply(

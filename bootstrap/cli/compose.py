@@ -14,6 +14,7 @@ from bootstrap.cli.orphaned_processes import OrphanedProcesses, orphaned_process
 from bootstrap.cli.platform_digests import PlatformDigests
 from bootstrap.console.mask import SECRETS, secret_values
 from bootstrap.engine.leftovers import AllLeftovers
+from bootstrap.engine.state_folder import write_provider
 from bootstrap.errors import BootstrapError
 from bootstrap.model.observed import EmulatorRelease
 from bootstrap.model.release import FluxRepo
@@ -67,6 +68,8 @@ class Adapters:
     """Whether this machine's engine pulls images and copies them to the nodes."""
     adopt: bool
     """Whether a cluster of our name that bootstrap did not create is adopted."""
+    former: ClusterSpec | None = None
+    """The cluster that lives, if another provider is declared now."""
     patience: timedelta | None = None
     """How long a run waits for a cause that cannot heal by itself; None: 15s."""
 
@@ -137,36 +140,43 @@ class Adapters:
         return StackRepository(self)
 
     def _cluster(self) -> ClusterProvider:
-        """The provider of the cluster."""
+        """The provider of the cluster, with the one on which it still lives."""
+        declared, former = self._provided(self.stack.cluster, adopt=self.adopt), self.former
+        if former is None:
+            return declared
+        from bootstrap.clusters.moved import MovedCluster  # noqa: PLC0415 - `--help` imports no adapter
+
+        target = self.stack.cluster.provider
+        moved = functools.partial(write_provider, self.state, target)
+        return MovedCluster(declared, self._provided(former, adopt=False), (former.provider, target), moved)
+
+    def _provided(self, spec: ClusterSpec, *, adopt: bool) -> ClusterProvider:
         stack = self.stack
-        match stack.cluster.provider:
+        match spec.provider:
             case Provider.KWOK | Provider.AUTO:
                 from bootstrap.clusters.kwok.provider import KwokProvider  # noqa: PLC0415
 
                 named = f"{stack.name}-{stack.instance}" if stack.instance else stack.name
-                return KwokProvider(
-                    named, stack.cluster, self.state, self.programs, self.processes, self.clock, adopt=self.adopt
-                )
+                return KwokProvider(named, spec, self.state, self.programs, self.processes, self.clock, adopt=adopt)
             case Provider.KIND | Provider.K3D:
-                return self._docker_cluster()
+                return self._docker_cluster(spec, adopt=adopt)
             case Provider.EXISTING:
                 from bootstrap.clusters.existing.provider import ExistingProvider  # noqa: PLC0415
 
-                return ExistingProvider(stack.cluster, self.state, self.processes, os.environ)
+                return ExistingProvider(spec, self.state, self.processes, os.environ)
 
-    def _docker_cluster(self) -> ClusterProvider:
+    def _docker_cluster(self, spec: ClusterSpec, *, adopt: bool) -> ClusterProvider:
         from bootstrap.clusters.docker_nodes.cluster import NodeCluster  # noqa: PLC0415 - `--help` imports no adapter
         from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
-        docker = StackOnDocker(self.state, os.environ, ipv6=_needs_ipv6(self.stack.cluster))
-        tool = self._tool(docker)
-        return NodeCluster(tool, self.stack.cluster.ports, self.state, docker, self.processes, adopt=self.adopt)
+        docker = StackOnDocker(self.state, os.environ, ipv6=_needs_ipv6(spec))
+        tool = self._tool(docker, spec)
+        return NodeCluster(tool, spec.ports, self.state, docker, self.processes, adopt=adopt)
 
-    def _tool(self, docker: "StackOnDocker") -> "ClusterTool":
+    def _tool(self, docker: "StackOnDocker", spec: ClusterSpec) -> "ClusterTool":
         from bootstrap.clusters.k3d.tool import LONGEST, K3d  # noqa: PLC0415 - `--help` imports no adapter
         from bootstrap.clusters.kind.tool import Kind  # noqa: PLC0415
 
-        spec = self.stack.cluster
         if spec.provider is Provider.K3D:
             short = docker.name_within(LONGEST)
             return K3d(spec, short, docker.name, self.programs, self.processes, os.environ)
@@ -180,7 +190,13 @@ class Adapters:
             from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
             docker = StackOnDocker(self.state, os.environ)
-            return NodesState(self._tool(docker), self.state, docker, self.processes, _kube_version(self.stack.cluster))
+            return NodesState(
+                self._tool(docker, self.stack.cluster),
+                self.state,
+                docker,
+                self.processes,
+                _kube_version(self.stack.cluster),
+            )
         if not provider.simulates_pods:
             return NotSaved(f"the data of a cluster of provider {provider} cannot be copied")
         from bootstrap.clusters.kwok.provider import free_port  # noqa: PLC0415 - `--help` imports no adapter
@@ -229,7 +245,7 @@ class Adapters:
         from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
         docker = StackOnDocker(self.state, os.environ)
-        return NodeImages(self._tool(docker), docker)
+        return NodeImages(self._tool(docker, self.stack.cluster), docker)
 
     def _emulators(self) -> tuple[Emulator | None, Callable[[EmulatorRelease], Emulator] | None]:
         from bootstrap.emulators.choose import emulator_for, emulator_of, no_emulator  # noqa: PLC0415

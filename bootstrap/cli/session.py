@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shlex
 import shutil
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,7 +25,7 @@ from bootstrap.engine.gc import Collector
 from bootstrap.engine.session import Session
 from bootstrap.engine.snapshot import reset_name
 from bootstrap.errors import BootstrapError, InvalidError, Place, RefusedError, UsageError
-from bootstrap.model.stack import Placement, Provider, Stack, StatePaths
+from bootstrap.model.stack import ClusterSpec, Placement, Provider, Stack, StatePaths
 from bootstrap.state.journal import Journal
 from bootstrap.state.paths import cache_folder, state_folder, state_paths
 from bootstrap.state.remembered_stack import RememberedStack, read_remembered, remembered
@@ -45,7 +46,7 @@ def open_stack(options: StackOptions, *, cancel: CancelToken, settings: Settings
     loaded = load_declared(options)
     state = state_paths(loaded.stack, os.environ)
     before = read_remembered(state, with_variables=True)
-    session = _session(loaded, state, options, settings, cancel)
+    session = _session(loaded, state, options, settings, cancel, former=before)
     return replace(
         session,
         command=pasteable(options, os.environ),
@@ -268,13 +269,25 @@ def _remembered_session(
     def place(path: ValuePath) -> Place:
         return Place(file=str(state.remembered), path=path_text(path))
 
+    last_provider = _last_provider(state)
+    if last_provider is not None:
+        # A run that was killed while the stack moved has written the provider alone.
+        stack = replace(stack, cluster=replace(stack.cluster, provider=last_provider))
     loaded = LoadedStack(stack=stack, values=before.values, place=place)
-    return _session(loaded, state, replace(options, choose_ports=False), settings, cancel)
+    return _session(loaded, state, replace(options, choose_ports=False), settings, cancel, living=True)
 
 
-def _session(
-    loaded: LoadedStack, state: StatePaths, options: StackOptions, settings: Settings | None, cancel: CancelToken
+def _session(  # noqa: PLR0913 - what a session is made with
+    loaded: LoadedStack,
+    state: StatePaths,
+    options: StackOptions,
+    settings: Settings | None,
+    cancel: CancelToken,
+    *,
+    former: RememberedStack | None = None,
+    living: bool = False,
 ) -> Session:
+    """The session of a declared stack, `former` as it lives; or of a stack as it lives (`living`)."""
     settings = settings or settings_of(options)
     last_provider = _last_provider(state)
     docker_answers = _docker_answers(loaded.stack, last_provider)
@@ -286,6 +299,7 @@ def _session(
         last_provider=last_provider,
         last_placement=_last_placement(state),
         named_engine=_named_engine(loaded.stack, last_provider, docker_answers=docker_answers),
+        remembered=living,
         place=loaded.place,
     )
     stack = _with_ports(_apart(stack), state, options)
@@ -305,6 +319,7 @@ def _session(
         preload=options.preload,
         lock_writing=options.lock_writing,
         adopt=options.adopt,
+        former=_former(stack, last_provider, former),
         patience=options.patience,
     )
     others = replace(collector(cancel, settings=settings, on_engine=is_on_engine(stack)), except_for=state.folder)
@@ -316,9 +331,18 @@ def _session(
         processes=processes,
         journal=journal,
         clock=cancel.clock,
+        lives_on=last_provider if last_provider is not stack.cluster.provider else None,
         headline=_headline(loaded.stack, stack, last_provider, docker_answers=docker_answers),
         values=loaded.values,
     )
+
+
+def _former(stack: Stack, last_provider: Provider | None, before: RememberedStack | None) -> ClusterSpec | None:
+    """The cluster that lives, if another provider is declared now."""
+    if last_provider in {None, stack.cluster.provider}:
+        return None
+    known = ClusterSpec() if before is None else before.stack.cluster
+    return replace(known, provider=last_provider or known.provider)
 
 
 def _apart(stack: Stack) -> Stack:
@@ -346,7 +370,14 @@ def _last_provider(state: StatePaths) -> Provider | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError:
-        raise RefusedError(f"{state.provider} names no provider", fix=f"remove {state.folder}") from None
+        before = remembered(state)
+    if before is not None:
+        return before.cluster.provider
+    file = shlex.quote(str(state.provider))
+    raise RefusedError(
+        f"{state.provider} names no provider, and {state.remembered} does not either",
+        fix=f"write the one that it runs on, kind, k3d, kwok or existing, there: echo kind > {file}",
+    )
 
 
 def _last_placement(state: StatePaths) -> Placement | None:
@@ -357,7 +388,8 @@ def _last_placement(state: StatePaths) -> Placement | None:
 def _docker_answers(stack: Stack, last_provider: Provider | None) -> bool:
     """Whether a Docker engine answers; asked only if it matters."""
     asked = stack.cluster.provider
-    if not (last_provider is None or last_provider.on_docker) or not (asked is Provider.AUTO or asked.on_docker):
+    last = last_provider or (Provider.KIND if asked is Provider.AUTO else asked)
+    if not (asked.on_docker or last.on_docker):
         return False
     from bootstrap.docker.engine import engine_answers  # noqa: PLC0415 - the docker library loads slowly
 

@@ -32,6 +32,7 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
     docker_program: bool = True,
     last_placement: Placement | None = None,
     place: PlaceOf | None = None,
+    remembered: bool = False,
     named_engine: tuple[str, str] | None = None,
     engine_needed: bool = True,
 ) -> Stack:
@@ -47,11 +48,13 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
 
     `engine_needed`: whether a stack that runs on an engine is refused if that does not answer.
 
+    `remembered`: the stack is the one that lives, of which no value is refused.
+
     With the placements `endpoint` and `chart` the driver may stay `auto`: the emulator that answers decides it.
 
     Raises:
-        RefusedError: the stack exists on another provider than requested, or its engine cannot be reached. Never
-            a second cluster.
+        RefusedError: the stack runs on a cluster of others while another provider is declared, or the engine that
+            it runs on cannot be reached. Never a second cluster.
         InvalidError: the value of `auto` and another value exclude each other.
     """
     if (
@@ -67,7 +70,7 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
     emulator = None if stack.emulator is None else resolved_emulator(stack.emulator, provider, last_placement)
     cluster = dataclasses.replace(stack.cluster, provider=provider)
     resolved = dataclasses.replace(stack, cluster=cluster, emulator=emulator)
-    problems = tuple(conflicts(resolved, place or _place_in(stack)))
+    problems = () if remembered else tuple(conflicts(resolved, place or _place_in(stack)))
     if problems:
         raise InvalidError(problems)
     return resolved
@@ -75,10 +78,10 @@ def resolve_auto(  # noqa: PLR0913 - all that was found out beforehand, each by 
 
 def _provider(stack: Stack, *, kind_works: bool, lacking: bool, last_provider: Provider | None) -> Provider:
     asked = stack.cluster.provider
-    if last_provider is not None and asked not in {Provider.AUTO, last_provider}:
+    if last_provider is Provider.EXISTING and asked not in {Provider.AUTO, last_provider}:
         raise RefusedError(
-            f"stack {stack.name} runs on {last_provider}; {asked} would be a second cluster",
-            fix=f"remove it first: bootstrap down {stack.typed} --provider {last_provider}",
+            f"stack {stack.name} runs on a cluster of others, from which what it installed would not go",
+            fix=f"remove it there first: bootstrap down {stack.typed} --provider {last_provider}",
         )
     if last_provider is not None and last_provider.on_docker and lacking:
         raise RefusedError(

@@ -12,6 +12,7 @@ from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.proof import Proven, prove_address
 from bootstrap.errors import BootstrapError, DeadlineError, RefusedError, StepFailedError
+from bootstrap.state.orphans import leader_at_home
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import private_folder
 from bootstrap.system.processes import Command, Processes, ProcessIdentity
@@ -36,17 +37,30 @@ _LOG_LINES = 200
 class Resident:
     """One such program, which listens on a port of 127.0.0.1."""
 
-    def __init__(self, name: str, identity_file: Path, log: Path, processes: Processes, *, seconds: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        identity_file: Path,
+        log: Path,
+        processes: Processes,
+        *,
+        seconds: float,
+        home: Path | None = None,
+    ) -> None:
+        """`home`: its HOME, by which it is found if the file that names it is lost or damaged."""
         self.name = name
         self._identity_file = identity_file
         self._log = log
         self._processes = processes
         self._seconds = seconds
         self._begins = 0
+        self._home = home
 
     def living(self) -> ProcessIdentity | None:
         """The process of the last start, while it runs."""
         identity = read_identity(self._identity_file)
+        if identity is None and self._home is not None:
+            identity = leader_at_home(self._home)
         return identity if identity is not None and self._processes.alive(identity) else None
 
     def await_launch(self, cancel: CancelToken) -> None:
@@ -142,8 +156,11 @@ class Resident:
 
 
 def read_identity(file: Path) -> ProcessIdentity | None:
-    """Who was written down in this file; None: nobody."""
-    return ProcessIdentity(**json.loads(file.read_text())) if file.exists() else None
+    """Who was written down in this file; None: nobody, or the file is damaged."""
+    try:
+        return ProcessIdentity(**json.loads(file.read_text()))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        return None
 
 
 def end_recorded(file: Path, processes: Processes, cancel: CancelToken) -> None:

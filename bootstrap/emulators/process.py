@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bootstrap.emulators.host_port import FIX, choose_port, is_in_use, taken
 from bootstrap.emulators.http_exchange import NoAnswerError
 from bootstrap.emulators.incarnation import ensure_incarnation, incarnation_of
 from bootstrap.emulators.means import Means
-from bootstrap.emulators.process_record import EmulatorFolder, Record
+from bootstrap.emulators.process_record import DamagedRecordError, EmulatorFolder, Record
 from bootstrap.emulators.proof import Proven
 from bootstrap.emulators.registry import all_drivers
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError, StepFailedError
@@ -22,7 +23,7 @@ from bootstrap.model.stack import EmulatorSpec
 from bootstrap.plan import ids
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.processes import Command
-from bootstrap.system.sockets import LOOPBACK, free_port
+from bootstrap.system.sockets import LOOPBACK, free_port, listeners_of
 from bootstrap.system.work import Work
 
 START_SECONDS = 60.0
@@ -59,12 +60,20 @@ class ProcessEmulator:
         self._folder = EmulatorFolder(means.state.emulator)
         self._log = means.state.logs / "emulator.log"
         self._resident = Resident(
-            driver.name.value, self._folder.identity_file, self._log, means.processes, seconds=START_SECONDS
+            driver.name.value,
+            self._folder.identity_file,
+            self._log,
+            means.processes,
+            seconds=START_SECONDS,
+            home=self._folder.home,
         )
 
     def observe(self, cancel: CancelToken) -> EmulatorObserved:
         """See `Emulator.observe`."""
-        record, identity = self._folder.record(), self._resident.living()
+        try:
+            record, identity = self._folder.record(), self._resident.living()
+        except DamagedRecordError as error:
+            return EmulatorObserved(state=TargetState.BROKEN, detail=error.what, replacement=_losing((error.what,)))
         if record is None or identity is None:
             return self._observe_ended(record, cancel)
         changes = self._changes(record)
@@ -88,9 +97,8 @@ class ProcessEmulator:
     def gather(self, work: Work) -> None:
         """See `Emulator.gather`: the program, and its port if one is declared."""
         self._obtain(work)
-        record = self._folder.record()
-        port, own = self._spec.port, 0 if record is None else record.port
-        if port not in {0, own} and is_in_use(port, 0, work.cancel):
+        port = self._spec.port
+        if port not in {0, *self._own_ports()} and is_in_use(port, 0, work.cancel):
             raise RefusedError(taken(port, self._processes, work.cancel), fix=FIX)
 
     def up(self, work: Work) -> EmulatorEndpoint:
@@ -110,6 +118,11 @@ class ProcessEmulator:
         """See `Emulator.start`: a process that ended in order goes on with its data when it is started again."""
         self._await_launcher(work.cancel)
         seen = self.observe(work.cancel)
+        if self._readable() is None and seen.replacement is not None:
+            raise RefusedError(
+                f"the emulator cannot be started: {seen.detail}",
+                fix="start it again, empty, and seed it: bootstrap up --allow-replace emulator",
+            )
         if self._folder.record() is None:
             raise RefusedError(
                 f"there is no emulator to start: {seen.detail}",
@@ -157,15 +170,29 @@ class ProcessEmulator:
         if self._resident.living() is not None:
             work.say(f"stopping {self._driver.name}")
             self.stop(work.cancel)
-        record = self._folder.record()
+        record = self._readable()
         if record is not None and self._kept(record):
             return f"its data in {self._folder.contents}"
         self._folder.remove()
         return ""
 
     def _await_launcher(self, cancel: CancelToken) -> None:
-        if self._folder.record() is not None:
+        if self._readable() is not None:
             self._resident.await_launch(cancel)
+
+    def _own_ports(self) -> Collection[int]:
+        """Where the one that runs listens, or listened last."""
+        record, identity = self._readable(), self._resident.living()
+        if record is not None:
+            return (record.port,)
+        return () if identity is None else [listener.port for listener in listeners_of((identity.pid,))]
+
+    def _readable(self) -> Record | None:
+        """The last start; None: none, or nothing that can be read."""
+        try:
+            return self._folder.record()
+        except DamagedRecordError:
+            return None
 
     def _observe_ended(self, record: Record | None, cancel: CancelToken) -> EmulatorObserved:
         port = self._spec.port
@@ -249,7 +276,7 @@ class ProcessEmulator:
         return self._start_once(work)
 
     def _start_once(self, work: Work) -> Proven:
-        last = self._folder.record()
+        last = self._readable()
         if last is None or not self._kept(last):
             self._folder.forget_contents()
         self._folder.make()
@@ -272,7 +299,7 @@ class ProcessEmulator:
         return Command(
             # -P: modules are those of its environment, whatever lies in the folder it begins in.
             argv=(str(python), "-P", *self._recipe.arguments(launch)),
-            env={**_clean_environment(folder / "tmp", python), **self._recipe.environment(launch)},
+            env={**_clean_environment(self._folder.home, python), **self._recipe.environment(launch)},
             cwd=folder / "tmp",
         )
 

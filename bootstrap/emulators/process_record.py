@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.emulators.daemon import read_identity
-from bootstrap.errors import StepFailedError
+from bootstrap.errors import BootstrapError, StepFailedError
 from bootstrap.system.files import private_folder, write_whole
-from bootstrap.system.processes import ProcessIdentity
+
+
+class DamagedRecordError(BootstrapError):
+    """The record cannot be read: nothing says which process is the emulator's, and what it holds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +39,8 @@ class EmulatorFolder:
         self.identity_file = folder / "process.json"
         self._record_file = folder / "emulator.json"
         self.contents = folder / "contents"
+        self.home = self.contents / "tmp"
+        """The process has it as its HOME, and no other process has."""
 
     @property
     def is_used(self) -> bool:
@@ -44,8 +48,15 @@ class EmulatorFolder:
         return self._record_file.exists()
 
     def record(self) -> Record | None:
-        """The last start, or None."""
-        saved = _read(self._record_file)
+        """The last start, or None.
+
+        Raises:
+            DamagedRecordError: it cannot be read.
+        """
+        try:
+            saved = _read(self._record_file)
+        except ValueError as error:
+            raise DamagedRecordError(f"its record {self._record_file} is damaged: {error}") from error
         try:
             return None if saved is None else Record(**saved)
         except TypeError as error:
@@ -58,10 +69,6 @@ class EmulatorFolder:
         """Write it down; comes before the start."""
         self.identity_file.unlink(missing_ok=True)
         write_whole(self._record_file, json.dumps(dataclasses.asdict(record)).encode())
-
-    def identity(self) -> ProcessIdentity | None:
-        """The process of the last start, whether it lives or not."""
-        return read_identity(self.identity_file)
 
     def make(self) -> None:
         """All folders, private."""
@@ -119,10 +126,10 @@ class ForwardFolder:
         return self._file.exists()
 
     def forward(self) -> Forward | None:
-        """Where it leads, or None; one that another version of bootstrap wrote is none."""
+        """Where it leads, or None; one that another version of bootstrap wrote, or that is damaged, is none."""
         try:
             return Forward(**(_read(self._file) or {}))
-        except TypeError:
+        except (TypeError, ValueError):
             return None
 
     def remember(self, forward: Forward) -> None:
@@ -151,7 +158,7 @@ class ContainerFolder:
 
     def port(self) -> int:
         """The port of the last start; 0: none yet."""
-        return int((_read(self._file) or {}).get("port", 0))
+        return int(self._noted().get("port", 0))
 
     def remember(self, port: int) -> None:
         """Write it down; comes before the start."""
@@ -167,10 +174,17 @@ class ContainerFolder:
 
     def kept(self) -> Mapping[str, str] | None:
         """The kind of container that left whole contents; None: none did, or they are in use."""
-        return (_read(self._file) or {}).get("kept")
+        return self._noted().get("kept")
+
+    def _noted(self) -> Mapping[str, Any]:
+        """What is written down; nothing if it is damaged: the engine remembers the rest."""
+        try:
+            return _read(self._file) or {}
+        except ValueError:
+            return {}
 
     def _write(self, **fields: object) -> None:
-        write_whole(self._file, json.dumps({**(_read(self._file) or {}), **fields}).encode())
+        write_whole(self._file, json.dumps({**self._noted(), **fields}).encode())
 
     def remove(self) -> None:
         """Everything of it."""
@@ -188,5 +202,5 @@ def _read(file: Path) -> dict[str, Any] | None:
         return None
     record = json.loads(file.read_text())
     if not isinstance(record, dict):
-        raise StepFailedError(f"{file} was not written by bootstrap", fix=f"remove {file}")
+        raise ValueError("not a JSON object")  # noqa: TRY004 - as if it were not JSON
     return record

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bootstrap.engine.session import Session
 from bootstrap.errors import RefusedError
+from bootstrap.kube.kubeconfig import damage
 from bootstrap.system.clock import CancelToken
 
 _LOOK_SECONDS = 20.0
@@ -14,7 +15,7 @@ def existing_kubeconfig(session: Session) -> Path:
     """The stack's own kubeconfig.
 
     Raises:
-        RefusedError: there is none; the stack is not up.
+        RefusedError: there is none, the stack is not up; or it is damaged, and programs would ask something else.
     """
     file = session.state.kubeconfig
     if not file.exists():
@@ -22,6 +23,8 @@ def existing_kubeconfig(session: Session) -> Path:
             f"stack {session.stack.name} is not up: it has no kubeconfig",
             fix=f"run: {session.up_command}",
         )
+    if wrong := damage(file):
+        raise RefusedError(wrong, fix=f"write it again: bootstrap repair {session.stack.typed}")
     return file
 
 

@@ -17,6 +17,9 @@ def with_losses(observed: Observed, losses: Losses | None, cancel: CancelToken) 
     if losses is None:
         return observed
     cluster, emulator = observed.cluster, observed.emulator
+    if cluster.replacement is not None and cluster.kube is None:
+        uncounted = dataclasses.replace(cluster.replacement, losses=(_uncounted(cluster.detail or cluster.state),))
+        observed = dataclasses.replace(observed, cluster=dataclasses.replace(cluster, replacement=uncounted))
     if cluster.replacement is not None and cluster.kube is not None:
         kube, releases = (
             cluster.kube,
@@ -31,12 +34,16 @@ def with_losses(observed: Observed, losses: Losses | None, cancel: CancelToken) 
     return observed
 
 
+def _uncounted(why: str) -> str:
+    return f"all that is in it, which cannot be counted now: {why}"
+
+
 def _counted(
     replacement: Replacement, count: Callable[[CancelToken], Sequence[str]], cancel: CancelToken
 ) -> Replacement:
     try:
         return dataclasses.replace(replacement, losses=tuple(count(cancel.within(_COUNT_SECONDS, "counting"))))
-    except BootstrapError:
+    except BootstrapError as error:
         cancel.check()
         # It exists but does not answer: the losses that the adapter gave before are kept.
-        return replacement
+        return dataclasses.replace(replacement, losses=replacement.losses or (_uncounted(error.what),))

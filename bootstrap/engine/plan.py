@@ -7,6 +7,7 @@ from typing import Any
 
 from bootstrap.engine.consent import Ask
 from bootstrap.engine.fix_commands import completed
+from bootstrap.engine.immutable import with_immutable
 from bootstrap.engine.observe import observe
 from bootstrap.engine.obtain import definitions_of, prepare_all
 from bootstrap.engine.session import PlanOptions, Session
@@ -15,7 +16,7 @@ from bootstrap.model.kube import KubeContext, namespace_ref
 from bootstrap.model.observed import Observed, PreparedRelease, TargetState
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import Provider
-from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId
+from bootstrap.model.step import ApplyObjects, InstallRelease, Plan, StepId, underlying
 from bootstrap.plan import ids
 from bootstrap.plan.build import build_plan
 from bootstrap.plan.consent import as_if_replaced, unconsented
@@ -88,9 +89,25 @@ def plan_up(session: Session, options: PlanOptions, cancel: CancelToken) -> Plan
         checking.result()
         observed = replace(observing.result(), failed=session.journal.failures())
         observed = _with_values_hashes(session, desired.repo.releases, observed, cancel)
-    plan = with_findings(session, planned(session, desired, observed, options), desired, observed, cancel)
+    plan, observed = planned_live(session, desired, observed, options, cancel)
     observed = as_if_replaced(observed, options.consent)
     return Planning(plan=plan, desired=desired, observed=observed, configuration=configuration)
+
+
+def planned_live(
+    session: Session, desired: Desired, observed: Observed, options: PlanOptions, cancel: CancelToken
+) -> tuple[Plan, Observed]:
+    """As `planned`, with what only the running cluster knows: which objects cannot change, or are of somebody else.
+
+    And the observed state with it.
+    """
+    plan = planned(session, desired, observed, options)
+    live, notes = with_immutable(session, plan, as_if_replaced(observed, options.consent), cancel)
+    if live.immutable:
+        observed = replace(observed, immutable=live.immutable)
+        plan = planned(session, desired, observed, options)
+    plan = replace(plan, notes=(*plan.notes, *notes))
+    return with_findings(session, plan, desired, observed, cancel), observed
 
 
 def asked(session: Session, planning: Planning, options: PlanOptions, ask: Ask) -> tuple[Planning, PlanOptions]:
@@ -149,7 +166,8 @@ def _missing_now(
 
 def with_ownership(session: Session, plan: Plan, observed: Observed, cancel: CancelToken) -> Plan:
     """The plan with a note for each release that adopts existing objects of somebody else."""
-    installed = [step.action.prepared for step in plan.steps if isinstance(step.action, InstallRelease)]
+    actions = (underlying(step.action) for step in plan.steps)
+    installed = [action.prepared for action in actions if isinstance(action, InstallRelease)]
     if observed.cluster.kube is None or not installed:
         return plan
     there = {
@@ -195,7 +213,7 @@ def _kept_only(session: Session) -> tuple[Note, ...]:
 
 def _applied(plan: Plan) -> tuple[StepId, ...]:
     """The steps that bring objects into the cluster."""
-    return tuple(step.id for step in plan.steps if isinstance(step.action, InstallRelease | ApplyObjects))
+    return tuple(step.id for step in plan.steps if isinstance(underlying(step.action), InstallRelease | ApplyObjects))
 
 
 def _preflight(session: Session, desired: Desired, steps: Sequence[str]) -> tuple[Note, ...]:

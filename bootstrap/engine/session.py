@@ -8,7 +8,7 @@ from bootstrap.config.settings import Settings
 from bootstrap.engine.consent import Ask, ask_nobody
 from bootstrap.model.lease import Term
 from bootstrap.model.replacement import NO_CONSENT, Consent
-from bootstrap.model.stack import DeclaredValue, Stack, StatePaths
+from bootstrap.model.stack import DeclaredValue, Provider, Stack, StatePaths
 from bootstrap.ports import Ports
 from bootstrap.state.journal import Journal
 from bootstrap.system.clock import Clock
@@ -27,6 +27,8 @@ class Session:
     processes: Processes
     journal: Journal
     clock: Clock
+    lives_on: Provider | None = None
+    """The provider that it runs on, if another one is declared now."""
     headline: str
     """The text of the first line about the provider and what is simulated."""
     values: tuple[DeclaredValue, ...] = ()

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 
 from bootstrap.engine.session import Session
+from bootstrap.model.stack import Provider, StatePaths
 from bootstrap.state.snapshots import snapshot_names
 from bootstrap.system.files import write_whole
 
@@ -12,8 +13,14 @@ _KEPT = ("owner", "engine", "provider", "lock", "lease.json", "stack.json")
 
 
 def remember_provider(session: Session) -> None:
-    """Record the provider before anything is created: a stack must never exist on two providers."""
-    write_whole(session.state.provider, f"{session.stack.cluster.provider}\n".encode())
+    """Record the provider before anything is created, unless the stack still runs on another one."""
+    if session.lives_on is None:
+        write_provider(session.state, session.stack.cluster.provider)
+
+
+def write_provider(state: StatePaths, provider: Provider) -> None:
+    """Record the provider: a stack must never exist on two."""
+    write_whole(state.provider, f"{provider}\n".encode())
 
 
 def remove_state(session: Session, *, keep_data: bool = False) -> str:

@@ -14,7 +14,7 @@ from bootstrap.engine.locked_run import (
     within_the_run,
 )
 from bootstrap.engine.obtain import fetch_programs, pull_all
-from bootstrap.engine.plan import Planning, asked, desired_now, plan_up, planned, with_findings
+from bootstrap.engine.plan import Planning, asked, desired_now, plan_up, planned_live
 from bootstrap.engine.run import Report, Watch, run_plan
 from bootstrap.engine.session import PlanOptions, RunOptions, Session
 from bootstrap.engine.snapshot import begin_from_file, with_after_up
@@ -141,8 +141,8 @@ def _perform_growing(  # noqa: PLR0913 - what there is to a run
         # A chart that cannot be pulled now is tried again, and reported, by its own step: the other releases continue.
         failed = pull_all(session, releases, work.within(_PULL_SECONDS, "pulling charts"))
         desired = desired_now(session, options, lambda: planning.observed.cluster.kube, work.cancel)
-        plan = planned(session, desired, planning.observed, options)
-        grown.append(with_findings(session, plan, desired, planning.observed, work.cancel))
+        plan, _ = planned_live(session, desired, planning.observed, options, work.cancel)
+        grown.append(plan)
         return f"{len(releases) - len(failed)} of {len(releases)} pulled"
 
     early = before_charts(planning.plan, lacking)

@@ -11,7 +11,12 @@ from bootstrap.kube.cause_timeout import Patience
 from bootstrap.kube.deletion import wait_deleted
 from bootstrap.kube.discovery import UnknownKindError
 from bootstrap.kube.identity import Clusters
-from bootstrap.kube.immutable_objects import delete_for_replacement, immutable_objects, replacement_needed
+from bootstrap.kube.immutable_objects import (
+    delete_for_replacement,
+    immutable_objects,
+    replacement_needed,
+    replacement_of,
+)
 from bootstrap.kube.inventory import Inventory
 from bootstrap.kube.namespaces import settle_namespace
 from bootstrap.kube.readiness import judge
@@ -23,6 +28,7 @@ from bootstrap.model.count import counted
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
 from bootstrap.model.observed import InventoryEntry, ObjectsObserved
 from bootstrap.model.release import Kustomization, chain_of
+from bootstrap.model.replacement import Replacement
 from bootstrap.model.step import StepId
 from bootstrap.plan import ids
 from bootstrap.system.clock import CancelToken
@@ -60,6 +66,13 @@ class KubeObjects:
             missing=missing,
             unready={ref: judgement.reason for ref, judgement in judged.items() if not judgement.current},
         )
+
+    def replacement(
+        self, manifests: Sequence[Manifest], namespace: str, manager: str, kube: KubeContext, cancel: CancelToken
+    ) -> Replacement | None:
+        """See `Objects.replacement`."""
+        asked = [manifest for manifest in manifests if not (kube.simulated and is_api_backend(manifest))]
+        return replacement_of(asked, namespace, manager, self._clusters.proven(kube, cancel), cancel)
 
     def apply(
         self,

@@ -58,6 +58,17 @@ def read_server(kubeconfig: Path, processes: Processes, cancel: CancelToken) -> 
     )
 
 
+def damage(kubeconfig: Path) -> str:
+    """Why programs would not find a cluster with this file; empty if they would, as far as the file shows."""
+    try:
+        document = _document(kubeconfig)
+        context = _named(document, "contexts", str(document.get("current-context", "")), "context", kubeconfig)
+        _named(document, "clusters", str(context.get("cluster", "")), "cluster", kubeconfig)
+    except RefusedError as error:
+        return error.what
+    return ""
+
+
 def _document(kubeconfig: Path) -> Mapping[str, Any]:
     import yaml  # noqa: PLC0415 - not needed by --help
 

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from bootstrap.errors import InvalidError
+from bootstrap.errors import InvalidError, RefusedError
 from bootstrap.kube.user_kubeconfig import LISTS, read_kubeconfig
 from bootstrap.model.lease import Lease
 from bootstrap.model.stack import StatePaths
@@ -79,7 +80,16 @@ def _digest(entry: Mapping[str, Any]) -> str:
 
 def _noted(state: StatePaths) -> dict[str, Any]:
     file = _file(state)
-    return json.loads(file.read_text()) if file.exists() else {}
+    try:
+        entries: dict[str, Any] = json.loads(file.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except ValueError as error:
+        raise RefusedError(
+            f"{file}, which names the entries in your kubeconfig, is damaged: {error}",
+            fix=f"delete the stack's entries with kubectl config delete-context, then: rm {shlex.quote(str(file))}",
+        ) from error
+    return entries
 
 
 def _file(state: StatePaths) -> Path:

@@ -38,6 +38,10 @@ class ClusterObserved:
     """Fields that are declared otherwise now and that `up` changes in place, losing nothing."""
     replacement: Replacement | None = None
     """Set if it can become as declared, or complete again, only by being recreated."""
+    moves: bool = False
+    """Whether another provider is declared: nothing of the declared platform goes into this one."""
+    unfinished: bool = False
+    """Whether it is only what an interrupted creation or removal has left."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,3 +199,5 @@ class Observed:
     """By `cluster`, `emulator` or `seeds`: why it could not be observed."""
     failed: Mapping[str, BootstrapError] = field(default_factory=dict)
     """By id of a step that failed when it was performed last: why."""
+    immutable: Mapping[str, Replacement] = field(default_factory=dict)
+    """By step: why objects that it applies cannot become as declared in place."""

@@ -222,6 +222,11 @@ Action: TypeAlias = (
 )
 
 
+def underlying(action: Action) -> Action:
+    """The action that a replacement performs, if it may be performed; any other action is itself."""
+    return action.action if isinstance(action, Replace) and action.consented else action
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
     """One action, the steps that it needs, and its reason."""

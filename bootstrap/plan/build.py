@@ -101,7 +101,7 @@ def _actions(desired: Desired, observed: Observed, units: Units) -> Iterator[_Ro
         yield _undeclared_emulator(desired, observed.emulator, observed.unseen.get(ids.EMULATOR))
     listed = tuple(_unit(unit, desired, observed) for unit in units.listed)
     yield from _builds(desired, observed, listed)
-    if desired.preload:
+    if desired.preload and not observed.cluster.moves:
         yield from _images(listed, frozenset(image.reference for image in desired.built))
     for release in units.releases:
         yield from _chart(desired.prepared.get(release.id), release, observed)
@@ -121,7 +121,7 @@ def _cluster(desired: Desired, observed: Observed) -> _Row:
     pulled = IMAGE_TIMEOUT if stack.cluster.provider.on_docker else timedelta()
     action, timeout = EnsureCluster(spec=stack.cluster), CLUSTER_TIMEOUT + pulled
     if cluster.replacement is not None:
-        lives = cluster.kube is not None
+        lives = cluster.kube is not None and not cluster.moves
         replace = replace_action(ids.CLUSTER, action, cluster.replacement, desired.consent, lives=lives)
         return ids.CLUSTER, replace, cluster.replacement.reason, timeout
     if cluster.state is TargetState.RUNNING and not cluster.changes:
@@ -269,8 +269,19 @@ def _images(rows: Sequence[_Row], built: Collection[str]) -> Iterator[_Row]:
 
 def _unit(unit: Kustomization | Release, desired: Desired, observed: Observed) -> _Row:
     if isinstance(unit, Kustomization):
-        return _objects(unit, desired.consent, observed)
-    return _release(desired, unit, observed)
+        row = _objects(unit, desired.consent, observed)
+    else:
+        row = _release(desired, unit, observed)
+    return _with_immutable(row, desired.consent, observed)
+
+
+def _with_immutable(row: _Row, consent: Consent, observed: Observed) -> _Row:
+    """The same, as a replacement if the API server does not change one of its objects."""
+    step, action, reason, timeout = row
+    replacement = observed.immutable.get(step)
+    if replacement is None or not isinstance(action, InstallRelease | ApplyObjects):
+        return row
+    return step, replace_action(step, action, replacement, consent), f"{reason}; {replacement.reason}", timeout
 
 
 def _chart(prepared: PreparedRelease | None, release: Release, observed: Observed) -> Iterator[_Row]:

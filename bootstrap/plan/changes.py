@@ -12,15 +12,18 @@ class Effect(StrEnum):
 
     IN_PLACE = "in place"
     """Changed in place; everything in it is kept."""
+    GROWS = "more: in place; fewer: replace"
+    """A count: what is added keeps the rest, what goes takes along what is in it."""
     REPLACE = "replace"
     """Changed only by recreating it, with consent."""
     NOTHING = "needs nothing"
     """No effect: it has no meaning there, or nothing that exists depends on it."""
     REFUSED = "refused"
-    """Refused: a stack cannot move to another provider."""
+    """Refused: what is in a cluster of others stays there until `down`."""
 
 
 _IN_PLACE, _REPLACE, _NOTHING, _REFUSED = Effect.IN_PLACE, Effect.REPLACE, Effect.NOTHING, Effect.REFUSED
+_GROWS = Effect.GROWS
 _PROVIDERS = (Provider.KIND, Provider.K3D, Provider.KWOK, Provider.EXISTING)
 _PLACEMENTS = (Placement.CONTAINER, Placement.PROCESS, Placement.CHART, Placement.ENDPOINT)
 
@@ -34,9 +37,9 @@ def _emulator_row(*effects: Effect) -> Mapping[Placement, Effect]:
 
 
 CLUSTER: Mapping[str, Mapping[Provider, Effect]] = {
-    "cluster.provider": _row(_REFUSED, _REFUSED, _REFUSED, _REFUSED),
+    "cluster.provider": _row(_REPLACE, _REPLACE, _REPLACE, _REFUSED),
     "cluster.kubernetes": _row(_REPLACE, _REPLACE, _REPLACE, _NOTHING),
-    "cluster.workers": _row(_REPLACE, _REPLACE, _IN_PLACE, _NOTHING),
+    "cluster.workers": _row(_REPLACE, _GROWS, _IN_PLACE, _NOTHING),
     "cluster.ports.http": _row(_REPLACE, _REPLACE, _NOTHING, _NOTHING),
     "cluster.ports.https": _row(_REPLACE, _REPLACE, _NOTHING, _NOTHING),
     "cluster.image": _row(_REPLACE, _REPLACE, _NOTHING, _NOTHING),
@@ -65,8 +68,11 @@ EMULATOR: Mapping[str, Mapping[Placement, Effect]] = {
 
 def effect_of(change: Change, provider: Provider) -> Effect:
     """The effect of a change of a cluster's field; a path below a field counts as that field."""
-    field = next(name for name in (change.field, _head(change.field)) if name in CLUSTER)
-    return CLUSTER[field][provider]
+    field = next((name for name in (change.field, _head(change.field)) if name in CLUSTER), None)
+    effect = Effect.REPLACE if field is None else CLUSTER[field][provider]
+    if effect is not Effect.GROWS:
+        return effect
+    return Effect.IN_PLACE if int(change.new) > int(change.old) else Effect.REPLACE
 
 
 def _head(field: str) -> str:

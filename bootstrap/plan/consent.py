@@ -61,11 +61,14 @@ def check_steps(consent: Consent, steps: Sequence[StepId]) -> None:
 
 def as_if_replaced(observed: Observed, consent: Consent) -> Observed:
     """The observed state after all consented deletions; later steps are planned from it."""
-    if observed.cluster.replacement is not None and is_allowed(consent, ids.CLUSTER):
+    replaced = observed.cluster.replacement is not None and is_allowed(consent, ids.CLUSTER)
+    if observed.cluster.moves and not replaced:
+        observed = dataclasses.replace(observed, cluster=_elsewhere(observed.cluster), immutable={})
+    if replaced:
         gone = _without_cluster(observed.cluster)
         nothing = ObjectsObserved()
         observed = dataclasses.replace(
-            observed, cluster=gone, releases={}, values_hashes={}, inventory={}, objects=nothing
+            observed, cluster=gone, releases={}, values_hashes={}, inventory={}, objects=nothing, immutable={}
         )
     emulator = observed.emulator
     if emulator is not None and emulator.replacement is not None and is_allowed(consent, ids.EMULATOR):
@@ -75,6 +78,11 @@ def as_if_replaced(observed: Observed, consent: Consent) -> Observed:
 
 def _without_cluster(cluster: ClusterObserved) -> ClusterObserved:
     return ClusterObserved(state=TargetState.ABSENT, detail=cluster.detail, replacement=cluster.replacement)
+
+
+def _elsewhere(cluster: ClusterObserved) -> ClusterObserved:
+    """One of another provider than is declared, which stays: nothing of the declared platform is put into it."""
+    return dataclasses.replace(cluster, state=TargetState.BROKEN, kube=None)
 
 
 def _without_emulator(emulator: EmulatorObserved) -> EmulatorObserved:

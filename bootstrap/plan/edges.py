@@ -7,7 +7,7 @@ from bootstrap.flux.dependencies import dependencies
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import BuiltImage, Stack
-from bootstrap.model.step import Action, ApplyObjects, Edge, EdgeKind, InstallRelease, StepId
+from bootstrap.model.step import Action, ApplyObjects, Edge, EdgeKind, InstallRelease, StepId, underlying
 from bootstrap.plan import ids
 from bootstrap.plan.pods import images_of
 from bootstrap.plan.units import Units
@@ -144,7 +144,7 @@ def of_builds(built: Sequence[BuiltImage], actions: Mapping[StepId, tuple[Action
 
 def images_of_action(action: Action) -> Sequence[str]:
     """The images that the pods of what it applies run, as far as that is known."""
-    match action:
+    match underlying(action):
         case InstallRelease(prepared=prepared):
             return images_of(prepared.manifests or ())
         case ApplyObjects(kustomization=part):
@@ -154,4 +154,5 @@ def images_of_action(action: Action) -> Sequence[str]:
 
 
 def _is_late(action: Action) -> bool:
-    return isinstance(action, InstallRelease) and action.prepared.manifests is None
+    installed = underlying(action)
+    return isinstance(installed, InstallRelease) and installed.prepared.manifests is None

@@ -2,9 +2,11 @@
 
 import json
 import secrets
+import shlex
 import threading
 from pathlib import Path
 
+from bootstrap.errors import RefusedError
 from bootstrap.seeds.model import ResourceId
 from bootstrap.system.files import write_whole
 
@@ -44,8 +46,7 @@ class GeneratedSecrets:
 
     def _load(self) -> dict[str, str]:
         if self._values is None:
-            file = self._file
-            self._values = json.loads(file.read_bytes()) if file is not None and file.exists() else {}
+            self._values = {} if self._file is None else _read(self._file)
         return self._values
 
     def _write(self, values: dict[str, str]) -> None:
@@ -55,8 +56,20 @@ class GeneratedSecrets:
 
 def generated_values(folder: Path) -> tuple[str, ...]:
     """Every value that was generated so far, so that nothing shows one by mistake."""
-    file = folder / "generated.json"
-    return tuple(json.loads(file.read_bytes()).values()) if file.exists() else ()
+    return tuple(_read(folder / "generated.json").values())
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        content = json.loads(file.read_bytes())
+        return {str(key): str(value) for key, value in content.items()}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (ValueError, AttributeError) as error:
+        raise RefusedError(
+            f"{file}, which holds the generated secrets, is damaged: {error}",
+            fix=f"let them be generated again: rm {shlex.quote(str(file))} && bootstrap up",
+        ) from error
 
 
 def generate(*, length: int = 32, alphabet: str = _SAFE) -> str:

@@ -1,4 +1,4 @@
-"""Finds processes that no stack has: of stacks whose state folder was deleted, and of imports that were killed."""
+"""Finds processes by their HOME: of stacks that are gone or lost what names them, and of imports that were killed."""
 
 import os
 from collections.abc import Iterator
@@ -50,6 +50,24 @@ def orphans(root: Path, *, only: Path | None = None, proc: Path = Path("/proc"))
         # Read again: the pid may belong to another process by now.
         if started is not None and _home(process) == home:
             yield ProcessIdentity(pid=int(process.name), started=started, program=_name(process))
+
+
+def leader_at_home(home: Path, *, proc: Path = Path("/proc")) -> ProcessIdentity | None:
+    """The program with this HOME that leads its session, as one that bootstrap started does; its children do not."""
+    for process in sorted(proc.glob("[0-9]*")):
+        if _home(process) != home or not _leads(process):
+            continue
+        started = started_at(int(process.name))
+        if started is not None and _home(process) == home:
+            return ProcessIdentity(pid=int(process.name), started=started, program=_name(process))
+    return None
+
+
+def _leads(process: Path) -> bool:
+    try:
+        return os.getsid(int(process.name)) == int(process.name)
+    except OSError:  # it has ended
+        return False
 
 
 def _stack(home: Path, root: Path) -> Path | None:

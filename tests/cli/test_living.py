@@ -18,6 +18,9 @@ from bootstrap.state.remembered_stack import RememberedStack, read_remembered, r
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
+KUBECONFIG = """\
+{current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}], clusters: [{name: a, cluster: {}}]}
+"""
 COMMAND = "bootstrap up dev --set cluster.workers=2"
 
 
@@ -34,7 +37,7 @@ def brought_up(cli: "Cli", *sets: str, name: str = "dev", variables: tuple[str, 
     loaded = load_stack(name, overrides, cwd=cli.folder, environment={})
     state = state_paths(loaded.stack, os.environ)
     remember(loaded.stack, state, values=loaded.values, command=COMMAND)
-    state.kubeconfig.write_text("")
+    state.kubeconfig.write_text(KUBECONFIG)
     state.provider.write_text(Provider.KWOK)
     return state
 
@@ -151,6 +154,27 @@ def test_another_provider_than_it_lives_on_is_refused(cli: "Cli") -> None:
     ended = cli("kubeconfig", "--provider", "existing", "--set", "cluster.context=a")
     assert (ended.code, ended.out) == (4, "")
     assert "runs on kwok" in ended.err
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{current-context: a}", KUBECONFIG.replace("clusters", "users")])
+@pytest.mark.parametrize("words", [("run", "--", "true"), ("env",), ("kubeconfig",)])
+def test_a_damaged_kubeconfig_leads_no_program_elsewhere(cli: "Cli", content: str, words: tuple[str, ...]) -> None:
+    state = brought_up(cli)
+    state.kubeconfig.write_text(content)
+    ended = cli(*words)
+    assert (ended.code, ended.out) == (4, "")
+    assert "Fix:   write it again: bootstrap repair dev" in ended.err
+
+
+@pytest.mark.parametrize("content", ["", "kind of"])
+def test_a_damaged_provider_file_is_made_good_by_what_is_remembered(cli: "Cli", content: str) -> None:
+    state = brought_up(cli)
+    state.provider.write_text(content)
+    assert cli("kubeconfig").out == f"{state.kubeconfig}\n"
+    state.remembered.unlink()
+    ended = cli("kubeconfig")
+    assert ended.code == 4
+    assert f"echo kind > '{state.provider}'" in ended.err
 
 
 def test_secrets_of_variables_are_neither_shown_nor_pasted(cli: "Cli", capfd: pytest.CaptureFixture[str]) -> None:

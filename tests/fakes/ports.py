@@ -38,6 +38,8 @@ class World:
     cluster: TargetState = TargetState.ABSENT
     emulator: TargetState = TargetState.ABSENT
     cluster_replacement: Replacement | None = None
+    immutable: dict[str, Replacement] = field(default_factory=dict)
+    """By name of an object, why it cannot change in place."""
     emulator_replacement: Replacement | None = None
     seed_changes: int = 3
     releases: dict[str, ReleaseObserved] = field(default_factory=dict)
@@ -198,6 +200,17 @@ class FakeCluster:
         self.world.releases.clear()
         self.world.inventory.clear()
         return KUBE
+
+    def gather(self, work: Work, *, freed: Collection[int] = ()) -> None:
+        del freed
+        work.cancel.check()
+
+    def published(self, cancel: CancelToken) -> frozenset[int]:
+        cancel.check()
+        return frozenset()
+
+    def clear(self, work: Work) -> None:
+        self.delete(work)
 
     def delete(self, work: Work) -> None:
         del work
@@ -486,6 +499,16 @@ class FakeObjects:
         assert kube == KUBE
         unready = {ref: why for ref in objects if (why := self.world.unready.get(ref.name))}
         return ObjectsObserved(missing=frozenset(objects) & self.world.gone, unready=unready)
+
+    def replacement(
+        self, manifests: Sequence[Manifest], namespace: str, manager: str, kube: KubeContext, cancel: CancelToken
+    ) -> Replacement | None:
+        del namespace, manager, cancel
+        assert kube == KUBE
+        if "dry run" in self.world.failures:
+            raise self.world.failures["dry run"]
+        names = (manifest["metadata"]["name"] for manifest in manifests)
+        return next((self.world.immutable[name] for name in names if name in self.world.immutable), None)
 
     def apply(
         self,

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from bootstrap.config.settings import Settings
 from bootstrap.engine.down import down
+from bootstrap.engine.plan import plan_up
 from bootstrap.engine.run import Report
 from bootstrap.engine.session import PlanOptions, RunOptions, Session
 from bootstrap.engine.up import up
 from bootstrap.model.event import Event
 from bootstrap.model.release import FluxRepo
 from bootstrap.model.stack import StatePaths
+from bootstrap.model.step import Plan
 from bootstrap.state.journal import Journal
 from bootstrap.system.clock import CancelToken
 from fakes.clock import FakeClock
@@ -53,6 +55,9 @@ class Setting:
 
     def up(self, options: PlanOptions = PlanOptions(), how: RunOptions = HOW) -> Report:  # noqa: B008 - frozen
         return up(self.session, options, how, emit=self.events.append, cancel=self.cancel)
+
+    def plan(self, options: PlanOptions = PlanOptions()) -> Plan:  # noqa: B008 - frozen
+        return plan_up(self.session, options, self.cancel).plan
 
     def down(self, *, keep_data: bool = False) -> Report:
         return down(self.session, HOW, emit=self.events.append, cancel=self.cancel, keep_data=keep_data)

@@ -1,5 +1,6 @@
 """Clusters of containers on the stack's own network, proven by it before the API server is asked."""
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -27,8 +28,9 @@ from bootstrap.model.count import counted
 from bootstrap.model.kube import KubeContext, ObjectRef
 from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
-from bootstrap.model.stack import HostPorts, StatePaths
+from bootstrap.model.stack import HostPorts, Provider, StatePaths
 from bootstrap.plan import ids
+from bootstrap.plan.changes import Effect, effect_of
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import write_whole
 from bootstrap.system.processes import Processes
@@ -106,6 +108,8 @@ class NodeCluster:
         else:
             self._start(work)
             self._restore_host(work)
+            for change in seen.changes:
+                self._add_workers(change, work)
         return self._proven(work)
 
     def start(self, work: Work) -> KubeContext:
@@ -129,10 +133,8 @@ class NodeCluster:
         work.cancel.check()
         seen = self.observe(work.cancel)
         self._refuse(seen)
+        self.gather(work, freed=self.published(work.cancel))
         with self._docker.open() as client:
-            containers = self._containers(client)
-            self._gather(client, work, own=published_ports(containers))
-            self._tool.accept(self._state.cluster, work.cancel)
             work.say(f"replacing it: {seen.replacement.reason if seen.replacement else seen.detail}")
             self._remove_containers(client, work)
         try:
@@ -149,19 +151,32 @@ class NodeCluster:
                 log=error.log,
             ) from error
 
+    def gather(self, work: Work, *, freed: Collection[int] = ()) -> None:
+        """See `ClusterProvider.gather`."""
+        with self._docker.open() as client:
+            self._gather(client, work, own=freed)
+        self._tool.accept(self._state.cluster, work.cancel)
+
+    def published(self, cancel: CancelToken) -> frozenset[int]:
+        """See `ClusterProvider.published`."""
+        cancel.check()
+        with self._docker.open() as client:
+            return published_ports(self._containers(client))
+
+    def clear(self, work: Work) -> None:
+        """See `ClusterProvider.clear`."""
+        with self._docker.open() as client:
+            self._refuse_foreign(client)
+            self._remove_containers(client, work)
+        self._remove_files()
+
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`; what of a half-made cluster is there is found by its labels and our network."""
         with self._docker.open() as client:
-            containers = self._containers(client)
-            if containers and (foreign := self._foreign(client, containers)):
-                raise RefusedError(
-                    f"the cluster {self._tool.cluster} does not belong to this stack: {foreign}", fix=self._removal()
-                )
+            self._refuse_foreign(client)
             self._remove_containers(client, work)
             self._docker.remove_network(client, work.cancel)
-        if self._state.cluster.exists():
-            shutil.rmtree(self._state.cluster)
-        self._state.kubeconfig.unlink(missing_ok=True)
+        self._remove_files()
 
     def configuration(self) -> Mapping[str, Any]:
         """See `ClusterProvider.configuration`."""
@@ -188,6 +203,32 @@ class NodeCluster:
         strangers = [str(container.name) for container in containers if not self._may_be_ours(container)]
         return f"{', '.join(strangers)} is on another network" if strangers else ""
 
+    def _add_workers(self, change: Change, work: Work) -> None:
+        """Add the nodes that are declared beyond those that are there; those of a killed run are added again."""
+        kube, record = self._proven(work), self._known()
+        numbers = range(int(change.old), int(change.new))
+        names = tuple(self._tool.worker_name(number) for number in numbers)
+        self._file.write(dataclasses.replace(record, adding=names, uid=kube.uid))
+        with self._docker.open() as client:
+            for container in self._containers(client):
+                if container.name in record.adding and container.id not in record.nodes:
+                    # Whether it has joined is not known; nothing was ever said to run there.
+                    remove_patiently(partial(container.remove, v=True, force=True), work.cancel)
+        for number, name in zip(numbers, names, strict=True):
+            work.say(f"adding {name}")
+            self._tool.add_worker(number, work.cancel)
+        self._note(work.cancel, uid=kube.uid, created=True)
+
+    def _refuse_foreign(self, client: "DockerClient") -> None:
+        containers = self._containers(client)
+        if containers and (foreign := self._foreign(client, containers)):
+            raise RefusedError(f"the cluster {self._tool.cluster} is not ours: {foreign}", fix=self._removal())
+
+    def _remove_files(self) -> None:
+        if self._state.cluster.exists():
+            shutil.rmtree(self._state.cluster)
+        self._state.kubeconfig.unlink(missing_ok=True)
+
     def _unverified(self, containers: "Sequence[Container]") -> str:
         """Why nothing proves that this is the cluster which was created; empty: it is, or it is unfinished."""
         if any(self._docker.has_lost_network(container) for container in containers):
@@ -198,7 +239,11 @@ class NodeCluster:
             return error.what
         if record is None:
             return "" if self._file.unfinished else f"its record {self._file.path} is gone"
-        others = [str(container.name) for container in containers if container.id not in record.nodes]
+        others = [
+            str(container.name)
+            for container in containers
+            if container.id not in record.nodes and container.name not in record.adding
+        ]
         return f"its record {self._file.path} does not name {_briefly(others)}" if others and record.nodes else ""
 
     def _to_adopt(self, why: str) -> ClusterObserved:
@@ -243,8 +288,15 @@ class NodeCluster:
         here = {container.id for container in containers}
         reasons = [f"{name} was removed" for name in _named(n for i, n in record.nodes.items() if i not in here)]
         changed = self._changes(record)
-        reasons += [str(change) for change in changed]
-        return replace(seen, replacement=Replacement(reasons=tuple(reasons)) if reasons else None)
+        in_place = tuple(change for change in changed if self._is_in_place(change))
+        if len(in_place) < len(changed):
+            reasons += [str(change) for change in changed]
+        if reasons:
+            return replace(seen, replacement=Replacement(reasons=tuple(reasons)))
+        return replace(seen, changes=in_place)
+
+    def _is_in_place(self, change: Change) -> bool:
+        return effect_of(change, Provider(self._tool.program)) is Effect.IN_PLACE
 
     def _changes(self, record: ClusterRecord) -> Sequence[Change]:
         if record.digest in self._accepted():
@@ -282,7 +334,7 @@ class NodeCluster:
     def _standing(self, containers: "Sequence[Container]") -> ClusterObserved | None:
         """How it stands without asking its API server; None: as it should."""
         if unfinished := self._file.unfinished:
-            return _broken(f"its {unfinished} was interrupted")
+            return replace(_broken(f"its {unfinished} was interrupted"), unfinished=True)
         if self._readable() is None:
             return _broken("bootstrap has no record of it")
         stopped = [str(container.name) for container in containers if container.status != "running"]

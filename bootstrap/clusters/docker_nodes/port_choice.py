@@ -15,14 +15,14 @@ _FIRST_APART, _APART = 10_000, 9_000
 
 
 def remembered_ports(declared: HostPorts, state: StatePaths) -> HostPorts:
-    """Those that were chosen for these, else these."""
+    """Those that were chosen for these, else these; nobody knows which were, if the file is damaged."""
     try:
         noted = json.loads((state.folder / "ports.json").read_text())
-    except FileNotFoundError:
+        # Whoever declares others means those.
+        same = noted["declared"] == [declared.http, declared.https]
+        return HostPorts(http=noted["chosen"][0], https=noted["chosen"][1]) if same else declared
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
         return declared
-    # Whoever declares others means those.
-    same = noted["declared"] == [declared.http, declared.https]
-    return HostPorts(http=noted["chosen"][0], https=noted["chosen"][1]) if same else declared
 
 
 def choose_ports(

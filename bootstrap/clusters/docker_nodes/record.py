@@ -29,6 +29,8 @@ class ClusterRecord:
     """Name by container id; an empty name if an earlier version recorded none."""
     uid: str = ""
     """Of kube-system; empty until it was first seen."""
+    adding: tuple[str, ...] = ()
+    """Names of the nodes that a run is adding to it."""
     host: str = ""
     """The address of this machine that the program wrote into every node's /etc/hosts; empty: it wrote none."""
 
@@ -56,6 +58,7 @@ class RecordFile:
                 nodes=dict.fromkeys(nodes, "") if isinstance(nodes, list) else dict(nodes),
                 uid=str(content.get("uid") or ""),
                 host=str(content.get("host") or ""),
+                adding=tuple(content.get("adding") or ()),
             )
         except FileNotFoundError:
             return None
@@ -71,6 +74,7 @@ class RecordFile:
             "machines": dict(record.nodes),
             "uid": record.uid,
             "host": record.host,
+            **({"adding": list(record.adding)} if record.adding else {}),
         }
         write_whole(self.path, json.dumps(content).encode())
         self._unfinished.unlink(missing_ok=True)

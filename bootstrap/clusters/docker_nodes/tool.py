@@ -88,6 +88,18 @@ class ClusterTool(Protocol):
         """Make the cluster on the network; `scratch` is a folder for what it writes."""
         ...
 
+    def add_worker(self, number: int, cancel: CancelToken) -> None:
+        """Add the worker of this number, from 0, to the running cluster, and wait until it has joined.
+
+        Raises:
+            RefusedError: the program adds no nodes.
+        """
+        ...
+
+    def worker_name(self, number: int) -> str:
+        """The name of the container that `add_worker` creates."""
+        ...
+
     def kubeconfig(self, cancel: CancelToken) -> bytes:
         """The kubeconfig of the cluster, for this machine."""
         ...

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from bootstrap.clusters.existing.kubeconfig import only_context, user_files
 from bootstrap.errors import BootstrapError, RefusedError
@@ -49,6 +49,17 @@ class ExistingProvider:
 
     def up(self, work: Work) -> KubeContext:
         """See `ClusterProvider.up`: takes a copy of the one context, and proves whom it leads to."""
+        content, uid = self._proven_copy(work)
+        # Only what was proven is kept: nothing ever reads a copy that leads elsewhere.
+        write_whole(self._state.kubeconfig, content)
+        return KubeContext(kubeconfig=self._state.kubeconfig, uid=uid, simulated=False)
+
+    def _proven_copy(self, work: Work) -> tuple[bytes, str]:
+        """The one context of the user's kubeconfig, and the UID of the cluster that it has just led to.
+
+        Raises:
+            RefusedError: it leads nowhere, or to another cluster.
+        """
         work.cancel.check()
         work.say(f"reading the UID of {self._spec.context}")
         content = json.dumps(only_context(user_files(self._environment), str(self._spec.context))).encode()
@@ -64,9 +75,7 @@ class ExistingProvider:
         finally:
             asked.unlink()
         self._refuse_other(uid)
-        # Only what was proven is kept: nothing ever reads a copy that leads elsewhere.
-        write_whole(self._state.kubeconfig, content)
-        return KubeContext(kubeconfig=self._state.kubeconfig, uid=uid, simulated=False)
+        return content, uid
 
     def start(self, work: Work) -> KubeContext:
         """See `ClusterProvider.start`: it is for others to start."""
@@ -80,6 +89,20 @@ class ExistingProvider:
         """
         del work
         raise RefusedError(f"{self._spec.context} is an existing cluster: bootstrap never replaces it")
+
+    def gather(self, work: Work, *, freed: Collection[int] = ()) -> None:
+        """See `ClusterProvider.gather`: it must be there, and the one that is meant."""
+        del freed
+        self._proven_copy(work)
+
+    def published(self, cancel: CancelToken) -> frozenset[int]:
+        """See `ClusterProvider.published`: none of it is ours."""
+        cancel.check()
+        return frozenset()
+
+    def clear(self, work: Work) -> None:
+        """Refuse, as `replace`."""
+        self.replace(work)
 
     def configuration(self) -> None:
         """See `ClusterProvider.configuration`: others created the cluster."""

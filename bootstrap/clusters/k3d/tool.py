@@ -116,6 +116,25 @@ class K3d:
         write_whole(file, json.dumps({**given, **volumes}).encode())
         self._run("cluster", "create", "--config", str(file), cancel=cancel, changes=True)
 
+    def add_worker(self, number: int, cancel: CancelToken) -> None:
+        """See `ClusterTool.add_worker`; k3d copies volumes and settings of the nodes that are there."""
+        declared = k3d_config(self._spec, self.cluster, self._network)
+        arguments = declared["options"]["k3s"]["extraArgs"]
+        for_agents = [argument["arg"] for argument in arguments if _is_for_agents(argument)]
+        self._run(
+            *("node", "create", self._new_node(number), "--cluster", self.cluster, "--role", "agent"),
+            *("--image", self.images[0], *(f"--k3s-arg={argument}" for argument in for_agents)),
+            cancel=cancel,
+            changes=True,
+        )
+
+    def worker_name(self, number: int) -> str:
+        """See `ClusterTool.worker_name`; k3d adds the number of the replica."""
+        return f"k3d-{self._new_node(number)}-0"
+
+    def _new_node(self, number: int) -> str:
+        return f"{self.cluster}-agent-{number}"
+
     def kubeconfig(self, cancel: CancelToken) -> bytes:
         """See `ClusterTool.kubeconfig`."""
         return self._run("kubeconfig", "get", self.cluster, cancel=cancel)
@@ -133,3 +152,8 @@ class K3d:
             recorded=changes,
         )
         return self._processes.run(command, cancel).stdout
+
+
+def _is_for_agents(argument: Mapping[str, Any]) -> bool:
+    filters = [str(name) for name in argument.get("nodeFilters") or ("all",)]
+    return any(name.partition(":")[0] in {"agent", "agents", "all"} for name in filters)

@@ -11,6 +11,7 @@ from bootstrap.clusters.docker_nodes.cluster_fields import declared_fields
 from bootstrap.clusters.docker_nodes.host_network import authorities, node_proxies
 from bootstrap.clusters.docker_nodes.native_config import not_accepted, read_native
 from bootstrap.clusters.kind.config import image_of, kind_config, own_ports
+from bootstrap.errors import RefusedError
 from bootstrap.model.stack import ClusterSpec, Profile
 from bootstrap.ports import Programs
 from bootstrap.system.clock import CancelToken
@@ -127,6 +128,19 @@ class Kind:
             return _DESKTOP
         asked = ("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", self.cluster)
         return self._processes.run(Command(argv=asked, env=self._environment), cancel).text().strip()
+
+    def add_worker(self, number: int, cancel: CancelToken) -> None:
+        """See `ClusterTool.add_worker`: kind has no such command.
+
+        Raises:
+            RefusedError: always.
+        """
+        cancel.check()
+        raise RefusedError(f"kind adds no nodes to a cluster: worker {number} needs another one")
+
+    def worker_name(self, number: int) -> str:
+        """See `ClusterTool.worker_name`; as kind names it at the creation."""
+        return f"{self.cluster}-worker{number + 1 if number else ''}"
 
     def kubeconfig(self, cancel: CancelToken) -> bytes:
         """See `ClusterTool.kubeconfig`."""

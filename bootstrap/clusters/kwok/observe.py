@@ -6,6 +6,7 @@ from bootstrap.clusters.kwok import default_objects
 from bootstrap.clusters.kwok.api import Api
 from bootstrap.clusters.kwok.layout import Layout, Record
 from bootstrap.errors import StepFailedError
+from bootstrap.kube.kubeconfig import damage
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.replacement import Change, Replacement
@@ -49,7 +50,7 @@ def _unlike(uid: str | None, layout: Layout, record: Record) -> str:
         return f"its data was lost: the UID of kube-system is {uid}, was {record.uid}"
     if not layout.state.kubeconfig.exists():
         return f"{layout.state.kubeconfig} is gone"
-    return ""
+    return damage(layout.state.kubeconfig)
 
 
 def compared(seen: ClusterObserved, record: Record, spec: ClusterSpec) -> ClusterObserved:

@@ -5,7 +5,7 @@ import platform
 import shutil
 import signal
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,10 +129,8 @@ class KwokProvider:
 
     def replace(self, work: Work) -> KubeContext:
         """See `ClusterProvider.replace`: the programs of the new one are found before the old one goes."""
-        self._find_programs()
-        if note := disk_note(self._layout.state.folder):
-            raise RefusedError(note, fix="make room, then run the same command again")
-        self.delete(work)
+        self.gather(work)
+        self.clear(work)
         try:
             return self.up(work)
         except CancelledError:
@@ -145,6 +143,23 @@ class KwokProvider:
                 fix=f"{error.fix or 'see the evidence'}; then run: bootstrap up",
                 log=error.log,
             ) from error
+
+    def gather(self, work: Work, *, freed: Collection[int] = ()) -> None:
+        """See `ClusterProvider.gather`; it chooses its port itself."""
+        del freed
+        work.cancel.check()
+        self._find_programs()
+        if note := disk_note(self._layout.state.folder):
+            raise RefusedError(note, fix="make room, then run the same command again")
+
+    def published(self, cancel: CancelToken) -> frozenset[int]:
+        """See `ClusterProvider.published`: that of its API server, which no other cluster asks for."""
+        cancel.check()
+        return frozenset()
+
+    def clear(self, work: Work) -> None:
+        """See `ClusterProvider.clear`: it has nothing that a later one uses."""
+        self.delete(work)
 
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`."""
@@ -175,8 +190,12 @@ class KwokProvider:
         if running:
             return broken("its files are gone, but its processes are running")
         if self._layout.folder.exists():
-            return broken("its creation was interrupted")
+            return replace(broken(f"its {self._interrupted} was interrupted"), unfinished=True)
         return ClusterObserved(state=TargetState.ABSENT)
+
+    @property
+    def _interrupted(self) -> str:
+        return "removal" if self._layout.going.exists() else "creation"
 
     def _unverified(self, why: str) -> ClusterObserved:
         # With --adopt, `up` must be planned: it rewrites the record from the files beside it.

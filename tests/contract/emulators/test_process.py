@@ -16,6 +16,7 @@ import boto3
 import pytest
 
 from bootstrap.emulators.choose import driver_of
+from bootstrap.emulators.daemon import read_identity
 from bootstrap.emulators.endpoint import EndpointEmulator, empty
 from bootstrap.emulators.process import ProcessEmulator
 from bootstrap.emulators.process_record import EmulatorFolder
@@ -44,18 +45,37 @@ def client(name: str, endpoint: EmulatorEndpoint) -> Any:  # boto3's clients hav
 
 
 def pid_of(state: StatePaths) -> int:
-    identity = EmulatorFolder(state.emulator).identity()
+    identity = read_identity(EmulatorFolder(state.emulator).identity_file)
     assert identity is not None
     return identity.pid
 
 
 def kill(state: StatePaths, number: signal.Signals) -> None:
-    identity = EmulatorFolder(state.emulator).identity()
+    identity = read_identity(EmulatorFolder(state.emulator).identity_file)
     assert identity is not None
     os.kill(identity.pid, number)
     processes, token = SystemProcesses(SystemClock()), CancelToken(SystemClock()).within(30, "the end of the emulator")
     while processes.alive(identity):
         token.sleep(0.02)
+
+
+def test_one_whose_name_was_lost_is_found_by_its_home(make: Make, state: StatePaths, cancel: CancelToken) -> None:
+    first = make().up(Work(cancel, quiet))
+    EmulatorFolder(state.emulator).identity_file.write_text("")
+    assert make().observe(cancel).endpoint == first
+    assert make().up(Work(cancel, quiet)) == first
+
+
+def test_a_damaged_record_is_replaced_by_consent_alone(make: Make, state: StatePaths, cancel: CancelToken) -> None:
+    first = make().up(Work(cancel, quiet))
+    pid = pid_of(state)
+    (state.emulator / "emulator.json").write_text("{")
+    for act in (make().up, make().start):
+        with pytest.raises(RefusedError, match="is damaged"):
+            act(Work(cancel, quiet))
+    assert pid_of(state) == pid
+    assert make().replace(Work(cancel, quiet)).incarnation != first.incarnation
+    assert pid_of(state) != pid
 
 
 def test_up_twice_is_one_emulator(make: Make, state: StatePaths, cancel: CancelToken, driver: Driver) -> None:
@@ -279,7 +299,7 @@ def test_one_that_never_answers_is_ended_at_its_deadline(
     )
     with pytest.raises(StepFailedError, match=f"{driver} answering on 127.0.0.1:.* was not done within 1s"):
         emulator.up(Work(cancel, quiet))
-    identity = EmulatorFolder(state.emulator).identity()
+    identity = read_identity(EmulatorFolder(state.emulator).identity_file)
     assert identity is not None
     assert not SystemProcesses(clock).alive(identity)
 

@@ -16,12 +16,13 @@ from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.clusters.k3d.tool import K3d
 from bootstrap.clusters.kind.tool import Kind
 from bootstrap.errors import InvalidError, RefusedError, StepFailedError
-from bootstrap.model.observed import TargetState
+from bootstrap.model.kube import KubeContext
+from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.replacement import ReplacementNeededError
 from bootstrap.model.stack import ClusterSpec, HostPorts, Mount, Profile, Provider, StatePaths
 from bootstrap.plan.changes import CLUSTER, Effect
 from bootstrap.system.clock import CancelToken
-from bootstrap.system.processes import CommandFailedError
+from bootstrap.system.processes import Command, CommandFailedError, Finished
 from bootstrap.system.work import Work
 from fakes.clock import FakeClock
 from fakes.docker_nodes import FakeEngine, FakeStackOnDocker
@@ -114,12 +115,14 @@ def native(room: Room) -> Path:
     return file
 
 
+MOVES = {"cluster.provider"}
+"""Tried in test_moved.py."""
 CHANGED: dict[str, Callable[[Room], tuple[ClusterSpec, ClusterSpec]]] = {
     "cluster.kubernetes": lambda _room: (
         dataclasses.replace(BASE, image=None, kubernetes="1.34"),
         dataclasses.replace(BASE, image=None, kubernetes="1.35"),
     ),
-    "cluster.workers": lambda _room: (BASE, dataclasses.replace(BASE, workers=1)),
+    "cluster.workers": lambda _room: (dataclasses.replace(BASE, workers=1), BASE),
     "cluster.ports.http": lambda _room: (BASE, dataclasses.replace(BASE, ports=HostPorts(http=18_081, https=18_443))),
     "cluster.ports.https": lambda _room: (BASE, dataclasses.replace(BASE, ports=HostPorts(http=18_080, https=18_444))),
     "cluster.image": lambda _room: (BASE, dataclasses.replace(BASE, image="node:2")),
@@ -134,8 +137,9 @@ CHANGED: dict[str, Callable[[Room], tuple[ClusterSpec, ClusterSpec]]] = {
 
 
 def test_every_field_that_replaces_is_tried() -> None:
+    changing = {Effect.REPLACE, Effect.GROWS}
     for provider in TOOLS:
-        assert {field for field, effects in CLUSTER.items() if effects[provider] is Effect.REPLACE} == set(CHANGED)
+        assert {field for field, effects in CLUSTER.items() if effects[provider] in changing} - MOVES == set(CHANGED)
 
 
 @pytest.mark.parametrize("field", CHANGED)
@@ -149,6 +153,61 @@ def test_a_changed_field_is_refused_and_touches_nothing(room: Room, field: str) 
     with pytest.raises(ReplacementNeededError, match=field):
         room.cluster(after).up(room.work())
     assert room.untouched
+
+
+MORE = dataclasses.replace(BASE, workers=2, feature_gates={"A": True})
+
+
+@pytest.fixture
+def grown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
+    """One of k3d that is declared with two more workers than it was created with; its API server answers."""
+    room = Room(tmp_path / "stack", Provider.K3D, FakeEngine(known_keys={"node:1"}), FakeProcesses())
+    room.create(dataclasses.replace(MORE, workers=0))
+
+    def proven(cluster: NodeCluster, work: Work) -> KubeContext:
+        cluster._note(work.cancel, uid="uid")
+        return KubeContext(kubeconfig=Path("/kubeconfig"), uid="uid", simulated=False)
+
+    def add(command: Command) -> Finished:
+        labels = {"k3d.cluster": room.docker.name, "k3d.role": "agent"}
+        room.engine.run(f"k3d-{command.argv[3]}-0", network=room.docker.name, labels=labels)
+        return ok()
+
+    monkeypatch.setattr(NodeCluster, "_proven", proven)
+    monkeypatch.setattr(NodeCluster, "_examined", lambda *_given: ClusterObserved(state=TargetState.RUNNING))
+    room.processes.answers = {"k3d node create": add}
+    return room
+
+
+def test_workers_of_k3d_are_added_in_place(grown: Room) -> None:
+    before, seen = {*grown.engine.boxes}, grown.cluster(MORE).observe(grown.token())
+    assert (seen.replacement, [str(change) for change in seen.changes]) == (None, ["cluster.workers: 0 → 2"])
+    grown.cluster(MORE).up(grown.work())
+    name = grown.docker.name
+    assert {*grown.engine.boxes} - before == {f"k3d-{name}-agent-{number}-0" for number in (0, 1)}
+    assert "--k3s-arg=--kubelet-arg=feature-gates=A=true" in grown.processes.commands[0].argv
+    after = grown.cluster(MORE).observe(grown.token())
+    assert (after.state, after.changes, after.replacement) == (TargetState.RUNNING, (), None)
+    assert grown.cluster(dataclasses.replace(MORE, workers=0)).observe(grown.token()).replacement is not None
+
+
+def test_a_worker_of_a_killed_run_is_added_again(grown: Room) -> None:
+    add, killed = grown.processes.answers["k3d node create"], KeyboardInterrupt()
+
+    def dies(command: Command) -> Finished:
+        assert callable(add)
+        add(command)
+        raise killed
+
+    grown.processes.answers = {"k3d node create": dies}
+    with pytest.raises(KeyboardInterrupt):
+        grown.cluster(MORE).up(grown.work())
+    seen = grown.cluster(MORE).observe(grown.token())
+    assert (seen.state, len(seen.changes)) == (TargetState.RUNNING, 1), "proven, and not yet as declared"
+    grown.processes.answers = {"k3d node create": add}
+    grown.cluster(MORE).up(grown.work())
+    assert len(grown.engine.boxes) == len(NODES) + 2
+    assert grown.cluster(MORE).observe(grown.token()).changes == ()
 
 
 @pytest.mark.parametrize("field", ["cluster.context", "cluster.uid"])

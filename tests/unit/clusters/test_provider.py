@@ -237,10 +237,10 @@ def test_what_an_interrupted_delete_leaves_is_not_taken_for_data(room: Room, mon
     monkeypatch.setattr(shutil, "rmtree", interrupted)
     with pytest.raises(KeyboardInterrupt):
         room.provider.delete(Work(room.token, lambda _text: None))
-    assert room.observe() == (TargetState.BROKEN, "its creation was interrupted")
+    assert room.observe() == (TargetState.BROKEN, "its removal was interrupted")
     with pytest.raises(KeyboardInterrupt):
         room.up()
-    assert room.observe() == (TargetState.BROKEN, "its creation was interrupted")
+    assert room.observe() == (TargetState.BROKEN, "its removal was interrupted")
 
 
 def _refuse(command: object, log: Path) -> object:

@@ -62,11 +62,24 @@ def test_docker_down_is_an_error_where_the_stack_lives_on_it(asked: Provider) ->
     assert caught.value.what == "stack dev runs on kind, and no Docker engine answers"
 
 
-def test_another_provider_is_refused_while_the_stack_lives() -> None:
+def test_another_provider_is_refused_while_the_stack_lives_on_a_cluster_of_others() -> None:
     with pytest.raises(RefusedError) as caught:
-        resolve_auto(stack(Provider.KWOK), docker_answers=True, last_provider=Provider.KIND)
-    assert caught.value.what == "stack dev runs on kind; kwok would be a second cluster"
-    assert caught.value.fix == "remove it first: bootstrap down dev --provider kind"
+        resolve_auto(stack(Provider.KWOK), docker_answers=True, last_provider=Provider.EXISTING)
+    assert caught.value.what.startswith("stack dev runs on a cluster of others")
+    assert caught.value.fix == "remove it there first: bootstrap down dev --provider existing"
+
+
+def test_another_provider_is_a_matter_of_the_plan_while_the_stack_lives() -> None:
+    resolved_stack = resolve_auto(stack(Provider.KWOK), docker_answers=True, last_provider=Provider.KIND)
+    assert resolved_stack.cluster.provider is Provider.KWOK
+
+
+def test_what_lives_is_not_refused_for_its_values() -> None:
+    lives = stack(Provider.KIND, EmulatorSpec(placement=Placement.PROCESS))
+    with pytest.raises(InvalidError):
+        resolve_auto(lives, docker_answers=True, last_provider=Provider.KIND)
+    resolved_stack = resolve_auto(lives, docker_answers=True, last_provider=Provider.KIND, remembered=True)
+    assert resolved_stack.emulator == EmulatorSpec(placement=Placement.PROCESS, driver=Driver.MINISTACK)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from bootstrap.errors import ExitCode
 from bootstrap.model.event import Planned, StepFinished
 from bootstrap.model.observed import TargetState
 from bootstrap.model.replacement import Consent, Replacement
-from bootstrap.model.step import Step, StepId
-from fakes.setting import HOW, Setting
+from bootstrap.model.step import Replace, Step, StepId
+from fakes.repo import config_map, kustomization
+from fakes.setting import HOW, REPO, Setting
 
 IMAGE = Replacement(reasons=("cluster.image: a → b",), losses=("3 namespaces", "2 volumes"))
 DRIVER = Replacement(reasons=("emulator.driver: moto → ministack",))
@@ -115,3 +116,32 @@ def test_replaced_while_charts_are_still_brought(setting: Setting) -> None:
     assert setting.up(allowing("cluster")).exit_code == 0
     assert setting.world.writes.count("cluster replace") == 1
     assert "install apps/b" in setting.world.writes
+
+
+def test_what_the_api_server_would_not_change_is_planned_as_a_replacement(setting: Setting) -> None:
+    """And the rest goes on: nothing of that step is applied without consent."""
+    setting.world.cluster_replacement = None
+    setting.world.immutable["one"] = Replacement(reasons=("ConfigMap one: data.a cannot change",), losses=("1 volume",))
+    assert setting.up().exit_code == 0, "nothing is asked about what is unchanged"
+    setting.world.repo = dataclasses.replace(
+        REPO, kustomizations=(kustomization("apps", config_map("one"), config_map("two"), releases=["apps/a"]),)
+    )
+    (step,) = [step for step in setting.plan().steps if isinstance(step.action, Replace)]
+    assert (step.id, step.reason) == (
+        "objects/flux-system/apps",
+        "manifests changed; ConfigMap one: data.a cannot change",
+    )
+    setting.world.writes.clear()
+    report = setting.up()
+    assert (report.exit_code, setting.world.writes) == (ExitCode.REFUSED, [])
+    assert report.outcomes[step.id].error is not None
+    assert setting.up(allowing(step.id)).exit_code == 0
+    assert setting.world.writes == ["apply flux-system/apps"]
+
+
+def test_an_api_server_that_does_not_say_is_a_note(setting: Setting) -> None:
+    setting.world.cluster_replacement = None
+    setting.world.repo = dataclasses.replace(REPO, kustomizations=(kustomization("apps", config_map("two")),))
+    setting.world.fail("dry run", "it does not answer")
+    texts = [note.text for note in setting.plan().notes]
+    assert "whether every object can change in place is known when it is applied: it does not answer" in texts

@@ -62,13 +62,15 @@ def test_both_are_counted() -> None:
 
 
 def test_what_cannot_be_counted_is_planned_all_the_same() -> None:
-    assert counted(UP, Counting(broken=True)) == (IMAGE, DRIVER)
+    uncounted = "all that is in it, which cannot be counted now: it does not answer"
+    assert counted(UP, Counting(broken=True)) == (dataclasses.replace(IMAGE, losses=(uncounted,)), DRIVER)
 
 
 def test_nothing_is_asked_where_nothing_is_replaced_or_lives() -> None:
     counting = Counting()
     stopped = Observed(cluster=ClusterObserved(state=TargetState.STOPPED, replacement=IMAGE))
     fine = Observed(cluster=ClusterObserved(state=TargetState.RUNNING, kube=KUBE))
-    assert counted(stopped, counting) == (IMAGE, None)
+    uncounted = "all that is in it, which cannot be counted now: stopped"
+    assert counted(stopped, counting) == (dataclasses.replace(IMAGE, losses=(uncounted,)), None)
     assert counted(fine, counting) == (None, None)
     assert counting.asked == []

@@ -22,6 +22,9 @@ from fakes.ports import KUBE, World
 from fakes.repo import config_map, kustomization, release
 from fakes.setting import Setting
 
+KUBECONFIG = """\
+{current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}], clusters: [{name: a, cluster: {}}]}
+"""
 REPO = FluxRepo(kustomizations=(kustomization("apps", config_map("one"), config_map("two")),), releases=(release("a"),))
 
 
@@ -152,7 +155,7 @@ def test_the_environment_leads_to_this_platform_alone(session: Session, world: W
     with pytest.raises(RefusedError, match="stack test is not up: it has no kubeconfig"):
         existing_kubeconfig(session)
     bring_up(session)
-    session.state.kubeconfig.write_text("")
+    session.state.kubeconfig.write_text(KUBECONFIG)
     variables = platform_environment(session, CancelToken(session.clock))
     assert variables["KUBECONFIG"] == str(session.state.kubeconfig)
     assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"

@@ -41,3 +41,8 @@ def test_a_path_below_a_field_counts_as_the_field() -> None:
     change = Change(field="cluster.config nodes.0.role", old="a", new="b")
     assert effect_of(change, Provider.KIND) is Effect.REPLACE
     assert effect_of(Change(field="cluster.workers", old="0", new="1"), Provider.KWOK) is Effect.IN_PLACE
+
+
+@pytest.mark.parametrize(("old", "new", "effect"), [("0", "2", Effect.IN_PLACE), ("2", "1", Effect.REPLACE)])
+def test_a_count_grows_in_place(old: str, new: str, effect: Effect) -> None:
+    assert effect_of(Change(field="cluster.workers", old=old, new=new), Provider.K3D) is effect

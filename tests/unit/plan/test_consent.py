@@ -79,6 +79,19 @@ def test_what_does_not_work_any_more_holds_up_what_needs_it() -> None:
     assert (step.id, step.action.lives) == ("cluster", False)
 
 
+def test_into_one_of_another_provider_nothing_is_put() -> None:
+    moving = ClusterObserved(state=TargetState.RUNNING, kube=KUBE, replacement=CLUSTER, moves=True)
+    (step,) = unconsented(planned(observed=Observed(cluster=moving)))
+    assert isinstance(step.action, Replace)
+    assert (step.id, step.action.lives) == ("cluster", False)
+    assert lines(planned("cluster", observed=Observed(cluster=moving), emulator=False))[1] == (
+        "objects/flux-system/apps: ApplyObjects (not found)"
+    )
+    assert lines(planned(observed=Observed(cluster=moving), emulator=False))[1] == (
+        "objects/flux-system/apps: ApplyObjects (not known before the cluster runs)"
+    )
+
+
 def test_a_change_in_place_needs_no_consent() -> None:
     changes = (Change(field="cluster.workers", old="0", new="2"),)
     observed = Observed(cluster=ClusterObserved(state=TargetState.RUNNING, kube=KUBE, changes=changes))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.state.orphans import orphans
+from bootstrap.state.orphans import leader_at_home, orphans
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system does not tell")
 
@@ -51,3 +51,17 @@ def test_only_those_without_a_state_folder_are_found(root: Path, at_home: dict[s
     (process_identity,) = orphans(root)
     assert process_identity.program.startswith("python")
     assert process_identity.started
+
+
+def test_the_leader_of_a_session_is_found_by_its_home_and_its_children_are_not(tmp_path: Path) -> None:
+    home = tmp_path / "tmp"
+    script = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'input()']); print(flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    command = (sys.executable, "-c", script)
+    with subprocess.Popen(command, env={"HOME": str(home)}, start_new_session=True, **pipes) as child:  # type: ignore[call-overload]
+        child.stdout.readline()
+        leader = leader_at_home(home)
+        assert leader is not None
+        assert leader.pid == child.pid
+        assert leader_at_home(tmp_path) is None
+        child.communicate()
