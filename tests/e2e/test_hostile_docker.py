@@ -120,7 +120,7 @@ def test_a_kind_cluster_of_the_name_that_somebody_else_made_is_left_alone(projec
         for verb in ("up", "plan", "diff"):
             ended = project.run(verb, project.stack, "--name", "taken")
             assert ended.code == 4, ended.output
-            assert "not ours" in ended.output or "of this name" in ended.output
+            assert "was not created by it" in ended.output or "of this name" in ended.output
         project.run("down", project.stack, "--name", "taken")
         theirs.reload()
         assert theirs.status == "running"

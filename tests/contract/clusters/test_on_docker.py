@@ -163,7 +163,7 @@ def test_one_that_somebody_made_with_kind_alone(folder: Path) -> None:
         assert (observed.state, "not on a network" in observed.detail) == (TargetState.FOREIGN, True)
         with pytest.raises(RefusedError, match="there is a kind cluster of this name"):
             kind_cluster(folder).up(Work(token(), ignore))
-        with pytest.raises(RefusedError, match="is not ours"):
+        with pytest.raises(RefusedError, match="does not belong to this stack"):
             kind_cluster(folder).delete(Work(token(), ignore))
         assert kind_cluster(folder, adopt=True).up(Work(token(), ignore)).uid
         assert kind_cluster(folder).observe(token()).state is TargetState.RUNNING
