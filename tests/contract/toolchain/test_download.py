@@ -189,7 +189,7 @@ def test_a_release_that_was_changed_after_it_was_locked_is_refused(publisher: Pu
 def test_a_publisher_without_checksums_needs_a_locked_digest(publisher: Publisher, shop: Shop) -> None:
     path = "/github.com/kubernetes-sigs/kwok/releases/download/v0.7.0/kwok-linux-amd64"
     publisher.files[path] = PROGRAM
-    with pytest.raises(CannotGiveError, match="gives no checksum, and the lock file knows none"):
+    with pytest.raises(CannotGiveError, match="offers no checksum, and the lock file has none"):
         shop.get("kwok")
     assert publisher.asked == []
     shop.lock.keep("kwok 0.7.0 linux/amd64", hashlib.sha256(PROGRAM).hexdigest(), pytest.fail)
