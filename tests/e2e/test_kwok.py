@@ -205,7 +205,7 @@ def test_a_control_plane_that_hangs_is_restarted(shared: Embedded, monkeypatch: 
     kill(shared, Component.API_SERVER, Component.ETCD, number=signal.SIGSTOP)
     assert shared.observe()[0] is TargetState.BROKEN
     assert shared.up() == uid
-    assert any(text.endswith("restarting all of it") for text in shared.said)
+    assert any(text.endswith("restarting all components") for text in shared.said)
 
 
 def test_a_component_that_is_about_to_end_is_not_relied_on(shared: Embedded) -> None:

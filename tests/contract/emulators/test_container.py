@@ -447,7 +447,7 @@ def test_a_taken_port_names_its_holder(make: Make, cancel: CancelToken) -> None:
         observed = make(port=port).observe(cancel)
         assert observed.state is TargetState.FOREIGN
         assert f"port {port} of 127.0.0.1 is in use by pid {os.getpid()}" in observed.detail
-        with pytest.raises(RefusedError, match=f"port {port} of 127.0.0.1 is taken"):
+        with pytest.raises(RefusedError, match=f"port {port} of 127.0.0.1 is in use by"):
             make(port=port).up(Work(cancel, quiet))
 
 
