@@ -222,7 +222,9 @@ class NodeCluster:
     def _refuse_foreign(self, client: "DockerClient") -> None:
         containers = self._containers(client)
         if containers and (foreign := self._foreign(client, containers)):
-            raise RefusedError(f"the cluster {self._tool.cluster} is not ours: {foreign}", fix=self._removal())
+            raise RefusedError(
+                f"the cluster {self._tool.cluster} does not belong to this stack: {foreign}", fix=self._removal()
+            )
 
     def _remove_files(self) -> None:
         if self._state.cluster.exists():
