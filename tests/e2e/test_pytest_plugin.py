@@ -67,7 +67,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def left(project: Path) -> list[Path]:
-    return [*(project / "state" / "bootstrap").iterdir(), *project.glob("pytest-bootstrap-stack-*/*")]
+    return [*project.glob("state/bootstrap/*"), *project.glob("pytest-bootstrap-stack-*/*")]
 
 
 def test_one_platform_for_all_workers_with_clean_data_even_if_one_crashes(
