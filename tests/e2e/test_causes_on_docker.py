@@ -144,7 +144,8 @@ def test_status_tells_the_same_causes_without_an_up(run: Run) -> None:
 def test_explain_tells_the_whole_story_of_one(run: Run) -> None:
     explain = ("explain", "--stack", run.project.name)
     text = bootstrap(run.project, *explain, "release/crash/crash").stdout
-    assert text.startswith("Deployment crash/web: ")
+    assert text.startswith("release/crash/crash failed last time: ")
+    assert "\nDeployment crash/web: " in text
     assert "made by release/crash/crash" in text
     for word in ("Cause: container main ends with exit code 3", "Conditions:", "Events:", "BackOff", "no database"):
         assert word in text
