@@ -137,7 +137,7 @@ def test_a_moved_cache_still_works(workshop: Workshop) -> None:
 
 def test_a_failed_build_tells_go_s_last_lines_and_leaves_nothing(workshop: Workshop) -> None:
     mark = workshop.mark("fails")
-    with pytest.raises(RefusedError, match="no source can give it") as refused:
+    with pytest.raises(RefusedError, match="no source has it") as refused:
         workshop.toolchain(**ABSENT).obtain("helm")
     assert "example.org/module/package; module: no such host (log: " in refused.value.evidence[1]
     assert not (workshop.programs / "helm").exists()

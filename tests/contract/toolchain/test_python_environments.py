@@ -100,7 +100,7 @@ def test_it_is_installed_once_into_an_environment_of_its_own(desk: Desk) -> None
 
 def test_a_file_of_another_digest_is_refused_and_leaves_nothing(desk: Desk) -> None:
     desk.pin("0" * 64)
-    with pytest.raises(RefusedError, match=r"ministack .* is not here, and no source can give it") as refused:
+    with pytest.raises(RefusedError, match=r"ministack .* is not installed, and no source has it") as refused:
         desk.toolchain().obtain("ministack")
     assert "DO NOT MATCH THE HASHES" in (desk.cache / "logs/install-ministack.log").read_text()
     assert refused.value.evidence[-1].endswith(f"(log: {desk.cache}/logs/install-ministack.log)")
@@ -158,5 +158,5 @@ def test_a_named_python_is_asked_what_it_has_each_time(desk: Desk, tmp_path: Pat
     empty = tmp_path / "empty"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", empty], check=True)
     desk.environment["BOOTSTRAP_TOOL_MINISTACK"] = str(empty / "bin/python")
-    with pytest.raises(RefusedError, match="ministack, named by BOOTSTRAP_TOOL_MINISTACK, tells no version"):
+    with pytest.raises(RefusedError, match="ministack, named by BOOTSTRAP_TOOL_MINISTACK, reports no version"):
         desk.toolchain().obtain("ministack")
