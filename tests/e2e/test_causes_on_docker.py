@@ -146,7 +146,7 @@ def test_explain_tells_the_whole_story_of_one(run: Run) -> None:
     text = bootstrap(run.project, *explain, "release/crash/crash").stdout
     assert text.startswith("release/crash/crash failed last time: ")
     assert "\nDeployment crash/web: " in text
-    assert "made by release/crash/crash" in text
+    assert "created by release/crash/crash" in text
     for word in ("Cause: container main ends with exit code 3", "Conditions:", "Events:", "BackOff", "no database"):
         assert word in text
     (story,) = json.loads(bootstrap(run.project, *explain, "Secret/db", "--output", "json").stdout)["stories"]
