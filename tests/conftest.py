@@ -8,3 +8,5 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 # In CI, every run that fails would leave one.
 os.environ["BOOTSTRAP_REPORT"] = "off"
+
+collect_ignore = ["data"]  # the example's own tests are run by the plugin's
