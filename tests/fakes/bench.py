@@ -93,9 +93,9 @@ class Bench:
         """Return the data to what is declared."""
         return raise_failures(self.seeding().refresh(self.endpoint, Work(self.cancel, quiet)))
 
-    def prune(self) -> SeedResult:
+    def prune(self, options: Options = Options()) -> SeedResult:  # noqa: B008  # frozen
         """Delete what is no longer declared."""
-        return raise_failures(self.seeding().prune(self.endpoint, Work(self.cancel, quiet)))
+        return raise_failures(self.seeding().prune(self.endpoint, Work(self.cancel, quiet), options))
 
     def plan(self, options: Options = Options()) -> SeedPlan:  # noqa: B008  # frozen
         """What differs, thoroughly."""
