@@ -224,7 +224,7 @@ def test_on_a_cluster_of_others_it_is_the_release_too(inside: Inside, tmp_path: 
     uid = inside.in_cluster("get", "namespace", "kube-system", "-o=jsonpath={.metadata.uid}").strip()
     processes = inside.processes()
     inside.declare(emulator=False, seeds=[], source=None)
-    inside.up("--prune", "--allow-replace")
+    inside.up("--prune-all", "--allow-replace")
     assert [pid for pid in processes if started_at(pid) is not None] == []
     guest = Inside(tmp_path, name=f"{inside.name}-guest")
     (tmp_path / "home" / ".kube").mkdir(parents=True)

@@ -99,9 +99,9 @@ def test_an_engine_that_holds_nothing_of_the_stack_is_refused(
 ) -> None:
     before = project.on_engine()
     ended = project.run(*words_of(project, verb), **astray.engines[engine])
-    assert ended.code == 4, ended.output
+    assert ended.code == (1 if verb == "status" else 4), ended.output
     answers = not engine.startswith("no such")
-    assert ("holds nothing of it" if answers else "no Docker engine answers") in ended.output
+    assert ("has nothing of it" if answers else "no Docker engine answers") in ended.output
     assert bool(decoy.seen) is answers
     assert writes(decoy) == []
     assert project.on_engine() == before
