@@ -95,7 +95,7 @@ def test_down_names_what_holds_a_namespace_and_loses_nothing(shared: Shared) -> 
     ended = shared.run("down", "--timeout", "12s")
     assert ended.returncode == 5, ended.stderr
     assert "example.dev/keep" in ended.stderr
-    assert "does not go" in ended.stderr
+    assert "is not deleted" in ended.stderr
     # What hangs in Terminating is asked to go once more, and told again.
     again = shared.run("down", "--timeout", "12s")
     assert again.returncode == 5, again.stderr

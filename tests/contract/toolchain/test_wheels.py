@@ -79,7 +79,7 @@ def test_another_wheel_than_the_locked_one_is_refused(bench: Bench) -> None:
 
 def test_a_pip_that_brings_nothing_is_left_to_the_next_source(bench: Bench) -> None:
     bench.processes.answers = {"python": ok()}
-    with pytest.raises(CannotGiveError, match="brought 0 wheels, not one"):
+    with pytest.raises(CannotGiveError, match="downloaded 0 wheels instead of one"):
         bench.get()
 
 

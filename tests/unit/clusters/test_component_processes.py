@@ -135,6 +135,8 @@ def test_a_long_log_makes_room(stage: Stage) -> None:
 def marked(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     environment = {MARK: f"etcd@{tmp_path}"}
     with subprocess.Popen(("/bin/sleep", "60"), env=environment) as child:
+        while not Path(f"/proc/{child.pid}/environ").read_bytes():
+            os.sched_yield()  # it has begun, and its variables are not in place yet
         yield child
         child.kill()
 
