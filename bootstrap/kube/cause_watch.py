@@ -11,7 +11,7 @@ from bootstrap.model.cause import Cause
 from bootstrap.model.kube import Manifest, NamedObject, ObjectRef
 from bootstrap.system.clock import CancelToken
 
-_FIRST_LOOK, _NEXT_LOOK = 1.0, 2.0
+_FIRST_LOOK = _NEXT_LOOK = 1.0
 _LOOK_SECONDS = 5.0
 _OTHERS = 4
 _NONE: Mapping[NamedObject, str] = {}
