@@ -68,7 +68,7 @@ def saved_emulator(spec: EmulatorSpec, means: Means) -> SavedPart | NotSaved:
         return NotSaved("emulator.persist is off")
     match spec.placement:
         case Placement.PROCESS | Placement.AUTO if driver.process is not None and driver.process.saves:
-            return ProcessState(means.state, driver, driver.process, means.processes)
+            return ProcessState(means.state, driver, means.processes)
         case Placement.CONTAINER if driver.image is not None and driver.image.saving is not None:
             return ContainerState(driver, StackOnDocker(means.state, means.environment))
         case Placement.CHART | Placement.ENDPOINT:

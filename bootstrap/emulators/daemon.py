@@ -20,6 +20,8 @@ from bootstrap.system.sockets import LOOPBACK, holder_of, listeners_of
 
 PACKAGE_ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 30.0
+SAVE_SECONDS = 120.0
+"""For one that saves what it keeps when it ends: killed before that, it loses everything."""
 LAUNCH_SECONDS = 3.0
 _POLL_SECONDS = 0.05
 # A user's project may have a package `bootstrap` of its own, first in PYTHONPATH.
@@ -82,6 +84,16 @@ class Resident:
         """End it in order; passes if it has ended."""
         if identity := self.living():
             self._processes.stop(identity, cancel, polite=signal.SIGTERM, grace=STOP_SECONDS)
+
+    def stop_saving(self, cancel: CancelToken) -> None:
+        """End it in order, with time to save what it keeps; passes if it has ended.
+
+        A cancel does not shorten it: the data would be lost.
+        """
+        cancel.check()
+        if identity := self.living():
+            uncut = CancelToken(cancel.clock)
+            self._processes.stop(identity, uncut, polite=signal.SIGTERM, grace=SAVE_SECONDS)
 
     def prove(
         self, port: int, identity: ProcessIdentity, drivers: Iterable[EmulatorDriver], cancel: CancelToken

@@ -27,6 +27,8 @@ class Launch:
     folder: Path
     """Its own; `folder / "tmp"` exists and is its home and temporary folder."""
     persist: bool
+    whole: Path
+    """Exists while all that the folder holds is saved; see `ProcessRecipe.saves`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +39,11 @@ class ProcessRecipe:
     """What follows `python`."""
     environment: Callable[[Launch], Mapping[str, str]]
     """Over the clean one that every child gets."""
-    saved: Callable[[Path], tuple[Path, ...]] = lambda _folder: ()
-    """The files it writes into its folder when it ends in order; empty: it never saves."""
     saves: bool = False
-    """Whether it does, if it persists."""
+    """Whether it saves its contents into its folder when it ends in order, if it persists.
+
+    It removes the file `Launch.whole` before it changes any of them, and writes it once all of them are saved.
+    """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

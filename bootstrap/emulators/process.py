@@ -145,14 +145,17 @@ class ProcessEmulator:
 
     def stop(self, cancel: CancelToken) -> None:
         """End the process so that it saves what it keeps; passes if it has ended."""
-        self._resident.stop(cancel)
+        if self._spec.persist and self._recipe.saves:
+            self._resident.stop_saving(cancel)
+        else:
+            self._resident.stop(cancel)
 
     def replace(self, work: Work) -> EmulatorEndpoint:
         """See `Emulator.replace`; it is found at the same port again."""
         self._await_launcher(work.cancel)
         self.gather(work)
         work.say(f"stopping {self._driver.name}, with its data")
-        self.stop(work.cancel)
+        self._resident.stop(work.cancel)
         self._folder.forget_contents()
         return self._incarnated(self._start(work), work.cancel)
 
@@ -161,7 +164,7 @@ class ProcessEmulator:
         self._await_launcher(work.cancel)
         if self._resident.living() is not None:
             work.say(f"stopping {self._driver.name}")
-            self.stop(work.cancel)
+            self._resident.stop(work.cancel)
         self._folder.remove()
 
     def delete_keeping(self, work: Work) -> str:
@@ -203,8 +206,8 @@ class ProcessEmulator:
         if self._kept(record):
             return EmulatorObserved(state=TargetState.STOPPED, detail="ended, its data is kept")
         changes = self._changes(record)
-        if record.persist and changes and not self._can_keep(record) and self._saved_since(record):
-            # It ended in order: what it saved is whole, and would be lost.
+        if record.persist and changes and not self._can_keep(record) and self._folder.is_whole:
+            # What it saved would be lost.
             stopped = EmulatorObserved(state=TargetState.STOPPED, detail="ended, its data is kept")
             return replace(stopped, replacement=_losing(tuple(map(str, changes))))
         return EmulatorObserved(state=TargetState.ABSENT, detail="ended, its data is lost")
@@ -237,21 +240,12 @@ class ProcessEmulator:
         same = record.persist and record.driver == self._driver.name
         return same and self._spec.persist and bool(self._recipe.saves)
 
-    def _saved_since(self, record: Record) -> bool:
-        former = next((driver for driver in all_drivers().values() if driver.name.value == record.driver), None)
-        if former is None or former.process is None:
-            return False
-        saved = former.process.saved(self._folder.contents)
-        return any(file.exists() and file.stat().st_mtime >= record.started for file in saved)
-
     def _kept(self, record: Record) -> bool:
-        """Whether the last process ended in order and left all its data.
+        """Whether the last process left all its data: it ended in order, or before it came to change any.
 
         One that was killed left objects of now beside a state of earlier, without the tags that say whose they are.
         """
-        same = record.persist and record.driver == self._driver.name
-        saved = self._recipe.saved(self._folder.contents)
-        return same and self._spec.persist and any(file.stat().st_mtime >= record.started for file in saved)
+        return self._can_keep(record) and self._folder.is_whole
 
     def _version(self) -> str | None:
         return self._programs.present(self._driver.name.value)
@@ -295,7 +289,9 @@ class ProcessEmulator:
 
     def _command(self, record: Record) -> Command:
         folder, python = self._folder.contents, self._programs.path(self._driver.name.value)
-        launch = Launch(port=record.port, region=record.region, folder=folder, persist=record.persist)
+        launch = Launch(
+            port=record.port, region=record.region, folder=folder, persist=record.persist, whole=self._folder.whole
+        )
         return Command(
             # -P: modules are those of its environment, whatever lies in the folder it begins in.
             argv=(str(python), "-P", *self._recipe.arguments(launch)),

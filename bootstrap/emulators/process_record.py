@@ -41,11 +41,18 @@ class EmulatorFolder:
         self.contents = folder / "contents"
         self.home = self.contents / "tmp"
         """The process has it as its HOME, and no other process has."""
+        self.whole = self.contents / "whole"
+        """Exists while all that the contents hold is saved; the process removes it before it changes them."""
 
     @property
     def is_used(self) -> bool:
         """Whether one was ever started here."""
         return self._record_file.exists()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the contents is saved: the last process ended in order, or never came to change them."""
+        return self.whole.exists()
 
     def record(self) -> Record | None:
         """The last start, or None.

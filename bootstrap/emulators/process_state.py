@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bootstrap.emulators.daemon import Resident
-from bootstrap.emulators.driver import EmulatorDriver, ProcessRecipe
+from bootstrap.emulators.driver import EmulatorDriver
 from bootstrap.emulators.process_record import EmulatorFolder, Record
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.model.stack import StatePaths
@@ -25,10 +25,9 @@ _TEMPORARY = frozenset({"tmp"})
 class ProcessState:
     """Implements `ports.SavedPart` for a driver that saves its data when it ends in order."""
 
-    def __init__(self, state: StatePaths, driver: EmulatorDriver, recipe: ProcessRecipe, processes: Processes) -> None:
+    def __init__(self, state: StatePaths, driver: EmulatorDriver, processes: Processes) -> None:
         self._folder = EmulatorFolder(state.emulator)
         self._driver = driver
-        self._recipe = recipe
         self._resident = Resident(
             driver.name.value, self._folder.identity_file, state.logs / "emulator.log", processes, seconds=0
         )
@@ -49,7 +48,7 @@ class ProcessState:
 
     def stop(self, work: Work) -> None:
         """See `SavedPart.stop`."""
-        self._resident.stop(work.cancel)
+        self._resident.stop_saving(work.cancel)
 
     def save(self, folder: Path, work: Work) -> None:
         """See `SavedPart.save`.
@@ -58,10 +57,9 @@ class ProcessState:
             StepFailedError: it did not end in order, so that its data is not whole.
         """
         record = self._folder.record()
-        saved = self._recipe.saved(self._folder.contents)
-        if record is None or not any(file.stat().st_mtime >= record.started for file in saved):
+        if record is None or not self._folder.is_whole:
             raise StepFailedError(
-                f"{self._driver.name} ended without saving its data",
+                f"{self._driver.name} ended without saving all its data",
                 fix="bring it up again: bootstrap up",
                 log="its log: bootstrap logs emulator",
             )
@@ -72,11 +70,17 @@ class ProcessState:
         """See `SavedPart.stage`."""
         private_folder(self._folder.folder)
         remove_copies(self._folder.contents)
-        copy_folder(folder / _CONTENTS, staged(self._folder.contents), work.cancel)
+        target, whole = staged(self._folder.contents), self._folder.whole.name
+        copy_folder(folder / _CONTENTS, target, work.cancel, without=frozenset({whole}))
+        # Last: a copy that was cut off is not whole.
+        (target / whole).touch(mode=0o600)
 
     def exchange(self, folder: Path, work: Work) -> None:
         """See `SavedPart.exchange`; the emulator stays at its port."""
         work.cancel.check()
+        if not (self._folder.is_whole or (staged(self._folder.contents) / self._folder.whole.name).exists()):
+            # Exchanged and started by a run that was cut off, and then killed: it begins again.
+            self.stage(folder, work)
         exchange(self._folder.contents)
         saved, current = _saved_record(folder), self._folder.record()
         port = saved.port if current is None else current.port

@@ -1,7 +1,6 @@
 """MiniStack: the embedded default, a Python program that also runs functions."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from bootstrap.emulators.driver import (
@@ -16,6 +15,42 @@ from bootstrap.emulators.driver import (
 from bootstrap.model.stack import Driver
 
 IMAGE = "ministackorg/ministack:1.5.33"
+
+
+# It saves one file per service when it ends, goes on if one of them fails, and can be killed between two of them. So
+# the file `whole` is removed before the first request is served, and written once everything is saved. A service whose
+# saved data could not be loaded would be saved empty: then it does not start.
+_PROGRAM = """
+import logging, pathlib, sys
+import ministack.app as ministack
+
+whole, failures, serve = pathlib.Path(sys.argv.pop()), [], ministack.app
+
+class Failures(logging.Handler):
+    def emit(self, record):
+        if record.name == "persistence" or str(record.msg).startswith("Failed to restore"):
+            failures.append(record.getMessage())
+
+for name in ("persistence", "ministack"):
+    logging.getLogger(name).addHandler(Failures(logging.ERROR))
+
+async def app(scope, receive, send):
+    async def sent(message):
+        if failures and message["type"] == "lifespan.startup.complete":
+            message = {"type": "lifespan.startup.failed", "message": "; ".join(failures)}
+        if not failures and message["type"] == "lifespan.shutdown.complete":
+            whole.touch(mode=0o600)
+        await send(message)
+
+    if scope["type"] == "lifespan":
+        await serve(scope, receive, sent)
+    else:
+        whole.unlink(missing_ok=True)
+        await serve(scope, receive, send)
+
+ministack.app = app
+ministack.main()
+"""
 
 
 def _identify(health: Mapping[str, Any]) -> str | None:
@@ -42,10 +77,6 @@ def _environment(launch: Launch) -> Mapping[str, str]:
     }
 
 
-def _saved(folder: Path) -> tuple[Path, ...]:
-    return tuple((folder / "state").glob("*.json"))
-
-
 DRIVER = EmulatorDriver(
     name=Driver.MINISTACK,
     health="/_ministack/health",
@@ -57,9 +88,8 @@ DRIVER = EmulatorDriver(
     accounts=frozenset({"000000000000"}),
     capabilities=frozenset({ACCOUNTS, LAMBDA_INVOKE, PERSISTENCE}),
     process=ProcessRecipe(
-        arguments=lambda _launch: ("-m", "ministack"),
+        arguments=lambda launch: ("-c", _PROGRAM, str(launch.whole)),
         environment=_environment,
-        saved=_saved,
         saves=True,
     ),
     image=ImageRecipe(
