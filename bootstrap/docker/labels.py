@@ -159,7 +159,12 @@ def _data(client: "DockerClient", mark: Mark, *, proven: bool) -> list[str]:
 
 def _refuse_others(client: "DockerClient", network: _Told, mark: Mark) -> None:
     """Raise where somebody's container is on the network: it would lose it."""
-    joined = client.api.inspect_network(network["Id"]).get("Containers") or {}
+    from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
+
+    try:
+        joined = client.api.inspect_network(network["Id"]).get("Containers") or {}
+    except NotFound:
+        return  # another run that collects expired stacks has just removed it
     others = sorted(str(container.get("Name")) for container in joined.values())
     if others:
         raise StepFailedError(

@@ -127,4 +127,4 @@ def test_a_conversion_that_is_refused(guarded: Guarded) -> None:
     assert seen.steps["release/guarded/guarded"] == "failed"
     assert seen.steps["release/beside/beside"] in {"done", "unchanged"}
     assert "no way from v2 to v1" in seen.output
-    assert "Fix:   the conversion webhook of example.com/v2, Kind=Thing refuses" in seen.output
+    assert "Fix:   the conversion webhook of example.com/v2, Kind=Thing fails" in seen.output

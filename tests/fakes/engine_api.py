@@ -21,6 +21,8 @@ class FakeApi:
     busy: dict[str, int] = field(default_factory=dict)
     """How often a removal is answered with a conflict."""
     removed: list[str] = field(default_factory=list)
+    gone_when_looked_at: set[str] = field(default_factory=set)
+    """Networks that another run removes between the list and the look at them."""
 
     def container(self, name: str, *, network: str = "bridge", joined: bool = True, **labels: str) -> None:
         networks: Told = {network: {}} if joined else {}
@@ -49,6 +51,9 @@ class FakeApi:
         return {"Volumes": _chosen(self.vols, filters) or None}
 
     def inspect_network(self, name: str) -> Told:
+        if name in self.gone_when_looked_at:
+            del self.nets[name]
+            raise NotFound("network not found", response=_answer(404))
         joined = {entry["Id"]: {"Name": entry["Id"]} for entry in self.boxes.values() if _is_on(entry, name)}
         return {**self.nets[name], "Containers": joined}
 

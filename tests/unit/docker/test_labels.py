@@ -142,6 +142,14 @@ def test_what_another_run_removes_at_the_same_time_is_waited_for() -> None:
     assert (api.boxes, api.nets, api.vols) == ({}, {}, {})
 
 
+def test_a_network_that_another_run_has_just_removed_is_no_failure() -> None:
+    api = FakeApi()
+    whole(api)
+    api.gone_when_looked_at = {NAME}
+    assert f"{NAME}-control-plane" in removed(api)
+    assert (api.nets, api.boxes, api.vols) == ({}, {}, {})
+
+
 def test_what_does_not_go_is_told_at_the_deadline() -> None:
     api = FakeApi(busy={NAME: 10**6})
     whole(api)
