@@ -12,7 +12,7 @@ SAVED = Manifest(
     format=FORMAT,
     name="before-tests",
     stack="dev-0123456789",
-    project="/work/shop",
+    project="/srv/shop",
     created=NOW - timedelta(minutes=5, seconds=30),
     facts={"provider": "kind"},
     files={"cluster/db": 10},

@@ -8,7 +8,7 @@ SAVED = Manifest(
     format=FORMAT,
     name="a",
     stack="dev-0123456789",
-    project="/work/shop",
+    project="/srv/shop",
     created=datetime(2026, 1, 2, tzinfo=UTC),
     facts={"provider": "kwok", "Kubernetes version": "1.34"},
     files={},
@@ -30,7 +30,7 @@ def test_changes_are_named_by_kind_in_order() -> None:
         (
             "ci-0123456789",
             {"provider": "kind"},
-            ("it is of stack dev-0123456789 in /work/shop, this is stack ci-0123456789",),
+            ("it is of stack dev-0123456789 in /srv/shop, this is stack ci-0123456789",),
         ),
         (
             "dev-0123456789",

@@ -35,7 +35,7 @@ def saved(state: StatePaths, name: str = "a") -> Manifest:
         format=FORMAT,
         name=name,
         stack="dev-0123456789",
-        project="/work/shop",
+        project="/srv/shop",
         created=datetime(2026, 1, 2, tzinfo=UTC),
         facts={"provider": "kwok"},
         files=sizes_in(folder),
@@ -146,7 +146,7 @@ def test_another_file_is_refused(tmp_path: Path, elsewhere: StatePaths, content:
 
 def test_one_of_another_stack_is_refused(file: Path, tmp_path: Path) -> None:
     other = StatePaths(folder=tmp_path / "there" / "ci-0123456789")
-    with pytest.raises(RefusedError, match="the snapshot is of stack dev-0123456789 in /work/shop"):
+    with pytest.raises(RefusedError, match="the snapshot is of stack dev-0123456789 in /srv/shop"):
         import_snapshot(other, file, CANCEL)
 
 
