@@ -1,7 +1,8 @@
 """The errors that a user sees: what is wrong, the evidence, and the fix."""
 
+import contextlib
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -117,6 +118,28 @@ class SeveralError(BootstrapError):
         super().__init__("\n".join(error.what for error in errors))
         self.errors = tuple(errors)
         self.exit_code = errors[0].exit_code
+
+
+@contextlib.contextmanager
+def without_successor(what: str, state: str, *, then: str = "bootstrap up") -> Iterator[None]:
+    """An error from here on says `what` is gone without a successor, and in `state` what is lost and what is kept.
+
+    Raises:
+        StepFailedError: with the evidence of the error; `then` is what to run after its fix.
+        CancelledError: as it is.
+    """
+    try:
+        yield
+    except CancelledError:
+        raise
+    except BootstrapError as error:
+        raise StepFailedError(
+            f"{what}: {error.what}",
+            evidence=(*error.evidence, state),
+            command=error.command,
+            fix=f"{error.fix or 'see the evidence'}; then run: {then}",
+            log=error.log,
+        ) from error
 
 
 def system_failure(error: Exception) -> BootstrapError | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bootstrap.errors import BootstrapError, CancelledError, RefusedError, StepFailedError
+from bootstrap.errors import RefusedError, without_successor
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
@@ -59,18 +59,12 @@ class MovedCluster:
         """See `ClusterProvider.replace`: the former one goes once the declared one has all that it needs."""
         self._ours(work.cancel)
         self._clear(work)
-        try:
+        with without_successor(
+            f"the cluster on {self._from} is gone, and could not be created on {self._to}",
+            "gone: the cluster and all that was in it; kept: everything else",
+            then=f"bootstrap up --provider {self._to}",
+        ):
             return self._declared.up(work)
-        except CancelledError:
-            raise
-        except BootstrapError as error:
-            raise StepFailedError(
-                f"the cluster on {self._from} is gone, and could not be created on {self._to}: {error.what}",
-                evidence=(*error.evidence, "gone: the cluster and all that was in it; kept: everything else"),
-                command=error.command,
-                fix=f"{error.fix or 'see the evidence'}; then run: bootstrap up --provider {self._to}",
-                log=error.log,
-            ) from error
 
     def gather(self, work: Work, *, freed: Collection[int] = ()) -> None:
         """See `ClusterProvider.gather`."""

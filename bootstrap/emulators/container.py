@@ -1,9 +1,8 @@
 """Placement `container`: the driver's image on the stack's own network, published on 127.0.0.1."""
 
-import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,13 +23,13 @@ from bootstrap.emulators.proof import Proven, prove_address
 from bootstrap.emulators.registry import all_drivers
 from bootstrap.errors import (
     BootstrapError,
-    CancelledError,
     DeadlineError,
     InvalidError,
     Place,
     Problem,
     RefusedError,
     StepFailedError,
+    without_successor,
 )
 from bootstrap.model.labels import SPEC_LABEL
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
@@ -157,7 +156,10 @@ class ContainerEmulator:
                 work.say(f"removing the container {self._name}, with its data")
                 self._remove(client, container, work.cancel)
             self._forget_contents(client, work.cancel)
-            with _reporting("lost: the emulator and its data; kept: everything else of the stack"):
+            with without_successor(
+                "the emulator could not be created again",
+                "lost: the emulator and its data; kept: everything else of the stack",
+            ):
                 return self._incarnated(self._answering(self._made(client, work), work.cancel), work.cancel)
 
     def delete(self, work: Work) -> None:
@@ -317,7 +319,9 @@ class ContainerEmulator:
         if container.status in {"running", "paused"}:
             self._stop(container)
         self._remove_keeping(client, container, work.cancel)
-        with _reporting(f"lost: the container {self._name}; kept: {self._kept_data()}"):
+        with without_successor(
+            "the emulator could not be created again", f"lost: the container {self._name}; kept: {self._kept_data()}"
+        ):
             return self._made(client, work)
 
     def _kept_data(self) -> str:
@@ -507,23 +511,6 @@ def _change(name: str, old: str, new: str) -> Change:
 
 def _as_written(value: str) -> str:
     return value.lower() if value in {"True", "False"} else value
-
-
-@contextlib.contextmanager
-def _reporting(state: str) -> Iterator[None]:
-    """An error from here on says what is gone by then and what is not."""
-    try:
-        yield
-    except CancelledError:
-        raise
-    except BootstrapError as error:
-        raise StepFailedError(
-            f"the emulator could not be created again: {error.what}",
-            evidence=(*error.evidence, state),
-            command=error.command,
-            fix=f"{error.fix or 'see the evidence'}; then run: bootstrap up",
-            log=error.log,
-        ) from error
 
 
 def _kind(spec: Mapping[str, str]) -> Mapping[str, str]:

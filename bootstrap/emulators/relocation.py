@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bootstrap.emulators.process_record import ContainerFolder, EmulatorFolder, ForwardFolder
-from bootstrap.errors import BootstrapError, CancelledError, RefusedError, StepFailedError
+from bootstrap.errors import RefusedError, without_successor
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorObserved, TargetState
 from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
 from bootstrap.model.stack import Placement, StatePaths
@@ -111,18 +111,11 @@ class MovedEmulator:
             return self._declared.replace(work)
         self._declared.gather(work)
         self._remove_former(work)
-        try:
+        with without_successor(
+            f"the emulator is gone, and could not be created as {self._placement}",
+            "lost: the emulator and its data; kept: everything else of the stack",
+        ):
             return self._declared.up(work)
-        except CancelledError:
-            raise
-        except BootstrapError as error:
-            raise StepFailedError(
-                f"the emulator is gone, and could not be created as {self._placement}: {error.what}",
-                evidence=(*error.evidence, "lost: the emulator and its data; kept: everything else of the stack"),
-                command=error.command,
-                fix=f"{error.fix or 'see the evidence'}; then run: bootstrap up",
-                log=error.log,
-            ) from error
 
     def delete(self, work: Work) -> None:
         """See `Emulator.delete`."""

@@ -19,7 +19,7 @@ from bootstrap.clusters.docker_nodes.record import CREATION, REMOVAL, ClusterRec
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.removal import remove_patiently
 from bootstrap.docker.stack_resources import StackOnDocker
-from bootstrap.errors import BootstrapError, CancelledError, RefusedError, StepFailedError
+from bootstrap.errors import BootstrapError, RefusedError, without_successor
 from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError, KubeApi
 from bootstrap.kube.identity import Clusters, cluster_uid
 from bootstrap.kube.readiness import serves
@@ -137,19 +137,9 @@ class NodeCluster:
         with self._docker.open() as client:
             work.say(f"replacing it: {seen.replacement.reason if seen.replacement else seen.detail}")
             self._remove_containers(client, work)
-        try:
+        with without_successor("the cluster is gone, and could not be created again", _KEPT):
             self._create(work)
             return self._proven(work)
-        except CancelledError:
-            raise
-        except BootstrapError as error:
-            raise StepFailedError(
-                f"the cluster is gone, and could not be created again: {error.what}",
-                evidence=(*error.evidence, _KEPT),
-                command=error.command,
-                fix=f"{error.fix or 'see the evidence'}; then run: {UP}",
-                log=error.log,
-            ) from error
 
     def gather(self, work: Work, *, freed: Collection[int] = ()) -> None:
         """See `ClusterProvider.gather`."""

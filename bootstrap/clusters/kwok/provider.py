@@ -25,7 +25,12 @@ from bootstrap.clusters.kwok.layout import (
 )
 from bootstrap.clusters.kwok.observe import broken, compared, examine, is_version
 from bootstrap.clusters.kwok.pki import ADMIN, CLIENTS, kubeconfig, make_pki
-from bootstrap.errors import BootstrapError, CancelledError, DeadlineError, RefusedError, StepFailedError
+from bootstrap.errors import (
+    DeadlineError,
+    RefusedError,
+    StepFailedError,
+    without_successor,
+)
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import ClusterObserved, TargetState
 from bootstrap.model.replacement import Change, Replacement, ReplacementNeededError
@@ -131,18 +136,11 @@ class KwokProvider:
         """See `ClusterProvider.replace`: the programs of the new one are found before the old one goes."""
         self.gather(work)
         self.clear(work)
-        try:
+        with without_successor(
+            "the cluster is gone, and could not be created again",
+            "lost: everything in it; kept: the emulator and its data",
+        ):
             return self.up(work)
-        except CancelledError:
-            raise
-        except BootstrapError as error:
-            raise StepFailedError(
-                f"the cluster is gone, and could not be created again: {error.what}",
-                evidence=(*error.evidence, "lost: everything in it; kept: the emulator and its data"),
-                command=error.command,
-                fix=f"{error.fix or 'see the evidence'}; then run: bootstrap up",
-                log=error.log,
-            ) from error
 
     def gather(self, work: Work, *, freed: Collection[int] = ()) -> None:
         """See `ClusterProvider.gather`; it chooses its port itself."""
