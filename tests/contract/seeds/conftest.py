@@ -29,7 +29,7 @@ LACKS = {
             ),
             "LocalStack lists an unconfirmed subscription of a deleted topic for the next topic of that name",
         ),
-        "test_a_stream_changes_its_view": "LocalStack answers ResourceInUseException to the change",
+        "test_a_stream_changes_its_view": "LocalStack keeps the Kinesis stream of a stream that is switched off",
     }
 }
 """What an emulator does not have, by module or test; the conformance suite holds all that it has."""

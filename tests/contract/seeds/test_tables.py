@@ -325,3 +325,12 @@ def test_a_table_made_anew_is_not_taken_for_the_one_before(bench: Bench) -> None
     bench.apply("dynamodb: {orders: {keys: {partition: id}, items: [{id: b}]}}")
     bench.client("dynamodb").put_item(TableName="orders", Item={"id": {"S": "a"}})
     assert bench.differing() == {"dynamodb/orders: items/a": "extra"}
+
+
+def test_a_table_deleted_a_moment_ago_is_created_again_with_its_stream(bench: Bench) -> None:
+    fixtures = "dynamodb: {orders: {keys: {partition: id}, stream: NEW_IMAGE, items: [{id: a}]}}"
+    for _ in range(2):
+        bench.apply(fixtures)
+        assert table(bench)["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+        assert set(items(bench)) == {"a"}
+        bench.client("dynamodb").delete_table(TableName="orders")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from bootstrap.errors import InvalidError, Problem
 from bootstrap.model import labels
@@ -16,13 +17,14 @@ from bootstrap.seeds.services.dynamodb.limits import definition_problems
 from bootstrap.seeds.services.dynamodb.table import Definition
 from bootstrap.seeds.services.limits import table_problems, tag_problems
 from bootstrap.seeds.services.policies import policy_text, policy_value
-from bootstrap.seeds.target import Answer, Target
+from bootstrap.seeds.target import Answer, AwsError, Target
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 _ABSENT = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
 _NO_POLICY = ("PolicyNotFoundException", *_ABSENT)
 _NO_POLICIES = ("UnknownOperationException", "UnknownOperation")
 """What an emulator answers that has no resource policies, such as DynamoDB Local."""
+_STREAM_LEFT = re.compile(r"Stream __ddb_stream_\S+ already exists")
 _POLL_SECONDS = 0.2
 _DEADLINE_SECONDS = 60
 _SMALL = 2000
@@ -146,7 +148,7 @@ class DynamoDB(Service):
         tags = {path.removeprefix("tags."): value for path, value in desired.fields.items() if path.startswith("tags.")}
         name = desired.id.name
         tag_list = [{"Key": key, "Value": value} for key, value in target.tagged(tags).items()]
-        answer = target.call(self.name, "CreateTable", TableName=name, Tags=tag_list, **definition)["TableDescription"]
+        answer = self._create_table(target, name, Tags=tag_list, **definition)
         self._settle(target, name, answer)
         if lifetime:
             target.call(self.name, "UpdateTimeToLive", TableName=name, TimeToLiveSpecification=lifetime)
@@ -201,6 +203,21 @@ class DynamoDB(Service):
             target.find(self.name, "DeleteResourcePolicy", *_NO_POLICY, ResourceArn=arn)
         else:
             target.call(self.name, "PutResourcePolicy", ResourceArn=arn, Policy=policy_text(policy))
+
+    def _create_table(self, target: Target, name: str, **definition: Any) -> Answer:  # noqa: ANN401 - AWS's own
+        """CreateTable; waits for the stream of a deleted table of the same name, which LocalStack deletes by and by.
+
+        LocalStack's CreateTable then fails after it has made the table, which has to go before the next attempt.
+        """
+        waiting = target.cancel.within(_DEADLINE_SECONDS, f"the stream of the deleted table {name} being deleted")
+        while True:
+            try:
+                return Answer(target.call(self.name, "CreateTable", TableName=name, **definition)["TableDescription"])
+            except AwsError as error:
+                if not (error.code == "InternalError" and _STREAM_LEFT.search(error.what)):
+                    raise
+                target.find(self.name, "DeleteTable", *_ABSENT, TableName=name)
+            waiting.sleep(_POLL_SECONDS)
 
     def _settle(self, target: Target, name: str, table: Answer) -> None:
         """Return when the table and its indexes can be used."""
