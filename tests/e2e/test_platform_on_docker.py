@@ -37,7 +37,7 @@ COLD_SECONDS = 40
 FOLLOWS_SECONDS = 10
 
 
-@pytest.fixture(scope="module", params=["kind", "k3d"])
+@pytest.fixture(scope="module", params=[pytest.param("kind", marks=pytest.mark.restarts_engine), "k3d"])
 def provider(request: pytest.FixtureRequest) -> str:
     require(MACHINES[request.param], EMULATOR, TRAEFIK, OPERATOR, APP)
     return str(request.param)
