@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from bootstrap.model.cause import Cause
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
-from bootstrap.model.lease import Lease, Mark
+from bootstrap.model.lease import LabelledStack, Lease
 from bootstrap.model.observed import (
     ClusterObserved,
     EmulatorEndpoint,
@@ -519,7 +519,7 @@ class Builds(Protocol):
 class LabelledStacks(Protocol):
     """The stacks that have something with a label of ours on a Docker engine, whoever made them."""
 
-    def observe(self) -> Mapping[str, Mark]:
+    def observe(self) -> Mapping[str, LabelledStack]:
         """Each by its owner.
 
         Raises:
@@ -527,7 +527,7 @@ class LabelledStacks(Protocol):
         """
         ...
 
-    def remove(self, mark: Mark, work: Work) -> None:
+    def remove(self, owned: LabelledStack, work: Work) -> None:
         """Remove what carries the label, unless its lease was extended meanwhile, or it is gone."""
         ...
 

@@ -148,7 +148,7 @@ def collector(cancel: CancelToken, *, settings: Settings | None = None, on_engin
         differences=_declared_differently,
         processes=SystemProcesses(cancel.clock),
         command=typed(),
-        marked=LabelledOnEngine(os.environ) if on_engine else None,
+        labelled_stacks=LabelledOnEngine(os.environ) if on_engine else None,
     )
 
 

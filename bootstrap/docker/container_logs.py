@@ -22,10 +22,10 @@ def container_logs(docker: StackOnDocker, lines: int) -> tuple[ContainerLog, ...
     Raises:
         RefusedError: no engine answers, or the network of the stack's name is not ours.
     """
-    mark = docker.mark()
+    owned = docker.owned()
     with docker.open() as client:
         containers = (
-            [] if mark is None else client.containers.list(all=True, filters={"label": f"{OWNER_LABEL}={mark.owner}"})
+            [] if owned is None else client.containers.list(all=True, filters={"label": f"{OWNER_LABEL}={owned.owner}"})
         )
         if docker.network(client) is not None:
             # Nodes of kind and k3d carry the labels of their tool alone.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bootstrap.model.lease import Mark
+from bootstrap.model.lease import LabelledStack
 from bootstrap.system.work import Work
 
 
@@ -13,23 +13,23 @@ class LabelledOnEngine:
 
     environment: Mapping[str, str]
 
-    def observe(self) -> Mapping[str, Mark]:
+    def observe(self) -> Mapping[str, LabelledStack]:
         """See `LabelledStacks.observe`; nothing if no engine is named."""
         from bootstrap.docker.engine import is_pointed_at  # noqa: PLC0415 - the docker library loads slowly
-        from bootstrap.docker.labels import marks  # noqa: PLC0415
+        from bootstrap.docker.labels import labelled_stacks  # noqa: PLC0415
         from bootstrap.docker.stack_resources import opened_engine  # noqa: PLC0415
 
         if not is_pointed_at(self.environment):
             return {}
         with opened_engine(self.environment) as client:
-            return {mark.owner: mark for mark in marks(client)}
+            return {owned.owner: owned for owned in labelled_stacks(client)}
 
-    def remove(self, mark: Mark, work: Work) -> None:
+    def remove(self, owned: LabelledStack, work: Work) -> None:
         """See `LabelledStacks.remove`."""
-        from bootstrap.docker.labels import marks, remove_labelled  # noqa: PLC0415 - the docker library loads slowly
+        from bootstrap.docker.labels import labelled_stacks, remove_labelled  # noqa: PLC0415 - the docker library loads slowly
         from bootstrap.docker.stack_resources import opened_engine  # noqa: PLC0415
 
         with opened_engine(self.environment) as client:
-            now = next((other for other in marks(client) if other.owner == mark.owner), None)
-            if now is not None and now.expires == mark.expires:
-                remove_labelled(client, mark, work)
+            now = next((other for other in labelled_stacks(client) if other.owner == owned.owner), None)
+            if now is not None and now.expires == owned.expires:
+                remove_labelled(client, owned, work)

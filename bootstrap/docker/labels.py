@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bootstrap.docker.removal import remove_patiently
 from bootstrap.errors import StepFailedError
 from bootstrap.model.labels import EXPIRES_LABEL, LEASE_LABEL, OWNER_LABEL, STACK_LABEL
-from bootstrap.model.lease import Mark
+from bootstrap.model.lease import LabelledStack
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 
@@ -25,7 +25,7 @@ LONGEST_K3D = 32
 _DIGEST = 10
 _PATIENCE_SECONDS = 60.0
 
-_Told = Mapping[str, Any]
+_Described = Mapping[str, Any]
 
 
 def engine_name(identity: str, limit: int = LONGEST) -> str:
@@ -37,16 +37,17 @@ def engine_name(identity: str, limit: int = LONGEST) -> str:
     return f"{whole[: limit - _DIGEST - 1].rstrip('-')}-{digest}"
 
 
-def marks(client: "DockerClient") -> tuple[Mark, ...]:
+def labelled_stacks(client: "DockerClient") -> tuple[LabelledStack, ...]:
     """Every stack that has something with an ownership label on the engine."""
     listed = [*_networks(client, OWNER_LABEL), *_volumes(client, OWNER_LABEL), *_containers(client, OWNER_LABEL)]
     by_owner: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for labels in map(labels_of, listed):
         by_owner.setdefault((labels.get(STACK_LABEL, ""), labels[OWNER_LABEL]), []).append(labels)
     labels_read = (
-        Mark(stack=stack, owner=owner, expires=expiry(label_sets)) for (stack, owner), label_sets in by_owner.items()
+        LabelledStack(stack=stack, owner=owner, expires=expiry(label_sets))
+        for (stack, owner), label_sets in by_owner.items()
     )
-    return tuple(sorted((mark for mark in labels_read if mark.stack), key=lambda mark: (mark.stack, mark.owner)))
+    return tuple(sorted((owned for owned in labels_read if owned.stack), key=lambda owned: (owned.stack, owned.owner)))
 
 
 def expiry(labels: Iterable[Mapping[str, str]]) -> datetime | None:
@@ -63,12 +64,14 @@ def expiry(labels: Iterable[Mapping[str, str]]) -> datetime | None:
     return expiry_time if expiry_time.tzinfo is not None else None
 
 
-def leases(client: "DockerClient", mark: Mark) -> Sequence[_Told]:
+def leases(client: "DockerClient", owned: LabelledStack) -> Sequence[_Described]:
     """The volumes that are leases of this stack."""
-    return [volume for volume in _volumes(client, f"{OWNER_LABEL}={mark.owner}") if LEASE_LABEL in labels_of(volume)]
+    return [volume for volume in _volumes(client, f"{OWNER_LABEL}={owned.owner}") if LEASE_LABEL in labels_of(volume)]
 
 
-def remove_labelled(client: "DockerClient", mark: Mark, work: Work, *, keep_data: bool = False) -> tuple[str, ...]:
+def remove_labelled(
+    client: "DockerClient", owned: LabelledStack, work: Work, *, keep_data: bool = False
+) -> tuple[str, ...]:
     """Remove what carries the label, network and leases last; `keep_data` leaves volumes, and with them their lease.
 
     What others put on the stack's network stays, and so does the network then.
@@ -76,20 +79,20 @@ def remove_labelled(client: "DockerClient", mark: Mark, work: Work, *, keep_data
     Raises:
         StepFailedError: others are on its network, or something does not go.
     """
-    going = _Going(client, work.cancel.within(_PATIENCE_SECONDS, f"removing what carries the label of {mark.stack}"))
-    networks = _networks(client, f"{OWNER_LABEL}={mark.owner}")
+    going = _Going(client, work.cancel.within(_PATIENCE_SECONDS, f"removing what carries the label of {owned.stack}"))
+    networks = _networks(client, f"{OWNER_LABEL}={owned.owner}")
     names = frozenset(str(docker_network["Name"]) for docker_network in networks)
-    for container in going.containers(mark, names):
+    for container in going.containers(owned, names):
         work.say(f"removing {container}")
-    volumes = [] if keep_data else _data(client, mark, proven=bool(names))
+    volumes = [] if keep_data else _data(client, owned, proven=bool(names))
     for name in volumes:
         work.say(f"removing the volume {name}")
         going.remove(partial(client.api.remove_volume, name, force=True))
     for network in networks:
-        _refuse_others(client, network, mark)
+        _refuse_others(client, network, owned)
         work.say(f"removing the network {network['Name']}")
         going.remove(partial(client.api.remove_network, network["Id"]))
-    for lease in () if keep_data else leases(client, mark):
+    for lease in () if keep_data else leases(client, owned):
         going.remove(partial(client.api.remove_volume, lease["Name"], force=True))
     return (*going.removed, *volumes, *sorted(names))
 
@@ -102,10 +105,10 @@ class _Going:
         self._cancel = cancel
         self.removed: list[str] = []
 
-    def containers(self, mark: Mark, networks: frozenset[str]) -> Iterable[str]:
+    def containers(self, owned: LabelledStack, networks: frozenset[str]) -> Iterable[str]:
         """Remove them, and what comes while they go; the name of each before it goes."""
         while remaining := [
-            container for container in _containers(self._client) if is_labelled(container, mark, networks)
+            container for container in _containers(self._client) if is_labelled(container, owned, networks)
         ]:
             for item in remaining:
                 name = str(item["Names"][0]).removeprefix("/") if item.get("Names") else str(item["Id"])
@@ -119,45 +122,45 @@ class _Going:
         remove_patiently(act, self._cancel)
 
 
-def is_labelled(container: _Told, mark: Mark, networks: frozenset[str]) -> bool:
+def is_labelled(container: _Described, owned: LabelledStack, networks: frozenset[str]) -> bool:
     """Whether the container is this stack's: by its own label, or as a part of its cluster on its labelled network."""
     labels = labels_of(container)
     if OWNER_LABEL in labels:
-        return labels[OWNER_LABEL] == mark.owner
+        return labels[OWNER_LABEL] == owned.owner
     joined = {*container["NetworkSettings"]["Networks"], container["HostConfig"]["NetworkMode"]}
     if not networks & joined:
         return False
-    name = engine_name(mark.stack)
+    name = engine_name(owned.stack)
     lambdas = any(
         str(container_name).startswith(f"/{name}-emulator-lambda-") for container_name in container.get("Names") or ()
     )
-    return lambdas or any(labels.get(label) == value for label, value in _cluster_labels(mark).items())
+    return lambdas or any(labels.get(label) == value for label, value in _cluster_labels(owned).items())
 
 
-def labels_of(described: _Told) -> Mapping[str, str]:
+def labels_of(described: _Described) -> Mapping[str, str]:
     """The labels of what the engine reports."""
     return described.get("Labels") or {}
 
 
-def _cluster_labels(mark: Mark) -> Mapping[str, str]:
+def _cluster_labels(owned: LabelledStack) -> Mapping[str, str]:
     """The labels that kind and k3d put on the containers of this stack's cluster."""
     return {
-        "io.x-k8s.kind.cluster": engine_name(mark.stack),
-        "k3d.cluster": engine_name(mark.stack, LONGEST_K3D),
+        "io.x-k8s.kind.cluster": engine_name(owned.stack),
+        "k3d.cluster": engine_name(owned.stack, LONGEST_K3D),
     }
 
 
-def _data(client: "DockerClient", mark: Mark, *, proven: bool) -> list[str]:
+def _data(client: "DockerClient", owned: LabelledStack, *, proven: bool) -> list[str]:
     """Volumes of the stack that are not leases; those of its cluster too, if its network is there to prove it."""
     volumes = [
-        volume for volume in _volumes(client, f"{OWNER_LABEL}={mark.owner}") if LEASE_LABEL not in labels_of(volume)
+        volume for volume in _volumes(client, f"{OWNER_LABEL}={owned.owner}") if LEASE_LABEL not in labels_of(volume)
     ]
-    for label, value in _cluster_labels(mark).items() if proven else ():
+    for label, value in _cluster_labels(owned).items() if proven else ():
         volumes += _volumes(client, f"{label}={value}")
     return sorted({str(volume["Name"]) for volume in volumes})
 
 
-def _refuse_others(client: "DockerClient", network: _Told, mark: Mark) -> None:
+def _refuse_others(client: "DockerClient", network: _Described, owned: LabelledStack) -> None:
     """Raise where somebody's container is on the network: it would lose it."""
     from docker.errors import NotFound  # noqa: PLC0415 - loads slowly
 
@@ -168,18 +171,18 @@ def _refuse_others(client: "DockerClient", network: _Told, mark: Mark) -> None:
     others = sorted(str(container.get("Name")) for container in joined.values())
     if others:
         raise StepFailedError(
-            f"{', '.join(others)} is on the network of {mark.stack}, but does not belong to it",
+            f"{', '.join(others)} is on the network of {owned.stack}, but does not belong to it",
             fix=f"docker network disconnect -f {network['Name']} {others[0]}, then run the same command again",
         )
 
 
-def _containers(client: "DockerClient", label: str | None = None) -> list[_Told]:
+def _containers(client: "DockerClient", label: str | None = None) -> list[_Described]:
     return list(client.api.containers(all=True, filters={"label": label} if label else None))
 
 
-def _networks(client: "DockerClient", label: str) -> list[_Told]:
+def _networks(client: "DockerClient", label: str) -> list[_Described]:
     return list(client.api.networks(filters={"label": label}))
 
 
-def _volumes(client: "DockerClient", label: str) -> list[_Told]:
+def _volumes(client: "DockerClient", label: str) -> list[_Described]:
     return list(client.api.volumes(filters={"label": label}).get("Volumes") or ())

@@ -24,11 +24,11 @@ class DockerLeftovers:
 
     def lease(self, lease: Lease | None, cancel: CancelToken) -> None:
         """See `Leftovers.lease`: the network keeps the old lease for good, a volume holds the new one."""
-        mark = self._docker.mark()
-        if mark is None:
+        owned = self._docker.owned()
+        if owned is None:
             return
         with self._docker.open() as client:
-            network, old = self._docker.network(client), leases(client, mark)
+            network, old = self._docker.network(client), leases(client, owned)
             if network is None and not old:
                 return
             label_sets = [*map(labels_of, old), *([] if network is None else [labels_of(network.attrs)])]
@@ -41,14 +41,14 @@ class DockerLeftovers:
 
     def remove(self, work: Work, *, keep_data: bool) -> Sequence[str]:
         """See `Leftovers.remove`."""
-        mark = self._docker.mark()
-        if mark is None:
+        owned = self._docker.owned()
+        if owned is None:
             return ()
         with self._docker.open() as client:
-            if keep_data and self._docker.lease is not None and not leases(client, mark):
+            if keep_data and self._docker.lease is not None and not leases(client, owned):
                 # The network's label goes with it; what is kept is not kept for ever.
                 self._write(client, self._docker.lease, work.cancel.clock.now())
-            return remove_labelled(client, mark, work, keep_data=keep_data)
+            return remove_labelled(client, owned, work, keep_data=keep_data)
 
     def _write(self, client: "DockerClient", lease: Lease | None, now: datetime) -> None:
         given = {LEASE_LABEL: now.isoformat(), EXPIRES_LABEL: NEVER if lease is None else lease.expires.isoformat()}

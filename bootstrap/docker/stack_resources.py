@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.docker.engine import connect, engine_address
-from bootstrap.docker.labels import LONGEST, engine_name, marks
+from bootstrap.docker.labels import LONGEST, engine_name, labelled_stacks
 from bootstrap.docker.network import create_network, refuse_without_ipv6
 from bootstrap.errors import RefusedError
 from bootstrap.model.labels import EXPIRES_LABEL, OWNER_LABEL, STACK_LABEL
-from bootstrap.model.lease import Lease, Mark
+from bootstrap.model.lease import LabelledStack, Lease
 from bootstrap.model.stack import StatePaths
 from bootstrap.state.lease import read_lease
 from bootstrap.system.clock import CancelToken
@@ -68,7 +68,9 @@ class StackOnDocker:
         """Return unless the stack is on an engine at another address, and this one holds nothing of it."""
         file, here = self._state.folder / "engine", engine_address(self.environment)
         remembered = file.read_text().strip() if not self._is_proven and file.exists() else here
-        if remembered != here and not any(self.is_ours({OWNER_LABEL: mark.owner}) for mark in marks(client)):
+        if remembered != here and not any(
+            self.is_ours({OWNER_LABEL: owned.owner}) for owned in labelled_stacks(client)
+        ):
             raise RefusedError(
                 f"stack {self._state.folder.name} is on another Docker engine, {remembered}; {here} has nothing of it",
                 fix=f"point DOCKER_HOST or the docker context to it; if that engine no longer exists: rm -r "
@@ -90,10 +92,10 @@ class StackOnDocker:
         """The stack's lease; None: it does not expire."""
         return read_lease(self._state)
 
-    def mark(self) -> Mark | None:
+    def owned(self) -> LabelledStack | None:
         """The label that everything of this stack carries; None: nothing was created yet."""
         nonce = self._nonce(create=False)
-        return Mark(stack=self._state.folder.name, owner=nonce) if nonce else None
+        return LabelledStack(stack=self._state.folder.name, owner=nonce) if nonce else None
 
     def network(self, client: "DockerClient") -> "Network | None":
         """The stack's network; None when there is none.

@@ -37,9 +37,9 @@ def is_down(session: Session, cancel: CancelToken) -> bool:
 def plan_down(session: Session, cancel: CancelToken, *, keep_data: bool = False) -> tuple[Plan, Observed]:
     """The plan of `down`, and the observed state it was made from; changes nothing."""
     observed = _observe_for_down(session, cancel)
-    marked = session.ports.leftovers is not None
+    labelled = session.ports.leftovers is not None
     plan = build_teardown(
-        session.stack, observed, marked=marked, keep_data=keep_data, snapshots=snapshot_names(session.state)
+        session.stack, observed, labelled=labelled, keep_data=keep_data, snapshots=snapshot_names(session.state)
     )
     return plan, observed
 

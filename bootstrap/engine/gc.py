@@ -12,7 +12,7 @@ from bootstrap.engine.session import RunOptions
 from bootstrap.engine.stack_list import OpenStack
 from bootstrap.errors import BootstrapError, RefusedError
 from bootstrap.model.event import Event, StepFinished
-from bootstrap.model.lease import Collected, Mark
+from bootstrap.model.lease import Collected, LabelledStack
 from bootstrap.model.stack import StatePaths
 from bootstrap.ports import LabelledStacks
 from bootstrap.state.lease import read_lease
@@ -35,7 +35,7 @@ class Collector:
     processes: Processes
     command: str
     """As typed, for the journals and locks of the stacks that are removed."""
-    marked: LabelledStacks | None
+    labelled_stacks: LabelledStacks | None
     """The stacks on the Docker engine; None: the engine is not asked."""
     differences: Callable[[StatePaths], tuple[str, ...]] = lambda _state: ()
     """What the file of a stack declares differently now than when it was brought up."""
@@ -49,9 +49,9 @@ class Collector:
     def collect(self, work: Work) -> tuple[Collected, ...]:
         """Remove every stack that has expired, and report each; a failure of one does not stop the others."""
         results: list[Collected] = []
-        marks: Mapping[str, Mark] = {}
+        labelled: Mapping[str, LabelledStack] = {}
         try:
-            marks = {} if self.marked is None else self.marked.observe()
+            labelled = {} if self.labelled_stacks is None else self.labelled_stacks.observe()
         except RefusedError as error:
             results.append(Collected(identity="reading the stacks on the Docker engine", failure=_briefly(error)))
         results += [
@@ -61,7 +61,7 @@ class Collector:
                 differences=due.differences,
                 failure=self._failure(due, work.cancel),
             )
-            for due in self._due(marks, work.cancel.clock.now())
+            for due in self._due(labelled, work.cancel.clock.now())
         ]
         for result in results:
             if result.failure:
@@ -70,9 +70,9 @@ class Collector:
                 work.say(f"removed {result.identity}: {result.why}")
         return tuple(results)
 
-    def _due(self, marks: Mapping[str, Mark], now: datetime) -> Iterator["_Due"]:
+    def _due(self, labelled: Mapping[str, LabelledStack], now: datetime) -> Iterator["_Due"]:
         here = stored_stacks(self.root)
-        expiry = {owner: mark.expires for owner, mark in marks.items()}
+        expiry = {owner: owned.expires for owner, owned in labelled.items()}
         for stack in here:
             if stack.state.folder == self.except_for:
                 continue
@@ -83,8 +83,8 @@ class Collector:
                 why = "its run was killed before it created anything"
                 yield _Due(stack.identity, why, partial(self._discard, stack))
         for owner in abandoned(here, expiry, now):
-            mark = marks[owner]
-            yield _Due(mark.stack, _since(expiry[owner], now), partial(self._remove_labelled, mark))
+            owned = labelled[owner]
+            yield _Due(owned.stack, _since(expiry[owner], now), partial(self._remove_labelled, owned))
         # All before the first ends: the folder could be there again, once one has written what it keeps.
         for process in tuple(orphans(self.root)) if self.orphans_too else ():
             name = f"{process.program} (pid {process.pid})"
@@ -127,9 +127,9 @@ class Collector:
         cancel.check()
         discard(stack, self.command)
 
-    def _remove_labelled(self, mark: Mark, cancel: CancelToken) -> None:
-        if self.marked is not None:
-            self.marked.remove(mark, Work(cancel, lambda _text: None))
+    def _remove_labelled(self, owned: LabelledStack, cancel: CancelToken) -> None:
+        if self.labelled_stacks is not None:
+            self.labelled_stacks.remove(owned, Work(cancel, lambda _text: None))
 
     def _end(self, process: ProcessIdentity, cancel: CancelToken) -> None:
         # There is nothing to finish politely: what it would write down, it would write where nobody looks.

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError, RefusedError
-from bootstrap.model.lease import Mark
+from bootstrap.model.lease import LabelledStack
 from bootstrap.model.observed import TargetState
 from bootstrap.model.stack import StatePaths
 from bootstrap.model.status import StackLine
@@ -36,12 +36,14 @@ class OpenStack(Protocol):
         ...
 
 
-def stack_lines(root: Path, marked: LabelledStacks, opener: OpenStack, cancel: CancelToken) -> tuple[StackLine, ...]:
+def stack_lines(
+    root: Path, labelled_stacks: LabelledStacks, opener: OpenStack, cancel: CancelToken
+) -> tuple[StackLine, ...]:
     """Each stack with its folder and state; one that cannot be observed with the reason."""
     here, now = stored_stacks(root), cancel.clock.now()
     with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="look") as pool:
         lines = tuple(pool.map(lambda stack: _line(stack, now, opener, cancel), here))
-    return (*lines, *_elsewhere(here, marked, now))
+    return (*lines, *_elsewhere(here, labelled_stacks, now))
 
 
 def _line(stored_stack: StoredStack, now: datetime, opener: OpenStack, cancel: CancelToken) -> StackLine:
@@ -85,22 +87,22 @@ def _unreadable(stack: StoredStack) -> str:
     return f"{what}{here}; in its project, bootstrap up writes the file again, and bootstrap down deletes everything"
 
 
-def _elsewhere(here: tuple[StoredStack, ...], marked: LabelledStacks, now: datetime) -> Iterator[StackLine]:
-    marks: Mapping[str, Mark] = {}
+def _elsewhere(here: tuple[StoredStack, ...], labelled_stacks: LabelledStacks, now: datetime) -> Iterator[StackLine]:
+    labelled: Mapping[str, LabelledStack] = {}
     try:
-        marks = marked.observe()
+        labelled = labelled_stacks.observe()
     except RefusedError:
         return  # of the engine those tell that are on it
     owners = {stack.owner for stack in here}
-    for owner, mark in marks.items():
+    for owner, owned in labelled.items():
         if owner not in owners:
             yield StackLine(
-                identity=mark.stack,
-                stack=mark.stack,
+                identity=owned.stack,
+                stack=owned.stack,
                 state=ELSEWHERE,
                 detail="on this engine, but without a state folder here: somebody else's, or the folder was deleted",
-                expires=mark.expires,
-                seconds_left=_left(mark.expires, now),
+                expires=owned.expires,
+                seconds_left=_left(owned.expires, now),
             )
 
 

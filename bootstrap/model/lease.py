@@ -21,7 +21,7 @@ class Term:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mark:
+class LabelledStack:
     """One stack of one owner, as the labels on a Docker engine show it."""
 
     stack: str

@@ -29,19 +29,19 @@ def build_teardown(
     stack: Stack,
     observed: Observed,
     *,
-    marked: bool = False,
+    labelled: bool = False,
     keep_data: bool = False,
     snapshots: Sequence[str] = (),
 ) -> Plan:
     """Remove emulator and cluster, then the state; from an existing cluster only what `up` created in it.
 
-    `marked`: whether anything else may carry the stack's label. `snapshots`: the names of those that it has.
+    `labelled`: whether anything else may carry the stack's label. `snapshots`: the names of those that it has.
     """
     emptied = tuple(_emptying(observed)) if stack.cluster.provider is Provider.EXISTING else ()
     steps = [*emptied, _cluster(observed, tuple(step.id for step in emptied))]
     if stack.emulator is not None or observed.emulator is not None:
         steps.append(_emulator(observed, keep_data=keep_data))
-    if marked:
+    if labelled:
         needs = tuple(step.id for step in steps)
         steps.append(_step(LEFTOVERS, RemoveLeftovers(keep_data=keep_data), "everything that carries its label", needs))
     needs = tuple(step.id for step in steps)

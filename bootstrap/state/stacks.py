@@ -76,22 +76,22 @@ def of_project(stacks: Iterable[StoredStack], folder: Path) -> tuple[StoredStack
     return ()
 
 
-def is_over(stack: StoredStack, marked: Mapping[str, datetime | None], now: datetime) -> bool:
+def is_over(stack: StoredStack, labelled: Mapping[str, datetime | None], now: datetime) -> bool:
     """Whether the stack has expired by its state and, if it has a label on the engine, by that label too.
 
     A run that was killed between the two writes left the later moment in the label.
     """
     if stack.lease is None or stack.lease.expires > now:
         return False
-    expires = marked.get(stack.owner)
+    expires = labelled.get(stack.owner)
     return expires is None or expires <= now
 
 
-def abandoned(stacks: Sequence[StoredStack], marked: Mapping[str, datetime | None], now: datetime) -> tuple[str, ...]:
+def abandoned(stacks: Sequence[StoredStack], labelled: Mapping[str, datetime | None], now: datetime) -> tuple[str, ...]:
     """Owners whose labels have expired and whose state is not on this machine: of others only the state decides."""
     here = {stack.owner for stack in stacks}
     return tuple(
-        owner for owner, expires in marked.items() if owner not in here and expires is not None and expires <= now
+        owner for owner, expires in labelled.items() if owner not in here and expires is not None and expires <= now
     )
 
 

@@ -1,14 +1,14 @@
-"""What a mark proves, and what is removed by it: all of one owner, nothing of another."""
+"""What a label proves, and what is removed by it: all of one owner, nothing of another."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from bootstrap.docker.labels import NEVER, WITHOUT_END, engine_name, expiry, marks, remove_labelled
+from bootstrap.docker.labels import NEVER, WITHOUT_END, engine_name, expiry, labelled_stacks, remove_labelled
 from bootstrap.errors import DeadlineError, StepFailedError
 from bootstrap.model.labels import EXPIRES_LABEL, LEASE_LABEL
-from bootstrap.model.lease import Mark
+from bootstrap.model.lease import LabelledStack
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 from fakes.clock import FakeClock
@@ -21,15 +21,15 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=2)
 STACK, OWNER = "dev-pr-1-0123456789", "nonce"
 NAME = engine_name(STACK)
-OURS = Mark(stack=STACK, owner=OWNER)
+OURS = LabelledStack(stack=STACK, owner=OWNER)
 
 
 def client(api: FakeApi) -> "DockerClient":
     return cast("DockerClient", FakeClient(api))
 
 
-def removed(api: FakeApi, mark: Mark = OURS, *, keep_data: bool = False) -> list[str]:
-    remove_labelled(client(api), mark, Work(CancelToken(FakeClock()), lambda _text: None), keep_data=keep_data)
+def removed(api: FakeApi, owned: LabelledStack = OURS, *, keep_data: bool = False) -> list[str]:
+    remove_labelled(client(api), owned, Work(CancelToken(FakeClock()), lambda _text: None), keep_data=keep_data)
     return api.removed
 
 
@@ -81,10 +81,10 @@ def test_every_stack_with_a_mark_is_found_once() -> None:
     strangers(api)
     api.network("nameless", owner="x")
     api.volume("kept", owner="third", stack="b-1")
-    assert marks(client(api)) == (
-        Mark(stack="b-1", owner="third"),
-        Mark(stack=STACK, owner="another"),
-        Mark(stack=STACK, owner=OWNER, expires=LATER),
+    assert labelled_stacks(client(api)) == (
+        LabelledStack(stack="b-1", owner="third"),
+        LabelledStack(stack=STACK, owner="another"),
+        LabelledStack(stack=STACK, owner=OWNER, expires=LATER),
     )
 
 

@@ -52,14 +52,14 @@ def test_our_own_cluster_goes_whole() -> None:
 
 
 def test_all_that_carries_a_mark_goes_after_those_two() -> None:
-    assert lines(build_teardown(stack(emulator=True), UP, marked=True))[2:] == [
+    assert lines(build_teardown(stack(emulator=True), UP, labelled=True))[2:] == [
         "leftovers: RemoveLeftovers after cluster, emulator (everything that carries its label)",
         "state: RemoveState after cluster, emulator, leftovers (the rest of this stack)",
     ]
 
 
 def test_kept_data_is_kept_by_every_step() -> None:
-    plan = build_teardown(stack(emulator=True), UP, marked=True, keep_data=True)
+    plan = build_teardown(stack(emulator=True), UP, labelled=True, keep_data=True)
     assert [step.action for step in plan.steps] == [
         DeleteCluster(),
         DeleteEmulator(keep_data=True),
