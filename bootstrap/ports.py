@@ -218,7 +218,7 @@ class SavedPart(Protocol):
         ...
 
     def not_kept(self, work: Work) -> Sequence[str]:
-        """What a restore will not bring back of what is there now."""
+        """What a restore will not bring back of what there was when it was saved, just now."""
         ...
 
     def needed_bytes(self, cancel: CancelToken) -> int:
@@ -253,8 +253,8 @@ class SavedPart(Protocol):
         """Let begin again what `stop` ended and the part's own port does not start, and wait for it."""
         ...
 
-    def refill(self, folder: Path, work: Work) -> None:
-        """Bring back, now that it runs again, what no file holds."""
+    def refill(self, folder: Path, work: Work) -> Sequence[str]:
+        """Bring back, now that it runs again, what no file holds; what could not be restored, as text."""
         ...
 
     def clear(self, work: Work) -> None:

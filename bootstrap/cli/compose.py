@@ -219,7 +219,7 @@ class Adapters:
             environment=os.environ,
             programs=self.programs,
         )
-        return saved_emulator(self.stack.emulator, means)
+        return saved_emulator(self.stack.name, self.stack.emulator, means)
 
     def _leftovers(self, orphaned: tuple[ProcessIdentity, ...]) -> Leftovers | None:
         """Resources outside the state folder: on the Docker engine, and in a cluster; None: there cannot be any."""

@@ -6,6 +6,7 @@ from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.emulators.container import ContainerEmulator
 from bootstrap.emulators.container_state import ContainerState
 from bootstrap.emulators.driver import EmulatorDriver
+from bootstrap.emulators.dumped_state import DumpedState
 from bootstrap.emulators.endpoint import EndpointEmulator
 from bootstrap.emulators.in_cluster import ChartEmulator
 from bootstrap.emulators.means import Means
@@ -59,22 +60,23 @@ def no_emulator(stack_name: str, means: Means) -> Emulator | None:
     return DeletedEmulator(former, means.state) if former else None
 
 
-def saved_emulator(spec: EmulatorSpec, means: Means) -> SavedPart | NotSaved:
-    """The data of the stack's emulator as files."""
+def saved_emulator(stack_name: str, spec: EmulatorSpec, means: Means) -> SavedPart | NotSaved:
+    """The data of the stack's emulator: as the files that it keeps, or written down if it keeps none."""
     if left := [placement for placement in left_placements(means.state) if placement != spec.placement]:
         return NotSaved(f"its emulator moves from {left[0]} to {spec.placement} with the next up")
     driver = driver_of(spec)
-    if not spec.persist:
-        return NotSaved("emulator.persist is off")
     match spec.placement:
-        case Placement.PROCESS | Placement.AUTO if driver.process is not None and driver.process.saves:
-            return ProcessState(means.state, driver, means.processes)
-        case Placement.CONTAINER if driver.image is not None and driver.image.saving is not None:
-            return ContainerState(driver, StackOnDocker(means.state, means.environment))
         case Placement.CHART | Placement.ENDPOINT:
             return NotSaved(f"the data of an emulator of placement {spec.placement} cannot be copied")
-        case _:
-            return NotSaved(f"emulator {driver.name} saves nothing when it ends")
+        case Placement.CONTAINER:
+            if spec.persist and driver.image is not None and driver.image.saving is not None:
+                return ContainerState(driver, StackOnDocker(means.state, means.environment))
+        case Placement.PROCESS | Placement.AUTO:
+            if spec.persist and driver.process is not None and driver.process.saves:
+                return ProcessState(means.state, driver, means.processes)
+    placement = Placement.CONTAINER if spec.placement is Placement.CONTAINER else Placement.PROCESS
+    emulator = _placed(stack_name, spec, means)
+    return DumpedState(driver, placement, emulator, means.state.folder.name)
 
 
 def _moved(stack_name: str, spec: EmulatorSpec, means: Means, declared: Emulator) -> Emulator:

@@ -68,6 +68,7 @@ class ContainerState:
     def stop(self, work: Work) -> None:
         """See `SavedPart.stop`."""
         work.cancel.check()
+        work.say("stopping the emulator")
         with self._docker.open() as client:
             container = self._container(client)
             if container.status == "paused":
@@ -115,8 +116,10 @@ class ContainerState:
     def wake(self, work: Work) -> None:
         """See `SavedPart.wake`: the port starts the container."""
 
-    def refill(self, folder: Path, work: Work) -> None:
+    def refill(self, folder: Path, work: Work) -> Sequence[str]:
         """See `SavedPart.refill`: nothing is left to do."""
+        del folder, work
+        return ()
 
     def clear(self, work: Work) -> None:
         """See `SavedPart.clear`."""

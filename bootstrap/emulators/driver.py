@@ -96,5 +96,8 @@ class EmulatorDriver:
     """What it answers for a service that is switched off, `{service}` for its name."""
     restart: tuple[str, bytes] | None = None
     """POST path and body that make it start again, without its data; None: it cannot be asked to."""
+    messages: str = ""
+    """A path of its own that answers as ReceiveMessage does, with every message and without receiving any; empty: it
+    has none."""
     start: tuple[str, str] | None = None
     """GET path and key of its JSON: a text that every start makes up again; None: it has none."""

@@ -48,6 +48,7 @@ class ProcessState:
 
     def stop(self, work: Work) -> None:
         """See `SavedPart.stop`."""
+        work.say("stopping the emulator")
         self._resident.stop_saving(work.cancel)
 
     def save(self, folder: Path, work: Work) -> None:
@@ -90,8 +91,10 @@ class ProcessState:
     def wake(self, work: Work) -> None:
         """See `SavedPart.wake`: the port starts its processes."""
 
-    def refill(self, folder: Path, work: Work) -> None:
+    def refill(self, folder: Path, work: Work) -> Sequence[str]:
         """See `SavedPart.refill`: nothing is left to do."""
+        del folder, work
+        return ()
 
     def clear(self, work: Work) -> None:
         """See `SavedPart.clear`."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from bootstrap.system.work import Work
 _MARGIN_BYTES = 64 << 20
 """Left free on the disk: logs, and what the emulator still has in memory."""
 _START_SECONDS = 180.0
+_EXCHANGE_SECONDS = 600.0
 _FILES = ("stack.json", "variables.json")
 """Of the state folder: the stack as it was brought up, for the data that is restored with them."""
 _SECRETS = {
@@ -102,7 +103,6 @@ class SnapshotKeeper:
         cluster, emulator = self._running(work.cancel)
         work.say("counting what there is")
         contents = self._contents(cluster, emulator, work.cancel)
-        not_kept = [text for part in parts.values() for text in part.not_kept(work)]
         remove_partial(self._state)
         private_folder(partial)
         self._enter(Unfinished(verb=Verb.SAVE, name=name, phase=Phase.BEFORE), "stop", work)
@@ -113,6 +113,7 @@ class SnapshotKeeper:
                 part.save(private_folder(partial / part_name), work)
             self._save_state(partial / "state", work.cancel)
             write_contents(partial, contents)
+            not_kept = [text for part in parts.values() for text in part.not_kept(work)]
             manifest = self._manifest(name, parts, contents, not_kept, partial)
             write_manifest(partial, manifest)
         except BaseException:
@@ -148,8 +149,8 @@ class SnapshotKeeper:
         self._refuse_full_disk(manifest.size)
         return manifest
 
-    def restore(self, name: str, work: Work) -> Manifest:
-        """Make everything as it was when the snapshot was saved.
+    def restore(self, name: str, work: Work) -> tuple[Manifest, Sequence[str]]:
+        """Make everything as it was when the snapshot was saved; and what could not be, as text.
 
         Raises:
             RefusedError: as `check_restore`; nothing was stopped.
@@ -167,8 +168,7 @@ class SnapshotKeeper:
             self._undo(parts, work)
             raise
         self._enter(Unfinished(verb=Verb.RESTORE, name=name, phase=Phase.AFTER), "exchange", work)
-        self._finish(name, work)
-        return manifest
+        return manifest, self._finish(name, work)
 
     def place(self, name: str, work: Work) -> Manifest:
         """Lay the data of a snapshot where a stack of which nothing lives will find it when it is brought up.
@@ -194,8 +194,8 @@ class SnapshotKeeper:
             return self._settle_place(unfinished, work)
         if unfinished.verb is Verb.RESTORE and unfinished.phase is Phase.AFTER:
             self._stop(self.parts(), work)
-            self._finish(unfinished.name, work)
-            return f"finished the {unfinished}, which was cut off"
+            missing = self._finish(unfinished.name, work)
+            return "; ".join((f"finished the {unfinished}, which was cut off", *_not_restored(missing)))
         if unfinished.verb is Verb.SAVE and is_whole(partial := partial_folder(self._state, unfinished.name)):
             self._publish(partial, unfinished.name)
         remove_partial(self._state)
@@ -234,20 +234,21 @@ class SnapshotKeeper:
         cluster, emulator = self._running(cancel)
         return before, self._contents(cluster, emulator, cancel)
 
-    def _finish(self, name: str, work: Work) -> None:
-        """From the exchange on: whoever calls it again comes to the same end."""
+    def _finish(self, name: str, work: Work) -> Sequence[str]:
+        """From the exchange on: whoever calls it again comes to the same end. What could not be restored, as text."""
         parts, folder = self.parts(), folder_of(self._state, name)
         try:
             # Not to be stopped half-way: it takes a moment, and the rest can be done again.
-            apart = Work(CancelToken(self._session.clock).within(_START_SECONDS, "the exchange of the data"), work.say)
+            apart = Work(
+                CancelToken(self._session.clock).within(_EXCHANGE_SECONDS, "the exchange of the data"), work.say
+            )
             for part_name, part in parts.items():
                 part.exchange(folder / part_name, apart)
             self._restore_state(folder / "state", apart.cancel)
             self._at("start", work)
             self._start(parts, work)
             self._at("refill", work)
-            for part_name, part in parts.items():
-                part.refill(folder / part_name, work)
+            missing = [text for name, part in parts.items() for text in part.refill(folder / name, work)]
             self._at("clear", work)
             for part in parts.values():
                 part.clear(work)
@@ -262,6 +263,7 @@ class SnapshotKeeper:
                 log=error.log,
             ) from error
         unmark(self._state)
+        return missing
 
     def _undo(self, parts: Mapping[str, SavedPart], work: Work) -> None:
         """Nothing was exchanged: remove what was staged, and start what was stopped."""
@@ -276,8 +278,7 @@ class SnapshotKeeper:
         unmark(self._state)
 
     def _stop(self, parts: Mapping[str, SavedPart], work: Work) -> None:
-        for name, part in parts.items():
-            work.say(f"stopping the {name}")
+        for part in parts.values():
             part.stop(work)
 
     def _start(self, parts: Mapping[str, SavedPart], work: Work) -> None:
@@ -394,8 +395,12 @@ def perform_snapshot(session: Session, action: SaveSnapshot | RestoreSnapshot, w
     if isinstance(action, SaveSnapshot):
         manifest = keeper.save(action.name, work, overwrite=action.overwrite)
         return "; ".join((f"saved, {_described(manifest)}", *(f"not kept: {text}" for text in manifest.not_kept)))
-    manifest = keeper.restore(action.name, work)
-    return "; ".join((f"restored, {_described(manifest)}", *(f"not restored: {text}" for text in manifest.not_kept)))
+    manifest, missing = keeper.restore(action.name, work)
+    return "; ".join((f"restored, {_described(manifest)}", *_not_restored((*manifest.not_kept, *missing))))
+
+
+def _not_restored(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"not restored: {text}" for text in texts)
 
 
 def _described(manifest: Manifest) -> str:

@@ -106,8 +106,12 @@ class Wire:
         with self._lock:
             return dict(self._counts)
 
-    def call(self, service: str, operation: str, parameters: Mapping[str, Any], body: bytes | None = None) -> Answer:
+    def call(
+        self, service: str, operation: str, parameters: Mapping[str, Any], body: bytes | None = None, *, at: str = ""
+    ) -> Answer:
         """One call. With `body` that is sent instead of the parameters, and the answer is its JSON as it came.
+
+        `at`: the path of an emulator's own route that answers as the operation does.
 
         Raises:
             AwsError: the emulator refused, or does not answer.
@@ -115,6 +119,7 @@ class Wire:
         """
         model = service_model(service).operation_model(operation)
         request = _request(model, {**_tokens(model, parameters), **parameters}, body)
+        request.target = at or request.target
         bucket = parameters.get("Bucket", "")
         region = self._regions.get(bucket, self._region)
         status, headers, content = self._exchange(operation, request, self._signed(service, region))

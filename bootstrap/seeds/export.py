@@ -84,16 +84,14 @@ def export(
     target = Target(endpoint, "", cancel)
     try:
         asked = {name: service for name, service in services.items() if asks(name) and target.has(name)}
-        observed = {item.id: item for service in asked.values() for item in _observed(target, service, covers)}
-        exports = {
-            resource: services[resource.service].export(target, item) for resource, item in sorted(observed.items())
-        }
+        observed = {item.id: item for service in asked.values() for item in observed_in(target, service, covers)}
+        exports = exported_in(target, services, observed)
         kept = {resource: exported for resource, exported in exports.items() if not exported.left_out}
-        bodies = _referenced({resource: exported.body for resource, exported in kept.items()}, observed)
+        bodies = referenced({resource: exported.body for resource, exported in kept.items()}, observed)
         return SeedExport(
             endpoint=endpoint,
             files={
-                **_documents(bodies),
+                **documents(bodies),
                 **{name: text for exported in exports.values() for name, text in exported.files.items()},
             },
             secret_files=frozenset(name for exported in exports.values() for name in exported.secret_files),
@@ -113,7 +111,7 @@ def digests(endpoint: EmulatorEndpoint, services: Mapping[str, Service], cancel:
             str(item.id): _digest(services[service].export(target, item))
             for service in services
             if target.has(service)
-            for item in _observed(target, services[service], lambda _resource: True)
+            for item in observed_in(target, services[service], lambda _resource: True)
         }
     finally:
         target.close()
@@ -127,20 +125,30 @@ def _digest(exported: Exported) -> str:
     return digest.hexdigest()[:16]
 
 
-def _observed(target: Target, service: Service, covers: Callable[[ResourceId], bool]) -> list[Observed]:
+def observed_in(
+    target: Target, service: Service, covers: Callable[[ResourceId], bool], *, ours: bool = False
+) -> list[Observed]:
+    """All that a service holds and `covers` names, looked at closely; our own notes only where `ours` asks for them."""
     names = [
         name
         for name in sorted(service.names(target))
-        if covers(ResourceId(service.name, name)) and not is_reserved(name)
+        if covers(ResourceId(service.name, name)) and (ours or not is_reserved(name))
     ]
     looks = [Look(name=name, all=True) for name in names]
     return list(service.observe(target, looks).values()) if looks else []
 
 
+def exported_in(
+    target: Target, services: Mapping[str, Service], observed: Mapping[ResourceId, Observed]
+) -> dict[ResourceId, Exported]:
+    """Each of them as a fixture."""
+    return {resource: services[resource.service].export(target, item) for resource, item in sorted(observed.items())}
+
+
 def _notes(exports: Mapping[ResourceId, Exported]) -> list[str]:
     secret = [name for exported in exports.values() for name in exported.secret_files]
     notes = [f"{resource} is not exported: {item.left_out}" for resource, item in exports.items() if item.left_out]
-    notes.extend(f"{resource}: {note}" for resource, item in exports.items() for note in item.notes)
+    notes.extend(f"{resource}: {note}" for resource, item in exports.items() for note in (*item.notes, *item.hints))
     if secret:
         notes.append(
             f"secrets are in {counted(len(secret), 'file')}, readable by you alone: keep them out of the repository"
@@ -148,7 +156,7 @@ def _notes(exports: Mapping[ResourceId, Exported]) -> list[str]:
     return notes
 
 
-def _documents(bodies: Mapping[ResourceId, Mapping[str, Value]]) -> dict[str, bytes]:
+def documents(bodies: Mapping[ResourceId, Mapping[str, Value]]) -> dict[str, bytes]:
     """One file per service."""
     files: dict[str, bytes] = {}
     for service in dict.fromkeys(resource.service for resource in bodies):
@@ -174,7 +182,7 @@ def _in_order(value: Value) -> Value:
             return value
 
 
-def _referenced(
+def referenced(
     bodies: Mapping[ResourceId, Mapping[str, Value]], observed_by_id: Mapping[ResourceId, Observed]
 ) -> dict[ResourceId, Mapping[str, Value]]:
     """ARNs and addresses of what is exported become references, unless that would make a cycle."""

@@ -111,6 +111,10 @@ class Target:
         """
         return self._wire.call("dynamodb", operation, {}, request)
 
+    def look_at(self, path: str, service: str, operation: str, **parameters: Any) -> Answer:  # noqa: ANN401 - AWS's own
+        """As `call`, of a route of the emulator's own that answers as the operation does."""
+        return self._wire.call(service, operation, parameters, at=path)
+
     def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[Answer]:  # noqa: ANN401 - AWS's
         """Every page of a listing, by botocore's paginator."""
         from botocore.model import OperationModel  # noqa: PLC0415 - loaded only when something is called

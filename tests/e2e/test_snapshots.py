@@ -232,6 +232,25 @@ def test_a_killed_restore_leaves_the_platform_as_before_or_as_saved(platform: Pl
     assert platform.is_as_saved()
 
 
+def test_what_an_emulator_keeps_nowhere_is_made_again(tmp_path: Path) -> None:
+    new = Platform(tmp_path / "project").written()
+    stack = new.folder / "stacks" / "dev.yaml"
+    stack.write_text(stack.read_text() + "emulator: {driver: moto}\n")
+    try:
+        new.done("up")
+        queue = new.aws("sqs").get_queue_url(QueueName="orders")["QueueUrl"]
+        new.aws("sqs").send_message(QueueUrl=queue, MessageBody="saved")
+        saved = new.run("snapshot", "save", "a").stderr
+        assert "not kept: AWS services other than dynamodb, lambda, s3, secretsmanager, sns and sqs" in saved
+        new.aws("sqs").delete_queue(QueueUrl=queue)
+        new.aws("s3").put_object(Bucket="files", Key="later", Body=b"later")
+        new.done("snapshot", "restore", "a")
+        assert new.is_as_saved()
+        assert new.aws("sqs").receive_message(QueueUrl=queue)["Messages"][0]["Body"] == "saved"
+    finally:
+        new.run("down")
+
+
 def test_two_at_once_are_kept_apart(platform: Platform) -> None:
     held = textwrap.dedent("""\
         import sys

@@ -89,6 +89,8 @@ class World:
     """The room that a copy of each part needs."""
     unsaved: str = ""
     """Why the emulator cannot be saved."""
+    unrestored: tuple[str, ...] = ()
+    """What the emulator did not accept when its data was restored."""
 
     def health_of(self, ref: ObjectRef) -> tuple[Health, str]:
         return self.unhealthy.get(ref.name, (Health.UP, ""))
@@ -321,8 +323,9 @@ class FakeSavedPart:
     def wake(self, work: Work) -> None:
         work.cancel.check()
 
-    def refill(self, folder: Path, work: Work) -> None:
+    def refill(self, folder: Path, work: Work) -> Sequence[str]:
         work.cancel.check()
+        return self.world.unrestored if self.name == "emulator" else ()
 
     def clear(self, work: Work) -> None:
         del work

@@ -135,6 +135,7 @@ class NodesState:
 
     def stop(self, work: Work) -> None:
         """See `SavedPart.stop`."""
+        work.say("stopping the cluster")
         with self._docker.open() as client:
             for node in self._nodes(client):
                 _run(node, _STOP, (), work.cancel)
@@ -190,8 +191,10 @@ class NodesState:
         work.say("waiting for its API server")
         wait_until(settled, work.cancel, interval=_LOOK_SECONDS)
 
-    def refill(self, folder: Path, work: Work) -> None:
+    def refill(self, folder: Path, work: Work) -> Sequence[str]:
         """See `SavedPart.refill`: nothing is left to do."""
+        del folder, work
+        return ()
 
     def clear(self, work: Work) -> None:
         """See `SavedPart.clear`."""

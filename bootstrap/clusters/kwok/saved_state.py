@@ -50,6 +50,7 @@ class KwokState:
 
     def stop(self, work: Work) -> None:
         """See `SavedPart.stop`: the API server and the controllers before etcd."""
+        work.say("stopping the cluster")
         self._children.stop(work.cancel)
 
     def save(self, folder: Path, work: Work) -> None:
@@ -81,8 +82,10 @@ class KwokState:
     def wake(self, work: Work) -> None:
         """See `SavedPart.wake`: the port starts its processes."""
 
-    def refill(self, folder: Path, work: Work) -> None:
+    def refill(self, folder: Path, work: Work) -> Sequence[str]:
         """See `SavedPart.refill`: nothing is left to do."""
+        del folder, work
+        return ()
 
     def clear(self, work: Work) -> None:
         """See `SavedPart.clear`."""

@@ -71,6 +71,7 @@ DRIVER = EmulatorDriver(
     switched_off="Service '{service}' is not enabled",
     restart=("/_localstack/health", b'{"action": "restart"}'),
     start=("/_localstack/info", "session_id"),
+    messages="/_aws/sqs/messages?ShowInvisible=true&ShowDelayed=true",
     accounts=frozenset({"000000000000"}),
     capabilities=frozenset({LAMBDA_INVOKE}),
     image=ImageRecipe(

@@ -67,6 +67,8 @@ class Exported:
     """Those of them that must be 0600."""
     notes: tuple[str, ...] = ()
     """What could not be exported."""
+    hints: tuple[str, ...] = ()
+    """What whoever keeps the files should know."""
     left_out: str = ""
     """Why the resource is not exported at all; empty: it is."""
 

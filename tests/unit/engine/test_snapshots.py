@@ -84,6 +84,15 @@ def test_save_and_restore(setting: Setting) -> None:
     assert read_unfinished(setting.session.state) is None
 
 
+def test_what_could_not_be_restored_is_named(setting: Setting) -> None:
+    save(setting)
+    setting.world.unrestored = ("sqs/q: it was refused",)
+    report = restore(setting)
+    assert report.exit_code == 0
+    (outcome,) = report.outcomes.values()
+    assert outcome.detail.endswith("; not restored: sqs/q: it was refused")
+
+
 @pytest.mark.parametrize("failing", ["cluster stop", "emulator stop", "cluster save", "emulator save"])
 def test_a_save_that_fails_starts_everything_again(setting: Setting, failing: str) -> None:
     setting.world.fail(failing)

@@ -396,7 +396,8 @@ class Lambda(Service):
             body={**code.body, **{key: value for key, value in body.items() if value}},
             files=code.files,
             secret_files=frozenset({"lambda.yaml"} if secret else ()),
-            notes=(*code.notes, *hidden, *older_aliases(fields), *permissions_left_out(target, name)),
+            notes=(*code.notes, *older_aliases(fields), *permissions_left_out(target, name)),
+            hints=hidden,
         )
 
 
