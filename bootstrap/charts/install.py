@@ -24,7 +24,7 @@ from bootstrap.kube.immutable_objects import (
     replacement_needed,
 )
 from bootstrap.kube.namespaces import settle_namespace
-from bootstrap.kube.readiness_wait import wait_ready
+from bootstrap.kube.readiness_wait import Waited, wait_ready
 from bootstrap.kube.simulated_pods import is_api_backend
 from bootstrap.kube.webhooks import NOT_CALLABLE, wait_for_answers, wait_for_webhooks, webhook_configurations
 from bootstrap.model.kube import Manifest, ObjectRef, is_named_by_server, ref_of
@@ -70,15 +70,14 @@ def install(
         run = _Run(prepared=prepared, chart=chart, invocation=invocation, target=target, labels=labels)
         manifests, number = _install(prepared, invocation, target, newest, run, may_replace=may_replace)
         word = "upgraded" if newest else "installed"
-    simulated = _wait(prepared, manifests, target, upgrade=newest is not None)
+    waited = _wait(prepared, manifests, target, upgrade=newest is not None)
     if not target.kube.simulated:
         _wait_for_answers(prepared.probes, target)
     if release.run_tests:
         _test(release, invocation, target)
     mark_ready(release, number, prepared.fingerprint or "", target.api, target.work.cancel)
     description = f"{word}, {chart.name} {chart.version}"
-    count = len(simulated) + len(dropped(prepared, target.kube))
-    return f"{description}, {count} simulated" if count else description
+    return description + waited.description(left_out=len(dropped(prepared, target.kube)))
 
 
 def _is_applied(newest: Revision, prepared: PreparedRelease, values_hash: str) -> bool:
@@ -212,13 +211,11 @@ class _Run:
         return other_objects(revision.get("manifest") or ""), int(revision["version"])
 
 
-def _wait(
-    prepared: PreparedRelease, manifests: Iterable[Manifest], target: Target, *, upgrade: bool
-) -> tuple[ObjectRef, ...]:
-    """Wait as the release asks; the objects that are simulated."""
+def _wait(prepared: PreparedRelease, manifests: Iterable[Manifest], target: Target, *, upgrade: bool) -> Waited:
+    """Wait as the release asks."""
     release = prepared.release
     if release.upgrade_disable_wait if upgrade else release.disable_wait:
-        return ()
+        return Waited()
     awaited = [
         manifest for manifest in manifests if not (release.disable_wait_for_jobs and manifest.get("kind") == "Job")
     ]
@@ -241,7 +238,7 @@ def _wait(
     )
     if not target.kube.simulated:
         wait_for_webhooks(webhook_configurations(awaited), target.api, target.work)
-    return waited.simulated
+    return waited
 
 
 def _wait_for_answers(probes: Sequence[Probe], target: Target) -> None:

@@ -262,5 +262,6 @@ def _judged(step: Step, health_by_object: Mapping[ObjectRef, tuple[Health, str]]
         if health is worst and health is not Health.UP
     ]
     objects = counted(len(health_by_object), "object")
-    detail = objects if worst is Health.UP else f"{len(lines)} of {objects} {worst}"
+    notes = [f"{ref}: {text}" for ref, (health, text) in health_by_object.items() if health is Health.UP and text]
+    detail = ", ".join((objects, *notes)) if worst is Health.UP else f"{len(lines)} of {objects} {worst}"
     return PartStatus(name=step.id, health=worst, detail=detail, evidence=tuple(lines))

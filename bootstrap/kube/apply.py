@@ -20,7 +20,7 @@ from bootstrap.kube.immutable_objects import (
 from bootstrap.kube.inventory import Inventory
 from bootstrap.kube.namespaces import settle_namespace
 from bootstrap.kube.readiness import judge
-from bootstrap.kube.readiness_wait import wait_ready
+from bootstrap.kube.readiness_wait import Waited, wait_ready
 from bootstrap.kube.simulated_pods import is_api_backend
 from bootstrap.kube.webhooks import NOT_CALLABLE
 from bootstrap.model import labels
@@ -108,8 +108,8 @@ class KubeObjects:
         kept = {*applied, *(ref for ref in before.objects if ref not in gone)}
         done = InventoryEntry(fingerprint=fingerprint, objects=tuple(kept), within=within)
         inventory.write(kustomization.id, done, work.cancel)
-        simulated = len(waited) + len(kustomization.objects) - len(manifests)
-        return counted(len(applied), "object") + (f", {simulated} simulated" if simulated else "")
+        left_out = len(kustomization.objects) - len(manifests)
+        return counted(len(applied), "object") + waited.description(left_out=left_out)
 
     def delete(self, owner: str, objects: Sequence[ObjectRef], kube: KubeContext, work: Work) -> None:
         """See `Objects.delete`. Objects that do not carry this stack's label, or ask not to be pruned, stay."""
@@ -174,7 +174,7 @@ class KubeObjects:
         kube: KubeContext,
         api: KubeApi,
         work: Work,
-    ) -> tuple[ObjectRef, ...]:
+    ) -> Waited:
         checked = applied if kustomization.wait else kustomization.health_checks
         what = f"Kustomization {kustomization.id}"
         return wait_ready(
@@ -185,7 +185,7 @@ class KubeObjects:
             simulated=kube.simulated,
             patience=self._patience,
             expected=kustomization.expected,
-        ).simulated
+        )
 
     def _delete_object(self, ref: ObjectRef, api: KubeApi, cancel: CancelToken) -> bool:
         live = api.read(ref, cancel, metadata_only=True)

@@ -17,7 +17,12 @@ from bootstrap.system.clock import CancelToken
 
 LOG_LINES = 20
 _NONE: Mapping[NamedObject, str] = {}
-_PLURALS = {"ConfigMap": "configmaps", "Secret": "secrets", "ServiceAccount": "serviceaccounts"}
+_PATHS = {
+    "ConfigMap": "/api/v1/namespaces/{namespace}/configmaps/{name}",
+    "Secret": "/api/v1/namespaces/{namespace}/secrets/{name}",
+    "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts/{name}",
+    "CSIDriver": "/apis/storage.k8s.io/v1/csidrivers/{name}",
+}
 
 
 class CauseReader:
@@ -100,10 +105,11 @@ class CauseReader:
 
     def _keys(self, named: NamedObject, cancel: CancelToken) -> frozenset[str] | None:
         kind, namespace, name = named
-        if kind not in _PLURALS or namespace is None:
+        if kind not in _PATHS:
             return None
+        path = _PATHS[kind].format(namespace=quote(namespace or ""), name=quote(name))
         try:
-            live = self._api.get(f"/api/v1/namespaces/{quote(namespace)}/{_PLURALS[kind]}/{quote(name)}", cancel)
+            live = self._api.get(path, cancel)
         except ApiRefusedError:
             return None
         return None if live is None else frozenset({*mapping_in(live, "data"), *mapping_in(live, "binaryData")})

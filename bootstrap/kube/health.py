@@ -50,7 +50,7 @@ def _health(ref: ObjectRef, live: Manifest | None, *, simulated: bool) -> tuple[
     if judgement.current and simulated and has_pods(ref):
         return Health.SIMULATED, "its pods are simulated"
     if judgement.current:
-        return Health.UP, ""
+        return Health.UP, judgement.reason
     return (Health.DOWN if judgement.readiness is Readiness.FAILED else Health.NOT_READY), judgement.reason
 
 

@@ -34,6 +34,8 @@ class Judgement:
 
 CURRENT = Judgement(readiness=Readiness.CURRENT)
 ABSENT = Judgement(readiness=Readiness.NOT_FOUND, reason="not found")
+JOB_FAILURES = ("Failed", "FailureTarget")
+"""Conditions of a Job that has failed; the second comes first, while its pods are still ending."""
 Rule = Callable[[Manifest], Judgement]
 """Judges one live object."""
 
@@ -127,14 +129,17 @@ def _daemon_set(manifest: Manifest) -> Judgement:
     ):
         if int(status.get(key) or 0) < desired:
             return _progress(f"{int(status.get(key) or 0)}/{desired} {word}")
-    return CURRENT
+    return (
+        CURRENT if desired else Judgement(readiness=Readiness.CURRENT, reason="no node matches it, so it has no pods")
+    )
 
 
 def _job(manifest: Manifest) -> Judgement:
     """Flux waits for completion (kstatus itself is content with a started Job)."""
-    failed = _condition(manifest, "Failed")
-    if failed.get("status") == "True":
-        return _failed(f"{failed.get('reason')}: {failed.get('message')}")
+    for kind in JOB_FAILURES:
+        failed = _condition(manifest, kind)
+        if failed.get("status") == "True":
+            return _failed(f"{failed.get('reason')}: {failed.get('message')}")
     if _condition(manifest, "Complete").get("status") == "True":
         return CURRENT
     if _spec(manifest).get("suspend"):

@@ -30,6 +30,13 @@ class Waited:
 
     simulated: tuple[ObjectRef, ...] = ()
     """Not waited for, since nothing completes them where pods are simulated."""
+    notes: tuple[str, ...] = ()
+    """What there is to say of objects that are ready: `DaemonSet shop/agent: no node matches it`."""
+
+    def description(self, *, left_out: int = 0) -> str:
+        """To be appended to how the step ended; `left_out` objects were not even created."""
+        count = len(self.simulated) + left_out
+        return "".join(f", {text}" for text in ((f"{count} simulated",) if count else ()) + self.notes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +46,12 @@ class Look:
     live: Mapping[ObjectRef, Manifest | None]
     unready: Mapping[ObjectRef, Judgement]
     simulated: tuple[ObjectRef, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def waited(self) -> Waited:
+        """When all of it is ready."""
+        return Waited(simulated=self.simulated, notes=self.notes)
 
     @property
     def unready_live(self) -> Mapping[ObjectRef, Manifest | None]:
@@ -79,10 +92,10 @@ def wait_ready(  # noqa: PLR0913 - what there is to a wait
             if not look.unready and pending is whole:
                 unproven = {} if simulated else _unproven(look)
                 if not unproven or settled > _LONGEST_SETTLING:
-                    return Waited(simulated=look.simulated)
+                    return look.waited
                 # Looked at once more: one that ends at once is ready for a moment, at every start.
                 if settled and not watch.has_just_restarted(unproven, work.cancel):
-                    return Waited(simulated=look.simulated)
+                    return look.waited
                 settled += 1
                 work.cancel.sleep(_SETTLE_SECONDS)
                 continue
@@ -124,7 +137,12 @@ def look_at(
         live=live,
         unready={ref: judgement for ref, judgement in judged.items() if not judgement.current},
         simulated=never,
+        notes=tuple(f"{ref}: {judgement.reason}" for ref, judgement in judged.items() if _is_notable(judgement)),
     )
+
+
+def _is_notable(judgement: Judgement) -> bool:
+    return judgement.current and bool(judgement.reason)
 
 
 def _unproven(look: Look) -> Mapping[ObjectRef, Manifest | None]:

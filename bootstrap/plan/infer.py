@@ -14,7 +14,7 @@ from bootstrap.plan.webhooks import Asked, Webhook, asks_about, objects_asked_ab
 Needed = tuple[str, str]
 """(unit that must be done first, reason)."""
 _CLASSES = frozenset({"IngressClass", "StorageClass", "PriorityClass", "RuntimeClass", "GatewayClass"})
-_HELD = frozenset({"Secret", "ConfigMap", "PersistentVolumeClaim"})
+_HELD = frozenset({"Secret", "ConfigMap", "PersistentVolumeClaim", "ServiceAccount"})
 _SECRETS_GROUP = "external-secrets.io"
 _STORES = frozenset({"SecretStore", "ClusterSecretStore"})
 
@@ -183,6 +183,8 @@ def _note_named(placed: Placed, makers: _Makers) -> None:
         makers.backends.setdefault((placed.namespace, placed.name), placed.unit)
     elif placed.kind in _HELD and not placed.group:
         makers.containers.setdefault((placed.kind, placed.namespace, placed.name), placed)
+    elif placed.kind == "CSIDriver":
+        makers.containers.setdefault((placed.kind, None, placed.name), placed)
 
 
 def _note_secrets(placed: Placed, makers: _Makers) -> None:

@@ -130,8 +130,14 @@ def _refused(pod: Manifest, status: Manifest, of: ObjectRef, kind: CauseKind, st
     elif "runAsNonRoot" in message:
         text = f"container {name} cannot be started: it would run as root, which runAsNonRoot forbids"
         fix = "set securityContext.runAsUser to a number other than 0, or use an image whose USER is one"
-    elif message and len(message) <= _SENTENCE:
-        text = f"container {name} cannot be started: {message}"
+    elif mount := re.search(r'error mounting "[^"]+" to rootfs at "([^"]+)": .*', message):
+        text = f"container {name} cannot be started: its mount at {mount[1]} fails: {_reason_in(message)}"
+        fix = "mount a folder at a folder and a file (subPath) at a file, at a path that the image allows"
+    elif profile := re.search(r'cannot load seccomp profile "([^"]+)"', message):
+        text = f"container {name} cannot be started: seccomp profile {profile[1]}: {_reason_in(message)}"
+        fix = "use seccompProfile.type RuntimeDefault, or mount the profile into the nodes (cluster.mounts)"
+    elif message:
+        text = f"container {name} cannot be started: {_last_words(message)}"
     # The runtime may have been too busy once; a command or a setting does not become another.
     transient = any(words in message for words in ("context deadline exceeded", "is reserved for", "try again"))
     return Cause(
@@ -143,6 +149,18 @@ def _refused(pod: Manifest, status: Manifest, of: ObjectRef, kind: CauseKind, st
         fix=fix,
         terminal=not transient,
     )
+
+
+def _reason_in(message: str) -> str:
+    return message.removesuffix(": unknown").rpartition(": ")[2]
+
+
+def _last_words(message: str) -> str:
+    """The end of a runtime's chain of messages, which names the reason."""
+    words = message.removesuffix(": unknown")
+    while len(words) > _SENTENCE and ": " in words:
+        words = words.partition(": ")[2]
+    return words
 
 
 def _names_what_is_missing(message: str) -> bool:
@@ -162,7 +180,7 @@ def _ended(
     else:
         text, fix = _exit_text(pod, name, what, ended, surroundings)
         kind = CauseKind.INIT_FAILED if init else CauseKind.CRASH
-        terminal = not runs and (restarts >= THIRD_START or _is_given_up(pod))
+        terminal = not runs and (restarts >= THIRD_START or _is_given_up(pod) or surroundings.has_failed_thrice(pod))
     started = f", {_ordinal(restarts + 1)} start{lasted(_started(status), surroundings.now) if runs else ''}"
     return Cause(
         kind=kind,
@@ -191,7 +209,12 @@ def _out_of_memory(pod: Manifest, name: str, what: str) -> tuple[str, str]:
 
 def _exit_text(pod: Manifest, name: str, what: str, ended: Manifest, surroundings: Surroundings) -> tuple[str, str]:
     ref, code = pod_ref(pod), ended.get("exitCode")
-    look = f"{surroundings.kubectl} -n {ref.namespace} logs {ref.name} -c {name} --previous"
+    look = f"{surroundings.kubectl} -n {ref.namespace} logs {ref.name} -c {name}{_previous(pod, name)}"
+    if _fails_after_start(pod, name, surroundings):
+        return (
+            f"{what} is killed because its postStart hook fails",
+            f"correct the command of lifecycle.postStart, or run it in the container's own command; its log: {look}",
+        )
     if code == 0:
         return (
             f"{what} ends with exit code 0, but it must keep running",
@@ -204,6 +227,19 @@ def _exit_text(pod: Manifest, name: str, what: str, ended: Manifest, surrounding
         )
     signal = f" by signal {ended['signal']}" if ended.get("signal") else ""
     return f"{what} ends with exit code {code}{_CODES.get(_number(code), '')}{signal}", f"its log shows why: {look}"
+
+
+def _previous(pod: Manifest, name: str) -> str:
+    """The option that reads the run before the present one, if there was one."""
+    statuses = (*mappings_in(pod, "status", "initContainerStatuses"), *mappings_in(pod, "status", "containerStatuses"))
+    status = next((each for each in statuses if each.get("name") == name), {})
+    return " --previous" if mapping_in(status, "lastState").get("terminated") else ""
+
+
+def _fails_after_start(pod: Manifest, name: str, surroundings: Surroundings) -> bool:
+    field = f"{{{name}}}"
+    failed = reasons(surroundings.events_of(pod), "FailedPostStartHook")
+    return any(field in str(mapping_in(event, "involvedObject").get("fieldPath") or field) for event in failed)
 
 
 def _killed_by_probe(pod: Manifest, name: str, surroundings: Surroundings) -> str:

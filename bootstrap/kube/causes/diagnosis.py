@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bootstrap.kube.causes.claims import claim_causes
 from bootstrap.kube.causes.objects import namespace_causes, object_causes, warning_causes
-from bootstrap.kube.causes.pods import pod_causes
+from bootstrap.kube.causes.pods import pod_causes, untouched_causes
 from bootstrap.kube.causes.refusals import refusal_causes
 from bootstrap.kube.causes.scheduling import causes_of_node
 from bootstrap.kube.causes.surroundings import Surroundings
@@ -34,7 +34,13 @@ def _of_object(ref: ObjectRef, live: Manifest | None, surroundings: Surroundings
     if live is None:
         return
     causes = [*object_causes(ref, live, surroundings), *_of_what_it_makes(ref, live, surroundings)]
-    yield from causes or warning_causes(ref, live, surroundings)
+    causes = causes or [*warning_causes(ref, live, surroundings)]
+    yield from causes or _untouched(ref, live, surroundings)
+
+
+def _untouched(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator[Cause]:
+    for pod in surroundings.pods_of(ref, live):
+        yield from untouched_causes(pod, ref, surroundings)
 
 
 def _of_what_it_makes(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator[Cause]:

@@ -9,11 +9,14 @@ from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, NamedObject, ObjectRef, mapping_in, mappings_in
 
 _KINDS = {"configmap": "ConfigMap", "secret": "Secret", "config": "ConfigMap"}
-_OF_CLUSTER = frozenset({"PriorityClass", "RuntimeClass"})
+_OF_CLUSTER = frozenset({"PriorityClass", "RuntimeClass", "CSIDriver"})
 """Kinds that are in no namespace."""
+_IN_EVERY_NAMESPACE = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
+"""What the controller manager creates in a new namespace, a busy one after a while."""
 _ABSENT = re.compile(r'(configmap|secret)s? "([^"]+)" not found', re.IGNORECASE)
 _NO_KEY = re.compile(r"couldn't find key (\S+) in (ConfigMap|Secret) (?:[^/\s]+/)?([^\s,]+)")
 _NO_FILE = re.compile(r'volume "([^"]+)" : .*references non-existent (config|secret) key: ([^\s,]+)')
+_NO_DRIVER = re.compile(r"driver name (\S+) not found in the list of registered CSI drivers")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,14 +43,19 @@ def missing_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> 
 
 def missing_cause(lack: Lack, where: ObjectRef, of: ObjectRef, surroundings: Surroundings) -> Cause:
     """Waited for if something will create it, or if it is there by now."""
-    named: NamedObject = (lack.kind, None if lack.kind in _OF_CLUSTER else where.namespace, lack.name)
+    named = _named(lack, where.namespace)
     name = f"{lack.kind} {lack.name}" if lack.kind in _OF_CLUSTER else f"{lack.kind} {where.namespace}/{lack.name}"
     what = f"key {lack.key} of {name}" if lack.key else name
     kind = CauseKind.MISSING_KEY if lack.key else CauseKind.MISSING
     evidence = (lack.words,) if lack.words else ()
     if named in surroundings.present and (not lack.key or lack.key in surroundings.present[named]):
         text = f"{what} exists now; the kubelet looks for it again within 2 minutes"
+        if lack.kind == "CSIDriver":
+            text = f"{what} has not registered on the node yet"
         return Cause(kind=kind, of=of, object=where, text=text)
+    if (lack.kind, lack.name) in _IN_EVERY_NAMESPACE:
+        text = f"{what} does not exist yet: the cluster creates it in every namespace"
+        return Cause(kind=kind, of=of, object=where, text=text, evidence=evidence)
     # A plain object of the plan that is there has the keys that it will have; a controller may still add some.
     maker = surroundings.expected.get(named, "")
     if maker and not (named in surroundings.present and maker.startswith(f"{lack.kind} ")):
@@ -74,8 +82,12 @@ def needed_objects(surroundings: Surroundings) -> frozenset[NamedObject]:
     for ref, live in surroundings.objects.items():
         for pod in surroundings.pods_of(ref, live) if live is not None else ():
             namespace = pod_ref(pod).namespace
-            objects.update((lack.kind, namespace, lack.name) for lack in lacks_of(pod, surroundings))
+            objects.update(_named(lack, namespace) for lack in lacks_of(pod, surroundings))
     return frozenset(objects)
+
+
+def _named(lack: Lack, namespace: str | None) -> NamedObject:
+    return (lack.kind, None if lack.kind in _OF_CLUSTER else namespace, lack.name)
 
 
 def _words(pod: Manifest, surroundings: Surroundings) -> Iterable[str]:
@@ -94,6 +106,8 @@ def _lacks_in(words: str, pod: Manifest) -> Iterator[Lack]:
         yield Lack(kind=kind, name=name, key=key, words=words)
     for volume, kind, key in _NO_FILE.findall(words):
         yield Lack(kind=_KINDS[kind], name=_source_of(pod, volume), key=key, words=words)
+    for driver in _NO_DRIVER.findall(words):
+        yield Lack(kind="CSIDriver", name=driver, words=words)
 
 
 def _source_of(pod: Manifest, volume: str) -> str:
@@ -107,6 +121,8 @@ def _source_of(pod: Manifest, volume: str) -> str:
 
 def _fix(lack: Lack, where: ObjectRef, surroundings: Surroundings) -> str:
     command = f"{surroundings.kubectl} -n {where.namespace}"
+    if lack.kind == "CSIDriver":
+        return f"install the driver that registers it, or name one that exists: {surroundings.kubectl} get csidrivers"
     if lack.kind in _OF_CLUSTER:
         return f"add it to the repository, or name one that exists: {surroundings.kubectl} get {lack.kind.lower()}"
     if lack.kind == "ServiceAccount":

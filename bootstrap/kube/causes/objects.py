@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.kube.causes.surroundings import Surroundings, condition_of, core_ref, lasted, message_of
+from bootstrap.kube.readiness import JOB_FAILURES
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, mappings_in
 
@@ -57,6 +58,8 @@ def object_causes(ref: ObjectRef, live: Manifest, surroundings: Surroundings) ->
         yield Cause(kind=CauseKind.OBJECT_TERMINATING, of=ref, object=ref, text=f"{ref} is being deleted{holder_text}")
     elif ref.kind == "Job":
         yield from _job(ref, live, surroundings)
+    elif ref.kind == "Deployment" and mapping_in(live, "spec").get("paused"):
+        yield _paused(ref, surroundings)
     elif (ref.group, ref.kind) == ("", "Service"):
         yield from _service(ref, live)
     elif ref.group not in _BUILT_IN:
@@ -74,15 +77,30 @@ def warning_causes(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -
 
 
 def _job(ref: ObjectRef, live: Manifest, surroundings: Surroundings) -> Iterator[Cause]:
-    failed = condition_of(live, "Failed")
-    if failed.get("status") != "True":
+    failed = next((each for kind in JOB_FAILURES if (each := condition_of(live, kind)).get("status") == "True"), None)
+    if failed is None:
         return
+    look = f"{surroundings.kubectl} -n {ref.namespace} logs job/{ref.name} --all-containers"
+    late = failed.get("reason") == "DeadlineExceeded"
+    fix = f"raise its activeDeadlineSeconds, or see in its log what takes so long: {look}"
     yield Cause(
         kind=CauseKind.JOB_FAILED,
         of=ref,
         object=ref,
         text=f"{ref} failed: {failed.get('reason')}: {message_of(failed)}",
-        fix=f"its log shows why: {surroundings.kubectl} -n {ref.namespace} logs job/{ref.name} --all-containers",
+        fix=fix if late else f"its log shows why: {look}",
+        terminal=True,
+    )
+
+
+def _paused(ref: ObjectRef, surroundings: Surroundings) -> Cause:
+    resume = f"{surroundings.kubectl} -n {ref.namespace} rollout resume deployment/{ref.name}"
+    return Cause(
+        kind=CauseKind.CONDITION,
+        of=ref,
+        object=ref,
+        text=f"{ref} is paused (spec.paused: true): its pods are not created or changed",
+        fix=f"remove spec.paused from it; to try: {resume}",
         terminal=True,
     )
 

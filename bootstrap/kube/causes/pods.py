@@ -12,6 +12,18 @@ from bootstrap.kube.causes.surroundings import Surroundings, condition_of, laste
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, mappings_in
 
+_NODE_FIXES = (
+    (
+        "^SysctlForbidden",
+        "leave the sysctl out, or add it to allowedUnsafeSysctls of the kubelets (kubeadmConfigPatches in a kind.yaml)",
+    ),
+    (
+        "ephemeral[ -]local[ -]storage|ephemeral-storage|emptyDir",
+        "raise resources.limits.ephemeral-storage or the emptyDir's sizeLimit, or write less",
+    ),
+)
+"""What a node's refusal or eviction holds, what to do; others are looked up at the node."""
+
 
 def pod_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """All that keeps a pod; nothing of one that is ready, over or ending."""
@@ -46,15 +58,30 @@ def _failed(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterato
         return
     evicted = status["reason"] == "Evicted"
     text = f"Pod {ref.namespace}/{ref.name} was {'evicted' if evicted else 'refused by its node'}"
+    look = f"look at its node: {surroundings.kubectl} describe node {mapping_in(pod, 'spec').get('nodeName')}"
+    fix = next(
+        (fix for pattern, fix in _NODE_FIXES if re.search(pattern, f"{status['reason']}: {message_of(status)}")), look
+    )
     yield Cause(
         kind=CauseKind.EVICTED if evicted else CauseKind.POD_FAILED,
         of=of,
         object=ref,
         text=f"{text}: {status['reason'] + ': ' if not evicted else ''}{message_of(status)}",
-        fix=f"look at its node: {surroundings.kubectl} describe node {mapping_in(pod, 'spec').get('nodeName')}",
-        # Its controller makes another one, which may fare better.
-        terminal=not mappings_in(pod, "metadata", "ownerReferences"),
+        fix=fix,
+        # Its controller creates another one, which may fare better, but not after three that fared alike.
+        terminal=not mappings_in(pod, "metadata", "ownerReferences") or surroundings.has_failed_thrice(pod),
     )
+
+
+def untouched_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
+    """That a node has a pod and has not started it, as a busy one does: for what shows no other cause."""
+    scheduled, ref = condition_of(pod, "PodScheduled"), pod_ref(pod)
+    since = lasted(scheduled.get("lastTransitionTime"), surroundings.now)
+    if surroundings.simulated or _is_fine(pod) or scheduled.get("status") != "True" or not since:
+        return
+    if all(mapping_in(status, "state", "waiting") for status in mappings_in(pod, "status", "containerStatuses")):
+        text = f"Pod {ref.namespace}/{ref.name} has waited{since} for its node to start it"
+        yield Cause(kind=CauseKind.WARNING, of=of, object=ref, text=text)
 
 
 def _volumes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
@@ -65,18 +92,30 @@ def _volumes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterat
         message = message_of(event)
         if re.search(r"not found|non-existent|timed out waiting for the condition|not registered$", message):
             continue
-        final = "hostPath type check failed" in message
         volume = re.search(r'volume "([^"]+)"', message)
+        words = message.partition(" : ")[2] or message
+        words, fix = _judged_mount(words)
         yield Cause(
             kind=CauseKind.VOLUME,
             of=of,
             object=pod_ref(pod),
-            text=f"volume {volume[1] if volume else ''} cannot be mounted: {message.partition(' : ')[2] or message}",
+            text=f"volume {volume[1] if volume else ''} cannot be mounted: {words}",
             evidence=(message,),
-            fix="correct the hostPath or its type: the path is one on the node" if final else "",
-            terminal=final,
+            fix=fix,
+            terminal=bool(fix),
         )
         return
+
+
+def _judged_mount(words: str) -> tuple[str, str]:
+    """What to say of a failed mount, and what to do if trying again does not help."""
+    if "hostPath type check failed" in words:
+        return words, "correct the hostPath or its type: the path is one on the node"
+    kind = re.search(r"Mounting arguments: -t (\S+)", words)
+    if kind and re.search(r"you might need a /sbin/mount\.|unknown filesystem type", words):
+        text = f"the node has no program that mounts {kind[1]}"
+        return text, f"use another type of volume, or a node image (cluster.image) with the programs of {kind[1]}"
+    return words.partition(" Output: ")[2] or words, ""
 
 
 def _sandbox(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:

@@ -12,6 +12,10 @@ _PRESSURES = {"DiskPressure": "disk", "MemoryPressure": "memory", "PIDPressure":
 _NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable", "-pressure")
 _UNBOUND = "unbound immediate PersistentVolumeClaims"
 _FIXES = (
+    (
+        r"Insufficient (\S+/\S+)",
+        "leave resources.limits.{0} out, or install the device plugin that offers it on a node that has the device",
+    ),
     (r"Insufficient (\S+)", "lower resources.requests.{0}, or give the cluster a node with more of it"),
     (r"didn't match Pod's node affinity/selector", "correct nodeSelector or affinity, or label a node accordingly"),
     (r"untolerated taint", "add a toleration for the taint, or a node without it"),

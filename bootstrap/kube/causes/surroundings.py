@@ -8,6 +8,7 @@ from typing import Any
 from bootstrap.model.kube import Manifest, NamedObject, ObjectRef, mapping_in, mappings_in
 
 _REVISION = "deployment.kubernetes.io/revision"
+_THIRD = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -86,6 +87,13 @@ class Surroundings:
         """The last lines of the container's newest run that was read."""
         keys = [key for key in self.logs if (key.namespace, key.pod, key.container) == (namespace, pod, container)]
         return self.logs[max(keys, key=lambda key: (key.restarts, not key.previous))] if keys else ()
+
+    def has_failed_thrice(self, pod: Manifest) -> bool:
+        """Whether three pods of this one's owner have failed for the same reason, and none of them is running."""
+        siblings = [mapping_in(other, "status") for other in self.pods if _owners(other) & _owners(pod)]
+        reason = mapping_in(pod, "status").get("reason")
+        failed = [each for each in siblings if each.get("phase") == "Failed" and each.get("reason") == reason]
+        return len(failed) >= _THIRD and not any(each.get("phase") == "Running" for each in siblings)
 
     def frees_room(self) -> bool:
         """Whether pods are ending just now, so that others may find room soon."""

@@ -236,3 +236,14 @@ def test_one_replica_serves(status: dict[str, Any], *, served: bool) -> None:
 
 def test_other_kinds_serve_as_they_are_judged() -> None:
     assert not serves(live("v1", "Pod", status={"phase": "Pending"})).current
+
+
+def test_a_daemon_set_that_no_node_matches_is_ready_with_a_note() -> None:
+    judgement = judge(live(APPS, "DaemonSet", status={**SEEN, "desiredNumberScheduled": 0}))
+    assert (judgement.current, judgement.reason) == (True, "no node matches it, so it has no pods")
+
+
+def test_a_job_whose_failure_is_decided_has_failed() -> None:
+    decided = conditions(("FailureTarget", "True", "DeadlineExceeded", "active too long"))
+    judgement = judge(live("batch/v1", "Job", status={"conditions": decided}))
+    assert (judgement.readiness, judgement.reason) == (Readiness.FAILED, "DeadlineExceeded: active too long")

@@ -230,3 +230,40 @@ def test_a_pod_that_is_ready_over_or_ending_has_no_cause() -> None:
     ending = crashed(5)
     ending["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:05Z"
     assert find_causes(surroundings_of([ready, over, ending])) == ()
+
+
+@pytest.mark.parametrize(
+    ("message", "text", "fix"),
+    [
+        (
+            'failed to create containerd container: cannot load seccomp profile "/kubelet/p.json": open '
+            "/kubelet/p.json: no such file or directory",
+            "container main cannot be started: seccomp profile /kubelet/p.json: no such file or directory",
+            "RuntimeDefault",
+        ),
+        (
+            "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create "
+            'failed: unable to start container process: error during container init: error mounting "/pods/v" to '
+            'rootfs at "/usr": mount /pods/v:/usr (via /proc/self/fd/6), flags: 0x5001: not a directory: unknown',
+            "container main cannot be started: its mount at /usr fails: not a directory",
+            "a file (subPath) at a file",
+        ),
+        (
+            f"failed to create task: {'far away: ' * 12}no such device: unknown",
+            f"container main cannot be started: {'far away: ' * 10}no such device",
+            "correct the container's settings",
+        ),
+    ],
+)
+def test_a_runtimes_long_chain_of_messages_is_cut_to_its_reason(message: str, text: str, fix: str) -> None:
+    cause = first(pod(containerStatuses=[container(waiting("CreateContainerError", message))]))
+    assert (cause.kind, cause.text, cause.terminal) == (CauseKind.START, text, True)
+    assert fix in cause.fix
+
+
+def test_a_failing_hook_after_the_start_is_not_told_as_a_kill() -> None:
+    died = container(waiting("CrashLoopBackOff"), restarts=2, last=ended(137))
+    hook = event("web-1-a", "FailedPostStartHook", "PostStartHook failed", field="spec.containers{main}")
+    cause = first(pod(containerStatuses=[died]), events=[hook])
+    assert cause.text == "container main is killed because its postStart hook fails, 3rd start"
+    assert cause.terminal

@@ -10,6 +10,7 @@ from bootstrap.model.kube import Manifest, ref_of
 from fakes.surroundings import (
     container,
     deployment,
+    ended,
     event,
     meta,
     node,
@@ -398,3 +399,104 @@ def test_what_has_no_cause_of_its_own_shows_its_warnings() -> None:
 
 def test_an_object_that_is_not_there_has_no_cause() -> None:
     assert find_causes(Surroundings(objects={ref_of(deployment()): None})) == ()
+
+
+def test_a_csi_driver_that_nobody_installs_ends_the_wait() -> None:
+    words = (
+        'MountVolume.SetUp failed for volume "v" : kubernetes.io/csi: mounter.SetUpAt failed to get CSI client: '
+        "driver name vault.test/csi not found in the list of registered CSI drivers"
+    )
+    stuck, events = pod(containerStatuses=CREATING), [event("web-1-a", "FailedMount", words)]
+    cause = first(surroundings_of([stuck], events=events))
+    assert (cause.kind, cause.text, cause.terminal) == (
+        CauseKind.MISSING,
+        "CSIDriver vault.test/csi does not exist",
+        True,
+    )
+    assert "kubectl get csidrivers" in cause.fix
+    assert needed_objects(surroundings_of([stuck], events=events)) == {("CSIDriver", None, "vault.test/csi")}
+    there = first(surroundings_of([stuck], events=events, present={("CSIDriver", None, "vault.test/csi"): frozenset()}))
+    assert (there.text, there.terminal) == ("CSIDriver vault.test/csi has not registered on the node yet", False)
+    later = {("CSIDriver", None, "vault.test/csi"): "CSIDriver vault.test/csi (release/vault/csi)"}
+    assert not first(surroundings_of([stuck], events=events, expected=later)).terminal
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "terminal"),
+    [
+        (
+            "mount failed: exit status 32 Mounting command: mount Mounting arguments: -t nfs 10.0.0.9:/x /pods/v "
+            "Output: mount: /pods/v: bad option; you might need a /sbin/mount.<type> helper program.",
+            "volume v cannot be mounted: the node has no program that mounts nfs",
+            True,
+        ),
+        (
+            "mount failed: exit status 32 Mounting arguments: -t nfs 10.0.0.9:/x Output: mount.nfs: No route to host",
+            "volume v cannot be mounted: mount.nfs: No route to host",
+            False,
+        ),
+    ],
+)
+def test_a_mount_that_no_node_can_make_ends_the_wait(words: str, text: str, *, terminal: bool) -> None:
+    events = [event("web-1-a", "FailedMount", f'MountVolume.SetUp failed for volume "v" : {words}')]
+    cause = first(surroundings_of([pod(containerStatuses=CREATING)], events=events))
+    assert (cause.kind, cause.text, cause.terminal) == (CauseKind.VOLUME, text, terminal)
+
+
+def _refused(name: str) -> Manifest:
+    return pod(name, phase="Failed", reason="SysctlForbidden", message='forbidden sysctl: "net.core.somaxconn"')
+
+
+def test_pods_that_a_node_refuses_again_and_again_end_the_wait() -> None:
+    twice = [_refused("web-1-a"), _refused("web-1-b")]
+    assert not first(surroundings_of(twice)).terminal
+    thrice = [*twice, _refused("web-1-c")]
+    cause = first(surroundings_of(thrice))
+    assert (cause.kind, cause.terminal) == (CauseKind.POD_FAILED, True)
+    assert "allowedUnsafeSysctls" in cause.fix
+    # The next one fares better.
+    assert not first(surroundings_of([*thrice, pod("web-1-d", phase="Running")])).terminal
+
+
+def test_a_job_whose_third_pod_failed_is_not_waited_for_through_its_back_off() -> None:
+    statuses = [container(ended(1))]
+    pods = [pod(f"migrate-{name}", owner="migrate", phase="Failed", containerStatuses=statuses) for name in "abc"]
+    cause = first(surroundings_of(pods, objects=[JOB]))
+    assert (cause.text, cause.terminal) == ("container main ends with exit code 1", True)
+    assert cause.fix.endswith("logs migrate-a -c main")
+    assert not first(surroundings_of(pods[:2], objects=[JOB])).terminal
+
+
+def test_a_job_beyond_its_deadline_has_failed_while_its_pods_still_end() -> None:
+    late = {"type": "FailureTarget", "status": "True", "reason": "DeadlineExceeded", "message": "active too long"}
+    cause = first(surroundings_of(objects=[{**JOB, "status": {"conditions": [late]}}]))
+    assert (cause.kind, cause.terminal) == (CauseKind.JOB_FAILED, True)
+    assert cause.fix.startswith("raise its activeDeadlineSeconds")
+
+
+def test_a_paused_deployment_is_not_waited_for() -> None:
+    cause = first(surroundings_of(objects=[{**deployment(), "spec": {"replicas": 1, "paused": True}}]))
+    assert (cause.text.partition(" (")[0], cause.terminal) == ("Deployment shop/web is paused", True)
+    assert "rollout resume deployment/web" in cause.fix
+
+
+def test_a_pod_that_its_node_has_not_begun_with_is_told() -> None:
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-02T03:04:00Z"}
+    cause = first(surroundings_of([pod(containerStatuses=CREATING, conditions=[scheduled])]))
+    assert cause.text == "Pod shop/web-1-a has waited for 1m00s for its node to start it"
+    assert not cause.terminal
+
+
+def test_a_device_that_no_node_offers_is_a_matter_of_its_plugin() -> None:
+    cause = first(surroundings_of([unscheduled("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")]))
+    assert "device plugin" in cause.fix
+
+
+@pytest.mark.parametrize("words", ['serviceaccount "default" not found', 'configmap "kube-root-ca.crt" not found'])
+def test_what_the_cluster_creates_in_every_namespace_is_waited_for(words: str) -> None:
+    events = [event("web-1-a", "FailedMount", words)]
+    failure = {"type": "ReplicaFailure", "status": "True", "message": f'pods "web-" is forbidden: {words}'}
+    sets = [replica_set(conditions=[failure] if "service" in words else [])]
+    cause = first(surroundings_of([pod(containerStatuses=CREATING)], events=events, replica_sets=sets))
+    assert "the cluster creates it in every namespace" in cause.text
+    assert not cause.terminal
