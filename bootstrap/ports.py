@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from bootstrap.model.bundle import BundleItem
 from bootstrap.model.cause import Cause
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef
 from bootstrap.model.lease import LabelledStack, Lease
@@ -54,6 +55,11 @@ class Programs(Protocol):
 class RequiredPrograms(Protocol):
     """The programs that reading, planning and running one stack need."""
 
+    @property
+    def platform(self) -> str:
+        """The machine that they are for: `linux/amd64`."""
+        ...
+
     def missing(self) -> Sequence[str]:
         """The names of those that are not on this machine."""
         ...
@@ -63,6 +69,22 @@ class RequiredPrograms(Protocol):
 
         Raises:
             RefusedError: one of them can neither be fetched nor built.
+        """
+        ...
+
+    def save(self, folder: Path, work: Work) -> Sequence[BundleItem]:
+        """Put all of them into the folder of a bundle, fetched or built if the cache lacks them.
+
+        Raises:
+            RefusedError: one of them can neither be fetched nor built.
+        """
+        ...
+
+    def load(self, folder: Path, work: Work) -> None:
+        """Bring those of an unpacked bundle that the cache lacks into it, without the network.
+
+        Raises:
+            RefusedError: they do not fit this machine.
         """
         ...
 
@@ -375,6 +397,14 @@ class Charts(Protocol):
         """Uninstall a release; passes if it is gone."""
         ...
 
+    def save(self, releases: Sequence[Release], folder: Path) -> Sequence[BundleItem]:
+        """Put the charts of these releases, which are in the cache, into the folder of a bundle."""
+        ...
+
+    def load(self, releases: Sequence[Release], folder: Path) -> None:
+        """Bring the charts that an unpacked bundle has for these releases into the cache."""
+        ...
+
     def upgrade_lock(self, releases: Sequence[Release], work: Work) -> None:
         """Ask every source what the chart references mean now, and write the lock file."""
         ...
@@ -475,8 +505,37 @@ class Images(Protocol):
         """Whether every node accepts images already: some do while their cluster is still being created."""
         ...
 
+    def lacking(self, images: Sequence[str], cancel: CancelToken) -> Sequence[str]:
+        """Those that neither this machine's engine nor every node of a running cluster has."""
+        ...
+
     def ensure(self, images: Sequence[str], work: Work) -> LoadedImages:
         """Load the images that are missing on the nodes, through this machine's engine."""
+        ...
+
+
+class BundledImages(Protocol):
+    """The images of a stack on this machine's engine, and in a bundle."""
+
+    @property
+    def own(self) -> Sequence[str]:
+        """Those of the nodes, of the programs that make them, and of the emulator's container."""
+        ...
+
+    def lacking(self, images: Sequence[str], cancel: CancelToken) -> Sequence[str]:
+        """Those that the engine does not have."""
+        ...
+
+    def save(self, images: Sequence[str], folder: Path, work: Work) -> Sequence[BundleItem]:
+        """Put them into the folder of a bundle, pulled first if the engine lacks them.
+
+        Raises:
+            RefusedError: some cannot be pulled; names all of them.
+        """
+        ...
+
+    def load(self, folder: Path, work: Work) -> None:
+        """Load those of an unpacked bundle into the engine; nothing if it has none."""
         ...
 
 
@@ -591,6 +650,8 @@ class Ports:
     """None: the cluster pulls what it needs itself."""
     builds: Builds | None = None
     """None: the stack builds no images."""
+    bundled_images: BundledImages | None = None
+    """None: nothing of the stack is in a container."""
     leftovers: Leftovers | None = None
     orphaned: bool = False
     """Whether processes of the stack run although its state folder is gone; `leftovers` removes them."""

@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 
 from bootstrap.charts import crds
 from bootstrap.charts.archive import read_archive
+from bootstrap.charts.bundled_charts import load_charts, save_charts
 from bootstrap.charts.cache import ChartStore, StoredChart
 from bootstrap.charts.capabilities import is_concerned
 from bootstrap.charts.cluster_values import cluster_values_hash
@@ -29,6 +30,7 @@ from bootstrap.errors import BootstrapError, InvalidError, Place, Problem, StepF
 from bootstrap.kube.cause_timeout import Patience
 from bootstrap.kube.identity import Clusters
 from bootstrap.kube.kubectl_yaml import Converter
+from bootstrap.model.bundle import BundleItem
 from bootstrap.model.kube import KubeContext, Manifest
 from bootstrap.model.kubernetes_api import served_apis
 from bootstrap.model.observed import PreparedRelease, ReleaseObserved
@@ -244,6 +246,14 @@ class HelmCharts:
             if key is not None and locked is not None:
                 charts[key] = locked
         return ChartLock(charts=charts)
+
+    def save(self, releases: Sequence[Release], folder: Path) -> Sequence[BundleItem]:
+        """See `Charts.save`."""
+        return save_charts(releases, self._sources, folder)
+
+    def load(self, releases: Sequence[Release], folder: Path) -> None:
+        """See `Charts.load`."""
+        load_charts(releases, self._sources, self._store, folder)
 
     def upgrade_lock(self, releases: Iterable[Release], work: Work) -> None:
         """See `Charts.upgrade_lock`."""

@@ -88,6 +88,17 @@ class ChartSources:
         self._store.resolve(ref, chart.digest)
         return LockedChart(version=chart.version, digest=chart.digest)
 
+    def reference(self, ref: ChartRef) -> ChartRef:
+        """What the cache remembers it by; a chart on disk has a version, of its files, only if it is not whole."""
+        if not isinstance(ref, LocalChart):
+            return ref
+        chart = read_folder(ref.path, frozenset(ref.left_out))
+        return _of(ref, chart) if chart.lacking else replace(ref, version=None)
+
+    def stored(self, ref: ChartRef, lock: ChartLock) -> StoredChart | None:
+        """The chart in the cache, without the values files of a release; None: it must be pulled."""
+        return self._find(ref, lock)
+
     def _find(self, ref: ChartRef, lock: ChartLock) -> StoredChart | None:
         if isinstance(ref, LocalChart):
             chart = read_folder(ref.path, frozenset(ref.left_out))

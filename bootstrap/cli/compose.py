@@ -22,6 +22,7 @@ from bootstrap.model.stack import BuiltImage, ClusterSpec, LockWriting, Placemen
 from bootstrap.plan.built_images import with_built_images
 from bootstrap.ports import (
     Builds,
+    BundledImages,
     ClusterProvider,
     Emulator,
     Images,
@@ -96,6 +97,7 @@ class Adapters:
             answers=IngressAnswers(self.processes),
             images=self._loader() if self.preload else None,
             builds=self._builds(),
+            bundled_images=self._bundled_images(),
             leftovers=self._leftovers(orphaned),
             orphaned=bool(orphaned),
             others=others,
@@ -246,6 +248,26 @@ class Adapters:
 
         docker = StackOnDocker(self.state, os.environ)
         return NodeImages(self._tool(docker, self.stack.cluster), docker)
+
+    def _bundled_images(self) -> BundledImages | None:
+        """What brings images into a bundle and out of it; None: nothing is in a container."""
+        if not is_on_engine(self.stack):
+            return None
+        from bootstrap.docker.bundled_images import EngineImages  # noqa: PLC0415 - the docker library loads slowly
+
+        return EngineImages(self._own_images, os.environ)
+
+    def _own_images(self) -> Sequence[str]:
+        """The images of nodes and emulator."""
+        from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415 - the docker library loads slowly
+        from bootstrap.emulators.choose import image_of  # noqa: PLC0415
+
+        images: list[str] = []
+        if self.stack.cluster.provider.on_docker:
+            tool = self._tool(StackOnDocker(self.state, os.environ), self.stack.cluster)
+            images += (*tool.images, *tool.helpers)
+        emulator = None if self.stack.emulator is None else image_of(self.stack.emulator)
+        return (*images, *(() if emulator is None else (emulator,)))
 
     def _emulators(self) -> tuple[Emulator | None, Callable[[EmulatorRelease], Emulator] | None]:
         from bootstrap.emulators.choose import emulator_for, emulator_of, no_emulator  # noqa: PLC0415

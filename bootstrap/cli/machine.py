@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bootstrap.cli.options import StackOptions, settings_of
 from bootstrap.config.settings import Settings
+from bootstrap.model.bundle import BundleItem
 from bootstrap.model.check import Check
 from bootstrap.model.event import Say
 from bootstrap.model.stack import Driver, Placement, Provider, Stack
@@ -80,6 +81,7 @@ class StackPrograms:
     ) -> None:
         self._listener: Say | None = None
         self._required = required
+        self._platform = str(toolchain_options.platform)
         self._toolchain = Toolchain(toolchain_options, processes, Work(cancel, self._report))
 
     def path(self, name: str) -> Path:
@@ -94,6 +96,11 @@ class StackPrograms:
         """See `Programs.present`."""
         return self._toolchain.present(name)
 
+    @property
+    def platform(self) -> str:
+        """See `RequiredPrograms.platform`."""
+        return self._platform
+
     def missing(self) -> tuple[str, ...]:
         """See `RequiredPrograms.missing`."""
         return tuple(each.name for each in self._toolchain.resolve_all(self._required) if isinstance(each, Missing))
@@ -105,6 +112,18 @@ class StackPrograms:
             self._toolchain.fetch(self._required)
         finally:
             self._listener = None
+
+    def save(self, folder: Path, work: Work) -> tuple[BundleItem, ...]:
+        """See `RequiredPrograms.save`."""
+        self._listener = work.say
+        try:
+            return self._toolchain.bundled.save(self._required, folder, work)
+        finally:
+            self._listener = None
+
+    def load(self, folder: Path, work: Work) -> None:
+        """See `RequiredPrograms.load`."""
+        self._toolchain.bundled.load(folder, self.missing(), work)
 
     def folders(self) -> tuple[str, ...]:
         """See `RequiredPrograms.folders`."""

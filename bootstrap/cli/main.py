@@ -30,6 +30,7 @@ COMMANDS = {
     "resume": "Start the containers of a paused stack.",
     "snapshot": "Save, restore and compare the data of cluster and emulator.",
     "reset": "Bring cluster and emulator back to where up left them.",
+    "bundle": "Put all that up fetches into one file (up --offline).",
     "load": "Copy images to the nodes of a kind or k3d cluster.",
     "seed": "Plan, apply, reset, export or import only the AWS data.",
     "run": "Run a command with the platform's environment.",

@@ -102,7 +102,7 @@ _REPOSITORY: tuple[_Decorate, ...] = (
     click.option(
         "--root",
         type=click.Path(path_type=Path),
-        help="Resolve the paths in --repo from here (default: its Git work tree).",
+        help="Root of --repo (default: its Git work tree).",
     ),
 )
 _DECLARATION: tuple[_Decorate, ...] = (
@@ -184,7 +184,7 @@ def run_options(command: _Command) -> _Command:
                 "--progress",
                 type=progress,
                 envvar="BOOTSTRAP_PROGRESS",
-                help="Form of progress on stderr (BOOTSTRAP_PROGRESS).",
+                help="Form of progress (BOOTSTRAP_PROGRESS).",
             ),
             click.option("-v", "--verbose", count=True, help="Print more detail (-vv: everything)."),
             click.option("-q", "--quiet", is_flag=True, help="Print only errors."),

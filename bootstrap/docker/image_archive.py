@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bootstrap.docker.images import asked_name, reference
+from bootstrap.docker.images import name_on_engine, reference
 from bootstrap.system.clock import CancelToken
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class EngineImage:
     """Whether that is not the engine's own."""
     size: int
     """Bytes, as the engine counts them."""
+    source: str
+    """The name by which the engine has it."""
 
     @property
     def full_name(self) -> str:
@@ -69,8 +71,10 @@ def find_image(client: "DockerClient", image: str) -> EngineImage | None:
     """
     from docker.errors import APIError, ImageNotFound  # noqa: PLC0415 - loads slowly
 
-    asked = asked_name(image)
     try:
+        asked = name_on_engine(client, image)
+        if asked is None:
+            return None
         inspected: Mapping[str, Any] = client.api.inspect_image(asked)  # type: ignore[no-untyped-call]  # a lack of its stubs
     except ImageNotFound:
         return None
@@ -89,6 +93,7 @@ def find_image(client: "DockerClient", image: str) -> EngineImage | None:
         platform=platform,
         foreign=architecture != str(client.api.version(api_version=False).get("Arch", architecture)),
         size=int(inspected.get("Size") or 0),
+        source=asked,
     )
 
 
@@ -101,7 +106,7 @@ def saved(client: "DockerClient", image: EngineImage, cancel: CancelToken) -> It
         CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
     """
     platform = _chosen(image) if image.foreign and _lists_manifests(client) else {}
-    response = _get(client, f"/images/{quote(asked_name(image.name), safe='/:@')}/get", platform, stream=True)
+    response = _get(client, f"/images/{quote(image.source, safe='/:@')}/get", platform, stream=True)
     pieces: queue.Queue[bytes | Exception | None] = queue.Queue(_AHEAD)
     stopped = threading.Event()
     threading.Thread(target=_read, args=(response, pieces, stopped), daemon=True).start()

@@ -8,6 +8,7 @@ from bootstrap.errors import RefusedError
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
 
+_DIGITS = 32
 _LAYER_OVER = frozenset({"Pull complete", "Already exists"})
 
 
@@ -26,7 +27,7 @@ def pull(
     repository, tag = reference(image)
     layers = _Layers()
     try:
-        if _is_there(client, image):
+        if name_on_engine(client, image) is not None:
             return
         say(f"pulling {image}")
         for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
@@ -40,14 +41,30 @@ def pull(
         raise _no_image(image, str(getattr(error, "explanation", None) or error), another) from error
 
 
-def _is_there(client: "DockerClient", image: str) -> bool:
+def name_on_engine(client: "DockerClient", image: str) -> str | None:
+    """The name by which the engine has the image; None: it has none.
+
+    One that is named by its digest and came from a bundle has another name: an engine knows such a digest only of
+    images that it pulled itself.
+    """
     from docker.errors import ImageNotFound  # noqa: PLC0415 - loads slowly
 
-    try:
-        client.images.get(asked_name(image))
-    except ImageNotFound:
-        return False
-    return True
+    names: tuple[str, ...] = (asked_name(image), bundled_name(image)) if "@" in image else (image,)
+    for name in names:
+        try:
+            client.images.get(name)
+        except ImageNotFound:
+            continue
+        return name
+    return None
+
+
+def bundled_name(image: str) -> str:
+    """The name under which a bundle keeps it: of a digest, a tag made of it."""
+    if "@" not in image:
+        return image
+    repository, digest = reference(image)
+    return f"{repository}:bundle-{digest.removeprefix('sha256:')[:_DIGITS]}"
 
 
 def reference(image: str) -> tuple[str, str]:

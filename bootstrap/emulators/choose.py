@@ -24,6 +24,14 @@ def driver_of(spec: EmulatorSpec) -> EmulatorDriver:
     return all_drivers()[Driver.MINISTACK if spec.driver is Driver.AUTO else spec.driver]
 
 
+def image_of(spec: EmulatorSpec) -> str | None:
+    """The image that it runs from; None: it is not a container of its own."""
+    recipe = driver_of(spec).image
+    if spec.placement is not Placement.CONTAINER or recipe is None:
+        return None
+    return spec.image or recipe.default
+
+
 def capabilities_of(spec: EmulatorSpec) -> frozenset[str] | None:
     """What the stack's emulator will be able to do; None for one that runs already, which has to be asked."""
     if spec.placement is Placement.ENDPOINT:

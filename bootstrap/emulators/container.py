@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap.docker.images import pull
+from bootstrap.docker.images import name_on_engine, pull
 from bootstrap.docker.removal import remove_patiently
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.emulators.address import Address
@@ -390,7 +390,7 @@ class ContainerEmulator:
         work.say(f"starting {self._driver.name} on {LOOPBACK}:{port}")
         labels = {**self._docker.labels(), SPEC_LABEL: json.dumps(self._desired())}
         container = client.containers.create(
-            self._image,
+            name_on_engine(client, self._image) or self._image,
             name=self._name,
             hostname="emulator",
             labels=labels,

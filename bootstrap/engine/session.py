@@ -85,5 +85,9 @@ class RunOptions:
     """Whether `up` saves the snapshot `after-up` when it has ended well, as `snapshot.afterUp` asks too."""
     from_snapshot: Path | None = None
     """The exported snapshot that a stack of which nothing lives begins with."""
+    offline: bool = False
+    """Whether `up` fetches nothing, and refuses to start if something is missing."""
+    bundle: Path | None = None
+    """The bundle that what is missing is brought from."""
     ask: Ask = ask_nobody
     """Asked for consent to what the plan would replace without it."""

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bootstrap.engine.bundle import supply
 from bootstrap.engine.fix_commands import selection, verb_command
 from bootstrap.engine.locked_run import (
     finish,
@@ -50,6 +51,7 @@ def up(session: Session, options: PlanOptions, how: RunOptions, *, emit: Emit, c
             recorder.write(event)
             journaled(event)
 
+        supply(session, how, journaled, cancel)
         if how.from_snapshot is not None:
             begin_from_file(session, how.from_snapshot, journaled, cancel)
         _renew(session, how.term, cancel)

@@ -22,6 +22,12 @@ _ARGUMENT = re.compile(rf"--[\w.-]+=(?P<image>{_OF_A_REGISTRY.pattern})")
 
 def images_in(units: Units, prepared: Mapping[str, PreparedRelease]) -> Iterator[tuple[str, str]]:
     """(unit, image) of everything that is installed, each pair once; suspended and replaced releases are in no unit."""
+    pairs = ((name, image) for name, manifest in _manifests(units, prepared) for image in images_of(manifest))
+    yield from dict.fromkeys(pairs)
+
+
+def _manifests(units: Units, prepared: Mapping[str, PreparedRelease]) -> Iterator[tuple[str, Manifest]]:
+    """(unit, manifest) of everything that is installed, without tests."""
     for unit in units.listed:
         if isinstance(unit, Release):
             prepared_release = prepared.get(unit.id)
@@ -29,9 +35,31 @@ def images_in(units: Units, prepared: Mapping[str, PreparedRelease]) -> Iterator
             name = ids.release(unit.id)
         else:
             manifests, name = unit.objects, ids.objects(unit.id)
-        images = (image for manifest in manifests if not is_test(manifest) for image in images_of(manifest))
-        for image in dict.fromkeys(images):
-            yield name, image
+        yield from ((name, manifest) for manifest in manifests if not is_test(manifest))
+
+
+def always_pulled(units: Units, prepared: Mapping[str, PreparedRelease]) -> Iterator[tuple[str, str]]:
+    """(unit, image) of containers whose image the kubelet asks its registry for at every start, each pair once."""
+    pairs = ((name, image) for name, manifest in _manifests(units, prepared) for image in _pulled_always(manifest))
+    yield from dict.fromkeys(pairs)
+
+
+def _pulled_always(value: Any) -> Iterator[str]:  # noqa: ANN401 - a manifest's inside
+    """Without a policy of its own, an image of the tag `latest` is (kubernetes.io/docs/concepts/containers/images)."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            for container in inner if key in _CONTAINERS and isinstance(inner, list) else ():
+                if isinstance(container, dict) and _is_image(container.get("image")) and _is_pulled_always(container):
+                    yield str(container["image"])
+            yield from _pulled_always(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _pulled_always(inner)
+
+
+def _is_pulled_always(container: Mapping[str, Any]) -> bool:
+    policy, name = container.get("imagePullPolicy"), str(container["image"]).rpartition("/")[2]
+    return policy == "Always" or (not policy and "@" not in name and name.partition(":")[2] in {"", "latest"})
 
 
 def images_of(manifest: Manifest) -> tuple[str, ...]:

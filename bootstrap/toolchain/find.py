@@ -11,6 +11,7 @@ from pathlib import Path
 from bootstrap.errors import RefusedError, UsageError
 from bootstrap.system.processes import Processes
 from bootstrap.system.work import Work
+from bootstrap.toolchain.bundled_programs import BundledPrograms
 from bootstrap.toolchain.cache import Store
 from bootstrap.toolchain.download import Downloads
 from bootstrap.toolchain.go_build import GoBuilds
@@ -139,6 +140,11 @@ class Toolchain:
                     return result
                 self._found[name] = result
             return self._found[name]
+
+    @property
+    def bundled(self) -> BundledPrograms:
+        """What copies programs between the cache and a bundle."""
+        return BundledPrograms(store=self._store, sources=self._sources)
 
     def _look(self, program: Program) -> Found | Missing:
         given = self._given(program)

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.system.files import private_folder
 from bootstrap.system.processes import Command, Processes
 from bootstrap.system.work import Work
 from bootstrap.toolchain.logged_run import LoggedRun
-from bootstrap.toolchain.pip import Pip, has_module
+from bootstrap.toolchain.pip import QUIET, Pip, has_module
 from bootstrap.toolchain.programs import PythonPackage
 from bootstrap.toolchain.source import Origin, Wish
 
@@ -28,8 +29,8 @@ class PythonEnvironments:
     environment: Mapping[str, str]
     logs: Path
 
-    def get(self, wish: Wish, build: PythonPackage, work: Work) -> Origin:
-        """Make the environment in the wish's folder.
+    def get(self, wish: Wish, build: PythonPackage, work: Work, *, wheels: Path | None = None) -> Origin:
+        """Make the environment in the wish's folder; given `wheels`, from those files alone, without the network.
 
         Raises:
             CannotGiveError: a package is out of reach, or not what its digest says; the log is kept.
@@ -42,7 +43,8 @@ class PythonEnvironments:
         python = pip.make_environment(wish.folder, within, "--without-pip")
         helper = wish.folder / "pip"
         file = requirements_file(build)
-        options = ("--require-hashes", "--no-deps", "--requirement", str(file))
+        here = () if wheels is None else ("--no-index", "--find-links", str(wheels))
+        options = (*here, "--require-hashes", "--no-deps", "--requirement", str(file))
         command = Command(
             argv=(*pip.install_command(python, helper, within), *options),
             env=pip.clean_environment(),
@@ -59,6 +61,28 @@ class PythonEnvironments:
         if helper.exists():
             shutil.rmtree(helper)
         return Origin(version=version, source=f"installed from {build.requirements}", path=_PYTHON)
+
+    def download(self, build: PythonPackage, folder: Path, work: Work) -> None:
+        """Put the wheels of all its packages into the folder.
+
+        Raises:
+            CannotGiveError: a package is out of reach, or not what its digest says.
+            RefusedError: there is no pip.
+        """
+        within = work.cancel.within(_INSTALL_SECONDS, f"downloading {build.project}")
+        pip = Pip(processes=self.processes, environment=self.environment)
+        helper = private_folder(folder) / "pip"
+        options = ("download", "--only-binary=:all:", "--require-hashes", "--no-deps", *QUIET, "--dest", str(folder))
+        command = Command(
+            argv=(*pip.command(helper, within), *options, "--requirement", str(requirements_file(build))),
+            env=pip.clean_environment(),
+            cwd=folder,
+        )
+        logged = LoggedRun(processes=self.processes, log=self.logs / f"download-{build.project}.log")
+        logged.begin()
+        logged.run(command, within, lambda seconds, _lines: work.say(f"downloading {build.project}, {seconds:.0f}s"))
+        if helper.exists():
+            shutil.rmtree(helper)
 
 
 def requirements_file(build: PythonPackage) -> Path:

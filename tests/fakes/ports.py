@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.errors import BootstrapError, StepFailedError
+from bootstrap.model.bundle import BundleItem, ItemKind
 from bootstrap.model.cause import Cause
 from bootstrap.model.kube import KubeContext, Manifest, ObjectRef, ref_of
 from bootstrap.model.lease import Lease
@@ -150,8 +151,22 @@ class FakeRepository:
 class FakePrograms:
     world: World
 
+    @property
+    def platform(self) -> str:
+        return "linux/amd64"
+
     def missing(self) -> Sequence[str]:
         return self.world.missing
+
+    def save(self, folder: Path, work: Work) -> Sequence[BundleItem]:
+        work.cancel.check()
+        (folder / "programs").write_text(" ".join(self.world.missing))
+        return (BundleItem(kind=ItemKind.PROGRAM, name="helm", version="4.1.4"),)
+
+    def load(self, folder: Path, work: Work) -> None:
+        work.cancel.check()
+        self.world.write("load programs")
+        self.world.missing = tuple(name for name in self.world.missing if name not in (folder / "programs").read_text())
 
     def fetch(self, work: Work) -> None:
         self.world.fetch(work)
@@ -425,6 +440,15 @@ class FakeCharts:
         self.world.charts.add(release.id)
         return "sha256:1"
 
+    def save(self, releases: Sequence[Release], folder: Path) -> Sequence[BundleItem]:
+        (folder / "charts").write_text(" ".join(release.id for release in releases))
+        return tuple(BundleItem(kind=ItemKind.CHART, name=release.name, digest="sha256:1") for release in releases)
+
+    def load(self, releases: Sequence[Release], folder: Path) -> None:
+        self.world.write("load charts")
+        here = (folder / "charts").read_text().split()
+        self.world.charts |= {release.id for release in releases if release.id in here}
+
     def observe(self, kube: KubeContext, cancel: CancelToken) -> Mapping[str, ReleaseObserved]:
         del cancel
         assert kube == KUBE
@@ -558,6 +582,10 @@ class FakeImages:
         self.looks -= 1
         return self.looks < 0
 
+    def lacking(self, images: Sequence[str], cancel: CancelToken) -> Sequence[str]:
+        cancel.check()
+        return [image for image in images if image in self.unknown]
+
     def ensure(self, images: Sequence[str], work: Work) -> LoadedImages:
         work.cancel.check()
         self.world.write(f"load {' '.join(images)} on a cluster that is {self.world.cluster}")
@@ -565,3 +593,24 @@ class FakeImages:
         loaded = tuple(image for image in images if image not in {*left, *self.there})
         self.there |= {*loaded}
         return LoadedImages(loaded=loaded, left=left)
+
+
+@dataclass
+class FakeBundledImages:
+    """The engine's images, and those of a bundle."""
+
+    own: Sequence[str] = ("node:1",)
+    here: set[str] = field(default_factory=set)
+
+    def lacking(self, images: Sequence[str], cancel: CancelToken) -> Sequence[str]:
+        cancel.check()
+        return [image for image in images if image not in self.here]
+
+    def save(self, images: Sequence[str], folder: Path, work: Work) -> Sequence[BundleItem]:
+        work.cancel.check()
+        (folder / "images.tar").write_text(" ".join(images))
+        return tuple(BundleItem(kind=ItemKind.IMAGE, name=image, digest="sha256:1") for image in images)
+
+    def load(self, folder: Path, work: Work) -> None:
+        work.cancel.check()
+        self.here |= {*(folder / "images.tar").read_text().split()}

@@ -53,6 +53,12 @@ from bootstrap.model.stack import LockWriting
     type=click.Path(dir_okay=False, path_type=Path),
     help="Begin with this export if the stack is down.",
 )
+@click.option("--offline", is_flag=True, help="Fetch nothing; name all that is missing.")
+@click.option(
+    "--bundle",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Use what is in this file first.",
+)
 @click.option("--dry-run", is_flag=True, help="Only print what would be done, as plan does.")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
@@ -73,6 +79,8 @@ def command(  # noqa: PLR0913 - one parameter per flag
     patience: str | None,
     snapshot: bool,
     from_snapshot: Path | None,
+    offline: bool,
+    bundle: Path | None,
     dry_run: bool,
 ) -> int:
     """Bring the platform up; change nothing if it is already as declared.
@@ -89,6 +97,8 @@ def command(  # noqa: PLR0913 - one parameter per flag
     from bootstrap.engine.up import up  # noqa: PLC0415
     from bootstrap.model.replacement import Consent  # noqa: PLC0415
 
+    if offline and not preload:
+        raise UsageError("with --no-preload nodes pull images, with --offline they cannot", fix="leave one of them out")
     term = term_of(ttl)
     consent = Consent(steps=frozenset(allow_replace))
     options = PlanOptions(
@@ -111,5 +121,11 @@ def command(  # noqa: PLR0913 - one parameter per flag
 
         return show_plan(meant, options, timeout=flags.timeout, verbosity=tell.verbosity)
     with reported_run("up", meant, tell, flags) as run:
-        how = replace(run.how(fail_fast=fail_fast, term=term), snapshot=snapshot, from_snapshot=from_snapshot)
+        how = replace(
+            run.how(fail_fast=fail_fast, term=term),
+            snapshot=snapshot,
+            from_snapshot=from_snapshot,
+            offline=offline,
+            bundle=bundle,
+        )
         return up(run.session, options, how, emit=run.emit, cancel=run.cancel).exit_code

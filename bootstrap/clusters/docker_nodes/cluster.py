@@ -17,6 +17,7 @@ from bootstrap.clusters.docker_nodes.node_heartbeat import moment, silent, stale
 from bootstrap.clusters.docker_nodes.prerequisites import gather, published_ports, refuse_used_ports
 from bootstrap.clusters.docker_nodes.record import CREATION, REMOVAL, ClusterRecord, DamagedRecordError, RecordFile
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
+from bootstrap.docker.images import name_on_engine
 from bootstrap.docker.removal import remove_patiently
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import BootstrapError, RefusedError, without_successor
@@ -369,9 +370,10 @@ class NodeCluster:
         with self._docker.open() as client:
             self._gather(client, work)
             self._docker.ensure_network(client)
+            names = {image: name_on_engine(client, image) or image for image in self._tool.images}
         self._file.begin(CREATION)
         work.say("creating its nodes")
-        self._tool.create(self._state.cluster, work.cancel)
+        self._tool.create(self._state.cluster, work.cancel, names)
         self._note(work.cancel, created=True)
 
     def _finish(self, why: str, work: Work) -> None:

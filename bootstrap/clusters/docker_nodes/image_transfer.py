@@ -63,6 +63,15 @@ class NodeImages:
                 return False
             return all(execute(node, ("ctr", "version"), cancel)[0] == 0 for node in nodes)
 
+    def lacking(self, images: Sequence[str], cancel: CancelToken) -> Sequence[str]:
+        """See `Images.lacking`."""
+        with self._docker.open() as client:
+            away = [image for image in images if find_image(client, image) is None]
+            nodes = nodes_of(self._tool, client) if away else ()
+            if not nodes or any(node.status != "running" for node in nodes):
+                return away
+            return [image for image in away if self._lacking(nodes, image, None, cancel)]
+
     def ensure(self, images: Sequence[str], work: Work) -> LoadedImages:
         """See `Images.ensure`; the first images come first, each to all nodes in one stream."""
         with ThreadPoolExecutor(max_workers=_STREAMS_AT_ONCE, thread_name_prefix="images") as pool:

@@ -41,6 +41,11 @@ class ClusterTool(Protocol):
         ...
 
     @property
+    def helpers(self) -> Sequence[str]:
+        """Images of what it runs beside the nodes to make them."""
+        ...
+
+    @property
     def host(self) -> str | None:
         """The name of this machine that it writes into every node's /etc/hosts; None: it writes none."""
         ...
@@ -84,8 +89,11 @@ class ClusterTool(Protocol):
         """
         ...
 
-    def create(self, scratch: Path, cancel: CancelToken) -> None:
-        """Make the cluster on the network; `scratch` is a folder for what it writes."""
+    def create(self, scratch: Path, cancel: CancelToken, names: Mapping[str, str]) -> None:
+        """Make the cluster on the network; `scratch` is a folder for what it writes.
+
+        `names`: of its images those that the engine has by another name, or for which another one is used.
+        """
         ...
 
     def add_worker(self, number: int, cancel: CancelToken) -> None:

@@ -61,6 +61,16 @@ class K3d:
         return (str(k3d_config(self._spec, self.cluster, self._network)["image"]),)
 
     @property
+    def helpers(self) -> Sequence[str]:
+        """See `ClusterTool.helpers`: as k3d itself names them (its docs, usage/configfile and environment)."""
+        declared = k3d_config(self._spec, self.cluster, self._network)
+        version = self._environment.get("K3D_HELPER_IMAGE_TAG") or self._programs.version("k3d")
+        tools = self._environment.get("K3D_IMAGE_TOOLS") or f"ghcr.io/k3d-io/k3d-tools:{version}"
+        if declared["options"]["k3d"]["disableLoadbalancer"]:
+            return (tools,)
+        return (tools, self._environment.get("K3D_IMAGE_LOADBALANCER") or f"ghcr.io/k3d-io/k3d-proxy:{version}")
+
+    @property
     def quickens_names(self) -> bool:
         """See `ClusterTool.quickens_names`: the one of k3s is asked every 2 s."""
         return False
@@ -107,13 +117,14 @@ class K3d:
         if finished.returncode:
             raise not_accepted(self._spec.config, "k3d", finished.stderr or finished.stdout)
 
-    def create(self, scratch: Path, cancel: CancelToken) -> None:
+    def create(self, scratch: Path, cancel: CancelToken, names: Mapping[str, str]) -> None:
         """See `ClusterTool.create`."""
         file = scratch / "k3d.yaml"
         given = k3d_config(self._spec, self.cluster, self._network)
         mounts = [{"volume": f"{copy}:{inside}:ro"} for copy, inside in authorities(self._environment, scratch)]
         volumes = {"volumes": [*(given.get("volumes") or ()), *mounts]} if mounts else {}
-        write_whole(file, json.dumps({**given, **volumes}).encode())
+        image = names.get(given["image"], given["image"])
+        write_whole(file, json.dumps({**given, **volumes, "image": image}).encode())
         self._run("cluster", "create", "--config", str(file), cancel=cancel, changes=True)
 
     def add_worker(self, number: int, cancel: CancelToken) -> None:

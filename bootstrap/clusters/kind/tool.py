@@ -30,6 +30,7 @@ class Kind:
 
     program = "kind"
     ready = ("coredns",)
+    helpers = ()
     host = None
 
     def __init__(
@@ -106,7 +107,7 @@ class Kind:
         if _NO_IMAGE.encode() not in words:
             raise not_accepted(self._spec.config, "kind", words)
 
-    def create(self, scratch: Path, cancel: CancelToken) -> None:
+    def create(self, scratch: Path, cancel: CancelToken, names: Mapping[str, str]) -> None:
         """See `ClusterTool.create`."""
         # It writes a kubeconfig whenever it creates: never the user's. It is not asked to wait: its waiting ends
         # with exit code 0 whether the cluster is ready or not.
@@ -116,8 +117,10 @@ class Kind:
             {"hostPath": str(file), "containerPath": inside, "readOnly": True}
             for file, inside in authorities(self._environment, scratch)
         ]
-        for node in given["nodes"] if mounts else ():
-            node["extraMounts"] = [*(node.get("extraMounts") or ()), *mounts]
+        for node in given["nodes"]:
+            node["image"] = names.get(node["image"], node["image"])
+            if mounts:
+                node["extraMounts"] = [*(node.get("extraMounts") or ()), *mounts]
         proxies = node_proxies(self._environment, lambda: self._gateway(cancel), _is_reachable)
         arguments = ("create", "cluster", "--config", "-", *written)
         self._run(*arguments, stdin=json.dumps(given).encode(), cancel=cancel, environment=proxies)

@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import shutil
-import sys
 import tarfile
 import tempfile
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from bootstrap.errors import UsageError
+from bootstrap.system.compressed import open_zstd
 from bootstrap.system.files import private_folder
 
 CONTENTS = "report.json"
@@ -101,8 +101,4 @@ def _compressed(output: Path, stream: IO[bytes]) -> IO[bytes]:
     """The stream, compressed: an object of bytes in all that tarfile uses of it."""
     if not output.name.endswith(".tar.zst"):
         return cast("IO[bytes]", gzip.GzipFile(fileobj=stream, mode="wb", mtime=0))
-    if sys.version_info >= (3, 14):
-        from compression import zstd  # noqa: PLC0415 - only for this form
-    else:
-        from backports import zstd  # noqa: PLC0415
-    return cast("IO[bytes]", zstd.open(stream, "wb"))
+    return open_zstd(stream, "wb")

@@ -160,3 +160,13 @@ def test_a_named_python_is_asked_what_it_has_each_time(desk: Desk, tmp_path: Pat
     desk.environment["BOOTSTRAP_TOOL_MINISTACK"] = str(empty / "bin/python")
     with pytest.raises(RefusedError, match="ministack, named by BOOTSTRAP_TOOL_MINISTACK, reports no version"):
         desk.toolchain().obtain("ministack")
+
+
+def test_it_is_installed_from_the_wheels_of_a_bundle_alone(desk: Desk, tmp_path: Path) -> None:
+    desk.toolchain().bundled.save(("ministack",), tmp_path / "bundle", Work(desk.cancel))
+    assert [file.name for file in (tmp_path / "bundle/wheels/ministack").iterdir()] == [NAME]
+    (desk.index / NAME).unlink()
+    desk.toolchain().bundled.load(tmp_path / "bundle", ("ministack",), Work(desk.cancel))
+    program = desk.toolchain().obtain("ministack")
+    assert (program.version, program.where) == ("1.5.33", Where.CACHE)
+    assert desk.left == []

@@ -376,3 +376,13 @@ def test_its_own_ports_are_not_in_the_way(room: Room, monkeypatch: pytest.Monkey
     assert "bootstrap up" in str(gone.value.fix)
     assert not room.engine.boxes
     assert room.record.unfinished == "creation"
+
+
+def test_what_k3d_runs_beside_its_nodes_is_named_as_k3d_names_it() -> None:
+    programs = dataclasses.replace(PROGRAMS, versions={"k3d": "5.8.3"})
+    processes = FakeProcesses()
+    k3d = K3d(BASE, "a", "a", programs, processes, {})
+    assert k3d.helpers == ("ghcr.io/k3d-io/k3d-tools:5.8.3",)
+    named = {"K3D_IMAGE_TOOLS": "tools:1"}
+    assert K3d(BASE, "a", "a", programs, processes, named).helpers == ("tools:1",)
+    assert Kind(BASE, "a", programs, processes, {}).helpers == ()

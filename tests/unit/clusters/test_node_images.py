@@ -50,7 +50,13 @@ def test_the_digests_of_a_listing() -> None:
 
 def _image(name: str, identity: str, *digests: str) -> EngineImage:
     return EngineImage(
-        name=name, id=identity, digests=frozenset({identity, *digests}), platform="linux/amd64", foreign=False, size=1
+        name=name,
+        id=identity,
+        digests=frozenset({identity, *digests}),
+        platform="linux/amd64",
+        foreign=False,
+        size=1,
+        source=name,
     )
 
 

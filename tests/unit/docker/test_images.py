@@ -7,7 +7,7 @@ import pytest
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound
 
-from bootstrap.docker.images import pull, reference
+from bootstrap.docker.images import bundled_name, name_on_engine, pull, reference
 from bootstrap.errors import RefusedError
 
 
@@ -19,9 +19,11 @@ class Engine:
         self.asked: list[tuple[str, str]] = []
         self.api = self
         self.images = self
+        self.here: set[str] = set()
 
     def get(self, image: str) -> None:
-        raise ImageNotFound(f"no {image}")
+        if image not in self.here:
+            raise ImageNotFound(f"no {image}")
 
     def pull(self, repository: str, *, tag: str, stream: bool, decode: bool) -> Iterator[Mapping[str, Any]]:
         assert stream
@@ -81,3 +83,18 @@ def test_what_is_no_image_at_all_is_told_as_one_that_cannot_be_had() -> None:
     with pytest.raises(RefusedError, match="the image web:1:2 cannot be pulled") as raised:
         pull(Strict().client(), "web:1:2", lambda _text: None, lambda: None)
     assert list(raised.value.evidence) == ["invalid reference format: web:1:2"]
+
+
+def test_an_image_named_by_its_digest_has_another_name_in_a_bundle() -> None:
+    digest = "0123456789abcdef" * 4
+    pinned = f"kindest/node:v1.34.11@sha256:{digest}"
+    assert bundled_name(pinned) == f"kindest/node:bundle-{digest[:32]}"
+    assert bundled_name("redis:7") == "redis:7"
+    engine = Engine()
+    engine.here = {bundled_name(pinned), "redis:7"}
+    client = engine.client()
+    assert name_on_engine(client, pinned) == bundled_name(pinned)
+    assert name_on_engine(client, "redis:7") == "redis:7"
+    assert name_on_engine(client, "redis:8") is None
+    pull(client, pinned, lambda _text: None, lambda: None)
+    assert engine.asked == [], "what a bundle brought is not pulled"
