@@ -30,7 +30,7 @@ def show(text: str) -> bool:
         _write_nothing_more()
         raise StepFailedError(
             f"the result cannot be written to standard output: {error.strerror}",
-            fix="lead it to a file that can be written, then run the same command again",
+            fix="redirect it to a file that can be written, then run the same command again",
         ) from error
     return True
 
