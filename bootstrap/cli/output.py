@@ -3,11 +3,14 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from bootstrap.config.differences import ValueDifference
 from bootstrap.console.stream import write_result, write_text
 from bootstrap.errors import StepFailedError
+
+if TYPE_CHECKING:  # `--help` does without
+    from bootstrap.engine.session import Session
 
 _SHOWN = 4
 """Differences in one line."""
@@ -56,8 +59,15 @@ def reporter(*, quiet: bool) -> Callable[[str], None]:
     return silent if quiet else report
 
 
-def differences_line(stack: str, differences: Sequence[ValueDifference]) -> str:
-    """One line on what is declared differently now than when the stack was brought up; empty: nothing is."""
+def differences_line(session: "Session") -> str:
+    """One line on what is declared differently now than when the stack was brought up; empty: nothing is.
+
+    If the record of that is damaged, it says that instead.
+    """
+    stack, differences = session.stack.name, session.differences
+    if session.damage:
+        used = "so the stack is taken as it is declared now"
+        return f"{session.state.remembered} is damaged ({session.damage}), {used}; bootstrap up {stack} writes it again"
     if not differences:
         return ""
     more = f"; and {len(differences) - _SHOWN} more (bootstrap status -o json)" if len(differences) > _SHOWN else ""

@@ -86,7 +86,7 @@ def reported_run(
         files.callback(emit.close)
         files.enter_context(interruptible(cancel, session.processes, quiet=as_json or tell.verbosity < 0))
         if find is not open_stack and not as_json:
-            reporter(quiet=tell.verbosity < 0)(differences_line(session.stack.name, session.differences))
+            reporter(quiet=tell.verbosity < 0)(differences_line(session))
         ask = asking(renderers[0], stdin=sys.stdin, stderr=sys.stderr, environment=os.environ)
         with _fixes_completed(session):
             yield Run(session=session, emit=emit, cancel=cancel, log=str(log), ask=ask)
@@ -245,7 +245,7 @@ def look_at(
     say = reporter(quiet=quiet)
     with interruptible(cancel, session.processes, quiet=quiet):
         if find is not open_stack:
-            say(differences_line(session.stack.name, session.differences))
+            say(differences_line(session))
         if programs:
             fetch_programs(session, lambda event: say(str(getattr(event, "text", ""))), cancel)
         with _fixes_completed(session):

@@ -251,7 +251,7 @@ def _living(options: SeedOptions, cancel: CancelToken) -> "Session":
     overrides = Overrides(variables=options.variables, name=options.instance or "")
     meant = StackOptions(reference=options.stack, overrides=overrides, anywhere=options.stack is not None)
     session = open_remembered_stack(meant, cancel=cancel)
-    reporter(quiet=options.quiet)(differences_line(session.stack.name, session.differences))
+    reporter(quiet=options.quiet)(differences_line(session))
     return session
 
 

@@ -28,7 +28,7 @@ from bootstrap.errors import BootstrapError, InvalidError, Place, RefusedError, 
 from bootstrap.model.stack import ClusterSpec, Placement, Provider, Stack, StatePaths
 from bootstrap.state.journal import Journal
 from bootstrap.state.paths import cache_folder, state_folder, state_paths
-from bootstrap.state.remembered_stack import RememberedStack, read_remembered, remembered
+from bootstrap.state.remembered_stack import RememberedStack, damage, read_remembered, remembered
 from bootstrap.state.snapshots import folder_of
 from bootstrap.state.stacks import StoredStack, stored_stacks
 from bootstrap.system.clock import CancelToken
@@ -79,7 +79,8 @@ def open_remembered_stack(options: StackOptions, *, cancel: CancelToken, setting
     declared = _declared(options)
     before = None if declared.state is None else read_remembered(declared.state, with_variables=True)
     if declared.state is None or before is None:
-        return open_stack(options, cancel=cancel, settings=settings)
+        wrong = "" if declared.state is None else damage(declared.state)
+        return replace(open_stack(options, cancel=cancel, settings=settings), damage=wrong)
     if options.overrides.provider is not None:
         _refuse_elsewhere(options.overrides.provider, before.stack)
     different: tuple[ValueDifference, ...] = ()

@@ -53,7 +53,7 @@ class Collector:
         try:
             labelled = {} if self.labelled_stacks is None else self.labelled_stacks.observe()
         except RefusedError as error:
-            results.append(Collected(identity="reading the stacks on the Docker engine", failure=_briefly(error)))
+            results.append(Collected(identity="stacks on the Docker engine", unread=_briefly(error)))
         results += [
             Collected(
                 identity=due.identity,
@@ -66,6 +66,8 @@ class Collector:
         for result in results:
             if result.failure:
                 work.say(f"{result.identity} stays: {result.failure}")
+            elif result.unread:
+                work.say(f"{result.identity} were not looked at: {result.unread}")
             elif not self.dry_run:
                 work.say(f"removed {result.identity}: {result.why}")
         return tuple(results)

@@ -37,6 +37,8 @@ class Session:
     """The command line that brings up exactly this stack, ready to paste; empty: not known."""
     differences: tuple[ValueDifference, ...] = ()
     """The differences between what the last `up` was given and what this call declares."""
+    damage: str = ""
+    """What is wrong with the record of the last `up`, so that the declaration stands in for it; empty: nothing."""
     last_command: str = ""
     """The command line of the last `up`, ready to paste; empty: not known."""
 

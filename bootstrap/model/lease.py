@@ -39,6 +39,8 @@ class Collected:
     why: str = ""
     failure: str = ""
     """Why it could not be removed."""
+    unread: str = ""
+    """Why nobody knows whether there is something to remove."""
     differences: tuple[str, ...] = ()
     """What its file declares differently now: it is removed as it was brought up last."""
 

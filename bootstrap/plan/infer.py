@@ -181,7 +181,7 @@ def _note_named(placed: Placed, makers: _Makers) -> None:
         makers.classes.setdefault((placed.kind, placed.name), placed.unit)
     elif placed.kind == "Service" and not placed.group and placed.namespace is not None:
         makers.backends.setdefault((placed.namespace, placed.name), placed.unit)
-    elif placed.kind in _HELD and not placed.group:
+    elif (placed.kind in _HELD and not placed.group) or placed.kind == "ResourceClaimTemplate":
         makers.containers.setdefault((placed.kind, placed.namespace, placed.name), placed)
     elif placed.kind == "CSIDriver":
         makers.containers.setdefault((placed.kind, None, placed.name), placed)

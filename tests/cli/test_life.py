@@ -59,6 +59,17 @@ def test_gc_takes_only_what_is_past_its_time(cli: "Cli") -> None:
     assert [paths.folder.exists() for paths in (over, left, always)] == [False, True, True]
 
 
+def test_gc_does_what_it_can_while_the_engine_is_stopped(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstrap.docker.engine.is_pointed_at", lambda _environment: True)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{cli.folder}/left.sock")
+    over = stack_folder(cli.folder, "a", minutes=-5)
+    ended = cli("gc")
+    first, second = ended.out.splitlines()
+    assert first.startswith("stacks on the Docker engine were not looked at: ")
+    assert (ended.code, second) == (0, "removed a-x-0123456789: expired 5 min ago")
+    assert not over.folder.exists()
+
+
 def test_gc_leaves_what_a_run_is_at_and_says_so(cli: "Cli") -> None:
     busy, over = stack_folder(cli.folder, "a", minutes=-1), stack_folder(cli.folder, "b", minutes=-1)
     with hold(busy.lock, "bootstrap up a"):

@@ -183,3 +183,12 @@ def test_secrets_of_variables_are_neither_shown_nor_pasted(cli: "Cli", capfd: py
     assert "variables.token: set (--var), now not set" in ended.err
     assert "s3cret" not in ended.err
     assert "s3cret" not in Path(state.remembered).read_text()
+
+
+def test_a_damaged_record_is_told_with_what_is_used_instead(cli: "Cli") -> None:
+    state = brought_up(cli, "cluster.workers=2")
+    state.remembered.write_text("{")
+    ended = cli("kubeconfig")
+    assert (ended.code, ended.out) == (0, f"{state.kubeconfig}\n")
+    assert ended.err.startswith(f"{state.remembered} is damaged (Expecting property name")
+    assert ended.err.endswith("so the stack is taken as it is declared now; bootstrap up dev writes it again\n")

@@ -16,7 +16,8 @@ def command(*, dry_run: bool, output: str, quiet: bool) -> int:
     Each is deleted as it was brought up last, whatever its file declares now.
 
     Processes of your stacks whose state folder was deleted by hand are stopped too. Stacks without an expiry, and
-    stacks that have not expired, are never touched. Ends with 1 if something could not be deleted.
+    stacks that have not expired, are never touched. Ends with 1 if something could not be deleted; a Docker engine
+    that does not answer is reported, and what it may hold stays.
 
     \b
       bootstrap gc --dry-run

@@ -13,11 +13,12 @@ _COLUMNS = ("STACK", "NAME", "PROVIDER", "STATE", "TIME LEFT", "PROJECT")
 
 def collected_text(stacks: Sequence[Collected], *, dry_run: bool) -> str:
     """A line for each."""
-    if not stacks:
-        return "nothing has expired\n"
     verb = "would remove" if dry_run else "removed"
-    lines = []
+    lines = [] if any(not stack.unread for stack in stacks) else ["nothing has expired"]
     for stack in stacks:
+        if stack.unread:
+            lines.append(f"{stack.identity} were not looked at: {stack.unread}")
+            continue
         lines.append(
             f"{stack.identity} stays: {stack.failure}" if stack.failure else f"{verb} {stack.identity}: {stack.why}"
         )
@@ -27,12 +28,13 @@ def collected_text(stacks: Sequence[Collected], *, dry_run: bool) -> str:
 
 
 def collected_json(collected: Sequence[Collected], *, dry_run: bool) -> str:
-    """`{"version": 1, "dry_run", "stacks": [{"id", "why", "failure", "differences"}]}`."""
+    """`{"version": 1, "dry_run", "stacks": [{"id", "why", "failure", "unread", "differences"}]}`."""
     stacks = [
         {
             "id": stack.identity,
             "why": stack.why,
             "failure": stack.failure,
+            "unread": stack.unread,
             "differences": list(stack.differences),
         }
         for stack in collected

@@ -24,6 +24,9 @@ _CODES = {
     143: " (asked to end)",
 }
 _CANNOT_START = frozenset({"CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun"})
+_NO_PROGRAM = (
+    "correct its command; a script needs an interpreter of the image in its first line, and no Windows line ends"
+)
 _SENTENCE = 120
 """Characters of a runtime's message that are said with the cause; a longer one is evidence alone."""
 
@@ -102,17 +105,17 @@ def _cause_of(
         return _refused(pod, status, of, CauseKind.CONFIGURATION, waiting)
     if waiting.get("reason") in _CANNOT_START:
         return _refused(pod, status, of, CauseKind.START, waiting)
-    ended = _bad_end(status, init=init)
+    ended = _bad_end(status, is_over_at_end=init or mapping_in(pod, "spec").get("restartPolicy", "Always") != "Always")
     if ended.get("reason") in _CANNOT_START:
         return _refused(pod, status, of, CauseKind.START, ended)
     return _ended(pod, status, ended, of, surroundings, init=init) if ended else None
 
 
-def _bad_end(status: Manifest, *, init: bool) -> Manifest:
+def _bad_end(status: Manifest, *, is_over_at_end: bool) -> Manifest:
     """How the container ended, if that is what it waits for; empty if it is well or did what it had to do."""
     now = mapping_in(status, "state", "terminated")
     ended = now or mapping_in(status, "lastState", "terminated")
-    over = ended.get("exitCode") == 0 and (init or bool(now))
+    over = ended.get("exitCode") == 0 and is_over_at_end
     return {} if over or status.get("ready") else ended
 
 
@@ -225,8 +228,20 @@ def _exit_text(pod: Manifest, name: str, what: str, ended: Manifest, surrounding
             f"{what} is killed because its {liveness}",
             f"give the probe more time (initialDelaySeconds, failureThreshold) or correct it; its log: {look}",
         )
+    if script := _not_executable(ref, name, surroundings):
+        return (
+            f"{what} cannot be started: exec {script[1]}: {script[2]}",
+            f"{_NO_PROGRAM}; its log: {look}",
+        )
     signal = f" by signal {ended['signal']}" if ended.get("signal") else ""
     return f"{what} ends with exit code {code}{_CODES.get(_number(code), '')}{signal}", f"its log shows why: {look}"
+
+
+def _not_executable(pod: ObjectRef, name: str, surroundings: Surroundings) -> "re.Match[str] | None":
+    """What the runtime printed instead of the program, if there was none to run."""
+    log = surroundings.log(str(pod.namespace), pod.name, name)[-1:]
+    words = r"exec (\S+): (no such file or directory|exec format error|permission denied)"
+    return re.fullmatch(words, log[0]) if log else None
 
 
 def _previous(pod: Manifest, name: str) -> str:

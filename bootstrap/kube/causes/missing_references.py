@@ -16,6 +16,7 @@ _IN_EVERY_NAMESPACE = frozenset({("ServiceAccount", "default"), ("ConfigMap", "k
 _ABSENT = re.compile(r'(configmap|secret)s? "([^"]+)" not found', re.IGNORECASE)
 _NO_KEY = re.compile(r"couldn't find key (\S+) in (ConfigMap|Secret) (?:[^/\s]+/)?([^\s,]+)")
 _NO_FILE = re.compile(r'volume "([^"]+)" : .*references non-existent (config|secret) key: ([^\s,]+)')
+_NO_CLAIM_TEMPLATE = re.compile(r'resourceclaimtemplate\S* "([^"]+)" not found')
 _NO_DRIVER = re.compile(r"driver name (\S+) not found in the list of registered CSI drivers")
 
 
@@ -94,6 +95,9 @@ def _words(pod: Manifest, surroundings: Surroundings) -> Iterable[str]:
     statuses = (*mappings_in(pod, "status", "initContainerStatuses"), *mappings_in(pod, "status", "containerStatuses"))
     waiting = [mapping_in(each, "state", "waiting") for each in statuses]
     yield from (message_of(item) for item in waiting if item.get("reason") == "CreateContainerConfigError")
+    yield from {
+        message_of(event): None for event in reasons(surroundings.events_of(pod), "FailedResourceClaimCreation")
+    }
     # Volumes are mounted before the first container starts; later mount failures are old ones.
     if any(item.get("reason") in {"ContainerCreating", "PodInitializing"} for item in waiting):
         yield from {message_of(event): None for event in reasons(surroundings.events_of(pod), "FailedMount")}
@@ -106,6 +110,8 @@ def _lacks_in(words: str, pod: Manifest) -> Iterator[Lack]:
         yield Lack(kind=kind, name=name, key=key, words=words)
     for volume, kind, key in _NO_FILE.findall(words):
         yield Lack(kind=_KINDS[kind], name=_source_of(pod, volume), key=key, words=words)
+    for name in _NO_CLAIM_TEMPLATE.findall(words):
+        yield Lack(kind="ResourceClaimTemplate", name=name, words=words)
     for driver in _NO_DRIVER.findall(words):
         yield Lack(kind="CSIDriver", name=driver, words=words)
 
@@ -123,6 +129,8 @@ def _fix(lack: Lack, where: ObjectRef, surroundings: Surroundings) -> str:
     command = f"{surroundings.kubectl} -n {where.namespace}"
     if lack.kind == "CSIDriver":
         return f"install the driver that registers it, or name one that exists: {surroundings.kubectl} get csidrivers"
+    if lack.kind == "ResourceClaimTemplate":
+        return f"add it to the repository, or name one that exists: {command} get resourceclaimtemplates"
     if lack.kind in _OF_CLUSTER:
         return f"add it to the repository, or name one that exists: {surroundings.kubectl} get {lack.kind.lower()}"
     if lack.kind == "ServiceAccount":

@@ -2,16 +2,27 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from bootstrap.kube.causes.claims import claims_of_pod
 from bootstrap.kube.causes.containers import container_causes, probe_causes
 from bootstrap.kube.causes.images import pulling_causes
 from bootstrap.kube.causes.missing_references import missing_causes
 from bootstrap.kube.causes.scheduling import node_causes, scheduling_causes
-from bootstrap.kube.causes.surroundings import Surroundings, condition_of, lasted, message_of, pod_ref, reasons
+from bootstrap.kube.causes.surroundings import (
+    Surroundings,
+    condition_of,
+    lasted,
+    message_of,
+    moment,
+    pod_ref,
+    reasons,
+)
 from bootstrap.model.cause import Cause, CauseKind
 from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, mappings_in
 
+_USUAL_START = timedelta(seconds=10)
+"""Until a node starts a pod that is all there."""
 _NODE_FIXES = (
     (
         "^SysctlForbidden",
@@ -76,11 +87,13 @@ def _failed(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterato
 def untouched_causes(pod: Manifest, of: ObjectRef, surroundings: Surroundings) -> Iterator[Cause]:
     """That a node has a pod and has not started it, as a busy one does: for what shows no other cause."""
     scheduled, ref = condition_of(pod, "PodScheduled"), pod_ref(pod)
-    since = lasted(scheduled.get("lastTransitionTime"), surroundings.now)
-    if surroundings.simulated or _is_fine(pod) or scheduled.get("status") != "True" or not since:
+    begun = moment(scheduled.get("lastTransitionTime"))
+    if surroundings.simulated or _is_fine(pod) or scheduled.get("status") != "True":
+        return
+    if begun is None or surroundings.now is None or surroundings.now - begun < _USUAL_START:
         return
     if all(mapping_in(status, "state", "waiting") for status in mappings_in(pod, "status", "containerStatuses")):
-        text = f"Pod {ref.namespace}/{ref.name} has waited{since} for its node to start it"
+        text = f"Pod {ref.namespace}/{ref.name} waits for its node to start it"
         yield Cause(kind=CauseKind.WARNING, of=of, object=ref, text=text)
 
 

@@ -60,12 +60,16 @@ def test_what_was_taken_away_is_told_with_what_was_not() -> None:
     assert collected_text(GONE, dry_run=False) == "removed a-1: expired 5 min ago\nb-1 stays: in use\n"
     assert collected_text(GONE[:1], dry_run=True) == "would remove a-1: expired 5 min ago\n"
     assert collected_text((), dry_run=False) == "nothing has expired\n"
+    unread = Collected(identity="stacks on the Docker engine", unread="it does not answer")
+    told = "stacks on the Docker engine were not looked at: it does not answer\n"
+    assert collected_text((unread,), dry_run=False) == f"nothing has expired\n{told}"
+    assert collected_text((unread, *GONE[:1]), dry_run=False) == f"{told}removed a-1: expired 5 min ago\n"
     assert json.loads(collected_json(GONE, dry_run=True)) == {
         "version": 1,
         "dry_run": True,
         "stacks": [
-            {"id": "a-1", "why": "expired 5 min ago", "failure": "", "differences": []},
-            {"id": "b-1", "why": "", "failure": "in use", "differences": []},
+            {"id": "a-1", "why": "expired 5 min ago", "failure": "", "unread": "", "differences": []},
+            {"id": "b-1", "why": "", "failure": "in use", "unread": "", "differences": []},
         ],
     }
 

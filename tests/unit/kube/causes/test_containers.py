@@ -267,3 +267,20 @@ def test_a_failing_hook_after_the_start_is_not_told_as_a_kill() -> None:
     cause = first(pod(containerStatuses=[died]), events=[hook])
     assert cause.text == "container main is killed because its postStart hook fails, 3rd start"
     assert cause.terminal
+
+
+def test_a_container_that_ends_well_and_must_not_end_is_seen_between_its_starts_too() -> None:
+    stopped = container(ended(0, "Completed"), restarts=2, last=ended(0, "Completed"))
+    cause = first(pod(containerStatuses=[stopped]))
+    assert cause.text == "container main ends with exit code 0, but it must keep running, 3rd start"
+    assert cause.terminal
+    assert find_causes(surroundings_of([pod(spec={"restartPolicy": "Never"}, containerStatuses=[stopped])])) == ()
+
+
+def test_a_script_without_its_interpreter_is_told_as_such() -> None:
+    died = container(waiting("CrashLoopBackOff"), restarts=2, last=ended(1))
+    key = LogKey(namespace="shop", pod="web-1-a", container="main", previous=False, restarts=2)
+    logs = {key: ("exec /s/run.sh: no such file or directory",)}
+    cause = first(pod(containerStatuses=[died]), logs=logs)
+    assert cause.text == "container main cannot be started: exec /s/run.sh: no such file or directory, 3rd start"
+    assert "no Windows line ends" in cause.fix

@@ -483,7 +483,7 @@ def test_a_paused_deployment_is_not_waited_for() -> None:
 def test_a_pod_that_its_node_has_not_begun_with_is_told() -> None:
     scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-02T03:04:00Z"}
     cause = first(surroundings_of([pod(containerStatuses=CREATING, conditions=[scheduled])]))
-    assert cause.text == "Pod shop/web-1-a has waited for 1m00s for its node to start it"
+    assert cause.text == "Pod shop/web-1-a waits for its node to start it"
     assert not cause.terminal
 
 
@@ -500,3 +500,11 @@ def test_what_the_cluster_creates_in_every_namespace_is_waited_for(words: str) -
     cause = first(surroundings_of([pod(containerStatuses=CREATING)], events=events, replica_sets=sets))
     assert "the cluster creates it in every namespace" in cause.text
     assert not cause.terminal
+
+
+def test_a_claim_template_of_devices_that_does_not_exist_ends_the_wait() -> None:
+    words = 'PodResourceClaim g: resource claim template "none": resourceclaimtemplate.resource.k8s.io "none" not found'
+    events = [event("web-1-a", "FailedResourceClaimCreation", words)]
+    cause = first(surroundings_of([pod()], events=events))
+    assert (cause.text, cause.terminal) == ("ResourceClaimTemplate shop/none does not exist", True)
+    assert cause.fix.endswith("-n shop get resourceclaimtemplates")
