@@ -21,6 +21,7 @@ COMMANDS = {
     "up": "Bring the platform up; change nothing that is as declared.",
     "plan": "Print what up would do, each step with its reason.",
     "status": "Print what is up, what is not, and why.",
+    "ui": "Serve pages of the platform to a browser on this machine.",
     "explain": "Print causes, events and logs of what is not ready.",
     "down": "Delete what up created, and nothing else.",
     "gc": "Delete stacks that have expired (up --ttl).",

@@ -117,7 +117,7 @@ def _material(
         containers=containers or (),
         events="" if events is None else end_of(events, 8 * _LOG_BYTES),
         logs={} if state is None else _logs(state),
-        secrets=() if state is None else tuple(_secrets(state)),
+        secrets=() if state is None else tuple(secrets_of_files(state)),
         problems=problems,
     )
 
@@ -141,7 +141,7 @@ def _logs(state: StatePaths) -> dict[str, str]:
     }
 
 
-def _secrets(state: StatePaths) -> Iterator[str]:
+def secrets_of_files(state: StatePaths) -> Iterator[str]:
     """The secrets that the stack's own files hold."""
     yield from generated_values(state.seeds)
     with contextlib.suppress(OSError, YamlError):

@@ -1,6 +1,6 @@
 """What has to be known of an emulator to start it, to recognise it, and to know what it can do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -73,6 +73,16 @@ class ImageRecipe:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class QueueView:
+    """How the messages of a queue are seen without being received: an emulator's own route."""
+
+    path: Callable[[str], str]
+    """(the queue's URL) → GET path."""
+    messages: Callable[[Any], Sequence[Mapping[str, Any]]]
+    """Its JSON → each message as AWS names its parts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EmulatorDriver:
     """One AWS emulator; its file in `drivers/` is all that knows it."""
 
@@ -101,3 +111,5 @@ class EmulatorDriver:
     has none."""
     start: tuple[str, str] | None = None
     """GET path and key of its JSON: a text that every start makes up again; None: it has none."""
+    queue_view: QueueView | None = None
+    """How the messages of a queue are seen; None: to see one is to receive it."""

@@ -73,20 +73,21 @@ def read_evidence(session: Session, cancel: CancelToken) -> Evidence:
     planning = attempt("plan", lambda: plan_up(session, PlanOptions(tolerant=True), cancel))
     if planning is None:
         desired = attempt("manifests", lambda: desired_now(session, PlanOptions(tolerant=True), lambda: None, cancel))
-        evidence.rendered = None if desired is None else _rendered(desired)
+        evidence.rendered = None if desired is None else rendered_of(desired)
         return evidence
-    evidence.planning, evidence.rendered = planning, _rendered(planning.desired)
+    evidence.planning, evidence.rendered = planning, rendered_of(planning.desired)
     evidence.status = attempt("status", lambda: status_of(session, planning, cancel))
     evidence.seed_plan = attempt("seeds", lambda: _seed_plan(session, planning.observed, cancel))
     kube = planning.observed.cluster.kube
     if kube is not None:
-        evidence.nodes = attempt("nodes", lambda: _listed(session, kube, "/api/v1/nodes", cancel)) or ()
-        evidence.secrets = attempt("masking", lambda: _listed(session, kube, "/api/v1/secrets", cancel)) or ()
+        evidence.nodes = attempt("nodes", lambda: listed(session, kube, "/api/v1/nodes", cancel)) or ()
+        evidence.secrets = attempt("masking", lambda: listed(session, kube, "/api/v1/secrets", cancel)) or ()
         evidence.reports = attempt("objects", lambda: tuple(_unready(session, planning, kube, cancel))) or ()
     return evidence
 
 
-def _rendered(desired: Desired) -> Rendered:
+def rendered_of(desired: Desired) -> Rendered:
+    """What the releases and Kustomizations of a stack give."""
     return Rendered(
         releases=tuple(desired.prepared.values()), units=desired.units, kustomizations=desired.repo.kustomizations
     )
@@ -102,11 +103,11 @@ def _seed_plan(session: Session, observed: Observed, cancel: CancelToken) -> See
     return None if endpoint is None or not isinstance(seeds, Seeding) else seeds.plan(endpoint, cancel)
 
 
-def _listed(session: Session, kube: KubeContext, path: str, cancel: CancelToken) -> tuple[Manifest, ...]:
+def listed(session: Session, kube: KubeContext, path: str, cancel: CancelToken) -> tuple[Manifest, ...]:
     """Nothing if the API server does not let us see them, as in a cluster of somebody else."""
     with contextlib.suppress(ApiRefusedError):
-        listed = Clusters(session.processes).api(kube, cancel).get(path, cancel) or {}
-        return tuple(listed.get("items") or ())
+        answer = Clusters(session.processes).api(kube, cancel).get(path, cancel) or {}
+        return tuple(answer.get("items") or ())
     return ()
 
 

@@ -106,6 +106,30 @@ def objects_of(step: str, planning: Planning) -> tuple[Sequence[ObjectRef], str]
     return () if applied is None else applied.objects, "default"
 
 
+def object_health(
+    step: str, session: Session, planning: Planning, cancel: CancelToken
+) -> Mapping[ObjectRef, tuple[Health, str]]:
+    """The state of each object of a release or of a part of a Kustomization, and why it is not ready.
+
+    Empty if the cluster is not running.
+    """
+    kube = planning.observed.cluster.kube
+    if kube is None:
+        return {}
+    objects, namespace = objects_of(step, planning)
+    simulated = _not_installed(_declared_objects(step, planning)) if kube.simulated else {}
+    installed = [ref for ref in objects if ref not in simulated]
+    return {**session.ports.health(installed, namespace, kube, cancel), **simulated}
+
+
+def _declared_objects(step: str, planning: Planning) -> Sequence[Manifest]:
+    kind, _, name = step.partition("/")
+    if kind == "release":
+        prepared = planning.desired.prepared.get(name)
+        return () if prepared is None else prepared.manifests or ()
+    return next((part.objects for part in planning.desired.units.parts if part.id == name), ())
+
+
 def _is_part(step: Step) -> bool:
     return step.id in {ids.CLUSTER, ids.EMULATOR, ids.SEEDS} or step.id.startswith(("release/", "objects/"))
 
@@ -192,11 +216,7 @@ def _release(step: Step, name: str, session: Session, planning: Planning, cancel
     if release_observed is None:
         return PartStatus(name=step.id, health=Health.DOWN, detail=step.reason, difference=step.reason)
     if release_observed.fingerprint == prepared.fingerprint and prepared.fingerprint is not None:
-        objects = [ref_of(manifest) for manifest in prepared.manifests or () if _is_shown(manifest)]
-        simulated = _not_installed(prepared.manifests or ()) if kube.simulated else {}
-        installed = [ref for ref in objects if ref not in simulated]
-        health_of = session.ports.health(installed, release.target_namespace, kube, cancel)
-        part = _judged(step, {**health_of, **simulated})
+        part = _judged(step, object_health(step.id, session, planning, cancel))
         return _with_status(part, release_observed, step)
     # Its objects have other values than declared now: only helm's status and its workloads count.
     ready = release_observed.status == _DEPLOYED and not release_observed.unready
@@ -227,9 +247,7 @@ def _applied(step: Step, name: str, session: Session, planning: Planning, cancel
         return _unseen(step, planning.observed.cluster.state, "cluster")
     if entry is None:
         return PartStatus(name=step.id, health=Health.DOWN, detail=step.reason, difference=step.reason)
-    own = next((part.objects for part in planning.desired.units.parts if part.id == name), ())
-    simulated = _not_installed(own) if kube.simulated else {}
-    part = _judged(step, {**session.ports.health(entry.objects, "default", kube, cancel), **simulated})
+    part = _judged(step, object_health(step.id, session, planning, cancel))
     declared = step.action.fingerprint if isinstance(step.action, ApplyObjects) else entry.fingerprint
     gone = any(ref in planning.observed.objects.missing for ref in entry.objects)
     return replace(part, difference=step.reason if gone or declared != entry.fingerprint else "")

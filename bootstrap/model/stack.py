@@ -287,6 +287,11 @@ class StatePaths:
         return self.folder / "snapshots"
 
     @property
+    def ui(self) -> Path:
+        """Where the pages of `bootstrap ui` are served now, with the token."""
+        return self.folder / "ui.json"
+
+    @property
     def unfinished(self) -> Path:
         """There while a snapshot is saved or restored; what is left of a killed one."""
         return self.folder / "unfinished.json"

@@ -16,7 +16,7 @@ from bootstrap.system.filelock import hold
 
 _SEEDS = "seeds-"
 """Begins the folders of fixtures that were applied without a stack."""
-_BEFORE_ANYTHING = frozenset({"logs", "lock", "journal.jsonl", "lease.json", "ports.json"})
+_BEFORE_ANYTHING = frozenset({"logs", "lock", "journal.jsonl", "lease.json", "ports.json", "ui.json"})
 """The files in a folder whose run was killed before it created anything."""
 
 

@@ -1,5 +1,6 @@
 """`bootstrap up`."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +61,7 @@ from bootstrap.model.stack import LockWriting
     help="Use what is in this file first.",
 )
 @click.option("--dry-run", is_flag=True, help="Only print what would be done, as plan does.")
+@click.option("--ui", "pages", is_flag=True, help="Serve pages of it, as bootstrap ui does.")
 def command(  # noqa: PLR0913 - one parameter per flag
     *,
     stack: StackOptions,
@@ -82,6 +84,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     offline: bool,
     bundle: Path | None,
     dry_run: bool,
+    pages: bool,
 ) -> int:
     """Bring the platform up; change nothing if it is already as declared.
 
@@ -92,6 +95,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
       bootstrap up --set cluster.workers=2 --var app_image=web:2
       bootstrap up ci --name "$CI_JOB_ID" --ttl 2h --ports auto    one of several instances, for 2h
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    from bootstrap.cli.output import report  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import reported_run  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.engine.session import PlanOptions  # noqa: PLC0415
     from bootstrap.engine.up import up  # noqa: PLC0415
@@ -120,7 +124,13 @@ def command(  # noqa: PLR0913 - one parameter per flag
         from bootstrap.cli.commands.plan import show_plan  # noqa: PLC0415
 
         return show_plan(meant, options, timeout=flags.timeout, verbosity=tell.verbosity)
-    with reported_run("up", meant, tell, flags) as run:
+    with reported_run("up", meant, tell, flags) as run, contextlib.ExitStack() as beside:
+        if pages:
+            from bootstrap.cli.ui import pages_beside_run  # noqa: PLC0415 - loaded only for pages
+
+            address = beside.enter_context(pages_beside_run(stack, run.session))
+            if tell.progress != "json" and tell.verbosity >= 0:
+                report(f"Page: {address.url}")
         how = replace(
             run.how(fail_fast=fail_fast, term=term),
             snapshot=snapshot,

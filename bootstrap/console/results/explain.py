@@ -25,12 +25,15 @@ def explain_text(explanation: Explanation) -> str:
 
 def explain_json(explanation: Explanation) -> str:
     """`{"version": 1, "failures": […], "stories": [{"object", "ready", "state", "step", "causes", …}]}`."""
-    document = {
-        "version": VERSION,
+    return json.dumps({"version": VERSION, **explain_records(explanation)}, indent=2) + "\n"
+
+
+def explain_records(explanation: Explanation) -> dict[str, Any]:
+    """The failures and the stories of the JSON."""
+    return {
         "failures": [{"step": step, **error_fields(error)} for step, error in explanation.failures.items()],
-        "stories": [_record(report) for report in explanation.reports],
+        "stories": [report_record(report) for report in explanation.reports],
     }
-    return json.dumps(document, indent=2) + "\n"
 
 
 def _failure(step: str, error: BootstrapError) -> list[str]:
@@ -63,7 +66,8 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
         yield from (f"    {line}" for line in lines)
 
 
-def _record(report: ObjectReport) -> dict[str, Any]:
+def report_record(report: ObjectReport) -> dict[str, Any]:
+    """An object as JSON has it."""
     ref = report.object
     return {
         "object": {"api_version": ref.api_version, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name},

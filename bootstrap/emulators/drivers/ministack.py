@@ -1,7 +1,8 @@
 """MiniStack: the embedded default, a Python program that also runs functions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from bootstrap.emulators.driver import (
     ACCOUNTS,
@@ -11,6 +12,7 @@ from bootstrap.emulators.driver import (
     ImageRecipe,
     Launch,
     ProcessRecipe,
+    QueueView,
 )
 from bootstrap.model.stack import Driver
 
@@ -77,6 +79,12 @@ def _environment(launch: Launch) -> Mapping[str, str]:
     }
 
 
+def _messages(answer: Any) -> Sequence[Mapping[str, Any]]:  # noqa: ANN401 - JSON
+    """The answer has them by account, region and queue; only one queue was asked for."""
+    by_region = (region for account in answer["messages"].values() for region in account.values())
+    return [message for queues in by_region for messages in queues.values() for message in messages]
+
+
 DRIVER = EmulatorDriver(
     name=Driver.MINISTACK,
     health="/_ministack/health",
@@ -87,6 +95,9 @@ DRIVER = EmulatorDriver(
     switched_off="Unsupported service: {service}",
     accounts=frozenset({"000000000000"}),
     capabilities=frozenset({ACCOUNTS, LAMBDA_INVOKE, PERSISTENCE}),
+    queue_view=QueueView(
+        path=lambda url: f"/_ministack/sqs/messages?{urlencode({'QueueUrl': url})}", messages=_messages
+    ),
     process=ProcessRecipe(
         arguments=lambda launch: ("-c", _PROGRAM, str(launch.whole)),
         environment=_environment,

@@ -1,0 +1,50 @@
+"""The runs of a stack, from their recorded events: how each ended, and where its time went."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bootstrap.console.report.overview import records_of
+from bootstrap.errors import UsageError
+from bootstrap.model.stack import StatePaths
+from bootstrap.ui.run_events import first_record, is_going_on, last_record, name_of, newest_run, runs
+
+_SHOWN = 100
+_LARGEST = 32 << 20
+
+
+def runs_json(state: StatePaths) -> dict[str, Any]:
+    """`{"runs": [{"run", "command", "at", "ended", "exit_code", "seconds", "counts", "error"}]}`, the newest first."""
+    newest = newest_run(state)
+    going_on = name_of(newest) if newest is not None and is_going_on(state) else ""
+    return {"runs": [_line(file, going_on) for file in runs(state)[:_SHOWN]]}
+
+
+def run_json(state: StatePaths, run: str) -> dict[str, Any]:
+    """`{"run", "records"}`: every event of one run.
+
+    Raises:
+        UsageError: there is no such run, or it is too long for a page.
+    """
+    file = next((file for file in runs(state) if name_of(file) == run), None)
+    if file is None:
+        raise UsageError(f"there is no run {run}")
+    if file.stat().st_size > _LARGEST:
+        raise UsageError(f"the events of {run} are too long for a page", fix=f"read {file}")
+    return {"run": run, "records": list(records_of(file.read_text(errors="replace")))}
+
+
+def _line(file: Path, going_on: str) -> Mapping[str, Any]:
+    first, last = first_record(file), last_record(file)
+    finished = last if last.get("type") == "run_finished" else {}
+    error = last if last.get("type") == "error" else {}
+    return {
+        "run": name_of(file),
+        "command": first.get("command") or "",
+        "at": first.get("at") or last.get("at"),
+        "ended": "" if name_of(file) == going_on else "yes" if finished or error else "cut off",
+        "exit_code": finished.get("exit_code", error.get("exit_code")),
+        "seconds": finished.get("seconds"),
+        "counts": finished.get("counts") or {},
+        "error": error.get("what"),
+    }

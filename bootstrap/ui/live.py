@@ -1,0 +1,51 @@
+"""What a page is sent as it happens: server-sent events, which a browser resumes by itself after a pause.
+
+A message `run` holds what happened in a run, and its id is the place after it (see `run_events`). A message `look`
+holds the newest look at the stack. A client that reads slowly is sent less often: nothing is kept for it, everything
+is in the files.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from bootstrap.ui.looks import Looks
+from bootstrap.ui.run_events import Place, read_on
+
+_PAUSE = 0.3
+"""Seconds between looks into the files."""
+_SILENCE = 50
+"""Pauses after which a client is sent something, so that one that is gone is noticed."""
+
+
+def message(event: str, data: Any, *, place: object = None) -> bytes:  # noqa: ANN401 - JSON
+    """One message; `place` is its id."""
+    head = "" if place is None else f"id: {place}\n"
+    return f"{head}event: {event}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+
+
+async def live(
+    looks: Looks, place: Place | None, ended: Callable[[], bool], *, pause: float = _PAUSE
+) -> AsyncIterator[bytes]:
+    """Everything from `place` on, until the server ends."""
+    seen, silent = 0, 0
+    yield b"retry: 1000\n\n"
+    while not ended():
+        silent += 1
+        while not ended() and (piece := await run_in_threadpool(read_on, looks.source.state, place)) is not None:
+            place, silent = piece.place, 0
+            records = [json.loads(record) for record in piece.records]
+            yield message("run", {"run": place.run, "begins": piece.begins, "records": records}, place=place)
+        if looks.latest.number != seen:
+            look = looks.latest
+            seen, silent = look.number, 0
+            yield message("look", await run_in_threadpool(look.to_json))
+        if await run_in_threadpool(looks.is_due):
+            _ = asyncio.get_running_loop().run_in_executor(None, looks.take)
+        if silent >= _SILENCE:
+            silent = 0
+            yield b": still here\n\n"
+        await asyncio.sleep(pause)
