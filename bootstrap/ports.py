@@ -539,6 +539,24 @@ class BundledImages(Protocol):
         ...
 
 
+class BakedNodes(Protocol):
+    """Node images with the stack's images in them."""
+
+    def expect(self, images: Sequence[str]) -> None:
+        """Let a cluster that is created after this begin with nodes that have these, if there are such."""
+        ...
+
+    def bake(self, images: Sequence[str], work: Work) -> str:
+        """Make one that has those of the images that the engine has; its name, or nothing if there is one.
+
+        The two newest of the stack are kept.
+
+        Raises:
+            StepFailedError: it cannot be made.
+        """
+        ...
+
+
 class Builds(Protocol):
     """The images of the stack's own, on this machine's engine."""
 
@@ -584,6 +602,18 @@ class LabelledStacks(Protocol):
         Raises:
             RefusedError: an engine is named, and does not answer.
         """
+        ...
+
+    def surplus_images(self) -> Sequence[str]:
+        """The baked node images that no container uses, beyond the two newest of each stack.
+
+        Raises:
+            RefusedError: an engine is named, and does not answer.
+        """
+        ...
+
+    def remove_image(self, name: str) -> None:
+        """Remove one of them; passes if it is gone."""
         ...
 
     def remove(self, owned: LabelledStack, work: Work) -> None:
@@ -650,6 +680,8 @@ class Ports:
     """None: the cluster pulls what it needs itself."""
     builds: Builds | None = None
     """None: the stack builds no images."""
+    baked: BakedNodes | None = None
+    """None: node images stay as they are."""
     bundled_images: BundledImages | None = None
     """None: nothing of the stack is in a container."""
     leftovers: Leftovers | None = None

@@ -40,6 +40,7 @@ from bootstrap.toolchain.programs import PROGRAMS
 
 if TYPE_CHECKING:
     from bootstrap.charts.charts import HelmCharts
+    from bootstrap.clusters.docker_nodes.baked_nodes import BakedNodes
     from bootstrap.clusters.docker_nodes.tool import ClusterTool
     from bootstrap.docker.stack_resources import StackOnDocker
     from bootstrap.seeds.seeding import Seeding  # `--help` imports no adapter
@@ -82,9 +83,10 @@ class Adapters:
         from bootstrap.kube.ingress import IngressAnswers  # noqa: PLC0415
 
         emulator, emulator_of = self._emulators()
+        baked = self._baked()
         orphaned = orphaned_processes(self.state)
         return Ports(
-            cluster=self._cluster(),
+            cluster=self._cluster(baked),
             emulator=emulator,
             emulator_of=emulator_of,
             seeds=self._seeds(),
@@ -97,6 +99,7 @@ class Adapters:
             answers=IngressAnswers(self.processes),
             images=self._loader() if self.preload else None,
             builds=self._builds(),
+            baked=baked,
             bundled_images=self._bundled_images(),
             leftovers=self._leftovers(orphaned),
             orphaned=bool(orphaned),
@@ -141,9 +144,9 @@ class Adapters:
         """The Flux repository on disk, with the references of images that the stack builds."""
         return StackRepository(self)
 
-    def _cluster(self) -> ClusterProvider:
+    def _cluster(self, baked: "BakedNodes | None" = None) -> ClusterProvider:
         """The provider of the cluster, with the one on which it still lives."""
-        declared, former = self._provided(self.stack.cluster, adopt=self.adopt), self.former
+        declared, former = self._provided(self.stack.cluster, adopt=self.adopt, baked=baked), self.former
         if former is None:
             return declared
         from bootstrap.clusters.moved import MovedCluster  # noqa: PLC0415 - `--help` imports no adapter
@@ -152,7 +155,17 @@ class Adapters:
         moved = functools.partial(write_provider, self.state, target)
         return MovedCluster(declared, self._provided(former, adopt=False), (former.provider, target), moved)
 
-    def _provided(self, spec: ClusterSpec, *, adopt: bool) -> ClusterProvider:
+    def _baked(self) -> "BakedNodes | None":
+        """What makes and chooses node images with the stack's images in them, if that is declared."""
+        if not self.stack.cluster.bake or self.stack.cluster.provider is not Provider.KIND:
+            return None
+        from bootstrap.clusters.docker_nodes.baked_nodes import BakedNodes  # noqa: PLC0415 - the docker library loads slowly
+        from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
+
+        docker = StackOnDocker(self.state, os.environ, ipv6=_needs_ipv6(self.stack.cluster))
+        return BakedNodes(self._tool(docker, self.stack.cluster), docker, self.state.folder.name)
+
+    def _provided(self, spec: ClusterSpec, *, adopt: bool, baked: "BakedNodes | None" = None) -> ClusterProvider:
         stack = self.stack
         match spec.provider:
             case Provider.KWOK | Provider.AUTO:
@@ -161,19 +174,19 @@ class Adapters:
                 named = f"{stack.name}-{stack.instance}" if stack.instance else stack.name
                 return KwokProvider(named, spec, self.state, self.programs, self.processes, self.clock, adopt=adopt)
             case Provider.KIND | Provider.K3D:
-                return self._docker_cluster(spec, adopt=adopt)
+                return self._docker_cluster(spec, adopt=adopt, baked=baked)
             case Provider.EXISTING:
                 from bootstrap.clusters.existing.provider import ExistingProvider  # noqa: PLC0415
 
                 return ExistingProvider(spec, self.state, self.processes, os.environ)
 
-    def _docker_cluster(self, spec: ClusterSpec, *, adopt: bool) -> ClusterProvider:
+    def _docker_cluster(self, spec: ClusterSpec, *, adopt: bool, baked: "BakedNodes | None" = None) -> ClusterProvider:
         from bootstrap.clusters.docker_nodes.cluster import NodeCluster  # noqa: PLC0415 - `--help` imports no adapter
         from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
         docker = StackOnDocker(self.state, os.environ, ipv6=_needs_ipv6(spec))
         tool = self._tool(docker, spec)
-        return NodeCluster(tool, spec.ports, self.state, docker, self.processes, adopt=adopt)
+        return NodeCluster(tool, spec.ports, self.state, docker, self.processes, adopt=adopt, baked=baked)
 
     def _tool(self, docker: "StackOnDocker", spec: ClusterSpec) -> "ClusterTool":
         from bootstrap.clusters.k3d.tool import LONGEST, K3d  # noqa: PLC0415 - `--help` imports no adapter

@@ -120,6 +120,8 @@ def _cluster_conflicts(stack: Stack, place: PlaceOf) -> Iterator[Problem]:
     ports = stack.cluster.ports
     if ports.http == ports.https:
         yield _said(place, ("cluster", "ports", "https"), f"{ports.https} is already the port of http")
+    if stack.cluster.bake and stack.cluster.provider is Provider.K3D:
+        yield _said(place, ("cluster", "bake"), "is only for provider kind: k3s keeps its images outside of its image")
     if stack.cluster.provider is Provider.EXISTING and stack.cluster.context is None:
         text = "is missing: provider existing needs the name of a context in your kubeconfig"
         yield _said(place, ("cluster", "context"), text)

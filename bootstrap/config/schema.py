@@ -81,6 +81,11 @@ _CLUSTER_SECTION = Section(
             says="Folders of this machine mounted into every node of a kind or k3d cluster; relative to this file.",
             default=[],
         ),
+        "bake": Field(
+            kind=Truth(),
+            says="Provider kind: whether up makes a node image that has the stack's images, for the next cluster.",
+            default=_CLUSTER.bake,
+        ),
         "context": Field(kind=Text(), says="Provider existing: the context in your kubeconfig."),
         "uid": Field(
             kind=Text(

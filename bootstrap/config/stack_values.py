@@ -72,6 +72,7 @@ class Reading:
             profile=Profile(at("profile")),
             feature_gates=dict(_gate(text) for text in at("featureGates")),
             mounts=tuple(self._mounts()),
+            bake=at("bake"),
             context=at("context"),
             uid=at("uid"),
         )

@@ -132,7 +132,8 @@ def is_labelled(container: _Described, owned: LabelledStack, networks: frozenset
         return False
     name = engine_name(owned.stack)
     lambdas = any(
-        str(container_name).startswith(f"/{name}-emulator-lambda-") for container_name in container.get("Names") or ()
+        str(container_name).startswith((f"/{name}-emulator-lambda-", f"/{name}-bake"))
+        for container_name in container.get("Names") or ()
     )
     return lambdas or any(labels.get(label) == value for label, value in _cluster_labels(owned).items())
 

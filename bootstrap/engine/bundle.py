@@ -108,6 +108,11 @@ def lacking(session: Session, cancel: CancelToken) -> tuple[Lacking, ...]:
     return tuple(lines)
 
 
+def stack_images(session: Session, work: Work) -> tuple[str, ...]:
+    """The images of everything that is installed, each once; fetches nothing."""
+    return tuple(_distinct(_images(session, _wanted(session, work, pull=False))))
+
+
 def _lacking_charts(session: Session, wanted: _Wanted) -> Iterator[Lacking]:
     for release in wanted.releases:
         prepared = wanted.prepared[release.id]

@@ -1,7 +1,7 @@
 """`gc`: removes what has expired: stacks of this user, and stacks on a Docker engine whose labels have expired."""
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -87,11 +87,18 @@ class Collector:
         for owner in abandoned(here, expiry, now):
             owned = labelled[owner]
             yield _Due(owned.stack, _since(expiry[owner], now), partial(self._remove_labelled, owned))
+        if self.orphans_too:
+            yield from self._due_without_lease()
+
+    def _due_without_lease(self) -> Iterator["_Due"]:
+        """What nobody will ask for again: old node images, and processes whose stack is gone."""
+        for name in self._surplus_images():
+            yield _Due(name, "its stack has two newer node images", partial(self._remove_image, name))
         # All before the first ends: the folder could be there again, once one has written what it keeps.
-        for process in tuple(orphans(self.root)) if self.orphans_too else ():
+        for process in tuple(orphans(self.root)):
             name = f"{process.program} (pid {process.pid})"
             yield _Due(name, "its state folder is gone", partial(self._end, process))
-        for process in tuple(import_leftovers(self.root, self.command)) if self.orphans_too else ():
+        for process in tuple(import_leftovers(self.root, self.command)):
             name = f"{process.program} (pid {process.pid})"
             yield _Due(name, "its seed import was killed", partial(self._end, process))
 
@@ -132,6 +139,20 @@ class Collector:
     def _remove_labelled(self, owned: LabelledStack, cancel: CancelToken) -> None:
         if self.labelled_stacks is not None:
             self.labelled_stacks.remove(owned, Work(cancel, lambda _text: None))
+
+    def _surplus_images(self) -> Sequence[str]:
+        """Node images to remove; an engine that does not answer was reported before."""
+        if self.labelled_stacks is None:
+            return ()
+        try:
+            return self.labelled_stacks.surplus_images()
+        except RefusedError:
+            return ()
+
+    def _remove_image(self, name: str, cancel: CancelToken) -> None:
+        cancel.check()
+        if self.labelled_stacks is not None:
+            self.labelled_stacks.remove_image(name)
 
     def _end(self, process: ProcessIdentity, cancel: CancelToken) -> None:
         # There is nothing to finish politely: what it would write down, it would write where nobody looks.

@@ -13,7 +13,7 @@ from bootstrap.engine.state_folder import remove_state
 from bootstrap.model.event import Emit, Event, Noted, Planned, RunFinished, RunStarted
 from bootstrap.model.observed import Observed
 from bootstrap.model.release import Note
-from bootstrap.model.step import Plan
+from bootstrap.model.step import LoadImages, Plan
 from bootstrap.plan.consent import makes_cluster
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.filelock import hold
@@ -79,6 +79,9 @@ def performer_of(
     session: Session, plan: Plan, observed: Observed, fetch_charts: FetchCharts | None = None
 ) -> Performer:
     """The performer of this plan's actions."""
+    if session.ports.baked is not None:
+        images = [image for step in plan.steps if isinstance(step.action, LoadImages) for image in step.action.images]
+        session.ports.baked.expect(images)
     return Performer(
         session.ports,
         observed,

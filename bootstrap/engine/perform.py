@@ -15,6 +15,7 @@ from bootstrap.model.step import (
     ApplyCrds,
     ApplyObjects,
     ApplySeeds,
+    BakeNodes,
     BuildImage,
     DeleteCluster,
     DeleteEmulator,
@@ -149,6 +150,10 @@ class Performer:
             case SaveSnapshot() | RestoreSnapshot():
                 assert self._snapshots is not None  # noqa: S101 - whoever plans this gives it
                 return _done(self._snapshots(action, work))
+            case BakeNodes(images=images):
+                assert self._ports.baked is not None  # noqa: S101 - planned for such a stack alone
+                name = self._ports.baked.bake(images, work)
+                return _done(name) if name else Outcome(status=Status.UNCHANGED, detail="there is one already")
             case _:
                 assert_never(action)
 

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bootstrap.engine.bake import with_baked_nodes
 from bootstrap.engine.bundle import supply
 from bootstrap.engine.fix_commands import selection, verb_command
 from bootstrap.engine.locked_run import (
@@ -69,6 +70,7 @@ def up(session: Session, options: PlanOptions, how: RunOptions, *, emit: Emit, c
                 emit=remembered,
                 cancel=within_the_run(session, cancel),
             )
+            report = with_baked_nodes(session, report, how, emit=remembered, cancel=within_the_run(session, cancel))
         report = replace(report, seconds=session.clock.monotonic() - began)
         finish(session, report, how, remembered, _way_in(session, report))
     return report

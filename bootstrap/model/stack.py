@@ -102,6 +102,8 @@ class ClusterSpec:
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
     """Kubernetes' own, of a kind or k3d cluster."""
     mounts: tuple[Mount, ...] = ()
+    bake: bool = False
+    """Provider `kind`: whether `up` makes a node image that has the stack's images."""
     context: str | None = None
     """Provider `existing`: the name in the user's kubeconfig."""
     uid: str | None = None

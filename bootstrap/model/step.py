@@ -176,6 +176,13 @@ class RestoreSnapshot:
     name: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BakeNodes:
+    """Make a node image that has these images, for the next cluster."""
+
+    images: tuple[str, ...]
+
+
 Replaceable: TypeAlias = (
     EnsureCluster | EnsureEmulator | InstallRelease | ApplyObjects | UninstallRelease | DeleteObjects | DeleteEmulator
 )
@@ -219,6 +226,7 @@ Action: TypeAlias = (
     | RemoveState
     | SaveSnapshot
     | RestoreSnapshot
+    | BakeNodes
 )
 
 

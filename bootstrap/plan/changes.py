@@ -47,6 +47,7 @@ CLUSTER: Mapping[str, Mapping[Provider, Effect]] = {
     "cluster.config": _row(_REPLACE, _REPLACE, _NOTHING, _NOTHING),
     "cluster.featureGates": _row(_REPLACE, _REPLACE, _NOTHING, _NOTHING),
     "cluster.mounts": _row(_REPLACE, _REPLACE, _NOTHING, _NOTHING),
+    "cluster.bake": _row(_NOTHING, _NOTHING, _NOTHING, _NOTHING),
     "cluster.context": _row(_NOTHING, _NOTHING, _NOTHING, _NOTHING),
     "cluster.uid": _row(_NOTHING, _NOTHING, _NOTHING, _REFUSED),
 }

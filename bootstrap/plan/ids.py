@@ -11,6 +11,7 @@ EMULATOR = StepId("emulator")
 SEEDS = StepId("seeds")
 IMAGES = StepId("images")
 CHARTS = StepId("charts")
+NODE_IMAGE = StepId("node-image")
 BUILD = "build/"
 """Begins the name of a step that builds an image of the stack."""
 CUSTOM_PART = "+custom"

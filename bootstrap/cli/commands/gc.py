@@ -15,6 +15,8 @@ def command(*, dry_run: bool, output: str, quiet: bool) -> int:
 
     Each is deleted as it was brought up last, whatever its file declares now.
 
+    Of the node images that cluster.bake makes, the two newest of each stack are kept.
+
     Processes of your stacks whose state folder was deleted by hand are stopped too. Stacks without an expiry, and
     stacks that have not expired, are never touched. Ends with 1 if something could not be deleted; a Docker engine
     that does not answer is reported, and what it may hold stays.

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bootstrap.clusters.docker_nodes.baked_nodes import BakedNodes
 from bootstrap.clusters.docker_nodes.cluster_fields import changes
 from bootstrap.clusters.docker_nodes.containers import add_host_record, cluster_containers, host_record, nodes_of
 from bootstrap.clusters.docker_nodes.name_service import quicken_probe
@@ -56,7 +57,7 @@ _LEASES = "/apis/coordination.k8s.io/v1/leases"
 class NodeCluster:
     """Implements `ports.ClusterProvider` for kind and k3d."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a cluster is made with
         self,
         tool: ClusterTool,
         ports: HostPorts,
@@ -65,8 +66,10 @@ class NodeCluster:
         processes: Processes,
         *,
         adopt: bool = False,
+        baked: BakedNodes | None = None,
     ) -> None:
         self._tool = tool
+        self._baked = baked
         self._ports = ports
         self._state = state
         self._docker = docker
@@ -370,11 +373,16 @@ class NodeCluster:
         with self._docker.open() as client:
             self._gather(client, work)
             self._docker.ensure_network(client)
-            names = {image: name_on_engine(client, image) or image for image in self._tool.images}
+            names = {image: self._name(client, image, work) for image in self._tool.images}
         self._file.begin(CREATION)
         work.say("creating its nodes")
         self._tool.create(self._state.cluster, work.cancel, names)
         self._note(work.cancel, created=True)
+
+    def _name(self, client: "DockerClient", image: str, work: Work) -> str:
+        """What a node of this image is created from."""
+        baked = None if self._baked is None else self._baked.name_for(client, image, work)
+        return baked or name_on_engine(client, image) or image
 
     def _finish(self, why: str, work: Work) -> None:
         """What a killed run left of a creation or a removal is nobody's: it goes, and a whole one is created."""

@@ -68,8 +68,12 @@ def copy_image(
     nodes: "Sequence[Container]",
     cancel: CancelToken,
     progress: Callable[[int], None],
+    *,
+    unpack: bool = True,
 ) -> None:
     """Stream the image from the engine to all these nodes at once; `progress` is given the bytes so far.
+
+    Without `unpack` a node unpacks it when its first container starts.
 
     Raises:
         SaveFailedError: the engine cannot save it.
@@ -77,7 +81,7 @@ def copy_image(
         CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
     """
     with ExitStack() as stack:
-        programs = [stack.enter_context(FedProgram(node, _import(image))) for node in nodes]
+        programs = [stack.enter_context(FedProgram(node, _import(image, unpack=unpack))) for node in nodes]
         _feed(client, image, programs, cancel, progress)
         results = [program.end(cancel) for program in programs]
     for node, (code, output) in zip(nodes, results, strict=True):
@@ -89,9 +93,10 @@ def copy_image(
             _name_by_digest(node, image, cancel)
 
 
-def _import(image: EngineImage) -> tuple[str, ...]:
+def _import(image: EngineImage, *, unpack: bool) -> tuple[str, ...]:
     pinned = ("--digests", "--base-name", image.full_name.partition("@")[0]) if image.is_pinned else ()
-    return ("sh", "-c", _IMPORT, "import", "--platform", image.platform, *pinned)
+    packed = () if unpack else ("--no-unpack",)
+    return ("sh", "-c", _IMPORT, "import", "--platform", image.platform, *packed, *pinned)
 
 
 def _feed(

@@ -1,5 +1,6 @@
 """What `auto` comes to, and that a stack never gets a second cluster."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,10 @@ def test_what_goes_with_a_release(emulator: EmulatorSpec, text: str | None) -> N
     with pytest.raises(InvalidError) as caught:
         resolve_auto(given, docker_answers=True, last_provider=None)
     assert str(caught.value).endswith(text)
+
+
+def test_k3d_bakes_no_images() -> None:
+    given = stack(Provider.K3D)
+    given = dataclasses.replace(given, cluster=dataclasses.replace(given.cluster, bake=True))
+    with pytest.raises(InvalidError, match=r"cluster\.bake: is only for provider kind"):
+        resolve_auto(given, docker_answers=True, last_provider=None)

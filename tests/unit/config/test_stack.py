@@ -126,6 +126,7 @@ def test_defaults_are_shown_as_such_and_only_where_they_mean_something() -> None
         ("cluster.profile", "default"),
         ("cluster.featureGates", "default"),
         ("cluster.mounts", "default"),
+        ("cluster.bake", "default"),
         ("emulator", "valid-no-emulator.yaml:3"),
         ("seeds", "default"),
         ("snapshot.afterUp", "default"),

@@ -41,6 +41,7 @@ def whole(api: FakeApi) -> None:
     api.container(f"{NAME}-worker", network=NAME, joined=False, kind=NAME)
     api.container(f"{NAME}-emulator", network=NAME, owner=OWNER, stack=STACK)
     api.container(f"{NAME}-emulator-lambda-1", network=NAME)
+    api.container(f"{NAME}-bake", network=NAME)
     api.volume(f"{NAME}-emulator", **marked)
     api.volume(f"{NAME}-lease-1", **marked, lease=NOON.isoformat(), expires=LATER.isoformat())
 
@@ -118,7 +119,7 @@ def test_without_its_network_a_cluster_of_the_name_proves_nothing() -> None:
     del api.nets[NAME]
     api.volume("k3d-images", k3d=engine_name(STACK, 32))
     removed(api)
-    assert set(api.boxes) == {f"{NAME}-control-plane", f"{NAME}-worker", f"{NAME}-emulator-lambda-1"}
+    assert set(api.boxes) == {f"{NAME}-control-plane", f"{NAME}-worker", f"{NAME}-emulator-lambda-1", f"{NAME}-bake"}
     assert set(api.vols) == {"k3d-images"}
 
 
