@@ -56,11 +56,16 @@ class ChartSources:
     def find(self, release: Release, lock: ChartLock) -> StoredChart | None:
         """The release's chart from disk or cache, its values files merged; None: it must be pulled.
 
+        A chart in the cache that the lock file lacks is written there, if it must be written at all.
+
         Raises:
             InvalidError: what is there is no chart, or lacks a values file.
         """
         chart = self._find(release.chart, lock)
-        return None if chart is None else self._with_values_files(release, chart)
+        if chart is None:
+            return None
+        self._note(release.chart, chart)
+        return self._with_values_files(release, chart)
 
     def pull(self, release: Release, work: Work) -> StoredChart:
         """Bring the release's chart into the cache, and into the lock file if that must be written.

@@ -109,11 +109,6 @@ class Invocation:
         return file
 
 
-def limit_of(release: Release, *, upgrade: bool) -> timedelta:
-    """How long helm may take."""
-    return (release.upgrade_timeout if upgrade else None) or release.timeout
-
-
 def _options(release: Release, *, upgrade: bool) -> Iterator[str]:
     # Never --create-namespace: it is there already, and helm would read the API's whole description to make it again.
     chosen: Mapping[str, bool] = {

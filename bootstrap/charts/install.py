@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from bootstrap.charts.cache import StoredChart
 from bootstrap.charts.cluster_values import cluster_values_hash
 from bootstrap.charts.crds import CRD
-from bootstrap.charts.helm_arguments import Invocation, Target, dropped, limit_of
+from bootstrap.charts.helm_arguments import Invocation, Target, dropped
 from bootstrap.charts.helm_errors import explained, late, own_words
 from bootstrap.charts.helm_watch import HelmWatch
 from bootstrap.charts.recovery import heal, refuse_foreign
@@ -188,7 +188,7 @@ class _Run:
     def __call__(self, newest: Revision | None, watch: HelmWatch) -> tuple[tuple[Manifest, ...], int]:
         """The objects that were applied, and the number of the revision."""
         release, upgrade = self.prepared.release, newest is not None
-        limit = limit_of(release, upgrade=upgrade)
+        limit = release.limit(upgrade=upgrade)
         command = self.invocation.install(
             self.prepared, self.chart, self.target, self.labels, limit=limit, upgrade=upgrade
         )

@@ -109,7 +109,7 @@ _NOBODY = {FileNotFoundError, ConnectionRefusedError}
 _OTHER_CONTEXT = "choose one that exists: docker context ls, docker context use default"
 _JOIN = "join its group: sudo usermod -aG docker $USER, then log in again; or use rootless Docker"
 _START = "start it: sudo systemctl start docker, or open Docker Desktop, or colima start"
-_FREE_DISK = "free space: docker system df shows what takes it; docker image prune removes what is unused"
+_FREE_DISK = "free space: docker system df shows what uses it; docker image prune removes unused images"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

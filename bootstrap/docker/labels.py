@@ -171,9 +171,10 @@ def _refuse_others(client: "DockerClient", network: _Described, owned: LabelledS
         return  # another run that collects expired stacks has just removed it
     others = sorted(str(container.get("Name")) for container in joined.values())
     if others:
+        disconnect = " && ".join(f"docker network disconnect -f {network['Name']} {name}" for name in others)
         raise StepFailedError(
             f"{', '.join(others)} is on the network of {owned.stack}, but does not belong to it",
-            fix=f"docker network disconnect -f {network['Name']} {others[0]}, then run the same command again",
+            fix=f"{disconnect}; then run the same command again",
         )
 
 

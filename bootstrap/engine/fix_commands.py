@@ -16,9 +16,14 @@ from bootstrap.model.cause import Cause
 from bootstrap.model.event import Event, Noted, StepFinished
 from bootstrap.model.stack import Stack
 
-_OF_STACK = re.compile(r"\bbootstrap (up|plan|status|down|repair|resume|diff|logs|kubeconfig)(?=$|[;,.:)`]| --| \()")
+_OF_STACK = re.compile(
+    r"\bbootstrap (up|plan|status|down|repair|pause|resume|reset|diff|logs|kubeconfig|lock)(?=$|[;,.:)`]| --| \()"
+)
 """Verbs whose argument is the stack, without one."""
-_OF_SUBJECT = re.compile(r"\bbootstrap (?:load|explain) [^;,)`]*[^;,)`\s]")
+_OF_SUBJECT = re.compile(
+    r"\bbootstrap (?:(?:load|explain) |(?:snapshot [a-z]+|seed (?:plan|apply|refresh|reset|prune|export))\b)"
+    r"(?:[^;,)`]*[^;,)`\s])?"
+)
 """Verbs whose argument is something else."""
 
 

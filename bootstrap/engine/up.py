@@ -23,8 +23,9 @@ from bootstrap.engine.snapshot import begin_from_file, with_after_up
 from bootstrap.engine.stack_recorder import StackRecorder
 from bootstrap.engine.state_folder import remember_provider
 from bootstrap.engine.urls import addresses
+from bootstrap.errors import RefusedError
 from bootstrap.model.event import Emit, Event, Planned
-from bootstrap.model.lease import Term, renewed
+from bootstrap.model.lease import Lease, Term, renewed
 from bootstrap.model.release import Release
 from bootstrap.model.step import Plan, PullChart
 from bootstrap.plan import ids
@@ -112,7 +113,7 @@ def _watch(session: Session) -> Watch:
 
 def _renew(session: Session, term: Term | None, cancel: CancelToken) -> None:
     """Renew the stack's lease if `--ttl` is given or it has expired."""
-    before = read_lease(session.state)
+    before = _lease_before(session, term)
     lease = renewed(before, term, session.clock.now())
     if lease == before:
         return
@@ -120,6 +121,16 @@ def _renew(session: Session, term: Term | None, cancel: CancelToken) -> None:
     if session.ports.leftovers is not None:
         session.ports.leftovers.lease(lease, cancel)
     write_lease(session.state, lease)
+
+
+def _lease_before(session: Session, term: Term | None) -> Lease | None:
+    """The stack's lease; a damaged one is as none where `--ttl` gives another."""
+    try:
+        return read_lease(session.state)
+    except RefusedError:
+        if term is None:
+            raise
+        return None
 
 
 def _collect(session: Session, emit: Emit, cancel: CancelToken) -> None:

@@ -55,7 +55,7 @@ class Clusters:
         if uid != kube.uid:
             raise RefusedError(
                 f"another cluster answers at {kube.kubeconfig}: its kube-system has uid {uid}, not {kube.uid}",
-                fix="run: bootstrap status",
+                fix="bring the stack's own cluster back: bootstrap repair; or delete the stack: bootstrap down",
             )
         return api
 

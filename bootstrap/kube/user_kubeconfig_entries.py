@@ -87,7 +87,8 @@ def _noted(state: StatePaths) -> dict[str, Any]:
     except ValueError as error:
         raise RefusedError(
             f"{file}, which names the entries in your kubeconfig, is damaged: {error}",
-            fix=f"delete the stack's entries with kubectl config delete-context, then: rm {shlex.quote(str(file))}",
+            fix="delete the stack's entries, if any: kubectl config get-contexts lists them; kubectl config "
+            f"delete-context, delete-cluster and delete-user NAME delete them; then: rm {shlex.quote(str(file))}",
         ) from error
     return entries
 

@@ -177,6 +177,10 @@ class Release:
         """NAMESPACE/NAME of the HelmRelease."""
         return f"{self.namespace}/{self.name}"
 
+    def limit(self, *, upgrade: bool) -> timedelta:
+        """How long one attempt of helm may take."""
+        return (self.upgrade_timeout if upgrade else None) or self.timeout
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kustomization:

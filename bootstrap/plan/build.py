@@ -50,6 +50,7 @@ BUILD_TIMEOUT = timedelta(minutes=20)
 CRDS_TIMEOUT = timedelta(minutes=2)
 DELETE_TIMEOUT = timedelta(minutes=5)
 HEAL_TIMEOUT = timedelta(minutes=1)
+UNLIMITED_TIMEOUT = timedelta(days=1)
 """Time of a release beyond its own timeout: to repair what a killed run left, and to report."""
 
 _UNCHANGED = "unchanged"
@@ -297,10 +298,18 @@ def _chart(prepared: PreparedRelease | None, release: Release, observed: Observe
 def _release(desired: Desired, release: Release, observed: Observed) -> _Row:
     prepared_release = desired.prepared.get(release.id) or PreparedRelease(release=release)
     reason = _release_reason(prepared_release, release, observed)
-    timeout = release.timeout * (1 + release.retries) + HEAL_TIMEOUT
     step = ids.release(release.id)
     install = InstallRelease(prepared=prepared_release, may_replace=is_allowed(desired.consent, step))
-    return step, install if reason else Keep(what="release"), reason or _UNCHANGED, timeout
+    return step, install if reason else Keep(what="release"), reason or _UNCHANGED, _release_timeout(release, observed)
+
+
+def _release_timeout(release: Release, observed: Observed) -> timedelta:
+    """For every attempt that helm has; where their number has no limit, the run's own `--timeout` is the limit."""
+    upgrade = f"{release.target_namespace}/{release.release_name}" in observed.releases
+    retries = release.upgrade_retries if upgrade else release.retries
+    if retries < 0:
+        return UNLIMITED_TIMEOUT
+    return release.limit(upgrade=upgrade) * (1 + retries) + HEAL_TIMEOUT
 
 
 def _release_reason(prepared: PreparedRelease, release: Release, observed: Observed) -> str:

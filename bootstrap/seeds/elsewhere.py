@@ -46,7 +46,7 @@ def left_behind(target: Target, services: Mapping[str, Service], marker: Marker)
             shown = ", ".join(ours[:_SHOWN]) + (", …" if len(ours) > _SHOWN else "")
             yield (
                 f"{shown}: still in region {region}, which the emulator had before "
-                f"(bootstrap seed reset removes it; so does prune with emulator.region: {region})"
+                f"(remove it with: bootstrap seed reset; or with prune and emulator.region: {region})"
             )
 
 

@@ -153,7 +153,7 @@ def _raise_failure(ended: Ended) -> None:
         raise StepFailedError(
             failed.what + more,
             evidence=failed.evidence,
-            fix=failed.fix and failed.fix.replace("apply", "import"),
+            fix=failed.fix,
             log=failed.log,
         )
 

@@ -21,7 +21,10 @@ def read_lease(state: StatePaths) -> Lease | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError, KeyError) as error:
-        raise RefusedError(f"{state.lease} is damaged: {error}", fix="give the stack a new one: --ttl") from error
+        raise RefusedError(
+            f"{state.lease} is damaged: {error}",
+            fix="give the stack a new expiry: bootstrap up, with --ttl 2h or --ttl never",
+        ) from error
 
 
 def write_lease(state: StatePaths, lease: Lease | None) -> None:

@@ -96,12 +96,13 @@ def manifest_in(folder: Path) -> Manifest:
         if version != FORMAT:
             raise RefusedError(
                 f"{file}: its format is version {version}, this bootstrap reads version {FORMAT}",
-                fix="use the bootstrap that saved it, or remove it: bootstrap snapshot rm",
+                fix=f"use the bootstrap that saved it, or remove it: bootstrap snapshot rm {folder.name}",
             )
         return Manifest(**{**content, "created": datetime.fromisoformat(content["created"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RefusedError(
-            f"{file} is damaged: {error}", fix="remove the snapshot: bootstrap snapshot rm, and save it again"
+            f"{file} is damaged: {error}",
+            fix=f"remove the snapshot: bootstrap snapshot rm {folder.name}; then save it again",
         ) from error
 
 

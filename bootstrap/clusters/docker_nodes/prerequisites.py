@@ -74,7 +74,7 @@ def refuse_full(root: Path) -> None:
     if free < ROOM:
         raise RefusedError(
             f"{free / _GIB:.1f} GiB are free in {root}; a cluster needs {ROOM / _GIB:.0f} GiB",
-            fix="free space: docker system df shows what uses it",
+            fix="free space: docker system df shows what uses it; docker image prune removes unused images",
         )
 
 

@@ -21,10 +21,8 @@ def in_current_words(given: Mapping[str, Any], file: Path) -> Mapping[str, Any]:
     """
     version = given.get("apiVersion", CURRENT)
     if version not in {CURRENT, _OLDEST, *_SAME_BUT_FOR_THE_NAME}:
-        problem = Problem(
-            place=Place(file=str(file), path="apiVersion"), text=f"{version} is not known; write {CURRENT}"
-        )
-        raise InvalidError([problem], fix=f"k3d config migrate {file}")
+        problem = Problem(place=Place(file=str(file), path="apiVersion"), text=f"{version} is not known")
+        raise InvalidError([problem], fix=f"write apiVersion: {CURRENT}, and the fields of that version")
     if version == CURRENT:
         return given
     unnamed = {key: value for key, value in given.items() if key != "name"}

@@ -106,4 +106,6 @@ def _saved_record(folder: Path) -> Record:
     try:
         return Record(**json.loads(file.read_bytes()))
     except (OSError, ValueError, TypeError) as error:
-        raise RefusedError(f"{file} is damaged: {error}", fix="restore another snapshot") from error
+        raise RefusedError(
+            f"{file} is damaged: {error}", fix="restore another snapshot; they are listed by: bootstrap snapshot list"
+        ) from error

@@ -34,7 +34,7 @@ SECONDS = 600.0
 _WORKPLACE = "running-scripts-"
 _PROBE_SECONDS = 30.0
 _WARNING_LINES = 3
-_CORRECT = "correct the script, then apply again: it then runs again from the start"
+_CORRECT = "correct the script, then run the same command again: the script then runs from its start"
 _CORRECTION = re.compile(r"(?P<what>.*) \((?P<fix>(?:run|write|install|leave)\b.*)\)")
 _NOT_FOUND = re.compile(
     r"(?:line \d+: |: \d+: |^)(?P<name>[\w.+-]+): (?:command )?not found|command not found: (?P<zsh>\S+)"
@@ -259,13 +259,13 @@ def _failure(
 
 def _fix(lines: Sequence[str], fatal: Entry | None, emulator: str) -> str:
     if fatal is not None and fatal.kind == MISSING:
-        return f"{INSTALL_AWS}; then apply again"
+        return f"{INSTALL_AWS}; then run the same command again"
     for line in reversed(lines):
         if match := _NOT_FOUND.search(line):
-            return f"install {match['name'] or match['zsh']} on this machine, then apply again"
+            return f"install {match['name'] or match['zsh']} on this machine, then run the same command again"
         if match := _UNREACHED.search(line):
             asked = next(value for value in match.groups() if value)
-            return f"let the script use its emulator, {emulator}, instead of {asked}; then apply again"
+            return f"let the script use its emulator, {emulator}, instead of {asked}; then run the same command again"
     return _CORRECT
 
 

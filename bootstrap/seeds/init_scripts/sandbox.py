@@ -31,8 +31,8 @@ INSTALL_AWS = "run: pip install awscli"
 _GUARD = Path(emulator_hosts.__file__).parent
 PACKAGE_ROOT = _GUARD.parents[3]
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-# Nothing listens on the port of the discard protocol, and nobody may without being root.
 _HASH_LENGTH = 8
+# Nothing listens on the port of the discard protocol, and nobody may without being root.
 _NOWHERE = "http://127.0.0.1:9"
 _INHERITED = ("LANG", "LC_ALL", "TERM", "USER", "LOGNAME", "TZ")
 _REWRITTEN = frozenset({".sh", ".bash", ".py", ".env", ""})

@@ -16,8 +16,6 @@ from bootstrap.seeds.services.permissions import is_ours_alone
 from bootstrap.seeds.services.policies import policy_text, policy_value
 from bootstrap.seeds.target import Answer, AwsError, Target
 
-"""On the queue itself: `sending`, or the hash of the messages that were sent, so that a kill between sending and
-remembering never sends them twice."""
 INTERRUPTED = "interrupted"
 
 _ABSENT = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")

@@ -198,7 +198,7 @@ def test_a_failure_names_its_line_its_words_its_log_and_a_fix(bench: Bench) -> N
         bench.apply()
     assert failed.value.what.endswith("10.sh failed with exit code 127 in line 5: not-a-program --now")
     assert failed.value.evidence[0] == "first"
-    assert failed.value.fix == "install not-a-program on this machine, then apply again"
+    assert failed.value.fix == "install not-a-program on this machine, then run the same command again"
     assert failed.value.log is not None
     assert "not-a-program" in Path(failed.value.log).read_text()
 

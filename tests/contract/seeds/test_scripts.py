@@ -139,4 +139,4 @@ def test_without_the_cli_a_script_says_so(bench: Bench, monkeypatch: pytest.Monk
     assert "failed with exit code 127" in " ".join((failed.value.what, *failed.value.evidence))
     log = (bench.folder / "seeds" / "logs" / "10-cli.sh.log").read_text()
     assert log == "the aws command line is not installed (run: pip install awscli)\n"
-    assert failed.value.fix == "run: pip install awscli; then apply again"
+    assert failed.value.fix == "run: pip install awscli; then run the same command again"

@@ -139,7 +139,7 @@ options: {k3s: {extraServerArgs: [--tls-san=x], extraAgentArgs: [--y]}, runtime:
 def test_a_format_that_nobody_knows(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match=r"own.yaml: apiVersion: k3d.io/v2 is not known") as error:
         _k3d(tmp_path, "apiVersion: k3d.io/v2\nkind: Simple\n")
-    assert error.value.fix == f"k3d config migrate {tmp_path / 'own.yaml'}"
+    assert error.value.fix == "write apiVersion: k3d.io/v1alpha5, and the fields of that version"
 
 
 def test_direct_ports_need_no_load_balancer(tmp_path: Path) -> None:

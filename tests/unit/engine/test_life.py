@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import InvalidError, Place, Problem
+from bootstrap.errors import InvalidError, Place, Problem, RefusedError
 from bootstrap.model.event import Noted, RunFinished, StepFinished
 from bootstrap.model.lease import Term
 from bootstrap.model.observed import TargetState
@@ -66,6 +66,17 @@ def test_an_unchanged_stack_keeps_its_time_and_a_second_one_extends_it(setting: 
     setting.up(how=FOR_EVER)
     assert read_lease(setting.session.state) is None
     assert setting.world.writes[-1] == "lease None"
+
+
+def test_a_damaged_lease_is_refused_until_another_is_given(setting: Setting) -> None:
+    setting.up(how=TWO_HOURS)
+    setting.session.state.lease.write_text("{")
+    with pytest.raises(RefusedError, match="is damaged"):
+        setting.up()
+    setting.up(how=TWO_HOURS)
+    lease = read_lease(setting.session.state)
+    assert lease is not None
+    assert lease.expires == setting.clock.now() + timedelta(hours=2)
 
 
 def test_brought_up_after_its_end_its_time_begins_again(setting: Setting) -> None:

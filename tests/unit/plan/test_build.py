@@ -1,6 +1,7 @@
 """The whole plan, as lines: order, needs and reasons at once."""
 
 import dataclasses
+from datetime import timedelta
 
 import pytest
 
@@ -21,7 +22,7 @@ from bootstrap.model.release import FluxRepo, Release
 from bootstrap.model.stack import Provider
 from bootstrap.model.step import LoadImages, Plan, Refuse
 from bootstrap.plan import ids
-from bootstrap.plan.build import build_plan
+from bootstrap.plan.build import HEAL_TIMEOUT, UNLIMITED_TIMEOUT, build_plan
 from bootstrap.plan.desired import Desired
 from bootstrap.plan.units import cut, fingerprint
 from fakes.ports import ENDPOINT, KUBE
@@ -417,3 +418,38 @@ def test_the_emulator_is_reached_by_the_name_its_chart_would_give_it(
 def test_on_docker_the_emulators_name_leads_to_its_container() -> None:
     part = cut(stack(emulator=True, provider=Provider.KIND), FluxRepo()).parts[0]
     assert part.objects[1]["spec"]["externalName"] == "bootstrap-test-emulator"
+
+
+def step_timeout(helm_release: Release, observed: Observed) -> timedelta:
+    plan = build_plan(
+        Desired(
+            stack=stack(), repo=FluxRepo(releases=(helm_release,)), prepared={helm_release.id: prepared(helm_release)}
+        ),
+        observed,
+    )
+    return next(step.timeout for step in plan.steps if step.id == ids.release(helm_release.id))
+
+
+def test_a_release_has_time_for_every_attempt_of_what_helm_will_do() -> None:
+    helm_release = dataclasses.replace(
+        release("web"),
+        timeout=timedelta(minutes=2),
+        retries=1,
+        upgrade_timeout=timedelta(minutes=20),
+        upgrade_retries=3,
+    )
+    installed = dataclasses.replace(
+        SEEDED,
+        releases={
+            "apps/web": ReleaseObserved(
+                namespace="apps", release_name="web", status="failed", revision=1, fingerprint=None
+            )
+        },
+    )
+    assert step_timeout(helm_release, SEEDED) == timedelta(minutes=4) + HEAL_TIMEOUT
+    assert step_timeout(helm_release, installed) == timedelta(minutes=80) + HEAL_TIMEOUT
+
+
+def test_a_release_that_is_retried_without_limit_has_the_time_of_the_run() -> None:
+    helm_release = dataclasses.replace(release("web"), retries=-1)
+    assert step_timeout(helm_release, SEEDED) == UNLIMITED_TIMEOUT

@@ -124,7 +124,7 @@ def settled(target: Target, name: str) -> None:
             raise StepFailedError(
                 f"function {name} cannot run: {reason}",
                 fix=f"check its runtime and code, and that {target.endpoint.driver} reaches a Docker engine; "
-                "then apply again",
+                "then run the same command again",
             )
         busy = configuration.get("State") == "Pending" or configuration.get("LastUpdateStatus") == "InProgress"
         return None if busy else "at rest"

@@ -43,7 +43,7 @@ def _smoke_failed(desired: Desired, smoke: Mapping[str, Value], text: str, what:
     return StepFailedError(
         f"smoke test of {desired.id} {what}: {text[:500]}",
         evidence=[*evidence, f"answered: {text}"],
-        fix="correct the function or its smoke event, then apply again",
+        fix="correct the function or its smoke event, then run the same command again",
     )
 
 
