@@ -124,7 +124,18 @@ class Puller:
 
     def pull(self, ref: ChartRef, **changes: Any) -> tuple[str, str]:
         """Name and version of the chart that this reference leads to; it must be found in the cache afterwards."""
-        charts = HelmCharts(
+        digest = self.charts().pull(_release(ref, **changes), Work(_token(), lambda _text: None))
+        assert self.found(ref, **changes) == digest
+        stored = self.folder / self.cache / "charts" / f"{digest.removeprefix('sha256:')}.tgz"
+        chart = read_archive(stored.read_bytes(), str(stored))
+        return chart.name, chart.version
+
+    def found(self, ref: ChartRef, **changes: Any) -> str | None:
+        """The digest of the chart in the cache."""
+        return self.charts().prepare([_release(ref, **changes)], _token())["flux/app"].chart_digest
+
+    def charts(self) -> HelmCharts:
+        return HelmCharts(
             programs=programs_with("own"),
             processes=SystemProcesses(SystemClock()),
             cache=self.folder / self.cache,
@@ -133,16 +144,14 @@ class Puller:
             mirrors=self.mirrors,
             lock_file=self.lock_file,
         )
-        token = CancelToken(SystemClock()).within(60, "the test")
-        release = Release(
-            namespace="flux", name="app", release_name="app", target_namespace="app", chart=ref, **changes
-        )
-        digest = charts.pull(release, Work(token, lambda _text: None))
-        prepared = charts.prepare([release], token)["flux/app"]
-        assert prepared.chart_digest == digest
-        stored = self.folder / self.cache / "charts" / f"{digest.removeprefix('sha256:')}.tgz"
-        chart = read_archive(stored.read_bytes(), str(stored))
-        return chart.name, chart.version
+
+
+def _release(ref: ChartRef, **changes: Any) -> Release:
+    return Release(namespace="flux", name="app", release_name="app", target_namespace="app", chart=ref, **changes)
+
+
+def _token() -> CancelToken:
+    return CancelToken(SystemClock()).within(60, "the test")
 
 
 @pytest.fixture
@@ -176,6 +185,15 @@ def test_the_lock_pins_a_range(published: Repository, puller: Puller) -> None:
     published.publish("app", "1.3.0", packed(puller.folder, "app", "1.3.0"))
     puller.cache = "another"
     assert puller.pull(ref) == ("app", "1.2.0")
+
+
+def test_a_chart_that_is_in_the_cache_is_locked_too(published: Repository, puller: Puller) -> None:
+    ref = RepositoryChart(url=published.url, name="app", version="1.x")
+    puller.pull(ref)
+    locked = read_lock(puller.lock_file)
+    puller.lock_file.unlink()
+    assert puller.found(ref) is not None
+    assert read_lock(puller.lock_file) == locked
 
 
 def test_a_chart_that_changed_under_its_version_is_refused(published: Repository, puller: Puller) -> None:
