@@ -65,13 +65,13 @@ class ReportOptions:
     junit: Path | None = None
 
 
-STACK_OPTION = click.option("--stack", metavar="NAME", help="Use this stack of any project, from any folder.")
+STACK_OPTION = click.option("--stack", metavar="NAME", help="A stack of any project, from any folder.")
 name_option = click.option(
     "--name",
     "instance",
-    metavar="N",
+    metavar="NAME",
     envvar="BOOTSTRAP_NAME",
-    help="Use this instance (BOOTSTRAP_NAME).",
+    help="A separate copy of it (BOOTSTRAP_NAME).",
 )
 """For commands that choose their stack with other options than `declared_options`."""
 tool_option = click.option(
@@ -94,7 +94,7 @@ allow_replace_option = click.option(
     multiple=True,
     is_flag=False,
     flag_value=EVERYTHING,
-    help="Delete and recreate what cannot change in place: everything, or only STEP.",
+    help="Delete and recreate, with its data, what cannot change in place: all, or only STEP.",
 )
 """Consent, for this run only."""
 _REPOSITORY: tuple[_Decorate, ...] = (
@@ -110,7 +110,7 @@ _DECLARATION: tuple[_Decorate, ...] = (
     click.option(
         "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a field of the stack; repeatable."
     ),
-    click.option("--provider", metavar="NAME", help="Short for --set cluster.provider=NAME."),
+    click.option("--provider", metavar="NAME", help="kind, k3d, kwok, existing or auto."),
     click.option(
         "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the stack; repeatable."
     ),
@@ -183,8 +183,9 @@ def run_options(command: _Command) -> _Command:
             click.option(
                 "--progress",
                 type=progress,
+                metavar="FORM",
                 envvar="BOOTSTRAP_PROGRESS",
-                help="Form of progress (BOOTSTRAP_PROGRESS).",
+                help="auto, live, plain, json or quiet.",
             ),
             click.option("-v", "--verbose", count=True, help="Print more detail (-vv: everything)."),
             click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
@@ -195,7 +196,7 @@ def run_options(command: _Command) -> _Command:
     )
 
 
-timeout_option = click.option("--timeout", metavar="TIME", help="End the run after TIME (default 30m).")
+timeout_option = click.option("--timeout", metavar="TIME", help="End the run after TIME (30m), exit code 5.")
 
 
 def _decorated(command: _Command, options: tuple[_Decorate, ...]) -> _Command:

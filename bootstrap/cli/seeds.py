@@ -61,7 +61,7 @@ class OpenedSeeds:
 
 _Decorate = Callable[[_Command], _Command]
 _ENDPOINT = click.option(
-    "--endpoint", metavar="URL", help="Use this running emulator; without --stack, no stack is needed."
+    "--endpoint", metavar="URL", help="Use the emulator at URL; without --stack, no stack is read."
 )
 _WHERE: tuple[_Decorate, ...] = (
     click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path)),
@@ -70,7 +70,10 @@ _WHERE: tuple[_Decorate, ...] = (
     _ENDPOINT,
 )
 _ACCOUNT = click.option(
-    "--account", metavar="ID", default="", help="Use this account of the emulator: 12 digits, apart from all others."
+    "--account",
+    metavar="ID",
+    default="",
+    help="Use this account of the emulator (12 digits); others do not see its data.",
 )
 _VARIABLES = click.option(
     "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the seeds; repeatable."

@@ -34,9 +34,13 @@ if TYPE_CHECKING:
 @tool_option
 @run_options
 @output_option
-@click.option("--keep-data", is_flag=True, help="Keep the emulator's data and generated secrets for the next up.")
 @click.option(
-    "--all", "whole_project", is_flag=True, help="Delete every stack of this project (with --name: every instance N)."
+    "--keep-data",
+    is_flag=True,
+    help="Keep the emulator's data and generated secrets for the next up; the cluster and its volumes are deleted.",
+)
+@click.option(
+    "--all", "whole_project", is_flag=True, help="Delete every stack of this project (with --name: that copy of each)."
 )
 @click.option("--dry-run", is_flag=True, help="Only print what would be deleted.")
 def command(  # noqa: PLR0913 - one parameter per flag
@@ -49,7 +53,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     whole_project: bool,
     dry_run: bool,
 ) -> int:
-    """Delete what up created, and nothing else. The stack file may have changed, or be missing.
+    """Delete what up created, and nothing else; works from what up recorded, even without the stack file.
 
     \b
       bootstrap down                  stack dev of this project

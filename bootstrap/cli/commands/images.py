@@ -16,8 +16,8 @@ from bootstrap.errors import ExitCode, raise_all
 def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool) -> int:
     """Print the images that the stack will pull; needs no cluster.
 
-    Images of containers, of custom resources that an operator reads, and those in the arguments of a container that
-    starts others. Suspended releases, and the release that the emulator replaces, are left out.
+    Includes images that custom resources name for an operator, and those in the arguments of a container that starts
+    others. Suspended releases, and the release that the emulator replaces, are left out.
 
     \b
       bootstrap images

@@ -26,8 +26,8 @@ from bootstrap.errors import ExitCode
 def command(*, source: Path, template: str | None, quiet: bool) -> int:
     """Write stacks/dev.yaml and stacks/ci.yaml for what is in this folder; overwrite nothing, ask nothing.
 
-    Used are the folders that Flux is started with, configurations of kind and k3d, the AWS emulator of a compose file,
-    init scripts (imported into localstack-init/ as `seed import` does) and Helm charts. An empty folder gets a
+    It looks for the folders that Flux is started with, configurations of kind and k3d, the AWS emulator of a compose
+    file, init scripts (imported into localstack-init/ as `seed import` does) and Helm charts. An empty folder gets a
     small whole platform.
 
     \b

@@ -17,8 +17,8 @@ from bootstrap.errors import ExitCode, raise_all
 def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool, strict: bool) -> int:
     """Report problems in the repository and the stack; needs no cluster and changes nothing.
 
-    Reported are misspelt values, storage classes that the cluster does not have, secret stores that read another
-    region than that of the seeds, and discontinued images and charts; also warnings that up leaves out.
+    These are misspelt values, storage classes that the cluster does not have, secret stores that read another
+    region than that of the seeds, and discontinued images and charts, and warnings that up does not show.
 
     \b
       bootstrap lint

@@ -23,7 +23,7 @@ def command(*, stack: StackOptions, timeout: str | None, quiet: bool, check: boo
     """Write the version and digest of each chart reference into bootstrap.lock.
 
     \b
-      bootstrap lock                add what is missing; up adds charts once the file exists
+      bootstrap lock                add what is missing; up then adds new charts by itself
       bootstrap lock --check        for CI: pulls nothing
       bootstrap lock --upgrade      use the newest versions
       bootstrap up --locked         refuse charts that are not in the file

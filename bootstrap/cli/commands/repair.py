@@ -21,7 +21,7 @@ from bootstrap.config.flags import SettingFlags
 def command(*, stack: StackOptions, flags: SettingFlags, tell: ReportOptions) -> int:
     """Start what has stopped, reconnect it, restore the AWS data, and wait until cluster and emulator are ready.
 
-    Charts that neither of them needs are left unchanged.
+    Releases are not changed, except one that runs the emulator.
 
     \b
       bootstrap repair              stack dev of this project

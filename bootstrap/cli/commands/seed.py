@@ -140,6 +140,8 @@ def refresh(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool,
 def reset(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
     """Delete everything in the emulator, whoever created it, then apply. Generated secrets are kept.
 
+    With --service or --only, only those are deleted. To restore a snapshot: bootstrap reset.
+
     \b
       bootstrap seed reset --stack dev
       bootstrap seed reset localstack-init --endpoint http://127.0.0.1:4566
@@ -187,13 +189,16 @@ def export(*, seed: SeedOptions, output: str, force: bool) -> int:
     from bootstrap.seeds.export import export as exported  # noqa: PLC0415
     from bootstrap.seeds.services.registry import all_services  # noqa: PLC0415
 
+    if len(seed.paths) > 1:
+        raise UsageError(f"one folder is written, not {len(seed.paths)}", fix="name one folder")
+    folder = seed.paths[0] if seed.paths else Path()
     options = chosen(seed)
     with endpoint_of(seed) as (endpoint, cancel):
         seed_export = exported(endpoint, all_services(), options.covers, cancel, options.asks)
     missing = sorted(options.only - set(seed_export.resources))
     if missing:
         raise UsageError(f"{missing[0]} is not in the emulator", fix="bootstrap seed export without --only")
-    files = seed_export.write(seed.paths[0] if seed.paths else Path(), overwrite=force)
+    files = seed_export.write(folder, overwrite=force)
     lines = [
         f"{counted(len(seed_export.resources), 'resource')} in {counted(len(files), 'file')}",
         *seed_export.notes,
@@ -243,22 +248,20 @@ def import_(**given: Any) -> int:  # noqa: ANN401 - click gives what its decorat
 
 @command.command("serve")
 @serve_options
-@click.option(
-    "--apart", metavar="ID", help="Use this account if it keeps what is declared apart from others, else the usual one."
-)
+@click.option("--apart", metavar="ID", help="Use this account if the emulator isolates accounts, else the usual one.")
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Keep in FILE what was there at first, for other processes that share the account.",
+    help="Keep in FILE what was there at first, for processes that share an account; unused in an isolated one.",
 )
 def serve(*, seed: SeedOptions, apart: str | None, baseline: Path | None) -> int:
     """Restore the data for each line of standard input, and answer with a line of JSON; for test runners.
 
     The first line of its output names the account, and whether that is apart from others.
 
-    A line is a JSON object: {} restores what is declared, {"paths": ["more"]} what these files declare too. To
-    restore is to refresh, and to delete what appeared since the first line. Ends with its input.
+    A line is a JSON object: {} restores what is declared, {"paths": ["more"]} what these files declare too.
+    Restoring undoes every change since the first line. Ends with its input.
 
     \b
       echo '{}' | bootstrap seed serve --stack dev --apart 000000000001

@@ -150,7 +150,9 @@ def rm(*, names: tuple[str, ...], stack: StackOptions, quiet: bool) -> int:
 @bare_stack_options
 @quiet_option
 def export(*, name: str, file: Path, stack: StackOptions, quiet: bool) -> int:
-    """Write a snapshot into one file, for another machine. It holds secrets: they are named, and its mode is 0600.
+    """Write a snapshot into one file, for another machine; prints the names of the secrets in it.
+
+    Only you can read the file.
 
     \b
       bootstrap snapshot export after-up platform.tar.gz

@@ -27,32 +27,32 @@ from bootstrap.model.stack import LockWriting
 @tool_option
 @locked_option
 @run_options
-@click.option("--only", multiple=True, metavar="STEP", help="Run only this step and those it needs.")
+@click.option("--only", multiple=True, metavar="STEP", help="Only this step and its needs; repeatable.")
 @click.option("--skip", multiple=True, metavar="STEP", help="Leave out this step; repeatable.")
 @click.option("--fail-fast", is_flag=True, help="Stop all steps at the first failure.")
-@click.option("--prune", is_flag=True, help="Delete what is no longer in the repository.")
-@click.option("--prune-all", is_flag=True, help="Also delete Kustomizations that are gone.")
+@click.option("--prune", is_flag=True, help="Delete what Kustomizations no longer have.")
+@click.option("--prune-all", is_flag=True, help="Also what was of Kustomizations now gone.")
 @allow_replace_option
-@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors (exit code 3).")
 @click.option("--adopt", is_flag=True, help="Adopt an existing cluster of this name.")
 @click.option(
     "--ports",
     type=click.Choice(["declared", "auto"]),
     default="declared",
-    help="auto: use free ports if these are in use.",
+    help="auto: free ones instead of ports in use.",
 )
-@click.option("--ttl", metavar="TIME", help="Expire after TIME, such as 2h, or never.")
-@click.option("--patience", metavar="TIME", help="Fail after TIME with a lasting error (15s).")
+@click.option("--ttl", metavar="TIME", help="Let any up or gc delete it after TIME (2h).")
+@click.option("--patience", metavar="TIME", help="Wait TIME (15s) on a lasting error.")
 @click.option(
     "--preload/--no-preload",
     default=True,
-    help="Pull images here, copy to nodes (default).",
+    help="Pull with Docker, copy to nodes (default).",
 )
-@click.option("--snapshot", is_flag=True, help="Save snapshot after-up at the end.")
+@click.option("--snapshot", is_flag=True, help="Save a snapshot, for bootstrap reset.")
 @click.option(
     "--from-snapshot",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Begin with this export if the stack is down.",
+    help="Begin with this export if the stack is new.",
 )
 @click.option("--offline", is_flag=True, help="Fetch nothing; name all that is missing.")
 @click.option(
