@@ -119,6 +119,18 @@ class ClusterProvider(Protocol):
         """
         ...
 
+    def begin(self, work: Work) -> KubeContext:
+        """As `up`, but return from a creation as soon as the API answers; `settle` has to follow in the same run."""
+        ...
+
+    def settle(self, work: Work) -> None:
+        """Return when what `begin` began is done: nodes are Ready, and names are resolved; passes if it is done.
+
+        Raises:
+            BootstrapError: the creation failed, or the work was cancelled: then it has ended.
+        """
+        ...
+
     def start(self, work: Work) -> KubeContext:
         """Start it as it is, whatever is declared, and wait; creates, changes and deletes nothing.
 

@@ -2,6 +2,9 @@
 
 task bench-kind                 three rounds
 task bench-kind -- --rounds 1   one
+  … --against COMMIT            the code on disk and that of an earlier commit instead, turn about: `up` with nothing
+                                there, then the node's container is restarted: how long until every container of
+                                every pod has started anew and is ready
 
 The platform is that of tests/data/platform: Traefik, the External Secrets operator, an emulator, seeds, a shop. kind,
 kubectl, helm and docker have to be on PATH, and the images on the engine. What it makes it takes away.
@@ -20,13 +23,19 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PLATFORM = ROOT / "tests" / "data" / "platform"
 IN_CLUSTER = "http://localstack.localstack.svc:4566"
 ALLOWED = 1.15
 """How much longer than machines and the longest chain alone `up` may take."""
+ALLOWED_UP, ALLOWED_RESTART = 0.75, 0.5
+"""What of an earlier commit's time may be taken."""
+_PATIENCE_SECONDS = 180
+_ADMIN = ("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,10 +207,102 @@ def answers(at: int) -> None:
     raise SystemExit(f"nothing answers on port {at}")
 
 
+@dataclass
+class Version(Bench):
+    """The platform brought up by one version of the code."""
+
+    tree: Path = ROOT
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The code of its tree comes first."""
+        return {**super().environment, "PYTHONPATH": str(self.tree)}
+
+    def round(self) -> None:
+        """Nothing there; the node restarted; away again."""
+        try:
+            with self.measured("up, nothing there"):
+                self.bootstrap("up", self.name)
+            self._restart()
+        finally:
+            self.bootstrap("down", self.name)
+
+    def _restart(self) -> None:
+        node = self.run("docker", "ps", "--filter", f"name={self.name}", "--format", "{{.Names}}")
+        [node] = [name for name in node.splitlines() if name.endswith("-control-plane")]
+        with self.measured("restart to all ready, with docker restart"):
+            self.run("docker", "restart", node)
+            started = self.run("docker", "inspect", "--format", "{{.State.StartedAt}}", node).strip()
+            since = datetime.fromisoformat(f"{started[:19]}+00:00")
+            with self.measured("restart to all ready, since the node runs"):
+                self._wait(node, since)
+
+    def _wait(self, node: str, since: datetime) -> None:
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < until:
+            with contextlib.suppress(SystemExit):
+                pods = json.loads(self.run("docker", "exec", node, *_ADMIN, "get", "pods", "-A", "-o", "json"))["items"]
+                if pods and all(is_ready_since(pod, since) for pod in pods):
+                    return
+            time.sleep(0.2)
+        raise SystemExit("not every pod became ready")
+
+
+def is_ready_since(pod: Mapping[str, Any], since: datetime) -> bool:
+    """Whether it is Ready with containers that all started since then."""
+    status = pod.get("status", {})
+    if status.get("phase") == "Succeeded":
+        return True
+    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or ())
+    started = [each["state"].get("running", {}).get("startedAt") for each in status.get("containerStatuses") or ()]
+    return ready and all(each and datetime.fromisoformat(each) >= since for each in started)
+
+
+@contextlib.contextmanager
+def checked_out(commit: str, folder: Path) -> Iterator[Path]:
+    """A tree of this commit, gone afterwards."""
+    tree = folder / "tree"
+    subprocess.run(("git", "-C", str(ROOT), "worktree", "add", "--quiet", "--detach", str(tree), commit), check=True)
+    try:
+        yield tree
+    finally:
+        subprocess.run(("git", "-C", str(ROOT), "worktree", "remove", "--force", str(tree)), check=True)
+
+
+def report(before: Version, now: Version) -> Iterator[str]:
+    """The medians of both, and what of the earlier one's time is taken now."""
+    for what, allowed in (
+        ("up, nothing there", ALLOWED_UP),
+        ("restart to all ready, with docker restart", ALLOWED_RESTART),
+        ("restart to all ready, since the node runs", ALLOWED_RESTART),
+    ):
+        old, new = before.taken[what], now.taken[what]
+        ratio = statistics.median(new) / statistics.median(old)
+        texts = [" ".join(f"{seconds:.1f}" for seconds in taken) for taken in (old, new)]
+        yield f"{what:44} before {texts[0]:18} now {texts[1]:18} ratio {ratio:.2f}, allowed {allowed}"
+
+
+def compare(folder: Path, images: Images, commit: str, rounds: int) -> None:
+    """Measure the code of a commit and that on disk, turn about; print both, and the load."""
+    with checked_out(commit, folder) as old:
+        versions = []
+        for name, tree in (("before", old), ("now", ROOT)):
+            corner = folder / name
+            corner.mkdir()
+            versions.append(Version(folder=corner, images=images, name=f"bench-{name}-{os.getpid()}", tree=tree))
+            versions[-1].declare()
+        for _ in range(rounds):
+            for version in versions:
+                print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
+                version.round()
+        print("\n".join(report(*versions)))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--against", metavar="COMMIT")
     for name in ("node", "emulator", "traefik", "operator", "app"):
         parser.add_argument(f"--{name}", metavar="IMAGE", default=getattr(Images(), name))
     asked = parser.parse_args()
@@ -209,6 +310,9 @@ def main() -> None:
         node=asked.node, emulator=asked.emulator, traefik=asked.traefik, operator=asked.operator, app=asked.app
     )
     with tempfile.TemporaryDirectory(prefix="bench-kind-") as folder:
+        if asked.against:
+            compare(Path(folder), used, asked.against, asked.rounds)
+            return
         bench = Bench(Path(folder), used)
         bench.declare()
         for _ in range(asked.rounds):

@@ -45,11 +45,23 @@ class MovedCluster:
 
     def up(self, work: Work) -> KubeContext:
         """See `ClusterProvider.up`: what is left of a former one that does not live any more goes."""
+        self._make_room(work)
+        return self._declared.up(work)
+
+    def begin(self, work: Work) -> KubeContext:
+        """See `ClusterProvider.begin`; the same goes."""
+        self._make_room(work)
+        return self._declared.begin(work)
+
+    def settle(self, work: Work) -> None:
+        """See `ClusterProvider.settle`."""
+        self._declared.settle(work)
+
+    def _make_room(self, work: Work) -> None:
         seen = self._ours(work.cancel)
         if seen.replacement is not None:
             raise ReplacementNeededError(ids.CLUSTER, seen.replacement)
         self._clear(work)
-        return self._declared.up(work)
 
     def start(self, work: Work) -> KubeContext:
         """See `ClusterProvider.start`: the one that lives."""

@@ -13,7 +13,7 @@ from bootstrap.engine.state_folder import remove_state
 from bootstrap.model.event import Emit, Event, Noted, Planned, RunFinished, RunStarted
 from bootstrap.model.observed import Observed
 from bootstrap.model.release import Note
-from bootstrap.model.step import LoadImages, Plan
+from bootstrap.model.step import AwaitNodes, LoadImages, Plan
 from bootstrap.plan.consent import makes_cluster
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.filelock import hold
@@ -87,6 +87,7 @@ def performer_of(
         observed,
         lambda keep_data: remove_state(session, keep_data=keep_data),
         makes_cluster=any(makes_cluster(step.action) for step in plan.steps),
+        awaits_nodes=any(isinstance(step.action, AwaitNodes) for step in plan.steps),
         fetch_charts=fetch_charts,
         snapshots=lambda action, work: perform_snapshot(session, action, work),
     )

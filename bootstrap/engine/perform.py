@@ -15,6 +15,7 @@ from bootstrap.model.step import (
     ApplyCrds,
     ApplyObjects,
     ApplySeeds,
+    AwaitNodes,
     BakeNodes,
     BuildImage,
     DeleteCluster,
@@ -63,13 +64,14 @@ class Performer:
     the cluster was not running yet, is observed before it is changed: `up` of a stopped stack changes nothing else.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that the actions need
         self,
         ports: Ports,
         observed: Observed,
         remove_state: Callable[[bool], str],
         *,
         makes_cluster: bool = False,
+        awaits_nodes: bool = False,
         fetch_charts: FetchCharts | None = None,
         snapshots: Snapshots | None = None,
     ) -> None:
@@ -80,6 +82,8 @@ class Performer:
         self._kube = observed.cluster.kube
         self._endpoint = None if observed.emulator is None else observed.emulator.endpoint
         self._emulator = ports.emulator
+        self._awaits_nodes = awaits_nodes
+        """Whether a step of its own waits until a new cluster is whole."""
         self._late = self._kube is None
         self._lock = threading.Lock()
         self._cluster_over = threading.Event()
@@ -108,7 +112,11 @@ class Performer:
             case Replace(action=consented):
                 return self(consented, work)
             case EnsureCluster():
-                return self._ensure_cluster(self._ports.cluster.up, work)
+                bring = self._ports.cluster.begin if self._awaits_nodes else self._ports.cluster.up
+                return self._ensure_cluster(bring, work, "its API server answers" if self._awaits_nodes else "")
+            case AwaitNodes():
+                self._ports.cluster.settle(work)
+                return _done("ready")
             case StartCluster():
                 return self._ensure_cluster(self._ports.cluster.start, work)
             case EnsureEmulator(release=release):
@@ -179,12 +187,12 @@ class Performer:
             raise BootstrapError("the emulator is not running", fix="run it with the step emulator")
         return self._endpoint
 
-    def _ensure_cluster(self, bring: Callable[[Work], KubeContext], work: Work) -> Outcome:
+    def _ensure_cluster(self, bring: Callable[[Work], KubeContext], work: Work, detail: str = "") -> Outcome:
         try:
             self._kube = bring(work)
         finally:
             self._cluster_over.set()
-        return _done("ready, pods are simulated" if self._kube.simulated else "ready")
+        return _done(detail or ("ready, pods are simulated" if self._kube.simulated else "ready"))
 
     def _ensure_emulator(
         self, release: Release | None, bring: Callable[[Emulator, Work], EmulatorEndpoint], work: Work

@@ -87,7 +87,7 @@ def plan_up(session: Session, options: PlanOptions, cancel: CancelToken) -> Plan
         observing = pool.submit(observe, session.ports, cancel, tolerant=options.tolerant)
         desired = desired_now(session, options, lambda: observing.result().cluster.kube, cancel)
         checking.result()
-        observed = replace(observing.result(), failed=session.journal.failures())
+        observed = replace(observing.result(), failed=session.journal.failures(), seconds=session.journal.seconds())
         observed = _with_values_hashes(session, desired.repo.releases, observed, cancel)
     plan, observed = planned_live(session, desired, observed, options, cancel)
     observed = as_if_replaced(observed, options.consent)

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -10,6 +10,7 @@ from bootstrap.engine.consent import refusal
 from bootstrap.errors import BootstrapError, CancelledError, ExitCode, StepFailedError, system_failure
 from bootstrap.model.event import Emit, Noted, Outcome, Planned, Status, StepFinished, StepProgress, StepStarted
 from bootstrap.model.step import Action, Keep, Plan, Step, StepId
+from bootstrap.plan.chains import chains, longest_first
 from bootstrap.plan.needs import Gate, strict_needs
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
@@ -84,7 +85,7 @@ def run_plan(  # noqa: PLR0913 - all that decides how a plan runs
     watch: Watch | None = None,
     grow: Grow = lambda _step: None,
 ) -> Report:
-    """Perform every step after those it needs, up to `jobs` at once, in listed order if there is a choice.
+    """Perform every step after those it needs, up to `jobs` at once, the longest chain first if there is a choice.
 
     Every step gets exactly one outcome. A failure skips the steps that need it, with its id; the rest finishes,
     unless `fail_fast`. A cancel stops what runs and reports the rest as CANCELLED. `emit` and `grow` are called
@@ -102,6 +103,7 @@ def run_plan(  # noqa: PLR0913 - all that decides how a plan runs
         grow=grow,
         strict=strict_needs(plan),
         gate=Gate(plan),
+        lengths=chains(plan),
     )
     run.loop()
     return Report(
@@ -155,6 +157,8 @@ class _Run:
     """Steps that must have ended well; steps that are only listed before must have ended in any way."""
     gate: Gate
     """Decides when a step may start: once all steps before it have ended."""
+    lengths: Mapping[StepId, float]
+    """Seconds of the longest chain that each step begins."""
     outcomes: dict[StepId, Outcome] = field(default_factory=dict)
     running: dict[StepId, _Running] = field(default_factory=dict)
     messages: "queue.SimpleQueue[_Said | _Ended]" = field(default_factory=queue.SimpleQueue)
@@ -205,17 +209,25 @@ class _Run:
 
     def _settle_step(self) -> bool:
         """Decide about one more waiting step; False when all that wait have to."""
-        for step in self.plan.steps:
-            if step.id in self.outcomes or step.id in self.running:
-                continue
+        waiting = [step for step in self.plan.steps if step.id not in self.outcomes and step.id not in self.running]
+        chosen = self._chosen(waiting)
+        for step in waiting:
             outcome = self._outcome_without_running(step)
             if outcome is not None:
                 self._finish(step.id, outcome, seconds=0.0)
                 return True
-            if len(self.running) < self.jobs and self.gate.is_open(step.id):
+            if step.id in chosen:
                 self._start(step)
                 return True
         return False
+
+    def _chosen(self, waiting: Sequence[Step]) -> Collection[StepId]:
+        """Those that may start now; if they are too many, those that begin the longest chains."""
+        free = self.jobs - len(self.running)
+        if free <= 0:
+            return ()
+        ready = [step for step in waiting if self.gate.is_open(step.id) and _outcome_without_work(step) is None]
+        return longest_first(ready, free, self.lengths)
 
     def _outcome_without_running(self, step: Step) -> Outcome | None:
         """The outcome of a step that need not be performed, or never will be."""
@@ -308,6 +320,7 @@ class _Run:
         self.plan = replace(grown, steps=(*kept, *grown.steps), edges=(*edges, *grown.edges))
         self.strict = strict_needs(self.plan)
         self.gate = Gate(self.plan, self.outcomes)
+        self.lengths = chains(self.plan)
         self.emit(Planned(at=self.cancel.clock.now(), plan=grown))
         for note in grown.notes:
             self.emit(Noted(at=self.cancel.clock.now(), note=note))

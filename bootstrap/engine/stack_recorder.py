@@ -55,5 +55,5 @@ class StackRecorder:
 
 
 def _part_of(step: str) -> str:
-    parts: Mapping[str, str] = {ids.CLUSTER: CLUSTER, ids.EMULATOR: EMULATOR}
+    parts: Mapping[str, str] = {ids.CLUSTER: CLUSTER, ids.NODES: CLUSTER, ids.EMULATOR: EMULATOR}
     return parts.get(step, REST)

@@ -199,5 +199,7 @@ class Observed:
     """By `cluster`, `emulator` or `seeds`: why it could not be observed."""
     failed: Mapping[str, BootstrapError] = field(default_factory=dict)
     """By id of a step that failed when it was performed last: why."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """By id of a step the time that it took when it was performed last."""
     immutable: Mapping[str, Replacement] = field(default_factory=dict)
     """By step: why objects that it applies cannot become as declared in place."""

@@ -38,6 +38,11 @@ class EnsureCluster:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AwaitNodes:
+    """Wait until a cluster that is being created is whole: its nodes are Ready and its name service answers."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EnsureEmulator:
     """Create or start the emulator, then prove that it is one."""
 
@@ -207,6 +212,7 @@ Action: TypeAlias = (
     | Refuse
     | Replace
     | EnsureCluster
+    | AwaitNodes
     | EnsureEmulator
     | StartCluster
     | StartEmulator
@@ -245,6 +251,8 @@ class Step:
     reason: str
     """For the reader: `not found`, `values changed`, `unchanged`."""
     timeout: timedelta
+    estimate: float = 0.0
+    """Seconds that it is expected to take: as long as last time, or as such steps take."""
 
 
 class EdgeKind(StrEnum):

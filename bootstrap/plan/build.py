@@ -1,5 +1,6 @@
 """Makes a plan from the desired and the observed state; the same input gives the same plan."""
 
+import dataclasses
 from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from bootstrap.model.step import (
     ApplyCrds,
     ApplyObjects,
     ApplySeeds,
+    AwaitNodes,
     BuildImage,
     DeleteEmulator,
     DeleteObjects,
@@ -32,6 +34,7 @@ from bootstrap.model.step import (
     UninstallRelease,
 )
 from bootstrap.plan import edges, ids
+from bootstrap.plan.chains import chains, estimated
 from bootstrap.plan.consent import as_if_replaced, check_steps, is_allowed, replace_action
 from bootstrap.plan.desired import Desired
 from bootstrap.plan.emulator import EMULATOR_PART, out_of_reach
@@ -75,24 +78,46 @@ def build_plan(desired: Desired, observed: Observed) -> Plan:
             *edges.written(desired.repo, units),
             *edges.inferred_edges(desired.inferred, units),
             *edges.of_builds(desired.built, actions),
+            *edges.of_nodes(actions),
             *edges.listed(units, desired.prepared),
         ),
     )
     steps = (
         Step(
-            id=step, action=actions[step][0], needs=graph.needs(step), reason=actions[step][1], timeout=actions[step][2]
+            id=step,
+            action=actions[step][0],
+            needs=graph.needs(step),
+            reason=actions[step][1],
+            timeout=actions[step][2],
+            estimate=observed.seconds.get(step, estimated(actions[step][0])),
         )
         for step in graph.ordered()
     )
     notes = (*desired.repo.notes, *edges.unmet(desired.repo), *conflicts, *_notes(desired, observed, units))
-    return Plan(steps=tuple(steps), edges=graph.edges(), notes=notes)
+    return _with_urgent_images(Plan(steps=tuple(steps), edges=graph.edges(), notes=notes))
+
+
+def _with_urgent_images(plan: Plan) -> Plan:
+    """The plan with its images in the order in which they are needed: those of the longest chain first."""
+    lengths = chains(plan)
+    urgent: dict[str, float] = {}
+    for step in plan.steps:
+        for image in edges.images_of_action(step.action):
+            urgent[image] = max(urgent.get(image, 0.0), lengths[step.id])
+    steps = []
+    for step in plan.steps:
+        if isinstance(step.action, LoadImages):
+            images = tuple(sorted(step.action.images, key=lambda image: -urgent.get(image, 0.0)))
+            step = dataclasses.replace(step, action=LoadImages(images=images))  # noqa: PLW2901 - the same step
+        steps.append(step)
+    return dataclasses.replace(plan, steps=tuple(steps))
 
 
 _Row = tuple[StepId, Action, str, timedelta]
 
 
 def _actions(desired: Desired, observed: Observed, units: Units) -> Iterator[_Row]:
-    yield _cluster(desired, observed)
+    yield from _cluster_and_nodes(desired, observed)
     if desired.stack.emulator is not None:
         emulator = _emulator(desired, observed, units)
         yield emulator
@@ -128,6 +153,15 @@ def _cluster(desired: Desired, observed: Observed) -> _Row:
     if cluster.state is TargetState.RUNNING and not cluster.changes:
         return ids.CLUSTER, Keep(what="cluster"), _UNCHANGED, CLUSTER_TIMEOUT
     return ids.CLUSTER, action, _reason(cluster.state, cluster.detail, cluster.changes), timeout
+
+
+def _cluster_and_nodes(desired: Desired, observed: Observed) -> Iterator[_Row]:
+    """The cluster; if all of it is created in this run, its API is used before its nodes are ready."""
+    row = _cluster(desired, observed)
+    yield row
+    fresh = observed.cluster.state is TargetState.ABSENT and not observed.cluster.moves
+    if isinstance(row[1], EnsureCluster) and desired.stack.cluster.provider.on_docker and fresh:
+        yield ids.NODES, AwaitNodes(), "created with the cluster", CLUSTER_TIMEOUT
 
 
 def _refused_cluster(stack: Stack, observed: Observed) -> BootstrapError | None:

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from bootstrap.flux.dependencies import dependencies
+from bootstrap.model.kube import Manifest
 from bootstrap.model.observed import PreparedRelease
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import BuiltImage, Stack
 from bootstrap.model.step import Action, ApplyObjects, Edge, EdgeKind, InstallRelease, StepId, underlying
 from bootstrap.plan import ids
-from bootstrap.plan.pods import images_of
+from bootstrap.plan.pods import images_of, runs_once
 from bootstrap.plan.units import Units
 from bootstrap.yamltext.positions import nearest
 
@@ -142,15 +143,29 @@ def of_builds(built: Sequence[BuiltImage], actions: Mapping[StepId, tuple[Action
                 yield _edge(step, ids.build(image.spec.name), f"it runs {image.spec.name}")
 
 
-def images_of_action(action: Action) -> Sequence[str]:
-    """The images that the pods of what it applies run, as far as that is known."""
+def of_nodes(actions: Mapping[StepId, tuple[Action, str, timedelta]]) -> Iterator[Edge]:
+    """The nodes belong to the cluster; what a pod can fail at for good waits for them and for their name service."""
+    yield _edge(ids.NODES, ids.CLUSTER, "they are the cluster's")
+    for step, (action, _reason, _timeout) in actions.items():
+        if _is_late(action):
+            yield _edge(step, ids.NODES, "its pods are not known yet")
+        elif (runs := runs_once(_manifests(action))) is not None:
+            yield _edge(step, ids.NODES, f"{runs} runs once, and may need the name service")
+
+
+def _manifests(action: Action) -> Sequence[Manifest]:
     match underlying(action):
         case InstallRelease(prepared=prepared):
-            return images_of(prepared.manifests or ())
+            return prepared.manifests or ()
         case ApplyObjects(kustomization=part):
-            return images_of(part.objects)
+            return part.objects
         case _:
             return ()
+
+
+def images_of_action(action: Action) -> Sequence[str]:
+    """The images that the pods of what it applies run, as far as that is known."""
+    return images_of(_manifests(action))
 
 
 def _is_late(action: Action) -> bool:

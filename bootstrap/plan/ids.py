@@ -7,6 +7,7 @@ from bootstrap.model.step import StepId
 from bootstrap.yamltext.positions import nearest
 
 CLUSTER = StepId("cluster")
+NODES = StepId("nodes")
 EMULATOR = StepId("emulator")
 SEEDS = StepId("seeds")
 IMAGES = StepId("images")

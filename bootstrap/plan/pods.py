@@ -15,6 +15,7 @@ _TEMPLATE_PATHS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _CONTAINERS = ("initContainers", "containers")
+_RUN_ONCE = frozenset({"Job", "Pod"})
 _GROUPS = frozenset({"", "apps", "batch"})
 
 
@@ -34,6 +35,14 @@ def images_of(manifests: Iterable[Manifest]) -> tuple[str, ...]:
     specs = (spec for manifest in manifests if not is_test(manifest) and (spec := pod_spec(manifest)) is not None)
     containers = (mapping for spec in specs for part in _CONTAINERS for mapping in mappings_in(spec, part))
     return tuple(dict.fromkeys(str(container["image"]) for container in containers if container.get("image")))
+
+
+def runs_once(manifests: Iterable[Manifest]) -> str | None:
+    """`Kind/name` of the first object whose pods are not tried again forever; None: there is none."""
+    for manifest in manifests:
+        if pod_spec(manifest) is not None and manifest["kind"] in _RUN_ONCE and not is_test(manifest):
+            return f"{manifest['kind']}/{mapping_in(manifest, 'metadata').get('name', '')}"
+    return None
 
 
 def is_test(manifest: Manifest) -> bool:

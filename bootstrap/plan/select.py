@@ -51,7 +51,7 @@ def before_charts(plan: Plan, lacking: Sequence[Release]) -> Plan:
     """
     early: dict[StepId, Step] = {}
     for step in plan.steps:
-        if step.id in {ids.CLUSTER, ids.EMULATOR, ids.SEEDS} and all(need in early for need in step.needs):
+        if step.id in {ids.CLUSTER, ids.NODES, ids.EMULATOR, ids.SEEDS} and all(need in early for need in step.needs):
             early[step.id] = step
     charts = Step(
         id=ids.CHARTS,

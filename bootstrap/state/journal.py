@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import BootstrapError
-from bootstrap.model.event import Event, RunFinished, RunStarted, StepFinished, StepStarted
+from bootstrap.model.event import Event, RunFinished, RunStarted, Status, StepFinished, StepStarted
 from bootstrap.system.clock import Clock
 from bootstrap.system.files import private_folder, write_whole
 from bootstrap.system.processes import Command, ProcessIdentity
@@ -45,9 +45,9 @@ class Journal:
                 self._append("run_started", command=command, pid=os.getpid())
             case StepStarted(step=step):
                 self._append("step_started", step=step)
-            case StepFinished(step=step, outcome=outcome):
+            case StepFinished(step=step, outcome=outcome, seconds=seconds):
                 error = {} if outcome.error is None else {"error": self._written(outcome.error)}
-                self._append("step_finished", step=step, status=outcome.status.value, **error)
+                self._append("step_finished", step=step, status=outcome.status.value, seconds=seconds, **error)
             case RunFinished(exit_code=exit_code):
                 self._append("run_finished", exit_code=exit_code)
             case _:
@@ -73,6 +73,14 @@ class Journal:
             step: BootstrapError(error["what"], evidence=error["evidence"], fix=error["fix"], log=error["log"])
             for step, line in last.items()
             if (error := line.get("error")) is not None
+        }
+
+    def seconds(self) -> Mapping[str, float]:
+        """By step the time that it took when it was done last."""
+        return {
+            str(line["step"]): float(line["seconds"])
+            for line in self._lines()
+            if line.get("type") == "step_finished" and line.get("status") == Status.DONE and "seconds" in line
         }
 
     def _written(self, error: BootstrapError) -> Mapping[str, object]:

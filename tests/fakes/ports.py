@@ -203,6 +203,13 @@ class FakeCluster:
         self.world.cluster = TargetState.RUNNING
         return KUBE
 
+    def begin(self, work: Work) -> KubeContext:
+        return self.up(work)
+
+    def settle(self, work: Work) -> None:
+        work.cancel.check()
+        self.world.write("cluster settle")
+
     def start(self, work: Work) -> KubeContext:
         work.cancel.check()
         self.world.write("cluster start")

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bootstrap.clusters.docker_nodes.baked_nodes import BakedNodes
 from bootstrap.clusters.docker_nodes.cluster_fields import changes
 from bootstrap.clusters.docker_nodes.containers import add_host_record, cluster_containers, host_record, nodes_of
+from bootstrap.clusters.docker_nodes.creation import Creation, answering_uid
 from bootstrap.clusters.docker_nodes.name_service import quicken_probe
 from bootstrap.clusters.docker_nodes.node_heartbeat import moment, silent, stale
 from bootstrap.clusters.docker_nodes.prerequisites import gather, published_ports, refuse_used_ports
@@ -35,7 +36,7 @@ from bootstrap.plan import ids
 from bootstrap.plan.changes import Effect, effect_of
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import write_whole
-from bootstrap.system.processes import Processes
+from bootstrap.system.processes import CommandFailedError, Processes
 from bootstrap.system.wait import wait_until
 from bootstrap.system.work import Work
 
@@ -77,6 +78,7 @@ class NodeCluster:
         self._processes = processes
         self._clusters = Clusters(processes)
         self._file = RecordFile(state)
+        self._creation: Creation | None = None
 
     def observe(self, cancel: CancelToken) -> ClusterObserved:
         """See `ClusterProvider.observe`."""
@@ -115,6 +117,54 @@ class NodeCluster:
             for change in seen.changes:
                 self._add_workers(change, work)
         return self._proven(work)
+
+    def begin(self, work: Work) -> KubeContext:
+        """See `ClusterProvider.begin`; only what is created from nothing returns early."""
+        work.cancel.check()
+        if self._adopt or self.observe(work.cancel).state is not TargetState.ABSENT:
+            return self.up(work)
+        self._creation = Creation(self._prepared(work), work.cancel)
+        try:
+            if not self._tool.answers_early:
+                self._creation.end(work.cancel)
+            return wait_until(partial(self._answering, self._creation, work.cancel), work.cancel)
+        except BootstrapError as error:
+            self._creation.stop(error.what)
+            raise
+
+    def settle(self, work: Work) -> None:
+        """See `ClusterProvider.settle`."""
+        creation = self._creation
+        if creation is None:
+            return
+        work.say("creating its nodes")
+        creation.end(work.cancel, self._quickening(work.cancel))
+        self._note(work.cancel, created=True)
+        self._proven(work)
+        self._creation = None
+
+    def _answering(self, creation: Creation, cancel: CancelToken) -> KubeContext | None:
+        """The cluster that is being created, as soon as its API server is ready."""
+        creation.check()
+        try:
+            self._write_kubeconfig(cancel)
+        except CommandFailedError:
+            # No node has it yet.
+            return None
+        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid="", simulated=False)
+        uid = answering_uid(self._clusters.api(kube, cancel), cancel)
+        return None if uid is None else replace(kube, uid=uid)
+
+    def _quickening(self, cancel: CancelToken) -> Callable[[], None]:
+        """Looks for the name service until it is there, and has it asked sooner: its pods wait for the node then."""
+        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid="", simulated=False)
+        api, done = self._clusters.api(kube, cancel), not self._tool.quickens_names
+
+        def look() -> None:
+            nonlocal done
+            done = done or quicken_probe(api, cancel)
+
+        return look
 
     def start(self, work: Work) -> KubeContext:
         """See `ClusterProvider.start`."""
@@ -178,7 +228,9 @@ class NodeCluster:
         return content
 
     def check(self) -> None:
-        """See `ClusterProvider.check`: only the engine knows, and asking it costs something."""
+        """See `ClusterProvider.check`: of what runs only the engine knows, and asking it costs something."""
+        if self._creation is not None:
+            self._creation.check()
 
     def _containers(self, client: "DockerClient") -> "Sequence[Container]":
         return cluster_containers(self._tool, client)
@@ -369,14 +421,18 @@ class NodeCluster:
     def _gather(self, client: "DockerClient", work: Work, *, own: Collection[int] = ()) -> None:
         gather(self._tool, self._ports, client, self._processes, work, own=own)
 
-    def _create(self, work: Work) -> None:
+    def _prepared(self, work: Work) -> Callable[[CancelToken], None]:
+        """Gather what it needs, and note that it begins; the call that creates it."""
         with self._docker.open() as client:
             self._gather(client, work)
             self._docker.ensure_network(client)
             names = {image: self._name(client, image, work) for image in self._tool.images}
         self._file.begin(CREATION)
         work.say("creating its nodes")
-        self._tool.create(self._state.cluster, work.cancel, names)
+        return lambda cancel: self._tool.create(self._state.cluster, cancel, names)
+
+    def _create(self, work: Work) -> None:
+        self._prepared(work)(work.cancel)
         self._note(work.cancel, created=True)
 
     def _name(self, client: "DockerClient", image: str, work: Work) -> str:

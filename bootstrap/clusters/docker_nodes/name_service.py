@@ -10,15 +10,17 @@ _HEADERS = {"Content-Type": "application/strategic-merge-patch+json"}
 _PERIOD_SECONDS = 1
 
 
-def quicken_probe(api: KubeApi, cancel: CancelToken) -> None:
-    """Have CoreDNS asked every second whether it is ready; passes if it is ready already, or is not there.
+def quicken_probe(api: KubeApi, cancel: CancelToken) -> bool:
+    """Have CoreDNS asked every second whether it is ready; False: it is not there, or nothing answers.
 
     It is asked first before it has read the cluster, and by kubeadm's manifest only 10 s later again.
     """
     with contextlib.suppress(ApiRefusedError, ApiUnreachableError):
         deployment = api.get(_DEPLOYMENT, cancel)
-        if deployment is None or (deployment.get("status") or {}).get("readyReplicas"):
-            return
+        if deployment is None:
+            return False
+        if (deployment.get("status") or {}).get("readyReplicas"):
+            return True
         containers = [
             {"name": container["name"], "readinessProbe": {"periodSeconds": _PERIOD_SECONDS}}
             for container in deployment["spec"]["template"]["spec"]["containers"]
@@ -27,3 +29,5 @@ def quicken_probe(api: KubeApi, cancel: CancelToken) -> None:
         if containers:
             patch = {"spec": {"template": {"spec": {"containers": containers}}}}
             api.ask("PATCH", _DEPLOYMENT, cancel, body=patch, headers=_HEADERS)
+        return True
+    return False

@@ -56,6 +56,11 @@ class ClusterTool(Protocol):
         ...
 
     @property
+    def answers_early(self) -> bool:
+        """Whether `kubeconfig` and the API server answer before `create` has ended, and stay as they are then."""
+        ...
+
+    @property
     def own_file(self) -> Path | None:
         """The user's own configuration; None: there is none."""
         ...

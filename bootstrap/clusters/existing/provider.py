@@ -77,6 +77,14 @@ class ExistingProvider:
         self._refuse_other(uid)
         return content, uid
 
+    def begin(self, work: Work) -> KubeContext:
+        """See `ClusterProvider.begin`: nothing goes on after it."""
+        return self.up(work)
+
+    def settle(self, work: Work) -> None:
+        """See `ClusterProvider.settle`."""
+        work.cancel.check()
+
     def start(self, work: Work) -> KubeContext:
         """See `ClusterProvider.start`: it is for others to start."""
         return self.up(work)

@@ -26,6 +26,7 @@ class K3d:
 
     program = "k3d"
     ready = ("coredns",)
+    answers_early = False
     host = "host.k3d.internal"
 
     def __init__(

@@ -31,6 +31,7 @@ class Kind:
     program = "kind"
     ready = ("coredns",)
     helpers = ()
+    answers_early = True
     host = None
 
     def __init__(

@@ -120,6 +120,14 @@ class KwokProvider:
             self._children.stop(work.cancel)
             return self._converge(record, programs, _limit(adopted=False), work)
 
+    def begin(self, work: Work) -> KubeContext:
+        """See `ClusterProvider.begin`: nothing goes on after it."""
+        return self.up(work)
+
+    def settle(self, work: Work) -> None:
+        """See `ClusterProvider.settle`."""
+        work.cancel.check()
+
     def start(self, work: Work) -> KubeContext:
         """See `ClusterProvider.start`."""
         seen = self.observe(work.cancel)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from bootstrap.kube.causes.missing_references import Lack, missing_cause
 from bootstrap.kube.causes.surroundings import Surroundings, condition_of, core_ref, lasted, message_of, pod_ref
@@ -10,6 +11,7 @@ from bootstrap.model.kube import Manifest, ObjectRef, mapping_in, mappings_in
 
 _PRESSURES = {"DiskPressure": "disk", "MemoryPressure": "memory", "PIDPressure": "process"}
 _NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable", "-pressure")
+_BEGINNING = timedelta(minutes=2)
 _UNBOUND = "unbound immediate PersistentVolumeClaims"
 _FIXES = (
     (
@@ -85,7 +87,14 @@ def causes_of_node(node: Manifest, of: ObjectRef, surroundings: Surroundings) ->
         since = lasted(ready.get("lastTransitionTime"), surroundings.now)
         said = message_of(ready) or "its kubelet has not reported yet"
         text = f"node {ref.name} is not ready{since}: {said}"
-        yield Cause(kind=CauseKind.NODE_NOT_READY, of=of, object=ref, text=text, fix=look, terminal=True)
+        begins = _is_young(node, surroundings.now)
+        yield Cause(kind=CauseKind.NODE_NOT_READY, of=of, object=ref, text=text, fix=look, terminal=not begins)
+
+
+def _is_young(node: Manifest, now: datetime | None) -> bool:
+    """Whether it was created a moment ago: it becomes Ready once its pod network is there."""
+    created = str(mapping_in(node, "metadata").get("creationTimestamp") or "")
+    return bool(created) and now is not None and now - datetime.fromisoformat(created) < _BEGINNING
 
 
 def _reasons(message: str) -> list[str]:

@@ -91,6 +91,12 @@ class Half:
         work.cancel.check()
         return KUBE
 
+    def begin(self, work: Work) -> KubeContext:
+        return self.up(work)
+
+    def settle(self, work: Work) -> None:
+        work.cancel.check()
+
     def start(self, work: Work) -> KubeContext:
         work.cancel.check()
         self.machine.log.append(f"start {self.provider}")

@@ -40,11 +40,11 @@ def setting(tmp_path: Path) -> Setting:
 COLD = [
     "cluster up",
     "emulator up",
-    "seed",
-    "apply bootstrap-system/emulator",
     "apply flux-system/apps",
+    "seed",
     "install apps/a",
     "install apps/b",
+    "apply bootstrap-system/emulator",
 ]
 
 

@@ -1,5 +1,6 @@
 """The scheduler: order, outcomes, failure, cancel and time."""
 
+import dataclasses
 import threading
 from datetime import timedelta
 from itertools import pairwise
@@ -467,3 +468,10 @@ def test_no_step_is_silent_for_long(words: str) -> None:
     report = run_plan(Plan(steps=(step("a"),)), perform, emit, jobs=1, cancel=CancelToken(clock))
     assert report.exit_code is ExitCode.OK
     assert texts == ([words, words] if words else ["still working"])
+
+
+def test_if_not_all_can_start_the_longest_chain_does() -> None:
+    steps = [step("short"), step("first"), dataclasses.replace(step("slow", "first"), estimate=9.0), step("last")]
+    _, events = go(steps, done, jobs=1)
+    started = [event.step for event in events if isinstance(event, StepStarted)]
+    assert started == ["first", "slow", "short", "last"]

@@ -107,6 +107,40 @@ def test_a_cold_stack_starts_everything_independent_at_once() -> None:
     ]
 
 
+def job(name: str, **annotations: str) -> Manifest:
+    spec = {"template": {"spec": {"containers": [{"name": "main", "image": "tool:1"}]}}}
+    metadata = {"name": name, "annotations": annotations}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+def test_the_nodes_of_a_new_cluster_are_waited_for_by_what_can_fail_for_good() -> None:
+    plain, hook, test, unknown = (release(name) for name in ("plain", "hook", "test", "unknown"))
+    known = {each.id: prepared(each) for each in (plain, hook, test)}
+    known[hook.id] = dataclasses.replace(known[hook.id], manifests=(job("migrate"),))
+    known[test.id] = dataclasses.replace(known[test.id], manifests=(job("try", **{"helm.sh/hook": "test"}),))
+    repo = FluxRepo(kustomizations=(kustomization("apps", job("fill")),), releases=(plain, hook, test, unknown))
+    desired = Desired(stack=stack(provider=Provider.KIND), repo=repo, prepared=known)
+    edges = build_plan(desired, NOTHING).edges
+    assert [edge.needs for edge in edges if edge.step == "nodes"] == ["cluster"]
+    assert {edge.step: edge.reason for edge in edges if edge.needs == "nodes"} == {
+        "objects/flux-system/apps": "Job/fill runs once, and may need the name service",
+        "release/apps/hook": "Job/migrate runs once, and may need the name service",
+        "release/apps/unknown": "its pods are not known yet",
+    }
+
+
+@pytest.mark.parametrize("provider", [Provider.KIND, Provider.K3D, Provider.KWOK])
+@pytest.mark.parametrize("state", list(TargetState))
+def test_only_a_cluster_that_is_created_is_used_before_its_nodes_are_ready(
+    provider: Provider, state: TargetState
+) -> None:
+    plan = build_plan(
+        Desired(stack=stack(provider=provider)), Observed(cluster=ClusterObserved(state=state, kube=KUBE))
+    )
+    expected = state is TargetState.ABSENT and provider.on_docker
+    assert ("nodes" in [step.id for step in plan.steps]) is expected
+
+
 def test_a_second_plan_keeps_everything() -> None:
     a = release("a")
     repo = FluxRepo(kustomizations=(kustomization("apps", config_map("one")),), releases=(a,))
@@ -161,7 +195,7 @@ def test_images_of_what_is_applied_are_one_step_that_nothing_waits_for() -> None
     observed = dataclasses.replace(EMPTY, releases={"apps/same": deployed(same)})
     plan = build_plan(desired, observed)
     (step,) = [planned for planned in plan.steps if planned.id == "images"]
-    assert (step.action, step.needs) == (LoadImages(images=("shared:2", "own:3", "a:1", "b:1")), ())
+    assert (step.action, step.needs) == (LoadImages(images=("shared:2", "a:1", "b:1", "own:3")), ())
     assert step.reason == "4 images in the applied objects"
     assert not [planned for planned in plan.steps if "images" in planned.needs]
     assert [planned.id for planned in build_plan(desired, NOTHING).steps][:3] == ["cluster", "emulator", "images"]

@@ -21,6 +21,7 @@ from bootstrap.model.observed import (
 from bootstrap.model.release import FluxRepo, Kustomization, Release
 from bootstrap.model.stack import Placement, Provider, Stack
 from bootstrap.model.step import DeleteObjects, EnsureEmulator, Plan
+from bootstrap.plan import ids
 from bootstrap.plan.build import build_plan
 from bootstrap.plan.desired import Desired
 from bootstrap.plan.emulator import EMULATOR_PART, emulator_part
@@ -75,6 +76,7 @@ def test_a_release_that_is_the_emulator_is_installed_before_it_and_all_that_use_
     plan = planned(NOTHING)
     assert lines(plan) == [
         "cluster: EnsureCluster after  (not found)",
+        "nodes: AwaitNodes after cluster (created with the cluster)",
         "release/apps/a: InstallRelease after cluster (not found)",
         "release/apps/localstack: InstallRelease after release/apps/a (not found)",
         "emulator: EnsureEmulator after release/apps/localstack (not found)",
@@ -83,7 +85,7 @@ def test_a_release_that_is_the_emulator_is_installed_before_it_and_all_that_use_
     ]
     actions = {step.id: step.action for step in plan.steps}
     assert INSIDE.emulator is not None
-    assert actions[plan.steps[3].id] == EnsureEmulator(spec=INSIDE.emulator, release=LOCALSTACK)
+    assert actions[ids.EMULATOR] == EnsureEmulator(spec=INSIDE.emulator, release=LOCALSTACK)
 
 
 def test_it_is_kept_when_it_runs_with_its_data() -> None:

@@ -80,7 +80,13 @@ def test_before_charts_is_what_needs_none() -> None:
     desired = Desired(stack=whole, repo=FluxRepo(releases=lacking))
     plan = build_plan(desired, Observed(cluster=ClusterObserved(state=TargetState.ABSENT)))
     early = before_charts(plan, lacking)
-    assert needs(early) == {"cluster": (), "emulator": (), "seeds": ("emulator",), "charts": ()}
+    assert needs(early) == {
+        "cluster": (),
+        "nodes": ("cluster",),
+        "emulator": (),
+        "seeds": ("emulator",),
+        "charts": (),
+    }
     assert early.steps[-1].action == PullCharts(releases=lacking)
     assert early.steps[-1].reason == "not in the cache: apps/a, apps/b"
 

@@ -42,7 +42,7 @@ def test_the_bounds_of_runs_and_steps_are_kept_and_progress_is_not(journal: Jour
     assert lines(tmp_path) == [
         {"type": "run_started", "at": at, "command": "bootstrap up", "pid": os.getpid()},
         {"type": "step_started", "at": at, "step": "cluster"},
-        {"type": "step_finished", "at": at, "step": "cluster", "status": "done"},
+        {"type": "step_finished", "at": at, "step": "cluster", "status": "done", "seconds": 1},
         {"type": "run_finished", "at": at, "exit_code": 0},
     ]
     file = tmp_path / "state" / "journal.jsonl"

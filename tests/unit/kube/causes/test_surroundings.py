@@ -172,6 +172,14 @@ def test_a_node_is_told_in_its_kubelets_words() -> None:
     assert not causes[1].terminal  # the taint alone may go with the next heartbeat
 
 
+def test_a_node_that_was_just_created_is_waited_for() -> None:
+    young = node("n1", not_ready("KubeletNotReady", "cni plugin not initialized"))
+    young = {**young, "metadata": {**young["metadata"], "creationTimestamp": "2026-01-02T03:04:00Z"}}
+    message = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }."
+    causes = find_causes(surroundings_of([unscheduled(message)], nodes=[young]))
+    assert [cause.terminal for cause in causes] == [False, False]
+
+
 def test_disk_pressure() -> None:
     pressure = {"type": "DiskPressure", "status": "True", "message": "kubelet has disk pressure"}
     unwell = node("n1", {"type": "Ready", "status": "True"}, pressure)
