@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,14 @@ from bootstrap.docker.images import name_on_engine, pull
 from bootstrap.docker.removal import remove_patiently
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.emulators.address import Address
-from bootstrap.emulators.container_inspection import exit_code, explained, last_lines, published_port, written_spec
+from bootstrap.emulators.container_inspection import (
+    exit_code,
+    explained,
+    last_lines,
+    published_port,
+    running_since,
+    written_spec,
+)
 from bootstrap.emulators.driver import EmulatorDriver, ImageRecipe
 from bootstrap.emulators.endpoint import empty, proven_endpoint
 from bootstrap.emulators.host_port import FIX, choose_port, is_in_use, taken
@@ -93,7 +101,7 @@ class ContainerEmulator:
                 if container.status == "running"
                 else self._observe_ended(container)
             )
-            return self._compared(seen, container)
+            return self._compared(seen, container, cancel)
 
     def gather(self, work: Work) -> None:
         """See `Emulator.gather`: its image, and its port if one is declared."""
@@ -115,7 +123,10 @@ class ContainerEmulator:
             raise ReplacementNeededError(ids.EMULATOR, seen.replacement)
         with self._docker.open() as client:
             container = self._container(client)
-            if container is not None and (seen.state is not TargetState.RUNNING or seen.changes):
+            goes_on = seen.state is TargetState.RUNNING or (
+                container is not None and _is_starting(container, work.cancel)
+            )
+            if container is not None and (seen.changes or not goes_on):
                 container = self._resumed(client, container, seen, work)
             if container is None:
                 container = self._made(client, work)
@@ -243,14 +254,16 @@ class ContainerEmulator:
         saved = written_spec(container).get("persist") == str(True) and self._recipe.saving is not None
         return saved and container.status == "exited" and exit_code(container) == 0
 
-    def _compared(self, seen: EmulatorObserved, container: "Container") -> EmulatorObserved:
+    def _compared(self, seen: EmulatorObserved, container: "Container", cancel: CancelToken) -> EmulatorObserved:
         """With what is declared otherwise, and whether its data can be kept through that."""
         alive = seen.state in {TargetState.RUNNING, TargetState.STOPPED} or container.status == "running"
         changes = self._changes(container)
         if not alive:
             return seen
         reasons = tuple(map(str, changes))
-        if seen.state is TargetState.BROKEN:
+        if seen.state is TargetState.BROKEN and _is_starting(container, cancel):
+            seen = replace(seen, detail="it is starting")
+        elif seen.state is TargetState.BROKEN:
             reasons = (f"it does not answer: {seen.detail}", *reasons)
         if reasons and not self._keeps(container):
             return replace(seen, replacement=Replacement(reasons=reasons, losses=("all AWS data in it",)))
@@ -503,6 +516,12 @@ class ContainerEmulator:
     def _refuse_foreign(self, labels: Mapping[str, str] | None, kind: str) -> None:
         if not self._docker.is_ours(labels):
             raise RefusedError(f"the {kind} {self._name} was not created by this stack", fix="rename the stack")
+
+
+def _is_starting(container: "Container", cancel: CancelToken) -> bool:
+    """Whether it was started, or restarted by somebody, so recently that it may answer soon."""
+    since = running_since(container)
+    return since is not None and cancel.clock.now() - since < timedelta(seconds=START_SECONDS)
 
 
 def _change(name: str, old: str, new: str) -> Change:

@@ -1,6 +1,7 @@
 """What the engine reports of an emulator's container."""
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.emulators.driver import EmulatorDriver
@@ -31,6 +32,18 @@ def published_port(container: "Container") -> int:
 def exit_code(container: "Container") -> int:
     """What its main process ended with; 0 while it runs."""
     return int(container.attrs["State"].get("ExitCode") or 0)
+
+
+def running_since(container: "Container") -> datetime | None:
+    """When its main process started; None: it is not running, or paused."""
+    state = container.attrs["State"]
+    if not state.get("Running") or state.get("Paused"):
+        return None
+    whole = str(state.get("StartedAt") or "").partition(".")[0].rstrip("Z")
+    try:
+        return datetime.fromisoformat(f"{whole}+00:00")
+    except ValueError:
+        return None
 
 
 def last_lines(container: "Container") -> tuple[str, ...]:

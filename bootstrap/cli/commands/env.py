@@ -1,6 +1,7 @@
 """`bootstrap env`."""
 
 import json
+import os
 import shlex
 
 import click
@@ -29,7 +30,8 @@ def command(*, stack: StackOptions, quiet: bool, output: str) -> int:
       bootstrap env --output dotenv > .env
       bootstrap env --output github >> "$GITHUB_ENV"
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.aws_program import folder_of_aws  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.output import show  # noqa: PLC0415
     from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.engine.environment import REMOVED, platform_environment  # noqa: PLC0415
 
@@ -45,7 +47,10 @@ def command(*, stack: StackOptions, quiet: bool, output: str) -> int:
                 show("".join(f"{name}={value}\n" for name, value in variables.items()))
             case _:
                 exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-                folders = "".join(f"{shlex.quote(folder)}:" for folder in look.session.ports.programs.folders())
+                path = os.environ.get("PATH", os.defpath)
+                own = folder_of_aws(look.session.state, path) if "AWS_ENDPOINT_URL" in variables else ()
+                programs = (*own, *look.session.ports.programs.folders())
+                folders = "".join(f"{shlex.quote(folder)}:" for folder in programs)
                 if folders:
                     exports.append(f'export PATH={folders}"$PATH"')
                 show("\n".join((*exports, f"unset {' '.join(REMOVED)}", "")))

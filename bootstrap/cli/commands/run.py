@@ -21,13 +21,15 @@ def command(*, stack: StackOptions, quiet: bool, words: tuple[str, ...]) -> int:
       bootstrap run -- kubectl get pods -A
       bootstrap run --stack quickstart -- aws s3 ls
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.aws_program import folder_of_aws  # noqa: PLC0415 - `--help` imports no adapter
+    from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
     from bootstrap.engine.environment import REMOVED, platform_environment  # noqa: PLC0415
 
     with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         variables = platform_environment(look.session, look.cancel)
-        folders = look.session.ports.programs.folders()
-    path = os.pathsep.join((*folders, os.environ.get("PATH", os.defpath)))
+        path = os.environ.get("PATH", os.defpath)
+        own = folder_of_aws(look.session.state, path) if "AWS_ENDPOINT_URL" in variables else ()
+        path = os.pathsep.join((*own, *look.session.ports.programs.folders(), path))
     kept = {name: value for name, value in os.environ.items() if name not in REMOVED}
     kept = {name: value for name, value in kept.items() if not name.startswith("AWS_ENDPOINT_URL_")}
     try:

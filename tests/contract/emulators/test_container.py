@@ -231,6 +231,18 @@ def test_without_persistence_a_stop_loses_everything(
     assert buckets(again) == []
 
 
+def test_one_that_somebody_restarted_is_waited_for(
+    make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
+) -> None:
+    endpoint = make(persist=False).up(Work(cancel, quiet))
+    container = container_of(docker, client)
+    # For a moment it answers nothing.
+    container.restart(timeout=0)
+    assert make(persist=False).observe(cancel).replacement is None
+    again = make(persist=False).up(Work(cancel, quiet))
+    assert (container_of(docker, client).id, again.url) == (container.id, endpoint.url)
+
+
 def test_after_a_kill_everything_is_lost_and_nothing_half_there(
     make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient"
 ) -> None:
