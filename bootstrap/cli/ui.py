@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +23,6 @@ from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import private_folder
 from bootstrap.system.installation import DISTRIBUTION, this_installation
 from bootstrap.system.processes import Command, SystemProcesses
-from bootstrap.system.sockets import free_port
 
 if TYPE_CHECKING:
     from bootstrap.ui.server import Address
@@ -81,22 +81,22 @@ def serve_pages(options: StackOptions, cancel: CancelToken, *, port: int, ready:
         CancelledError: the token is cancelled.
     """
     require_ui()
-    from bootstrap.ui.server import new_token, serve  # noqa: PLC0415 - only where it is installed
+    from bootstrap.ui.server import listen, new_token, serve  # noqa: PLC0415 - only where it is installed
 
-    serve(source_of(options, cancel), cancel, port=port, token=new_token(), ready=ready)
+    serve(source_of(options, cancel), cancel, listening=listen(port), token=new_token(), ready=ready)
 
 
 def serve_beside_run(options: StackOptions, cancel: CancelToken, given: bytes) -> None:
-    """Serve the pages at the address that `start_beside_run` chose, until the stack is removed.
+    """Serve the pages at the address that `pages_beside_run` chose, until the stack is removed.
 
     Raises:
         CancelledError: the token is cancelled.
     """
     from bootstrap.ui.server import serve  # noqa: PLC0415 - only where it is installed
 
-    address = json.loads(given)
-    source = source_of(options, cancel)
-    serve(source, cancel, port=address["port"], token=address["token"], ready=_ignored, until=_Gone(source.state))
+    fields = json.loads(given)
+    source, listening = source_of(options, cancel), socket.socket(fileno=fields["descriptor"])
+    serve(source, cancel, listening=listening, token=fields["token"], until=_Gone(source.state))
 
 
 def address_now(options: StackOptions) -> "Address | None":
@@ -116,16 +116,17 @@ def pages_beside_run(options: StackOptions, session: Session) -> "Iterator[Addre
         RefusedError: what serves them is not installed.
     """
     require_ui()
-    from bootstrap.ui.server import Address, new_token, served_address  # noqa: PLC0415 - only where it is installed
+    from bootstrap.ui.server import Address, listen, new_token, served_address  # noqa: PLC0415 - only where it is installed
 
     served = served_address(session.state)
     if served is not None:
         yield served
         return
-    address = Address(port=free_port() or 0, token=new_token())
-    given = json.dumps({"port": address.port, "token": address.token}).encode()
-    command = replace(_verb(options, ("ui", "--beside-run")), stdin=given)
-    program = session.processes.spawn(command, private_folder(session.state.logs) / "ui.log")
+    with listen() as listening:
+        address = Address(port=listening.getsockname()[1], token=new_token())
+        given = json.dumps({"descriptor": listening.fileno(), "token": address.token}).encode()
+        command = replace(_verb(options, ("ui", "--beside-run")), stdin=given, descriptors=(listening.fileno(),))
+        program = session.processes.spawn(command, private_folder(session.state.logs) / "ui.log")
     try:
         yield address
     finally:
@@ -150,10 +151,6 @@ class _Gone:
         self._known, self._seen = self._known or known, self._seen or there
         gone = (self._seen and not there) or (self._known and not known)
         return gone and not is_going_on(state)
-
-
-def _ignored(address: "Address") -> None:
-    """Nobody waits for it."""
 
 
 def _verb(options: StackOptions, words: Sequence[str]) -> Command:

@@ -54,6 +54,8 @@ class Command:
     """Whether it changes something: then it is journalled before its program begins."""
     heard: Callable[[str], None] | None = None
     """Takes each line that it writes, as `run` reads it; all of them are collected as well."""
+    descriptors: tuple[int, ...] = ()
+    """Open files of ours that it has too, under the same numbers: a socket that listens already."""
     tethered: bool = False
     """Whether it is of use to us alone: then `run` has it killed, with its group, as soon as we are gone."""
 
@@ -219,7 +221,7 @@ class SystemProcesses:
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,
-                pass_fds=kept,
+                pass_fds=(*kept, *command.descriptors),
                 umask=umask,
             )
         except (FileNotFoundError, PermissionError) as error:

@@ -56,11 +56,11 @@ class _Pages:
         streams = _Streams(looks)
         reads: Mapping[str, Read] = {
             "/api/part": lambda query, token: parts.part_json(looks.fresh(), query["name"], token),
-            "/api/object": lambda query, token: parts.object_json(looks.latest, query["part"], _ref(query), token),
+            "/api/object": lambda query, token: parts.object_json(looks.any(), query["part"], _ref(query), token),
             "/api/diff": lambda query, token: {"text": parts.diff_text(looks.fresh(), query["name"], token)},
             "/api/pods": lambda query, token: pods.pods_json(looks.fresh(), query["name"], token),
             "/api/containers": lambda query, token: pods.containers_json(
-                looks.latest, query["namespace"], query["pod"], token
+                looks.any(), query["namespace"], query["pod"], token
             ),
             "/api/logs": lambda _query, _token: {"logs": logs.logs_of(self.source.state)},
             "/api/data": lambda _query, token: data.data_json(looks.fresh(), token),
@@ -140,7 +140,8 @@ class _Streams:
             return _error(error)
         last = request.headers.get("last-event-id", "")
         offset = int(last) if last.isascii() and last.isdigit() else None
-        return self._streamed(logs.followed(file, offset, self._looks.latest.masker.mask, self._ended))
+        look = await run_in_threadpool(self._looks.any)
+        return self._streamed(logs.followed(file, offset, look.masker.mask, self._ended))
 
     async def pod_log(self, request: Request) -> Response:
         query = request.query_params
@@ -151,7 +152,8 @@ class _Streams:
             previous=query.get("previous") == "true",
         )
         since, cancel = request.headers.get("last-event-id", ""), self._looks.cancel
-        return self._streamed(pods.followed(self._looks.latest, container, since, cancel, self._ended))
+        look = await run_in_threadpool(self._looks.any)
+        return self._streamed(pods.followed(look, container, since, cancel, self._ended))
 
     def _ended(self) -> bool:
         return self._looks.cancel.cancelled

@@ -17,8 +17,8 @@ from bootstrap.ui.run_events import Place, read_on
 
 _PAUSE = 0.3
 """Seconds between looks into the files."""
-_SILENCE = 50
-"""Pauses after which a client is sent something, so that one that is gone is noticed."""
+_SILENCE = 30
+"""Pauses after which a client is sent something, so that each side notices if the other one is gone."""
 
 
 def message(event: str, data: Any, *, place: object = None) -> bytes:  # noqa: ANN401 - JSON
@@ -47,5 +47,5 @@ async def live(
             _ = asyncio.get_running_loop().run_in_executor(None, looks.take)
         if silent >= _SILENCE:
             silent = 0
-            yield b": still here\n\n"
+            yield message("beat", {})
         await asyncio.sleep(pause)

@@ -62,7 +62,7 @@ def containers_json(look: Look, namespace: str, pod: str, cancel: CancelToken) -
         UsageError: there is no such pod.
         RefusedError: the cluster is not running.
     """
-    _, api = _api(look, cancel)
+    api = _api(look, cancel)
     live = api.get(f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}", cancel)
     if live is None:
         raise UsageError(f"there is no pod {namespace}/{pod}")
@@ -78,28 +78,34 @@ def containers_json(look: Look, namespace: str, pod: str, cancel: CancelToken) -
 
 
 async def followed(
-    look: Look, container: Container, since: str, cancel: CancelToken, ended: Callable[[], bool]
+    look: Look,
+    container: Container,
+    since: str,
+    cancel: CancelToken,
+    ended: Callable[[], bool],
+    *,
+    pause: float = _PAUSE,
 ) -> AsyncIterator[bytes]:
     """The log of a container in messages, until the server ends; `since` is the time of the last line that is known."""
-    simulated, api = await run_in_threadpool(_api, look, cancel)
-    if simulated:
-        yield message("note", {"text": "Pods are simulated here: nothing runs in them, so they write no logs."})
-    while not ended() and not simulated:
-        try:
-            lines = await run_in_threadpool(_lines_after, api, container, since, cancel)
-        except BootstrapError as error:
-            yield message("note", {"text": error.what})
+    try:
+        if look.ready()[1].kube.simulated:
+            yield message("note", {"text": "Pods are simulated here: nothing runs in them, so they write no logs."})
             return
-        if lines:
-            since = lines[-1][0]
-            text = await run_in_threadpool(look.masker.mask, "".join(f"{line}\n" for _, line in lines))
-            yield message("log", {"text": text, "left_out": 0}, place=since)
-        await asyncio.sleep(_PAUSE)
+        api = await run_in_threadpool(_api, look, cancel)
+        while not ended():
+            lines = await run_in_threadpool(_lines_after, api, container, since, cancel)
+            if lines:
+                since = lines[-1][0]
+                text = await run_in_threadpool(look.masker.mask, "".join(f"{line}\n" for _, line in lines))
+                yield message("log", {"text": text, "left_out": 0}, place=since)
+            await asyncio.sleep(pause)
+    except BootstrapError as error:
+        yield message("note", {"text": error.what})
 
 
-def _api(look: Look, cancel: CancelToken) -> tuple[bool, KubeApi]:
+def _api(look: Look, cancel: CancelToken) -> KubeApi:
     session, planning = look.ready()
-    return planning.kube.simulated, Clusters(session.processes).api(planning.kube, cancel)
+    return Clusters(session.processes).api(planning.kube, cancel)
 
 
 def _lines_after(api: KubeApi, container: Container, since: str, cancel: CancelToken) -> list[tuple[str, str]]:

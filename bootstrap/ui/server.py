@@ -66,44 +66,43 @@ def serve(
     source: Source,
     cancel: CancelToken,
     *,
-    port: int,
+    listening: socket.socket,
     token: str,
-    ready: Callable[[Address], None],
+    ready: Callable[[Address], None] = lambda _address: None,
     until: Callable[[], bool] = lambda: False,
 ) -> None:
     """Serve the pages of one stack until the token is cancelled or `until` is true; `ready` is given the address.
 
     Raises:
-        RefusedError: the port is in use.
         CancelledError: the token is cancelled.
     """
     work = cancel.child()
-    with _listening(port) as listening:
-        address = Address(
-            port=listening.getsockname()[1],
-            token=token,
-            pid=os.getpid(),
-            started=started_at(os.getpid()) or "",
-        )
-        app = guarded_app(source, work, token=address.token, port=address.port)
-        with _running(app, listening, work), _written(address, source.state):
-            ready(address)
-            while not until():
-                cancel.sleep(_PAUSE)
+    started = started_at(os.getpid()) or ""
+    address = Address(port=listening.getsockname()[1], token=token, pid=os.getpid(), started=started)
+    app = guarded_app(source, work, token=address.token, port=address.port)
+    with listening, _running(app, listening, work), _written(address, source.state):
+        ready(address)
+        while not until():
+            cancel.sleep(_PAUSE)
 
 
-@contextlib.contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((LOOPBACK, port))
-        except OSError as error:
-            raise RefusedError(
-                f"port {port} of {LOOPBACK} cannot be listened on: {error.strerror}", fix="leave out --port"
-            ) from error
-        listening.listen()
-        yield listening
+def listen(port: int = 0) -> socket.socket:
+    """A socket of 127.0.0.1 that listens: whoever connects waits until it is served.
+
+    Raises:
+        RefusedError: the port is in use.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+    except OSError as error:
+        listening.close()
+        raise RefusedError(
+            f"port {port} of {LOOPBACK} cannot be listened on: {error.strerror}", fix="leave out --port"
+        ) from error
+    listening.listen()
+    return listening
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ export const known = { connection: "connecting", place: "", run: null, look: nul
 const listeners = new Set();
 let source = null;
 let asked = false;
+let heard = 0;
 
 export function subscribe(listener) {
   listeners.add(listener);
@@ -64,6 +65,8 @@ export function connect() {
   const opened = new EventSource(`/api/live?after=${encodeURIComponent(known.place)}`);
   source = opened;
   opened.addEventListener("open", () => connection("live"));
+  heard = Date.now();
+  for (const kind of ["run", "look", "beat"]) opened.addEventListener(kind, () => { heard = Date.now(); });
   opened.addEventListener("run", receive);
   opened.addEventListener("look", (message) => { known.look = JSON.parse(message.data); changed(); });
   opened.addEventListener("error", () => {
@@ -72,6 +75,11 @@ export function connect() {
     if (opened.readyState === EventSource.CLOSED) setTimeout(() => { if (source === opened) connect(); }, 3000);
   });
 }
+
+// The server says something every ten seconds. After a sleep, or on a dead connection, a new one goes on from here.
+setInterval(() => {
+  if (source && Date.now() - heard > 35000) { connection("lost"); connect(); }
+}, 5000);
 
 // A page that nobody sees asks for nothing.
 document.addEventListener("visibilitychange", () => {

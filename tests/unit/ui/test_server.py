@@ -12,7 +12,7 @@ import pytest
 
 from bootstrap.errors import CancelledError, RefusedError
 from bootstrap.system.clock import CancelToken, SystemClock
-from bootstrap.ui.server import Address, serve, served_address
+from bootstrap.ui.server import Address, listen, serve, served_address
 from fakes.pages import Pages
 
 
@@ -29,7 +29,7 @@ class Served:
 
     def _serve(self) -> None:
         try:
-            serve(self.source, self.cancel, port=0, token="the-token", ready=self._take)
+            serve(self.source, self.cancel, listening=listen(), token="the-token", ready=self._take)
         except CancelledError as error:
             self.ended = type(error)
 
@@ -90,13 +90,13 @@ def test_other_addresses_of_this_machine_are_not_listened_on(pages: Pages) -> No
         assert probe.connect_ex(("127.0.0.2", address.port)) != 0
 
 
-def test_a_port_in_use_is_refused(pages: Pages) -> None:
+def test_a_port_in_use_is_refused() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(RefusedError, match=f"port {port}"):
-            serve(pages.source, CancelToken(SystemClock()), port=port, token="t", ready=lambda _address: None)
+            listen(port)
 
 
 @pytest.mark.parametrize(
