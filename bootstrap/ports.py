@@ -4,7 +4,7 @@ Every method may be called again after a kill at any moment and converges. Metho
 cancellation token, whose deadline they obey, and `say`, with which they report what they are waiting for.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from bootstrap.model.observed import (
     ReleaseObserved,
     SeedsObserved,
 )
+from bootstrap.model.pod_times import PodTimes
 from bootstrap.model.release import FluxRepo, Kustomization, Note, Release, UnknownValue
 from bootstrap.model.replacement import Replacement
 from bootstrap.model.stack import BuiltImage
@@ -651,6 +652,16 @@ class ObjectCauses(Protocol):
         ...
 
 
+class ObjectPodTimes(Protocol):
+    """When the pods of objects were scheduled, pulled, started and ready."""
+
+    def __call__(
+        self, objects: Iterable[ObjectRef], namespace: str, kube: KubeContext, cancel: CancelToken
+    ) -> Sequence[PodTimes]:
+        """The pods that they have made; an object without a namespace is looked for in `namespace`."""
+        ...
+
+
 class HostAnswers(Protocol):
     """The host names that a cluster answers to on a port of this machine."""
 
@@ -709,3 +720,5 @@ class Ports:
     """None: the stack has no emulator."""
     digests: Digests | None = None
     """None: nobody asks what changed."""
+    pod_times: ObjectPodTimes | None = None
+    """None: the times of pods are not recorded."""

@@ -81,6 +81,7 @@ class Adapters:
         from bootstrap.kube.cause_timeout import Patience  # noqa: PLC0415
         from bootstrap.kube.health import KubeCauses, KubeHealth  # noqa: PLC0415
         from bootstrap.kube.ingress import IngressAnswers  # noqa: PLC0415
+        from bootstrap.kube.pod_times import KubePodTimes  # noqa: PLC0415
 
         emulator, emulator_of = self._emulators()
         baked = self._baked()
@@ -108,6 +109,7 @@ class Adapters:
             saved_cluster=self._saved_cluster(),
             saved_emulator=self._saved_emulator(),
             digests=PlatformDigests(self.processes),
+            pod_times=KubePodTimes(self.processes),
         )
 
     def _charts(self) -> "HelmCharts":

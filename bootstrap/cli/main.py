@@ -38,6 +38,7 @@ COMMANDS = {
     "env": "Print the platform's environment for a shell.",
     "kubeconfig": "Print the path of the stack's kubeconfig, or merge it.",
     "logs": "Print the log of the last run, or of a long-running program.",
+    "timeline": "Print where the time of a run went, and what each step waited for.",
     "render": "Print the objects of each release as they will be installed.",
     "images": "Print the images that each release will pull.",
     "diff": "Print what up would change in the running cluster.",

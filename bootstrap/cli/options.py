@@ -134,7 +134,8 @@ class _OutputFile(click.Path):
         return file
 
 
-_FILE = _OutputFile(dir_okay=False, writable=True, path_type=Path)
+OUTPUT_FILE = _OutputFile(dir_okay=False, writable=True, path_type=Path)
+"""The type of an option that names a file to write."""
 _ARGUMENT = click.argument("reference", metavar="[STACK]", required=False)
 
 
@@ -190,8 +191,8 @@ def run_options(command: _Command) -> _Command:
             click.option("-v", "--verbose", count=True, help="Print more detail (-vv: everything)."),
             click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
             click.option("--no-color", is_flag=True, help="Print without colour (also NO_COLOR)."),
-            click.option("--events", type=_FILE, help="Write events as JSON lines to this file."),
-            click.option("--junit", type=_FILE, help="Write a JUnit report to this file."),
+            click.option("--events", type=OUTPUT_FILE, help="Write events as JSON lines to this file."),
+            click.option("--junit", type=OUTPUT_FILE, help="Write a JUnit report to this file."),
         ),
     )
 

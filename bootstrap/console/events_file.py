@@ -1,9 +1,12 @@
 """A run's events in a file: the one of --events, and the one that is kept beside the run's log."""
 
 import contextlib
+import json
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bootstrap.console.json_lines import error_record, event_record, line
 from bootstrap.console.mask import SECRETS, Masker
@@ -52,3 +55,16 @@ class EventsFile:
             if not self._kept:
                 raise
             self.close()
+
+
+def records_of(lines: str) -> tuple[Mapping[str, Any], ...]:
+    """The records of an events file; the half line of a killed run is left out."""
+    records = []
+    for text in lines.splitlines():
+        try:
+            record = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(record, Mapping):
+            records.append(record)
+    return tuple(records)

@@ -19,7 +19,8 @@ from bootstrap.model.event import (
     StepProgress,
     StepStarted,
 )
-from bootstrap.model.step import Action, Replace, Step
+from bootstrap.model.pod_times import PodTimes
+from bootstrap.model.step import Action, Edge, Replace, Step
 
 VERSION = 1
 """Of the records; grows only when a field changes its meaning or goes."""
@@ -58,7 +59,11 @@ def event_record(event: Event) -> dict[str, Any]:
             return (
                 {"type": "planned"}
                 | at
-                | {"changes": plan.changes, "steps": [step_record(step) for step in plan.steps]}
+                | {
+                    "changes": plan.changes,
+                    "steps": [step_record(step) for step in plan.steps],
+                    "edges": [edge_record(edge) for edge in plan.edges],
+                }
             )
         case Noted(note=note):
             return {"type": "noted"} | at | {"text": note.text, "place": place_record(note.place)}
@@ -108,6 +113,19 @@ def step_record(step: Step) -> dict[str, Any]:
     return head if replaces is None else {**head, "replaces": replaces}
 
 
+def edge_record(edge: Edge) -> dict[str, Any]:
+    """What a step waits for, and why."""
+    return {"step": edge.step, "needs": edge.needs, "kind": edge.kind.value, "reason": edge.reason}
+
+
+def _pod_record(pod: PodTimes) -> dict[str, Any]:
+    points = {name: getattr(pod, name) for name in ("created", "scheduled", "pulled", "started", "ready")}
+    times = {name: None if at is None else moment(at) for name, at in points.items()}
+    head = {"namespace": pod.namespace, "name": pod.name, "node": pod.node or None}
+    pulls = [{"image": image, "took": took} for image, took in (pod.pulls or {}).items()]
+    return {**head, **times, "restarts": pod.restarts, "pulls": pulls}
+
+
 def action_name(action: Action) -> str:
     """`install_release` for InstallRelease."""
     name = type(action).__name__
@@ -139,6 +157,7 @@ def _step_event(event: StepStarted | StepProgress | StepFinished) -> dict[str, A
                 "detail": None if skipped else outcome.detail,
                 "because_of": outcome.detail or None if skipped else None,
                 "error": None if outcome.error is None else error_fields(outcome.error),
+                "pods": [_pod_record(pod) for pod in outcome.pods],
             }
             return {"type": "step_finished"} | common | ended
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from bootstrap.console.board import Line, board_lines, last_board, symbols_for
-from bootstrap.console.progress import Progress, ending, failures
+from bootstrap.console.progress import Progress, closing
 from bootstrap.console.stream import ProgressSink, printable
 from bootstrap.model.event import Event, Noted, RunFinished, RunStarted
 from bootstrap.system.clock import Clock
@@ -89,8 +89,7 @@ class LiveRenderer:
 
     def _finish(self, event: RunFinished) -> None:
         self.close()
-        failure_text = failures(self._progress)
-        self._sink.write(f"\n{failure_text}\n{ending(event)}" if failure_text else ending(event))
+        self._sink.write(closing(self._progress, event))
 
     def _stop(self) -> None:
         live, self._live = self._live, None

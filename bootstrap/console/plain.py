@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bootstrap.console.format import lasted, outcome_text, short_id, stopwatch
-from bootstrap.console.progress import Progress, ending, failures
+from bootstrap.console.progress import Progress, closing
 from bootstrap.console.stream import Writer
 from bootstrap.model.event import (
     Event,
@@ -99,8 +99,7 @@ class PlainRenderer:
                 self._writer.write(f"      plan  {short_id(step.id)}: {step.reason}{needs}")
 
     def _end(self, event: RunFinished) -> None:
-        failure_text = failures(self._progress)
-        self._writer.write(f"\n{failure_text}\n{ending(event)}" if failure_text else ending(event))
+        self._writer.write(closing(self._progress, event))
 
     def _line(self, at: datetime, word: str, text: str) -> None:
         self._writer.write(f"{stopwatch(self._progress.since(at))} {word} {text}")

@@ -1,11 +1,15 @@
 """The progress of a run, collected from its events; boards and summaries are drawn from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from bootstrap.console.errors import failures_text
 from bootstrap.console.format import lasted, tally
+from bootstrap.console.json_lines import event_record
+from bootstrap.console.timeline.build import timeline_of
+from bootstrap.console.timeline.text import where_time_went
 from bootstrap.errors import BootstrapError
 from bootstrap.model.event import (
     Event,
@@ -55,9 +59,13 @@ class Progress:
     """In the order of the plan."""
     notes: list[Note] = field(default_factory=list)
     finished: RunFinished | None = None
+    records: list[Mapping[str, Any]] = field(default_factory=list)
+    """Those of which the timeline is made."""
 
     def add(self, event: Event) -> None:
         """Add one event."""
+        if not isinstance(event, Noted | StepProgress):
+            self.records.append(event_record(event))
         match event:
             case RunStarted(at=at, headline=headline):
                 self.headline, self.started = headline, at
@@ -112,12 +120,30 @@ def failures(progress: Progress) -> str:
     return failures_text(failed, skipped, log=log)
 
 
-def ending(finished: RunFinished) -> str:
-    """The last lines: counts and duration, then URLs and the next command."""
+def closing(progress: Progress, finished: RunFinished) -> str:
+    """The failures of the run, if any, and its last lines."""
+    failure_text = failures(progress)
+    last = ending(progress, finished)
+    return f"\n{failure_text}\n{last}" if failure_text else last
+
+
+def ending(progress: Progress, finished: RunFinished) -> str:
+    """The last lines: counts and duration, where the time went, then URLs and the next command."""
     counts = {status: number for status, number in finished.counts.items() if number}
     took = lasted(finished.seconds)
     if set(counts) == {Status.UNCHANGED.value}:
         summary = f"Nothing to do: {counts[Status.UNCHANGED.value]} unchanged ({took})"
     else:
         summary = f"{tally(counts)} ({took})"
-    return "\n".join([summary, *finished.summary]) + "\n"
+    return "\n".join([summary, *_time_line(progress, finished), *finished.summary]) + "\n"
+
+
+def _time_line(progress: Progress, finished: RunFinished) -> Iterator[str]:
+    """Where the time of an `up` went that changed something."""
+    begun = progress.records[0] if progress.records else {}
+    changed = any(status != Status.UNCHANGED.value for status, number in finished.counts.items() if number)
+    if not changed or str(begun.get("command")).split()[:2] != ["bootstrap", "up"]:
+        return
+    timeline = timeline_of(progress.records)
+    if timeline is not None:
+        yield f"Time: {where_time_went(timeline)}"

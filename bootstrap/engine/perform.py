@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from bootstrap.errors import BootstrapError, CancelledError, StepFailedError
 from bootstrap.model.event import Outcome, Status
-from bootstrap.model.kube import KubeContext, Manifest
+from bootstrap.model.kube import KubeContext, Manifest, ref_of
 from bootstrap.model.observed import EmulatorEndpoint, EmulatorRelease, Observed, PreparedRelease
+from bootstrap.model.pod_times import PodTimes
 from bootstrap.model.release import Release
 from bootstrap.model.stack import BuiltImage
 from bootstrap.model.step import (
@@ -52,6 +54,7 @@ Snapshots: TypeAlias = Callable[[SaveSnapshot | RestoreSnapshot, Work], str]
 """Saves or restores a snapshot; the detail to print."""
 
 _POLL_SECONDS = 0.25
+_PODS_SECONDS = 5.0
 
 _SEED_TRIES = 3
 """Number of attempts to write data if the emulator loses them meanwhile."""
@@ -261,7 +264,12 @@ class Performer:
         if self._is_deployed(prepared, work.cancel):
             return _unchanged()
         self._preload(prepared.manifests or (), work)
-        return _done(self._ports.charts.install(prepared, self.kube, work, may_replace=may_replace))
+        return self._with_pods(
+            lambda: self._ports.charts.install(prepared, self.kube, work, may_replace=may_replace),
+            prepared.manifests or (),
+            prepared.release.target_namespace,
+            work,
+        )
 
     def _apply_objects(self, action: ApplyObjects, work: Work) -> Outcome:
         part = action.kustomization
@@ -272,9 +280,36 @@ class Performer:
                 if not seen.missing and not not_ready(part, seen):
                     return _unchanged()
         self._preload(part.objects, work)
-        return _done(
-            self._ports.objects.apply(part, action.fingerprint, self.kube, work, may_replace=action.may_replace)
+        return self._with_pods(
+            lambda: self._ports.objects.apply(
+                part, action.fingerprint, self.kube, work, may_replace=action.may_replace
+            ),
+            part.objects,
+            part.namespace,
+            work,
         )
+
+    def _with_pods(
+        self, perform: Callable[[], str], manifests: Sequence[Manifest], namespace: str, work: Work
+    ) -> Outcome:
+        """The outcome of an action, also of one that failed, with the times of the pods that it made."""
+        try:
+            outcome = _done(perform())
+        except CancelledError:
+            raise
+        except BootstrapError as error:
+            outcome = Outcome(status=Status.FAILED, detail=error.what, error=error)
+        return replace(outcome, pods=self._pods(manifests, namespace, work))
+
+    def _pods(self, manifests: Sequence[Manifest], namespace: str, work: Work) -> tuple[PodTimes, ...]:
+        """Read with a few seconds of its own: the action may have used all of its time."""
+        if self._ports.pod_times is None:
+            return ()
+        cancel = CancelToken(work.cancel.clock).within(_PODS_SECONDS, "the times of pods")
+        try:
+            return tuple(self._ports.pod_times(map(ref_of, manifests), namespace, self.kube, cancel))
+        except BootstrapError:
+            return ()
 
     def _load_images(self, images: Sequence[str], work: Work) -> Outcome:
         """Pull images while the cluster is being created, and copy them to each node as soon as it is ready."""

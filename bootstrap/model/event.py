@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from bootstrap.errors import BootstrapError
+from bootstrap.model.pod_times import PodTimes
 from bootstrap.model.release import Note
 from bootstrap.model.step import Plan, StepId
 
@@ -29,6 +30,8 @@ class Outcome:
     detail: str = ""
     """`created, 6 objects`; for SKIPPED the id of the step that is to blame."""
     error: BootstrapError | None = None
+    pods: tuple[PodTimes, ...] = ()
+    """The pods of a release or of objects, at the end of their wait; empty where pods are simulated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

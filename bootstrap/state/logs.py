@@ -6,6 +6,9 @@ from pathlib import Path
 from bootstrap.errors import RefusedError, UsageError
 from bootstrap.model.stack import StatePaths
 
+_EVENTS = ".events.jsonl"
+_NAMED = 5
+
 
 def log_files(state: StatePaths) -> tuple[Path, ...]:
     """Every log of the stack, the one written last first."""
@@ -34,7 +37,7 @@ def find_log(state: StatePaths, name: str | None) -> Path:
 
 def events_file(log: Path) -> Path:
     """The events of the run whose log this is, as JSON lines."""
-    return log.with_suffix(".events.jsonl")
+    return log.with_suffix(_EVENTS)
 
 
 def last_events(state: StatePaths) -> Path | None:
@@ -42,7 +45,30 @@ def last_events(state: StatePaths) -> Path | None:
 
     One that only looked at the stack has none.
     """
-    return max(state.logs.glob("*.events.jsonl"), key=lambda file: file.stat().st_mtime_ns, default=None)
+    return max(state.logs.glob(f"*{_EVENTS}"), key=lambda file: file.stat().st_mtime_ns, default=None)
+
+
+def find_events(state: StatePaths, name: str | None) -> Path:
+    """The events of the run of this name (as its log), else of the newest run of this verb; without one the newest.
+
+    Raises:
+        RefusedError: the stack has no recorded run.
+        UsageError: no recorded run has this name.
+    """
+    files = sorted(state.logs.glob(f"*{_EVENTS}"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+    if not files:
+        raise RefusedError("no run of this stack is recorded", fix="run: bootstrap up")
+    for file in files:
+        run = run_name(file)
+        if name in {None, run, run.partition("-20")[0]}:
+            return file
+    names = ", ".join(run_name(file) for file in files[:_NAMED])
+    raise UsageError(f"no run is called {name}", evidence=(f"the last runs: {names}",), fix="name one of them")
+
+
+def run_name(events: Path) -> str:
+    """The name of the run of an events file: that of its log."""
+    return events.name.removesuffix(_EVENTS)
 
 
 def end_of(file: Path, size: int) -> str:

@@ -49,7 +49,7 @@ class Cli:
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
     for name in [*os.environ]:
-        if name.startswith(("BOOTSTRAP_", "XDG_", "AWS_", "DOCKER_", "CI", "GITHUB_")):
+        if name.startswith(("BOOTSTRAP_", "XDG_", "AWS_", "DOCKER_", "CI", "GITHUB_", "OTEL_")):
             monkeypatch.delenv(name)
     for name in ("state", "cache", "config"):
         monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(tmp_path / f"xdg {name}"))

@@ -66,7 +66,7 @@ PAGES = [
 
 def plain(lines: list[str]) -> list[str]:
     """Without what differs from run to run: times, ports, folders, order, and what is said only of long steps."""
-    shown = (line for line in lines if line and not re.match(r"\$ |(?:\d\d:\d\d)?\s*(?:start |… )", line))
+    shown = (line for line in lines if line and not re.match(r"\$ |Time: |(?:\d\d:\d\d)?\s*(?:start |… )", line))
     texts = (re.sub(r"^\d\d:\d\d |\s*\([\d.]+m?s\)", "", line) for line in shown)
     texts = (text.replace(" (no Docker engine answers)", "") for text in texts)
     texts = (re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text) for text in texts)

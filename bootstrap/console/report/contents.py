@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from bootstrap.console.events_file import records_of
 from bootstrap.console.json_lines import line, moment
 from bootstrap.console.mask import MASK
 from bootstrap.console.report.overview import (
@@ -14,7 +15,6 @@ from bootstrap.console.report.overview import (
     failures_in,
     failures_of_error,
     missing_of,
-    records_of,
     steps_of,
 )
 from bootstrap.console.report.secrets import (

@@ -1,6 +1,5 @@
 """The beginning of a report: what failed, every step of the last run, and what is not ready."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,19 +45,6 @@ class Overview:
         lines += [f"{part} could not be read: {why}" for part, why in self.missing.items()]
         lines += [f"{step.step}: {step.status} {step.time} {step.detail}".rstrip() for step in self.steps]
         return "\n".join(lines) + "\n"
-
-
-def records_of(lines: str) -> tuple[Mapping[str, Any], ...]:
-    """The records of an events file; the half line of a killed run is left out."""
-    records = []
-    for line in lines.splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, Mapping):
-            records.append(record)
-    return tuple(records)
 
 
 def steps_of(records: Iterable[Mapping[str, Any]]) -> tuple[StepLine, ...]:

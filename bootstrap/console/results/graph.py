@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from bootstrap.console.json_lines import VERSION
+from bootstrap.console.json_lines import VERSION, edge_record
 from bootstrap.model.step import Edge, EdgeKind, Plan, StepId
 
 _DOT_STYLE = {
@@ -64,10 +64,12 @@ def _mermaid(plan: Plan) -> str:
 
 def _json(plan: Plan) -> str:
     """`{"version": 1, "steps": ["id"], "edges": [{"step", "needs", "kind", "reason"}]}`."""
-    edges = [
-        {"step": edge.step, "needs": edge.needs, "kind": edge.kind.value, "reason": edge.reason} for edge in plan.edges
-    ]
-    return json.dumps({"version": VERSION, "steps": [step.id for step in plan.steps], "edges": edges}, indent=2) + "\n"
+    document = {
+        "version": VERSION,
+        "steps": [step.id for step in plan.steps],
+        "edges": [edge_record(edge) for edge in plan.edges],
+    }
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _why(edge: Edge) -> str:

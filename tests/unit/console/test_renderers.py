@@ -43,6 +43,7 @@ Fix:   check spec.values.image.tag in apps/traefik.yaml, then run: bootstrap up
 Log:   /state/logs/up-20260102-101500.log
 
 2 done · 1 unchanged · 1 failed · 2 skipped (1m42s)
+Time: release/traefik 1m00s, cluster 41s
 """
 
 PLAIN_UNCHANGED = """\
@@ -58,6 +59,7 @@ stack dev on kwok: a real Kubernetes API, but pods are simulated
 00:03 stop  cluster: stopped
 00:03 stop  seeds: stopped
 2 cancelled (3.0s)
+Time: cluster 2.0s, planning 1.0s
 """
 
 QUIET_FAILED = """\
@@ -187,6 +189,7 @@ def test_json_of_steps() -> None:
         "detail": "created",
         "because_of": None,
         "error": None,
+        "pods": [],
     }
 
 

@@ -2,6 +2,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from bootstrap.console.events_file import records_of
 from bootstrap.console.json_lines import event_record, line
 from bootstrap.console.report.overview import (
     Overview,
@@ -9,7 +10,6 @@ from bootstrap.console.report.overview import (
     failures_in,
     failures_of_error,
     missing_of,
-    records_of,
     steps_of,
 )
 from bootstrap.console.report.page import page_html
