@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bootstrap.console.report.overview import records_of
+from bootstrap.console.events_file import records_of
 from bootstrap.errors import UsageError
 from bootstrap.model.stack import StatePaths
 from bootstrap.ui.run_events import first_record, is_going_on, last_record, name_of, newest_run, runs
