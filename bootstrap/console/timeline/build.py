@@ -204,7 +204,7 @@ class _Reader:
 
 
 def _lasting(said: Sequence[Said], end: float) -> tuple[Said, ...]:
-    """Each message with how long it stood; one that was only repeated is told once."""
+    """Each message with how long it stood; one that was only repeated counts once."""
     kept: list[Said] = []
     for each in said:
         if not kept or kept[-1].text != each.text:
