@@ -87,6 +87,15 @@ output_option = click.option(
     show_default=True,
     help="Print the result in this form.",
 )
+picture_option = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "svg", "html"]),
+    default="text",
+    show_default=True,
+    help="Print the result in this form.",
+)
+"""As `output_option`, of what can be drawn."""
 allow_replace_option = click.option(
     "--allow-replace",
     "allow_replace",

@@ -90,7 +90,7 @@ def show_teardown(
     """Print the plan of `down`; the exit code."""
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import look_at_remembered  # noqa: PLC0415
-    from bootstrap.console.results.plan import plan_json, plan_text  # noqa: PLC0415
+    from bootstrap.console.results.plan import plan_shown  # noqa: PLC0415
     from bootstrap.engine.down import is_down, plan_down  # noqa: PLC0415
     from bootstrap.model.step import Plan  # noqa: PLC0415
 
@@ -99,7 +99,7 @@ def show_teardown(
             plan = Plan(steps=())
         else:
             plan, _ = plan_down(look.session, look.cancel, keep_data=keep_data)
-    show(plan_json(plan) if output == "json" else plan_text(plan))
+    show(plan_shown(plan, output, title=f"down of stack {look.session.stack.name}"))
     return ExitCode.WOULD_CHANGE if fail_on_changes and plan.changes else ExitCode.OK
 
 

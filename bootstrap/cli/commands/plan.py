@@ -9,7 +9,7 @@ from bootstrap.cli.options import (
     allow_replace_option,
     chart_options,
     declared_options,
-    output_option,
+    picture_option,
     quiet_option,
 )
 from bootstrap.errors import ExitCode, raise_all
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("plan")
 @declared_options
 @chart_options
-@output_option
+@picture_option
 @quiet_option
 @click.option("-v", "--verbose", count=True, help="Also print the configuration that kind or k3d gets.")
 @click.option("--only", multiple=True, metavar="STEP", help="Plan only this step and those it needs; repeatable.")
@@ -55,6 +55,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     \b
       bootstrap plan                     stack dev of this project
       bootstrap plan --output json       for programs
+      bootstrap plan --output svg        a picture of what would change
       bootstrap plan --exit-code         ends with 10 if something would change
       bootstrap plan -v                  with the configuration of kind or k3d
       bootstrap plan --down              what down would delete
@@ -88,14 +89,14 @@ def show_plan(
     """Print the plan of `up`; the exit code."""
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
-    from bootstrap.console.results.plan import plan_json, plan_text  # noqa: PLC0415
+    from bootstrap.console.results.plan import plan_shown  # noqa: PLC0415
     from bootstrap.engine.plan import plan_up  # noqa: PLC0415
     from bootstrap.engine.up import flags_missing  # noqa: PLC0415
 
     with look_at(stack, timeout=timeout, quiet=verbosity < 0, engine_needed=False) as look:
         planning = plan_up(look.session, options, look.cancel)
         plan, configuration = planning.plan, planning.configuration if verbosity > 0 else None
-        show(plan_json(plan, configuration) if output == "json" else plan_text(plan, configuration))
+        show(plan_shown(plan, output, configuration, title=f"plan of stack {look.session.stack.name}"))
         look.work.say(flags_missing(look.session))
         raise_all((*plan.refusals, *planning.failures))
     return ExitCode.WOULD_CHANGE if fail_on_changes and plan.changes else ExitCode.OK

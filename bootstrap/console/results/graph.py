@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 
+from bootstrap.console.graph.page import graph_html
+from bootstrap.console.graph.picture import graph_svg
 from bootstrap.console.json_lines import VERSION, edge_record
 from bootstrap.model.step import Edge, EdgeKind, Plan, StepId
 
@@ -14,8 +16,8 @@ _DOT_STYLE = {
 }
 
 
-def graph_text(plan: Plan, output: str) -> str:
-    """The graph as `text`, `dot` (Graphviz), `mermaid` or `json`.
+def graph_text(plan: Plan, output: str, *, title: str = "") -> str:
+    """The graph as `text`, `dot` (Graphviz), `mermaid`, `json`, `svg` or `html` with this title.
 
     Raises:
         ValueError: another output.
@@ -29,6 +31,10 @@ def graph_text(plan: Plan, output: str) -> str:
             return _mermaid(plan)
         case "json":
             return _json(plan)
+        case "svg":
+            return graph_svg(plan)
+        case "html":
+            return graph_html(plan, title)
         case _:
             raise ValueError(output)
 

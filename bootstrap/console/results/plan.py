@@ -5,11 +5,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.console.json_lines import VERSION, action_name, step_record
+from bootstrap.console.results.graph import graph_text
 from bootstrap.model.count import counted
 from bootstrap.model.release import Note
 from bootstrap.model.step import Keep, Plan, Refuse, Replace
 
 _NEEDS_SHOWN = 3
+
+
+def plan_shown(plan: Plan, output: str, configuration: Mapping[str, Any] | None = None, *, title: str = "") -> str:
+    """The plan as `text`, `json`, or as a picture of its graph: `svg`, or `html` with this title."""
+    match output:
+        case "json":
+            return plan_json(plan, configuration)
+        case "svg" | "html":
+            return graph_text(plan, output, title=title)
+        case _:
+            return plan_text(plan, configuration)
 
 
 def plan_text(plan: Plan, configuration: Mapping[str, Any] | None = None) -> str:

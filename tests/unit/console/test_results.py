@@ -92,8 +92,8 @@ def test_the_graph(output: str, shown: str) -> None:
 
 
 def test_a_graph_of_another_form() -> None:
-    with pytest.raises(ValueError, match="svg"):
-        graph_text(PLAN, "svg")
+    with pytest.raises(ValueError, match="png"):
+        graph_text(PLAN, "png")
 
 
 N8N = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="apps", name="n8n")
