@@ -17,7 +17,8 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 76rem; p
 h1 { font-size: 1.5rem; margin: .5rem 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
 .wide { overflow-x: auto } .wide svg { min-width: 44rem; width: 100%; height: auto }
 table { border-collapse: collapse; width: 100% } th, td { border-bottom: 1px solid var(--edge); padding: .25rem .6rem;
-  text-align: left; vertical-align: top } td { overflow-wrap: anywhere } td.number { text-align: right; white-space: nowrap }
+  text-align: left; vertical-align: top } td { overflow-wrap: anywhere }
+td.number { text-align: right; white-space: nowrap; overflow-wrap: normal }
 details { border-bottom: 1px solid var(--edge); padding: .3rem 0 } summary { cursor: pointer }
 details:target { background: var(--shade) } summary small { opacity: .75 } .bad { color: var(--bad-ink) }
 pre { background: var(--shade); border-radius: 6px; overflow: auto; padding: .6rem; white-space: pre-wrap }
