@@ -262,7 +262,8 @@ class Adapters:
         from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
         docker = StackOnDocker(self.state, os.environ)
-        return NodeImages(self._tool(docker, self.stack.cluster), docker)
+        tool, baked = self._tool(docker, self.stack.cluster), self._baked()
+        return NodeImages(tool, docker) if baked is None else NodeImages(tool, docker, baked.held)
 
     def _bundled_images(self) -> BundledImages | None:
         """What brings images into a bundle and out of it; None: nothing is in a container."""

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,11 @@ class BakedNodes:
             return None
         work.say(f"its nodes have {counted(len(baked.images), 'image')} already: {baked.name}")
         return baked.name
+
+    def held(self, client: "DockerClient", images: Sequence[str]) -> Collection[str]:
+        """Those of the images that a new cluster for all of them begins with."""
+        baked = self._match(client, self._tool.images[0], images)
+        return () if baked is None else [image for image in images if full_name(image) in baked.images]
 
     def bake(self, images: Sequence[str], work: Work) -> str:
         """See `BakedNodes.bake`."""

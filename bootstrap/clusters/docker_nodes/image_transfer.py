@@ -2,9 +2,9 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from bootstrap.clusters.docker_nodes.containers import nodes_of
 from bootstrap.clusters.docker_nodes.node_images import SaveFailedError, copy_image, has_image, images_on
@@ -30,11 +30,20 @@ _PROGRESS_SECONDS = 0.5
 _MEGABYTE = 1_000_000
 
 
+HeldImages: TypeAlias = "Callable[[DockerClient, Sequence[str]], Collection[str]]"
+
+
+def _nothing(_client: "DockerClient", _images: Sequence[str]) -> Collection[str]:
+    return ()
+
+
 class NodeImages:
     """Implements `ports.Images` for kind and k3d."""
 
-    def __init__(self, tool: ClusterTool, docker: StackOnDocker) -> None:
+    def __init__(self, tool: ClusterTool, docker: StackOnDocker, held: HeldImages = _nothing) -> None:
+        """`held` gives those of the images that a node image, with which the nodes begin, has in it."""
         self._tool = tool
+        self._held = held
         self._docker = docker
         self._lock = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
@@ -45,8 +54,12 @@ class NodeImages:
 
     def fetch(self, images: Sequence[str], work: Work) -> Sequence[str]:
         """See `Images.fetch`."""
+        with self._docker.open() as client:
+            held = self._held(client, images)
 
         def is_fetched(image: str) -> bool:
+            if image in held:  # pulled only if a node turns out to lack it
+                return True
             with self._alone(image, work.cancel), self._docker.open() as client:
                 return _fetched(client, image, work) is not None
 
@@ -66,7 +79,8 @@ class NodeImages:
     def lacking(self, images: Sequence[str], cancel: CancelToken) -> Sequence[str]:
         """See `Images.lacking`."""
         with self._docker.open() as client:
-            away = [image for image in images if find_image(client, image) is None]
+            held = self._held(client, images)
+            away = [image for image in images if image not in held and find_image(client, image) is None]
             nodes = nodes_of(self._tool, client) if away else ()
             if not nodes or any(node.status != "running" for node in nodes):
                 return away

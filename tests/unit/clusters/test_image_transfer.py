@@ -39,9 +39,11 @@ class Setting:
         self.said: list[str] = []
         self.work = Work(CancelToken(SystemClock()), self.said.append)
 
-    def images(self) -> NodeImages:
-        """As in a new run."""
-        return NodeImages(cast("ClusterTool", _Tool()), cast("StackOnDocker", _Docker(self.engine)))
+    def images(self, *held: str) -> NodeImages:
+        """As in a new run; `held` are in the node image already."""
+        return NodeImages(
+            cast("ClusterTool", _Tool()), cast("StackOnDocker", _Docker(self.engine)), lambda _client, _images: held
+        )
 
     def ensure(self, *images: str) -> LoadedImages:
         return self.images().ensure(images, self.work)
@@ -149,3 +151,18 @@ def test_fetch_names_what_it_could_not_bring() -> None:
     setting.engine.image("web:dev", "c1", "d1")
     missing: Any = setting.images().fetch(("web:dev", "none:1"), setting.work)
     assert missing == ["none:1"]
+
+
+def test_what_the_node_image_holds_is_neither_pulled_nor_missed() -> None:
+    setting = Setting()
+    setting.engine.pullable["redis:7"] = FakeImage(id="sha256:c1", digest="sha256:d1")
+    images = setting.images("redis:7")
+    assert images.fetch(("redis:7", "none:1"), setting.work) == ["none:1"]
+    assert images.lacking(("redis:7", "none:1"), setting.work.cancel) == ["none:1"]
+    assert setting.engine.pulls == ["none:1"]
+
+
+def test_a_node_that_lacks_what_its_image_should_hold_gets_it() -> None:
+    setting = Setting(FakeNode("a"))
+    setting.engine.pullable["redis:7"] = FakeImage(id="sha256:c1", digest="sha256:d1")
+    assert setting.images("redis:7").ensure(("redis:7",), setting.work) == LoadedImages(loaded=("redis:7",))
