@@ -186,7 +186,7 @@ class Adapters:
         from bootstrap.clusters.docker_nodes.cluster import NodeCluster  # noqa: PLC0415 - `--help` imports no adapter
         from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
-        docker = StackOnDocker(self.state, os.environ, ipv6=_needs_ipv6(spec))
+        docker = StackOnDocker(self.state, os.environ, ipv6=_needs_ipv6(spec), mirrors=self.stack.mirrors)
         tool = self._tool(docker, spec)
         return NodeCluster(tool, spec.ports, self.state, docker, self.processes, adopt=adopt, baked=baked)
 
@@ -261,7 +261,7 @@ class Adapters:
         from bootstrap.clusters.docker_nodes.image_transfer import NodeImages  # noqa: PLC0415 - the docker library loads slowly
         from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
-        docker = StackOnDocker(self.state, os.environ)
+        docker = StackOnDocker(self.state, os.environ, mirrors=self.stack.mirrors)
         tool, baked = self._tool(docker, self.stack.cluster), self._baked()
         return NodeImages(tool, docker) if baked is None else NodeImages(tool, docker, baked.held)
 
@@ -271,7 +271,7 @@ class Adapters:
             return None
         from bootstrap.docker.bundled_images import EngineImages  # noqa: PLC0415 - the docker library loads slowly
 
-        return EngineImages(self._own_images, os.environ)
+        return EngineImages(self._own_images, os.environ, self.stack.mirrors)
 
     def _own_images(self) -> Sequence[str]:
         """The images of nodes and emulator."""
@@ -296,6 +296,7 @@ class Adapters:
             clock=self.clock,
             environment=os.environ,
             programs=self.programs,
+            mirrors=self.stack.mirrors,
             ipv6=_needs_ipv6(self.stack.cluster),
         )
         if spec is None:

@@ -213,7 +213,10 @@ STACK = Section(
         ),
         "variables": Field(kind=_VARIABLES, says="Values for ${name} in seeds and, over source.substitute, manifests."),
         "snapshot": Field(kind=_SNAPSHOT_SECTION, says="Snapshots of the data of cluster and emulator."),
-        "mirrors": Field(kind=TextMap(), says="Prefix of a chart repository's address: the prefix to ask instead."),
+        "mirrors": Field(
+            kind=TextMap(),
+            says="Prefix of a chart repository's address, or of images' names: the prefix to ask instead.",
+        ),
     }
 )
 

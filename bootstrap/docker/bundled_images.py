@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.docker.image_archive import find_image
@@ -26,8 +27,14 @@ _LOAD_SECONDS = 30 * 60
 class EngineImages:
     """Implements `ports.BundledImages`."""
 
-    def __init__(self, own: Callable[[], Sequence[str]], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        own: Callable[[], Sequence[str]],
+        environment: Mapping[str, str],
+        mirrors: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """`own` names the images besides those of manifests."""
+        self._mirrors = mirrors
         self._own = own
         self._environment = environment
 
@@ -65,7 +72,7 @@ class EngineImages:
     def _pull(self, client: "DockerClient", images: Sequence[str], work: Work) -> None:
         def failure(image: str) -> RefusedError | None:
             try:
-                pull(client, image, work.say, work.cancel.check)
+                pull(client, image, work.say, work.cancel.check, mirrors=self._mirrors)
             except RefusedError as error:
                 work.cancel.check()
                 return error

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bootstrap.docker.images import name_on_engine, reference
+from bootstrap.docker.images import full_name, name_on_engine
 from bootstrap.system.clock import CancelToken
 
 if TYPE_CHECKING:
@@ -51,16 +51,6 @@ class EngineImage:
     def is_pinned(self) -> bool:
         """Whether it is named by its digest."""
         return "@" in self.name
-
-
-def full_name(image: str) -> str:
-    """`docker.io/library/redis:latest` for `redis`; one with a digest keeps no tag, as in a cluster."""
-    repository, version = reference(image)
-    host, slash, _ = repository.partition("/")
-    is_host = bool(slash) and ("." in host or ":" in host or host == "localhost")
-    if not is_host:
-        repository = f"docker.io/{repository}" if slash else f"docker.io/library/{repository}"
-    return f"{repository}{'@' if '@' in image else ':'}{version}"
 
 
 def find_image(client: "DockerClient", image: str) -> EngineImage | None:

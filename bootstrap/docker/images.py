@@ -1,6 +1,8 @@
 """Images of this machine's engine."""
 
+import contextlib
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.errors import RefusedError
@@ -13,32 +15,86 @@ _LAYER_OVER = frozenset({"Pull complete", "Already exists"})
 
 
 def pull(
-    client: "DockerClient", image: str, say: Callable[[str], None], check: Callable[[], None], *, another: str = ""
+    client: "DockerClient",
+    image: str,
+    say: Callable[[str], None],
+    check: Callable[[], None],
+    *,
+    another: str = "",
+    mirrors: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Bring an image to the engine unless it is there; `check` is asked between its words and may raise.
 
     The user's credentials and credential helpers count, as for `docker pull`. `another`: how another image is named.
+    `mirrors`: prefixes of names, and what is asked first instead; if that fails, the image itself is.
 
     Raises:
         RefusedError: it cannot be had.
     """
     from docker.errors import APIError, InvalidRepository  # noqa: PLC0415 - loads slowly
 
+    try:
+        if name_on_engine(client, image) is not None or _mirrored(client, image, say, check, mirrors):
+            return
+        error = _download(client, image, say, check)
+    except (APIError, InvalidRepository) as failure:
+        # Also what is not an image's name at all.
+        raise _no_image(image, str(getattr(failure, "explanation", None) or failure), another) from failure
+    if error:
+        raise _no_image(image, error, another)
+
+
+def mirrored_name(image: str, mirrors: Mapping[str, str]) -> str | None:
+    """The image's name at the mirror of the longest matching prefix; None: it has none.
+
+    A prefix ends where a part of the name does: `docker.io` and `docker.io/library` match `redis:7`.
+    """
+    whole = full_name(image)
+    matching = [prefix for prefix in mirrors if whole.startswith(f"{prefix.rstrip('/')}/")]
+    if not matching:
+        return None
+    prefix = max(matching, key=len)
+    return mirrors[prefix].rstrip("/") + whole.removeprefix(prefix.rstrip("/"))
+
+
+def _mirrored(
+    client: "DockerClient",
+    image: str,
+    say: Callable[[str], None],
+    check: Callable[[], None],
+    mirrors: Mapping[str, str],
+) -> bool:
+    """Whether a mirror had it; it then has its own name, or that of a bundle, which a digest needs."""
+    from docker.errors import APIError  # noqa: PLC0415 - loads slowly
+
+    mirror = mirrored_name(image, mirrors)
+    if mirror is None:
+        return False
+    try:
+        error = _download(client, mirror, say, check)
+    except APIError as failure:
+        error = str(failure.explanation or failure)
+    if error:
+        say(f"{mirror} cannot be pulled, asking for {image}: {error}")
+        return False
+    client.images.get(asked_name(mirror)).tag(*reference(bundled_name(image)))
+    with contextlib.suppress(APIError):  # its other name stays then
+        client.images.remove(asked_name(mirror), noprune=True)
+    return True
+
+
+def _download(client: "DockerClient", image: str, say: Callable[[str], None], check: Callable[[], None]) -> str:
+    """Why it cannot be had, in the engine's words; empty: it is here."""
     repository, tag = reference(image)
     layers = _Layers()
-    try:
-        if name_on_engine(client, image) is not None:
-            return
-        say(f"pulling {image}")
-        for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
-            check()
-            if "error" in line:
-                raise _no_image(image, str(line["error"]), another)
-            if layers.update(line):
-                say(f"pulling {image}: {layers}")
-    except (APIError, InvalidRepository) as error:
-        # Also what is not an image's name at all.
-        raise _no_image(image, str(getattr(error, "explanation", None) or error), another) from error
+    say(f"pulling {image}")
+    for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
+        check()
+        if "error" in line:
+            return str(line["error"])
+        if layers.update(line):
+            say(f"pulling {image}: {layers}")
+    return ""
 
 
 def name_on_engine(client: "DockerClient", image: str) -> str | None:
@@ -65,6 +121,16 @@ def bundled_name(image: str) -> str:
         return image
     repository, digest = reference(image)
     return f"{repository}:bundle-{digest.removeprefix('sha256:')[:_DIGITS]}"
+
+
+def full_name(image: str) -> str:
+    """`docker.io/library/redis:latest` for `redis`; one with a digest keeps no tag, as in a cluster."""
+    repository, version = reference(image)
+    host, slash, _ = repository.partition("/")
+    is_host = bool(slash) and ("." in host or ":" in host or host == "localhost")
+    if not is_host:
+        repository = f"docker.io/{repository}" if slash else f"docker.io/library/{repository}"
+    return f"{repository}{'@' if '@' in image else ':'}{version}"
 
 
 def reference(image: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.docker.engine import connect, engine_address
@@ -36,12 +37,21 @@ _MAKING = threading.Lock()
 class StackOnDocker:
     """Names, labels and the network of one stack; a new connection for each `open`."""
 
-    def __init__(self, state: StatePaths, environment: Mapping[str, str], *, ipv6: bool = False) -> None:
+    def __init__(
+        self,
+        state: StatePaths,
+        environment: Mapping[str, str],
+        *,
+        ipv6: bool = False,
+        mirrors: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._state = state
         self._ipv6 = ipv6
         """Whether its network has addresses of IPv6 too."""
         self.environment = environment
         """The user's."""
+        self.mirrors = mirrors
+        """Of images: see `images.pull`."""
         self._is_proven = False
 
     @property

@@ -106,7 +106,7 @@ def _placed(stack_name: str, spec: EmulatorSpec, means: Means) -> Emulator:
         case Placement.ENDPOINT:
             return EndpointEmulator(spec)
         case Placement.CONTAINER:
-            docker = StackOnDocker(means.state, means.environment, ipv6=means.ipv6)
+            docker = StackOnDocker(means.state, means.environment, ipv6=means.ipv6, mirrors=means.mirrors)
             return ContainerEmulator(stack_name, spec, means.state, driver_of(spec), docker, means.processes)
         case Placement.CHART:
             return ChartEmulator(spec, means.state, means.programs, means.processes)

@@ -359,7 +359,7 @@ class ContainerEmulator:
 
     def _gather(self, client: "DockerClient", container: "Container | None", work: Work) -> None:
         """All that a new container needs, before the old one goes."""
-        pull(client, self._image, work.say, work.cancel.check, another="--set emulator.image=…")
+        self._pull(client, work)
         last = 0 if container is None else published_port(container)
         # One that has ended holds its port no longer: somebody else may.
         own = last if container is not None and container.status in {"running", "paused"} else 0
@@ -393,8 +393,12 @@ class ContainerEmulator:
             self._folder.keep(kind)
         self._remove(client, container, cancel)
 
+    def _pull(self, client: "DockerClient", work: Work) -> None:
+        another, mirrors = "--set emulator.image=…", self._docker.mirrors
+        pull(client, self._image, work.say, work.cancel.check, another=another, mirrors=mirrors)
+
     def _made(self, client: "DockerClient", work: Work) -> "Container":
-        pull(client, self._image, work.say, work.cancel.check, another="--set emulator.image=…")
+        self._pull(client, work)
         if self._folder.kept() != _kind(self._desired()):
             self._forget_contents(client, work.cancel)
         network = self._docker.ensure_network(client)

@@ -1,7 +1,7 @@
 """What the emulators of one stack are made with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bootstrap.model.stack import StatePaths
 from bootstrap.ports import Programs
@@ -18,5 +18,7 @@ class Means:
     clock: Clock
     environment: Mapping[str, str]
     programs: Programs
+    mirrors: Mapping[str, str] = field(default_factory=dict)
+    """Of images, for the engine."""
     ipv6: bool = False
     """Whether the stack's network on a Docker engine has addresses of IPv6 too."""

@@ -193,7 +193,7 @@ class Stack:
     snapshot_after_up: bool = False
     """Whether `up` saves the snapshot `after-up` when it ends well."""
     mirrors: Mapping[str, str] = field(default_factory=dict)
-    """Chart repository address prefix → the prefix asked instead."""
+    """Prefix of a chart repository's address, or of an image's full name → the prefix asked instead."""
 
     @property
     def typed(self) -> str:

@@ -11,8 +11,8 @@ from bootstrap.clusters.docker_nodes.node_images import copy_image, images_on
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.baked_images import BakedImage, baked_images, surplus
 from bootstrap.docker.exec import execute
-from bootstrap.docker.image_archive import EngineImage, find_image, full_name
-from bootstrap.docker.images import name_on_engine
+from bootstrap.docker.image_archive import EngineImage, find_image
+from bootstrap.docker.images import full_name, name_on_engine
 from bootstrap.docker.removal import remove_patiently
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import StepFailedError

@@ -419,7 +419,7 @@ class NodeCluster:
         return stale(_items(api, "/api/v1/pods", cancel), _started(containers))
 
     def _gather(self, client: "DockerClient", work: Work, *, own: Collection[int] = ()) -> None:
-        gather(self._tool, self._ports, client, self._processes, work, own=own)
+        gather(self._tool, self._ports, client, self._processes, work, own=own, mirrors=self._docker.mirrors)
 
     def _prepared(self, work: Work) -> Callable[[CancelToken], None]:
         """Gather what it needs, and note that it begins; the call that creates it."""

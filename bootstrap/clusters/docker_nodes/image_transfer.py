@@ -10,8 +10,8 @@ from bootstrap.clusters.docker_nodes.containers import nodes_of
 from bootstrap.clusters.docker_nodes.node_images import SaveFailedError, copy_image, has_image, images_on
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.exec import execute
-from bootstrap.docker.image_archive import EngineImage, find_image, full_name
-from bootstrap.docker.images import pull
+from bootstrap.docker.image_archive import EngineImage, find_image
+from bootstrap.docker.images import full_name, pull
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.ports import LoadedImages
@@ -61,7 +61,7 @@ class NodeImages:
             if image in held:  # pulled only if a node turns out to lack it
                 return True
             with self._alone(image, work.cancel), self._docker.open() as client:
-                return _fetched(client, image, work) is not None
+                return _fetched(client, image, self._docker.mirrors, work) is not None
 
         with ThreadPoolExecutor(max_workers=_PULLS_AT_ONCE, thread_name_prefix="images") as pool:
             here = tuple(pool.map(is_fetched, images))
@@ -103,7 +103,7 @@ class NodeImages:
             on_engine = find_image(client, image)
             if not self._lacking(nodes, image, on_engine, work.cancel):
                 return None
-            on_engine = on_engine or _fetched(client, image, work)
+            on_engine = on_engine or _fetched(client, image, self._docker.mirrors, work)
             if on_engine is None:
                 return False
             lacking = self._lacking(nodes, image, on_engine, work.cancel)
@@ -155,10 +155,10 @@ class NodeImages:
             lock.release()
 
 
-def _fetched(client: "DockerClient", image: str, work: Work) -> EngineImage | None:
+def _fetched(client: "DockerClient", image: str, mirrors: Mapping[str, str], work: Work) -> EngineImage | None:
     """The engine's image, pulled if it has none; None: it cannot be had."""
     try:
-        pull(client, image, work.say, work.cancel.check)
+        pull(client, image, work.say, work.cancel.check, mirrors=mirrors)
     except RefusedError:
         work.cancel.check()
         return None

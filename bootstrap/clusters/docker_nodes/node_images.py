@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from bootstrap.docker.exec import execute
 from bootstrap.docker.exec_stdin import FedProgram
-from bootstrap.docker.image_archive import EngineImage, full_name, saved
+from bootstrap.docker.image_archive import EngineImage, saved
+from bootstrap.docker.images import full_name
 from bootstrap.errors import RefusedError, StepFailedError
 from bootstrap.system.clock import CancelToken
 

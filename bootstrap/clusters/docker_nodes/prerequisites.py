@@ -1,8 +1,9 @@
 """All that a new cluster needs, brought here before anything of an old one is deleted."""
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bootstrap.clusters.docker_nodes.host_ports import refuse_asked_twice, refuse_used
@@ -23,7 +24,7 @@ ROOM = 2 * _GIB
 """What the nodes of a small cluster write in their first minutes, images in them not counted."""
 
 
-def gather(
+def gather(  # noqa: PLR0913 - what a check is given
     tool: ClusterTool,
     ports: HostPorts,
     client: "DockerClient",
@@ -31,6 +32,7 @@ def gather(
     work: Work,
     *,
     own: Collection[int] = (),
+    mirrors: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Return once the configuration can be used, the ports are free, there is room, and every image is here.
 
@@ -45,7 +47,7 @@ def gather(
     refuse_full(Path(str(client.info().get("DockerRootDir") or "")))
     for image in tool.images:
         # The programs would pull without a word for minutes, and fail without a way out.
-        pull(client, image, work.say, work.cancel.check, another="--set cluster.image=…")
+        pull(client, image, work.say, work.cancel.check, another="--set cluster.image=…", mirrors=mirrors)
 
 
 def refuse_used_ports(

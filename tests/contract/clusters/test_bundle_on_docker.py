@@ -69,3 +69,19 @@ def test_all_that_cannot_be_pulled_are_named(client: DockerClient, tmp_path: Pat
     with pytest.raises(RefusedError, match=r"cannot be pulled: 127.0.0.1:1/a:1, 127.0.0.1:1/b:1"):
         images.save(("127.0.0.1:1/a:1", APP, "127.0.0.1:1/b:1"), tmp_path, _work())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_image_comes_from_its_mirror_with_its_own_name(client: DockerClient) -> None:
+    image = "rig-upstream.invalid/team/shop:1"
+    with registry_with(APP, client) as registry:
+        host = registry.image.partition("/")[0]
+        try:
+            mirrors = {"rig-upstream.invalid/team": host}
+            pull(client, image, lambda _text: None, lambda: None, mirrors=mirrors)
+            assert registry.asked
+            found = find_image(client, image)
+            assert found is not None
+            assert found.source == image
+            assert find_image(client, registry.image) is None
+        finally:
+            _forget(client, image)

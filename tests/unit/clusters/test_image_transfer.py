@@ -25,6 +25,7 @@ class _Tool:
 class _Docker:
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
+        self.mirrors: dict[str, str] = {}
 
     @contextmanager
     def open(self) -> Iterator[DockerClient]:

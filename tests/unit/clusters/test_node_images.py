@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from bootstrap.clusters.docker_nodes.node_images import SaveFailedError, copy_image, has_image, images_on, listed
-from bootstrap.docker.image_archive import EngineImage, find_image, full_name
+from bootstrap.docker.image_archive import EngineImage, find_image
+from bootstrap.docker.images import full_name
 from bootstrap.errors import CancelledError, StepFailedError
 from bootstrap.system.clock import CancelToken, SystemClock
 from fakes.engine_with_nodes import FakeEngine, FakeNode

@@ -7,7 +7,7 @@ import pytest
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound
 
-from bootstrap.docker.images import bundled_name, name_on_engine, pull, reference
+from bootstrap.docker.images import bundled_name, mirrored_name, name_on_engine, pull, reference
 from bootstrap.errors import RefusedError
 
 
@@ -98,3 +98,67 @@ def test_an_image_named_by_its_digest_has_another_name_in_a_bundle() -> None:
     assert name_on_engine(client, "redis:8") is None
     pull(client, pinned, lambda _text: None, lambda: None)
     assert engine.asked == [], "what a bundle brought is not pulled"
+
+
+MIRRORS = {"docker.io": "mirror.test/hub", "docker.io/team": "mirror.test/ours/", "ghcr.io": "127.0.0.1:5000"}
+
+
+@pytest.mark.parametrize(
+    ("image", "mirror"),
+    [
+        ("redis:7", "mirror.test/hub/library/redis:7"),
+        ("team/web", "mirror.test/ours/web:latest"),
+        ("teams/web:1", "mirror.test/hub/teams/web:1"),
+        ("ghcr.io/a/b:1@sha256:12", "127.0.0.1:5000/a/b@sha256:12"),
+        ("quay.io/a/b:1", None),
+    ],
+)
+def test_the_longest_prefix_names_the_mirror(image: str, mirror: str | None) -> None:
+    assert mirrored_name(image, MIRRORS) == mirror
+
+
+class MirroredEngine(Engine):
+    """One that can pull these; a pulled image can be given another name."""
+
+    def __init__(self, *pullable: str) -> None:
+        super().__init__()
+        self.pullable = pullable
+
+    def pull(self, repository: str, *, tag: str, stream: bool, decode: bool) -> Iterator[Mapping[str, Any]]:
+        list(super().pull(repository, tag=tag, stream=stream, decode=decode))
+        name = f"{repository}{'@' if tag.startswith('sha256:') else ':'}{tag}"
+        if name not in self.pullable:
+            return iter([{"error": "not found"}])
+        self.here.add(name)
+        return iter(())
+
+    def get(self, image: str) -> Any:
+        super().get(image)
+        return self
+
+    def tag(self, repository: str, tag: str) -> None:
+        self.here.add(f"{repository}:{tag}")
+
+    def remove(self, image: str, *, noprune: bool) -> None:
+        assert noprune
+        self.here.discard(image)
+
+
+def test_what_the_mirror_has_gets_its_own_name() -> None:
+    digest = "sha256:" + "0123456789abcdef" * 4
+    pinned = f"ghcr.io/a/b:1@{digest}"
+    engine = MirroredEngine("mirror.test/hub/library/redis:7", f"127.0.0.1:5000/a/b@{digest}")
+    for image in ("redis:7", pinned):
+        pull(engine.client(), image, lambda _text: None, lambda: None, mirrors=MIRRORS)
+    assert engine.here == {"redis:7", bundled_name(pinned)}
+    assert name_on_engine(engine.client(), pinned) == bundled_name(pinned)
+
+
+def test_what_the_mirror_lacks_is_pulled_itself() -> None:
+    engine, said = MirroredEngine("redis:7"), list[str]()
+    pull(engine.client(), "redis:7", said.append, lambda: None, mirrors=MIRRORS)
+    assert engine.asked == [("mirror.test/hub/library/redis", "7"), ("redis", "7")]
+    assert "mirror.test/hub/library/redis:7 cannot be pulled, asking for redis:7: not found" in said
+    assert engine.here == {"redis:7"}
+    with pytest.raises(RefusedError, match="the image redis:8 cannot be pulled"):
+        pull(engine.client(), "redis:8", said.append, lambda: None, mirrors=MIRRORS)
