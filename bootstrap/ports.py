@@ -426,6 +426,10 @@ class Charts(Protocol):
         """The values of a release that its chart does not read; none while the chart is not in the cache."""
         ...
 
+    def value_paths(self, prepared: PreparedRelease, key: str, value: object) -> Sequence[str]:
+        """Paths of the values of a release, its chart's own among them, that hold `value` under `key`."""
+        ...
+
 
 class Objects(Protocol):
     """Plain objects of Kustomizations, and the inventory of what was applied."""

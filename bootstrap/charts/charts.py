@@ -25,6 +25,7 @@ from bootstrap.charts.release_history import newest, revisions
 from bootstrap.charts.render import Capabilities, Renders, api_versions, fingerprint
 from bootstrap.charts.rendered_objects import Rendered
 from bootstrap.charts.unknown_values import unknown_values
+from bootstrap.charts.value_paths import value_paths
 from bootstrap.charts.workload_health import unready_releases
 from bootstrap.errors import BootstrapError, InvalidError, Place, Problem, StepFailedError
 from bootstrap.kube.cause_timeout import Patience
@@ -236,6 +237,13 @@ class HelmCharts:
         if chart is None:
             return ()
         return unknown_values(prepared.release.values, read_archive(chart.file.read_bytes(), str(chart.file)))
+
+    def value_paths(self, prepared: PreparedRelease, key: str, value: object) -> tuple[str, ...]:
+        """The values of this release, its chart's own among them, that hold `value` under `key`; see `value_paths`."""
+        chart = None if prepared.chart_digest is None else self._store.find(prepared.chart_digest)
+        if chart is None:
+            return ()
+        return value_paths(prepared.release.values, read_archive(chart.file.read_bytes(), str(chart.file)), key, value)
 
     def upgraded_lock(self, releases: Iterable[Release], work: Work) -> ChartLock:
         """What all chart references mean now; nothing is written but the cache."""

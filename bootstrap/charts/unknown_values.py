@@ -44,8 +44,8 @@ class _Known:
             for path, content in chart.files.items()
             if "/templates/" in f"/{path}" and not path.startswith("charts/")
         )
-        reads, subcharts = Reads.of(chart), dict(_subcharts(chart))
-        return cls(defaults=_defaults(chart), templates=text, reads=reads, subcharts=subcharts)
+        reads, subcharts = Reads.of(chart), dict(subcharts_of(chart))
+        return cls(defaults=chart_defaults(chart), templates=text, reads=reads, subcharts=subcharts)
 
     def reads_all(self, key: str) -> bool:
         return re.search(_READS_ALL.format(key=re.escape(key)), self.templates) is not None
@@ -75,7 +75,8 @@ def _at(values: object, path: tuple[str, ...]) -> object:
     return values
 
 
-def _defaults(chart: ChartFiles) -> Mapping[str, Any]:
+def chart_defaults(chart: ChartFiles) -> Mapping[str, Any]:
+    """Its values.yaml; empty if it has none, or none that can be read."""
     try:
         defaults = load(chart.files.get("values.yaml", b"").decode(errors="replace"))
     except YamlError:
@@ -83,7 +84,7 @@ def _defaults(chart: ChartFiles) -> Mapping[str, Any]:
     return defaults if isinstance(defaults, Mapping) else {}
 
 
-def _subcharts(chart: ChartFiles) -> Iterator[tuple[str, ChartFiles]]:
+def subcharts_of(chart: ChartFiles) -> Iterator[tuple[str, ChartFiles]]:
     """Those in charts/, as folders or archives, by name and by the alias that Chart.yaml gives them."""
     metadata = load(chart.files["Chart.yaml"].decode(errors="replace"))
     aliases: dict[str, list[str]] = {}

@@ -27,6 +27,7 @@ from bootstrap.plan.infer import expected, infer, probes
 from bootstrap.plan.lint import lint, unknown_value
 from bootstrap.plan.namespaces import MissingNamespace, missing_namespaces
 from bootstrap.plan.select import select
+from bootstrap.plan.slow import slow_probes
 from bootstrap.plan.units import Units, cut
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
@@ -228,8 +229,12 @@ def _preflight(session: Session, desired: Desired, steps: Sequence[str]) -> tupl
     return tuple(notes)
 
 
-def lint_all(session: Session, work: Work) -> tuple[tuple[Note, ...], tuple[BootstrapError, ...]]:
+def lint_all(
+    session: Session, work: Work, *, slow: bool = False
+) -> tuple[tuple[Note, ...], tuple[BootstrapError, ...]]:
     """All warnings and errors that can be found without a cluster; charts are pulled first.
+
+    With `slow` also what makes `up` wait by its own configuration.
 
     Raises:
         InvalidError: its stack file or its fixtures are wrong.
@@ -245,6 +250,8 @@ def lint_all(session: Session, work: Work) -> tuple[tuple[Note, ...], tuple[Boot
     steps += [ids.release(release.id) for release in repo.releases]
     of_charts = (note for release in prepared.values() for note in release.notes)
     notes = (*repo.notes, *_unused_variables(session, repo), *_preflight(session, desired, steps), *of_charts)
+    if slow:
+        notes = (*notes, *slow_probes(desired, steps, session.ports.charts.value_paths))
     known = session.stack.cluster.provider is not Provider.EXISTING
     homeless = (namespace.note() for namespace in (missing_namespaces(desired) if known else ()))
     loud = (*unmet(repo), *homeless)

@@ -56,7 +56,7 @@ OPTIONS: dict[str, set[str]] = {
     "render": {*DECLARED, *CHARTS, *LOOK, "release", "flux"},
     "images": {*DECLARED, *CHARTS, *LOOK},
     "diff": {*DECLARED, *CHARTS, *LOOK, "fail_on_changes"},
-    "lint": {*DECLARED, *CHARTS, *LOOK, "strict"},
+    "lint": {*DECLARED, *CHARTS, *LOOK, "strict", "slow"},
     "lock": {*DECLARED, "tools", "timeout", "quiet", "upgrade"},
     "graph": {*DECLARED, *CHARTS, *LOOK},
     "config": {*DECLARED, "tools", "output", "show_origin", "schema"},

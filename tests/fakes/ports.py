@@ -518,6 +518,10 @@ class FakeCharts:
         del prepared
         return ()
 
+    def value_paths(self, prepared: PreparedRelease, key: str, value: object) -> Sequence[str]:
+        del prepared
+        return (f"web.{key}-{value}",)
+
 
 @dataclass
 class FakeObjects:

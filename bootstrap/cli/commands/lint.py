@@ -14,7 +14,12 @@ from bootstrap.errors import ExitCode, raise_all
 @click.option(
     "--strict", is_flag=True, help="End with 3 if there is a warning, except about what Flux itself requires."
 )
-def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool, strict: bool) -> int:
+@click.option(
+    "--slow",
+    is_flag=True,
+    help="Report probes too that make up wait: a first look after 5 s or more, looks more than 10 s apart.",
+)
+def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: bool, strict: bool, slow: bool) -> int:
     """Report problems in the repository and the stack; needs no cluster and changes nothing.
 
     These are misspelt values, storage classes that the cluster does not have, secret stores that read another
@@ -23,6 +28,7 @@ def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: boo
     \b
       bootstrap lint
       bootstrap lint prod --strict
+      bootstrap lint --slow
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.cli.reported_run import look_at  # noqa: PLC0415
@@ -30,7 +36,7 @@ def command(*, stack: StackOptions, timeout: str | None, output: str, quiet: boo
     from bootstrap.engine.plan import lint_all  # noqa: PLC0415
 
     with look_at(stack, timeout=timeout, quiet=quiet) as look:
-        notes, failures = lint_all(look.session, look.work)
+        notes, failures = lint_all(look.session, look.work, slow=slow)
     show(notes_json(notes) if output == "json" else notes_text(notes))
     raise_all(failures)
     return ExitCode.INVALID if strict and not all(note.expected for note in notes) else ExitCode.OK
