@@ -34,6 +34,7 @@ _ALL_TEXT = (("metadata", "labels"), ("metadata", "annotations"))
 _TEXT_OF = {"ConfigMap": (("data",),), "Secret": (("data",), ("stringData",))}
 _FLUX = "fluxcd.io"
 _OPERATOR = "fluxcd.controlplane.io"
+_GENERATES = "ResourceSet"
 _ENTRY_NAMESPACE = "flux-system"
 _EXCLUDED = {"kustomize.toolkit.fluxcd.io/reconcile": "disabled", "kustomize.toolkit.fluxcd.io/ssa": "Ignore"}
 _PART_OF_FLUX = {"app.kubernetes.io/part-of": "flux", "app.kubernetes.io/instance": "flux-system"}
@@ -281,8 +282,15 @@ def _is_flux(manifest: Manifest, declared: Declared, findings: Findings) -> bool
         return False
     if group not in _READ:
         subject = Subject(ref=ref, findings=findings, fallback=declared.path)
-        subject.note("is not applied: no Flux runs in the cluster that would act on it")
+        subject.note(_not_read(ref))
     return True
+
+
+def _not_read(ref: ObjectRef) -> str:
+    if ref.kind == _GENERATES:
+        # Named one by one, each with its place: what is missing differs.
+        return f"is not rendered: the objects that {ref.name} makes of its inputs are missing in the cluster"
+    return "is not applied: no Flux runs in the cluster that would act on it"
 
 
 def _is_applied(manifest: Manifest, declared: Declared, findings: Findings) -> bool:

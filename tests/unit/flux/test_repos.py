@@ -188,6 +188,10 @@ def test_what_has_no_effect_is_noted_once_per_field(read_for_real: Read) -> None
         " spec.storageNamespace has no effect: helm keeps a release in its own namespace",
         "flux.yaml:2: Alert web/chat, ImagePolicy web/web: is not applied: no Flux runs in the cluster that would act on it",  # noqa: E501 - as it is told
         "flux.yaml:16: ConfigMap web/ignored: is not applied: it is marked as disabled for Flux",
+        "flux.yaml:23: ResourceSet web/tenants: is not rendered:"
+        " the objects that tenants makes of its inputs are missing in the cluster",
+        "flux.yaml:31: ResourceSet web/apps: is not rendered:"
+        " the objects that apps makes of its inputs are missing in the cluster",
     ]
     assert repo.releases[0].retries == -1
     assert repo.kustomizations[0].objects == ()
