@@ -3,6 +3,7 @@
 python scripts/man_pages.py man
 """
 
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +58,7 @@ def page(context: click.Context) -> str:
 
 def paragraphs(text: str) -> Iterator[str]:
     """The help text; what click keeps as it is written stays so here."""
-    for paragraph in text.split("\n\n"):
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
         kept = paragraph.lstrip("\n").startswith("\b")
         yield ".PP"
         if kept:
