@@ -98,8 +98,10 @@ def statuses(events: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def test_up_twice_used_by_hand_and_down(home: Home) -> None:
-    first = statuses(home.events(*UP))
+    events = home.events(*UP)
+    first = statuses(events)
     assert set(first.values()) == {"done"}
+    the_critical_path_is_the_whole_run(home, events[-1]["seconds"])
     assert {"cluster", "emulator", "seeds", "release/feature-flags/feature-flags", "release/catalog/catalog"} <= set(
         first
     )
@@ -140,6 +142,15 @@ def used_by_hand(home: Home) -> None:
     assert "unset AWS_PROFILE" in shell
     kubeconfig = Path(home.succeed("kubeconfig", "quickstart").strip())
     assert kubeconfig.stat().st_mode & 0o777 == 0o600
+
+
+def the_critical_path_is_the_whole_run(home: Home, seconds: float) -> None:
+    timeline = json.loads(home.succeed("timeline", "--stack", "quickstart", "--output", "json"))
+    path = timeline["critical_path"]
+    assert sum(part["seconds"] for part in path) == pytest.approx(seconds, rel=0.05)
+    assert {"planning", "release/catalog/catalog"} <= {part["step"] for part in path}
+    lanes = {step["lane"] for step in timeline["steps"]}
+    assert lanes >= {"cluster", "emulator", "seeds", "CRDs", "releases", "objects"}
 
 
 def repaired_by_the_next_up(home: Home) -> None:
