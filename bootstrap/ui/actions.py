@@ -17,6 +17,7 @@ from bootstrap.engine.plan import plan_up
 from bootstrap.engine.session import PlanOptions, Session
 from bootstrap.engine.snapshot import refuse_absent, reset_name, restore_plan
 from bootstrap.engine.snapshot_keeper import SnapshotKeeper
+from bootstrap.engine.up import flags_missing
 from bootstrap.errors import BootstrapError, RefusedError, UsageError
 from bootstrap.plan.select import targets
 from bootstrap.seeds.observe import Options
@@ -78,7 +79,7 @@ class Actions:
         """
         if action not in VERBS:
             raise UsageError(f"there is no action {action}")
-        text = _PLANS[action](self._source, self._looks, cancel)
+        text = _PLANS[action](self._looks, cancel)
         name = secrets.token_urlsafe(24)
         with self._lock:
             self._shown[name] = action
@@ -125,29 +126,29 @@ class Actions:
             started.exit_code = code
 
 
-def _up(source: Source, looks: Looks, cancel: CancelToken) -> str:
-    session = source.declared(cancel)
-    return _planned(source, looks, session, PlanOptions(), cancel)
+def _up(looks: Looks, cancel: CancelToken) -> str:
+    session = looks.source.declared(cancel)
+    missing = flags_missing(session)
+    warning = f"warning: {missing}\n" if missing else ""
+    return warning + _planned(looks.source, session, PlanOptions(), cancel)
 
 
-def _revive(source: Source, looks: Looks, cancel: CancelToken) -> str:
-    session = source.living(cancel)
-    return _planned(source, looks, session, PlanOptions(only=targets(session.stack), start_only=True), cancel)
+def _revive(looks: Looks, cancel: CancelToken) -> str:
+    session = looks.source.living(cancel)
+    return _planned(looks.source, session, PlanOptions(only=targets(session.stack), start_only=True), cancel)
 
 
-def _planned(source: Source, looks: Looks, session: Session, options: PlanOptions, cancel: CancelToken) -> str:
+def _planned(source: Source, session: Session, options: PlanOptions, cancel: CancelToken) -> str:
     if missing := session.ports.programs.missing():
         return f"download what is not on this machine: {', '.join(missing)}\nthe plan can be shown once it is there\n"
     planning = plan_up(session, options, cancel)
     # The plan of another declaration may show other secrets than the look.
     masker = masker_for(source, session, planning, cancel)
-    del looks
     return masker.mask(plan_text(planning.plan))
 
 
-def _pause(source: Source, looks: Looks, cancel: CancelToken) -> str:
-    del looks
-    session = source.living(cancel)
+def _pause(looks: Looks, cancel: CancelToken) -> str:
+    session = looks.source.living(cancel)
     provider = session.stack.cluster.provider
     if not provider.on_docker:
         raise RefusedError(f"provider {provider} has no containers to stop")
@@ -158,18 +159,16 @@ def _pause(source: Source, looks: Looks, cancel: CancelToken) -> str:
     )
 
 
-def _reset(source: Source, looks: Looks, cancel: CancelToken) -> str:
-    del looks
-    session = source.resetting(cancel)
+def _reset(looks: Looks, cancel: CancelToken) -> str:
+    session = looks.source.resetting(cancel)
     refuse_absent(session)
     name = reset_name(session)
     SnapshotKeeper(session).check_restore(name, cancel)
     return plan_text(restore_plan(name))
 
 
-def _seed(verb: Callable[[Seeding], Callable[..., SeedResult]]) -> Callable[[Source, Looks, CancelToken], str]:
-    def planned(source: Source, looks: Looks, cancel: CancelToken) -> str:
-        del source
+def _seed(verb: Callable[[Seeding], Callable[..., SeedResult]]) -> Callable[[Looks, CancelToken], str]:
+    def planned(looks: Looks, cancel: CancelToken) -> str:
         look = looks.take()
         session, _ = look.ready()
         seeds = session.ports.seeds
@@ -183,7 +182,7 @@ def _seed(verb: Callable[[Seeding], Callable[..., SeedResult]]) -> Callable[[Sou
     return planned
 
 
-_PLANS: Mapping[str, Callable[[Source, Looks, CancelToken], str]] = {
+_PLANS: Mapping[str, Callable[[Looks, CancelToken], str]] = {
     "up": _up,
     "seed apply": _seed(lambda seeds: seeds.make_so),
     "seed refresh": _seed(lambda seeds: seeds.refresh),

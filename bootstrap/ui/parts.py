@@ -1,6 +1,6 @@
 """One part of a stack: what `explain`, `render`, `diff` and `graph` print of it, without secrets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -133,8 +133,11 @@ def _values(session: Session, planning: Planning, name: str) -> list[Mapping[str
     """The values that the repository gives a release with their place; of cluster and emulator those of the stack."""
     release = release_of(planning, name)
     if release is not None:
-        origin = str(release.place or "")
-        return [{"path": path, "value": value, "origin": origin} for path, value in _flat(release.values)]
+        place, inline = str(release.place or ""), {path for path, _ in _flat(release.inline_values)}
+        return [
+            {"path": path, "value": value, "origin": f"{place} spec.{_field(path, inline)}".strip()}
+            for path, value in _flat(release.values)
+        ]
     prefixes: Mapping[str, str] = {ids.CLUSTER: "cluster.", ids.EMULATOR: "emulator.", ids.SEEDS: "seeds"}
     prefix = prefixes.get(name)
     return [
@@ -146,6 +149,11 @@ def _values(session: Session, planning: Planning, name: str) -> list[Mapping[str
         for value in session.values
         if prefix is not None and value.path.startswith(prefix)
     ]
+
+
+def _field(path: str, inline: Collection[str]) -> str:
+    """The field of a HelmRelease that gives the value."""
+    return "values" if path in inline else "valuesFrom or valuesFiles"
 
 
 def _flat(values: Any, path: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON

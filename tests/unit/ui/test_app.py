@@ -143,7 +143,8 @@ def test_secrets_are_in_no_answer(pages: Pages) -> None:
     values = {"admin": {"password": "planted-4712", "user": "anna"}, "note": "of planted-4713"}
     pages.secrets.append("planted-4713")
     pages.setting.world.repo = FluxRepo(
-        kustomizations=(kustomization("apps", secret),), releases=(release("a", values=values),)
+        kustomizations=(kustomization("apps", secret),),
+        releases=(release("a", values=values, inline_values={"admin": {"user": "anna"}}),),
     )
     texts = [
         pages.browser.get(path).body.decode()
@@ -152,8 +153,9 @@ def test_secrets_are_in_no_answer(pages: Pages) -> None:
     assert "4711" not in "".join(texts)
     assert "4712" not in "".join(texts)
     assert "4713" not in "".join(texts)
-    assert {"path": "admin.user", "value": "anna", "origin": ""} in json.loads(texts[1])["values"]
-    assert {"path": "admin.password", "value": "***", "origin": ""} in json.loads(texts[1])["values"]
+    assert {"path": "admin.user", "value": "anna", "origin": "spec.values"} in json.loads(texts[1])["values"]
+    password = {"path": "admin.password", "value": "***", "origin": "spec.valuesFrom or valuesFiles"}
+    assert password in json.loads(texts[1])["values"]
 
 
 @pytest.mark.parametrize(
