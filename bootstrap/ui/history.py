@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.console.events_file import records_of
+from bootstrap.console.timeline.build import timeline_of
+from bootstrap.console.timeline.json_form import timeline_document
+from bootstrap.console.timeline.text import where_time_went
 from bootstrap.errors import UsageError
 from bootstrap.model.stack import StatePaths
 from bootstrap.ui.run_events import first_record, is_going_on, last_record, name_of, newest_run, runs
@@ -21,7 +24,7 @@ def runs_json(state: StatePaths) -> dict[str, Any]:
 
 
 def run_json(state: StatePaths, run: str) -> dict[str, Any]:
-    """`{"run", "records"}`: every event of one run.
+    """`{"run", "timeline", "time", "errors", "warnings"}` of one run, as `timeline` has it; null: it began nothing.
 
     Raises:
         UsageError: there is no such run, or it is too long for a page.
@@ -31,7 +34,19 @@ def run_json(state: StatePaths, run: str) -> dict[str, Any]:
         raise UsageError(f"there is no run {run}")
     if file.stat().st_size > _LARGEST:
         raise UsageError(f"the events of {run} are too long for a page", fix=f"read {file}")
-    return {"run": run, "records": list(records_of(file.read_text(errors="replace")))}
+    records = records_of(file.read_text(errors="replace"))
+    timeline = timeline_of(records, run)
+    return {
+        "run": run,
+        "timeline": None if timeline is None else timeline_document(timeline),
+        "time": "" if timeline is None else where_time_went(timeline),
+        "errors": [
+            {**error, "what": f"{record['step']}: {error['what']}" if record.get("step") else error["what"]}
+            for record in records
+            if (error := record if record.get("type") == "error" else record.get("error"))
+        ],
+        "warnings": [record["text"] for record in records if record.get("type") == "noted"],
+    }
 
 
 def _line(file: Path, going_on: str) -> Mapping[str, Any]:

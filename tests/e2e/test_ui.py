@@ -205,7 +205,7 @@ def test_every_page_shows_its_data_and_no_secret(failed: None, browser: Chromium
     browser.go("#/runs", "bootstrap up shop.yaml", "failed, exit code 1")
     browser.tab_to("up-")
     browser.press(Keys.ENTER)
-    browser.shows("It waited longest for", "release/web/web", "no node can run Pod")
+    browser.shows("Its end had to wait for", "Critical path", "release/web/web", "no node can run Pod")
     browser.go("#/machine", "python", "memory")
     assert SECRET not in browser.text()
     assert "attacked" not in browser.driver.title
@@ -213,7 +213,7 @@ def test_every_page_shows_its_data_and_no_secret(failed: None, browser: Chromium
 
 @pytest.mark.parametrize(("width", "dark"), [(360, True), (1920, False)])
 def test_no_page_is_wider_than_its_window_or_violates_a_rule_of_accessibility(
-    failed: None, browser: Chromium, rules: str, width: int, dark: bool
+    failed: None, project: Project, browser: Chromium, rules: str, width: int, dark: bool
 ) -> None:
     browser.size(width, dark=dark)
     pages = {
@@ -223,6 +223,7 @@ def test_no_page_is_wider_than_its_window_or_violates_a_rule_of_accessibility(
         "#/data/sqs/orders": "second",
         "#/urls": "AWS",
         "#/runs": "failed, exit code 1",
+        f"#/runs/{max(project.state.logs.glob('up-*.events.jsonl')).name.partition('.')[0]}": "Critical path",
         "#/machine": "memory",
     }
     violations: dict[str, Any] = {}

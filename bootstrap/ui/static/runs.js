@@ -1,7 +1,7 @@
 // Runs: all that are recorded, and where the time of each went.
 import { get } from "./api.js";
 import { el, failure, lasted, row, table } from "./dom.js";
-import { groupOf, take } from "./store.js";
+import { groupOf } from "./store.js";
 
 const at = (name) => `#/runs/${encodeURIComponent(name)}`;
 
@@ -25,43 +25,36 @@ export function runs(body, [name]) {
   }
 
   async function one() {
-    const { records } = await get("/api/run", { name }, ending.signal);
-    const run = { steps: new Map(), notes: [] };
-    for (const record of records) take(run, record);
-    const begin = Date.parse(records[0]?.at), end = Math.max(...records.map((record) => Date.parse(record.at)));
-    const bars = [...run.steps.values()].filter((step) => step.began).map((step) => {
-      const from = (Date.parse(step.began) - begin) / 1000;
-      return { ...step, from, to: from + (step.seconds ?? (end - begin) / 1000 - from) };
-    }).sort((a, b) => a.from - b.from);
-    const whole = Math.max(0.001, (end - begin) / 1000), critical = path(bars);
-    const slow = [...critical].sort((a, b) => b.to - b.from - (a.to - a.from)).slice(0, 3);
-    shown.replaceChildren(el("p", {}, el("a", { href: "#/runs", text: "All runs" }), ` / ${name}`),
-      el("p", { text: run.started?.command ?? "" }), ...(run.error ? [failure(run.error)] : []),
-      el("p", { text: slow.length ? `${lasted(whole)} in all. It waited longest for ${slow.map((bar) => `${bar.id} (${lasted(bar.to - bar.from)})`).join(", ")}: these follow each other and decide how long the run took.` : "" }),
-      el("ol", { className: "bars", "aria-label": "Timeline" }, bars.map((bar) => line(bar, whole, critical.has(bar)))),
-      ...bars.filter((bar) => bar.error).map((bar) => failure({ ...bar.error, what: `${bar.id}: ${bar.error.what}` })),
-      run.notes.length ? el("section", {}, el("h2", { text: "Warnings" }), el("ul", {}, run.notes.map((text) => el("li", { text })))) : "");
+    const { timeline, time, errors, warnings } = await get("/api/run", { name }, ending.signal);
+    const above = el("p", {}, el("a", { href: "#/runs", text: "All runs" }), ` / ${name}`);
+    // Planning and the end of a run are no steps: they have no page.
+    const own = new Set((timeline?.steps ?? []).filter((bar) => bar.lane === "run").map((bar) => bar.step));
+    const link = (id, critical) => el(own.has(id) ? "span" : "a", { href: own.has(id) ? null : `#/part/${encodeURIComponent(id)}`, className: critical ? "critical" : "", text: id });
+    const below = [...errors.map(failure), warnings.length ? el("section", {}, el("h2", { text: "Warnings" }), el("ul", {}, warnings.map((text) => el("li", { text })))) : ""];
+    if (!timeline) { shown.replaceChildren(above, el("p", { text: "It ended before it began anything." }), ...below); return; }
+    shown.replaceChildren(above, el("p", {}, el("code", { text: timeline.command })),
+      el("p", { text: `${lasted(timeline.seconds)} in all.${time ? ` Its end had to wait for: ${time}.` : ""}` }),
+      el("h2", { text: "Timeline" }), el("p", { className: "soft", text: "The steps in bold follow each other and decide how long the run took: the critical path." }),
+      el("ol", { className: "bars", "aria-label": "Timeline" }, timeline.steps.map((bar) => line(bar, link, Math.max(0.001, timeline.seconds)))),
+      table("Critical path", ["From", "Time", "Step", "Why then"], timeline.critical_path.map((part) => row(lasted(part.start), el("td", { className: "number" }, lasted(part.seconds)), part.step ? link(part.step) : "", part.why ?? ""))),
+      ...timeline.steps.filter((bar) => bar.pods.length || bar.messages.length).map(details), ...below);
   }
 
-  // The steps that the run waited for, back from the one that ended last.
-  function path(bars) {
-    const found = new Set();
-    let bar = bars.reduce((last, each) => (!last || each.to > last.to ? each : last), null);
-    while (bar && !found.has(bar)) {
-      found.add(bar);
-      const needs = bars.filter((each) => bar.needs.includes(each.id));
-      bar = needs.reduce((last, each) => (!last || each.to > last.to ? each : last), null);
-    }
-    return found;
+  function line(bar, link, whole) {
+    const made = el("div", { className: `bar ${groupOf(bar.status)}` });
+    made.style.left = `${(100 * bar.start) / whole}%`;
+    made.style.width = `${Math.min(100, (100 * bar.seconds) / whole)}%`;
+    const label = `${bar.step}: ${bar.status}, from ${lasted(bar.start)} for ${lasted(bar.seconds)}${bar.critical ? ", on the critical path" : ""}`;
+    return el("li", {}, link(bar.step, bar.critical), el("div", { className: "track", role: "img", "aria-label": label }, made),
+      el("span", { className: bar.critical ? "critical" : "", text: lasted(bar.seconds) }));
   }
 
-  function line(bar, whole, critical) {
-    const made = el("div", { className: `bar ${groupOf(bar.state)}` });
-    made.style.left = `${(100 * bar.from) / whole}%`;
-    made.style.width = `${Math.min(100, (100 * (bar.to - bar.from)) / whole)}%`;
-    const label = `${bar.id}: ${bar.state}, from ${lasted(bar.from)} for ${lasted(bar.to - bar.from)}${critical ? ", the run waited for it" : ""}`;
-    return el("li", {}, el("a", { href: `#/part/${encodeURIComponent(bar.id)}`, className: critical ? "critical" : "", text: bar.id }),
-      el("div", { className: "track", role: "img", "aria-label": label }, made), el("span", { className: critical ? "critical" : "", text: lasted(bar.to - bar.from) }));
+  function details(bar) {
+    return el("details", {}, el("summary", { text: `${bar.step}: what it waited for` }),
+      bar.after ? el("p", { text: `It began ${lasted(bar.waited)} after ${bar.after} had ended: ${bar.reason}.` }) : "",
+      el("ul", {}, bar.messages.map((said) => el("li", { text: `${lasted(said.at)}: ${said.text} (${lasted(said.seconds)})` }))),
+      bar.pods.length ? table(`Pods of ${bar.step}`, ["Pod", "Scheduled", "Pulled", "Started", "Ready"], bar.pods.map((pod) => row(pod.name,
+        ...["scheduled", "pulled", "started", "ready"].map((stage) => el("td", { className: "number" }, pod[stage] === undefined ? "" : lasted(pod[stage])))))) : "");
   }
 
   return () => ending.abort();

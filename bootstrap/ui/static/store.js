@@ -90,7 +90,7 @@ export const goesOn = () => known.run !== null && !known.run.finished && !known.
 
 const GROUPS = {
   ready: ["up", "simulated", "done", "unchanged", "keep"], failed: ["failed", "down", "unreachable", "unknown"],
-  notready: ["not ready", "stopped", "cut off"], running: ["running"], waiting: ["waiting", "not there"],
+  notready: ["not ready", "stopped", "cut off", "not finished"], running: ["running"], waiting: ["waiting", "not there"],
   skipped: ["skipped", "cancelled", "suspended"],
 };
 export const groupOf = (state) => Object.keys(GROUPS).find((group) => GROUPS[group].includes(state)) ?? "waiting";

@@ -264,8 +264,11 @@ def test_runs_are_listed_with_how_they_ended(pages: Pages) -> None:
         ("030405", "yes", 0, None),
         ("030300", "cut off", None, None),
     ]
-    records = pages.browser.get("/api/run?name=up-20260102-030405").json["records"]
-    assert records[0]["type"] == "run_started"
+    run = pages.browser.get("/api/run?name=up-20260102-030405").json
+    assert {bar["step"] for bar in run["timeline"]["steps"]} >= {"cluster", "release/apps/a", "release/apps/b"}
+    assert (run["timeline"]["exit_code"], run["errors"]) == (0, [])
+    refused = pages.browser.get("/api/run?name=up-20260102-030600").json
+    assert (refused["timeline"], refused["errors"][0]["what"]) == (None, "no")
 
 
 def scope_of(guard: Guard, path: str) -> dict[str, Any]:
