@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -58,6 +59,7 @@ CONTENTS = "/var/lib/bootstrap"
 START_SECONDS = 90.0
 STOP_SECONDS = 30
 _POLL_SECONDS = 0.1
+_PORTS_TRIED = 3
 
 
 class ContainerEmulator:
@@ -401,12 +403,22 @@ class ContainerEmulator:
         self._pull(client, work)
         if self._folder.kept() != _kind(self._desired()):
             self._forget_contents(client, work.cancel)
+        for _ in range(_PORTS_TRIED):
+            port = choose_port(self._spec, self._folder.port(), self._processes, work.cancel)
+            self._folder.remember(port)
+            work.say(f"starting {self._driver.name} on {LOOPBACK}:{port}")
+            container = self._created(client, port)
+            if _has_started(container):
+                self._folder.started()
+                return container
+            # Somebody took the port between the look and the start, as another stack that comes up at the same time.
+            remove_patiently(partial(container.remove, force=True), work.cancel)
+        raise RefusedError(taken(self._folder.port(), self._processes, work.cancel), fix=FIX)
+
+    def _created(self, client: "DockerClient", port: int) -> "Container":
         network = self._docker.ensure_network(client)
-        port = choose_port(self._spec, self._folder.port(), self._processes, work.cancel)
-        self._folder.remember(port)
-        work.say(f"starting {self._driver.name} on {LOOPBACK}:{port}")
         labels = {**self._docker.labels(), SPEC_LABEL: json.dumps(self._desired())}
-        container = client.containers.create(
+        return client.containers.create(
             name_on_engine(client, self._image) or self._image,
             name=self._name,
             hostname="emulator",
@@ -417,9 +429,6 @@ class ContainerEmulator:
             network=self._docker.name,
             networking_config={str(network.name): client.api.create_endpoint_config(aliases=[self._alias])},
         )
-        container.start()
-        self._folder.started()
-        return container
 
     def _volumes(self, client: "DockerClient") -> dict[str, dict[str, str]]:
         mounts: dict[str, dict[str, str]] = {}
@@ -520,6 +529,19 @@ class ContainerEmulator:
     def _refuse_foreign(self, labels: Mapping[str, str] | None, kind: str) -> None:
         if not self._docker.is_ours(labels):
             raise RefusedError(f"the {kind} {self._name} was not created by this stack", fix="rename the stack")
+
+
+def _has_started(container: "Container") -> bool:
+    """Start it; False if its port is somebody else's by now."""
+    from docker.errors import APIError  # noqa: PLC0415 - loads slowly
+
+    try:
+        container.start()
+    except APIError as error:
+        if re.search(r"port is already allocated|address already in use", str(error)):
+            return False
+        raise
+    return True
 
 
 def _is_starting(container: "Container", cancel: CancelToken) -> bool:

@@ -16,6 +16,7 @@ from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.emulators.choose import driver_of
 from bootstrap.emulators.container import ContainerEmulator
 from bootstrap.emulators.driver import EmulatorDriver
+from bootstrap.emulators.host_port import choose_port
 from bootstrap.errors import DeadlineError, RefusedError, StepFailedError
 from bootstrap.model.observed import EmulatorEndpoint, TargetState
 from bootstrap.model.replacement import ReplacementNeededError
@@ -461,6 +462,27 @@ def test_a_taken_port_names_its_holder(make: Make, cancel: CancelToken) -> None:
         assert f"port {port} of 127.0.0.1 is in use by pid {os.getpid()}" in observed.detail
         with pytest.raises(RefusedError, match=f"port {port} of 127.0.0.1 is in use by"):
             make(port=port).up(Work(cancel, quiet))
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_port_that_another_took_meanwhile_is_not_the_end_unless_it_is_declared(
+    make: Make, cancel: CancelToken, monkeypatch: pytest.MonkeyPatch, *, declared: bool
+) -> None:
+    looked: list[int] = []
+
+    def late(spec: EmulatorSpec, last: int, processes: SystemProcesses, cancel: CancelToken) -> int:
+        looked.append(last)
+        return taken_port if len(looked) == 1 else choose_port(spec, last, processes, cancel)
+
+    monkeypatch.setattr("bootstrap.emulators.container.choose_port", late)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken_port = other.getsockname()[1]
+        if declared:
+            with pytest.raises(RefusedError, match=f"port {taken_port} of 127.0.0.1 is in use by "):
+                make(port=taken_port).up(Work(cancel, quiet))
+        else:
+            endpoint = make(port=0).up(Work(cancel, quiet))
+            assert not endpoint.url.endswith(f":{taken_port}")
 
 
 def test_any_port_is_remembered(make: Make, cancel: CancelToken, docker: StackOnDocker, client: "DockerClient") -> None:
