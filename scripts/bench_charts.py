@@ -7,10 +7,13 @@ task bench-charts                           40 small releases that this program 
 task bench-charts -- --charts FOLDER        each NAME-VERSION.tgz of a folder, with FOLDER/values-NAME.yaml if there
   … --values ENTRY --root DIR              with the values that this Flux entry gives a chart of that name
   … --provider kind                        on a real cluster, with pods that really start; needs its images
+  … --rounds 2                             every other round the tools come in the opposite order
+  … --not-waiting                          of the others only those that do not wait
 task bench-charts -- --plan                 plan of a repository of 12 releases and 28 more objects
 task bench-charts -- --race 30 STACK        cold ups of a stack with every core busy: how many fail
 
-On Linux: clusters are embedded ones unless told otherwise. helm, kubectl and bootstrap are those on PATH.
+On Linux: clusters are embedded ones unless told otherwise. helm, kubectl and bootstrap are those on PATH. Cold means
+that the cluster is empty and nothing is rendered or pulled yet; programs are there.
 """
 
 import argparse
@@ -20,6 +23,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -41,6 +45,7 @@ from bootstrap.plan.emulator import chart_name
 from bootstrap.system.sockets import free_port
 from bootstrap.yamltext.kubernetes import load_all
 
+_MADE_OF_CHARTS = frozenset({"renders", "charts", "helm"})
 JOBS = 8
 """Steps that up performs at once unless told otherwise."""
 TEMPLATE = """apiVersion: v1
@@ -137,7 +142,9 @@ def main() -> None:
             bench.plan()
         else:
             bench.compare(
-                bench.given(asked.charts, asked.values, asked.root) if asked.charts else bench.small(asked.releases)
+                bench.given(asked.charts, asked.values, asked.root) if asked.charts else bench.small(asked.releases),
+                rounds=asked.rounds,
+                waiting=not asked.not_waiting,
             )
 
 
@@ -157,6 +164,8 @@ def _arguments() -> argparse.Namespace:
         "--node", default="bootstrap-rig/node:v1.34.4", help="the image of kind's machines [%(default)s]"
     )
     parser.add_argument("--app", default="bootstrap-rig/http-echo:1.0.0", help="what pods run there [%(default)s]")
+    parser.add_argument("--rounds", type=int, default=1, help="how often each tool is measured [1]")
+    parser.add_argument("--not-waiting", action="store_true", help="leave out the other tools where they wait")
     parser.add_argument("--plan", action="store_true", help="measure plan alone")
     parser.add_argument("--race", type=int, default=0, metavar="ROUNDS", help="cold ups of STACK with every core busy")
     parser.add_argument("stack", nargs="?", default="dev")
@@ -199,20 +208,46 @@ class Bench:
             charts.append(Chart(name=name, path=archive.resolve(), values=values_file))
         return charts
 
-    def compare(self, charts: Sequence[Chart]) -> None:
+    def compare(self, charts: Sequence[Chart], *, rounds: int = 1, waiting: bool = True) -> None:
         """Bring the same releases into an empty running cluster with each tool, twice; print seconds and ratios."""
-        print(f"{len(charts)} releases, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-        taken: dict[str, tuple[Taken, Taken]] = {}
-        for name, install in self._tools(charts).items():
-            with self._empty_cluster() as kubeconfig, _told(name):
-                turns = (self._taken(install(kubeconfig, turn), kubeconfig.parent) for turn in ("cold", "second"))
-                taken[name] = (next(turns), next(turns))
-                if self._tries.exists():
-                    print(f"{name} raced on definitions of its charts: it was run again {self._tries.read_text()}")
-                    self._tries.unlink()
-                if name == "bootstrap":
-                    print(overhead((self._folder / "cold.jsonl").read_text(), taken[name][0].wall))
-        _report(taken)
+        print(f"{len(charts)} releases, {os.cpu_count()} cores")
+        taken: dict[str, list[tuple[Taken, Taken]]] = {}
+        tools = self._tools(charts, waiting=waiting)
+        for number in range(rounds):
+            for name in reversed(tools) if number % 2 else tools:
+                with self._empty_cluster() as kubeconfig, _told(name):
+                    self._forget()
+                    print(f"load {os.getloadavg()[0]:.1f}: {name}", flush=True)
+                    turns = [
+                        self._taken(tools[name](kubeconfig, turn), kubeconfig.parent) for turn in ("cold", "second")
+                    ]
+                    taken.setdefault(name, []).append((turns[0], turns[1]))
+                    self._tell(name, turns[0])
+        _report(
+            {
+                name: (_middle([cold for cold, _ in runs]), _middle([again for _, again in runs]))
+                for name, runs in taken.items()
+            }
+        )
+
+    def _tell(self, name: str, cold: Taken) -> None:
+        """Print what the numbers alone do not show."""
+        if self._tries.exists():
+            print(f"{name} raced on definitions of its charts: it was run again {self._tries.read_text()}")
+            self._tries.unlink()
+        if name == "bootstrap":
+            print(overhead((self._folder / "cold.jsonl").read_text(), cold.wall))
+
+    def _forget(self) -> None:
+        """A cache without anything rendered or pulled, with the programs of the user's own."""
+        own = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "bootstrap"
+        cache = self._folder / "cache"
+        shutil.rmtree(cache, ignore_errors=True)
+        (cache / "bootstrap").mkdir(parents=True)
+        for kept in own.iterdir() if own.exists() else ():
+            if kept.name not in _MADE_OF_CHARTS:
+                (cache / "bootstrap" / kept.name).symlink_to(kept)
+        self._environment["XDG_CACHE_HOME"] = str(cache)
 
     def plan(self, releases: int = 12, others: int = 28, rounds: int = 5) -> None:
         """Seconds that plan takes once charts are rendered, with nothing there and with everything there."""
@@ -261,13 +296,13 @@ class Bench:
                     print(ended.stderr, flush=True)
         print(f"{failures} of {rounds} failed; slowest {max(seconds):.1f} s")
 
-    def _tools(self, charts: Sequence[Chart]) -> dict[str, Callable[[Path, str], tuple[str, ...]]]:
+    def _tools(self, charts: Sequence[Chart], *, waiting: bool) -> dict[str, Callable[[Path, str], tuple[str, ...]]]:
         """By tool: kubeconfig and round → the command that installs everything."""
         stack = str(self._stack(charts))
         tools: dict[str, Callable[[Path, str], tuple[str, ...]]] = {
             "bootstrap": lambda _at, turn: ("bootstrap", "up", stack, "--events", str(self._folder / f"{turn}.jsonl")),
         }
-        for wait in (True, False):
+        for wait in (True, False) if waiting else (False,):
             how = "waiting" if wait else "not waiting"
             tools[f"helm one by one, {how}"] = partial(_by_helm, self._script(charts, wait=wait))
             if which("helmfile"):
@@ -460,6 +495,13 @@ def makespan(needs: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -
         now, ended = heapq.heappop(running)
         over.add(ended)
     return now
+
+
+def _middle(runs: Sequence[Taken]) -> Taken:
+    """The median of each."""
+    columns = zip(*((run.wall, run.cpu, run.cluster) for run in runs), strict=True)
+    wall, cpu, cluster = (statistics.median(column) for column in columns)
+    return Taken(wall=wall, cpu=cpu, cluster=cluster)
 
 
 def _report(taken: Mapping[str, tuple[Taken, Taken]]) -> None:
