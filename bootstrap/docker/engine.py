@@ -3,7 +3,8 @@
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
@@ -56,6 +57,31 @@ def engine_address(environment: Mapping[str, str]) -> str:
         docker.errors.DockerException: the context is not there.
     """
     return (environment.get("DOCKER_HOST") or str(_context(environment).Host)).removeprefix("http+")
+
+
+def far_host(environment: Mapping[str, str]) -> str | None:
+    """The machine of the engine if it is not this one: what it publishes on its own loopback is not here."""
+    address = urlsplit(engine_address(environment))
+    host = address.hostname or ""
+    if address.scheme == "ssh":
+        return host
+    if address.scheme not in {"tcp", "http", "https"}:
+        return None
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return None
+    return None if any(_is_own(family, where) for family, _, _, _, where in found) else host
+
+
+def _is_own(family: int, where: tuple[Any, ...]) -> bool:
+    """Whether this machine has the address."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((where[0], 0))
+        except OSError:
+            return False
+    return True
 
 
 def _context(environment: Mapping[str, str]) -> "Context":

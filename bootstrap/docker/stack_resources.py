@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.docker.engine import connect, engine_address
+from bootstrap.docker.engine import connect, engine_address, far_host
 from bootstrap.docker.labels import LONGEST, engine_name, labelled_stacks
 from bootstrap.docker.network import create_network, refuse_without_ipv6
 from bootstrap.errors import RefusedError
@@ -136,6 +136,19 @@ class StackOnDocker:
         on_it = f"$(docker ps -aq --filter network={self.name})"
         return f"docker rm -fv {on_it}; {alone}; docker volume prune -a --filter label={OWNER_LABEL}={owner}"
 
+    def refuse_far(self) -> None:
+        """Return if the engine is on this machine.
+
+        Raises:
+            RefusedError: it is on another one, whose published ports cannot be reached from here.
+        """
+        if (host := far_host(self.environment)) is not None:
+            raise RefusedError(
+                f"the Docker engine is on {host}: its ports on 127.0.0.1 cannot be reached from this machine",
+                fix="use an engine of this machine (unset DOCKER_HOST, or docker context use default), run bootstrap on"
+                f" {host}, or use the cluster without Docker: --provider kwok",
+            )
+
     def ensure_network(self, client: "DockerClient") -> "Network":
         """The stack's network, created if there is none: its label exists before anything else does."""
         # Cluster and emulator start at once, and an engine makes a second network of the same name without a word.
@@ -152,6 +165,7 @@ class StackOnDocker:
             return kept
 
     def _made(self, client: "DockerClient") -> None:
+        self.refuse_far()
         expires = {} if self.lease is None else {EXPIRES_LABEL: self.lease.expires.isoformat()}
         write_whole(self._state.folder / "engine", f"{engine_address(self.environment)}\n".encode())
         self._is_made().unlink(missing_ok=True)

@@ -423,6 +423,7 @@ class NodeCluster:
 
     def _prepared(self, work: Work) -> Callable[[CancelToken], None]:
         """Gather what it needs, and note that it begins; the call that creates it."""
+        self._docker.refuse_far()
         with self._docker.open() as client:
             self._gather(client, work)
             self._docker.ensure_network(client)
