@@ -248,6 +248,11 @@ class SavedPart(Protocol):
     stopped: what can fail for want of room fails while everything runs.
     """
 
+    @property
+    def placeable(self) -> bool:
+        """Whether its data can be exchanged before the part's own port has ever created it."""
+        ...
+
     def facts(self) -> Mapping[str, str]:
         """What a snapshot and the stack must agree on, by name; asks nobody."""
         ...

@@ -202,18 +202,15 @@ class Adapters:
     def _saved_cluster(self) -> SavedPart | NotSaved:
         """The data of the cluster, for snapshots."""
         provider = self.stack.cluster.provider
-        if provider is Provider.KIND:
-            from bootstrap.clusters.docker_nodes.saved_state import NodesState  # noqa: PLC0415 - `--help` imports no adapter
+        if provider.on_docker:
+            from bootstrap.clusters.k3d.saved_state import K3dState  # noqa: PLC0415 - `--help` imports no adapter
+            from bootstrap.clusters.kind.saved_state import KindState  # noqa: PLC0415
             from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
             docker = StackOnDocker(self.state, os.environ)
-            return NodesState(
-                self._tool(docker, self.stack.cluster),
-                self.state,
-                docker,
-                self.processes,
-                _kube_version(self.stack.cluster),
-            )
+            tool, version = self._tool(docker, self.stack.cluster), _kube_version(self.stack.cluster)
+            made = K3dState if provider is Provider.K3D else KindState
+            return made(tool, self.state, docker, self.processes, version)
         if not provider.simulates_pods:
             return NotSaved(f"the data of a cluster of provider {provider} cannot be copied")
         from bootstrap.clusters.kwok.provider import free_port  # noqa: PLC0415 - `--help` imports no adapter

@@ -45,6 +45,8 @@ _USED = 'du -sk "$1" | cut -f 1'
 class ContainerState:
     """Implements `ports.SavedPart` for a driver that saves its data into a volume when it ends in order."""
 
+    placeable = False
+
     def __init__(self, driver: EmulatorDriver, docker: StackOnDocker) -> None:
         self._driver = driver
         self._docker = docker

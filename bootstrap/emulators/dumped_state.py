@@ -25,6 +25,8 @@ class DumpedState:
     The cluster is stopped meanwhile: nothing in it writes to the emulator, and nothing in it sees one half restored.
     """
 
+    placeable = True
+
     def __init__(self, driver: EmulatorDriver, placement: Placement, emulator: Emulator, owner: str) -> None:
         self._driver = driver
         self._placement = placement

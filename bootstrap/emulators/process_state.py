@@ -25,6 +25,8 @@ _TEMPORARY = frozenset({"tmp"})
 class ProcessState:
     """Implements `ports.SavedPart` for a driver that saves its data when it ends in order."""
 
+    placeable = True
+
     def __init__(self, state: StatePaths, driver: EmulatorDriver, processes: Processes) -> None:
         self._folder = EmulatorFolder(state.emulator)
         self._driver = driver

@@ -171,13 +171,19 @@ class SnapshotKeeper:
         return manifest, self._finish(name, work)
 
     def place(self, name: str, work: Work) -> Manifest:
-        """Lay the data of a snapshot where a stack of which nothing lives will find it when it is brought up.
+        """Let a stack of which nothing lives begin with the data of a snapshot.
+
+        It is laid where `up` will find it; if that cannot be, cluster and emulator are created first.
 
         Raises:
             RefusedError: as `check_restore`.
         """
         manifest, folder = self.check_restore(name, work.cancel), folder_of(self._state, name)
         parts = self.parts()
+        if not all(part.placeable for part in parts.values()):
+            self._enter(Unfinished(verb=Verb.BEGIN, name=name, phase=Phase.AFTER), "create", work)
+            self._finish_place(name, work)
+            return manifest
         self._enter(Unfinished(verb=Verb.BEGIN, name=name, phase=Phase.BEFORE), "stage", work)
         for part_name, part in parts.items():
             part.stage(folder / part_name, work)
@@ -204,8 +210,8 @@ class SnapshotKeeper:
 
     def _settle_place(self, unfinished: Unfinished, work: Work) -> str:
         if unfinished.phase is Phase.AFTER:
-            self._finish_place(unfinished.name, work)
-            return f"finished the {unfinished}, which was cut off"
+            missing = self._finish_place(unfinished.name, work)
+            return "; ".join((f"finished the {unfinished}, which was cut off", *_not_restored(missing)))
         for part in self.parts().values():
             part.clear(work)
         for folder in (self._state.cluster, self._state.emulator):
@@ -214,14 +220,34 @@ class SnapshotKeeper:
         unmark(self._state)
         return f"undid the {unfinished}, which was cut off"
 
-    def _finish_place(self, name: str, work: Work) -> None:
+    def _finish_place(self, name: str, work: Work) -> Sequence[str]:
         parts, folder = self.parts(), folder_of(self._state, name)
+        if not all(part.placeable for part in parts.values()):
+            return self._restored_into_new(name, work)
         for part_name, part in parts.items():
             part.exchange(folder / part_name, work)
         self._restore_seeds(folder / "state", work.cancel)
+        missing = [text for part_name, part in parts.items() for text in part.refill(folder / part_name, work)]
         for part in parts.values():
             part.clear(work)
         unmark(self._state)
+        return missing
+
+    def _restored_into_new(self, name: str, work: Work) -> Sequence[str]:
+        """Create what is not there, and exchange its data: whoever calls it again comes to the same end."""
+        parts, ports, folder = self.parts(), self._session.ports, folder_of(self._state, name)
+        work.say("creating the cluster that the data is for")
+        ports.cluster.up(work)
+        if ports.emulator is not None:
+            ports.emulator.up(work)
+        self._at("stage", work)
+        for part_name, part in parts.items():
+            part.stage(folder / part_name, work)
+        # From here on a run that is cut off goes on as one that restores: what has been created is stopped.
+        self._enter(Unfinished(verb=Verb.RESTORE, name=name, phase=Phase.AFTER), "stop", work)
+        self._stop(parts, work)
+        self._at("exchange", work)
+        return self._finish(name, work)
 
     def changed_contents(self, name: str, cancel: CancelToken) -> tuple[Contents, Contents]:
         """What there was when the snapshot was saved, and what there is now.
@@ -410,6 +436,7 @@ def _described(manifest: Manifest) -> str:
 
 
 _PHASES = {
+    "create": "",
     "stage": "copying the data of the snapshot",
     "stop": "",
     "copy": "copying the data",

@@ -54,13 +54,13 @@ def up(session: Session, options: PlanOptions, how: RunOptions, *, emit: Emit, c
             journaled(event)
 
         supply(session, how, journaled, cancel)
-        if how.from_snapshot is not None:
-            begin_from_file(session, how.from_snapshot, journaled, cancel)
         _renew(session, how.term, cancel)
         _collect(session, journaled, cancel)
         if text := flags_missing(session):
             note(session, journaled, text)
         fetch_programs(session, journaled, cancel)
+        if how.from_snapshot is not None:
+            begin_from_file(session, how.from_snapshot, journaled, cancel)
         report = _perform(session, options, how, emit=remembered, cancel=within_the_run(session, cancel))
         if not (options.only or options.skip):
             report = with_after_up(

@@ -88,6 +88,8 @@ class World:
     """What a snapshot of a part must agree on."""
     needed_bytes: int = 0
     """The room that a copy of each part needs."""
+    placeable: bool = True
+    """Whether the data of a part can be laid out before it was ever created."""
     unsaved: str = ""
     """Why the emulator cannot be saved."""
     unrestored: tuple[str, ...] = ()
@@ -307,6 +309,10 @@ class FakeSavedPart:
     world: World
     name: str
     staged: str | None = None
+
+    @property
+    def placeable(self) -> bool:
+        return self.world.placeable
 
     def facts(self) -> Mapping[str, str]:
         return {self.name: self.world.kinds.get(self.name, "fake")}

@@ -1,85 +1,37 @@
-"""The data of a cluster of containers as files: etcd's folder, and the volumes on every node."""
+"""The data of a cluster of containers as files: its datastore, and the volumes on every node."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import abc
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from bootstrap.clusters.docker_nodes.containers import nodes_of
-from bootstrap.clusters.docker_nodes.node_heartbeat import stale
-from bootstrap.clusters.docker_nodes.record import RecordFile
+from bootstrap.clusters.docker_nodes.record import ClusterRecord, RecordFile
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.exec import execute
 from bootstrap.docker.exec_stdin import FedProgram
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import RefusedError, StepFailedError
-from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError
 from bootstrap.kube.identity import Clusters
-from bootstrap.model.kube import KubeContext
 from bootstrap.model.stack import StatePaths
 from bootstrap.system.clock import CancelToken
+from bootstrap.system.files import write_whole
 from bootstrap.system.processes import Processes
 from bootstrap.system.wait import wait_until
 from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
-    from docker import DockerClient  # loads slowly; only adapters that run need it
-    from docker.models.containers import Container
+    from docker.models.containers import Container  # loads slowly; only adapters that run need it
 
-_ETCD = "/var/lib/etcd"
-_VOLUMES = ("/var/local-path-provisioner", "/tmp/hostpath_pv")  # noqa: S108 - a folder inside a node
-"""Where provisioners of local volumes keep them: kind's own, and that of the controller manager."""
-_FOLDERS = {"etcd": _ETCD, **{f"volumes-{number}": root for number, root in enumerate(_VOLUMES, start=1)}}
-_STAGED = "/var/lib/bootstrap-snapshot"
-"""On the same file system as etcd's folder; on every node while a snapshot is restored."""
+_IDENTITY = "cluster.json"
 _PIECE = 1 << 20
 _LOOK_SECONDS = 0.25
 _NO_FOLDER = 3
 
-# Whatever runs in containers is asked to end, and killed after some seconds; nothing starts it again without kubelet.
-_STOP = """
-systemctl stop kubelet
-signal() { ctr -n k8s.io tasks ls | awk 'NR > 1 && $3 == "RUNNING" {print $1}' |
-  xargs -r -n 1 -P 16 ctr -n k8s.io tasks kill -s "$1" >/dev/null 2>&1; }
-running() { ctr -n k8s.io tasks ls | awk 'NR > 1 && $3 == "RUNNING" {found = 1} END {exit !found}'; }
-signal SIGTERM
-for _ in $(seq 30); do running || break; sleep 0.1; done
-signal SIGKILL
-for _ in $(seq 100); do running || exit 0; sleep 0.1; done
-echo "containers still run:"; ctr -n k8s.io tasks ls; exit 1
-"""
-_START = """
-date -u +%Y-%m-%dT%H:%M:%SZ
-systemctl start kubelet
-"""
-# The folder itself stays: kubelet may still have it mounted. Again from the beginning until what was staged is removed.
-_EXCHANGE = """
-set -e
-staged=$1 etcd=$2; shift 2
-if [ -d "$staged/etcd" ]; then
-  if [ -d "$etcd" ] && [ -d "$staged/etcd.replaced" ]; then rm -rf "$etcd"
-  elif [ -d "$etcd" ]; then mv "$etcd" "$staged/etcd.replaced"; fi
-  mv "$staged/etcd" "$etcd"
-fi
-number=0
-for root; do
-  number=$((number + 1))
-  from="$staged/volumes-$number"
-  [ -d "$from" ] || continue
-  [ -d "$root" ] || [ -n "$(ls -A "$from")" ] || continue
-  mkdir -p "$root"
-  for volume in "$root"/* "$root"/.[!.]*; do
-    if [ -e "$volume" ] && [ ! -e "$from/${volume##*/}" ]; then rm -rf "$volume"; fi
-  done
-  for volume in "$from"/* "$from"/.[!.]*; do
-    [ -e "$volume" ] || continue
-    to="$root/${volume##*/}"
-    if [ -d "$volume" ] && [ -d "$to" ]; then find "$to" -mindepth 1 -delete; cp -a "$volume/." "$to/"
-    else rm -rf "$to"; cp -a "$volume" "$to"; fi
-  done
-done
-sync -f "$etcd" 2>/dev/null || sync
-"""
 _STAGE = """
 set -e
 rm -rf "$1"; mkdir -p -m 700 "$1"; cd "$1"; shift
@@ -95,13 +47,22 @@ _USED = """
 for folder; do [ -d "$folder" ] && du -sk "$folder" | cut -f 1; done; true
 """
 
+Result = TypeVar("Result")
 
-class NodesState:
-    """Implements `ports.SavedPart` for kind.
 
-    Images and the file systems of containers stay on the nodes. kubelet and every container are ended and started
-    again, so that no informer keeps a newer world than the one restored: etcd's revisions may go back.
+class NodesState(abc.ABC):
+    """What kind and k3d have in common of `ports.SavedPart`. All nodes at once.
+
+    A cluster that was created again, or elsewhere, takes the data too: it keeps its own keys, and Kubernetes writes
+    those of its certificate authorities that are in the data anew when it starts.
     """
+
+    placeable = False
+    folders: ClassVar[Mapping[str, str]]
+    """What is saved of a node, by name: folders that the node may lack. Those named `volumes…` become empty if they
+    were lacking."""
+    staged: ClassVar[str]
+    """Where in a node the data lies that will be exchanged."""
 
     def __init__(
         self, tool: ClusterTool, state: StatePaths, docker: StackOnDocker, processes: Processes, kubernetes: str
@@ -112,14 +73,20 @@ class NodesState:
         self._clusters = Clusters(processes)
         self._kubernetes = kubernetes
 
+    @abc.abstractmethod
+    def hand(self, node: "Container") -> "AbstractContextManager[Container]":
+        """A running container that has the folders of the node."""
+
+    @abc.abstractmethod
+    def swap(self, hand: "Container", cancel: CancelToken) -> None:
+        """Exchange what is staged in one node; may be cut off at any moment and called again."""
+
     def facts(self) -> Mapping[str, str]:
-        """See `SavedPart.facts`: another cluster has other keys and other nodes."""
-        record = RecordFile(self._state).read()
+        """See `SavedPart.facts`."""
         return {
             "provider": self._tool.program,
             "Kubernetes version": ".".join(self._kubernetes.split(".")[:2]),
-            "cluster": "none" if record is None else record.uid,
-            "nodes": "none" if record is None else ", ".join(sorted(record.nodes.values())),
+            "number of nodes": str(self._tool.machines),
         }
 
     def not_kept(self, work: Work) -> Sequence[str]:
@@ -129,67 +96,49 @@ class NodesState:
 
     def needed_bytes(self, cancel: CancelToken) -> int:
         """See `SavedPart.needed_bytes`."""
-        with self._docker.open() as client:
-            outputs = [_run(node, _USED, (_ETCD, *_VOLUMES), cancel) for node in self._nodes(client)]
-        return sum(int(line) << 10 for output in outputs for line in output.split())
 
-    def stop(self, work: Work) -> None:
-        """See `SavedPart.stop`."""
-        work.say("stopping the cluster")
-        with self._docker.open() as client:
-            for node in self._nodes(client):
-                _run(node, _STOP, (), work.cancel)
+        def used(node: "Container", cancel: CancelToken) -> str:
+            with self.hand(node) as hand:
+                return run(hand, _USED, tuple(self.folders.values()), cancel)
+
+        outputs = self.each(used, cancel)
+        return sum(int(line) << 10 for output in outputs.values() for line in output.split())
 
     def save(self, folder: Path, work: Work) -> None:
         """See `SavedPart.save`: an archive for each folder of each node."""
-        with self._docker.open() as client:
-            for node in self._nodes(client):
-                for name, inside in _FOLDERS.items():
-                    _archive(node, inside, folder / f"{node.name}.{name}.tar.gz", work.cancel)
+
+        def archived(node: "Container", cancel: CancelToken) -> None:
+            with self.hand(node) as hand:
+                for name, inside in self.folders.items():
+                    _archive(hand, inside, _archive_file(folder, node, name), cancel)
+
+        self.each(archived, work.cancel)
+        write_whole(folder / _IDENTITY, json.dumps({"uid": self.record().uid}).encode())
 
     def stage(self, folder: Path, work: Work) -> None:
         """See `SavedPart.stage`."""
-        with self._docker.open() as client:
-            for node in self._nodes(client):
+
+        def unpacked(node: "Container", cancel: CancelToken) -> None:
+            archives = {name: _archive_file(folder, node, name) for name in self.folders}
+            with self.hand(node) as hand:
                 # Where there were none, there will be none.
-                _run(node, _STAGE, (_STAGED, *(name for name in _FOLDERS if name != "etcd")), work.cancel)
-                for name in _FOLDERS:
-                    archive = folder / f"{node.name}.{name}.tar.gz"
+                run(hand, _STAGE, (self.staged, *(name for name in self.folders if name.startswith("volumes"))), cancel)
+                for name, archive in archives.items():
                     if archive.exists():
-                        _unpack(node, archive, name, work.cancel)
+                        _unpack(hand, archive, f"{self.staged}/{name}", cancel)
+
+        self.each(unpacked, work.cancel)
 
     def exchange(self, folder: Path, work: Work) -> None:
         """See `SavedPart.exchange`."""
-        del folder
-        with self._docker.open() as client:
-            for node in self._nodes(client):
-                _run(node, _EXCHANGE, (_STAGED, _ETCD, *_VOLUMES), work.cancel)
 
-    def wake(self, work: Work) -> None:
-        """See `SavedPart.wake`: until no pod's status is from before."""
-        started: dict[str, datetime] = {}
-        with self._docker.open() as client:
-            for node in self._nodes(client):
-                output = _run(node, _START, (), work.cancel)
-                started[str(node.name)] = datetime.fromisoformat(output.split()[0])
-        record = RecordFile(self._state).read()
-        if record is None:
-            raise RefusedError("the cluster's record is gone", fix="run: bootstrap up --adopt")
-        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=record.uid, simulated=False)
-        api = self._clusters.api(kube, work.cancel)
+        def exchanged(node: "Container", cancel: CancelToken) -> None:
+            with self.hand(node) as hand:
+                self.swap(hand, cancel)
 
-        def settled() -> bool | None:
-            try:
-                pods: Sequence[Mapping[str, Any]] = (api.get("/api/v1/pods", work.cancel) or {}).get("items") or ()
-            except (ApiUnreachableError, ApiRefusedError):
-                return None
-            old = stale(pods, started)
-            if old:
-                work.say(f"waiting for {old[0]}{f' and {len(old) - 1} more' if len(old) > 1 else ''} to start again")
-            return None if old else True
-
-        work.say("waiting for its API server")
-        wait_until(settled, work.cancel, interval=_LOOK_SECONDS)
+        self.each(exchanged, work.cancel)
+        uid = str(json.loads((folder / _IDENTITY).read_bytes())["uid"])
+        RecordFile(self._state).write(dataclasses.replace(self.record(), uid=uid))
 
     def refill(self, folder: Path, work: Work) -> Sequence[str]:
         """See `SavedPart.refill`: nothing is left to do."""
@@ -198,24 +147,45 @@ class NodesState:
 
     def clear(self, work: Work) -> None:
         """See `SavedPart.clear`."""
-        with self._docker.open() as client:
-            for node in self._nodes(client):
-                _run(node, _CLEAR, (_STAGED,), work.cancel)
 
-    def _nodes(self, client: "DockerClient") -> "Sequence[Container]":
-        """The nodes, all of which have to run.
+        def cleared(node: "Container", cancel: CancelToken) -> None:
+            with self.hand(node) as hand:
+                run(hand, _CLEAR, (self.staged,), cancel)
+
+        self.each(cleared, work.cancel)
+
+    def record(self) -> ClusterRecord:
+        """The record of the cluster."""
+        record = RecordFile(self._state).read()
+        if record is None:
+            raise RefusedError("the cluster's record is gone", fix="run: bootstrap up --adopt")
+        return record
+
+    def each(self, act: "Callable[[Container, CancelToken], Result]", cancel: CancelToken) -> dict[str, Result]:
+        """`act` on every node at once; results by the node's name, the first error is raised once all have ended.
 
         Raises:
-            RefusedError: one does not.
+            RefusedError: there is no node.
         """
-        nodes = nodes_of(self._tool, client)
-        stopped = [str(node.name) for node in nodes if node.status != "running"]
-        if stopped or not nodes:
-            raise RefusedError(f"{', '.join(stopped) or 'the cluster'} is not running", fix="run: bootstrap up")
-        return nodes
+        with self._docker.open() as client:
+            names = [str(node.name) for node in nodes_of(self._tool, client)]
+        if not names:
+            raise RefusedError("the cluster is gone", fix="run: bootstrap up")
+
+        def acted(name: str) -> Result:
+            with self._docker.open() as client:
+                return act(client.containers.get(name), cancel)
+
+        with ThreadPoolExecutor(max_workers=len(names), thread_name_prefix="nodes") as pool:
+            running = {name: pool.submit(acted, name) for name in names}
+        return {name: future.result() for name, future in running.items()}
 
 
-def _run(node: "Container", script: str, arguments: Sequence[str], cancel: CancelToken) -> str:
+def _archive_file(folder: Path, node: "Container", name: str) -> Path:
+    return folder / f"{node.name}.{name}.tar.gz"
+
+
+def run(node: "Container", script: str, arguments: Sequence[str], cancel: CancelToken) -> str:
     """What the script wrote.
 
     Raises:
@@ -248,10 +218,10 @@ def _archive(node: "Container", inside: str, file: Path, cancel: CancelToken) ->
         raise StepFailedError(f"{inside} of node {node.name} cannot be read", evidence=errors.decode().splitlines())
 
 
-def _unpack(node: "Container", file: Path, name: str, cancel: CancelToken) -> None:
-    """Unpack the file where the node stages what will be exchanged."""
+def _unpack(node: "Container", file: Path, folder: str, cancel: CancelToken) -> None:
+    """Unpack the file into a folder of the node."""
     script = 'mkdir -p "$1" && tar -C "$1" -xz'
-    with FedProgram(node, ("sh", "-c", script, "sh", f"{_STAGED}/{name}")) as program:
+    with FedProgram(node, ("sh", "-c", script, "sh", folder)) as program:
         broken = ""
         with file.open("rb") as stream:
             try:

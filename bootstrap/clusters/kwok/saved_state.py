@@ -24,6 +24,8 @@ class KwokState:
     revisions may go back.
     """
 
+    placeable = True
+
     def __init__(
         self, state: StatePaths, processes: Processes, version: Callable[[], str], free_port: Callable[[Path], int]
     ) -> None:

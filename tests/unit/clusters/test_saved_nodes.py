@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from bootstrap.clusters.docker_nodes import saved_state
+from bootstrap.clusters.k3d import saved_state as k3d
+from bootstrap.clusters.kind import saved_state as kind
 
 
 class Node:
     """The folders of a node, below a folder of the test."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, provider: str) -> None:
         self.folder = folder
+        self.provider = provider
         self.staged = folder / "staged"
         self.etcd = folder / "lib" / "etcd"
         self.roots = (folder / "volumes", folder / "others")
@@ -33,7 +36,11 @@ class Node:
         write(self.staged / "volumes-1" / "pvc-3" / "file", "then")
 
     def exchange(self) -> None:
-        self.run(saved_state._EXCHANGE, self.staged, self.etcd, *self.roots)
+        if self.provider == "kind":
+            self.run(kind._EXCHANGE, self.staged, self.etcd, *self.roots)
+        else:
+            pairs = ("etcd", self.etcd, "volumes-1", self.roots[0], "volumes-2", self.roots[1])
+            self.run(k3d._EXCHANGE, self.staged, *pairs)
 
     def contents(self) -> dict[str, str]:
         found = (file for root in (self.etcd, *self.roots) for file in root.rglob("*") if file.is_file())
@@ -45,9 +52,9 @@ def write(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-@pytest.fixture
-def node(tmp_path: Path) -> Node:
-    return Node(tmp_path)
+@pytest.fixture(params=["kind", "k3d"])
+def node(request: pytest.FixtureRequest, tmp_path: Path) -> Node:
+    return Node(tmp_path, request.param)
 
 
 THEN = {"lib/etcd/db": "then", "volumes/pvc-1/file": "then", "volumes/pvc-3/file": "then"}
@@ -59,7 +66,7 @@ def test_everything_is_as_it_was_then(node: Node) -> None:
     node.exchange()
     assert node.contents() == THEN
     # kubelet may still have it mounted.
-    assert (node.roots[0] / "pvc-1").stat().st_ino == before
+    assert node.provider != "kind" or (node.roots[0] / "pvc-1").stat().st_ino == before
     node.run(saved_state._CLEAR, node.staged)
     assert not node.staged.exists()
     assert node.contents() == THEN
@@ -67,7 +74,8 @@ def test_everything_is_as_it_was_then(node: Node) -> None:
 
 def test_it_ends_the_same_wherever_it_was_cut_off(node: Node) -> None:
     node.stage()
-    node.etcd.rename(node.staged / "etcd.replaced")
+    if node.provider == "kind":
+        node.etcd.rename(node.staged / "etcd.replaced")
     (node.roots[0] / "pvc-1" / "file").unlink()
     node.exchange()
     write(node.roots[0] / "pvc-1" / "more", "half")

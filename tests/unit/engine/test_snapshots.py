@@ -311,10 +311,17 @@ def test_down_keeps_snapshots_with_the_data(setting: Setting) -> None:
     assert snapshot_names(setting.session.state) == ("a",)
 
 
-@pytest.mark.parametrize("phase", ["", "stage", "exchange"])
+@pytest.mark.parametrize(
+    ("phase", "placeable"),
+    [
+        *((phase, True) for phase in ("", "stage", "exchange")),
+        *((phase, False) for phase in ("", "create", "stage", "stop", "exchange", "start")),
+    ],
+)
 def test_an_up_begins_with_a_file(
-    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: str
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: str, *, placeable: bool
 ) -> None:
+    setting.world.placeable = placeable
     setting.world.data.update(cluster="c3", emulator="e3")
     save(setting)
     export_snapshot(setting.session.state, "a", tmp_path / "file", setting.cancel)
