@@ -16,6 +16,7 @@ import pytest
 
 from bootstrap.state.paths import cache_folder
 from fakes.programs import real_programs
+from fakes.snapshot_kills import killed_at
 
 pytestmark = [
     pytest.mark.e2e,
@@ -23,8 +24,8 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-SEQUENCES = int(os.environ.get("BOOTSTRAP_SNAPSHOT_SEQUENCES", "3"))
-SEED = int(os.environ.get("BOOTSTRAP_SNAPSHOT_SEED", "1"))
+SEQUENCES = int(os.environ.get("BOOTSTRAP_TEST_SNAPSHOT_SEQUENCES", "3"))
+SEED = int(os.environ.get("BOOTSTRAP_TEST_SNAPSHOT_SEED", "1"))
 STACK = """\
 apiVersion: bootstrap.dev/v1
 kind: Stack
@@ -48,18 +49,6 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: settings, namespace: shop}
 data: {color: red}
-"""
-KILL = """\
-import os, signal, sys
-from bootstrap.engine import snapshot_keeper
-passes = snapshot_keeper.SnapshotKeeper._at
-def at(self, phase, work):
-    passes(self, phase, work)
-    if phase == {phase!r}:
-        os.kill(os.getpid(), signal.SIGKILL)
-snapshot_keeper.SnapshotKeeper._at = at
-from bootstrap.cli.main import run
-sys.exit(run(sys.argv[1:]))
 """
 
 
@@ -119,7 +108,7 @@ class Platform:
 
     def killed(self, phase: str, *arguments: str) -> None:
         """Run a command that is killed when it comes to this phase."""
-        finished = self.run(*arguments, program=("-c", KILL.format(phase=phase)))
+        finished = self.run(*arguments, program=killed_at(phase)[1:])
         assert finished.returncode == -9, finished.stdout + finished.stderr
 
     def kubectl(self, *arguments: str) -> str:

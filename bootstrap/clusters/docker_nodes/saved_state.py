@@ -51,11 +51,7 @@ Result = TypeVar("Result")
 
 
 class NodesState(abc.ABC):
-    """What kind and k3d have in common of `ports.SavedPart`. All nodes at once.
-
-    A cluster that was created again, or elsewhere, takes the data too: it keeps its own keys, and Kubernetes writes
-    those of its certificate authorities that are in the data anew when it starts.
-    """
+    """What kind and k3d have in common of `ports.SavedPart`. All nodes at once."""
 
     placeable = False
     folders: ClassVar[Mapping[str, str]]
@@ -137,8 +133,15 @@ class NodesState(abc.ABC):
                 self.swap(hand, cancel)
 
         self.each(exchanged, work.cancel)
-        uid = str(json.loads((folder / _IDENTITY).read_bytes())["uid"])
-        RecordFile(self._state).write(dataclasses.replace(self.record(), uid=uid))
+        uid, record = str(json.loads((folder / _IDENTITY).read_bytes())["uid"]), self.record()
+        if uid != record.uid:
+            self.moved.touch(mode=0o600)
+            RecordFile(self._state).write(dataclasses.replace(record, uid=uid))
+
+    @property
+    def moved(self) -> Path:
+        """Exists from when the data of another cluster has become this one's until nothing runs with its keys."""
+        return self._state.cluster / "moved"
 
     def refill(self, folder: Path, work: Work) -> Sequence[str]:
         """See `SavedPart.refill`: nothing is left to do."""

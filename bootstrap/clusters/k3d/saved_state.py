@@ -1,10 +1,11 @@
 """The data of a k3d cluster as files: the datastore of k3s, and the volumes on every node."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from bootstrap.clusters.docker_nodes.containers import cluster_containers
+from bootstrap.clusters.docker_nodes.record import RecordFile
 from bootstrap.clusters.docker_nodes.saved_state import NodesState, run
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
@@ -40,12 +41,17 @@ class K3dState(NodesState):
 
     A node is k3s itself: the container ends with it. Its folders are volumes of the engine, which another container of
     the same image reads and writes meanwhile. Every container of the cluster starts again, so that no informer keeps a
-    newer world than the one restored.
+    newer world than the one restored. The datastore of k3s can be read with the token of its own cluster alone.
     """
 
     folders = {**_DATASTORES, **_VOLUMES}  # noqa: RUF012 - never changed
     staged = "/var/lib/kubelet/bootstrap-snapshot"
     """In a volume of the engine, and in no folder that k3s reads."""
+
+    def facts(self) -> Mapping[str, str]:
+        """See `SavedPart.facts`."""
+        record = RecordFile(self._state).read()
+        return {**super().facts(), "cluster": "none" if record is None else record.uid}
 
     @contextmanager
     def hand(self, node: "Container") -> Iterator["Container"]:

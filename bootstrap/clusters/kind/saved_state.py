@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap.clusters.docker_nodes.node_heartbeat import stale
 from bootstrap.clusters.docker_nodes.saved_state import NodesState, run
-from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError
+from bootstrap.kube.api import ApiRefusedError, ApiUnreachableError, KubeApi
 from bootstrap.model.kube import KubeContext
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.wait import wait_until
@@ -20,6 +20,8 @@ _ETCD = "/var/lib/etcd"
 _VOLUMES = ("/var/local-path-provisioner", "/tmp/hostpath_pv")  # noqa: S108 - a folder inside a node
 """Where provisioners of local volumes keep them: kind's own, and that of the controller manager."""
 _LOOK_SECONDS = 0.25
+_ROOT_AUTHORITIES = "/api/v1/configmaps?fieldSelector=metadata.name%3Dkube-root-ca.crt"
+_AUTHORITY = "cat /etc/kubernetes/pki/ca.key >/dev/null 2>&1 && cat /etc/kubernetes/pki/ca.crt; true"
 
 # Whatever runs in containers is asked to end, and killed after some seconds; nothing starts it again without kubelet.
 _STOP = """
@@ -72,6 +74,9 @@ class KindState(NodesState):
 
     Images and the file systems of containers stay on the nodes. kubelet and every container are ended and started
     again, so that no informer keeps a newer world than the one restored: etcd's revisions may go back.
+
+    A cluster that was created again, or elsewhere, takes the data too and keeps its own keys. Its controllers put its
+    certificate authority into the data; what was started before they did is started once more.
     """
 
     folders = {"etcd": _ETCD, **{f"volumes-{number}": root for number, root in enumerate(_VOLUMES, start=1)}}  # noqa: RUF012 - never changed
@@ -97,11 +102,15 @@ class KindState(NodesState):
 
     def wake(self, work: Work) -> None:
         """See `SavedPart.wake`: until no pod's status is from before."""
-        outputs = self.each(lambda node, cancel: self._in(node, _START, (), cancel), work.cancel)
-        started = {name: datetime.fromisoformat(output.split()[0]) for name, output in outputs.items()}
-        record = self.record()
-        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=record.uid, simulated=False)
+        started = self._begun(work.cancel)
+        kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=self.record().uid, simulated=False)
         api = self._clusters.api(kube, work.cancel)
+        if self.moved.exists():
+            work.say("waiting until it has put its own certificate authority into the data")
+            self._await_authority(api, work.cancel)
+            self.stop(work)
+            started = self._begun(work.cancel)
+            self.moved.unlink()
 
         def settled() -> bool | None:
             try:
@@ -115,6 +124,26 @@ class KindState(NodesState):
 
         work.say("waiting for its API server")
         wait_until(settled, work.cancel, interval=_LOOK_SECONDS)
+
+    def _begun(self, cancel: CancelToken) -> Mapping[str, datetime]:
+        """When each node began to start its pods."""
+        outputs = self.each(lambda node, cancel: self._in(node, _START, (), cancel), cancel)
+        return {name: datetime.fromisoformat(output.split()[0]) for name, output in outputs.items()}
+
+    def _await_authority(self, api: KubeApi, cancel: CancelToken) -> None:
+        """Return when pods of every namespace are given the certificate authority of this cluster."""
+        outputs = self.each(lambda node, cancel: self._in(node, _AUTHORITY, (), cancel), cancel)
+        authority = next(output for output in outputs.values() if output)
+
+        def given() -> bool | None:
+            try:
+                maps = (api.get(_ROOT_AUTHORITIES, cancel) or {}).get("items") or ()
+            except (ApiUnreachableError, ApiRefusedError):
+                return None
+            texts = {str((each.get("data") or {}).get("ca.crt")).strip() for each in maps}
+            return True if texts == {authority.strip()} else None
+
+        wait_until(given, cancel, interval=_LOOK_SECONDS)
 
     def _in(self, node: "Container", script: str, arguments: Sequence[str], cancel: CancelToken) -> str:
         with self.hand(node) as hand:
