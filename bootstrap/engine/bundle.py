@@ -1,7 +1,7 @@
 """All that `up` fetches, as one file; and `up` with what is here and in such a file alone."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,19 +59,32 @@ def create_bundle(session: Session, file: Path, work: Work) -> BundleHead:
         wanted = _wanted(session, work, pull=True)
         programs = session.ports.programs.save(folder, work)
         charts = session.ports.charts.save(wanted.releases, folder)
-        bundled = session.ports.bundled_images
-        images = () if bundled is None else bundled.save((*bundled.own, *_images(session, wanted)), folder, work)
+        bundled, images = session.ports.bundled_images, _images(session, wanted)
+        _build(session, images, work)
+        saved = () if bundled is None else bundled.save((*bundled.own, *images), folder, work)
         head = BundleHead(
             stack=session.stack.name,
             provider=session.stack.cluster.provider.value,
             platform=session.ports.programs.platform,
-            items=(*programs, *charts, *images),
+            items=(*programs, *charts, *saved),
         )
         work.say(f"writing {file}")
         write_bundle(file, folder, head, work.cancel)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return head
+
+
+def _build(session: Session, images: Collection[str], work: Work) -> None:
+    """Build those of the stack's own images that are among these and not on the engine."""
+    builds = session.ports.builds
+    wanted = [] if builds is None else [image for image in builds.declared if image.reference in images]
+    if builds is None or not wanted:
+        return
+    built = builds.built(work.cancel)
+    for image in wanted:
+        if image.reference not in built:
+            builds.build(image, work)
 
 
 def supply(session: Session, how: RunOptions, emit: Emit, cancel: CancelToken) -> None:

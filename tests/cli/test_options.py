@@ -1,6 +1,7 @@
 """An option exists only where it does something: every verb with each of its options."""
 
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,3 +179,31 @@ def test_repo_chooses_the_stack_that_up_made_of_it(
     assert "here" in ended.err or "no Docker engine answers" in ended.err
     assert ended.code == 4
     assert "there is no stack" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--offline", "--no-preload"), "with --no-preload nodes pull images, with --offline they cannot"),
+        (("--offline", "--dry-run"), "--dry-run uses no bundle, and fetches the programs that it needs"),
+        (("--bundle", "b.tar.zst", "--dry-run"), "--dry-run uses no bundle, and fetches the programs that it needs"),
+    ],
+)
+def test_what_excludes_offline_is_a_usage_error(cli: "Cli", options: tuple[str, ...], message: str) -> None:
+    cli.stack()
+    ended = cli("up", *options)
+    assert (ended.code, message in ended.err) == (2, True)
+
+
+def test_bundle_show_prints_what_is_in_it(cli: "Cli") -> None:
+    from bootstrap.model.bundle import BundleHead, BundleItem, ItemKind  # noqa: PLC0415 - of this test alone
+    from bootstrap.state.bundle_file import write_bundle  # noqa: PLC0415
+    from bootstrap.system.clock import CancelToken, SystemClock  # noqa: PLC0415
+
+    items = (BundleItem(kind=ItemKind.PROGRAM, name="helm", version="4.1.4", digest="sha256:1"),)
+    head = BundleHead(stack="dev", provider="kind", platform="linux/amd64", items=items)
+    (cli.folder / "content").mkdir()
+    write_bundle(cli.folder / "b.tar.zst", cli.folder / "content", head, CancelToken(SystemClock()))
+    assert cli("bundle", "show", "b.tar.zst").out == "stack dev on kind, linux/amd64\nprogram helm 4.1.4 sha256:1\n"
+    assert json.loads(cli("bundle", "show", "b.tar.zst", "-o", "json").out)["items"][0]["name"] == "helm"
+    assert cli("bundle", "show", "none.tar.zst").code == 4

@@ -117,6 +117,8 @@ def command(  # noqa: PLR0913 - one parameter per flag
         lock_writing=LockWriting.NEVER if dry_run else LockWriting.EXISTING,
     )
     if dry_run:
+        if offline or bundle is not None:
+            raise UsageError("--dry-run uses no bundle, and fetches the programs that it needs", fix="leave it out")
         if tell.progress == "json" or tell.events is not None:
             raise UsageError(
                 "--dry-run performs no steps, so there are no events to write", fix="bootstrap plan --output json"

@@ -1,18 +1,21 @@
 """`up --offline`: what is missing is named at once, or comes out of a bundle; nothing else is fetched."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from bootstrap.engine.bundle import MissingError, create_bundle
+from bootstrap.engine.bundle import MissingError, create_bundle, lacking
 from bootstrap.engine.session import Session
 from bootstrap.errors import RefusedError
 from bootstrap.model.bundle import BundleHead
 from bootstrap.model.observed import TargetState
 from bootstrap.model.release import FluxRepo
+from bootstrap.model.stack import BuiltImage, ImageSpec
 from bootstrap.ports import Ports
 from bootstrap.state.bundle_file import write_bundle
+from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 from fakes.ports import FakeBundledImages, FakeImages, World
 from fakes.repo import kustomization, release
@@ -135,3 +138,35 @@ def bundle(folder: Path) -> Path:
     head = create_bundle(maker.session, folder / "b.tar.zst", Work(maker.cancel))
     assert [f"{item.kind} {item.name}" for item in head.items] == ["program helm", "chart a", "chart b", "image node:1"]
     return folder / "b.tar.zst"
+
+
+@dataclasses.dataclass
+class Builds:
+    """Of one image that a pod uses, and of one that nothing uses."""
+
+    engine: FakeBundledImages
+    images: None = None
+    references: frozenset[str] = frozenset({"web:1", "unused:1"})
+
+    @property
+    def declared(self) -> Sequence[BuiltImage]:
+        spec = ImageSpec(name="web", context=Path("/web"), dockerfile=Path("/web/Dockerfile"))
+        return tuple(BuiltImage(spec=spec, reference=reference) for reference in sorted(self.references))
+
+    def built(self, cancel: CancelToken) -> frozenset[str]:
+        cancel.check()
+        return frozenset(self.engine.here)
+
+    def build(self, image: BuiltImage, work: Work) -> None:
+        work.cancel.check()
+        self.engine.here.add(image.reference)
+
+
+def test_images_of_the_stack_s_own_are_built_into_the_bundle_and_named_if_they_are_missing(tmp_path: Path) -> None:
+    setting = OnDocker(tmp_path, World(charts={"apps/a", "apps/b"}, repo=with_pod()))
+    session = setting.session
+    session = dataclasses.replace(session, ports=dataclasses.replace(session.ports, builds=Builds(setting.engine)))
+    missing = [str(each) for each in lacking(session, setting.cancel)]
+    assert "image web:1: bootstrap up test, which builds it" in missing
+    create_bundle(session, tmp_path / "b.tar.zst", Work(setting.cancel))
+    assert setting.engine.here == {"web:1"}
