@@ -21,14 +21,6 @@ LACKS = {
         "test_functions": "without Docker's socket LocalStack neither runs, changes nor deletes functions",
         "test_every_setting_reads_back": "DynamoDB Local has no resource policies",
         "test_indexes_and_capacity_change_in_place": "DynamoDB Local answers InternalFailure to the change",
-        **dict.fromkeys(
-            (
-                "test_a_declared_queue_policy_is_left_alone",
-                "test_a_subscription_no_longer_declared_waits_for_prune",
-                "test_a_changed_filter_is_changed_in_place",
-            ),
-            "LocalStack lists an unconfirmed subscription of a deleted topic for the next topic of that name",
-        ),
         "test_a_stream_changes_its_view": "LocalStack keeps the Kinesis stream of a stream that is switched off",
     }
 }

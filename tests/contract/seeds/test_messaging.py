@@ -351,3 +351,16 @@ def exported(bench: Bench) -> dict[str, dict[str, object]]:
         bodies[service.name] = {name: service.export(target, observed).body for name, observed in sorted(seen.items())}
     target.close()
     return bodies
+
+
+def test_what_a_deleted_topic_left_is_no_subscription_of_the_next_one(bench: Bench) -> None:
+    fixtures = "sqs: {orders: {}}\nsns: {news: {subscriptions: [{queue: orders}]}}"
+    bench.apply(fixtures)
+    sns = bench.client("sns")
+    topic = topic_arn(bench, "news")
+    sns.delete_topic(TopicArn=topic)
+    sns.create_topic(Name="news", Tags=[{"Key": "bootstrap.dev/owner", "Value": bench.owner}])
+    assert "subscriptions/queue/orders" in " ".join(bench.differing())
+    bench.apply(fixtures)
+    assert len(sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]) == 1
+    bench.settled()

@@ -113,16 +113,12 @@ class Sns(Service):
         return [topic["TopicArn"].rpartition(":")[2] for page in pages for topic in page["Topics"]]
 
     def observe(self, target: Target, looks: Sequence[Look]) -> Mapping[str, Observed]:
-        """Two listings, two reads for each topic, one or two for each subscription."""
+        """Two listings, two reads for each topic, three if it has subscriptions, one or two for each of these."""
         there = set(self.names(target))
         present = [look for look in looks if look.name in there]
         about = target.each(lambda look: _about(target, look.name), present)
-        listed: dict[str, list[Mapping[str, str]]] = {}
-        for page in target.pages("sns", "ListSubscriptions") if present else ():
-            for entry in page["Subscriptions"]:
-                listed.setdefault(entry["TopicArn"], []).append(entry)
         arns = [item.attributes["arn"] for item in about]
-        flat = [(arn, attributes) for arn in arns for attributes in listed.get(arn, ())]
+        flat = _listed(target, arns) if present else []
         read = target.each(lambda pair: (pair[0], *read_subscription(target, *pair)), flat)
         by_topic = {}
         for topic in about:
@@ -282,6 +278,24 @@ def _wrong_attribute(name: str, value: str, *, fifo: bool) -> str | None:
     if name in {"ContentBasedDeduplication", "FifoThroughputScope", "ArchivePolicy"} and not fifo:
         return "is for FIFO topics only"
     return "is not JSON" if name in _JSON and isinstance(policy_value(value), str) else None
+
+
+def _listed(target: Target, topics: Sequence[str]) -> list[tuple[str, Mapping[str, str]]]:
+    """The subscriptions of these topics, as listed; the listing of all says which topics have any.
+
+    That one also has what a deleted topic left, which no new topic of its name has.
+    """
+    pages = target.pages("sns", "ListSubscriptions")
+    subscribed = {entry["TopicArn"] for page in pages for entry in page["Subscriptions"]}
+    entries = target.each(
+        lambda topic: (topic, _of_topic(target, topic)), [each for each in topics if each in subscribed]
+    )
+    return [(topic, entry) for topic, own in entries for entry in own]
+
+
+def _of_topic(target: Target, topic: str) -> list[Mapping[str, str]]:
+    pages = target.pages("sns", "ListSubscriptionsByTopic", TopicArn=topic)
+    return [entry for page in pages for entry in page["Subscriptions"]]
 
 
 def _about(target: Target, name: str) -> Observed:
