@@ -1,7 +1,7 @@
 """Looks at the stack for all pages at once: what `status` reads, once, however many pages show it.
 
 A look costs what `bootstrap status` costs, so looks are far apart compared with what one takes, and farther still while
-a run changes the stack: its events say what happens, and its time is the user's.
+a run changes the stack: its events say what happens, and its time is the user's. A short run is not looked at at all.
 """
 
 import json
@@ -98,7 +98,9 @@ class Looks:
         """Ends every look."""
         self._lock = threading.Lock()
         self._latest = Look(number=0, at=cancel.clock.now())
-        self._ended = float("-inf")
+        self._ended = cancel.clock.monotonic()
+        self._in_run = False
+        """Whether a run went on since the newest look."""
 
     @property
     def latest(self) -> Look:
@@ -109,11 +111,13 @@ class Looks:
         """Whether it is time for another."""
         if self._lock.locked():
             return False
-        going_on, took = is_going_on(self.source.state), self._latest.took
-        if going_on is not self._latest.going_on:
-            return True
-        soonest, times = (_SOONEST_IN_RUN, _TIMES_IN_RUN) if going_on else (_SOONEST, _TIMES)
-        return self._age() >= max(soonest, times * took)
+        latest = self._latest
+        if is_going_on(self.source.state):
+            self._in_run = True
+            return self._age() >= max(_SOONEST_IN_RUN, _TIMES_IN_RUN * latest.took)
+        # The first one, and the one after a run, at once.
+        at_once = self._in_run or latest.number == 0
+        return at_once or self._age() >= max(_SOONEST, _TIMES * latest.took)
 
     def any(self) -> Look:
         """The newest look, however old: what knows the secrets and the cluster; takes one if there is none."""
@@ -121,7 +125,7 @@ class Looks:
 
     def fresh(self) -> Look:
         """A look that is some seconds old at most; takes one if there is none."""
-        return self._latest if self._age() < _FRESH else self.take()
+        return self._latest if self._latest.number and self._age() < _FRESH else self.take()
 
     def take(self) -> Look:
         """Look now; a call that waited for another one's look has that."""
@@ -129,7 +133,7 @@ class Looks:
         with self._lock:
             if self._latest is before:
                 self._latest = self._look(before.number + 1)
-                self._ended = self.cancel.clock.monotonic()
+                self._ended, self._in_run = self.cancel.clock.monotonic(), self._latest.going_on
             return self._latest
 
     def _age(self) -> float:

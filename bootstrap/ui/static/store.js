@@ -1,7 +1,7 @@
 // What is known of the stack: the run that began last, from its events, and the newest look at the whole stack.
 import { announce } from "./dom.js";
 
-export const known = { connection: "connecting", place: "", run: null, look: null };
+export const known = { connection: "connecting", place: "", run: null, look: null, goingOn: false };
 const listeners = new Set();
 let source = null;
 let asked = false;
@@ -12,11 +12,11 @@ export function subscribe(listener) {
   return () => listeners.delete(listener);
 }
 
-// At most one redraw for each picture that the browser draws.
+// A few redraws in a second: a run that is looked at needs the machine more.
 function changed() {
   if (asked) return;
   asked = true;
-  setTimeout(() => { asked = false; for (const listener of [...listeners]) listener(); }, 50);
+  setTimeout(() => { asked = false; for (const listener of [...listeners]) listener(); }, 150);
 }
 
 const empty = (name) => ({ name, steps: new Map(), notes: [], error: null, finished: null, started: null });
@@ -66,8 +66,9 @@ export function connect() {
   source = opened;
   opened.addEventListener("open", () => connection("live"));
   heard = Date.now();
-  for (const kind of ["run", "look", "beat"]) opened.addEventListener(kind, () => { heard = Date.now(); });
+  for (const kind of ["run", "state", "look", "beat"]) opened.addEventListener(kind, () => { heard = Date.now(); });
   opened.addEventListener("run", receive);
+  opened.addEventListener("state", (message) => { known.goingOn = JSON.parse(message.data).going_on; changed(); });
   opened.addEventListener("look", (message) => { known.look = JSON.parse(message.data); changed(); });
   opened.addEventListener("error", () => {
     connection("lost");
@@ -86,7 +87,7 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) { source?.close(); source = null; } else if (source === null) connect();
 });
 
-export const goesOn = () => known.run !== null && !known.run.finished && !known.run.error && (known.look?.going_on ?? true);
+export const goesOn = () => known.run !== null && !known.run.finished && !known.run.error && known.goingOn;
 
 const GROUPS = {
   ready: ["up", "simulated", "done", "unchanged", "keep"], failed: ["failed", "down", "unreachable", "unknown"],

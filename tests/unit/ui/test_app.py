@@ -178,7 +178,8 @@ def test_what_is_not_there_is_said(pages: Pages, target: str, text: str) -> None
 
 def test_a_page_that_comes_after_the_run_began_has_all_of_it_and_goes_on_after_a_reconnect(pages: Pages) -> None:
     bring_up(pages)
-    first, look = streamed(pages)[:2]
+    state, first, look = streamed(pages)
+    assert (state["event"], state["data"]) == ("state", {"going_on": False})
     records = first["data"]["records"]
     assert (first["event"], first["data"]["begins"], records[0]["type"]) == ("run", True, "run_started")
     assert (records[-1]["type"], records[-1]["exit_code"]) == ("run_finished", 0)
@@ -186,34 +187,48 @@ def test_a_page_that_comes_after_the_run_began_has_all_of_it_and_goes_on_after_a
     assert "id" not in look
     place = Place.parse(first["id"])
     assert place is not None
-    assert [message["event"] for message in streamed(pages, place)] == ["look"]
+    assert [message["event"] for message in streamed(pages, place)] == ["state", "look"]
     half = Place(place.run, len(json.dumps(records[0], separators=(",", ":"))) + 1)
-    rest = streamed(pages, half)[0]["data"]
+    rest = streamed(pages, half)[1]["data"]
     assert (rest["begins"], rest["records"]) == (False, records[1:])
 
 
 def test_a_second_page_asks_for_no_second_look(pages: Pages) -> None:
     bring_up(pages)
     looks = pages.looks
-    assert streamed(pages, looks=looks)[1]["data"] == streamed(pages, looks=looks)[1]["data"]
+    assert streamed(pages, looks=looks)[2]["data"] == streamed(pages, looks=looks)[2]["data"]
     assert looks.latest.number == 1
 
 
-def test_looks_are_rare_while_a_run_goes_on(pages: Pages) -> None:
+def test_looks_are_rare_while_a_run_goes_on_and_one_follows_it(pages: Pages) -> None:
     bring_up(pages)
-    looks, state = pages.looks, pages.setting.session.state
+    looks, state, clock = pages.looks, pages.setting.session.state, pages.setting.clock
     assert looks.is_due()
     looks.take()
     assert not looks.is_due()
-    pages.setting.clock.advance(3)
+    clock.advance(3)
     assert looks.is_due()
-    with (state.logs / "up-20260102-030500.events.jsonl").open("w") as events:
-        events.write('{"type":"run_started"}\n')
+    run = state.logs / "up-20260102-030500.events.jsonl"
+    run.write_text('{"type":"run_started"}\n')
     state.lock.write_text(json.dumps({"pid": os.getpid()}))
-    assert looks.take().going_on
-    pages.setting.clock.advance(9)
     assert not looks.is_due()
-    pages.setting.clock.advance(1)
+    clock.advance(7)
+    assert looks.is_due()
+    assert looks.take().going_on
+    run.write_text('{"type":"run_started"}\n{"type":"run_finished"}\n')
+    assert looks.is_due()
+    assert not looks.take().going_on
+    assert not looks.is_due()
+
+
+def test_a_page_that_is_opened_beside_a_short_run_takes_none_of_its_time(pages: Pages) -> None:
+    bring_up(pages)
+    state = pages.setting.session.state
+    (state.logs / "up-20260102-030500.events.jsonl").write_text('{"type":"run_started"}\n')
+    state.lock.write_text(json.dumps({"pid": os.getpid()}))
+    looks = pages.looks
+    assert not looks.is_due()
+    pages.setting.clock.advance(10)
     assert looks.is_due()
 
 
