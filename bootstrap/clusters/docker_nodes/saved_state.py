@@ -43,6 +43,11 @@ set -e
 rm -rf "$1.removed"
 if [ -d "$1" ]; then mv "$1" "$1.removed"; rm -rf "$1.removed"; fi
 """
+# What is staged is copied once more while nothing runs: then no disk may turn out to be full.
+_ROOM = """
+needed=$(du -sk "$1" | cut -f 1) free=$(df -Pk "$1" | awk 'NR == 2 {print $4}')
+[ "$free" -gt "$needed" ] || { echo "its disk has ${free}k free, and ${needed}k are needed"; exit 1; }
+"""
 _USED = """
 for folder; do [ -d "$folder" ] && du -sk "$folder" | cut -f 1; done; true
 """
@@ -122,6 +127,7 @@ class NodesState(abc.ABC):
                 for name, archive in archives.items():
                     if archive.exists():
                         _unpack(hand, archive, f"{self.staged}/{name}", cancel)
+                run(hand, _ROOM, (self.staged,), cancel)
 
         self.each(unpacked, work.cancel)
 

@@ -27,7 +27,7 @@ class Node:
     def run(self, script: str, *arguments: object) -> None:
         command = ("sh", "-c", script, "sh", *map(str, arguments))
         finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        assert finished.returncode == 0, finished.stderr
+        assert finished.returncode == 0, finished.stdout + finished.stderr
 
     def stage(self) -> None:
         self.run(saved_state._STAGE, self.staged, "volumes-1", "volumes-2")
@@ -70,6 +70,17 @@ def test_everything_is_as_it_was_then(node: Node) -> None:
     node.run(saved_state._CLEAR, node.staged)
     assert not node.staged.exists()
     assert node.contents() == THEN
+
+
+def test_a_disk_without_room_for_a_second_copy_is_found_when_it_is_staged(node: Node, tmp_path: Path) -> None:
+    node.stage()
+    node.run(saved_state._ROOM, node.staged)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "df").write_text("#!/bin/sh\necho head; echo disk 9 9 1 99% /\n")
+    (tmp_path / "bin" / "df").chmod(0o700)
+    script = f'PATH="{tmp_path}/bin:$PATH"{saved_state._ROOM}'
+    with pytest.raises(AssertionError, match="its disk has 1k free"):
+        node.run(script, node.staged)
 
 
 def test_it_ends_the_same_wherever_it_was_cut_off(node: Node) -> None:
