@@ -1,5 +1,6 @@
 """Placement `endpoint`: an emulator that runs already, and stays."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -17,14 +18,25 @@ from bootstrap.system.work import Work
 
 _FAILED = 300
 _RESTART_SECONDS = 90.0
+BOOT_SECONDS = 60.0
+"""How long one that was just started may take until it answers."""
+_POLL_SECONDS = 0.5
+_CLOSED = "Connection reset by peer|Remote end closed connection"
 _NO_ROUTE = frozenset({404, 405, 501})
 
 
 class EndpointEmulator:
     """Implements `ports.Emulator` for a running emulator that the stack file, or `--endpoint`, names."""
 
-    def __init__(self, spec: EmulatorSpec, trust: Trust = Trust.NAMED, resolve: Resolve | None = None) -> None:
+    def __init__(
+        self,
+        spec: EmulatorSpec,
+        trust: Trust = Trust.NAMED,
+        resolve: Resolve | None = None,
+        boot_seconds: float = BOOT_SECONDS,
+    ) -> None:
         self._spec = spec
+        self._boot_seconds = boot_seconds
         self._trust = trust
         self._resolve = resolve
 
@@ -51,7 +63,7 @@ class EndpointEmulator:
             RefusedError: it is not there, or did not prove to be an emulator.
         """
         work.say(f"proving that {self._spec.endpoint} is an emulator")
-        proven = self._prove(work.cancel)
+        proven = self._answering(work)
         return proven_endpoint(proven, self._spec.region, ensure_incarnation(proven, self._spec.region, work.cancel))
 
     def start(self, work: Work) -> EmulatorEndpoint:
@@ -71,6 +83,19 @@ class EndpointEmulator:
         """See `Emulator.delete_keeping`: it stays with all that is in it."""
         self.delete(work)
         return f"all that is in {self._spec.endpoint}"
+
+    def _answering(self, work: Work) -> Proven:
+        """Prove it; one that was just started, at whose port the engine listens already, is waited for."""
+        until = work.cancel.clock.monotonic() + self._boot_seconds
+        while True:
+            try:
+                return self._prove(work.cancel)
+            except RefusedError as error:
+                listens = error.evidence and all(re.search(_CLOSED, line) for line in error.evidence)
+                if not listens or work.cancel.clock.monotonic() >= until:
+                    raise
+            work.say(f"waiting for {self._spec.endpoint}, which accepts connections and does not answer yet")
+            work.cancel.sleep(_POLL_SECONDS)
 
     def _prove(self, cancel: CancelToken) -> Proven:
         if not self._spec.endpoint:

@@ -18,6 +18,8 @@ class FakeEmulator:
 
     port: int = 0
     parameters: dict[str, str] = field(default_factory=dict)
+    booting: int = 0
+    """Requests that it still closes without an answer."""
 
     def answer(self, target: str, body: bytes) -> tuple[int, object]:
         """As the Parameter Store would."""
@@ -46,6 +48,10 @@ def fake_emulator() -> Iterator[FakeEmulator]:
             self.wfile.write(content)
 
         def do_GET(self) -> None:
+            if emulator.booting:
+                emulator.booting -= 1
+                self.close_connection = True
+                return
             is_health = self.path == "/_ministack/health"
             self._send(200 if is_health else 404, json.dumps(_HEALTH if is_health else {}).encode())
 

@@ -19,6 +19,7 @@ from bootstrap.model.stack import Driver, EmulatorSpec, Placement
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.work import Work
 from fakes.decoy import Decoy, Reply, Seen
+from fakes.emulator import fake_emulator
 
 ENVIRONMENTS = 600
 HEALTH: dict[str, object] = {
@@ -330,7 +331,9 @@ def test_no_write_reaches_a_decoy_in_any_hostile_environment(
                 endpoint=endpoint,
             )
             with pytest.raises(RefusedError):
-                EndpointEmulator(spec, dice.choice(list(Trust)), resolve).up(Work(cancel, messages.append))
+                EndpointEmulator(spec, dice.choice(list(Trust)), resolve, boot_seconds=0).up(
+                    Work(cancel, messages.append)
+                )
         assert [seen for seen in decoy.seen if not seen.harmless] == [], f"seed {seed}"
     assert len(decoy.seen) > ENVIRONMENTS / 4, "the decoy was hardly asked: the test would prove nothing"
 
@@ -343,3 +346,14 @@ def test_a_peer_that_drips_or_floods_holds_nobody(decoy: Decoy, cancel: CancelTo
     with pytest.raises(RefusedError) as refused:
         prove(decoy.url, cancel, driver=Driver.MINISTACK)
     assert "more than 4194304 bytes" in refused.value.evidence[0]
+
+
+def test_an_endpoint_that_was_just_started_is_waited_for(cancel: CancelToken) -> None:
+    messages: list[str] = []
+    with fake_emulator() as fake:
+        fake.booting = 2
+        spec = EmulatorSpec(
+            driver=Driver.MINISTACK, placement=Placement.ENDPOINT, endpoint=f"http://127.0.0.1:{fake.port}"
+        )
+        assert EndpointEmulator(spec).up(Work(cancel, messages.append)).driver == "ministack"
+    assert "accepts connections and does not answer yet" in messages[-1]
