@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 @tool_option
 @locked_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Listen on this port (default: any free one).")
-@click.option("--open", "open_browser", is_flag=True, help="Open the pages in a browser.")
 @click.option("--beside-run", is_flag=True, hidden=True)
-def command(*, stack: StackOptions, port: int, open_browser: bool, beside_run: bool) -> int:
+def command(*, stack: StackOptions, port: int, beside_run: bool) -> int:
     """Serve pages that show the platform, its AWS data, its addresses and its runs, until Ctrl-C.
 
     The address that is printed lets a browser on this machine in, and nothing else. If the pages of the stack are
@@ -26,7 +25,7 @@ def command(*, stack: StackOptions, port: int, open_browser: bool, beside_run: b
 
     \b
       bootstrap ui                    stack dev of this project
-      bootstrap ui quickstart --open
+      bootstrap ui quickstart
       bootstrap up --ui               the same beside a run, until the stack is removed
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     import sys  # noqa: PLC0415 - `--help` imports no adapter
@@ -38,8 +37,6 @@ def command(*, stack: StackOptions, port: int, open_browser: bool, beside_run: b
 
     def ready(address: "Address") -> None:
         show(f"{address.url}\n")
-        if open_browser:
-            click.launch(address.url)
 
     cancel = new_token()
     with interruptible(cancel, quiet=True):
