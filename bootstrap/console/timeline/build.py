@@ -16,6 +16,7 @@ _EARLY = 2.0
 _LANES = {
     "programs": Lane.PROGRAMS,
     "cluster": Lane.CLUSTER,
+    "nodes": Lane.CLUSTER,
     "images": Lane.IMAGES,
     "build": Lane.IMAGES,
     "emulator": Lane.EMULATOR,

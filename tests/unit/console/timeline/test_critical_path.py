@@ -1,5 +1,6 @@
 """The critical path of recorded runs."""
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 
 from bootstrap.console.json_lines import event_record
 from bootstrap.console.timeline.build import timeline_of
-from bootstrap.console.timeline.model import Timeline
+from bootstrap.console.timeline.model import Lane, Timeline
 from fakes.random_run import RandomRun, Recorder, random_runs
 from fakes.recorded_run import FAILED
 
@@ -65,6 +66,15 @@ def test_a_need_is_told_with_its_reason() -> None:
     assert second is not None
     assert (second.after, second.waited) == ("release/shop/app-0", 0.0)
     assert timeline(run).path[-1].why == "needs release/shop/app-0: because of release/shop/app-0"
+
+
+def test_nodes_are_the_clusters() -> None:
+    run = RandomRun(durations=(2000,), needs=(frozenset(),), jobs=1, planning=0, ending=0)
+    made = timeline_of(json.loads(json.dumps(Recorder(run).record()).replace("release/shop/app-0", "nodes")))
+    assert made is not None
+    bar = made.bar("nodes")
+    assert bar is not None
+    assert bar.lane is Lane.CLUSTER
 
 
 def test_time_that_nothing_accounts_for_is_a_part_of_its_own() -> None:
