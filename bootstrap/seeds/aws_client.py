@@ -35,6 +35,7 @@ _READS = ("Get", "List", "Describe", "Head", "BatchGet", "Scan", "Query", "Looku
 _ONCE = ("Send", "Publish", "Invoke")
 """Not sent again when the connection broke after it was sent: it may have been done."""
 _BUSY = frozenset({429, 502, 503, 504})
+_INTERNAL = 500
 _REFUSED = 300
 _TRIES = 5
 _FIRST_WAIT_SECONDS = 0.1
@@ -160,7 +161,7 @@ class Wire:
                 if last or operation.startswith(_ONCE):
                     raise AwsError(operation, type(error).__name__, f"{self._authority}: {error}") from error
             else:
-                if status not in _BUSY or last:
+                if last or not (status in _BUSY or (is_read(operation) and _has_lost_a_part(status, content))):
                     return status, headers, content
             self._cancel.sleep(waiting)
             waiting *= 2
@@ -182,6 +183,11 @@ class Wire:
             seconds=_TIMEOUT_SECONDS,
         )
         return response.status, response.headers, response.body
+
+
+def _has_lost_a_part(status: int, content: bytes) -> bool:
+    """Whether LocalStack lost the connection to a server of its own, such as DynamoDB Local, while it asked that."""
+    return status == _INTERNAL and b"exception while calling" in content and b"onnection" in content
 
 
 class _Request:
