@@ -78,6 +78,8 @@ def lack_of(host: str, status: int | None, port: int, rules: Rules) -> str:
         return f"no Ingress in the cluster has a rule for {host}"
     if silent := next((lack for ingress in named if (lack := _unready_backend(ingress, host, rules))), ""):
         return silent if status is not None else f"{_no_controller(named[0], port, rules)}; {silent}"
+    if status == http.client.NOT_FOUND and (absent := _absent_class(named, rules)):
+        return absent
     # An answer of the controller is an answer: what it says is the application's.
     return "" if status is not None else _no_controller(named[0], port, rules)
 
@@ -110,6 +112,14 @@ def _unready_backend(ingress: Manifest, host: str, rules: Rules) -> str:
         if rules.ready.get((namespace, name)) is False:
             return f"the backend of {host} is not ready: Service {namespace}/{name} has no ready endpoint"
     return ""
+
+
+def _absent_class(ingresses: Sequence[Manifest], rules: Rules) -> str:
+    """That no controller takes these, since their class does not exist: a controller answers 404 for its host then."""
+    names = [str(mapping_in(ingress, "spec").get("ingressClassName") or "") for ingress in ingresses]
+    if not rules.classes or any(not name or name in rules.classes for name in names):
+        return ""
+    return f"no ingress controller of class {names[0]} is installed; there is {', '.join(sorted(rules.classes))}"
 
 
 def _no_controller(ingress: Manifest, port: int, rules: Rules) -> str:

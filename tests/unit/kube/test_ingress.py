@@ -56,6 +56,12 @@ TRAEFIK = frozenset({"traefik"})
             "the ingress controller of class traefik does not answer on port 8080",
         ),
         (None, Rules(classes=TRAEFIK), "no Ingress in the cluster has a rule for shop.localhost"),
+        (
+            404,
+            Rules(ingresses=[INGRESS], classes=frozenset({"nginx"}), ready={("shop", "web"): True}),
+            "no ingress controller of class traefik is installed; there is nginx",
+        ),
+        (404, Rules(ingresses=[INGRESS], classes=TRAEFIK, ready={("shop", "web"): True}), ""),
     ],
 )
 def test_what_is_missing(status: int | None, rules: Rules, lack: str) -> None:
