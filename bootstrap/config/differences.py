@@ -51,9 +51,16 @@ def differences(
         tuple(
             ValueDifference(path=path, before=before.get(path), now=now.get(path))
             for path in dict.fromkeys((*now, *before))
-            if path not in _NOT_PART_OF_IT and then.get(path) != here.get(path)
+            if path not in _NOT_PART_OF_IT and then.get(path) != here.get(path) and not _is_new(path, before, now)
         )
     )
+
+
+def _is_new(path: str, before: Mapping[str, DeclaredValue], now: Mapping[str, DeclaredValue]) -> bool:
+    """Whether an older version remembered the stack, which did not have this field, and nobody sets it now."""
+    block, here = path.rpartition(".")[0], now.get(path)
+    by_default = path not in before and here is not None and here.origin == _DEFAULT
+    return by_default and any(other.startswith(f"{block}.") for other in before)
 
 
 def _collapsed(found: Sequence[ValueDifference]) -> tuple[ValueDifference, ...]:

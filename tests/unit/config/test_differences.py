@@ -1,6 +1,7 @@
 """What is declared differently now than when the stack was brought up last."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,15 @@ def test_a_long_value_is_cut(project: Path) -> None:
     before = brought_up(project, f"cluster.image={'x' * 100}")
     (line,) = now(project, before)
     assert line == f"cluster.image: {'x' * 60}… (--set), now not set"
+
+
+def test_a_field_that_an_older_version_did_not_have_is_a_difference_once_somebody_sets_it(project: Path) -> None:
+    before = brought_up(project)
+    older = replace(before, values=tuple(value for value in before.values if value.path != "cluster.workers"))
+    assert now(project, older) == []
+    assert now(project, older, "cluster.workers=1") == ["cluster.workers: not set, now 1 (--set)"]
+
+
+def test_a_block_that_was_not_there_is_a_difference_with_its_defaults(project: Path) -> None:
+    before = brought_up(project, "emulator=false")
+    assert now(project, before) == ["emulator: false (--set), now declared (default)"]
