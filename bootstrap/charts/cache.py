@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.charts.archive import ChartFiles, read_archive
-from bootstrap.charts.capabilities import asked_apis, folder_apis, lookups
+from bootstrap.charts.template_queries import asked_apis, folder_apis, lookups
 from bootstrap.model.release import ChartRef
 from bootstrap.system.files import write_whole
 

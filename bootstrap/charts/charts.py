@@ -11,7 +11,6 @@ from bootstrap.charts import crds
 from bootstrap.charts.archive import read_archive
 from bootstrap.charts.bundled_charts import load_charts, save_charts
 from bootstrap.charts.cache import ChartStore, StoredChart
-from bootstrap.charts.capabilities import is_concerned
 from bootstrap.charts.cluster_values import cluster_values_hash
 from bootstrap.charts.fetch import ChartSources
 from bootstrap.charts.helm import Helm
@@ -24,6 +23,7 @@ from bootstrap.charts.recovery import refuse_foreign
 from bootstrap.charts.release_history import newest, revisions
 from bootstrap.charts.render import Capabilities, Renders, api_versions, fingerprint
 from bootstrap.charts.rendered_objects import Rendered
+from bootstrap.charts.template_queries import is_concerned
 from bootstrap.charts.unknown_values import unknown_values
 from bootstrap.charts.value_paths import value_paths
 from bootstrap.charts.workload_health import unready_releases

@@ -60,7 +60,7 @@ def apply(prepared: PreparedRelease, api: KubeApi, work: Work, *, installed: boo
     ]
     writes += [(_adoptable(template, release), _HELM) for template in templates]
     for number, (manifest, manager) in enumerate(writes, start=1):
-        work.say(f"applying {number}/{len(writes)}: {ref_of(manifest)}")
+        work.notify(f"applying {number}/{len(writes)}: {ref_of(manifest)}")
         try:
             api.apply(manifest, work.cancel, manager=manager)
         except ApiRefusedError as error:

@@ -121,13 +121,13 @@ class ChartSources:
                 self._store.resolve(_of(ref, chart), stored.digest)
                 return stored
             case GitChart():
-                work.say(f"fetching {ref.url}")
+                work.notify(f"fetching {ref.url}")
                 return self._pull_git(ref, work)
             case RepositoryChart():
-                work.say(f"pulling {ref.name} {ref.version} from {ref.url}")
+                work.notify(f"pulling {ref.name} {ref.version} from {ref.url}")
                 return self._pull_repository(ref, work.cancel)
             case OciChart():
-                work.say(f"pulling {ref.url}")
+                work.notify(f"pulling {ref.url}")
                 return self._pull_oci(ref, work.cancel)
             case UnknownChart(reason=reason):
                 raise StepFailedError(reason)

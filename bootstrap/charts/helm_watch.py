@@ -65,7 +65,7 @@ class HelmWatch:
         cause = self._watch.look(unready, cancel)
         text = _text(unready, self._watch.causes)
         if text and text != self._last:
-            self._work.say(text)
+            self._work.notify(text)
             self._last = text
         return None if cause is None else stuck_error(cause, self._watch.causes, self._what)
 

@@ -129,7 +129,7 @@ def _install(
         except CommandFailedError as error:
             unanswered = NOT_CALLABLE in " ".join(error.finished.lines())
             if unanswered and target.work.cancel.clock.monotonic() < patient_until:
-                target.work.say("waiting for a webhook that does not answer yet")
+                target.work.notify("waiting for a webhook that does not answer yet")
             elif stuck := _immutable(prepared, error, target):
                 if not may_replace:
                     _roll_back(release, invocation, target, newest)
@@ -142,14 +142,14 @@ def _install(
                 if attempt == retries:
                     raise failure from error
                 attempt += 1
-                target.work.say(f"failed, trying again: {failure.what}")
+                target.work.notify(f"failed, trying again: {failure.what}")
         target.work.cancel.sleep(_PAUSE)
         newest = _healed(_history(release, target), target)
 
 
 def _roll_back(release: Release, invocation: Invocation, target: Target, newest: Revision | None) -> None:
     if newest is not None and release.rollback:
-        target.work.say("failed, rolling back")
+        target.work.notify("failed, rolling back")
         _mutate(invocation.other("rollback", release, target), release, invocation, target, doing="roll back")
 
 
@@ -193,10 +193,10 @@ class _Run:
             self.prepared, self.chart, self.target, self.labels, limit=limit, upgrade=upgrade
         )
         work, what = self.target.work, f"helm for release {release.id}"
-        work.say(f"{'upgrading' if upgrade else 'installing'} {self.chart.name} {self.chart.version}")
+        work.notify(f"{'upgrading' if upgrade else 'installing'} {self.chart.name} {self.chart.version}")
 
         def run(cancel: CancelToken) -> Finished:
-            return self.invocation.run(command, replace(self.target, work=Work(cancel, work.say)), limit, what)
+            return self.invocation.run(command, replace(self.target, work=Work(cancel, work.notify)), limit, what)
 
         try:
             finished = watch.beside(run)
@@ -250,13 +250,13 @@ def _wait_for_answers(probes: Sequence[Probe], target: Target) -> None:
 
 
 def _test(release: Release, invocation: Invocation, target: Target) -> None:
-    target.work.say("running its tests")
+    target.work.notify("running its tests")
     try:
         _mutate(invocation.other("test", release, target), release, invocation, target, doing="test")
     except StepFailedError:
         if not release.ignore_test_failures:
             raise
-        target.work.say("its tests failed, which its spec.test.ignoreFailures ignores")
+        target.work.notify("its tests failed, which its spec.test.ignoreFailures ignores")
 
 
 def _mutate(command: Command, release: Release, invocation: Invocation, target: Target, *, doing: str) -> None:

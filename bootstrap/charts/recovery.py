@@ -22,7 +22,7 @@ def heal(history: tuple[Revision, ...], api: KubeApi, work: Work) -> tuple[Revis
     if history and history[-1].status.startswith("uninstall"):
         going = history
     for revision in going:
-        work.say(f"recovering: revision {revision.number} is {revision.status}")
+        work.notify(f"recovering: revision {revision.number} is {revision.status}")
         forget(revision, api, work.cancel)
     return tuple(revision for revision in history if revision not in going)
 

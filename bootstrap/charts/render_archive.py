@@ -14,7 +14,7 @@ from pathlib import Path
 from bootstrap.charts.api_rewrite import seeing
 from bootstrap.charts.archive import ChartFiles, is_packed_subchart, read_archive
 from bootstrap.charts.cache import StoredChart
-from bootstrap.charts.capabilities import is_definition_file
+from bootstrap.charts.template_queries import is_definition_file
 
 _SOURCE, _DISGUISED = b"# Source: ", b"# From: "
 _PACKED = b".tgz"

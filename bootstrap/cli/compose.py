@@ -80,7 +80,7 @@ class Adapters:
         from bootstrap.kube.apply import KubeObjects  # noqa: PLC0415 - `--help` imports no adapter
         from bootstrap.kube.cause_timeout import Patience  # noqa: PLC0415
         from bootstrap.kube.health import KubeCauses, KubeHealth  # noqa: PLC0415
-        from bootstrap.kube.ingress import IngressAnswers  # noqa: PLC0415
+        from bootstrap.kube.host_check import IngressAnswers  # noqa: PLC0415
         from bootstrap.kube.pod_times import KubePodTimes  # noqa: PLC0415
 
         emulator, emulator_of = self._emulators()
@@ -255,7 +255,7 @@ class Adapters:
     def _loader(self) -> Images | None:
         if not self.stack.cluster.provider.on_docker:
             return None
-        from bootstrap.clusters.docker_nodes.image_transfer import NodeImages  # noqa: PLC0415 - the docker library loads slowly
+        from bootstrap.clusters.docker_nodes.node_images import NodeImages  # noqa: PLC0415 - the docker library loads slowly
         from bootstrap.docker.stack_resources import StackOnDocker  # noqa: PLC0415
 
         docker = StackOnDocker(self.state, os.environ, mirrors=self.stack.mirrors)
@@ -333,10 +333,10 @@ class Adapters:
         except BootstrapError as error:
             # The secrets are written; without this they are read at the next refresh.
             work.cancel.check()
-            work.say(f"ExternalSecrets are updated at their next refresh: {error.what}")
+            work.notify(f"ExternalSecrets are updated at their next refresh: {error.what}")
             return
         if asked:
-            work.say(f"{len(asked)} ExternalSecrets refreshed")
+            work.notify(f"{len(asked)} ExternalSecrets refreshed")
 
 
 @dataclass(frozen=True, slots=True)

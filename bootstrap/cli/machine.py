@@ -8,7 +8,7 @@ from bootstrap.cli.options import StackOptions, settings_of
 from bootstrap.config.settings import Settings
 from bootstrap.model.bundle import BundleItem
 from bootstrap.model.check import Check
-from bootstrap.model.event import Say
+from bootstrap.model.event import Notify
 from bootstrap.model.stack import Driver, Placement, Provider, Stack
 from bootstrap.state.paths import cache_folder, state_folder
 from bootstrap.system.clock import CancelToken, SystemClock
@@ -79,7 +79,7 @@ class StackPrograms:
     def __init__(
         self, toolchain_options: ToolchainSettings, processes: Processes, cancel: CancelToken, required: Sequence[str]
     ) -> None:
-        self._listener: Say | None = None
+        self._listener: Notify | None = None
         self._required = required
         self._platform = str(toolchain_options.platform)
         self._toolchain = Toolchain(toolchain_options, processes, Work(cancel, self._report))
@@ -107,7 +107,7 @@ class StackPrograms:
 
     def fetch(self, work: Work) -> None:
         """See `RequiredPrograms.fetch`."""
-        self._listener = work.say
+        self._listener = work.notify
         try:
             self._toolchain.fetch(self._required)
         finally:
@@ -115,7 +115,7 @@ class StackPrograms:
 
     def save(self, folder: Path, work: Work) -> tuple[BundleItem, ...]:
         """See `RequiredPrograms.save`."""
-        self._listener = work.say
+        self._listener = work.notify
         try:
             return self._toolchain.bundled.save(self._required, folder, work)
         finally:

@@ -174,7 +174,7 @@ def run_options(command: _Command) -> _Command:
     @functools.wraps(command)
     def wrapped(**given: Any) -> object:  # noqa: ANN401 - click gives what its decorators declare
         quiet, verbose = given.pop("quiet"), given.pop("verbose")
-        tell = ReportOptions(
+        reporting = ReportOptions(
             progress=given.pop("progress"),
             verbosity=-1 if quiet else min(verbose, 2),
             color=not given.pop("no_color"),
@@ -182,7 +182,7 @@ def run_options(command: _Command) -> _Command:
             junit=given.pop("junit"),
         )
         flags = SettingFlags(jobs=given.pop("jobs"), timeout=given.pop("timeout"))
-        return command(tell=tell, flags=flags, **given)
+        return command(reporting=reporting, flags=flags, **given)
 
     progress = click.Choice(["auto", "live", "plain", "json", "quiet"])
     return _decorated(

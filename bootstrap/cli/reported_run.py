@@ -67,26 +67,26 @@ class OpenSession(Protocol):
 
 @contextlib.contextmanager
 def reported_run(
-    verb: str, stack: StackOptions, tell: ReportOptions, flags: SettingFlags, *, find: OpenSession = open_stack
+    verb: str, stack: StackOptions, reporting: ReportOptions, flags: SettingFlags, *, find: OpenSession = open_stack
 ) -> Iterator[Run]:
     """A run that is shown according to the options, logged in full, and stopped by Ctrl-C."""
-    reports = _reports(tell)
-    ending = _Ending()
-    with _left_in_ci(verb, stack, ending), contextlib.ExitStack() as files, _aborting(reports):
+    reports = _reports(reporting)
+    run_end = _RunEnd()
+    with _report_in_ci(verb, stack, run_end), contextlib.ExitStack() as files, _aborting(reports):
         settings = settings_of(stack, flags)
         cancel = new_token()
         session = find(stack, cancel=cancel, settings=settings)
         SECRETS.register(*generated_values(session.state.seeds))
         log = log_path(session.state.logs, verb, cancel.clock.now())
-        as_json = ending.as_json = (tell.progress or settings.progress) == "json"
-        renderers = _renderers(verb, session, tell, log=log, clock=cancel.clock)
+        as_json = run_end.as_json = (reporting.progress or settings.progress) == "json"
+        renderers = _renderers(verb, session, reporting, log=log, clock=cancel.clock)
         if session.state.folder.exists():
             reports.append(EventsFile(events_file(log), kept=True))
-        emit = FanOut([*renderers, *reports, ending])
+        emit = FanOut([*renderers, *reports, run_end])
         files.callback(emit.close)
-        files.enter_context(interruptible(cancel, session.processes, quiet=as_json or tell.verbosity < 0))
+        files.enter_context(interruptible(cancel, session.processes, quiet=as_json or reporting.verbosity < 0))
         if find is not open_stack and not as_json:
-            reporter(quiet=tell.verbosity < 0)(differences_line(session))
+            reporter(quiet=reporting.verbosity < 0)(differences_line(session))
         ask = asking(renderers[0], stdin=sys.stdin, stderr=sys.stderr, environment=os.environ)
         with _fixes_completed(session):
             yield Run(session=session, emit=emit, cancel=cancel, log=str(log), ask=ask)
@@ -102,7 +102,7 @@ def _fixes_completed(session: Session) -> Iterator[None]:
         raise
 
 
-class _Ending:
+class _RunEnd:
     """How a run ended."""
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class _Ending:
 
 
 @contextlib.contextmanager
-def _left_in_ci(verb: str, stack: StackOptions, ending: _Ending) -> Iterator[None]:
+def _report_in_ci(verb: str, stack: StackOptions, run_end: _RunEnd) -> Iterator[None]:
     """A failed run in CI leaves a report: its machine is gone soon. One that was stopped has no time for it."""
     if not in_ci(os.environ):
         yield
@@ -130,13 +130,13 @@ def _left_in_ci(verb: str, stack: StackOptions, ending: _Ending) -> Iterator[Non
     except (CancelledError, UsageError):
         raise
     except BootstrapError as error:
-        _leave_report(verb, stack, ending, error)
+        _write_failure_report(verb, stack, run_end, error)
         raise
-    if ending.exit_code not in {ExitCode.OK, ExitCode.INTERRUPTED}:
-        _leave_report(verb, stack, ending, None)
+    if run_end.exit_code not in {ExitCode.OK, ExitCode.INTERRUPTED}:
+        _write_failure_report(verb, stack, run_end, None)
 
 
-def _leave_report(verb: str, stack: StackOptions, ending: _Ending, error: BootstrapError | None) -> None:
+def _write_failure_report(verb: str, stack: StackOptions, run_end: _RunEnd, error: BootstrapError | None) -> None:
     from bootstrap.cli.report import report_wanted, write_report  # noqa: PLC0415 - only for failed runs in CI
 
     cancel = new_token()
@@ -149,13 +149,13 @@ def _leave_report(verb: str, stack: StackOptions, ending: _Ending, error: Bootst
     except CancelledError:
         return
     except Exception as failure:  # noqa: BLE001 - the run has failed already: its own error must be the last word
-        _say(ending, f"no report was written: {failure}")
+        _say(run_end, f"no report was written: {failure}")
         return
-    _say(ending, f"Report: {written}")
+    _say(run_end, f"Report: {written}")
 
 
-def _say(ending: _Ending, text: str) -> None:
-    if ending.as_json:
+def _say(run_end: _RunEnd, text: str) -> None:
+    if run_end.as_json:
         write_text(sys.stderr, line({"type": "noted", "at": moment(SystemClock().now()), "text": text, "place": None}))
     else:
         report(text)
@@ -173,23 +173,23 @@ def _aborting(reports: Sequence[_Report]) -> Iterator[None]:
         raise
 
 
-def _reports(tell: ReportOptions) -> list[_Report]:
+def _reports(reporting: ReportOptions) -> list[_Report]:
     reports: list[_Report] = []
-    if tell.events is not None:
-        reports.append(EventsFile(tell.events, more=tell.more))
-    if tell.junit is not None:
-        reports.append(JunitRenderer(tell.junit, command=typed(), more=tell.more))
+    if reporting.events is not None:
+        reports.append(EventsFile(reporting.events, more=reporting.more))
+    if reporting.junit is not None:
+        reports.append(JunitRenderer(reporting.junit, command=typed(), more=reporting.more))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         reports.append(GithubRenderer(_Stderr(), Path(summary) if summary else None))
     return reports
 
 
-def _renderers(verb: str, session: Session, tell: ReportOptions, *, log: Path, clock: Clock) -> list[Renderer]:
+def _renderers(verb: str, session: Session, reporting: ReportOptions, *, log: Path, clock: Clock) -> list[Renderer]:
     shown = choose_renderer(
-        tell.progress or session.settings.progress,
-        verbosity=tell.verbosity,
-        color=tell.color,
+        reporting.progress or session.settings.progress,
+        verbosity=reporting.verbosity,
+        color=reporting.color,
         stderr=sys.stderr,
         environment=os.environ,
         clock=clock,
@@ -242,14 +242,14 @@ def look_at(
     settings = settings_of(stack, SettingFlags(timeout=timeout))
     cancel = new_token()
     session = find(replace(stack, engine_needed=engine_needed), cancel=cancel, settings=settings)
-    say = reporter(quiet=quiet)
+    notify = reporter(quiet=quiet)
     with interruptible(cancel, session.processes, quiet=quiet):
         if find is not open_stack:
-            say(differences_line(session))
+            notify(differences_line(session))
         if programs:
-            fetch_programs(session, lambda event: say(str(getattr(event, "text", ""))), cancel)
+            fetch_programs(session, lambda event: notify(str(getattr(event, "text", ""))), cancel)
         with _fixes_completed(session):
-            yield Look(session=session, work=Work(cancel.within(settings.timeout.total_seconds(), "the run"), say))
+            yield Look(session=session, work=Work(cancel.within(settings.timeout.total_seconds(), "the run"), notify))
 
 
 def look_at_remembered(

@@ -23,7 +23,7 @@ def restored(  # noqa: PLR0913 - what the two verbs were given
     find: OpenSession,
     choose: "Callable[[Session], str]",
     stack: StackOptions,
-    tell: ReportOptions,
+    reporting: ReportOptions,
     flags: SettingFlags,
     *,
     output: str,
@@ -31,12 +31,12 @@ def restored(  # noqa: PLR0913 - what the two verbs were given
 ) -> int:
     """Restore the chosen snapshot, or print that it would be; the exit code."""
     if dry_run:
-        with look_at(stack, timeout=flags.timeout, quiet=tell.verbosity < 0, find=find, programs=False) as look:
+        with look_at(stack, timeout=flags.timeout, quiet=reporting.verbosity < 0, find=find, programs=False) as look:
             engine.refuse_absent(look.session)
             name = choose(look.session)
             SnapshotKeeper(look.session).check_restore(name, look.cancel)
         return shown_plan(engine.restore_plan(name), output)
-    with reported_run("snapshot", stack, tell, flags, find=find) as run:
+    with reported_run("snapshot", stack, reporting, flags, find=find) as run:
         name = choose(run.session)
         report = engine.restore(run.session, name, run.how(), emit=run.emit, cancel=run.cancel)
     return ended(run.session, report, output)

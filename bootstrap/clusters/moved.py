@@ -116,7 +116,7 @@ class MovedCluster:
 
     def _clear(self, work: Work) -> None:
         self._declared.gather(work, freed=self._former.published(work.cancel))
-        work.say(f"replacing it: {Change(field='cluster.provider', old=self._from, new=self._to)}")
+        work.notify(f"replacing it: {Change(field='cluster.provider', old=self._from, new=self._to)}")
         self._former.clear(work)
         # Before anything is created: a stack never exists on two providers.
         self._moved()

@@ -61,8 +61,8 @@ class ImageBuilder:
         """See `Builds.build`."""
         has_buildkit = self._has_buildkit(work.cancel)
         if not has_buildkit:
-            work.say("docker has no BuildKit (its plugin buildx): the engine's own builder is used")
-        command = self._command(image, buildkit=has_buildkit, heard=work.say)
+            work.notify("docker has no BuildKit (its plugin buildx): the engine's own builder is used")
+        command = self._command(image, buildkit=has_buildkit, heard=work.notify)
         try:
             self._processes.run(command, work.cancel)
         except CommandFailedError as error:

@@ -72,7 +72,7 @@ class EngineImages:
     def _pull(self, client: "DockerClient", images: Sequence[str], work: Work) -> None:
         def failure(image: str) -> RefusedError | None:
             try:
-                pull(client, image, work.say, work.cancel.check, mirrors=self._mirrors)
+                pull(client, image, work.notify, work.cancel.check, mirrors=self._mirrors)
             except RefusedError as error:
                 work.cancel.check()
                 return error
@@ -110,7 +110,7 @@ def _save(client: "DockerClient", names: Sequence[str], file: Path, work: Work) 
                 stream.write(piece)
                 written += len(piece)
                 if written % (64 * _PIECE) < len(piece):
-                    work.say(f"saving images: {written / _MEGABYTE:.0f} MB")
+                    work.notify(f"saving images: {written / _MEGABYTE:.0f} MB")
     finally:
         response.close()
 
@@ -128,5 +128,5 @@ def _read(file: Path, work: Work) -> Iterator[bytes]:
             work.cancel.check()
             read += len(piece)
             if read % (64 * _PIECE) < len(piece):
-                work.say(f"loading images: {read / _MEGABYTE:.0f} of {size / _MEGABYTE:.0f} MB")
+                work.notify(f"loading images: {read / _MEGABYTE:.0f} of {size / _MEGABYTE:.0f} MB")
             yield piece

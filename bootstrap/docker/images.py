@@ -17,7 +17,7 @@ _LAYER_OVER = frozenset({"Pull complete", "Already exists"})
 def pull(
     client: "DockerClient",
     image: str,
-    say: Callable[[str], None],
+    notify: Callable[[str], None],
     check: Callable[[], None],
     *,
     another: str = "",
@@ -34,9 +34,9 @@ def pull(
     from docker.errors import APIError, InvalidRepository  # noqa: PLC0415 - loads slowly
 
     try:
-        if name_on_engine(client, image) is not None or _mirrored(client, image, say, check, mirrors):
+        if name_on_engine(client, image) is not None or _mirrored(client, image, notify, check, mirrors):
             return
-        error = _download(client, image, say, check)
+        error = _download(client, image, notify, check)
     except (APIError, InvalidRepository) as failure:
         # Also what is not an image's name at all.
         raise _no_image(image, str(getattr(failure, "explanation", None) or failure), another) from failure
@@ -60,7 +60,7 @@ def mirrored_name(image: str, mirrors: Mapping[str, str]) -> str | None:
 def _mirrored(
     client: "DockerClient",
     image: str,
-    say: Callable[[str], None],
+    notify: Callable[[str], None],
     check: Callable[[], None],
     mirrors: Mapping[str, str],
 ) -> bool:
@@ -71,11 +71,11 @@ def _mirrored(
     if mirror is None:
         return False
     try:
-        error = _download(client, mirror, say, check)
+        error = _download(client, mirror, notify, check)
     except APIError as failure:
         error = str(failure.explanation or failure)
     if error:
-        say(f"{mirror} cannot be pulled, asking for {image}: {error}")
+        notify(f"{mirror} cannot be pulled, asking for {image}: {error}")
         return False
     client.images.get(asked_name(mirror)).tag(*reference(bundled_name(image)))
     with contextlib.suppress(APIError):  # its other name stays then
@@ -83,17 +83,17 @@ def _mirrored(
     return True
 
 
-def _download(client: "DockerClient", image: str, say: Callable[[str], None], check: Callable[[], None]) -> str:
+def _download(client: "DockerClient", image: str, notify: Callable[[str], None], check: Callable[[], None]) -> str:
     """Why it cannot be had, in the engine's words; empty: it is here."""
     repository, tag = reference(image)
     layers = _Layers()
-    say(f"pulling {image}")
+    notify(f"pulling {image}")
     for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
         check()
         if "error" in line:
             return str(line["error"])
         if layers.update(line):
-            say(f"pulling {image}: {layers}")
+            notify(f"pulling {image}: {layers}")
     return ""
 
 

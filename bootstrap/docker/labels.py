@@ -83,14 +83,14 @@ def remove_labelled(
     networks = _networks(client, f"{OWNER_LABEL}={owned.owner}")
     names = frozenset(str(docker_network["Name"]) for docker_network in networks)
     for container in going.containers(owned, names):
-        work.say(f"removing {container}")
+        work.notify(f"removing {container}")
     volumes = [] if keep_data else _data(client, owned, proven=bool(names))
     for name in volumes:
-        work.say(f"removing the volume {name}")
+        work.notify(f"removing the volume {name}")
         going.remove(partial(client.api.remove_volume, name, force=True))
     for network in networks:
         _refuse_others(client, network, owned)
-        work.say(f"removing the network {network['Name']}")
+        work.notify(f"removing the network {network['Name']}")
         going.remove(partial(client.api.remove_network, network["Id"]))
     for lease in () if keep_data else leases(client, owned):
         going.remove(partial(client.api.remove_volume, lease["Name"], force=True))

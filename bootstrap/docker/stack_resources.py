@@ -220,7 +220,7 @@ class StackOnDocker:
             containers = [] if network is None else client.containers.list(filters={"network": self.name})
             for container in containers:
                 work.cancel.check()
-                work.say(f"stopping {container.name}")
+                work.notify(f"stopping {container.name}")
                 container.stop()
 
     def has_lost_network(self, container: "Container") -> bool:

@@ -166,7 +166,7 @@ class ContainerEmulator:
             container = self._container(client)
             self._gather(client, container, work)
             if container is not None:
-                work.say(f"removing the container {self._name}, with its data")
+                work.notify(f"removing the container {self._name}, with its data")
                 self._remove(client, container, work.cancel)
             self._forget_contents(client, work.cancel)
             with without_successor(
@@ -186,7 +186,7 @@ class ContainerEmulator:
             container = self._container(client)
             if container is not None:
                 self._refuse_foreign(container.labels, "container")
-                work.say(f"removing the container {self._name}")
+                work.notify(f"removing the container {self._name}")
                 self._remove(client, container, work.cancel)
             self._forget_contents(client, work.cancel)
             self._docker.remove_network(client, work.cancel)
@@ -203,7 +203,7 @@ class ContainerEmulator:
             container = self._container(client)
             if container is not None:
                 self._refuse_foreign(container.labels, "container")
-                work.say(f"stopping the container {self._name}")
+                work.notify(f"stopping the container {self._name}")
                 self._stop(container)
                 self._remove_keeping(client, container, work.cancel)
             if self._folder.kept() is None:
@@ -330,7 +330,7 @@ class ContainerEmulator:
             return self._begin(client, container, work)
         self._gather(client, container, work)
         why = lost or "; ".join(map(str, seen.changes)) or seen.detail
-        work.say(f"creating the container {self._name} again: {why}")
+        work.notify(f"creating the container {self._name} again: {why}")
         if container.status in {"running", "paused"}:
             self._stop(container)
         self._remove_keeping(client, container, work.cancel)
@@ -346,7 +346,7 @@ class ContainerEmulator:
         """The same container, running; on the stack's network again if that was removed."""
         if container.status == "running":
             return container
-        work.say(f"starting {self._driver.name} again")
+        work.notify(f"starting {self._driver.name} again")
         if container.status == "paused":
             container.unpause()
             return container
@@ -397,7 +397,7 @@ class ContainerEmulator:
 
     def _pull(self, client: "DockerClient", work: Work) -> None:
         another, mirrors = "--set emulator.image=…", self._docker.mirrors
-        pull(client, self._image, work.say, work.cancel.check, another=another, mirrors=mirrors)
+        pull(client, self._image, work.notify, work.cancel.check, another=another, mirrors=mirrors)
 
     def _made(self, client: "DockerClient", work: Work) -> "Container":
         self._pull(client, work)
@@ -406,7 +406,7 @@ class ContainerEmulator:
         for _ in range(_PORTS_TRIED):
             port = choose_port(self._spec, self._folder.port(), self._processes, work.cancel)
             self._folder.remember(port)
-            work.say(f"starting {self._driver.name} on {LOOPBACK}:{port}")
+            work.notify(f"starting {self._driver.name} on {LOOPBACK}:{port}")
             container = self._created(client, port)
             if _has_started(container):
                 self._folder.started()

@@ -70,7 +70,7 @@ class ContainerState:
     def stop(self, work: Work) -> None:
         """See `SavedPart.stop`."""
         work.cancel.check()
-        work.say("stopping the emulator")
+        work.notify("stopping the emulator")
         with self._docker.open() as client:
             container = self._container(client)
             if container.status == "paused":

@@ -53,7 +53,7 @@ class DumpedState:
 
     def save(self, folder: Path, work: Work) -> None:
         """See `SavedPart.save`."""
-        work.say(f"writing down all AWS data in {self._driver.name}")
+        work.notify(f"writing down all AWS data in {self._driver.name}")
         endpoint = self._running(work.cancel)
         self._not_kept = dump(endpoint, all_services(), folder, self._driver.messages, work)
 
@@ -63,7 +63,7 @@ class DumpedState:
     def exchange(self, folder: Path, work: Work) -> None:
         """See `SavedPart.exchange`: it is emptied, and everything made again."""
         endpoint = empty(self._emulator.up(work), work.cancel, lambda: self._deleted(work))
-        work.say(f"making all AWS data again in {self._driver.name}")
+        work.notify(f"making all AWS data again in {self._driver.name}")
         self._not_restored = refill(endpoint, self._owner, all_services(), folder, work)
 
     def wake(self, work: Work) -> None:
@@ -89,7 +89,7 @@ class DumpedState:
         try:
             services = enabled(target, all_services(), lambda _service: True)
             resources = contents(target, services, lambda _resource: True, ours=True)
-            left = delete_all(target, services, resources, work.say)
+            left = delete_all(target, services, resources, work.notify)
             forget_notes(target)
             return left
         finally:

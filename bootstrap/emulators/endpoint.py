@@ -62,7 +62,7 @@ class EndpointEmulator:
         Raises:
             RefusedError: it is not there, or did not prove to be an emulator.
         """
-        work.say(f"proving that {self._spec.endpoint} is an emulator")
+        work.notify(f"proving that {self._spec.endpoint} is an emulator")
         proven = self._answering(work)
         return proven_endpoint(proven, self._spec.region, ensure_incarnation(proven, self._spec.region, work.cancel))
 
@@ -77,7 +77,7 @@ class EndpointEmulator:
     def delete(self, work: Work) -> None:
         """Leave it as it is: it is not ours."""
         work.cancel.check()
-        work.say(f"leaving {self._spec.endpoint} as it is")
+        work.notify(f"leaving {self._spec.endpoint} as it is")
 
     def delete_keeping(self, work: Work) -> str:
         """See `Emulator.delete_keeping`: it stays with all that is in it."""
@@ -94,7 +94,7 @@ class EndpointEmulator:
                 listens = error.evidence and all(re.search(_CLOSED, line) for line in error.evidence)
                 if not listens or work.cancel.clock.monotonic() >= until:
                     raise
-            work.say(f"waiting for {self._spec.endpoint}, which accepts connections and does not answer yet")
+            work.notify(f"waiting for {self._spec.endpoint}, which accepts connections and does not answer yet")
             work.cancel.sleep(_POLL_SECONDS)
 
     def _prove(self, cancel: CancelToken) -> Proven:

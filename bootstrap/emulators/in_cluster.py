@@ -107,7 +107,7 @@ class ChartEmulator:
         """See `Emulator.delete`; the release itself goes with the cluster, or is uninstalled from it."""
         self._await_launch(work.cancel)
         if self._resident.living() is not None:
-            work.say("closing the port to the emulator")
+            work.notify("closing the port to the emulator")
         self._end(work.cancel)
         self._folder.remove()
 
@@ -165,7 +165,7 @@ class ChartEmulator:
         port = choose_port(self._spec, 0 if last is None else last.port, self._processes, work.cancel)
         forward = replace(target, port=port)
         self._folder.remember(forward)
-        work.say(f"forwarding {LOOPBACK}:{port} to Service {forward.namespace}/{forward.service}")
+        work.notify(f"forwarding {LOOPBACK}:{port} to Service {forward.namespace}/{forward.service}")
         command = Command(
             argv=(*module_command("bootstrap.emulators.port_forward"), str(self._state.emulator)),
             # kubectl may need all of the user's: credential plugins, proxies, certificates.

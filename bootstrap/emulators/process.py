@@ -139,7 +139,7 @@ class ProcessEmulator:
             raise RefusedError(seen.detail, fix=FIX)
         self._obtain(work)
         if self._resident.living() is not None:
-            work.say(f"stopping {self._driver.name}: {'; '.join(map(str, seen.changes)) or seen.detail}")
+            work.notify(f"stopping {self._driver.name}: {'; '.join(map(str, seen.changes)) or seen.detail}")
             self.stop(work.cancel)
         return self._incarnated(self._start(work), work.cancel)
 
@@ -154,7 +154,7 @@ class ProcessEmulator:
         """See `Emulator.replace`; it is found at the same port again."""
         self._await_launcher(work.cancel)
         self.gather(work)
-        work.say(f"stopping {self._driver.name}, with its data")
+        work.notify(f"stopping {self._driver.name}, with its data")
         self._resident.stop(work.cancel)
         self._folder.forget_contents()
         return self._incarnated(self._start(work), work.cancel)
@@ -163,7 +163,7 @@ class ProcessEmulator:
         """See `Emulator.delete`."""
         self._await_launcher(work.cancel)
         if self._resident.living() is not None:
-            work.say(f"stopping {self._driver.name}")
+            work.notify(f"stopping {self._driver.name}")
             self._resident.stop(work.cancel)
         self._folder.remove()
 
@@ -171,7 +171,7 @@ class ProcessEmulator:
         """See `Emulator.delete_keeping`; ended in order, it writes down what it keeps."""
         self._await_launcher(work.cancel)
         if self._resident.living() is not None:
-            work.say(f"stopping {self._driver.name}")
+            work.notify(f"stopping {self._driver.name}")
             self.stop(work.cancel)
         record = self._readable()
         if record is not None and self._kept(record):
@@ -253,7 +253,7 @@ class ProcessEmulator:
     def _obtain(self, work: Work) -> Path:
         """The Python that has it; installed first if it is missing."""
         if self._version() is None:
-            work.say(f"installing {self._driver.name}")
+            work.notify(f"installing {self._driver.name}")
         return self._programs.path(self._driver.name.value)
 
     def _start(self, work: Work) -> Proven:
@@ -266,7 +266,7 @@ class ProcessEmulator:
                 taken_away = record is not None and self._resident.living() is None and free_port(record.port) is None
                 if self._spec.port or not taken_away:
                     raise
-                work.say("its port is now in use by another program")
+                work.notify("its port is now in use by another program")
         return self._start_once(work)
 
     def _start_once(self, work: Work) -> Proven:
@@ -283,7 +283,7 @@ class ProcessEmulator:
             started=self._clock.now().timestamp(),
         )
         self._folder.remember(record)
-        work.say(f"starting {self._driver.name} {record.version} on {LOOPBACK}:{record.port}")
+        work.notify(f"starting {self._driver.name} {record.version} on {LOOPBACK}:{record.port}")
         identity = self._resident.start(self._command(record))
         return self._resident.answering(record.port, identity, (self._driver,), work.cancel)
 

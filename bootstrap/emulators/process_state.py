@@ -50,7 +50,7 @@ class ProcessState:
 
     def stop(self, work: Work) -> None:
         """See `SavedPart.stop`."""
-        work.say("stopping the emulator")
+        work.notify("stopping the emulator")
         self._resident.stop_saving(work.cancel)
 
     def save(self, folder: Path, work: Work) -> None:

@@ -68,7 +68,7 @@ def create_bundle(session: Session, file: Path, work: Work) -> BundleHead:
             platform=session.ports.programs.platform,
             items=(*programs, *charts, *saved),
         )
-        work.say(f"writing {file}")
+        work.notify(f"writing {file}")
         write_bundle(file, folder, head, work.cancel)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -65,11 +65,11 @@ class Collector:
         ]
         for result in results:
             if result.failure:
-                work.say(f"{result.identity} stays: {result.failure}")
+                work.notify(f"{result.identity} stays: {result.failure}")
             elif result.unread:
-                work.say(f"{result.identity} were not looked at: {result.unread}")
+                work.notify(f"{result.identity} were not looked at: {result.unread}")
             elif not self.dry_run:
-                work.say(f"removed {result.identity}: {result.why}")
+                work.notify(f"removed {result.identity}: {result.why}")
         return tuple(results)
 
     def _due(self, labelled: Mapping[str, LabelledStack], now: datetime) -> Iterator["_Due"]:

@@ -107,7 +107,7 @@ def fetch_programs(session: Session, emit: Emit, cancel: CancelToken) -> None:
     clock, started = session.clock, session.clock.monotonic()
     emit(StepStarted(at=clock.now(), step=PROGRAMS, reason=f"not downloaded yet: {', '.join(lacking)}"))
 
-    def say(text: str) -> None:
+    def notify(text: str) -> None:
         emit(StepProgress(at=clock.now(), step=PROGRAMS, text=text))
 
     def finish(outcome: Outcome) -> None:
@@ -115,7 +115,7 @@ def fetch_programs(session: Session, emit: Emit, cancel: CancelToken) -> None:
         emit(StepFinished(at=clock.now(), step=PROGRAMS, outcome=outcome, seconds=seconds))
 
     try:
-        session.ports.programs.fetch(Work(cancel, say))
+        session.ports.programs.fetch(Work(cancel, notify))
     except BootstrapError as error:
         finish(Outcome(status=Status.FAILED, detail=error.what, error=error))
         raise

@@ -234,7 +234,7 @@ class Performer:
         else:
             if tries == 1 or not applied.changes or not self._lost_data(before, work):
                 return _done(applied.detail) if applied.changes else _unchanged()
-        work.say("the emulator lost its data meanwhile: seeding it again")
+        work.notify("the emulator lost its data meanwhile: seeding it again")
         return self._apply_seeds(work, tries - 1)
 
     def _lost_data(self, before: EmulatorEndpoint, work: Work) -> bool:
@@ -352,7 +352,7 @@ class Performer:
         except BootstrapError as error:
             # The nodes are not finished: kind or k3d may still remove or restart one.
             work.cancel.check()
-            work.say(f"again once the cluster is ready: {error.what}")
+            work.notify(f"again once the cluster is ready: {error.what}")
             return LoadedImages()
 
     def _preload(self, manifests: Sequence[Manifest], work: Work) -> None:
@@ -362,7 +362,7 @@ class Performer:
         others = [image for image in images if image not in own]
         for port, names in ((None if builds is None else builds.images, own), (self._ports.images, others)):
             for image in port.ensure(names, work).left if port is not None and names else ():
-                work.say(f"{image} is pulled by the cluster itself")
+                work.notify(f"{image} is pulled by the cluster itself")
 
     def _is_deployed(self, prepared: PreparedRelease, cancel: CancelToken) -> bool:
         if not self._late or prepared.fingerprint is None:

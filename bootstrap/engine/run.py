@@ -253,10 +253,10 @@ class _Run:
         threading.Thread(target=self._perform, args=(step, token), name=step.id, daemon=True).start()
 
     def _perform(self, step: Step, token: CancelToken) -> None:
-        def say(text: str) -> None:
+        def notify(text: str) -> None:
             self.messages.put(_Said(step=step.id, text=text))
 
-        self.messages.put(_Ended(step=step.id, outcome=_outcome_of(self.perform, step.action, Work(token, say))))
+        self.messages.put(_Ended(step=step.id, outcome=_outcome_of(self.perform, step.action, Work(token, notify))))
 
     def _listen(self) -> None:
         try:

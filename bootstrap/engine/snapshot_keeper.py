@@ -101,7 +101,7 @@ class SnapshotKeeper:
         self.check_save(name, work.cancel, overwrite=overwrite)
         parts, partial = self.parts(), partial_folder(self._state, name)
         cluster, emulator = self._running(work.cancel)
-        work.say("counting what there is")
+        work.notify("counting what there is")
         contents = self._contents(cluster, emulator, work.cancel)
         remove_partial(self._state)
         private_folder(partial)
@@ -236,7 +236,7 @@ class SnapshotKeeper:
     def _restored_into_new(self, name: str, work: Work) -> Sequence[str]:
         """Create what is not there, and exchange its data: whoever calls it again comes to the same end."""
         parts, ports, folder = self.parts(), self._session.ports, folder_of(self._state, name)
-        work.say("creating the cluster that the data is for")
+        work.notify("creating the cluster that the data is for")
         ports.cluster.up(work)
         if ports.emulator is not None:
             ports.emulator.up(work)
@@ -266,7 +266,7 @@ class SnapshotKeeper:
         try:
             # Not to be stopped half-way: it takes a moment, and the rest can be done again.
             apart = Work(
-                CancelToken(self._session.clock).within(_EXCHANGE_SECONDS, "the exchange of the data"), work.say
+                CancelToken(self._session.clock).within(_EXCHANGE_SECONDS, "the exchange of the data"), work.notify
             )
             for part_name, part in parts.items():
                 part.exchange(folder / part_name, apart)
@@ -294,13 +294,13 @@ class SnapshotKeeper:
     def _undo(self, parts: Mapping[str, SavedPart], work: Work) -> None:
         """Nothing was exchanged: remove what was staged, and start what was stopped."""
         for part in parts.values():
-            part.clear(Work(CancelToken(self._session.clock), work.say))
+            part.clear(Work(CancelToken(self._session.clock), work.notify))
         self._start_again(parts, work)
 
     def _start_again(self, parts: Mapping[str, SavedPart], work: Work) -> None:
         """As it was before, also when the run was cancelled meanwhile."""
         self._at("start", work)
-        self._start(parts, Work(CancelToken(self._session.clock).within(_START_SECONDS, "the start"), work.say))
+        self._start(parts, Work(CancelToken(self._session.clock).within(_START_SECONDS, "the start"), work.notify))
         unmark(self._state)
 
     def _stop(self, parts: Mapping[str, SavedPart], work: Work) -> None:
@@ -317,7 +317,7 @@ class SnapshotKeeper:
             parts[name].wake(work)
             starts[name](work)
 
-        work.say("starting cluster and emulator" if len(starts) > 1 else "starting the cluster")
+        work.notify("starting cluster and emulator" if len(starts) > 1 else "starting the cluster")
         with ThreadPoolExecutor(max_workers=len(starts), thread_name_prefix="start") as pool:
             running = [pool.submit(started, name) for name in starts]
         for each in running:
@@ -412,7 +412,7 @@ class SnapshotKeeper:
     def _at(self, phase: str, work: Work) -> None:
         """Every moment between two phases passes here: tests end the process at each."""
         if text := _PHASES[phase]:
-            work.say(text)
+            work.notify(text)
 
 
 def perform_snapshot(session: Session, action: SaveSnapshot | RestoreSnapshot, work: Work) -> str:

@@ -73,7 +73,7 @@ def up(session: Session, options: PlanOptions, how: RunOptions, *, emit: Emit, c
             )
             report = with_baked_nodes(session, report, how, emit=remembered, cancel=within_the_run(session, cancel))
         report = replace(report, seconds=session.clock.monotonic() - began)
-        finish(session, report, how, remembered, _way_in(session, report))
+        finish(session, report, how, remembered, _closing_lines(session, report))
     return report
 
 
@@ -174,7 +174,7 @@ def _perform_growing(  # noqa: PLR0913 - what there is to a run
     )
 
 
-def _way_in(session: Session, report: Report) -> tuple[str, ...]:
+def _closing_lines(session: Session, report: Report) -> tuple[str, ...]:
     """The last lines of `up`: the addresses, and what is simulated."""
     if report.exit_code:
         return ()

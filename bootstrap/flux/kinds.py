@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 
 from bootstrap.flux.findings import Subject
 from bootstrap.model.kube import ObjectRef
-from bootstrap.model.kubernetes_api import closed_groups, kinds_of
+from bootstrap.model.kubernetes_api import built_in_groups, kinds_of
 from bootstrap.yamltext.positions import nearest
 
 _OLD = ("v1", "v1beta1", "v1beta2")
@@ -40,7 +40,7 @@ def check_kind(subject: Subject, defined: Iterable[str]) -> None:
         _check_flux(subject, _KINDS[ref.group])
     elif not ref.group and ref.api_version != "v1":
         _check_core(subject)
-    elif ref.group in closed_groups():
+    elif ref.group in built_in_groups():
         _check_built_in(subject)
     elif ref.group != _OPERATOR and ref.group not in defined:
         near = _near(ref.group, _READ_AS_MISSPELT)

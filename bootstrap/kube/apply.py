@@ -217,7 +217,7 @@ def apply_patiently(manifest: Manifest, api: KubeApi, work: Work, *, manager: st
         except ApiRefusedError as error:
             if NOT_CALLABLE not in error.answer.message or work.cancel.clock.monotonic() > until:
                 raise
-            work.say(f"waiting for a webhook: {error.answer.message}")
+            work.notify(f"waiting for a webhook: {error.answer.message}")
             work.cancel.sleep(1.0)
         else:
             return
@@ -236,7 +236,7 @@ def wait_for_kind(ref: ObjectRef, api: KubeApi, work: Work) -> None:
         except UnknownKindError:
             if work.cancel.clock.monotonic() > until:
                 raise
-            work.say(f"waiting for the kind {ref.kind} ({ref.api_version})")
+            work.notify(f"waiting for the kind {ref.kind} ({ref.api_version})")
             work.cancel.sleep(0.5)
         else:
             return

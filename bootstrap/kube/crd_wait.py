@@ -33,7 +33,7 @@ def wait_established(definitions: Iterable[Manifest], api: KubeApi, work: Work) 
             wait_ready(pending, api, work, what="its definitions", simulated=False)
             return
         if len(pending) != reported:
-            work.say(f"waiting for {next(iter(pending))} to be Established ({len(pending)} left)")
+            work.notify(f"waiting for {next(iter(pending))} to be Established ({len(pending)} left)")
             reported = len(pending)
         try:
             work.cancel.sleep(_PAUSE)

@@ -27,7 +27,7 @@ def wait_deleted(refs: Sequence[ObjectRef], api: KubeApi, work: Work) -> None:
             ref: live_object for ref, live_object in read_all(refs, api, work.cancel).items() if live_object is not None
         }
         if left and (text := _waiting(left)) != last:
-            work.say(text)
+            work.notify(text)
             last = text
         return None if left else True
 

@@ -189,6 +189,6 @@ def delete_for_replacement(refs: Iterable[ObjectRef], api: KubeApi, work: Work) 
     """
     going = tuple(refs)
     for ref in going:
-        work.say(f"replacing {ref}")
+        work.notify(f"replacing {ref}")
         api.delete(ref, work.cancel)
     wait_deleted(going, api, work)

@@ -32,7 +32,7 @@ def settle_namespace(name: str, api: KubeApi, work: Work, patience: Patience) ->
             return live or {}
         cause = terminating_cause(live, ref, Surroundings(kubectl=api.kubectl, now=work.cancel.clock.now()))
         if last is None or last.evidence != cause.evidence:
-            work.say(cause.text)
+            work.notify(cause.text)
         last = cause
         if times.over((cause,)) is not None:
             raise NotReadyError(cause.text, evidence=cause.evidence, fix=fix_of(cause))

@@ -105,7 +105,7 @@ def wait_ready(  # noqa: PLR0913 - what there is to a wait
                 settled = 0
                 _raise_stuck(look, watch, work.cancel, what)
                 if (text := _summary(look.unready, watch.causes)) != last:
-                    work.say(text)
+                    work.notify(text)
                     last = text
                 work.cancel.sleep(pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)

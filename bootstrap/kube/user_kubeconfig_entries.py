@@ -49,7 +49,7 @@ class MergedEntries:
             try:
                 gone = _remove_entries(Path(name), {(section, entry): digest for section, entry, digest in entries})
             except InvalidError as error:
-                work.say(f"{name} stays as it is: {error.what}")
+                work.notify(f"{name} stays as it is: {error.what}")
                 continue
             removed += [f"{context} in {name}" for context in gone]
         _file(self._state).unlink(missing_ok=True)

@@ -67,7 +67,7 @@ def _wait(
         nonlocal last
         before, last = last, lacking()
         if last and last != before:
-            work.say(f"{waiting}: {last}")
+            work.notify(f"{waiting}: {last}")
         return None if last else True
 
     try:

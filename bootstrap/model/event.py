@@ -105,5 +105,5 @@ class RunFinished:
 
 Event: TypeAlias = RunStarted | Planned | Noted | StepStarted | StepProgress | StepFinished | RunFinished
 Emit: TypeAlias = Callable[[Event], None]
-Say: TypeAlias = Callable[[str], None]
+Notify: TypeAlias = Callable[[str], None]
 """Reports what the current step is doing or waiting for."""

@@ -79,7 +79,7 @@ def is_namespaced(api_version: str, kind: str) -> bool | None:
 
 
 @cache
-def closed_groups() -> frozenset[str]:
+def built_in_groups() -> frozenset[str]:
     """The groups that only Kubernetes itself defines kinds in; the core group is the empty text."""
     return frozenset(entry.api_version.rpartition("/")[0] for entry in _entries())
 

@@ -30,7 +30,7 @@ def contents(
 
 
 def delete_all(
-    target: Target, services: Mapping[str, Service], resources: Iterable[ResourceId], say: Callable[[str], None]
+    target: Target, services: Mapping[str, Service], resources: Iterable[ResourceId], notify: Callable[[str], None]
 ) -> list[str]:
     """Delete them: users before what they use, which is the reverse of the order of the services.
 
@@ -42,7 +42,7 @@ def delete_all(
         by_service.setdefault(resource.service, []).append(resource.name)
     for name in reversed(list(services)):
         if by_service.get(name):
-            say(f"deleting {counted(len(by_service[name]), 'resource')} of {name}")
+            notify(f"deleting {counted(len(by_service[name]), 'resource')} of {name}")
             left.extend(_delete(target, services[name], by_service[name]))
     return left
 

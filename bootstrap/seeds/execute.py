@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 
 from bootstrap.errors import BootstrapError, CancelledError
-from bootstrap.model.event import Say
+from bootstrap.model.event import Notify
 from bootstrap.seeds.compare import for_apply
 from bootstrap.seeds.model import Action, DifferenceKind, ResourceId
 from bootstrap.seeds.observe import Case, Survey
@@ -24,7 +24,7 @@ class Run:
     act: Act
     failures: list[Failure] = field(default_factory=list)
 
-    def all(self, cases: Sequence[Case], survey: Survey, say: Say) -> None:
+    def all(self, cases: Sequence[Case], survey: Survey, notify: Notify) -> None:
         """Perform; a failure skips what needs it, and everything else goes on. This thread alone owns the state."""
         waiting = {case.fixture.id: case for case in cases}
         failed: dict[ResourceId, ResourceId] = {}
@@ -39,7 +39,7 @@ class Run:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 self._finished(future, running.pop(future), failed)
-            say(f"{total - len(waiting) - len(running)} of {total} resources")
+            notify(f"{total - len(waiting) - len(running)} of {total} resources")
 
     def _startable(
         self, waiting: dict[ResourceId, Case], running: Iterable[ResourceId], failed: dict[ResourceId, ResourceId]

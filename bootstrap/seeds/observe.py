@@ -247,7 +247,7 @@ class Survey:
         tag = observed.tags.get(labels.OWNER)
         return tag == self.target.owner or (tag is None and self.marker.owns(observed.id))
 
-    def listen(self, written: Iterable[Case]) -> None:
+    def reread_written(self, written: Iterable[Case]) -> None:
         """Look again at what was just written in AWS's own words, and remember where the emulator returns it otherwise.
 
         No emulator keeps all that AWS does; what it returns right after the write is not drift.

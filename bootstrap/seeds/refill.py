@@ -83,7 +83,7 @@ class _Remade:
             }
             for resource, future in running.items():
                 self._noted(str(resource), future.exception())
-            self._work.say(f"{len(fixtures) - len(waiting)} of {counted(len(fixtures), 'AWS resource')}")
+            self._work.notify(f"{len(fixtures) - len(waiting)} of {counted(len(fixtures), 'AWS resource')}")
 
     def finish(self) -> None:
         """Let buckets send events, as they did."""

@@ -103,7 +103,7 @@ class Restorer:
         try:
             services = enabled(target, self.seeding.services, lambda _name: True)
             strays = contents(target, services, lambda resource: resource not in kept)
-            left = delete_all(target, services, strays, work.say) if strays else []
+            left = delete_all(target, services, strays, work.notify) if strays else []
             if left:
                 raise RefusedError(
                     "the emulator does not delete everything that a test created",

@@ -92,7 +92,7 @@ class Importer:
         )
         ended = run_scripts(source.scripts, how, work)
         _raise_failure(ended)
-        work.say("exporting what the scripts created")
+        work.notify("exporting what the scripts created")
         exported = export(self.scripts_in, self.services, lambda resource: resource not in before, work.cancel)
         files = list(exported.write(into, overwrite=overwrite))
         differences = tuple(self._prove(files, work)) if exported.resources else ()
@@ -124,11 +124,11 @@ class Importer:
             environment={},
             processes=self.processes,
         )
-        work.say("applying the fixtures to an empty emulator")
-        raise_failures(seeding.make_so(self.proof_in, work))
+        work.notify("applying the fixtures to an empty emulator")
+        raise_failures(seeding.apply_fixtures(self.proof_in, work))
         own = seeding.plan(self.proof_in, work.cancel)
         yield from (f"{change}, in an empty emulator that the fixtures were applied to" for change in _changes(own))
-        work.say("comparing the fixtures with what the scripts created")
+        work.notify("comparing the fixtures with what the scripts created")
         stranger = replace(seeding, owner=f"{_OWNER}-stranger")
         # What a plan shows only because it does not know who wrote it, it shows of the proven emulator too.
         unknown = _changes(stranger.plan(self.proof_in, work.cancel, Options(adopt=True)))

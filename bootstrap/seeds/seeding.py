@@ -139,7 +139,7 @@ class Seeding:
         Raises:
             StepFailedError: some resources could not be created or updated.
         """
-        result = raise_failures(self.make_so(endpoint, work))
+        result = raise_failures(self.apply_fixtures(endpoint, work))
         warned = "".join(f"; commands failed in {warning.id}: see {warning.log}" for warning in result.warnings)
         return SeedsObserved(
             changes=result.changed, detail=result.summary() + warned, secrets=_secrets(result.resources)
@@ -162,7 +162,7 @@ class Seeding:
                 notes=(*_remarks(survey, cases), *unknown),
             )
 
-    def make_so(self, endpoint: EmulatorEndpoint, work: Work, options: Options = _DEFAULTS) -> SeedResult:
+    def apply_fixtures(self, endpoint: EmulatorEndpoint, work: Work, options: Options = _DEFAULTS) -> SeedResult:
         """Apply. Makes no write call if nothing differs."""
         return self._write(endpoint, work, options, verb="apply")
 
@@ -195,10 +195,10 @@ class Seeding:
                 scripts = [_run_again(script) for script in _scripts(survey)]
                 changes = (*deletions, *creations, *scripts)
                 return self._result("reset", survey, changes, [], dry_run=True, notes=_others(endpoint, options))
-            work.say(f"emptying the emulator of {counted(len(listed), 'resource')}")
+            work.notify(f"emptying the emulator of {counted(len(listed), 'resource')}")
             limited = bool(options.services or options.only)
             if limited:
-                _refuse_left(delete_all(survey.target, services, listed, work.say))
+                _refuse_left(delete_all(survey.target, services, listed, work.notify))
                 survey.marker.forget_all(listed)
         if not limited:
             endpoint = empty(lambda: self.empty(endpoint, work))
@@ -216,7 +216,7 @@ class Seeding:
         try:
             services = enabled(target, self.services, lambda _service: True)
             resources = contents(target, services, lambda _resource: True, ours=True)
-            left = delete_all(target, services, resources, work.say)
+            left = delete_all(target, services, resources, work.notify)
             forget_notes(target)
             return left
         finally:
@@ -287,7 +287,7 @@ class Seeding:
         """Delete them all; what the emulator does not delete stays ours, and is a failure."""
         failures = []
         for orphan in _deletable(orphans, self.services):
-            work.say(f"deleting {orphan.id}")
+            work.notify(f"deleting {orphan.id}")
             try:
                 self.services[orphan.id.service].delete(survey.target, orphan)
             except AwsError as error:
@@ -323,9 +323,9 @@ class Seeding:
             survey.marker.begin(created)
         run = Run(survey.fixtures.order, lambda case: make(survey, case, extras=extras))
         if acting:
-            run.all(acting, survey, work.say)
+            run.all(acting, survey, work.notify)
             failed = {failure.id for failure in run.failures}
-            survey.listen(case for case in acting if case.fixture.id not in failed)
+            survey.reread_written(case for case in acting if case.fixture.id not in failed)
         pending = _pending(survey)
         if run.failures:
             skipped = [Failure(id=script.id, error=None, because=run.failures[0].id) for script in pending]

@@ -12,9 +12,9 @@ class Work:
 
     cancel: CancelToken
     """Says when to stop."""
-    say: Callable[[str], None] = lambda _text: None
+    notify: Callable[[str], None] = lambda _text: None
     """Takes a line about what is being done now; shown, and replaced by the next one."""
 
     def within(self, seconds: float, what: str) -> "Work":
         """The same work with a deadline `seconds` from now; `what` names what is waited for."""
-        return Work(self.cancel.within(seconds, what), self.say)
+        return Work(self.cancel.within(seconds, what), self.notify)

@@ -49,7 +49,7 @@ class BundledPrograms:
         if isinstance(program.build, PythonPackage):
             self._download(program, program.build, folder / _WHEELS / program.name, work)
             return BundleItem(kind=ItemKind.PROGRAM, name=program.name, version=program.default_version)
-        work.say(f"adding {program.name}")
+        work.notify(f"adding {program.name}")
         self.sources.bring(program, work)
         kept = self.store.find(program)
         assert kept is not None  # noqa: S101 - it was just brought
@@ -62,7 +62,7 @@ class BundledPrograms:
         return BundleItem(kind=ItemKind.PROGRAM, name=program.name, version=origin.version, digest=digest)
 
     def _download(self, program: Program, build: PythonPackage, folder: Path, work: Work) -> None:
-        work.say(f"downloading the packages of {program.name}")
+        work.notify(f"downloading the packages of {program.name}")
         try:
             self.sources.environments.download(build, folder, work)
         except CannotGiveError as error:

@@ -61,7 +61,9 @@ class Store:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _wait_for(
-                descriptor, work.cancel, lambda: work.say(f"waiting for {_holder(descriptor)}, which downloads {name}")
+                descriptor,
+                work.cancel,
+                lambda: work.notify(f"waiting for {_holder(descriptor)}, which downloads {name}"),
             )
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TypeAlias
 
 from bootstrap.errors import RefusedError
-from bootstrap.model.event import Say
+from bootstrap.model.event import Notify
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.files import private_folder
 from bootstrap.system.work import Work
@@ -82,7 +82,7 @@ class Downloads:
             length = response.headers.get("Content-Length")
             expected = None if length is None else int(length) + (have if resumed else 0)
             with target.open("ab" if resumed else "wb") as stream:
-                _copy(response, stream, _Progress(address=address, expected=expected, say=work.say), work.cancel)
+                _copy(response, stream, _Progress(address=address, expected=expected, notify=work.notify), work.cancel)
         return expected is None or target.stat().st_size == expected
 
     def _open(self, address: str, headers: Mapping[str, str]) -> _Response:
@@ -109,7 +109,7 @@ class Downloads:
 class _Progress:
     address: str
     expected: int | None
-    say: Say
+    notify: Notify
     said: float = 0.0
 
     def tell(self, size: int, now: float) -> None:
@@ -117,7 +117,7 @@ class _Progress:
             return
         self.said = now
         of = "" if self.expected is None else f" of {self.expected / 1e6:.0f}"
-        self.say(f"downloading {self.address.rpartition('/')[2]}: {size / 1e6:.0f}{of} MB")
+        self.notify(f"downloading {self.address.rpartition('/')[2]}: {size / 1e6:.0f}{of} MB")
 
 
 def _copy(source: _Response, target: IO[bytes], progress: _Progress, cancel: CancelToken) -> None:

@@ -44,7 +44,7 @@ class GoBuilds:
         logged.run(
             command,
             within,
-            lambda seconds, lines: work.say(f"building {wish.program.name}, {seconds:.0f}s: {_so_far(lines)}"),
+            lambda seconds, lines: work.notify(f"building {wish.program.name}, {seconds:.0f}s: {_so_far(lines)}"),
         )
         return Origin(version=wish.program.default_version, source=f"built with go {version}", path=wish.program.name)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import InvalidError, Place, Problem, RefusedError
-from bootstrap.model.event import Say
+from bootstrap.model.event import Notify
 from bootstrap.system.files import write_whole
 
 _HEADER = "# SHA-256 of every program that was downloaded: NAME VERSION MACHINE DIGEST. Commit this file.\n"
@@ -30,7 +30,7 @@ class LockFile:
         """
         return self._read().get(key)
 
-    def keep(self, key: str, digest: str, say: Say) -> None:
+    def keep(self, key: str, digest: str, notify: Notify) -> None:
         """Hold on to a digest that was verified; in a project that cannot be written, say that it is not kept.
 
         Raises:
@@ -42,7 +42,7 @@ class LockFile:
             with _alone(self.file.parent):
                 self._add(self.file, key, digest)
         except OSError as error:
-            say(f"the digest of {key} is not saved: {self.file} cannot be written ({error.strerror})")
+            notify(f"the digest of {key} is not saved: {self.file} cannot be written ({error.strerror})")
 
     def _add(self, file: Path, key: str, digest: str) -> None:
         entries = self._read()

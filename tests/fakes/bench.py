@@ -87,7 +87,7 @@ class Bench:
         """Declare and apply; every failure is raised."""
         if text is not None:
             self.write(text)
-        return raise_failures(self.seeding().make_so(self.endpoint, Work(self.cancel, quiet)))
+        return raise_failures(self.seeding().apply_fixtures(self.endpoint, Work(self.cancel, quiet)))
 
     def refresh(self) -> SeedResult:
         """Return the data to what is declared."""
@@ -111,7 +111,7 @@ class Bench:
 
     def settled(self) -> None:
         """Assert that a second apply and a plan find nothing to do, and write nothing."""
-        again = self.seeding().make_so(self.endpoint, Work(self.cancel, quiet))
+        again = self.seeding().apply_fixtures(self.endpoint, Work(self.cancel, quiet))
         lines = [(str(resource.id), resource.differences) for resource in again.resources if resource.differences]
         assert (lines, again.calls.write, again.failures) == ([], 0, ()), lines
         still_differing = self.differing()

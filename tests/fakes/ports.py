@@ -200,7 +200,7 @@ class FakeCluster:
 
     def up(self, work: Work) -> KubeContext:
         work.cancel.check()
-        work.say("waiting for the API")
+        work.notify("waiting for the API")
         self.world.write("cluster up")
         self.world.cluster = TargetState.RUNNING
         return KUBE
@@ -220,7 +220,7 @@ class FakeCluster:
 
     def replace(self, work: Work) -> KubeContext:
         work.cancel.check()
-        work.say("creating it again")
+        work.notify("creating it again")
         self.world.write("cluster replace")
         self.world.cluster, self.world.cluster_replacement = TargetState.RUNNING, None
         self.world.releases.clear()
@@ -271,7 +271,7 @@ class FakeEmulator:
 
     def up(self, work: Work) -> EmulatorEndpoint:
         work.cancel.check()
-        work.say("waiting for its health route")
+        work.notify("waiting for its health route")
         self.world.write("emulator up" if self.inside is None else f"emulator up in {self.inside.release.id}")
         self.world.emulator = TargetState.RUNNING
         return ENDPOINT
@@ -284,7 +284,7 @@ class FakeEmulator:
 
     def replace(self, work: Work) -> EmulatorEndpoint:
         work.cancel.check()
-        work.say("creating it again")
+        work.notify("creating it again")
         self.world.write("emulator replace")
         self.world.emulator, self.world.emulator_replacement = TargetState.RUNNING, None
         self.world.seed_changes = 3
@@ -590,7 +590,7 @@ class FakeImages:
 
     def fetch(self, images: Sequence[str], work: Work) -> Sequence[str]:
         work.cancel.check()
-        work.say(f"pulling {len(images)}")
+        work.notify(f"pulling {len(images)}")
         self.world.write(f"fetch {' '.join(images)}")
         return [image for image in images if image in self.unknown]
 

@@ -47,7 +47,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     *,
     stack: StackOptions,
     flags: SettingFlags,
-    tell: ReportOptions,
+    reporting: ReportOptions,
     output: str,
     keep_data: bool,
     whole_project: bool,
@@ -63,13 +63,13 @@ def command(  # noqa: PLR0913 - one parameter per flag
       bootstrap down --dry-run        print what would be deleted
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     if whole_project:
-        return _all_down(stack, tell, flags, output=output, keep_data=keep_data, dry_run=dry_run)
+        return _all_down(stack, reporting, flags, output=output, keep_data=keep_data, dry_run=dry_run)
     if dry_run:
-        quiet = tell.verbosity < 0
+        quiet = reporting.verbosity < 0
         return show_teardown(stack, output=output, timeout=flags.timeout, quiet=quiet, keep_data=keep_data)
     from bootstrap.cli.session import open_remembered_stack  # noqa: PLC0415 - `--help` imports no adapter
 
-    result = _down(stack, tell, flags, find=open_remembered_stack, keep_data=keep_data)
+    result = _down(stack, reporting, flags, find=open_remembered_stack, keep_data=keep_data)
     if output == "json":
         from bootstrap.cli.output import show  # noqa: PLC0415
         from bootstrap.console.results.run import run_json  # noqa: PLC0415
@@ -105,7 +105,7 @@ def show_teardown(
 
 def _down(
     stack: StackOptions,
-    tell: ReportOptions,
+    reporting: ReportOptions,
     flags: SettingFlags,
     *,
     find: "OpenSession",
@@ -115,13 +115,13 @@ def _down(
     from bootstrap.console.results.run import RunResult  # noqa: PLC0415
     from bootstrap.engine.down import down  # noqa: PLC0415
 
-    with reported_run("down", stack, tell, flags, find=find) as run:
+    with reported_run("down", stack, reporting, flags, find=find) as run:
         report = down(run.session, run.how(), emit=run.emit, cancel=run.cancel, keep_data=keep_data)
     return RunResult(stack=run.session.stack, report=report)
 
 
 def _all_down(
-    stack: StackOptions, tell: ReportOptions, flags: SettingFlags, *, output: str, keep_data: bool, dry_run: bool
+    stack: StackOptions, reporting: ReportOptions, flags: SettingFlags, *, output: str, keep_data: bool, dry_run: bool
 ) -> int:
     """Remove every stack of the project, one after the other; the first exit code that is not 0."""
     from bootstrap.cli.main import print_error  # noqa: PLC0415 - main imports the commands lazily too
@@ -134,7 +134,7 @@ def _all_down(
     for stored_stack in _all_of_project(stack.overrides.name):
         find = functools.partial(_open_stored, stored_stack)
         try:
-            result = _down(stack, replace(tell, more=bool(codes)), flags, find=find, keep_data=keep_data)
+            result = _down(stack, replace(reporting, more=bool(codes)), flags, find=find, keep_data=keep_data)
         except CancelledError:
             raise
         except BootstrapError as error:
@@ -145,7 +145,7 @@ def _all_down(
             results.append(result)
             codes.append(int(result.report.exit_code))
     if not codes:
-        reporter(quiet=tell.verbosity < 0)("this project has no stacks on this machine")
+        reporter(quiet=reporting.verbosity < 0)("this project has no stacks on this machine")
     if output == "json":
         show(runs_json(results))
     return next((code for code in codes if code), 0)

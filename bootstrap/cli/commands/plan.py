@@ -97,6 +97,6 @@ def show_plan(
         planning = plan_up(look.session, options, look.cancel)
         plan, configuration = planning.plan, planning.configuration if verbosity > 0 else None
         show(plan_shown(plan, output, configuration, title=f"plan of stack {look.session.stack.name}"))
-        look.work.say(flags_missing(look.session))
+        look.work.notify(flags_missing(look.session))
         raise_all((*plan.refusals, *planning.failures))
     return ExitCode.WOULD_CHANGE if fail_on_changes and plan.changes else ExitCode.OK

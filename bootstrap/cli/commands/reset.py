@@ -11,7 +11,7 @@ from bootstrap.config.flags import SettingFlags
 @run_options
 @output_option
 @click.option("--dry-run", is_flag=True, help="Only print what would be done.")
-def command(*, stack: StackOptions, flags: SettingFlags, tell: ReportOptions, output: str, dry_run: bool) -> int:
+def command(*, stack: StackOptions, flags: SettingFlags, reporting: ReportOptions, output: str, dry_run: bool) -> int:
     """Bring cluster and emulator back to where the last up left them; what came later is deleted.
 
     Restores the snapshot after-up, which up makes with --snapshot, or with snapshot.afterUp in the stack file.
@@ -26,4 +26,4 @@ def command(*, stack: StackOptions, flags: SettingFlags, tell: ReportOptions, ou
     from bootstrap.cli.snapshots import restored  # noqa: PLC0415
     from bootstrap.engine.snapshot import reset_name  # noqa: PLC0415
 
-    return restored(open_reset, reset_name, stack, tell, flags, output=output, dry_run=dry_run)
+    return restored(open_reset, reset_name, stack, reporting, flags, output=output, dry_run=dry_run)

@@ -19,11 +19,11 @@ from bootstrap.config.flags import SettingFlags
 @tool_option
 @locked_option
 @run_options
-def command(*, stack: StackOptions, flags: SettingFlags, tell: ReportOptions) -> int:
+def command(*, stack: StackOptions, flags: SettingFlags, reporting: ReportOptions) -> int:
     """Start the containers of a paused stack, and wait until everything in them is ready again.
 
     \b
       bootstrap resume              stack dev of this project
       bootstrap resume quickstart   another stack
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    return run_revive(stack, tell, flags)
+    return run_revive(stack, reporting, flags)

@@ -110,8 +110,8 @@ def apply(*, seed: SeedOptions, output: str, rerun: tuple[str, ...], **flags: bo
     """  # noqa: D301 - as above
     options = chosen(seed, rerun=rerun, **flags)
     with opened_seeds(seed, writes=not options.dry_run) as opened:
-        result = opened.seeding.make_so(opened.endpoint, Work(opened.cancel, lambda _text: None), options)
-    return _told(result, output)
+        result = opened.seeding.apply_fixtures(opened.endpoint, Work(opened.cancel, lambda _text: None), options)
+    return _show_result(result, output)
 
 
 @command.command("refresh")
@@ -131,7 +131,7 @@ def refresh(*, seed: SeedOptions, output: str, adopt: bool, allow_replace: bool,
     options = chosen(seed, adopt=adopt, allow_replace=allow_replace, dry_run=dry_run, rotate=rotate)
     with opened_seeds(seed, writes=not dry_run) as opened:
         result = opened.seeding.refresh(opened.endpoint, Work(opened.cancel, lambda _text: None), options)
-    return _told(result, output)
+    return _show_result(result, output)
 
 
 @command.command("reset")
@@ -155,7 +155,7 @@ def reset(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
             return empty(opened.endpoint, opened.cancel, through_api)
 
         result = opened.seeding.reset(opened.endpoint, Work(opened.cancel, lambda _text: None), emptied, options)
-    return _told(result, output)
+    return _show_result(result, output)
 
 
 @command.command("prune")
@@ -171,7 +171,7 @@ def prune(*, seed: SeedOptions, output: str, dry_run: bool) -> int:
     options = chosen(seed, dry_run=dry_run)
     with opened_seeds(seed, writes=not dry_run) as opened:
         result = opened.seeding.prune(opened.endpoint, Work(opened.cancel, lambda _text: None), options)
-    return _told(result, output)
+    return _show_result(result, output)
 
 
 @command.command("export")
@@ -277,7 +277,7 @@ def serve(*, seed: SeedOptions, apart: str | None, baseline: Path | None) -> int
         return serve_lines(opened, sys.stdin, None if opened.endpoint.access_key else baseline)
 
 
-def _told(result: "SeedResult", output: str) -> int:
+def _show_result(result: "SeedResult", output: str) -> int:
     """Show a result, and raise what failed."""
     from bootstrap.cli.output import show  # noqa: PLC0415 - `--help` imports no adapter
     from bootstrap.console.results.seeds import result_text  # noqa: PLC0415

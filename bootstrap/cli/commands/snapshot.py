@@ -47,7 +47,7 @@ def save(  # noqa: PLR0913 - one parameter per flag
     name: str,
     stack: StackOptions,
     flags: SettingFlags,
-    tell: ReportOptions,
+    reporting: ReportOptions,
     output: str,
     overwrite: bool,
     dry_run: bool,
@@ -67,11 +67,11 @@ def save(  # noqa: PLR0913 - one parameter per flag
 
     checked_name(name)
     if dry_run:
-        with look_at_remembered(stack, timeout=flags.timeout, quiet=tell.verbosity < 0, programs=False) as look:
+        with look_at_remembered(stack, timeout=flags.timeout, quiet=reporting.verbosity < 0, programs=False) as look:
             engine.refuse_absent(look.session)
             SnapshotKeeper(look.session).check_save(name, look.cancel, overwrite=overwrite)
         return shown_plan(engine.save_plan(name, overwrite=overwrite), output)
-    with reported_run("snapshot", stack, tell, flags, find=open_remembered_stack) as run:
+    with reported_run("snapshot", stack, reporting, flags, find=open_remembered_stack) as run:
         report = engine.save(run.session, name, run.how(), emit=run.emit, cancel=run.cancel, overwrite=overwrite)
     return ended(run.session, report, output)
 
@@ -83,7 +83,7 @@ def save(  # noqa: PLR0913 - one parameter per flag
 @output_option
 @_dry_run
 def restore(
-    *, name: str, stack: StackOptions, flags: SettingFlags, tell: ReportOptions, output: str, dry_run: bool
+    *, name: str, stack: StackOptions, flags: SettingFlags, reporting: ReportOptions, output: str, dry_run: bool
 ) -> int:
     """Bring cluster and emulator back to where they were when the snapshot was saved; what came later is deleted.
 
@@ -96,7 +96,7 @@ def restore(
     from bootstrap.state.snapshots import checked_name  # noqa: PLC0415
 
     find = functools.partial(open_saved, checked_name(name))
-    return restored(find, lambda _session: name, stack, tell, flags, output=output, dry_run=dry_run)
+    return restored(find, lambda _session: name, stack, reporting, flags, output=output, dry_run=dry_run)
 
 
 @command.command("list")
@@ -140,7 +140,7 @@ def rm(*, names: tuple[str, ...], stack: StackOptions, quiet: bool) -> int:
     with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         for name in names:
             remove(look.session, name, typed())
-            look.work.say(f"deleted snapshot {name}")
+            look.work.notify(f"deleted snapshot {name}")
     return ExitCode.OK
 
 
@@ -166,9 +166,9 @@ def export(*, name: str, file: Path, stack: StackOptions, quiet: bool) -> int:
     with look_at_remembered(stack, quiet=quiet, programs=False) as look:
         refuse_absent(look.session)
         manifest = export_snapshot(look.session.state, name, file, look.cancel)
-        look.work.say(f"{file}: {size_text(file.stat().st_size)}; it holds secrets, keep it to yourself:")
+        look.work.notify(f"{file}: {size_text(file.stat().st_size)}; it holds secrets, keep it to yourself:")
         for secret in manifest.secrets:
-            look.work.say(f"  {secret}")
+            look.work.notify(f"  {secret}")
     return ExitCode.OK
 
 
@@ -197,7 +197,7 @@ def import_file(*, file: Path, name: str, stack: StackOptions, quiet: bool) -> i
         refuse_absent(look.session)
         with hold(look.session.state.lock, typed()):
             manifest = import_snapshot(look.session.state, file, look.cancel, name=name)
-        look.work.say(f"imported snapshot {manifest.name}; next: bootstrap snapshot restore {manifest.name}")
+        look.work.notify(f"imported snapshot {manifest.name}; next: bootstrap snapshot restore {manifest.name}")
     return ExitCode.OK
 
 

@@ -156,13 +156,13 @@ def _wait(stack: StackOptions, seconds: int, *, timeout: str | None, output: str
     from bootstrap.cli.machine import new_token  # noqa: PLC0415
     from bootstrap.cli.output import reporter  # noqa: PLC0415
 
-    cancel, say, before = new_token(), reporter(quiet=quiet), ""
+    cancel, notify, before = new_token(), reporter(quiet=quiet), ""
     end = cancel.clock.monotonic() + seconds
     with interruptible(cancel, quiet=quiet):
         report = _look(stack, timeout=timeout, quiet=quiet)
         while not report.up and cancel.clock.monotonic() < end:
             if (lacks := _lacks(report)) != before:
-                say(f"waiting: {lacks}")
+                notify(f"waiting: {lacks}")
             before = lacks
             cancel.sleep(_LOOK_AGAIN_SECONDS)
             report = _look(stack, timeout=timeout, quiet=True)

@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913 - one parameter per flag
     *,
     stack: StackOptions,
     flags: SettingFlags,
-    tell: ReportOptions,
+    reporting: ReportOptions,
     only: tuple[str, ...],
     skip: tuple[str, ...],
     fail_fast: bool,
@@ -119,19 +119,19 @@ def command(  # noqa: PLR0913 - one parameter per flag
     if dry_run:
         if offline or bundle is not None:
             raise UsageError("--dry-run uses no bundle, and fetches the programs that it needs", fix="leave it out")
-        if tell.progress == "json" or tell.events is not None:
+        if reporting.progress == "json" or reporting.events is not None:
             raise UsageError(
                 "--dry-run performs no steps, so there are no events to write", fix="bootstrap plan --output json"
             )
         from bootstrap.cli.commands.plan import show_plan  # noqa: PLC0415
 
-        return show_plan(meant, options, timeout=flags.timeout, verbosity=tell.verbosity)
-    with reported_run("up", meant, tell, flags) as run, contextlib.ExitStack() as beside:
+        return show_plan(meant, options, timeout=flags.timeout, verbosity=reporting.verbosity)
+    with reported_run("up", meant, reporting, flags) as run, contextlib.ExitStack() as beside:
         if pages:
             from bootstrap.cli.ui import pages_beside_run  # noqa: PLC0415 - loaded only for pages
 
             address = beside.enter_context(pages_beside_run(stack, run.session))
-            if tell.progress != "json" and tell.verbosity >= 0:
+            if reporting.progress != "json" and reporting.verbosity >= 0:
                 report(f"Page: {address.url}")
         how = replace(
             run.how(fail_fast=fail_fast, term=term),

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.clusters.docker_nodes.node_images import copy_image, images_on
+from bootstrap.clusters.docker_nodes.containerd_images import copy_image, images_on
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.baked_images import BakedImage, baked_images, surplus
 from bootstrap.docker.exec import execute
@@ -50,7 +50,7 @@ class BakedNodes:
         baked = self._match(client, node_image, self._wanted)
         if baked is None:
             return None
-        work.say(f"its nodes have {counted(len(baked.images), 'image')} already: {baked.name}")
+        work.notify(f"its nodes have {counted(len(baked.images), 'image')} already: {baked.name}")
         return baked.name
 
     def held(self, client: "DockerClient", images: Sequence[str]) -> Collection[str]:
@@ -95,11 +95,11 @@ class BakedNodes:
         with self._container(client, node_image, work.cancel) as container:
             _start_containerd(container, work.cancel)
             for number, image in enumerate(images, start=1):
-                work.say(f"adding {image.name} ({number} of {len(images)})")
+                work.notify(f"adding {image.name} ({number} of {len(images)})")
                 copy_image(client, image, [container], work.cancel, lambda _count: None, unpack=False)
             _check(container, baked, work.cancel)
             _stop_containerd(container, work.cancel)
-            work.say(f"writing {baked.name}")
+            work.notify(f"writing {baked.name}")
             _commit(container, client.api.inspect_image(base), baked)  # type: ignore[no-untyped-call]  # a lack of its stubs
         return baked.name
 
@@ -132,7 +132,7 @@ class BakedNodes:
         """Of this stack: others' are removed by `gc`."""
         for image in surplus(client):
             if image.stack == self._stack:
-                work.say(f"removing {image.name}")
+                work.notify(f"removing {image.name}")
                 client.images.remove(image.name)
 
 

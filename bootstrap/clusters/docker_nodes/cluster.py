@@ -137,7 +137,7 @@ class NodeCluster:
         creation = self._creation
         if creation is None:
             return
-        work.say("creating its nodes")
+        work.notify("creating its nodes")
         creation.end(work.cancel, self._quickening(work.cancel))
         self._note(work.cancel, created=True)
         self._proven(work)
@@ -189,7 +189,7 @@ class NodeCluster:
         self._refuse(seen)
         self.gather(work, freed=self.published(work.cancel))
         with self._docker.open() as client:
-            work.say(f"replacing it: {seen.replacement.reason if seen.replacement else seen.detail}")
+            work.notify(f"replacing it: {seen.replacement.reason if seen.replacement else seen.detail}")
             self._remove_containers(client, work)
         with without_successor("the cluster is gone, and could not be created again", _KEPT):
             self._create(work)
@@ -261,7 +261,7 @@ class NodeCluster:
                     # Whether it has joined is not known; nothing was ever said to run there.
                     remove_patiently(partial(container.remove, v=True, force=True), work.cancel)
         for number, name in zip(numbers, names, strict=True):
-            work.say(f"adding {name}")
+            work.notify(f"adding {name}")
             self._tool.add_worker(number, work.cancel)
         self._note(work.cancel, uid=kube.uid, created=True)
 
@@ -369,7 +369,7 @@ class NodeCluster:
             containers = self._containers(client)
             if not containers or not (self._foreign(client, containers) or self._unverified(containers)):
                 return
-            work.say(f"adopting {counted(len(containers), 'node')}")
+            work.notify(f"adopting {counted(len(containers), 'node')}")
             network = self._docker.ensure_network(client)
             for container in containers:
                 if self._docker.has_lost_network(container):
@@ -429,7 +429,7 @@ class NodeCluster:
             self._docker.ensure_network(client)
             names = {image: self._name(client, image, work) for image in self._tool.images}
         self._file.begin(CREATION)
-        work.say("creating its nodes")
+        work.notify("creating its nodes")
         return lambda cancel: self._tool.create(self._state.cluster, cancel, names)
 
     def _create(self, work: Work) -> None:
@@ -443,7 +443,7 @@ class NodeCluster:
 
     def _finish(self, why: str, work: Work) -> None:
         """What a killed run left of a creation or a removal is nobody's: it goes, and a whole one is created."""
-        work.say(f"creating it again: {why}")
+        work.notify(f"creating it again: {why}")
         with self._docker.open() as client:
             self._remove_containers(client, work)
         self._create(work)
@@ -458,7 +458,7 @@ class NodeCluster:
             if len(stopped) == len(containers):
                 refuse_used_ports(self._tool, self._ports, self._processes, work.cancel)
             if stopped:
-                work.say(f"starting {_briefly([str(container.name) for container in stopped])}")
+                work.notify(f"starting {_briefly([str(container.name) for container in stopped])}")
             if not stopped or self._tool.start(work.cancel):
                 return
             for container in stopped:
@@ -476,7 +476,7 @@ class NodeCluster:
     def _restore_host(self, work: Work) -> None:
         with self._docker.open() as client:
             for name in self._forgetful(client, work.cancel):
-                work.say(f"writing {self._tool.host} into /etc/hosts of {name} again")
+                work.notify(f"writing {self._tool.host} into /etc/hosts of {name} again")
                 address = self._known().host
                 add_host_record(client.containers.get(name), address, self._tool.host, work.cancel)
 
@@ -501,7 +501,7 @@ class NodeCluster:
                 # One that has just begun knows nobody's rights yet.
                 return None
 
-        work.say("waiting for its API server")
+        work.notify("waiting for its API server")
         uid = wait_until(answer, work.cancel)
         if kube.uid not in {"", uid}:
             raise RefusedError(f"another cluster answers: its kube-system has uid {uid}, not {kube.uid}")
@@ -531,7 +531,7 @@ class NodeCluster:
         messages: Mapping[str, str] = {}
         while quiet := self._look_for_silent(api, work.cancel):
             if quiet != messages:
-                work.say("; ".join(f"{node} {why}" for node, why in quiet.items()))
+                work.notify("; ".join(f"{node} {why}" for node, why in quiet.items()))
                 messages = quiet
             if any("for" in why for why in quiet.values()) or work.cancel.clock.monotonic() > until:
                 self._restart(quiet, work)
@@ -552,7 +552,7 @@ class NodeCluster:
             if not unready or (not old and work.cancel.clock.monotonic() > until):
                 return
             if (text := f"waiting for {_briefly(unready)}") != message:
-                work.say(text)
+                work.notify(text)
                 message = text
             work.cancel.sleep(0.5)
 
@@ -569,7 +569,7 @@ class NodeCluster:
             for container in self._containers(client):
                 work.cancel.check()
                 if container.name in quiet:
-                    work.say(f"restarting {container.name}")
+                    work.notify(f"restarting {container.name}")
                     container.restart()
 
     def _write_kubeconfig(self, cancel: CancelToken) -> None:
@@ -586,7 +586,7 @@ class NodeCluster:
         looks = _LOOKS if is_unfinished else 0
         while (containers := self._containers(client)) or looks:
             for container in containers:
-                work.say(f"removing {container.name}")
+                work.notify(f"removing {container.name}")
                 remove_patiently(partial(container.remove, v=True, force=True), work.cancel)
             if not containers:
                 looks -= 1

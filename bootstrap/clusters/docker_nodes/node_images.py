@@ -1,142 +1,181 @@
-"""The images that the containerd of a node has, and one stream that brings one to several nodes."""
+"""Brings images to every node of a cluster, once each, through the engine that the nodes run on."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeAlias
 
+from bootstrap.clusters.docker_nodes.containerd_images import SaveFailedError, copy_image, has_image, images_on
+from bootstrap.clusters.docker_nodes.containers import nodes_of
+from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.exec import execute
-from bootstrap.docker.exec_stdin import FedProgram
-from bootstrap.docker.image_archive import EngineImage, saved
-from bootstrap.docker.images import full_name
+from bootstrap.docker.image_archive import EngineImage, find_image
+from bootstrap.docker.images import full_name, pull
+from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import RefusedError, StepFailedError
-from bootstrap.system.clock import CancelToken
+from bootstrap.ports import LoadedImages
+from bootstrap.system.clock import CancelToken, Clock
+from bootstrap.system.work import Work
 
 if TYPE_CHECKING:
     from docker import DockerClient  # loads slowly; only adapters that run need it
     from docker.models.containers import Container
 
-_CTR = ("ctr", "-n", "k8s.io", "images")
-_COLUMNS = 3
-# Unpacked for another snapshotter than the kubelet's, an image is there twice or not at all: the node's own
-# configuration says which one it is (on file systems without overlays it is not overlayfs).
-_IMPORT = """
-config=$(cat /var/lib/rancher/k3s/agent/etc/containerd/config.toml 2>/dev/null || containerd config dump 2>/dev/null)
-chosen=$(echo "$config" | sed -n "s/^ *snapshotter = [\\"']\\([a-z-][a-z-]*\\)[\\"'].*/\\1/p" | head -n 1)
-exec ctr -n k8s.io images import ${chosen:+--snapshotter "$chosen"} "$@" -
-"""
+_POLL_SECONDS = 0.1
+_PULLS_AT_ONCE = 3
+_STREAMS_AT_ONCE = 2
+"""While one is unpacked on the nodes, the engine packs the next."""
+_PROGRESS_SECONDS = 0.5
+_MEGABYTE = 1_000_000
 
 
-class SaveFailedError(RefusedError):
-    """The engine has the image, but cannot save it; the nodes may still pull it."""
+HeldImages: TypeAlias = "Callable[[DockerClient, Sequence[str]], Collection[str]]"
 
 
-def images_on(node: "Container", cancel: CancelToken) -> Mapping[str, str]:
-    """Digests by name, as the node's containerd has them.
-
-    Raises:
-        StepFailedError: it does not answer.
-    """
-    code, output = execute(node, (*_CTR, "ls"), cancel)
-    text = output.decode(errors="replace")
-    if code != 0:
-        raise StepFailedError(f"cannot list the images of {node.name}", evidence=text.splitlines())
-    return listed(text)
+def _nothing(_client: "DockerClient", _images: Sequence[str]) -> Collection[str]:
+    return ()
 
 
-def listed(text: str) -> dict[str, str]:
-    """Digests by name, of what `ctr images ls` prints."""
-    rows = (line.split() for line in text.splitlines()[1:])
-    return {row[0]: row[2] for row in rows if len(row) >= _COLUMNS}
+class NodeImages:
+    """Implements `ports.Images` for kind and k3d."""
 
+    def __init__(self, tool: ClusterTool, docker: StackOnDocker, held: HeldImages = _nothing) -> None:
+        """`held` gives those of the images that a node image, with which the nodes begin, has in it."""
+        self._tool = tool
+        self._held = held
+        self._docker = docker
+        self._lock = threading.Lock()
+        self._busy: dict[str, threading.Lock] = {}
+        self._rows: dict[str, Mapping[str, str]] = {}
+        """By container what its containerd has: a node that is recreated is another container."""
+        self._copied: set[tuple[str, str, str]] = set()
+        """Container, name and the engine's ID of what this run has brought."""
 
-def has_image(rows: Mapping[str, str], name: str, image: EngineImage | None) -> bool:
-    """Whether a node with these rows has the very image that the engine has.
+    def fetch(self, images: Sequence[str], work: Work) -> Sequence[str]:
+        """See `Images.fetch`."""
+        with self._docker.open() as client:
+            held = self._held(client, images)
 
-    An engine with containerd's image store knows an image by the digest that a node knows it by; one without knows
-    it by that of its configuration, by which the kubelet's part of containerd lists it once more. What is named by
-    its digest, or what the engine does not have, is known by its name alone.
-    """
-    digest = rows.get(full_name(name))
-    if digest is None or image is None or image.is_pinned:
-        return digest is not None
-    return digest in image.digests or rows.get(image.id) == digest
+        def is_fetched(image: str) -> bool:
+            if image in held:  # pulled only if a node turns out to lack it
+                return True
+            with self._alone(image, work.cancel), self._docker.open() as client:
+                return _fetched(client, image, self._docker.mirrors, work) is not None
 
+        with ThreadPoolExecutor(max_workers=_PULLS_AT_ONCE, thread_name_prefix="images") as pool:
+            here = tuple(pool.map(is_fetched, images))
+        return [image for image, is_here in zip(images, here, strict=True) if not is_here]
 
-def copy_image(
-    client: "DockerClient",
-    image: EngineImage,
-    nodes: "Sequence[Container]",
-    cancel: CancelToken,
-    progress: Callable[[int], None],
-    *,
-    unpack: bool = True,
-) -> None:
-    """Stream the image from the engine to all these nodes at once; `progress` is given the bytes so far.
+    def taken(self, cancel: CancelToken) -> bool:
+        """See `Images.taken`: all nodes that the cluster needs are running, and their containerd answers."""
+        cancel.check()
+        with self._docker.open() as client:
+            nodes = nodes_of(self._tool, client)
+            if len(nodes) < self._tool.machines or any(node.status != "running" for node in nodes):
+                return False
+            return all(execute(node, ("ctr", "version"), cancel)[0] == 0 for node in nodes)
 
-    Without `unpack` a node unpacks it when its first container starts.
+    def lacking(self, images: Sequence[str], cancel: CancelToken) -> Sequence[str]:
+        """See `Images.lacking`."""
+        with self._docker.open() as client:
+            held = self._held(client, images)
+            away = [image for image in images if image not in held and find_image(client, image) is None]
+            nodes = nodes_of(self._tool, client) if away else ()
+            if not nodes or any(node.status != "running" for node in nodes):
+                return away
+            return [image for image in away if self._lacking(nodes, image, None, cancel)]
 
-    Raises:
-        SaveFailedError: the engine cannot save it.
-        StepFailedError: a node cannot import it.
-        CancelledError, DeadlineError: the token is cancelled, or its deadline passes.
-    """
-    with ExitStack() as stack:
-        programs = [stack.enter_context(FedProgram(node, _import(image, unpack=unpack))) for node in nodes]
-        _feed(client, image, programs, cancel, progress)
-        results = [program.end(cancel) for program in programs]
-    for node, (code, output) in zip(nodes, results, strict=True):
-        if code != 0:
-            evidence = output.decode(errors="replace").splitlines()
-            raise StepFailedError(f"{node.name} cannot import {image.name}", evidence=evidence)
-    if image.is_pinned:
+    def ensure(self, images: Sequence[str], work: Work) -> LoadedImages:
+        """See `Images.ensure`; the first images come first, each to all nodes in one stream."""
+        with ThreadPoolExecutor(max_workers=_STREAMS_AT_ONCE, thread_name_prefix="images") as pool:
+            results = tuple(pool.map(lambda image: self._bring(image, work), images))
+        by_image = dict(zip(images, results, strict=True))
+        loaded = tuple(image for image, is_loaded in by_image.items() if is_loaded)
+        return LoadedImages(
+            loaded=loaded, left=tuple(image for image, is_loaded in by_image.items() if is_loaded is False)
+        )
+
+    def _bring(self, image: str, work: Work) -> bool | None:
+        """Whether it could be brought; None: it was there."""
+        with self._alone(image, work.cancel), self._docker.open() as client:
+            nodes = nodes_of(self._tool, client)
+            on_engine = find_image(client, image)
+            if not self._lacking(nodes, image, on_engine, work.cancel):
+                return None
+            on_engine = on_engine or _fetched(client, image, self._docker.mirrors, work)
+            if on_engine is None:
+                return False
+            lacking = self._lacking(nodes, image, on_engine, work.cancel)
+            return not lacking or self._copy(client, on_engine, lacking, work)
+
+    def _copy(self, client: "DockerClient", image: EngineImage, nodes: "Sequence[Container]", work: Work) -> bool:
+        """Whether it could be copied, which was then seen on every node; what cannot be saved may still be pulled."""
+        try:
+            copy_image(client, image, nodes, work.cancel, _progress(image, work))
+        except SaveFailedError as error:
+            work.notify(f"{error.what}; the cluster pulls it itself: {'; '.join(error.evidence)}")
+            return False
         for node in nodes:
-            _name_by_digest(node, image, cancel)
-
-
-def _import(image: EngineImage, *, unpack: bool) -> tuple[str, ...]:
-    pinned = ("--digests", "--base-name", image.full_name.partition("@")[0]) if image.is_pinned else ()
-    packed = () if unpack else ("--no-unpack",)
-    return ("sh", "-c", _IMPORT, "import", "--platform", image.platform, *packed, *pinned)
-
-
-def _feed(
-    client: "DockerClient",
-    image: EngineImage,
-    programs: Sequence[FedProgram],
-    cancel: CancelToken,
-    progress: Callable[[int], None],
-) -> None:
-    from docker.errors import APIError  # noqa: PLC0415 - loads slowly
-    from requests import RequestException  # noqa: PLC0415 - what docker lets through when a stream breaks
-
-    fed, count = list(programs), 0
-    try:
-        for piece in saved(client, image, cancel):
-            fed = [program for program in fed if _took(program, piece, cancel)]
-            count += len(piece)
-            progress(count)
-            if not fed:
-                return
-    except (APIError, RequestException) as error:
-        reason = str(getattr(error, "explanation", None) or error)
-        raise SaveFailedError(f"the engine cannot save {image.name}", evidence=reason.splitlines()) from error
-
-
-def _took(program: FedProgram, piece: bytes, cancel: CancelToken) -> bool:
-    """Whether it still accepts input: what ended too early reports why at its end."""
-    with contextlib.suppress(OSError):
-        program.write(piece, cancel)
+            if full_name(image.name) not in self._read(node, work.cancel):
+                raise StepFailedError(
+                    f"{node.name} imported {image.name}, but does not have it",
+                    fix="let the cluster pull it itself: --no-preload",
+                )
+            self._copied.add((str(node.id), image.name, image.id))
         return True
-    return False
+
+    def _lacking(
+        self, nodes: "Sequence[Container]", name: str, image: EngineImage | None, cancel: CancelToken
+    ) -> "Sequence[Container]":
+        """The nodes that do not have it."""
+        return [node for node in nodes if not self._has(node, name, image, cancel)]
+
+    def _has(self, node: "Container", name: str, image: EngineImage | None, cancel: CancelToken) -> bool:
+        if image is not None and (str(node.id), name, image.id) in self._copied:
+            return True
+        rows = self._rows.get(str(node.id))
+        # What was there is there; what was not may have come since.
+        return (rows is not None and has_image(rows, name, image)) or has_image(self._read(node, cancel), name, image)
+
+    def _read(self, node: "Container", cancel: CancelToken) -> Mapping[str, str]:
+        rows = self._rows[str(node.id)] = images_on(node, cancel)
+        return rows
+
+    @contextlib.contextmanager
+    def _alone(self, image: str, cancel: CancelToken) -> Iterator[None]:
+        """One thread at a time brings an image: the others find it brought."""
+        with self._lock:
+            lock = self._busy.setdefault(image, threading.Lock())
+        while not lock.acquire(timeout=_POLL_SECONDS):
+            cancel.check()
+        try:
+            yield
+        finally:
+            lock.release()
 
 
-def _name_by_digest(node: "Container", image: EngineImage, cancel: CancelToken) -> None:
-    """An engine without containerd's image store writes manifests of its own: their digest is not the asked one."""
-    rows = images_on(node, cancel)
-    if image.full_name in rows or image.id not in rows:
-        return
-    code, output = execute(node, (*_CTR, "tag", image.id, image.full_name), cancel)
-    if code != 0:
-        evidence = output.decode(errors="replace").splitlines()
-        raise StepFailedError(f"{node.name} cannot tag {image.name}", evidence=evidence)
+def _fetched(client: "DockerClient", image: str, mirrors: Mapping[str, str], work: Work) -> EngineImage | None:
+    """The engine's image, pulled if it has none; None: it cannot be had."""
+    try:
+        pull(client, image, work.notify, work.cancel.check, mirrors=mirrors)
+    except RefusedError:
+        work.cancel.check()
+        return None
+    return find_image(client, image)
+
+
+def _progress(image: EngineImage, work: Work) -> Callable[[int], None]:
+    """Reports bytes, of as many as the engine counts: a stream may come to a little more."""
+    clock: Clock = work.cancel.clock
+    reported = clock.monotonic()
+    work.notify(f"loading {image.name}")
+
+    def report(count: int) -> None:
+        nonlocal reported
+        if clock.monotonic() - reported >= _PROGRESS_SECONDS:
+            reported = clock.monotonic()
+            whole = max(image.size, count) / _MEGABYTE
+            work.notify(f"loading {image.name}: {count / _MEGABYTE:.0f} of {whole:.0f} MB")
+
+    return report

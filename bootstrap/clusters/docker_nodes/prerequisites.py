@@ -47,7 +47,7 @@ def gather(  # noqa: PLR0913 - what a check is given
     refuse_full(Path(str(client.info().get("DockerRootDir") or "")))
     for image in tool.images:
         # The programs would pull without a word for minutes, and fail without a way out.
-        pull(client, image, work.say, work.cancel.check, another="--set cluster.image=…", mirrors=mirrors)
+        pull(client, image, work.notify, work.cancel.check, another="--set cluster.image=…", mirrors=mirrors)
 
 
 def refuse_used_ports(

@@ -61,7 +61,7 @@ class ExistingProvider:
             RefusedError: it leads nowhere, or to another cluster.
         """
         work.cancel.check()
-        work.say(f"reading the UID of {self._spec.context}")
+        work.notify(f"reading the UID of {self._spec.context}")
         content = json.dumps(only_context(user_files(self._environment), str(self._spec.context))).encode()
         asked = self._state.cluster / "asked"
         write_whole(asked, content)
@@ -121,7 +121,7 @@ class ExistingProvider:
     def delete(self, work: Work) -> None:
         """See `ClusterProvider.delete`: the cluster stays as it is, only the copy goes."""
         work.cancel.check()
-        work.say("leaving the existing cluster as it is")
+        work.notify("leaving the existing cluster as it is")
         self._state.kubeconfig.unlink(missing_ok=True)
         with contextlib.suppress(FileNotFoundError):
             self._state.cluster.rmdir()

@@ -82,7 +82,7 @@ class K3dState(NodesState):
 
     def stop(self, work: Work) -> None:
         """See `SavedPart.stop`."""
-        work.say("stopping the cluster")
+        work.notify("stopping the cluster")
         with self._docker.open() as client:
             for container in cluster_containers(self._tool, client):
                 work.cancel.check()

@@ -93,7 +93,7 @@ class KindState(NodesState):
 
     def stop(self, work: Work) -> None:
         """See `SavedPart.stop`."""
-        work.say("stopping the cluster")
+        work.notify("stopping the cluster")
         self.each(lambda node, cancel: self._in(node, _STOP, (), cancel), work.cancel)
 
     def swap(self, hand: "Container", cancel: CancelToken) -> None:
@@ -106,7 +106,7 @@ class KindState(NodesState):
         kube = KubeContext(kubeconfig=self._state.kubeconfig, uid=self.record().uid, simulated=False)
         api = self._clusters.api(kube, work.cancel)
         if self.moved.exists():
-            work.say("waiting until it has put its own certificate authority into the data")
+            work.notify("waiting until it has put its own certificate authority into the data")
             self._await_authority(api, work.cancel)
             self.stop(work)
             started = self._begun(work.cancel)
@@ -119,10 +119,10 @@ class KindState(NodesState):
                 return None
             old = stale(pods, started)
             if old:
-                work.say(f"waiting for {old[0]}{f' and {len(old) - 1} more' if len(old) > 1 else ''} to start again")
+                work.notify(f"waiting for {old[0]}{f' and {len(old) - 1} more' if len(old) > 1 else ''} to start again")
             return None if old else True
 
-        work.say("waiting for its API server")
+        work.notify("waiting for its API server")
         wait_until(settled, work.cancel, interval=_LOOK_SECONDS)
 
     def _begun(self, cancel: CancelToken) -> Mapping[str, datetime]:

@@ -85,7 +85,7 @@ def volume_manifest(name: str) -> dict[str, Any]:
     }
 
 
-def furnish(api: Api, workers: int, kubernetes: str) -> None:
+def create_default_objects(api: Api, workers: int, kubernetes: str) -> None:
     """Create what is missing, and delete the nodes that are too many; pods on them are deleted."""
     _ensure_nodes(api, workers, kubernetes)
     if api.get(f"{_STORAGE_CLASSES}/{STORAGE_CLASS}") is None:

@@ -116,7 +116,7 @@ class KwokProvider:
                 work.cancel.check()
                 if not adopted:
                     raise
-                work.say(f"{error.what}: restarting all components")
+                work.notify(f"{error.what}: restarting all components")
             self._children.stop(work.cancel)
             return self._converge(record, programs, _limit(adopted=False), work)
 
@@ -174,7 +174,7 @@ class KwokProvider:
             self._remove_files()
             return
         with self._changing():
-            work.say("stopping its processes")
+            work.notify("stopping its processes")
             # Its data is thrown away: there is nothing to finish politely.
             self._children.stop(work.cancel, polite=signal.SIGKILL)
             self._remove_files()
@@ -248,7 +248,7 @@ class KwokProvider:
             self._empty_folder()
             record = Record(port=free_port(self._layout.folder), kubernetes=version)
         elif record.kubernetes != version:
-            work.say(f"Kubernetes {record.kubernetes} becomes {version}")
+            work.notify(f"Kubernetes {record.kubernetes} becomes {version}")
             self._children.stop(work.cancel)
             record = replace(record, kubernetes=version)
         self._write_settings(record)
@@ -289,17 +289,17 @@ class KwokProvider:
         self._children.forget()
         first = {component: programs[component] for component in FIRST}
         api = Api(record.port, self._layout.pki, work.cancel)
-        work.say("starting etcd and the API server")
+        work.notify("starting etcd and the API server")
         self._children.ensure(first, record.port)
         self._wait(api.ready, work.cancel.within(seconds, "the start of the cluster's API server"))
-        work.say("creating nodes and volumes")
+        work.notify("creating nodes and volumes")
         self._children.ensure(programs, record.port)
         self._wait(lambda: self._furnish(api, record), work.cancel.within(seconds, "the set-up of the cluster"))
         return self._prove(api, record)
 
     def _furnish(self, api: Api, record: Record) -> str:
         try:
-            default_objects.furnish(api, self._spec.workers, record.kubernetes)
+            default_objects.create_default_objects(api, self._spec.workers, record.kubernetes)
             return default_objects.missing(api, self._spec.workers)
         except StepFailedError as error:
             # Reported at the deadline only: a server that has just begun may refuse what it accepts in a moment.

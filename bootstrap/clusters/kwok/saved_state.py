@@ -52,7 +52,7 @@ class KwokState:
 
     def stop(self, work: Work) -> None:
         """See `SavedPart.stop`: the API server and the controllers before etcd."""
-        work.say("stopping the cluster")
+        work.notify("stopping the cluster")
         self._children.stop(work.cancel)
 
     def save(self, folder: Path, work: Work) -> None:

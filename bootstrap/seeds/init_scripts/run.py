@@ -21,8 +21,8 @@ from bootstrap.seeds.init_scripts.guard.confinement import Guard
 from bootstrap.seeds.init_scripts.guard.emulator_hosts import SERVICE_PORT
 from bootstrap.seeds.init_scripts.guard.gate import Launch, Outcome
 from bootstrap.seeds.init_scripts.guard.report import ENDED, FAILED, MISSING, REFUSED, Entry, entries
-from bootstrap.seeds.init_scripts.sandbox import INSTALL_AWS, PACKAGE_ROOT, Workplace
 from bootstrap.seeds.init_scripts.scripts import Script, texts_of
+from bootstrap.seeds.init_scripts.workplace import INSTALL_AWS, PACKAGE_ROOT, Workplace
 from bootstrap.seeds.results import Failure, ScriptWarning
 from bootstrap.system.files import private_folder, write_whole
 from bootstrap.system.processes import Command, Finished, Processes
@@ -116,7 +116,7 @@ def run_scripts(
         place = Workplace(folder=folder, endpoint=how.endpoint, variables=how.variables, mounts=how.mounts)
         place.make(scripts)
         for number, script in enumerate(scripts):
-            work.say(f"running {script.id}")
+            work.notify(f"running {script.id}")
             try:
                 _run(script, place, guard, how, work, ended)
             except StepFailedError as error:

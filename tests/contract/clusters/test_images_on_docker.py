@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clusters.docker_nodes.image_transfer import NodeImages
-from bootstrap.clusters.docker_nodes.node_images import images_on
+from bootstrap.clusters.docker_nodes.containerd_images import images_on
+from bootstrap.clusters.docker_nodes.node_images import NodeImages
 from bootstrap.clusters.kind.tool import Kind
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.model.stack import ClusterSpec

@@ -37,7 +37,7 @@ from bootstrap.system.clock import CancelToken, SystemClock
 from bootstrap.model.observed import EmulatorEndpoint
 from bootstrap.seeds.seeding import Seeding
 url, driver, owner, folder = sys.argv[1:]
-Seeding(owner=owner, paths=[Path(folder, "fixtures")], state=Path(folder, "seeds"), environment={}).make_so(
+Seeding(owner=owner, paths=[Path(folder, "fixtures")], state=Path(folder, "seeds"), environment={}).apply_fixtures(
     EmulatorEndpoint(url=url, region="us-east-1", driver=driver), CancelToken(SystemClock()), lambda _text: None
 )
 """

@@ -240,7 +240,7 @@ def test_a_script_runs_again_when_a_file_beside_it_changes_or_as_asked(bench: Be
 
 
 def again(bench: Bench, options: Options) -> SeedResult:
-    return bench.seeding().make_so(bench.endpoint, Work(bench.cancel, quiet), options)
+    return bench.seeding().apply_fixtures(bench.endpoint, Work(bench.cancel, quiet), options)
 
 
 def test_scripts_after_a_fixture_that_failed_are_skipped_and_not_called_made(

@@ -24,7 +24,7 @@ def test_a_secret_without_a_value_is_in_nobodys_way(bench: Bench) -> None:
     bench.client("secretsmanager").create_secret(Name="theirs")
     bench.client("secretsmanager").create_secret(Name="given")
     bench.write("secretsmanager: {given: {string: now}, mine: {string: x}}")
-    raise_failures(bench.seeding().make_so(bench.endpoint, Work(bench.cancel, quiet), Options(adopt=True)))
+    raise_failures(bench.seeding().apply_fixtures(bench.endpoint, Work(bench.cancel, quiet), Options(adopt=True)))
     assert bench.client("secretsmanager").get_secret_value(SecretId="given")["SecretString"] == "now"
     bench.settled()
     exported = export(bench.endpoint, all_services(), Options().covers, bench.cancel)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.charts.archive import Dependency, read_archive, read_folder
-from bootstrap.charts.capabilities import asked_apis, is_concerned, lookups
 from bootstrap.charts.helmignore import Ignore
+from bootstrap.charts.template_queries import asked_apis, is_concerned, lookups
 from bootstrap.errors import InvalidError
 
 

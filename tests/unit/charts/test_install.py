@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from bootstrap.charts.archive import read_archive
-from bootstrap.charts.capabilities import folder_apis
 from bootstrap.charts.charts import HelmCharts
+from bootstrap.charts.template_queries import folder_apis
 from bootstrap.errors import DeadlineError, InvalidError, RefusedError, StepFailedError
 from bootstrap.model.kube import KubeContext
 from bootstrap.model.observed import PreparedRelease, Probe

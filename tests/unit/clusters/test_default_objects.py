@@ -2,7 +2,7 @@ from typing import Any
 
 from bootstrap.clusters.kwok.api import Api
 from bootstrap.clusters.kwok.default_objects import (
-    furnish,
+    create_default_objects,
     identity,
     machines,
     missing,
@@ -59,38 +59,38 @@ class MemoryApi(Api):
 
 def test_an_empty_cluster_is_furnished_once() -> None:
     api = MemoryApi()
-    furnish(api, 1, "1.34.4")
+    create_default_objects(api, 1, "1.34.4")
     assert api.writes[:3] == ["create Node control-plane", "create Node worker-1", "create StorageClass standard"]
     assert len(api.writes) == 3 + len(volume_names())
     api.writes.clear()
-    furnish(api, 1, "1.34.4")
+    create_default_objects(api, 1, "1.34.4")
     assert api.writes == []
 
 
 def test_a_volume_that_was_deleted_comes_back() -> None:
     api = MemoryApi()
-    furnish(api, 0, "1.34.4")
+    create_default_objects(api, 0, "1.34.4")
     api.delete(f"/api/v1/persistentvolumes/{volume_names()[3]}")
     api.writes.clear()
-    furnish(api, 0, "1.34.4")
+    create_default_objects(api, 0, "1.34.4")
     assert api.writes == [f"create PersistentVolume {volume_names()[3]}"]
 
 
 def test_machines_too_many_go_and_the_control_plane_takes_pods_again() -> None:
     api = MemoryApi()
-    furnish(api, 2, "1.34.4")
+    create_default_objects(api, 2, "1.34.4")
     assert api.objects[f"{NODES}/control-plane"]["spec"]["taints"] == [TAINT]
-    furnish(api, 0, "1.34.4")
+    create_default_objects(api, 0, "1.34.4")
     assert list(machines(api)) == ["control-plane"]
     assert api.objects[f"{NODES}/control-plane"]["spec"]["taints"] == []
-    furnish(api, 1, "1.34.4")
+    create_default_objects(api, 1, "1.34.4")
     assert api.objects[f"{NODES}/control-plane"]["spec"]["taints"] == [TAINT]
 
 
 def test_a_machine_that_someone_else_made_stays() -> None:
     api = MemoryApi()
     api.objects[f"{NODES}/theirs"] = {"metadata": {"name": "theirs"}, "spec": {}, "status": {}}
-    furnish(api, 0, "1.34.4")
+    create_default_objects(api, 0, "1.34.4")
     assert f"{NODES}/theirs" in api.objects
     assert list(machines(api)) == ["control-plane"]
 
@@ -98,7 +98,7 @@ def test_a_machine_that_someone_else_made_stays() -> None:
 def test_what_is_missing_is_named_in_order() -> None:
     api = MemoryApi()
     assert missing(api, 1) == "node control-plane is not Ready"
-    furnish(api, 1, "1.34.4")
+    create_default_objects(api, 1, "1.34.4")
     api.set_ready("control-plane")
     assert missing(api, 1) == "node worker-1 is not Ready"
     api.set_ready("worker-1")

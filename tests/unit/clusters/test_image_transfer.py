@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from docker import DockerClient
 
-from bootstrap.clusters.docker_nodes.image_transfer import NodeImages
+from bootstrap.clusters.docker_nodes.node_images import NodeImages
 from bootstrap.clusters.docker_nodes.tool import ClusterTool
 from bootstrap.docker.stack_resources import StackOnDocker
 from bootstrap.errors import StepFailedError

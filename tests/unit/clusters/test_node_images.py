@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.clusters.docker_nodes.node_images import SaveFailedError, copy_image, has_image, images_on, listed
+from bootstrap.clusters.docker_nodes.containerd_images import SaveFailedError, copy_image, has_image, images_on, listed
 from bootstrap.docker.image_archive import EngineImage, find_image
 from bootstrap.docker.images import full_name
 from bootstrap.errors import CancelledError, StepFailedError

@@ -267,7 +267,7 @@ def test_two_runs_at_once_are_told_apart(setting: Setting) -> None:
 
 def test_the_runs_deadline_begins_when_its_programs_are_here(setting: Setting) -> None:
     def fetch(work: Work) -> None:
-        work.say("building the control plane")
+        work.notify("building the control plane")
         setting.clock.advance(3600)
 
     setting.world.missing, setting.world.fetch = ("kwok",), fetch

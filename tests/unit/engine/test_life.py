@@ -92,7 +92,7 @@ def test_what_is_past_its_time_goes_before_anything_is_planned_and_is_told(setti
     def collect(work: Work) -> None:
         assert work.cancel.remaining() is not None
         assert setting.world.writes == []
-        work.say("removed other-1: expired 5 min ago")
+        work.notify("removed other-1: expired 5 min ago")
 
     setting.world.collect = collect
     setting.up()

@@ -63,7 +63,7 @@ def test_one_job_performs_in_listed_order_with_start_and_end_told() -> None:
 
 def test_progress_is_told_between() -> None:
     def perform(action: Action, work: Work) -> Outcome:
-        work.say("half way")
+        work.notify("half way")
         return done(action, work)
 
     _, events = go([step("a")], perform)
@@ -182,7 +182,7 @@ def test_a_step_that_does_not_obey_holds_nobody_up(monkeypatch: pytest.MonkeyPat
         if owner(action) == "stuck":
             clock.advance(1000)
             stuck.wait()
-            work.say("too late")
+            work.notify("too late")
         return done(action, work)
 
     original = clock.monotonic
@@ -454,7 +454,7 @@ def test_no_step_is_silent_for_long(words: str) -> None:
 
     def perform(action: Action, work: Work) -> Outcome:
         if words:
-            work.say(words)
+            work.notify(words)
             assert spoken.wait(10)
         clock.advance(16)
         assert again.wait(10)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.kube.ingress import IngressAnswers, Rules, lack_of, status_of
+from bootstrap.kube.host_check import IngressAnswers, Rules, lack_of, status_of
 from bootstrap.model.kube import Manifest
 from bootstrap.system.clock import CancelToken
 from bootstrap.system.sockets import free_port
