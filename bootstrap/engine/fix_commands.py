@@ -17,7 +17,8 @@ from bootstrap.model.event import Event, Noted, StepFinished
 from bootstrap.model.stack import Stack
 
 _OF_STACK = re.compile(
-    r"\bbootstrap (up|plan|status|down|repair|pause|resume|reset|diff|logs|kubeconfig|lock)(?=$|[;,.:)`]| --| \()"
+    r"\bbootstrap (up|plan|status|down|repair|pause|resume|reset|diff|logs|kubeconfig|lock)"
+    r"(?=$|[;,.:)`]| --| \()(?! --(?:stack|repo|name)\b)"
 )
 """Verbs whose argument is the stack, without one."""
 _OF_SUBJECT = re.compile(

@@ -67,6 +67,12 @@ def test_without_a_stack_file_other_verbs_need_the_options_of_up(session: Sessio
     assert completed("run: bootstrap status", repo) == "run: bootstrap status --repo apps"
 
 
+@pytest.mark.parametrize("command", ["bootstrap up --stack shop", "bootstrap up --repo apps --set a.b=1"])
+def test_a_command_that_names_its_stack_by_an_option_stays_as_it_is(session: Session, command: str) -> None:
+    named = replace(session, command=command)
+    assert completed(completed("run: bootstrap up", named), named) == f"run: {command}"
+
+
 def test_errors_causes_and_notes(session: Session) -> None:
     errors = [RefusedError("a", fix="run: bootstrap up"), RefusedError("b")]
     complete(SeveralError(errors), session)
