@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(
-    r"(?:^<!-- (?P<mark>needs|output of|part of the output of): (?P<about>[^\n]*) -->\n)?"
+    r"(?:^<!-- (?P<mark>needs|ends with|output of|part of the output of): (?P<about>[^\n]*) -->\n)?"
     r"^```(?P<language>\w*)\n(?P<text>.*?)^```",
     re.MULTILINE | re.DOTALL,
 )
@@ -46,17 +47,23 @@ class Printed:
     """Whether it is all that the command prints on standard error, or consecutive lines of what it prints."""
 
 
+class Endless(str):
+    """A command that runs until Ctrl-C."""
+
+    __slots__ = ()
+
+
 def blocks(page: str) -> Iterator[str | Printed]:
     """The command lines of a page and the outputs that it shows, in order; not those that need more."""
     for block in _BLOCK.finditer((ROOT / page).read_text()):
         if block["mark"] in {"output of", "part of the output of"}:
             whole = block["mark"] == "output of"
             yield Printed(command=block["about"], lines=block["text"].splitlines(), whole=whole)
-        elif block["language"] == "sh" and block["mark"] is None:
+        elif block["language"] == "sh" and block["mark"] in {None, "ends with"}:
             for line in block["text"].splitlines():
                 command = re.sub(r"\s+#.*", "", line).removeprefix("python3 scripts/run.py ")
                 if command and not command.startswith("task "):
-                    yield command
+                    yield command if block["mark"] is None else Endless(command)
 
 
 PAGES = [
@@ -107,6 +114,21 @@ class Reader:
             check=False,
         )
 
+    def interrupt(self, command: str) -> int:
+        """The exit code of a command that is interrupted as soon as it prints its first line."""
+        with subprocess.Popen(
+            ["bash", "-c", f"exec {command}"],
+            cwd=self.folder / "clone",
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline()
+            child.send_signal(signal.SIGINT)
+            return child.wait(60)
+
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
@@ -130,6 +152,9 @@ def test_a_page_can_be_followed(page: str, reader: Reader) -> None:
         if isinstance(block, Printed):
             runs = printed.get(block.command) or [reader.run(block.command)]
             assert any(shows(block, run) for run in runs), f"{block.command}\n{runs[-1].stdout}{runs[-1].stderr}"
+            continue
+        if isinstance(block, Endless):
+            assert reader.interrupt(block) in {0, 130}
             continue
         ended = reader.run(block)
         assert ended.returncode == 0 or set(shlex.split(block)) & _MAY_FAIL, f"{block}\n{ended.stderr}"

@@ -210,7 +210,10 @@ def test_a_hook_that_fails(project: Project) -> None:
     assert (seen.steps["release/hooked/hooked"], seen.steps["release/beside3/beside3"]) == ("failed", "done")
     assert "Job hooked/hooked" in seen.output
     assert "DeadlineExceeded" in seen.output
-    assert re.search(r"Fix:   its log shows why: kubectl .* logs job/\S+", seen.output), seen.output
+    assert re.search(
+        r"Fix:   raise its activeDeadlineSeconds, or see in its log what takes so long: kubectl .* logs job/\S+",
+        seen.output,
+    ), seen.output
 
 
 def test_a_name_that_someone_else_took(project: Project) -> None:
