@@ -10,7 +10,7 @@ from bootstrap.model.release import FluxRepo, Kustomization, Note, Release
 from bootstrap.model.stack import BuiltImage, Stack
 from bootstrap.model.step import Action, ApplyObjects, Edge, EdgeKind, InstallRelease, StepId, underlying
 from bootstrap.plan import ids
-from bootstrap.plan.pods import images_of, runs_once
+from bootstrap.plan.pods import images_of, starts_pods
 from bootstrap.plan.units import Units
 from bootstrap.yamltext.positions import nearest
 
@@ -144,13 +144,16 @@ def of_builds(built: Sequence[BuiltImage], actions: Mapping[StepId, tuple[Action
 
 
 def of_nodes(actions: Mapping[StepId, tuple[Action, str, timedelta]]) -> Iterator[Edge]:
-    """The nodes belong to the cluster; what a pod can fail at for good waits for them and for their name service."""
+    """The nodes belong to the cluster; pods wait until services and names are there.
+
+    A program that calls a service before that waits for the answer as long as its library does, often 30 s, or ends.
+    """
     yield _edge(ids.NODES, ids.CLUSTER, "they are the cluster's")
     for step, (action, _reason, _timeout) in actions.items():
         if _is_late(action):
             yield _edge(step, ids.NODES, "its pods are not known yet")
-        elif (runs := runs_once(_manifests(action))) is not None:
-            yield _edge(step, ids.NODES, f"{runs} runs once, and may need the name service")
+        elif (starts := starts_pods(_manifests(action))) is not None:
+            yield _edge(step, ids.NODES, f"the pods of {starts} need services and names")
 
 
 def _manifests(action: Action) -> Sequence[Manifest]:

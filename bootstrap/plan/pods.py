@@ -15,7 +15,7 @@ _TEMPLATE_PATHS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _CONTAINERS = ("initContainers", "containers")
-_RUN_ONCE = frozenset({"Job", "Pod"})
+_LATER = "CronJob"
 _GROUPS = frozenset({"", "apps", "batch"})
 
 
@@ -37,10 +37,10 @@ def images_of(manifests: Iterable[Manifest]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(container["image"]) for container in containers if container.get("image")))
 
 
-def runs_once(manifests: Iterable[Manifest]) -> str | None:
-    """`Kind/name` of the first object whose pods are not tried again forever; None: there is none."""
+def starts_pods(manifests: Iterable[Manifest]) -> str | None:
+    """`Kind/name` of the first object whose pods start as soon as it is applied; None: there is none."""
     for manifest in manifests:
-        if pod_spec(manifest) is not None and manifest["kind"] in _RUN_ONCE and not is_test(manifest):
+        if pod_spec(manifest) is not None and manifest["kind"] != _LATER and not is_test(manifest):
             return f"{manifest['kind']}/{mapping_in(manifest, 'metadata').get('name', '')}"
     return None
 

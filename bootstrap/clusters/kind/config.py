@@ -84,8 +84,7 @@ def own_ports(spec: ClusterSpec) -> Sequence[int]:
 def _fast(spec: ClusterSpec, nodes: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     if spec.profile is not Profile.FAST:
         return ()
-    control_planes = sum(node.get("role", "control-plane") == "control-plane" for node in nodes)
-    return fast_patches([str(node["image"]) for node in nodes], control_planes=control_planes)
+    return fast_patches(control_planes=sum(node.get("role", "control-plane") == "control-plane" for node in nodes))
 
 
 def _mounts(spec: ClusterSpec) -> list[dict[str, Any]]:

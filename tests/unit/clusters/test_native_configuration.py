@@ -159,23 +159,6 @@ def test_the_fast_profile_of_kind() -> None:
     assert "kubeadmConfigPatches" not in kind_config(ClusterSpec(image="i", profile=Profile.STOCK), "a")
 
 
-@pytest.mark.parametrize(
-    ("image", "sooner"),
-    [
-        ("kindest/node:v1.34.11@sha256:44e2", True),
-        ("registry.example:5000/node:v1.32.0", True),
-        ("kindest/node:v1.31.9", False),
-        ("kindest/node:v1.38.0", False),
-        ("kindest/node:latest", False),
-        ("kindest/node@sha256:44e2", False),
-    ],
-)
-def test_crashed_containers_are_tried_again_sooner_where_the_kubelet_can(image: str, sooner: bool) -> None:
-    patches = _patches(kind_config(ClusterSpec(image=image), "a"))
-    retries = [patch["crashLoopBackOff"] for patch in patches if "crashLoopBackOff" in patch]
-    assert retries == ([{"maxContainerRestartPeriod": "2s"}] if sooner else [])
-
-
 def test_several_control_planes_elect_their_leader(tmp_path: Path) -> None:
     own = tmp_path / "kind.yaml"
     own.write_text("kind: Cluster\nnodes: [{role: control-plane}, {role: control-plane}, {role: worker}]\n")

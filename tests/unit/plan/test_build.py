@@ -113,7 +113,7 @@ def job(name: str, **annotations: str) -> Manifest:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-def test_the_nodes_of_a_new_cluster_are_waited_for_by_what_can_fail_for_good() -> None:
+def test_the_nodes_of_a_new_cluster_are_waited_for_by_what_starts_pods() -> None:
     plain, hook, test, unknown = (release(name) for name in ("plain", "hook", "test", "unknown"))
     known = {each.id: prepared(each) for each in (plain, hook, test)}
     known[hook.id] = dataclasses.replace(known[hook.id], manifests=(job("migrate"),))
@@ -123,8 +123,8 @@ def test_the_nodes_of_a_new_cluster_are_waited_for_by_what_can_fail_for_good() -
     edges = build_plan(desired, NOTHING).edges
     assert [edge.needs for edge in edges if edge.step == "nodes"] == ["cluster"]
     assert {edge.step: edge.reason for edge in edges if edge.needs == "nodes"} == {
-        "objects/flux-system/apps": "Job/fill runs once, and may need the name service",
-        "release/apps/hook": "Job/migrate runs once, and may need the name service",
+        "objects/flux-system/apps": "the pods of Job/fill need services and names",
+        "release/apps/hook": "the pods of Job/migrate need services and names",
         "release/apps/unknown": "its pods are not known yet",
     }
 

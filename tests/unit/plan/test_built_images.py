@@ -80,7 +80,7 @@ def _steps(
 def test_what_is_applied_waits_for_the_build() -> None:
     steps = _steps()
     assert steps["build/web"] == "BuildImage: its files are not built yet []"
-    assert steps["objects/a/b"] == "ApplyObjects: not found ['cluster', 'build/web']"
+    assert steps["objects/a/b"] == "ApplyObjects: not found ['build/web', 'nodes']"
     assert steps["images"] == "LoadImages: 1 image in the applied objects []"
 
 
