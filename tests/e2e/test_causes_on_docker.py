@@ -3,6 +3,7 @@
 import html
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -111,6 +112,8 @@ def test_a_broken_release_fails_with_its_cause_its_evidence_and_a_fix(run: Run, 
     assert finished["status"] == "failed", run.output
     error = finished["error"]
     whole = "\n".join((error["what"], *error["evidence"]))
+    # The third start is known a second or two after it; on a busy machine there may have been another by then.
+    whole = re.sub(r"\b[4-9]th start", "3rd start", whole)
     assert broken.cause in whole
     assert broken.evidence in whole
     assert broken.fix in (error["fix"] or "")

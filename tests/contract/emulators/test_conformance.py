@@ -446,8 +446,6 @@ NOT_KEPT: Mapping[Driver, frozenset[str]] = {
     Driver.MOTO: frozenset({"queue admits by name", "topic tracing", "table class"}),
 }
 """What an emulator takes and does not tell again."""
-PENDING = {Driver.LOCALSTACK: ("http://127.0.0.1:9/hook",)}
-"""Subscriptions that wait for their endpoint's confirmation have no ARN, as in AWS: nobody can unsubscribe them."""
 RUNS_NO_FUNCTIONS = frozenset({Driver.LOCALSTACK})
 """Without Docker's socket LocalStack calls each function Failed, and then neither changes one without an error of its
 own nor deletes one: they go with its restart, which `reset` asks for."""
@@ -584,7 +582,7 @@ def test_what_is_no_longer_declared_is_pruned_and_nothing_else(bench: Bench) -> 
     }
     assert set(objects(bench)) == {"plain.txt", "theirs.txt"}
     assert {item["Artist"]["S"] for item in items("MusicCollection")(bench)} == {"Acme Band", "theirs"}
-    assert set(subscriptions(bench)) == {"conf-received", *PENDING.get(bench.driver, ())}
+    assert set(subscriptions(bench)) == {"conf-received"}
     assert bench.client("secretsmanager").list_secrets()["SecretList"] == []
     assert {
         listed_function["FunctionName"] for listed_function in bench.client("lambda").list_functions()["Functions"]
