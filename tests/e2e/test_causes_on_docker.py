@@ -25,6 +25,8 @@ pytestmark = pytest.mark.docker
 CHART = Path(__file__).parents[1] / "data" / "charts" / "objects"
 SECONDS = 400
 KNOWN_WITHIN = timedelta(seconds=15)
+KNOWN_WITHIN_UNDER_LOAD = timedelta(seconds=30)
+"""Where more than one process waited for each processor during the run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,8 @@ class Run:
     output: str
     events: list[dict[str, Any]]
     in_cluster: list[dict[str, Any]]
+    load: float
+    """Processes that ran or waited, for each processor, in the last minute of the run."""
 
     def finished(self, name: str) -> dict[str, Any]:
         return next(
@@ -94,6 +98,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     write_releases(project.folder / "repo", releases)
     events = project.folder / "events"
     ended = bootstrap(project, "up", project.name, "--jobs", "32", "--patience", "15s", "--events", str(events))
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
     listed = json.loads(project.in_cluster("get", "events", "-A", "-o=json"))["items"]
     yield Run(
         project=project,
@@ -101,6 +106,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         output=ended.stderr,
         events=[json.loads(line) for line in events.read_text().splitlines()],
         in_cluster=listed,
+        load=load,
     )
     project.down()
     assert project.on_engine() == []
@@ -125,7 +131,7 @@ def test_a_broken_release_fails_with_its_cause_its_evidence_and_a_fix(run: Run, 
 def test_the_cause_is_named_soon_after_kubernetes_knows_it(run: Run, name: str) -> None:
     named, known_at = run.named_at(name, BROKEN[name].cause.partition(", 3rd")[0]), run.known_at(name)
     assert named is not None, [event for event in run.events if event.get("step") == f"release/{name}/{name}"]
-    assert known_at is None or named - known_at <= KNOWN_WITHIN
+    assert known_at is None or named - known_at <= (KNOWN_WITHIN if run.load <= 1 else KNOWN_WITHIN_UNDER_LOAD)
 
 
 @pytest.mark.parametrize("name", SLOW)
