@@ -6,13 +6,12 @@ queues. `refill` makes it again.
 
 import json
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.model.count import counted
 from bootstrap.model.observed import EmulatorEndpoint
-from bootstrap.seeds.elsewhere import names_in, regions
+from bootstrap.seeds.elsewhere import in_other_regions
 from bootstrap.seeds.export import documents, exported_in, observed_in, referenced
 from bootstrap.seeds.messages import Message, read_messages
 from bootstrap.seeds.model import Observed, ResourceId
@@ -23,10 +22,6 @@ from bootstrap.system.work import Work
 
 FIXTURES = "fixtures"
 MESSAGES = "messages.json"
-_EVERYWHERE = frozenset({"s3"})
-"""Services whose listing is of all regions."""
-_WORKERS = 8
-_SHOWN = 5
 
 
 def dump(
@@ -112,12 +107,6 @@ def _left_out(exports: Mapping[ResourceId, Exported]) -> Iterator[str]:
 
 
 def _in_other_regions(target: Target, services: Mapping[str, Service]) -> Iterator[str]:
-    regional = [service for name, service in sorted(services.items()) if name not in _EVERYWHERE]
-    others = [region for region in regions() if region != target.region]
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="regions") as pool:
-        found = list(pool.map(lambda region: names_in(target, region, regional), others))
-    for region, names_by_service in zip(others, found, strict=True):
-        for service, names in names_by_service.items():
-            shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-            yield f"{service} in region {region}: {shown}"
+    for service, region, shown in in_other_regions(target, services):
+        yield f"{service} in region {region}: {shown}"
     yield f"other AWS accounts than {target.account}"

@@ -21,15 +21,20 @@ def elsewhere(target: Target, services: Mapping[str, Service]) -> Iterator[str]:
 
     No emulator lists the accounts that it has: whoever signs with another one's id creates it.
     """
+    for service, region, shown in in_other_regions(target, services):
+        yield f"{service} in region {region} is not exported: {shown} (this export is of {target.region})"
+    yield f"other accounts than {target.account} are not exported"
+
+
+def in_other_regions(target: Target, services: Mapping[str, Service]) -> Iterator[tuple[str, str, str]]:
+    """Service, region, and the first names of what that service has there, as text."""
     regional = [service for name, service in sorted(services.items()) if name not in _EVERYWHERE]
     others = [region for region in regions() if region != target.region]
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="regions") as pool:
-        found = list(pool.map(lambda region: names_in(target, region, regional), others))
-    for region, names_by_service in zip(others, found, strict=True):
+        listings = list(pool.map(lambda region: names_in(target, region, regional), others))
+    for region, names_by_service in zip(others, listings, strict=True):
         for service, names in names_by_service.items():
-            shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-            yield f"{service} in region {region} is not exported: {shown} (this export is of {target.region})"
-    yield f"other accounts than {target.account} are not exported"
+            yield service, region, ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
 def left_behind(target: Target, services: Mapping[str, Service], marker: Marker) -> Iterator[str]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from html import escape
 
 from bootstrap.console.graph.picture import CHANGES, change_of, graph_svg
+from bootstrap.console.html_page import page_head
 from bootstrap.console.json_lines import action_name
 from bootstrap.model.step import Edge, Plan, Step
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _STYLE = """
 :root { color-scheme: light dark; --edge-of-rows: #8885 }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 1rem 1.5rem 4rem }
@@ -20,11 +20,7 @@ table { border-collapse: collapse } th, td { border-bottom: 1px solid var(--edge
 def graph_html(plan: Plan, title: str) -> str:
     """The picture, and below it every step with all that it needs and why."""
     parts = [
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
-        f"<h1>{escape(title)}</h1>",
+        *page_head(title, _STYLE),
         f"<p>{plan.changes} of {len(plan.steps)} steps would change something.</p>",
         f'<div class="wide">{graph_svg(plan)}</div>',
         "<h2>Steps</h2>",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from bootstrap.console.html_page import page_head
 from bootstrap.console.report.overview import Overview, StepLine
 from bootstrap.console.report.section import Section, shortened
 
@@ -18,7 +19,6 @@ details { border-bottom: 1px solid var(--line); padding: .3rem 0 } summary { cur
 summary small, .soft { opacity: .7 } .failed, .missing { color: var(--bad) } .done, .unchanged { color: var(--good) }
 .not-finished, .cancelled, .skipped, .not-started { color: var(--odd) } .failure { border-left: 4px solid var(--bad) }
 """
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 _WORST = 6
 """Bytes that escaping makes of one, at most."""
@@ -28,17 +28,9 @@ _CELL = 1000
 
 def page_html(overview: Overview, sections: Sequence[Section], limit: int) -> str:
     """The page, in at most `limit` bytes of texts; every text in it is escaped."""
-    beginning = "\n".join((*_head(overview.title), *_overview(overview)))
+    beginning = "\n".join((*page_head(overview.title, _STYLE), *_overview(overview)))
     rest = _sections(sections, limit - len(beginning.encode()))
     return "\n".join((beginning, *rest, "</body>", "</html>", ""))
-
-
-def _head(title: str) -> Iterator[str]:
-    yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>"
-    yield f"<h1>{escape(title)}</h1>"
 
 
 def _overview(overview: Overview) -> Iterator[str]:

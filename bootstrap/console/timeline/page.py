@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from html import escape
 
 from bootstrap.console.format import lasted
+from bootstrap.console.html_page import page_head
 from bootstrap.console.timeline.compare import Comparison, differing_rows, row_note, signed, took
 from bootstrap.console.timeline.model import STAGES, Bar, PodBar, Timeline
 from bootstrap.console.timeline.picture import timeline_svg
 from bootstrap.console.timeline.text import path_lines, where_time_went
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _STYLE = """
 :root { color-scheme: light dark; --edge: #8885; --bad-ink: #c62828; --shade: #8881 }
 @media (prefers-color-scheme: dark) { :root { --bad-ink: #ff7b72 } }
@@ -30,7 +30,7 @@ def timeline_html(timeline: Timeline, comparison: Comparison | None = None) -> s
     """The page; every text in it is escaped. With a comparison it also shows what became slower."""
     title = f"{timeline.run or timeline.command}: {lasted(timeline.seconds)}"
     parts = [
-        *_head(title),
+        *page_head(title, _STYLE),
         *_facts(timeline),
         f'<div class="wide">{timeline_svg(timeline, links=True)}</div>',
         _key(timeline),
@@ -42,14 +42,6 @@ def timeline_html(timeline: Timeline, comparison: Comparison | None = None) -> s
         "</html>",
     ]
     return "\n".join(parts) + "\n"
-
-
-def _head(title: str) -> Iterator[str]:
-    yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>"
-    yield f"<h1>{escape(title)}</h1>"
 
 
 def _facts(timeline: Timeline) -> Iterator[str]:
